@@ -1,0 +1,66 @@
+/* dispatch.c - which table of kernels runs.
+ *
+ * The build writes tw_variants.def: one line X(name, x86-64 level) for each variant that the
+ * compiler could make, best first.  The choice is one atomic index, so that a switch is seen
+ * whole by every thread, with the tables for double and float always of the same variant.
+ */
+#include "dispatch.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "cpu.h"
+
+#define X(variant, level)                                                                                    \
+    extern const struct tw_kernels tw_kernels_##variant##_f64, tw_kernels_##variant##_f32;
+#include "tw_variants.def"
+#undef X
+
+static const struct {
+    const char *name;
+    int level; /* the least tw_cpu_x86_level that can run it */
+    const struct tw_kernels *f64, *f32;
+} variants[] = {
+#define X(variant, level) {#variant, level, &tw_kernels_##variant##_f64, &tw_kernels_##variant##_f32},
+#include "tw_variants.def"
+#undef X
+};
+enum { VARIANTS = sizeof variants / sizeof *variants, NONE = -1 };
+
+static _Atomic int chosen = NONE;
+
+/* The first variant in the list that runs here and, where a name is given, has that name. */
+static int find(const char *name) {
+    const int level = tw_cpu_x86_level();
+    for (int v = 0; v < VARIANTS; v++)
+        if (variants[v].level <= level && (!name || strcmp(name, variants[v].name) == 0))
+            return v;
+    return NONE;
+}
+
+int tw_select(const char *force) {
+    const int found = find(force);
+    if (found == NONE)
+        return -1;
+    atomic_store(&chosen, found);
+    return 0;
+}
+
+int tw_variants(const char **names, int max) {
+    const int level = tw_cpu_x86_level();
+    int count = 0;
+    for (int v = 0; v < VARIANTS && count < max; v++)
+        if (variants[v].level <= level)
+            names[count++] = variants[v].name;
+    return count;
+}
+
+const struct tw_kernels *tw_active(int is_float) {
+    int v = atomic_load(&chosen);
+    if (v == NONE) {
+        /* two threads may both come here: they find the same, and a forced choice wins */
+        const int best = find(NULL);
+        v = atomic_compare_exchange_strong(&chosen, &v, best) ? best : v;
+    }
+    return is_float ? variants[v].f32 : variants[v].f64;
+}

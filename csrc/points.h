@@ -1,0 +1,279 @@
+/* points.h - one fit at a time, its points side by side.
+ *
+ * For data sets of many points, and for fits that the orthogonal mode takes over.  The points are
+ * cut into chunks whose size depends on the tape alone; each gives one triangle of sums, and these
+ * are combined in the order of the chunks.  So threads may share one fit's chunks, or take whole
+ * fits each, and every bit stays the same.
+ */
+#ifndef TW_POINTS_H
+#define TW_POINTS_H
+
+#include <stdatomic.h>
+
+#include "outcome.h"
+
+enum { CHUNK_BLOCKS = 16 };
+
+/* What one thread needs to sum a chunk. */
+typedef struct {
+    machine m;
+    real *y, *weight, *residual; /* [block][LANES] */
+    operand *column;             /* [F + 1] */
+    real *sum;                   /* triangle of F + 1, [..][LANES] */
+    real *rows;                  /* [F + 1][rows of a block] */
+} summer;
+
+/* One fit at work. */
+typedef struct {
+    const tw_fit_job *job;
+    tolerances t;
+    ptrdiff_t fit, n_chunks;
+    fits s; /* lane 0; orthogonal mode where s.triangle is set */
+    real *trial_triangle, *triangle;
+    real *chunk_sum; /* [n_chunks][triangle] */
+    covariance_work covariance;
+    sample totals; /* used, magnitude */
+    summer *summers;
+    int n_summers, threads;
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t next_chunk;
+} solo;
+
+static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
+    const ptrdiff_t F = job->tape->n_free, size = groups_of(job->n_points) * LANES;
+    summer r = {.m = machine_on(a, job->tape, size, point)};
+    const ptrdiff_t block = r.m.block * LANES;
+    r.y = TAKE(a, real, block), r.weight = TAKE(a, real, block), r.residual = TAKE(a, real, block);
+    r.column = TAKE(a, operand, F + 1);
+    r.sum = TAKE(a, real, tri(F + 1, 0) * LANES);
+    r.rows = TAKE(a, real, (F + 1) * padded_rows(block));
+    return r;
+}
+
+static tolerances tolerances_of(const tw_fit_job *job) {
+    return (tolerances){(real)job->xtol, (real)job->ftol, (real)job->gtol, job->max_iter,
+                        job->lower || job->fixed};
+}
+
+/* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */
+static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point) {
+    solo *one = TAKE(a, solo, 1), measured = {0}, *o = a->measuring ? &measured : one;
+    const ptrdiff_t T = tri(job->tape->n_free + 1, 0);
+    *o = (solo){.job = job, .t = tolerances_of(job), .n_summers = n_summers, .threads = 1};
+    const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
+    o->n_chunks = (job->n_points + chunk - 1) / chunk;
+    o->s = fits_on(a, job->tape, 1);
+    o->triangle = o->s.triangle;
+    o->trial_triangle = TAKE(a, real, T);
+    o->chunk_sum = TAKE(a, real, o->n_chunks * T);
+    o->covariance = covariance_on(a, job->tape->n_free);
+    o->summers = TAKE(a, summer, n_summers);
+    for (int k = 0; k < n_summers; k++) {
+        const summer r = summer_on(a, job, point);
+        if (!a->measuring)
+            o->summers[k] = r;
+        point = point ? point : r.m.point; /* one x stage serves all */
+    }
+    return one;
+}
+
+/* Value, residual and weights of one block of points, ready to be summed. */
+static ptrdiff_t sum_block_setup(const solo *o, summer *r, ptrdiff_t start) {
+    const ptrdiff_t first = start * LANES, left = o->job->n_points - first;
+    const ptrdiff_t size = r->m.block * LANES, n = left < size ? left : size, groups = groups_of(n);
+    sample block = {.y = r->y, .weight = r->weight, .stride = 1};
+    load_points(o->job, o->fit, first, n, &block);
+    for (ptrdiff_t i = n; i < groups * LANES; i++)
+        r->y[i] = r->weight[i] = 0;
+    run_block_code(&r->m, start, groups);
+    const operand f = r->m.output[0];
+    for (ptrdiff_t p = 0; p < groups; p++)
+        for (int v = 0; v < LANES; v += VL)
+            v_store(r->residual + p * LANES + v, v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v));
+    return groups;
+}
+
+/* [J | e], weighted, as the rows that merge_rows takes. */
+static void copy_rows(const summer *r, ptrdiff_t groups, int n_columns, ptrdiff_t n_rows) {
+    for (int k = 0; k < n_columns; k++) {
+        real *row = r->rows + k * n_rows;
+        const operand c = r->column[k];
+        for (ptrdiff_t p = 0; p < groups; p++)
+            for (int v = 0; v < LANES; v += VL) {
+                const vec w = v_load(r->weight + p * LANES + v);
+                v_store(row + p * LANES + v, v_and(w > 0, v_load(c.base + p * c.step + v)) * w);
+            }
+        for (ptrdiff_t i = groups * LANES; i < n_rows; i++)
+            row[i] = 0;
+    }
+}
+
+/* Sum of the lanes, by halves. */
+static real sum_lanes(const real *lanes) {
+    real sum[LANES];
+    memcpy(sum, lanes, sizeof sum);
+    for (int half = LANES / 2; half; half /= 2)
+        for (int l = 0; l < half; l++)
+            sum[l] += sum[l + half];
+    return sum[0];
+}
+
+/* The triangle of one chunk: sums of products, or R. */
+static void sum_chunk(const solo *o, summer *r, ptrdiff_t chunk) {
+    const int F = o->s.F;
+    const ptrdiff_t T = tri(F + 1, 0), all = groups_of(o->job->n_points), block = r->m.block;
+    const ptrdiff_t begin = chunk * CHUNK_BLOCKS * block, end = begin + CHUNK_BLOCKS * block;
+    real *out = o->chunk_sum + chunk * T;
+    memset(out, 0, (size_t)T * sizeof *out);
+    memset(r->sum, 0, (size_t)(T * LANES) * sizeof *out);
+    for (int k = 0; k < F; k++)
+        r->column[k] = r->m.output[1 + k];
+    r->column[F] = (operand){r->residual, LANES, 0};
+    for (ptrdiff_t start = begin; start < end && start < all; start += block) {
+        const ptrdiff_t groups = sum_block_setup(o, r, start);
+        if (o->s.triangle) {
+            const ptrdiff_t n_rows = padded_rows(groups * LANES);
+            copy_rows(r, groups, F + 1, n_rows);
+            merge_rows(F + 1, out, n_rows, r->rows);
+        } else {
+            add_block(r->column, F + 1, groups, r->weight, r->sum);
+        }
+    }
+    for (ptrdiff_t t = 0; t < T && !o->s.triangle; t++)
+        out[t] = sum_lanes(r->sum + t * LANES);
+}
+
+/* One thread's share of a fit's chunks. */
+static void sum_chunks(void *context, ptrdiff_t part) {
+    solo *o = context;
+    summer *r = o->summers + part;
+    set_theta(&r->m, o->s.trial, LANES);
+    for (ptrdiff_t c; (c = atomic_fetch_add(&o->next_chunk, 1)) < o->n_chunks;) {
+        if (o->watch) {
+            tw_watch_poll(o->watch);
+            if (o->watch->stop)
+                return;
+        }
+        sum_chunk(o, r, c);
+    }
+}
+
+/* Merge triangle `next` into R. */
+static void merge_triangle(const solo *o, summer *r, real *R, const real *next) {
+    const int n = o->s.F + 1;
+    const ptrdiff_t n_rows = padded_rows(n);
+    memset(r->rows, 0, (size_t)(n * n_rows) * sizeof *R);
+    for (int j = 0; j < n; j++)
+        memcpy(r->rows + j * n_rows, next + tri(j, 0), (size_t)(j + 1) * sizeof *R);
+    merge_rows(n, R, n_rows, r->rows);
+}
+
+/* [J | e] at the trial, all chunks, into trial_sum (and trial_triangle). */
+static void evaluate_trial(solo *o) {
+    const ptrdiff_t T = tri(o->s.F + 1, 0);
+    atomic_store(&o->next_chunk, 0);
+    if (o->threads > 1)
+        tw_parallel(sum_chunks, o, o->n_summers, o->threads, o->watch);
+    else
+        sum_chunks(o, 0);
+    if (o->s.triangle) {
+        memset(o->trial_triangle, 0, (size_t)T * sizeof(real));
+        for (ptrdiff_t c = 0; c < o->n_chunks; c++)
+            merge_triangle(o, o->summers, o->trial_triangle, o->chunk_sum + c * T);
+        normal_from_triangle(o->s.F + 1, o->trial_triangle, o->s.trial_sum);
+        return;
+    }
+    for (ptrdiff_t t = 0; t < T; t++) {
+        real sum = 0;
+        for (ptrdiff_t c = 0; c < o->n_chunks; c++)
+            sum += o->chunk_sum[c * T + t];
+        o->s.trial_sum[t * LANES] = sum;
+    }
+}
+
+/* Judge the trial in lane 0, and go on where it still runs. */
+static int judge_one(solo *o) {
+    fits *s = &o->s;
+    judge(s, &o->t, 0);
+    int kept = 1;
+    for (int j = 0; j < s->P; j++)
+        kept &= s->theta[j * LANES] == s->trial[j * LANES];
+    if (kept && s->triangle)
+        memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+    if (s->status[0] == RUNNING)
+        advance(s, &o->t, 0);
+    return s->status[0] != RUNNING;
+}
+
+static int stopped(const solo *o) { return o->watch && o->watch->stop; }
+
+/* Drive lane 0 from its trial to a stop; 0 where the watch asked to stop first. */
+static int run_one(solo *o) {
+    do {
+        evaluate_trial(o);
+        if (stopped(o))
+            return 0;
+    } while (!judge_one(o));
+    return 1;
+}
+
+/* Lane 0 alone is in use. */
+static void begin_one(fits *s) {
+    for (int l = 1; l < LANES; l++)
+        s->status[l] = TW_NOT_FINITE;
+    begin_fit(s, 0);
+}
+
+/* Go on with a fit by orthogonal factorisation, from theta and with the trials it has used. */
+static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_int n_iter) {
+    fits *s = &o->s;
+    s->triangle = o->triangle;
+    for (int j = 0; j < s->P; j++)
+        s->trial[j * LANES] = s->theta[j * LANES] = theta[j * step];
+    begin_one(s);
+    s->n_iter[0] = n_iter;
+    s->magnitude[0] = o->totals.magnitude;
+    if (run_one(o))
+        write_outcome(o->job, o->fit, s, 0, o->totals.used, &o->covariance);
+}
+
+/* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
+static tw_status prepare_one(solo *o, int16_t *detail) {
+    summer *r = o->summers;
+    const ptrdiff_t size = r->m.block * LANES;
+    tw_status status = TW_NOT_RUN;
+    *detail = -1;
+    o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1};
+    for (ptrdiff_t first = 0; first < o->job->n_points; first += size) {
+        const ptrdiff_t left = o->job->n_points - first;
+        const tw_status why = load_points(o->job, o->fit, first, left < size ? left : size, &o->totals);
+        status = why ? why : status;
+    }
+    if (status == TW_NOT_FINITE)
+        *detail = TW_INPUT_Y;
+    if (!status)
+        status = load_start(o->job, o->fit, &o->s, 0, detail);
+    if (!status && o->totals.used < count_free(o->job, o->fit))
+        status = TW_TOO_FEW_POINTS;
+    return status;
+}
+
+/* Fit one data set; its x stage is done. */
+static void fit_one(solo *o, ptrdiff_t fit) {
+    int16_t detail;
+    o->fit = fit;
+    const tw_status refusal = prepare_one(o, &detail);
+    if (refusal) {
+        write_refusal(o->job, fit, refusal, detail, o->totals.used);
+        return;
+    }
+    fits *s = &o->s;
+    s->triangle = NULL;
+    begin_one(s);
+    s->magnitude[0] = o->totals.magnitude;
+    if (!run_one(o) || write_outcome(o->job, fit, s, 0, o->totals.used, &o->covariance))
+        return;
+    run_orthogonally(o, s->theta, LANES, s->n_iter[0]);
+}
+
+#endif

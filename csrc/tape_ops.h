@@ -1,0 +1,57 @@
+/* tape_ops.h - the instruction set of a tape, once.
+ *
+ * TW_OP1(name, expression of a), TW_OP2(... a, b), TW_OP3(... a, b, c): the value of one
+ * instruction on native vectors (simd.h, vecmath.h).  Comparisons and logic give 1 or 0; a
+ * condition holds where it is not 0.  The order of the list is the numbering of the opcodes;
+ * Python reads names, arities and numbers from the compiled library, so this list is the only
+ * one.  Each operation's derivative stands in src/thalweg/model/autodiff.py.
+ */
+TW_OP1(copy, a)
+TW_OP1(neg, -a)
+TW_OP1(abs, v_abs(a))
+TW_OP1(sign, v_sign(a))
+TW_OP1(floor, v_floor(a))
+TW_OP1(recip, 1 / a)
+TW_OP1(square, a *a)
+TW_OP1(sqrt, v_sqrt(a))
+TW_OP1(cbrt, v_cbrt(a))
+TW_OP1(exp, v_exp(a))
+TW_OP1(expm1, v_expm1(a))
+TW_OP1(log, v_log(a))
+TW_OP1(log1p, v_log1p(a))
+TW_OP1(sin, v_sin(a))
+TW_OP1(cos, v_cos(a))
+TW_OP1(tan, v_tan(a))
+TW_OP1(asin, v_asin(a))
+TW_OP1(acos, v_acos(a))
+TW_OP1(atan, v_atan(a))
+TW_OP1(sinh, v_sinh(a))
+TW_OP1(cosh, v_cosh(a))
+TW_OP1(tanh, v_tanh(a))
+TW_OP1(asinh, v_asinh(a))
+TW_OP1(acosh, v_acosh(a))
+TW_OP1(atanh, v_atanh(a))
+TW_OP1(erf, v_erf(a))
+TW_OP1(erfc, v_erfc(a))
+TW_OP1(erfcx, v_erfcx(a))
+TW_OP1(not, v_bool(a == 0))
+TW_OP2(add, a + b)
+TW_OP2(sub, a - b)
+TW_OP2(mul, a *b)
+TW_OP2(div, a / b)
+TW_OP2(pow, v_pow(a, b))
+TW_OP2(atan2, v_atan2(a, b))
+TW_OP2(minimum, v_minimum(a, b))
+TW_OP2(maximum, v_maximum(a, b))
+TW_OP2(less, v_bool(a < b))
+TW_OP2(less_equal, v_bool(a <= b))
+TW_OP2(equal, v_bool(a == b))
+TW_OP2(not_equal, v_bool(a != b))
+TW_OP2(and, v_bool((a != 0) & (b != 0)))
+TW_OP2(or, v_bool((a != 0) | (b != 0)))
+TW_OP2(voigt_re, v_wofz_re(a, b)) /* Re w(a + ib), b >= 0 */
+TW_OP2(voigt_im, v_wofz_im(a, b)) /* Im w(a + ib), b >= 0 */
+TW_OP3(where, v_sel(a != 0, b, c))
+TW_OP3(fma, a *b + c)
+TW_OP3(fms, a *b - c)
+TW_OP3(fnma, c - a * b)

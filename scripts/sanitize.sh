@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Run the tests with the C code under the address and undefined-behaviour sanitizers.
+#
+#   scripts/sanitize.sh [arguments of pytest]
+#
+# Needs GCC.  Works in a virtual environment of its own, which it removes.  The thread pool's
+# races are looked for by .ci/run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+export PATH="$work/venv/bin:$PATH" SKBUILD_BUILD_DIR="$work/wheel"
+
+# no build type and no stripping, so that reports name lines
+python -m pip install --quiet ".[test]" -C cmake.build-type=None -C install.strip=false \
+    -C cmake.define.TW_SANITIZE=address,undefined
+
+# the interpreter itself is not built for them: their libraries must be loaded first, its leaks are
+# not ours, and its own allocator would hide an overrun of a small object
+LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
+    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest tests "$@"

@@ -1,0 +1,1 @@
+"""Compiled kernels: pointers in, GIL out, status codes out; no policy."""

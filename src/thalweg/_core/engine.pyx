@@ -1,0 +1,360 @@
+"""The fitting engine seen from Python, and the one module that links the C library.
+
+Arrays are raw buffers: C-contiguous, of the job's element type and of exactly the size that the
+tape and the job say; this is all that memory safety needs.  Everything else, callers have checked.
+"""
+import os
+
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBUF_WRITABLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from thalweg._core cimport thalweg_h as c
+
+cdef enum:
+    MAX_VIEWS = 64
+
+cdef double POLL_INTERVAL = 0.05  # seconds between looks at Ctrl-C and calls of `progress`
+
+
+def operations():
+    """Return the operations of a tape, by number, as ``(name, arity)``."""
+    cdef const char *name
+    cdef int arity
+    found = []
+    while (arity := c.tw_operation(len(found), &name)):
+        found.append((name.decode(), arity))
+    return found
+
+
+# ---- instruction sets and threads ------------------------------------------------------------
+
+def variants():
+    """Return the instruction sets this processor can run, best first."""
+    cdef const char *names[8]
+    cdef int i, n = c.tw_variants(names, 8)
+    return [names[i].decode() for i in range(n)]
+
+
+def active_variant():
+    """Return the instruction set in use."""
+    return c.tw_active(0).name.decode()
+
+
+def select_variant(name):
+    """Use the instruction set ``name``, or the best for None."""
+    cdef bytes text = b"" if name is None else name.encode()
+    if c.tw_select(NULL if name is None else <const char *> text):
+        raise ValueError(
+            f"instruction set {name!r} is not available here; this processor runs "
+            + ", ".join(variants())
+        )
+
+
+def get_num_threads():
+    """Return how many threads a call uses when it does not say."""
+    return c.tw_threads()
+
+
+def set_num_threads(int n):
+    """Set how many threads a call uses when it does not say; 0 takes the setting back."""
+    c.tw_set_threads(n)
+
+
+select_variant(os.environ.get("THALWEG_SIMD") or None)
+
+
+# ---- buffers ---------------------------------------------------------------------------------
+
+cdef class Views:
+    """Buffers that stay valid as long as this object lives."""
+
+    cdef Py_buffer view[MAX_VIEWS]
+    cdef int n
+
+    def __dealloc__(self):
+        for i in range(self.n):
+            PyBuffer_Release(&self.view[i])
+
+    cdef void *take(self, object array, char kind, Py_ssize_t count, bint writable) except? NULL:
+        """Address of an array of ``count`` elements of the struct-format ``kind``; NULL for None."""
+        if array is None:
+            return NULL
+        if self.n == MAX_VIEWS:
+            raise ValueError("too many arrays")
+        cdef Py_buffer *view = &self.view[self.n]
+        cdef int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0)
+        PyObject_GetBuffer(array, view, flags)
+        self.n += 1
+        if view.format == NULL or view.format[0] != kind or view.format[1] != 0:
+            raise TypeError(f"an array of format {chr(kind)!r} is needed, got {view.format!r}")
+        if view.len != count * view.itemsize:
+            raise ValueError(f"an array of {count} elements is needed, got {view.len // view.itemsize}")
+        return view.buf
+
+
+# ---- tapes -----------------------------------------------------------------------------------
+
+cdef class Tape:
+    """A program of three stages; see ``tw_tape`` in csrc/thalweg.h.
+
+    Parameters are the fields of ``tw_tape``: counts, ``code`` as rows ``(op, out, in, in, in)`` in
+    the order x stage, theta stage, block stage with ``n_code`` their lengths, and ``output``.
+    """
+
+    cdef c.tw_tape tape
+    cdef c.tw_instruction *code
+    cdef double *constants
+    cdef int32_t *indices
+    cdef readonly tuple free_theta
+
+    def __cinit__(self, int n_theta, int n_x, constants, n_slots, code, n_code, free_theta, output):
+        cdef Py_ssize_t i, k, n_const = len(constants), n_free = len(free_theta)
+        self.code = <c.tw_instruction *> calloc(len(code) + 1, sizeof(c.tw_instruction))
+        self.constants = <double *> calloc(n_const + 1, sizeof(double))
+        self.indices = <int32_t *> calloc(2 * n_free + 1, sizeof(int32_t))
+        if self.code == NULL or self.constants == NULL or self.indices == NULL:
+            raise MemoryError
+        n_lane, n_point, n_block = n_slots
+        self.free_theta = tuple(free_theta)
+        _check_program(n_theta, n_x, n_const, n_slots, code, n_code, free_theta, output)
+        for i, row in enumerate(code):
+            self.code[i].op, self.code[i].out = row[0], row[1]
+            for k in range(3):
+                self.code[i].inputs[k] = row[2 + k]
+        for i in range(n_const):
+            self.constants[i] = constants[i]
+        for i in range(n_free):
+            self.indices[i] = free_theta[i]
+        for i in range(n_free + 1 if len(output) else 0):
+            self.indices[n_free + i] = output[i]
+        self.tape = c.tw_tape(
+            n_theta=n_theta, n_x=n_x, n_const=n_const,
+            n_lane=n_lane, n_point=n_point, n_block=n_block,
+            n_point_code=n_code[0], n_lane_code=n_code[1], n_block_code=n_code[2],
+            code=self.code, constants=self.constants, n_free=n_free,
+            free_theta=self.indices, output=self.indices + n_free,
+        )
+
+    def __dealloc__(self):
+        free(self.code)
+        free(self.constants)
+        free(self.indices)
+
+    @property
+    def sizes(self):
+        """How many slots and instructions each stage has, for people who look."""
+        return {
+            "lane_slots": self.tape.n_lane,
+            "point_slots": self.tape.n_point,
+            "block_slots": self.tape.n_block,
+            "point_code": self.tape.n_point_code,
+            "lane_code": self.tape.n_lane_code,
+            "block_code": self.tape.n_block_code,
+        }
+
+
+def _check_program(n_theta, n_x, n_const, n_slots, code, n_code, free_theta, output):
+    """Refuse a program that would read or write outside its slots."""
+    n_lane, n_point, n_block = n_slots
+    arity = [a for _, a in operations()]
+    stage = ["point"] * n_code[0] + ["lane"] * n_code[1] + ["block"] * n_code[2]
+    kinds = {
+        "lane": range(n_const + n_theta, n_lane),
+        "point": range(n_lane + n_x, n_lane + n_point),
+        "block": range(n_lane + n_point, n_lane + n_point + n_block),
+    }
+    readable = {
+        "lane": (range(n_lane),),
+        "point": (range(n_const), range(n_lane, n_lane + n_point)),
+        "block": (range(n_lane + n_point + n_block),),
+    }
+    if len(code) != len(stage):
+        raise ValueError("n_code does not add up to the length of code")
+    for (op, out, *inputs), kind in zip(code, stage, strict=True):
+        if not 0 <= op < len(arity):
+            raise ValueError(f"no operation has number {op}")
+        if out not in kinds[kind]:
+            raise ValueError(f"slot {out} is not a result slot of the {kind} stage")
+        if not all(any(i in slots for slots in readable[kind]) for i in inputs):
+            raise ValueError(f"an input of {inputs} is not readable in the {kind} stage")
+    if not all(0 <= j < n_theta for j in free_theta):
+        raise ValueError("free_theta names a parameter that is not there")
+    outputs_allowed = set(range(n_lane)) | set(kinds["block"])
+    if output and (len(output) != len(free_theta) + 1 or not outputs_allowed.issuperset(output)):
+        raise ValueError("output must name a lane or block slot for f and for each derivative")
+
+
+# ---- watching a job --------------------------------------------------------------------------
+
+cdef class Watch:
+    """Ctrl-C and progress: ``progress(done)`` is called now and then; True from it stops the job."""
+
+    cdef c.tw_watch watch
+    cdef c.atomic_count done
+    cdef object progress
+    cdef readonly object error
+
+    def __cinit__(self, progress=None):
+        self.progress = progress
+        self.watch.poll = poll
+        self.watch.context = <void *> self
+        self.watch.interval = POLL_INTERVAL
+
+    @property
+    def stopped(self):
+        """Whether the job was told to stop."""
+        return self.watch.stop != 0
+
+
+cdef int poll(void *context) noexcept with gil:
+    cdef Watch self = <Watch> context
+    try:
+        PyErr_CheckSignals()
+        return self.progress is not None and self.progress(self.done) is True
+    except BaseException as error:
+        self.error = error
+        return 1
+
+
+# ---- fitting ---------------------------------------------------------------------------------
+
+cdef class Job:
+    """A ``tw_fit_job`` with the arrays it points to.
+
+    ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
+    row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job.
+    """
+
+    cdef c.tw_fit_job job
+    cdef Views views
+    cdef Tape tape
+    cdef const void *x[MAX_VIEWS]
+    cdef Py_ssize_t x_step[MAX_VIEWS]
+
+    def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits, Py_ssize_t n_points, *,
+                  x, y, start, dict out, sigma=(None, 0), mask=(None, 0), lower=None, upper=None,
+                  Py_ssize_t bound_step=0, fixed=None, double xtol, double ftol, double gtol,
+                  int max_iter, bint absolute_sigma):
+        cdef Py_ssize_t B = n_fits, N = n_points, k
+        cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free
+        cdef char real = c"f" if is_float else c"d"
+        cdef Views views = Views()
+        cdef c.tw_fit_job *job = &self.job
+        if B < 0 or N < 0 or len(x) != tape.tape.n_x or len(x) > MAX_VIEWS - 20:
+            raise ValueError("the job does not fit its tape")
+        self.views, self.tape = views, tape
+        memset(job, 0, sizeof(c.tw_fit_job))
+        job.tape, job.is_float, job.n_fits, job.n_points = &tape.tape, is_float, B, N
+        for k, (array, step) in enumerate(x):
+            self.x[k] = views.take(array, real, B * N if step else N, False)
+            self.x_step[k] = N if step else 0
+        job.x, job.x_step = self.x, self.x_step
+        job.y = views.take(y, real, B * N, False)
+        job.sigma = views.take(sigma[0], real, B * N if sigma[1] else N, False)
+        job.sigma_step = N if sigma[1] else 0
+        job.mask = <const uint8_t *> views.take(mask[0], c"B", B * N if mask[1] else N, False)
+        job.mask_step = N if mask[1] else 0
+        job.start = views.take(start[0], real, B * P if start[1] else P, False)
+        job.start_step = P if start[1] else 0
+        job.lower = views.take(lower, real, B * P if bound_step else P, False)
+        job.upper = views.take(upper, real, B * P if bound_step else P, False)
+        job.bound_step = P if bound_step else 0
+        if (job.lower == NULL) != (job.upper == NULL):
+            raise ValueError("both bounds or neither")
+        job.fixed = <const uint8_t *> views.take(fixed, c"B", B * P, False)
+        job.xtol, job.ftol, job.gtol = xtol, ftol, gtol
+        job.max_iter, job.absolute_sigma = max_iter, absolute_sigma
+        job.theta = views.take(out["theta"], real, B * P, True)
+        job.covariance = views.take(out["covariance"], real, B * (F * (F + 1) // 2), True)
+        job.chi2 = views.take(out["chi2"], real, B, True)
+        job.n_iter = <int32_t *> views.take(out["n_iter"], c"i", B, True)
+        job.n_used = <int32_t *> views.take(out["n_used"], c"i", B, True)
+        job.status = <int8_t *> views.take(out["status"], c"b", B, True)
+        job.detail = <int16_t *> views.take(out["detail"], c"h", B, True)
+
+    def run(self, int threads=0, progress=None):
+        """Fit; return whether all fits were run.  An exception of ``progress``, or Ctrl-C, is in
+        the returned watch as ``error``."""
+        if self.tape.tape.output == NULL or self.tape.tape.n_block + self.tape.tape.n_lane == 0:
+            raise ValueError("the tape has no code")
+        cdef Watch watch = Watch(progress)
+        cdef size_t size = c.tw_fit_work(&self.job, threads)
+        cdef void *work = calloc(size, 1)
+        if work == NULL:
+            raise MemoryError(f"a fit needs {size} bytes of workspace")
+        try:
+            with nogil:
+                c.tw_fit(&self.job, threads, work, &watch.watch, &watch.done)
+        finally:
+            free(work)
+        return watch
+
+
+cdef class Trials:
+    """Fit 0 of a job whose model only Python can evaluate, one trial at a time.
+
+    ``trial`` is where the model is wanted next; `next` takes its values and derivatives there.
+    """
+
+    cdef Job job
+    cdef void *work
+    cdef readonly object trial
+    cdef readonly bint done
+
+    def __cinit__(self, Job job not None, trial):
+        cdef char real = c"f" if job.job.is_float else c"d"
+        cdef Views views = Views()
+        cdef void *target = views.take(trial, real, job.tape.tape.n_theta, True)
+        self.job, self.trial = job, trial
+        self.work = calloc(c.tw_trial_work(&job.job), 1)
+        if self.work == NULL:
+            raise MemoryError
+        self.done = c.tw_trial_begin(&job.job, self.work, target) != 0
+
+    def __dealloc__(self):
+        free(self.work)
+
+    def next(self, f, J):
+        """Judge the trial by f (N,) and J (N, F); return whether the fit has ended."""
+        cdef Py_ssize_t N = self.job.job.n_points, F = self.job.tape.tape.n_free
+        cdef char real = c"f" if self.job.job.is_float else c"d"
+        cdef Views views = Views()
+        cdef void *value = views.take(f, real, N, False)
+        cdef void *jacobian = views.take(J, real, N * F, False)
+        cdef void *target = views.take(self.trial, real, self.job.tape.tape.n_theta, True)
+        if self.done:
+            raise ValueError("the fit has ended")
+        with nogil:
+            self.done = c.tw_trial_next(&self.job.job, self.work, value, jacobian, target) != 0
+        return self.done
+
+
+def evaluate(Tape tape not None, bint is_float, Py_ssize_t n_points, x, theta, out):
+    """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of (N,) arrays."""
+    cdef const void *pointers[MAX_VIEWS]
+    cdef char real = c"f" if is_float else c"d"
+    cdef Views views = Views()
+    cdef Py_ssize_t k
+    if len(x) != tape.tape.n_x or len(x) > MAX_VIEWS - 20:
+        raise ValueError("the arrays do not fit the tape")
+    for k, array in enumerate(x):
+        pointers[k] = views.take(array, real, n_points, False)
+    cdef void *parameters = views.take(theta, real, tape.tape.n_theta, False)
+    cdef void *target = views.take(out, real, (1 + tape.tape.n_free) * n_points, True)
+    cdef void *work = calloc(c.tw_tape_work(&tape.tape, is_float, n_points), 1)
+    if work == NULL:
+        raise MemoryError
+    try:
+        with nogil:
+            c.tw_tape_run(&tape.tape, is_float, n_points, pointers, parameters, work, target)
+    finally:
+        free(work)

@@ -1,0 +1,399 @@
+"""Formulas as text, such as ``"a*exp(-t/tau) + c"``.
+
+The text is parsed by `ast` into a syntax tree, and the tree is translated, node by node, into
+nested functions of the values of its names.  Nothing is ever handed to `eval`: a kind of node that
+is not translated here is refused.  The result is a callable like any model function, so it runs on
+numbers, on arrays and on the symbols of `trace`.
+
+Numbers are float64 from the start, so ``9**9**9`` is infinity and not a computation without end.
+"""
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from functools import reduce
+from inspect import Parameter, Signature
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import functions
+from .symbol import Symbol
+
+Values = Sequence[Any]  # of the independent variables, then of the parameters
+Part = float | Callable[[Values], Any]  # a constant, or what computes a value
+
+_MAX_DEPTH = 200  # two Python frames a level stay well below the interpreter's limit of 1000
+
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
+
+
+def _ufuncs(names: str) -> dict[str, Callable[..., Any]]:
+    return {name: getattr(np, name) for name in names.split()}
+
+
+def _composites(names: str) -> dict[str, Callable[..., Any]]:
+    return {name: getattr(functions, name) for name in names.split()}
+
+
+def _at_least_two(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *values: reduce(function, values)
+
+
+_INVERSES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+
+# By the number of arguments; 0 stands for two or more.
+_FUNCTIONS_BY_ARITY: dict[int, dict[str, Callable[..., Any]]] = {
+    0: {
+        **dict.fromkeys(("min", "minimum"), _at_least_two(np.minimum)),
+        **dict.fromkeys(("max", "maximum"), _at_least_two(np.maximum)),
+    },
+    1: {
+        **_ufuncs("abs exp exp2 expm1 log log2 log10 log1p sqrt cbrt square sign floor ceil trunc"),
+        **_ufuncs("rint sin cos tan sinh cosh tanh sinc deg2rad rad2deg radians degrees"),
+        **{f"arc{name}": getattr(np, f"arc{name}") for name in _INVERSES},
+        **{f"a{name}": getattr(np, f"arc{name}") for name in _INVERSES},
+        **_composites("dawsn erf erfc erfcx exp10 expit exprel log_expit log_ndtr logit ndtr"),
+        **_composites("softplus"),
+        "ln": np.log,
+    },
+    2: {
+        **_ufuncs("arctan2 copysign heaviside hypot logaddexp"),
+        **_composites("voigt_im voigt_re xlog1py xlogy"),
+        "atan2": np.arctan2,
+        "pow": operator.pow,
+    },
+    3: {"clip": functions.clip, "voigt": functions.voigt_profile, "where": np.where},
+}
+FUNCTIONS = {
+    name: (arity, function)
+    for arity, table in _FUNCTIONS_BY_ARITY.items()
+    for name, function in table.items()
+}
+
+_BINARY: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.BitAnd: np.logical_and,
+    ast.BitOr: np.logical_or,
+}
+_UNARY: dict[type, Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: np.logical_not,
+    ast.Invert: np.logical_not,
+}
+_LOGICAL: dict[type, Callable[[Any, Any], Any]] = {ast.And: np.logical_and, ast.Or: np.logical_or}
+_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+# What a node is called in an error.
+_KINDS: dict[type, str] = {
+    ast.Attribute: "a dot",
+    ast.Lambda: "lambda",
+    ast.Subscript: "indexing with [ ]",
+    ast.List: "a list",
+    ast.Tuple: "a tuple",
+    ast.Set: "a set",
+    ast.Dict: "a dictionary",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+    ast.NamedExpr: "an assignment",
+    ast.JoinedStr: "text in quotes",
+    ast.MatMult: "the operator @",
+    ast.LShift: "the operator <<",
+    ast.RShift: "the operator >>",
+    ast.In: "the operator in",
+    ast.NotIn: "the operator not in",
+    ast.Is: "the operator is",
+    ast.IsNot: "the operator is not",
+}
+
+
+def _apply(function: Callable[..., Any], *parts: Part) -> Part:
+    """The function of the parts, computed at once if they are all constants."""
+    numbers = [np.float64(part) for part in parts if isinstance(part, float)]
+    if len(numbers) == len(parts):
+        with np.errstate(all="ignore"):
+            return float(function(*numbers))
+    values = [_constant(part) if isinstance(part, float) else part for part in parts]
+    if len(values) == 1:
+        (only,) = values
+        return lambda env: function(only(env))
+    if len(values) == 2:
+        left, right = values
+        return lambda env: function(left(env), right(env))
+    return lambda env: function(*[value(env) for value in values])
+
+
+def _constant(value: float) -> Callable[[Values], float]:
+    return lambda env: value
+
+
+class _Translator:
+    """From syntax tree to functions; collects the parameters' names on the way."""
+
+    def __init__(self, text: str, independent: Sequence[str], params: Sequence[str] | None) -> None:
+        self.text = text
+        self.independent = independent
+        self.known = params
+        self.position = {name: i for i, name in enumerate((*independent, *(params or ())))}
+        self.used: set[str] = set()
+        self.depth = 0
+        self.rules: dict[type, Callable[[Any], Part]] = {
+            ast.BinOp: self._binary,
+            ast.UnaryOp: self._unary,
+            ast.BoolOp: self._logical,
+            ast.Compare: self._compare,
+            ast.IfExp: self._conditional,
+            ast.Call: self._call,
+            ast.Constant: self._number,
+            ast.Name: self._name,
+        }
+
+    def refuse(self, node: ast.AST, problem: str, hint: str = "") -> NoReturn:
+        bytes_before = self.text.encode()[: getattr(node, "col_offset", 0)]
+        column = len(bytes_before.decode()) + 1
+        _refuse(self.text, f"{problem} at column {column}", hint)
+
+    def translate(self, node: ast.expr) -> Part:
+        rule = self.rules.get(type(node))
+        if rule is None:
+            self.refuse(node, f"{_kind(node)} has no meaning in a formula")
+        if self.depth >= _MAX_DEPTH:
+            self.refuse(node, f"nesting deeper than {_MAX_DEPTH} levels")
+        self.depth += 1
+        part = rule(node)
+        self.depth -= 1
+        return part
+
+    def _binary(self, node: ast.BinOp) -> Part:
+        if isinstance(node.op, ast.BitXor):
+            self.refuse(node, "the operator ^ has no meaning in a formula", "write ** for powers")
+        if type(node.op) not in _BINARY:
+            self.refuse(node, f"{_kind(node.op)} has no meaning in a formula")
+        return _apply(_BINARY[type(node.op)], *map(self.translate, (node.left, node.right)))
+
+    def _unary(self, node: ast.UnaryOp) -> Part:
+        return _apply(_UNARY[type(node.op)], self.translate(node.operand))
+
+    def _logical(self, node: ast.BoolOp) -> Part:
+        function = _LOGICAL[type(node.op)]
+        return reduce(lambda a, b: _apply(function, a, b), map(self.translate, node.values))
+
+    def _compare(self, node: ast.Compare) -> Part:
+        operands = list(map(self.translate, (node.left, *node.comparators)))
+        for op in node.ops:
+            if type(op) not in _COMPARE:
+                self.refuse(node, f"{_kind(op)} has no meaning in a formula")
+        links = [
+            _apply(_COMPARE[type(op)], a, b)
+            for op, a, b in zip(node.ops, operands, operands[1:], strict=False)
+        ]
+        return reduce(lambda a, b: _apply(np.logical_and, a, b), links)
+
+    def _conditional(self, node: ast.IfExp) -> Part:
+        body, test, otherwise = map(self.translate, (node.body, node.test, node.orelse))
+        return _apply(np.where, test, body, otherwise)
+
+    def _call(self, node: ast.Call) -> Part:
+        if not isinstance(node.func, ast.Name):
+            self.refuse(node, "only a function's name may stand before ( )", "write * for products")
+        name = node.func.id
+        if name not in FUNCTIONS:
+            what = "is not a function" if name in self.position else "is an unknown function"
+            self.refuse(node, f"{name} {what}", _did_you_mean(name, FUNCTIONS))
+        if node.keywords:
+            self.refuse(node, f"{name} takes no arguments by name")
+        arity, function = FUNCTIONS[name]
+        if len(node.args) != arity and (arity or len(node.args) < 2):
+            wanted = f"{arity} argument{'s' * (arity != 1)}" if arity else "two arguments or more"
+            self.refuse(node, f"{name} takes {wanted}, not {len(node.args)},")
+        return _apply(function, *map(self.translate, node.args))
+
+    def _number(self, node: ast.Constant) -> Part:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            kind = "text in quotes" if isinstance(value, str) else repr(value)
+            self.refuse(node, f"{kind} has no meaning in a formula")
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+
+    def _name(self, node: ast.Name) -> Part:
+        name = node.id
+        if name not in self.position:
+            if name in CONSTANTS:
+                return CONSTANTS[name]
+            if name in FUNCTIONS:
+                self.refuse(node, f"{name} is a function", f"write {name}(...)")
+            if self.known is not None:
+                self.refuse(node, f"{name} is unknown", _did_you_mean(name, self.position))
+            self.position[name] = len(self.position)
+        self.used.add(name)
+        return operator.itemgetter(self.position[name])
+
+
+def _kind(node: ast.AST) -> str:
+    return _KINDS.get(type(node), f"'{type(node).__name__}'")
+
+
+def _did_you_mean(name: str, known: Any) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _refuse(text: str, problem: str, hint: str = "") -> NoReturn:
+    shown = text if len(text) <= 80 else f"{text[:77]}..."
+    raise ValueError(f"formula {shown!r}: {problem}{'; ' if hint else ''}{hint}") from None
+
+
+def _tree(text: str) -> ast.expr:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        _refuse(text, f"{error.msg.partition(';')[0]} at column {error.offset or 1}")
+    except (ValueError, RecursionError, MemoryError):
+        _refuse(text, "it is too deeply nested, or a number is too long")
+
+
+class Formula:
+    """A formula that is called like a model function, ``formula(x, *parameters)``.
+
+    Attributes
+    ----------
+    text : str
+        What was parsed.
+    independent : tuple of str
+        Names of the independent variables; if there are several, x is a sequence of them.
+    names : tuple of str
+        Names of the parameters, in the order of the call.
+    """
+
+    __slots__ = ("_value", "independent", "names", "text")
+
+    def __init__(
+        self, text: str, independent: tuple[str, ...], names: tuple[str, ...], value: Part
+    ) -> None:
+        self.text, self.independent, self.names = text, independent, names
+        self._value = _constant(value) if isinstance(value, float) else value
+
+    def __call__(self, x: Any, *params: Any) -> Any:
+        """Return the formula's value for numbers, arrays that broadcast, or recorded symbols."""
+        variables = (x,) if len(self.independent) == 1 else tuple(x)
+        if len(variables) != len(self.independent):
+            raise ValueError(
+                f"x must hold the {len(self.independent)} variables "
+                f"{', '.join(self.independent)}, got {len(variables)}"
+            )
+        if len(params) != len(self.names):
+            raise TypeError(
+                f"the formula takes {len(self.names)} parameters "
+                f"({', '.join(self.names)}), got {len(params)}"
+            )
+        return self._value([*map(_operand, variables), *map(_operand, params)])
+
+    @property
+    def __signature__(self) -> Signature:
+        several = len(self.independent) > 1
+        first = "_".join(self.independent) if several else self.independent[0]
+        return Signature([Parameter(n, Parameter.POSITIONAL_ONLY) for n in (first, *self.names)])
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r}, independent={self.independent}, names={self.names})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __reduce__(self) -> Any:
+        return parse, self._identity()
+
+    def _identity(self) -> tuple[Any, ...]:
+        return self.text, self.independent, self.names
+
+
+def _operand(value: Any) -> Any:
+    """A symbol as it is; else floats of NumPy, whose errors are values: 1 / 0 is infinite."""
+    if type(value) is Symbol:
+        return value
+    array = np.asarray(value)
+    return array if array.dtype.kind == "f" else array.astype(float)
+
+
+def parse(
+    formula: str, independent: str | Sequence[str], params: Sequence[str] | None = None
+) -> Formula:
+    """Return a formula as a function ``f(x, *parameters)``.
+
+    Parameters
+    ----------
+    formula : str
+        Numbers, names, ``+ - * / ** // %``, comparisons, ``and or not``, ``a if c else b``, the
+        constants pi, e and inf, and the functions of `FUNCTIONS`.
+    independent : str or sequence of str
+        Name or names of the independent variables.
+    params : sequence of str, optional
+        Names of the parameters in the order wanted; default: every other name, in order of first
+        appearance.  A parameter or variable named like a constant hides it.
+
+    Returns
+    -------
+    Formula
+        Runs on numbers, arrays and symbols, and with `scipy.optimize.curve_fit`.
+
+    Raises
+    ------
+    ValueError
+        The text is no such formula; says what is wrong and at which column.
+
+    Examples
+    --------
+    >>> decay = parse("a*exp(-t/tau) + c", "t")
+    >>> decay.names
+    ('a', 'tau', 'c')
+    >>> float(decay(0.0, 2.0, 5.0, 1.0))
+    3.0
+    """
+    text = " ".join(formula.split())
+    variables = (independent,) if isinstance(independent, str) else tuple(independent)
+    names = None if params is None else tuple(params)
+    _check_names(text, variables, names or ())
+    translator = _Translator(text, variables, names)
+    value = translator.translate(_tree(text))
+    if translator.used.isdisjoint(variables):
+        hint = f"name it with independent=; the names found are {', '.join(translator.position)}"
+        _refuse(text, f"the independent variable {' or '.join(variables)} does not occur", hint)
+    for name in names or ():
+        if name not in translator.used:
+            _refuse(text, f"the parameter {name} does not occur")
+    return Formula(text, variables, tuple(translator.position)[len(variables) :], value)
+
+
+def _check_names(text: str, independent: Sequence[str], params: Sequence[str]) -> None:
+    every = (*independent, *params)
+    if not independent:
+        _refuse(text, "there is no independent variable")
+    for name in every:
+        if not (isinstance(name, str) and name.isidentifier()):
+            _refuse(text, f"{name!r} is not a name")
+        if every.count(name) > 1:
+            _refuse(text, f"the name {name} is given twice")

@@ -1,0 +1,229 @@
+"""Functions of numbers, arrays or recorded values, written with the operations of a tape.
+
+Every function here is plain NumPy on purpose: given arrays it computes, given the symbols of
+`trace` it records itself.  The forms are chosen so that neither the value nor any derivative
+overflows where the function itself is finite, and so that the derivative is right where two
+branches meet: ``where(x < 0, x, -x)`` has derivative -1 at 0, ``-abs(x)`` would have 0.
+
+Only erf, erfc, erfcx and the two parts of the Faddeeva function are primitives; given arrays they
+are SciPy's.  References: DLMF 7.1 to 7.19 (error functions, Voigt profiles); Maechler, "Accurately
+computing log(1 - exp(-|a|))", 2012 (the shapes of log1p and expm1 formulas).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .graph import NUMPY
+
+Value = Any  # a number, an array or a recorded value
+
+_LN2, _LN10 = math.log(2.0), math.log(10.0)
+_SQRT2, _SQRT_PI = math.sqrt(2.0), math.sqrt(math.pi)
+
+
+def _primitive(op: str) -> Callable[..., Value]:
+    def call(*values: Value) -> Value:
+        for value in values:
+            record = getattr(type(value), "_apply", None)
+            if record is not None:
+                return record(value, op, *values)
+        return NUMPY[op](*values)
+
+    call.__name__ = op
+    return call
+
+
+erf, erfc, erfcx = _primitive("erf"), _primitive("erfc"), _primitive("erfcx")
+voigt_re, voigt_im = _primitive("voigt_re"), _primitive("voigt_im")
+
+
+def _minus_abs(x: Value) -> Value:
+    return np.where(x < 0, x, -x)
+
+
+def expit(x: Value) -> Value:
+    """Logistic function 1 / (1 + exp(-x))."""
+    decay = np.exp(_minus_abs(x))
+    return np.where(x < 0, decay, 1.0) / (1.0 + decay)
+
+
+def log_expit(x: Value) -> Value:
+    """log(expit(x))."""
+    return np.where(x < 0, x, 0.0) - np.log1p(np.exp(_minus_abs(x)))
+
+
+def logit(p: Value) -> Value:
+    """log(p / (1 - p))."""
+    return np.log(p) - np.log1p(-p)
+
+
+def softplus(x: Value) -> Value:
+    """log(1 + exp(x))."""
+    return -log_expit(-x)
+
+
+def logaddexp(a: Value, b: Value) -> Value:
+    """log(exp(a) + exp(b))."""
+    return np.where(a < b, b, a) + np.log1p(np.exp(_minus_abs(a - b)))
+
+
+def logaddexp2(a: Value, b: Value) -> Value:
+    """log2(2**a + 2**b)."""
+    return np.where(a < b, b, a) + np.log1p(np.exp(_LN2 * _minus_abs(a - b))) / _LN2
+
+
+def xlogy(x: Value, y: Value) -> Value:
+    """x * log(y), and 0 where x = 0."""
+    return np.where(x == 0, 0.0, x * np.log(y))
+
+
+def xlog1py(x: Value, y: Value) -> Value:
+    """x * log(1 + y), and 0 where x = 0."""
+    return np.where(x == 0, 0.0, x * np.log1p(y))
+
+
+def exprel(x: Value) -> Value:
+    """(exp(x) - 1) / x, and its Taylor series near 0, where the next term is below rounding."""
+    near = abs(x) < 1e-4
+    safe = np.where(near, 1.0, x)
+    series = polyval((1 / 24, 1 / 6, 1 / 2, 1.0), x)
+    return np.where(near, series, np.expm1(safe) / safe)
+
+
+def sinc(x: Value) -> Value:
+    """sin(pi x) / (pi x), and its Taylor series near 0, where the next term is below rounding."""
+    near = abs(x) < 1e-3
+    angle = math.pi * np.where(near, 1.0, x)
+    series = polyval((math.pi**4 / 120, -(math.pi**2) / 6, 1.0), x**2)
+    return np.where(near, series, np.sin(angle) / angle)
+
+
+def hypot(a: Value, b: Value) -> Value:
+    """sqrt(a**2 + b**2)."""
+    return np.sqrt(a**2 + b**2)
+
+
+def ndtr(x: Value) -> Value:
+    """Standard normal distribution function."""
+    return 0.5 * erfc(x * -math.sqrt(0.5))
+
+
+def log_ndtr(x: Value) -> Value:
+    """log(ndtr(x)); by erfcx where ndtr itself would underflow."""
+    z = x * math.sqrt(0.5)
+    tail = np.log(0.5 * erfcx(np.where(x < 0, -z, 0.0))) - z**2
+    return np.where(x < 0, tail, np.log1p(-0.5 * erfc(np.where(x < 0, 0.0, z))))
+
+
+def dawsn(x: Value) -> Value:
+    """Dawson's integral exp(-x**2) * integral of exp(t**2) from 0 to x."""
+    return (0.5 * _SQRT_PI) * voigt_im(x, 0.0)
+
+
+def voigt_profile(x: Value, sigma: Value, gamma: Value) -> Value:
+    """Convolution of a normal density (sigma) with a Cauchy density (half width gamma)."""
+    scale = 1.0 / (sigma * _SQRT2)
+    return voigt_re(x * scale, gamma * scale) * scale / _SQRT_PI
+
+
+def exp2(x: Value) -> Value:
+    """2**x."""
+    return 2.0**x
+
+
+def exp10(x: Value) -> Value:
+    """10**x."""
+    return 10.0**x
+
+
+def log2(x: Value) -> Value:
+    """Logarithm to base 2."""
+    return np.log(x) * (1.0 / _LN2)
+
+
+def log10(x: Value) -> Value:
+    """Logarithm to base 10."""
+    return np.log(x) * (1.0 / _LN10)
+
+
+def ceil(x: Value) -> Value:
+    """Smallest integer not below x."""
+    return -np.floor(-x)
+
+
+def trunc(x: Value) -> Value:
+    """Integer part of x."""
+    return np.where(x < 0, ceil(x), np.floor(x))
+
+
+def rint(x: Value) -> Value:
+    """Nearest integer, the even one of two."""
+    below = np.floor(x)
+    distance = x - below
+    odd = below - 2.0 * np.floor(0.5 * below)
+    return below + np.where(distance == 0.5, odd, np.where(distance < 0.5, 0.0, 1.0))
+
+
+def around(x: Value, decimals: int = 0) -> Value:
+    """Nearest multiple of 10**-decimals."""
+    scale = 10.0**decimals
+    return rint(x * scale) / scale
+
+
+def fmod(a: Value, b: Value) -> Value:
+    """Remainder of a / b with the sign of a."""
+    return a - np.sign(a) * abs(b) * (abs(a) // abs(b))
+
+
+def copysign(a: Value, b: Value) -> Value:
+    """|a| with the sign of b; a zero counts as positive."""
+    return np.where(b < 0, -abs(a), abs(a))
+
+
+def heaviside(x: Value, at_zero: Value) -> Value:
+    """0 below 0, 1 above, ``at_zero`` at 0, NaN at NaN."""
+    return np.where(x == 0, at_zero, 0.5 + 0.5 * np.sign(x))
+
+
+def clip(
+    a: Value, a_min: Value = None, a_max: Value = None, *, min: Value = None, max: Value = None
+) -> Value:
+    """``a`` limited to the interval; None is no limit."""
+    lower = a_min if min is None else min
+    upper = a_max if max is None else max
+    raised = a if lower is None else np.maximum(a, lower)
+    return raised if upper is None else np.minimum(raised, upper)
+
+
+def polyval(p: Sequence[Value], x: Value) -> Value:
+    """Polynomial with coefficients ``p``, highest power first (Horner's scheme)."""
+    value = p[0]
+    for coefficient in p[1:]:
+        value = value * x + coefficient
+    return value
+
+
+def select(condlist: Sequence[Value], choicelist: Sequence[Value], default: Value = 0.0) -> Value:
+    """The choice of the first condition that holds."""
+    value = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        value = np.where(condition, choice, value)
+    return value
+
+
+def piecewise(
+    x: Value, condlist: Sequence[Value], funclist: Sequence[Any], *args: Any, **kw: Any
+) -> Value:
+    """The function of the last condition that holds; one function more is the default."""
+    *functions, otherwise = [*funclist] if len(funclist) > len(condlist) else [*funclist, 0.0]
+
+    def branch(function: Any) -> Value:
+        return function(x, *args, **kw) if callable(function) else function
+
+    value = branch(otherwise)
+    for condition, function in zip(condlist, functions, strict=True):
+        value = np.where(condition, branch(function), value)
+    return value

@@ -1,0 +1,252 @@
+r"""Start values from data, for a whole batch at once: the tools that every model shares.
+
+An estimator sees each coordinate in units of its own spread, a = low + span * unit with unit in
+[0, 1] (`Scaled`), and gives its answer back in the unit of the data.  No threshold has a unit,
+so a guess follows a change of scale or of origin of x and y.
+
+Most models are *separable*: linear in an amplitude and an offset once a few shape parameters
+are known.  For these the sum of squares is minimised exactly over the linear parameters and by
+search over a small grid of shapes (variable projection).  With columns b_g = phi_g - mean(phi_g)
+
+    min over (a, c) of ||y - a phi_g - c||^2  =  ||y - mean(y)||^2 - (b_g . y)^2 / (b_g . b_g),
+
+so the best shape is the largest score (b_g . y)^2 / (b_g . b_g), one matrix-vector product per
+fit.  The search needs no sorting, no smoothing and no differences of noisy neighbours.
+
+A missing point (NaN or infinite) is replaced by a copy of the nearest present one of its fit,
+abscissa and ordinate, so that the estimators never see a gap.  Each row takes the same steps
+alone or among a million: a guess never depends on its neighbours, to the last bit.
+
+Source: G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least
+squares problems whose variables separate", SIAM J. Numer. Anal. 10 (1973), 413-432.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+SHARED_CHUNK = 2**17  # values of y at a time: temporaries of 1 MiB stay in the cache
+OWN_CHUNK = 2**14  # the same where every fit has its own x, and so its own grid
+SEARCH_POINTS = 1024  # a grid search uses at most so many points of each fit
+LOG_LIMIT = 600.0  # exp of more would overflow; a start value must be finite
+
+
+class Scaled(NamedTuple):
+    """A coordinate of r fits (r = 1: shared by all) as low + span * unit."""
+
+    unit: Array  # (r, N), in [0, 1]
+    low: Array  # (r,), unit of the data
+    span: Array  # (r,), > 0, unit of the data
+
+    def over_span(self) -> Array:
+        """Return the values divided by span, with the origin where it was."""
+        return self.unit + (self.low / self.span)[:, None]
+
+
+Estimator = Callable[[Sequence[Scaled], Scaled], tuple[Any, ...]]
+
+
+def scaled(values: Array) -> Scaled:
+    """Return values (r, N), all finite, in units of their spread."""
+    low = values.min(-1)
+    high = values.max(-1)
+    size = np.maximum(abs(low), abs(high))
+    span = high - low
+    for spare in (size, 1.0):  # constant values have no spread, zeros not even a size
+        span = np.where((span > 0) & (span < np.inf), span, spare)
+    return Scaled(values / span[:, None] - (low / span)[:, None], low, span)
+
+
+def start_values(
+    estimate: Estimator, x: ArrayLike | Sequence[ArrayLike], y: ArrayLike, dims: int, count: int
+) -> Array:
+    """Return start values (..., count) for data y (..., N) by chunks of fits.
+
+    Parameters
+    ----------
+    estimate : callable
+        From the scaled coordinates and the scaled y of some fits to their parameters.
+    x : array_like or sequence of dims array_like, each (N,) or (..., N)
+    y : array_like, shape (..., N)
+    dims : int
+        Number of independent variables.
+    count : int
+        Number of parameters.
+
+    Raises
+    ------
+    ValueError
+        The shapes of x and y do not fit.
+    """
+    y = np.asarray(y)
+    if y.ndim == 0:
+        raise ValueError("y must have shape (..., N), got ()")
+    coordinates = _coordinates(x, y.shape, dims)
+    batch, points = y.shape[:-1], y.shape[-1]
+    if points == 0:  # no data: as good as one point at the origin
+        return start_values(estimate, [np.zeros(1)] * dims, np.zeros((*batch, 1)), dims, count)
+    rows = y.reshape(-1, points)
+    out = np.empty((len(rows), count))
+    shared = all(len(c) == 1 for c in coordinates)
+    step = max(1, (SHARED_CHUNK if shared else OWN_CHUNK) // points)
+    for first in range(0, len(rows), step):
+        part = slice(first, first + step)
+        own = coordinates if shared else [c[part] for c in coordinates]
+        out[part] = _guess_chunk(estimate, own, rows[part].astype(np.float64), count)
+    return out.reshape(*batch, count)
+
+
+def _coordinates(x: Any, shape: tuple[int, ...], dims: int) -> list[Array]:
+    """Return the coordinates as float64 arrays, all (1, N) or, if one differs by fit, (B, N)."""
+    if dims > 1 and len(x) != dims:
+        raise ValueError(f"x must hold {dims} arrays, one per independent variable, got {len(x)}")
+    arrays = [np.asarray(c, dtype=np.float64) for c in (x if dims > 1 else [x])]
+    for c in arrays:
+        try:
+            fits = c.ndim > 0 and np.broadcast_shapes(c.shape, shape) == shape
+        except ValueError:
+            fits = False
+        if not (fits and c.shape[-1] == shape[-1]):
+            raise ValueError(f"x must have shape (N={shape[-1]},) or {shape}, got {c.shape}")
+    if all(c.ndim == 1 for c in arrays):
+        return [c[None] for c in arrays]
+    return [np.broadcast_to(c, shape).reshape(-1, shape[-1]) for c in arrays]
+
+
+def _guess_chunk(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
+    """Return start values (F, count); fits with missing points are repaired and done apart."""
+    present = np.isfinite(y)
+    for c in x:
+        present &= np.isfinite(c)
+    complete = present.all(-1)
+    if complete.all():
+        return _guess_complete(estimate, x, y, count)
+    out = np.empty((len(y), count))
+    if complete.any():
+        own = [c if len(c) == 1 else c[complete] for c in x]
+        out[complete] = _guess_complete(estimate, own, y[complete], count)
+    gaps = ~complete
+    own = [np.broadcast_to(c, y.shape)[gaps] for c in x]
+    out[gaps] = _guess_complete(estimate, *_repair(own, y[gaps], present[gaps]), count)
+    return out
+
+
+def _repair(x: list[Array], y: Array, present: NDArray[np.bool_]) -> tuple[list[Array], Array]:
+    """Replace each missing point by the nearest present one before it, else the first present."""
+    here = np.arange(y.shape[-1])
+    source = np.maximum.accumulate(np.where(present, here, -1), axis=-1)
+    source = np.where(source < 0, present.argmax(-1)[:, None], source)
+    source = np.where(present.any(-1)[:, None], source, here)
+    x, y = [np.take_along_axis(c, source, -1) for c in x], np.take_along_axis(y, source, -1)
+    # only a fit without any point still holds values that are not finite
+    return [np.where(np.isfinite(c), c, 0.0) for c in x], np.where(np.isfinite(y), y, 0.0)
+
+
+def _guess_complete(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
+    """Return start values (F, count) for data without gaps; one coordinate comes sorted."""
+    if len(x) == 1 and not np.all(x[0][:, :-1] <= x[0][:, 1:]):
+        order = np.argsort(x[0], -1, kind="stable")
+        y = y[:, order[0]] if len(order) == 1 else np.take_along_axis(y, order, -1)
+        x = [np.take_along_axis(x[0], order, -1)]
+    with np.errstate(all="ignore"):  # data beyond the range of floats end in the fallback below
+        columns = estimate([scaled(c) for c in x], scaled(np.ascontiguousarray(y)))
+    out = np.empty((len(y), count))
+    for j, column in enumerate(columns):
+        out[:, j] = column
+    return np.where(np.isfinite(out), out, 1.0)
+
+
+def ratio(a: Array, b: Array) -> Array:
+    """Return a / b, and 0 where b is 0."""
+    return np.where(b != 0, a / np.where(b != 0, b, 1.0), 0.0)
+
+
+def safe_exp(a: Array) -> Array:
+    """Return exp(a), held inside the range of floats."""
+    return np.exp(np.clip(a, -LOG_LIMIT, LOG_LIMIT))
+
+
+def log_grid(low: Any, high: Any, size: int) -> Array:
+    """Return size values (r, size) from low to high, evenly spaced in their logarithm."""
+    low = np.atleast_1d(np.asarray(low, dtype=np.float64))[:, None]
+    return low * (high / low) ** np.linspace(0.0, 1.0, size)
+
+
+def thinned(values: Array) -> Array:
+    """Return at most SEARCH_POINTS points of each fit, evenly drawn: a search needs no more."""
+    return values[:, :: -(-values.shape[-1] // SEARCH_POINTS)]
+
+
+def project(basis: Array, y: Array, centred: bool = True) -> tuple[Array, Array, Array]:
+    """Return b_g . y, b_g . b_g and mean(phi_g) for shapes phi (r, N, G) and data y (F, N).
+
+    b = phi - mean(phi) where an offset is fitted (centred), else phi.  One small product per
+    fit, not one large product: the rounding then cannot depend on the size of the batch.
+    """
+    mean = basis.mean(1) if centred else np.zeros((len(basis), basis.shape[2]))
+    columns = basis - mean[:, None, :]
+    norm2 = np.square(columns).sum(1)
+    # a shape that is constant on these points explains nothing
+    norm2 = np.where(norm2 > 1e-9 * np.square(basis).sum(1), norm2, np.inf)
+    return np.matmul(y[:, None, :], columns)[:, 0], norm2, mean
+
+
+def best_shape(basis: Array, y: Array, centred: bool = True) -> tuple[Any, Array, Array]:
+    """Return the index g (F,) of the best shape in basis (r, N, G), its factor and the offset."""
+    dot, norm2, mean = project(basis, y, centred)
+    best = np.argmax(dot * dot / norm2, axis=-1)
+    row = np.arange(len(y)) if len(basis) > 1 else 0
+    factor = dot[np.arange(len(y)), best] / norm2[row, best]
+    offset = y.mean(-1) if centred else np.zeros(len(y))
+    return (row, best), factor, offset - factor * mean[row, best]
+
+
+def regress(y: Array, *columns: Array) -> list[Array]:
+    """Return the factors (F,) of the columns (r, N) and of a constant, the last, that fit y best.
+
+    Modified Gram-Schmidt, the constant first; a column that depends on earlier ones gets 0.
+    """
+    basis: list[Array] = []
+    norm2: list[Array] = []
+    upper: list[list[Array]] = []
+    for column in (np.ones_like(y[:1]), *columns):
+        steps = []
+        rest = column
+        for q, n in zip(basis, norm2, strict=True):
+            steps.append(ratio(np.vecdot(q, rest), n))
+            rest = rest - steps[-1][:, None] * q
+        basis.append(rest)
+        kept = np.vecdot(rest, rest)
+        norm2.append(np.where(kept > 1e-18 * np.vecdot(column, column), kept, 0.0))
+        upper.append(steps)
+    factors = [ratio(np.vecdot(q, y), n) for q, n in zip(basis, norm2, strict=True)]
+    for j in range(len(factors) - 1, -1, -1):
+        for k in range(j + 1, len(factors)):
+            factors[j] = factors[j] - upper[k][j] * factors[k]
+    return [*factors[1:], factors[0]]
+
+
+def log_regress(u: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return slope, intercept and sign of y = sign * exp(intercept + slope * u).
+
+    Least squares on log|y| with weights y^2, the inverse variance of log|y| under constant noise
+    in y.  Points of the minor sign and points whose u is not finite do not count.
+    """
+    sign = np.where(np.vecdot(y, abs(y)) < 0, -1.0, 1.0)
+    value = sign[:, None] * y
+    good = (value > 0) & np.isfinite(u)
+    w = np.where(good, np.square(value), 0.0)
+    level = np.log(np.where(good, value, 1.0))
+    u = np.where(good, u, 0.0)
+    total = w.sum(-1)
+    u_mean = ratio(np.vecdot(w, u), total)
+    mean = np.where(total > 0, ratio(np.vecdot(w, level), total), -np.inf)
+    du = u - u_mean[:, None]
+    slope = ratio(np.vecdot(w * du, level), np.vecdot(w * du, du))
+    return slope, mean - slope * u_mean, sign

@@ -1,0 +1,108 @@
+"""What a built-in model is, and the list of all of them.
+
+The models themselves stand in `library`; each enters the list through `built_in`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .guess import Estimator, start_values
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model function with the names of its parameters and start values from data.
+
+    Call it like the function, ``model(x, *params)``; parameters of shape (..., 1) broadcast
+    against x of shape (N,).
+
+    Attributes
+    ----------
+    name : str
+        The name by which `get_model` finds it.
+    function : callable
+        ``f(x, *params)``, or ``f((x, y), *params)`` with two independent variables.
+    names : tuple of str
+        The parameters, in order.
+    independent : tuple of str
+        The independent variables.
+    formula : str
+        The same function as text.
+    summary : str
+        One line.
+    estimate : callable
+        From scaled coordinates and data to parameters; see `guess`.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    independent: tuple[str, ...]
+    formula: str
+    summary: str
+    estimate: Estimator
+
+    def __post_init__(self) -> None:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        variables = [inspect.Parameter(n, kind) for n in ("".join(self.independent), *self.names)]
+        notes = (inspect.getdoc(self.function) or "").partition("\n")[2]
+        details = {
+            "__name__": self.name,
+            "__signature__": inspect.Signature(variables),  # what curve_fit counts
+            "__doc__": f"{self.summary}\n\n    {self.formula}\n{notes}",
+        }
+        for key, value in details.items():
+            object.__setattr__(self, key, value)
+
+    def __call__(self, x: Any, *params: Any) -> Any:
+        """Return f(x, *params)."""
+        return self.function(x, *params)
+
+    def guess(self, x: ArrayLike | Sequence[ArrayLike], y: ArrayLike) -> NDArray[np.float64]:
+        """Return start values for every data set in y.
+
+        Parameters
+        ----------
+        x : array_like, shape (N,) or (..., N), or a sequence of two such arrays
+            The independent variable, or variables, in any order and spacing.
+        y : array_like, shape (..., N)
+            The data; a value that is not finite is a missing point.
+
+        Returns
+        -------
+        ndarray, shape (..., P)
+            Always finite, also where the data say nothing.  Row by row: the same to the last bit
+            alone or in a batch.
+
+        Raises
+        ------
+        ValueError
+            The shapes of x and y do not fit.
+        """
+        return start_values(self.estimate, x, y, len(self.independent), len(self.names))
+
+
+MODELS: dict[str, Model] = {}  # by name, in the order of `library`
+
+
+def built_in(estimate: Estimator, formula: str) -> Callable[[Callable[..., Any]], Model]:
+    """Turn a function into the model of its name; its docstring begins with the summary."""
+
+    def decorate(function: Callable[..., Any]) -> Model:
+        name = function.__name__
+        first, *names = inspect.signature(function).parameters
+        independent = ("x", "y") if first == "xy" else (first,)
+        summary = (function.__doc__ or "").partition("\n")[0]
+        function.__qualname__ = f"{name}.function"  # where pickle finds it
+        model = Model(name, function, tuple(names), independent, formula, summary, estimate)
+        MODELS[name] = model
+        return model
+
+    return decorate

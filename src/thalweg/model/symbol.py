@@ -1,0 +1,347 @@
+"""Symbols: values that note what is done to them in a graph.
+
+Python's operators and NumPy's two protocols (``__array_ufunc__``, NEP 13; ``__array_function__``,
+NEP 18) tell a symbol which operation it meets.  Ufuncs are recognised by name, so that SciPy's are
+known without importing SciPy.  What needs the numbers themselves, or mixes points, is refused with
+the operation and what to write instead; `trace.record` adds where in the user's code.
+"""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NoReturn
+
+import numpy as np
+
+from . import functions
+from .graph import Graph
+
+
+class RecordingError(Exception):
+    """A function cannot be recorded.
+
+    Attributes
+    ----------
+    operation : str
+        What stopped the recording.
+    hint : str
+        What to write instead; may be empty.
+    file, line : str and int, or None
+        Where, in the user's code.
+    """
+
+    def __init__(
+        self, operation: str, file: str | None = None, line: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(operation, file, line, hint)
+        self.operation, self.file, self.line, self.hint = operation, file, line, hint
+
+    def __str__(self) -> str:
+        where = "" if self.file is None else f" ({self.file}, line {self.line})"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"the function cannot be recorded: {self.operation}{where}{hint}"
+
+
+_NUMBERS: Final = (float, int, np.floating, np.integer, np.bool_)
+_BOOLEAN: Final = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "not"})
+
+_HINTS: Final = {
+    "bool()": "write np.where(condition, a, b) instead of if, & | ~ instead of and, or, not, and "
+    "np.minimum or np.maximum instead of min or max",
+    "float()": "use NumPy's function instead of math's, for instance np.exp for math.exp",
+    "conversion to a NumPy array": "leave out np.asarray, and use np.where instead of writing "
+    "into an array",
+    "writing into a recorded value": "build the result with np.where instead",
+    "indexing": "treat every point alike and choose between points with np.where",
+    "len()": "do not use the number of points; the value at a point depends on that point only",
+    "iteration": "write NumPy expressions, which act on every point at once",
+}
+_REDUCTION_HINT: Final = "the value at a point may depend on that point and the parameters only"
+_UFUNC_HINT: Final = "write it with operations that thalweg knows, such as np.exp or np.where"
+
+
+def refuse(operation: str, hint: str | None = None) -> NoReturn:
+    raise RecordingError(operation, hint=_HINTS.get(operation, "") if hint is None else hint)
+
+
+class Recorder:
+    """The graph being recorded, and what becomes a node of it."""
+
+    __slots__ = ("_known", "add", "arrays", "graph", "n_points")
+
+    def __init__(self, graph: Graph, n_points: int) -> None:
+        self.graph = graph
+        self.add = graph.add
+        self.n_points = n_points
+        self.arrays: list[np.ndarray] = []
+        self._known: dict[int, tuple[int, Any]] = {}  # by id; the array is kept so that id stays
+
+    def lift(self, value: Any) -> int:
+        """The node of an operand: a symbol, a number or a per-point array."""
+        if isinstance(value, Symbol):
+            if value._recorder is not self:
+                refuse("use of a value from another recording")
+            return value._id
+        if isinstance(value, _NUMBERS):
+            return self.graph.const(float(value))
+        if hasattr(value, "__array__"):
+            return self._lift_array(value)
+        refuse(f"an operand of type {type(value).__name__}", "use numbers and NumPy arrays")
+
+    def _lift_array(self, value: Any) -> int:
+        known = self._known.get(id(value))
+        if known is not None:
+            return known[0]
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
+        if array.shape == (self.n_points,):
+            node = self.graph.append_x()
+            self.arrays.append(np.asarray(array, dtype=float))
+        elif array.size == 1:
+            node = self.graph.const(float(array.item()))
+        else:
+            refuse(
+                f"an array of shape {array.shape} beside N={self.n_points} points",
+                f"arrays must have shape ({self.n_points},)",
+            )
+        self._known[id(value)] = node, value
+        return node
+
+    def symbol(self, value: Any) -> "Symbol":
+        return Symbol(self, self.lift(value))
+
+
+def _binary(op: str, swap: bool = False) -> Any:
+    def method(self: "Symbol", other: Any) -> "Symbol":
+        recorder = self._recorder
+        a = self._id
+        b = other._id if type(other) is Symbol else recorder.lift(other)
+        return Symbol(recorder, recorder.add(op, b, a) if swap else recorder.add(op, a, b))
+
+    return method
+
+
+def _logical(op: str, logical: str) -> Any:
+    """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
+
+    def method(self: "Symbol", other: Any) -> "Symbol":
+        recorder = self._recorder
+        a = self._id
+        b = other._id if type(other) is Symbol else recorder.lift(other)
+        nodes = recorder.graph.nodes
+        both = nodes[a][0] in _BOOLEAN and nodes[b][0] in _BOOLEAN
+        return Symbol(recorder, recorder.add(logical if both else op, a, b))
+
+    return method
+
+
+def _unary(op: str) -> Any:
+    def method(self: "Symbol") -> "Symbol":
+        return Symbol(self._recorder, self._recorder.add(op, self._id))
+
+    return method
+
+
+def _refusal(operation: str) -> Any:
+    def method(self: "Symbol", *_: Any, **__: Any) -> NoReturn:
+        refuse(operation)
+
+    return method
+
+
+class Symbol:
+    """Stands for a parameter, the independent variable or what was computed from them."""
+
+    __slots__ = ("_id", "_recorder")
+    __array_priority__ = 1e6  # for array types that know no protocol newer than this
+
+    def __init__(self, recorder: Recorder, node: int) -> None:
+        self._recorder = recorder
+        self._id = node
+
+    def __repr__(self) -> str:
+        return f"<recorded {self._recorder.graph.nodes[self._id][0]}>"
+
+    def _apply(self, op: str, *operands: Any) -> "Symbol":
+        recorder = self._recorder
+        return Symbol(recorder, recorder.add(op, *map(recorder.lift, operands)))
+
+    __add__ = __radd__ = _logical("add", "or")
+    __mul__ = __rmul__ = _logical("mul", "and")
+    __sub__, __rsub__ = _binary("sub"), _binary("sub", swap=True)
+    __truediv__, __rtruediv__ = _binary("div"), _binary("div", swap=True)
+    __pow__, __rpow__ = _binary("pow"), _binary("pow", swap=True)
+    __lt__, __gt__ = _binary("less"), _binary("less", swap=True)
+    __le__, __ge__ = _binary("less_equal"), _binary("less_equal", swap=True)
+    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
+    __and__ = __rand__ = _binary("and")
+    __or__ = __ror__ = _binary("or")
+    __neg__, __abs__, __invert__ = _unary("neg"), _unary("abs"), _unary("not")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __pos__(self) -> "Symbol":
+        return self
+
+    def __xor__(self, other: Any) -> "Symbol":
+        return self._apply("not_equal", ~self, ~self._recorder.symbol(other))
+
+    __rxor__ = __xor__
+
+    def __floordiv__(self, other: Any) -> "Symbol":
+        # Not by a reciprocal, whose rounding can move a quotient below the integer that it is.
+        graph, recorder = self._recorder.graph, self._recorder
+        quotient = graph.intern("div", self._id, recorder.lift(other))
+        return Symbol(recorder, graph.intern("floor", quotient))
+
+    def __rfloordiv__(self, other: Any) -> "Symbol":
+        return self._recorder.symbol(other) // self
+
+    def __mod__(self, other: Any) -> Any:
+        return self - other * (self // other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._recorder.symbol(other) % self
+
+    __bool__ = _refusal("bool()")
+    __float__ = __int__ = __complex__ = __index__ = _refusal("float()")
+    __round__ = __trunc__ = __floor__ = __ceil__ = _refusal("float()")
+    __array__ = _refusal("conversion to a NumPy array")
+    __len__ = _refusal("len()")
+    __getitem__ = _refusal("indexing")
+    __setitem__ = _refusal("writing into a recorded value")
+
+    def __iter__(self) -> Iterator["Symbol"]:
+        refuse("iteration")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)  # Python and NumPy ask for protocols in this way
+        refuse(f"attribute .{name} of a recorded value", _REDUCTION_HINT)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        name = ufunc.__name__
+        if options.get("out") is not None:
+            refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
+        if method != "__call__" or options:
+            extra = f".{method}" if method != "__call__" else f" with {', '.join(options)}="
+            refuse(f"np.{name}{extra}", _REDUCTION_HINT if method != "__call__" else _UFUNC_HINT)
+        op = _UFUNC_OPS.get(name)
+        if op is not None:
+            return self._apply(op, *inputs)
+        function = _UFUNCS.get(name)
+        if function is None:
+            refuse(f"the function {name}", _UFUNC_HINT)
+        return function(*map(self._recorder.symbol, inputs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        known = _ARRAY_FUNCTIONS.get(function)
+        if known is None:
+            refuse(f"the function np.{function.__name__}", _REDUCTION_HINT)
+        return known(self._recorder, *args, **kwargs)
+
+
+# NumPy's and SciPy's ufuncs by name: first those that are one operation of a tape.
+_UFUNC_OPS: Final = {
+    **dict.fromkeys(["absolute", "fabs"], "abs"),
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{
+        name: name
+        for name in "sign floor square sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh "
+        "erf erfc erfcx minimum maximum less less_equal equal not_equal".split()
+    },
+    "arctan2": "atan2",
+    "bitwise_and": "and",
+    "bitwise_or": "or",
+    "divide": "div",
+    "float_power": "pow",
+    "fmax": "maximum",
+    "fmin": "minimum",
+    "invert": "not",
+    "logical_and": "and",
+    "logical_not": "not",
+    "logical_or": "or",
+    "negative": "neg",
+    "positive": "copy",
+    "power": "pow",
+    "reciprocal": "recip",
+    "subtract": "sub",
+}
+
+_UFUNCS: Final[dict[str, Callable[..., Any]]] = {
+    **{
+        name: getattr(functions, name)
+        for name in "ceil copysign dawsn exp10 exp2 expit exprel fmod heaviside hypot log10 log2 "
+        "log_expit log_ndtr logaddexp logaddexp2 logit ndtr rint softplus trunc voigt_profile "
+        "xlog1py xlogy".split()
+    },
+    "add": operator.add,
+    "bitwise_xor": operator.xor,
+    "deg2rad": lambda x: x * (np.pi / 180.0),
+    "degrees": lambda x: x * (180.0 / np.pi),
+    "floor_divide": operator.floordiv,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "isfinite": lambda x: (x - x) == 0,
+    "isnan": lambda x: x != x,
+    "logical_xor": operator.xor,
+    "multiply": operator.mul,
+    "rad2deg": lambda x: x * (180.0 / np.pi),
+    "radians": lambda x: x * (np.pi / 180.0),
+    "remainder": operator.mod,
+}
+
+
+def _where(recorder: Recorder, condition: Any, *branches: Any) -> Symbol:
+    if len(branches) != 2:
+        refuse("np.where with one argument", "write np.where(condition, a, b)")
+    nodes = map(recorder.lift, (condition, *branches))
+    return Symbol(recorder, recorder.add("where", *nodes))
+
+
+def _of_symbols(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(recorder: Recorder, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+def _full(recorder: Recorder, a: Any, fill_value: Any = 0.0, **_: Any) -> Symbol:
+    return recorder.symbol(fill_value)
+
+
+_ARRAY_FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
+    np.where: _where,
+    np.zeros_like: lambda recorder, a, **_: recorder.symbol(0.0),
+    np.ones_like: lambda recorder, a, **_: recorder.symbol(1.0),
+    np.empty_like: lambda recorder, a, **_: recorder.symbol(0.0),
+    np.full_like: _full,
+    np.copy: lambda recorder, a, **_: recorder.symbol(a),
+    np.round: _of_symbols(functions.around),
+    np.around: _of_symbols(functions.around),
+    np.fix: _of_symbols(functions.trunc),
+    **{
+        getattr(np, name): _of_symbols(getattr(functions, name))
+        for name in ("clip", "piecewise", "polyval", "select", "sinc")
+    },
+}
+
+
+class Variables(tuple[Symbol, ...]):
+    """Several independent variables: ``x[0]``, ``x[0, :]``, ``x, y = xy``; no arithmetic."""
+
+    __slots__ = ()
+    __array_ufunc__ = None
+    __array__ = _refusal("conversion to a NumPy array")
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple) and all(k is Ellipsis or k == slice(None) for k in key[1:]):
+            key = key[0]
+        return super().__getitem__(key)
+
+    def _no_arithmetic(self, other: Any) -> NoReturn:
+        refuse(
+            "arithmetic with all independent variables at once",
+            "name them first: x, y = xy",
+        )
+
+    __add__ = __radd__ = __mul__ = __rmul__ = _no_arithmetic

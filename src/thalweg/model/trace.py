@@ -1,0 +1,155 @@
+"""Record a plain Python function as an expression graph.
+
+The function is called once, not with numbers but with symbols, which note what is done to them
+(`symbol`).  What cannot be noted, because it needs the numbers (`if`, `float()`, a loop over the
+points) or mixes points (`np.sum`, `np.convolve`), stops the recording with an error that names the
+operation, the line of the user's function, and what to write instead.
+
+Recording runs at every fit, so that a function always sees its current closure: per-point arrays
+met on the way become further inputs, numbers become constants.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
+from types import CodeType, FunctionType, MethodType
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from .functions import voigt_im, voigt_re
+from .graph import Graph
+from .symbol import Recorder, RecordingError, Symbol, Variables, refuse
+
+__all__ = [
+    "Recording",
+    "RecordingError",
+    "Symbol",
+    "parameter_names",
+    "record",
+    "voigt_im",
+    "voigt_re",
+]
+
+
+class Recording(NamedTuple):
+    """A recorded function: its graph, the node of its value, and the arrays of its closure.
+
+    ``arrays[k]`` holds the values, shape (N,), of per-point array ``n_x + k`` of the graph.
+    """
+
+    graph: Graph
+    output: int
+    arrays: list[np.ndarray]
+
+
+_LIBRARIES: Final = tuple(
+    os.path.dirname(path) + os.sep
+    for path in (
+        os.path.dirname(os.path.abspath(__file__)),
+        np.__file__,
+        os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy", ""),
+    )
+)
+
+
+def _place(error: BaseException) -> tuple[str | None, int | None]:
+    """File and line of the innermost frame that is the user's."""
+    place: tuple[str | None, int | None] = (None, None)
+    traceback = error.__traceback__
+    while traceback is not None:
+        file = traceback.tb_frame.f_code.co_filename
+        if not file.startswith(_LIBRARIES):
+            place = file, traceback.tb_lineno
+        traceback = traceback.tb_next
+    return place
+
+
+def _output(recorder: Recorder, value: Any) -> int:
+    if type(value) is Symbol:
+        return recorder.lift(value)
+    if value is None or isinstance(value, tuple | list | dict | str):
+        refuse(
+            f"it returns {'None' if value is None else 'a ' + type(value).__name__}",
+            "return one value per point",
+        )
+    return recorder.lift(value)
+
+
+def record(
+    function: Callable[..., Any], n_x: int, n_params: int, n_points: int, *, single: bool
+) -> Recording:
+    """Call ``function(x, *params)`` once with symbols and return what it computes.
+
+    Parameters
+    ----------
+    function : callable
+        The model; returns one value per point.
+    n_x : int
+        Number of independent variables.
+    n_params : int
+        Number of parameters P.
+    n_points : int
+        Number of points N; arrays of the closure must have shape (N,) or be single numbers.
+    single : bool
+        Whether the function gets one symbol as x (then ``n_x`` is 1) or a sequence of them.
+
+    Returns
+    -------
+    Recording
+        Graph, node of the value, and arrays of the closure, float64, shape (N,).
+
+    Raises
+    ------
+    RecordingError
+        The function did something that cannot be recorded, or raised an error of its own.
+    """
+    graph = Graph(n_params, n_x)
+    recorder = Recorder(graph, n_points)
+    # Parameter j is node j and variable i is node n_params + i.
+    symbols = [Symbol(recorder, node) for node in range(n_params + n_x)]
+    x: Any = symbols[n_params] if single else Variables(symbols[n_params:])
+    try:
+        output = _output(recorder, function(x, *symbols[:n_params]))
+    except RecordingError as error:
+        file, line = _place(error)
+        if file is None:
+            file, line = _definition(function)
+        raise RecordingError(error.operation, file, line, error.hint) from None
+    except Exception as error:
+        raise RecordingError(
+            f"it raised {type(error).__name__}: {error}", *_place(error)
+        ) from error
+    return Recording(graph, output, recorder.arrays)
+
+
+def _code(function: Any) -> CodeType | None:
+    if type(function) is MethodType:
+        function = function.__func__
+    return function.__code__ if type(function) is FunctionType else None
+
+
+def _definition(function: Any) -> tuple[str | None, int | None]:
+    code = _code(function)
+    return (None, None) if code is None else (code.co_filename, code.co_firstlineno)
+
+
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Return the names of the parameters after x in the signature; None if it takes ``*args``.
+
+    Raises
+    ------
+    ValueError
+        The function has no signature that Python can see.
+    """
+    code = _code(function)
+    if code is not None and not hasattr(function, "__wrapped__"):
+        if code.co_flags & 0x04:  # inspect.CO_VARARGS
+            return None
+        first = 2 if type(function) is MethodType else 1
+        return code.co_varnames[first : code.co_argcount]
+    parameters: Sequence[Parameter] = list(signature(function).parameters.values())
+    if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        return None
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in parameters if p.kind in positional)[1:]
