@@ -33,7 +33,6 @@
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
 #define FIRST_DAMPING ((real)1e-3)
-#define NOISE (16 * REAL_EPS)           /* of chi2, relative: blocks sum few terms */
 #define WEAK_PIVOT ((real)REAL_EPS * 64) /* a step by Cholesky is worthless below: J'J is singular to rounding */
 enum { PATIENCE = 10 };                  /* rejections, at noise level, without a reduction between */
 
@@ -93,6 +92,11 @@ static void begin_fit(fits *s, int lane) {
     s->lambda[lane] = FIRST_DAMPING, s->nu[lane] = 2, s->promised[lane] = 0;
     for (int j = 0; j < s->F; j++)
         s->scale2[j * LANES + lane] = 0, s->step[j * LANES + lane] = 0, s->held[j * LANES + lane] = 0;
+}
+
+/* Rounding noise of chi2 = |e|^2: that of the sum, and through e = y - f that of y, 2 eps |e| |y|. */
+TW_INLINE vec noise_of(vec chi2, vec magnitude) {
+    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * magnitude);
 }
 
 /* Set the status of the lanes in the mask that have none yet. */
@@ -155,7 +159,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     for (int j = 0; j < F; j++)
         diagonal += LOAD(s->trial_sum, tri(j, j));
     const ivec finite = v_finite(diagonal);
-    const vec actual = chi2 - trial, noise = NOISE * chi2;
+    const vec actual = chi2 - trial, noise = noise_of(chi2, LOAD(s->magnitude, 0));
     const ivec in_noise = promised <= noise;
     const ivec kept = running & finite & (fresh | (actual > 0) | (in_noise & (actual >= -noise)));
     const ivec moved = kept & ~fresh;

@@ -35,13 +35,11 @@ typedef mask_uint uvec __attribute__((vector_size(TW_VECTOR_BYTES)));
 /* c_i + c_(i+1) x + ... in Estrin's order: the depth grows like the logarithm of the degree.
  * x2, x4 ... are powers of x; n is a constant, so what lies past the end is not compiled. */
 TW_INLINE vec poly_pair(vec x, const real *c, int n) { return n > 1 ? c[0] + x * c[1] : v_set(c[0]); }
-TW_INLINE vec poly_quad(vec x, vec x2, const real *c, int n)
-{
+TW_INLINE vec poly_quad(vec x, vec x2, const real *c, int n) {
     const vec low = poly_pair(x, c, n);
     return n > 2 ? low + x2 * poly_pair(x, c + 2, n - 2) : low;
 }
-TW_INLINE vec poly_oct(vec x, vec x2, vec x4, const real *c, int n)
-{
+TW_INLINE vec poly_oct(vec x, vec x2, vec x4, const real *c, int n) {
     const vec low = poly_quad(x, x2, c, n);
     return n > 4 ? low + x4 * poly_quad(x, x2, c + 4, n - 4) : low;
 }
@@ -68,23 +66,20 @@ TW_INLINE vec poly(vec x, const real *c, int n) /* n <= 32 */
 TW_INLINE vec v_pow2(vec k) { return (vec)((ivec)(k + (ROUNDER + BIAS)) << MANTISSA); }
 
 /* a 2^k in two steps: k may be twice as large, the result infinite or denormal */
-TW_INLINE vec v_scale(vec a, vec k)
-{
+TW_INLINE vec v_scale(vec a, vec k) {
     const vec half = (k * 0.5f + ROUNDER) - ROUNDER;
     return a * v_pow2(half) * v_pow2(k - half);
 }
 
 /* a + b as the rounded sum and its exact error (Knuth) */
-TW_INLINE vec two_sum(vec a, vec b, vec *error)
-{
+TW_INLINE vec two_sum(vec a, vec b, vec *error) {
     const vec sum = a + b, b_part = sum - a;
     *error = (a - (sum - b_part)) + (b - b_part);
     return sum;
 }
 
 /* a b as the rounded product and its error: by fused multiply-add, else by halves (Dekker) */
-TW_INLINE vec two_product(vec a, vec b, vec *error)
-{
+TW_INLINE vec two_product(vec a, vec b, vec *error) {
     const vec product = a * b;
 #if defined(__FMA__) || defined(__FP_FAST_FMA) || defined(__aarch64__)
     for (int l = 0; l < VL; l++) /* becomes one instruction */
@@ -99,8 +94,7 @@ TW_INLINE vec two_product(vec a, vec b, vec *error)
 }
 
 /* positive normal x = m 2^k with sqrt(1/2) <= m < sqrt(2); returns m */
-TW_INLINE vec split_exponent(vec x, vec *k)
-{
+TW_INLINE vec split_exponent(vec x, vec *k) {
     const mask_int one = (mask_int)BIAS << MANTISSA, mantissa = ((mask_int)1 << MANTISSA) - 1;
     const ivec bits = (ivec)x + (one - SQRT_HALF_BITS); /* the exponent field is now k + BIAS */
     const ivec field = (ivec)((uvec)bits >> MANTISSA);

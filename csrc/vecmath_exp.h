@@ -6,7 +6,8 @@
  *
  * Hyperbolic.  With c = cosh r - 1, s = sinh r and A, B = (2^k -+ 2^-k) / 2 at r's |x|:
  *     sinh |x| = A + (A c + B s),    cosh |x| = B + (B c + A s),
- * no cancellation near 0, where A = 0, and no division; tanh is their quotient, or 1 minus that of
+ * no cancellation near 0, where A = 0, and no division; r is taken from -0.15 to 0.55 so that
+ * there is little in A + B s either; tanh is their quotient, or 1 minus that of
  * cosh - sinh = 2^-k (1 + c - s) and cosh.
  *
  * Logarithm.  x = 2^k (1 + f), s = f / (2 + f): log(1 + f) = 2 atanh s, arranged as
@@ -24,8 +25,7 @@
 #include "vecmath_core.h"
 
 /* r = x - k ln 2 */
-TW_INLINE vec reduce_ln2(vec x, vec *k)
-{
+TW_INLINE vec reduce_ln2(vec x, vec *k) {
     *k = (x * LOG2_E + ROUNDER) - ROUNDER;
     return (x - *k * LN2_HI) - *k * LN2_LO;
 }
@@ -33,15 +33,13 @@ TW_INLINE vec reduce_ln2(vec x, vec *k)
 TW_INLINE vec expm1_reduced(vec r) { return r + r * r * POLY(r, EXP_C); }
 
 /* (1 + p) 2^k for every k, infinite ones too: overflow, denormal results, NaN in p */
-TW_SLOW vec exp_slow(vec p, vec k)
-{
+TW_SLOW vec exp_slow(vec p, vec k) {
     const vec y = v_sel(k < -EXP_K_MAX, v_set(0), v_scale(1 + p, k));
     return v_sel(k > EXP_K_MAX, v_set((real)INFINITY), y);
 }
 
 /* e^x from x = k ln 2 + r */
-TW_INLINE vec exp_finish(vec x, vec r, vec k)
-{
+TW_INLINE vec exp_finish(vec x, vec r, vec k) {
     const vec p = expm1_reduced(r), scale = v_pow2(k);
     vec y = scale + scale * p;
     const ivec bad = ~(v_abs(x) <= EXP_FAST);
@@ -50,16 +48,14 @@ TW_INLINE vec exp_finish(vec x, vec r, vec k)
     return y;
 }
 
-TW_INLINE vec v_exp(vec x)
-{
+TW_INLINE vec v_exp(vec x) {
     vec k;
     const vec r = reduce_ln2(x, &k);
     return exp_finish(x, r, k);
 }
 
 /* e^(x + tail), |tail| far below |x| or 1 */
-TW_INLINE vec exp_sum(vec x, vec tail)
-{
+TW_INLINE vec exp_sum(vec x, vec tail) {
     vec k;
     const vec r = reduce_ln2(x, &k) + tail;
     return exp_finish(x, r, k);
@@ -74,8 +70,7 @@ TW_INLINE vec expm1_fast(vec x) /* |x| <= EXP_FAST; the sign of 0 is lost */
 
 TW_SLOW vec v_exp_slow(vec x) { return v_exp(x); }
 
-TW_INLINE vec v_expm1(vec x)
-{
+TW_INLINE vec v_expm1(vec x) {
     vec y = v_copysign(expm1_fast(v_max(v_set(EXPM1_FLOOR), x)), x);
     const ivec bad = ~(x <= EXP_FAST);
     if (TW_UNLIKELY(v_any(bad)))
@@ -84,17 +79,16 @@ TW_INLINE vec v_expm1(vec x)
 }
 
 typedef struct {
-    vec s, c; /* sinh r, cosh r - 1 */
-    vec a, b; /* (2^k - 2^-k) / 2, (2^k + 2^-k) / 2 */
+    vec s, c;    /* sinh r, cosh r - 1 */
+    vec a, b;    /* (2^k - 2^-k) / 2, (2^k + 2^-k) / 2 */
     vec k, down; /* 2^-k / 2 */
 } hyperbolic;
 
-TW_INLINE hyperbolic reduce_hyperbolic(vec size)
-{
+TW_INLINE hyperbolic reduce_hyperbolic(vec size) {
     hyperbolic h;
-    const vec r = reduce_ln2(size, &h.k), z = r * r;
-    const vec tail = ((size - h.k * LN2_HI) - r) - h.k * LN2_LO;
-    h.s = r + (tail + r * z * POLY(z, SINH_C));
+    h.k = ((size - (real)0.2) * LOG2_E + ROUNDER) - ROUNDER;
+    const vec r = (size - h.k * LN2_HI) - h.k * LN2_LO, z = r * r;
+    h.s = r + r * z * POLY(z, SINH_C);
     h.c = z * POLY(z, COSH_C);
     const vec up = v_pow2(h.k - 1);
     h.down = v_pow2(-1 - h.k);
@@ -114,21 +108,18 @@ TW_INLINE vec hyperbolic_range(hyperbolic h, vec size, vec y) /* large arguments
     return y;
 }
 
-TW_INLINE vec v_sinh(vec x)
-{
+TW_INLINE vec v_sinh(vec x) {
     const hyperbolic h = reduce_hyperbolic(v_abs(x));
     return v_copysign(hyperbolic_range(h, v_abs(x), sinh_fast(h)), x);
 }
 
-TW_INLINE vec v_cosh(vec x)
-{
+TW_INLINE vec v_cosh(vec x) {
     const hyperbolic h = reduce_hyperbolic(v_abs(x));
     return hyperbolic_range(h, v_abs(x), cosh_fast(h));
 }
 
 /* 1 to the last bit from TANH_TOP on; from k = 2 on as 1 - (cosh - sinh) / cosh */
-TW_INLINE vec v_tanh(vec x)
-{
+TW_INLINE vec v_tanh(vec x) {
     const hyperbolic h = reduce_hyperbolic(v_min(v_set(TANH_TOP), v_abs(x)));
     const ivec large = h.k > 1;
     const vec above = v_sel(large, 2 * h.down * (h.s - h.c - 1), sinh_fast(h));
@@ -136,8 +127,7 @@ TW_INLINE vec v_tanh(vec x)
 }
 
 /* log(1 + f) + k ln 2 + tail, where tail holds k LN2_LO */
-TW_INLINE vec log_reduced(vec f, vec k, vec tail)
-{
+TW_INLINE vec log_reduced(vec f, vec k, vec tail) {
     const vec s = f / (2 + f), z = s * s, half = f * 0.5f * f;
     return k * LN2_HI - ((half - (s * (half + z * POLY(z, LOG_C)) + tail)) - f);
 }
@@ -160,8 +150,7 @@ TW_SLOW vec log_slow(vec x) /* every x: denormal, 0, negative, infinite, NaN */
     return v_sel(x < 0, v_set((real)NAN), y);
 }
 
-TW_INLINE vec v_log(vec x)
-{
+TW_INLINE vec v_log(vec x) {
     vec k;
     const vec m = split_exponent(x, &k);
     vec y = log_reduced(m - 1, k, k * LN2_LO);
@@ -173,8 +162,7 @@ TW_INLINE vec v_log(vec x)
 
 TW_SLOW vec log1p_slow(vec x) { return log_slow(1 + x); } /* x <= -1, huge, NaN */
 
-TW_INLINE vec v_log1p(vec x)
-{
+TW_INLINE vec v_log1p(vec x) {
     vec error, k;
     const vec u = two_sum(v_set(1), x, &error), m = split_exponent(u, &k);
     error *= v_pow2(-k);
@@ -190,8 +178,7 @@ TW_INLINE vec v_log1p(vec x)
 /* log(2 x): asinh and acosh where x^2 + 1 is x^2 */
 TW_SLOW vec log_twice(vec x) { return log_slow(x) + (real)0.693147180559945309417232121458176568; }
 
-TW_INLINE vec v_asinh(vec x)
-{
+TW_INLINE vec v_asinh(vec x) {
     const vec a = v_abs(x), q = a * a;
     vec y = v_log1p(a + q / (1 + v_sqrt(1 + q)));
     const ivec bad = a > HYPER_FAR;
@@ -200,8 +187,7 @@ TW_INLINE vec v_asinh(vec x)
     return v_copysign(y, x);
 }
 
-TW_INLINE vec v_acosh(vec x)
-{
+TW_INLINE vec v_acosh(vec x) {
     const vec t = x - 1;
     vec y = v_log1p(t + v_sqrt(t * (t + 2)));
     const ivec bad = ~((x >= 1) & (x <= HYPER_FAR));
@@ -212,7 +198,7 @@ TW_INLINE vec v_acosh(vec x)
 
 TW_INLINE vec v_atanh(vec x) /* log((1 + a) / (1 - a)) / 2 */
 {
-    const vec a = v_abs(x), twice = a + a;
+    const vec a = v_min(v_set(2), v_abs(x)), twice = a + a; /* above 2 the sum below would cancel */
     return v_copysign(v_log1p(twice + twice * a / (1 - a)) * 0.5f, x);
 }
 

@@ -6,8 +6,7 @@
 
 /* Cube root of a positive normal number: x = z 2^(3 q); a polynomial for z^(-1/3), one step of
  * fourth order (the series of (1 - e)^(-1/3), e = 1 - z y^3), then z y^2 and one Newton step. */
-TW_INLINE vec cbrt_normal(vec x)
-{
+TW_INLINE vec cbrt_normal(vec x) {
     vec k;
     const vec m = split_exponent(x, &k);
     const vec q = (k * THIRD + ROUNDER) - ROUNDER, rest = k - 3 * q; /* rest is -1, 0 or 1 */
@@ -28,8 +27,7 @@ TW_SLOW vec cbrt_slow(vec a) /* a >= 0: denormal, 0, infinite, NaN */
     return v_sel((a > 0) & (a < REAL_MIN), y, a);
 }
 
-TW_INLINE vec v_cbrt(vec x)
-{
+TW_INLINE vec v_cbrt(vec x) {
     const vec a = v_abs(x);
     vec y = cbrt_normal(a);
     const ivec bad = ~((a >= REAL_MIN) & (a <= REAL_MAX));
@@ -39,8 +37,7 @@ TW_INLINE vec v_cbrt(vec x)
 }
 
 /* s = f / (2 + f) to twice the precision; f is exact, 2 + f is not */
-TW_INLINE vec quotient_pair(vec f, vec *low)
-{
+TW_INLINE vec quotient_pair(vec f, vec *low) {
     const vec d = 2 + f, d_low = f - (d - 2), inverse = 1 / d, s = f * inverse;
     vec error;
     const vec product = two_product(s, d, &error);
@@ -49,8 +46,7 @@ TW_INLINE vec quotient_pair(vec f, vec *low)
 }
 
 /* 2 s^3 / 3 to twice the precision */
-TW_INLINE vec cubic_pair(vec s, vec s_low, vec *low)
-{
+TW_INLINE vec cubic_pair(vec s, vec s_low, vec *low) {
     vec z_low, w_low, error;
     const vec z = two_product(s, s, &z_low);
     const vec w = two_product(s, z, &w_low);
@@ -61,30 +57,28 @@ TW_INLINE vec cubic_pair(vec s, vec s_low, vec *low)
 }
 
 /* log x of a positive normal x, to about twice the precision */
-TW_INLINE vec log_pair(vec x, vec *low)
-{
+TW_INLINE vec log_pair(vec x, vec *low) {
     vec k, s_low, term_low, sum_low, all_low;
     const vec f = split_exponent(x, &k) - 1, s = quotient_pair(f, &s_low);
     const vec term = cubic_pair(s, s_low, &term_low), z = s * s;
     const vec sum = two_sum(2 * s, term, &sum_low);
     const vec all = two_sum(k * LN2_HI, sum, &all_low);
-    const vec tail = all_low + (sum_low + ((2 * s_low + term_low) + s * z * z * POLY(z, POWLOG_C) + k * LN2_LO));
+    const vec tail =
+        all_low + (sum_low + ((2 * s_low + term_low) + s * z * z * POLY(z, POWLOG_C) + k * LN2_LO));
     const vec log_x = all + tail;
     *low = tail - (log_x - all);
     return log_x;
 }
 
 /* C's pow lane by lane: negative and special bases, results near and past the ends of the range */
-TW_SLOW vec pow_slow(vec x, vec y, vec fast, ivec bad)
-{
+TW_SLOW vec pow_slow(vec x, vec y, vec fast, ivec bad) {
     for (int l = 0; l < VL; l++)
         if (bad[l])
             fast[l] = LIBM(__builtin_pow)(x[l], y[l]);
     return fast;
 }
 
-TW_INLINE vec v_pow(vec x, vec y)
-{
+TW_INLINE vec v_pow(vec x, vec y) {
     vec log_low, error;
     const vec log_x = log_pair(x, &log_low);
     const vec t = two_product(y, log_x, &error);

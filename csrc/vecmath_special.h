@@ -23,8 +23,7 @@
 
 #include "vecmath_exp.h"
 
-TW_INLINE vec v_erf(vec x)
-{
+TW_INLINE vec v_erf(vec x) {
     const vec a = v_min(v_set(ERF_TOP), v_abs(x));
     const vec h = TWO_OVER_SQRT_PI_HI + (TWO_OVER_SQRT_PI_LO + a * POLY(a, ERF_C));
     return v_copysign(expm1_fast(-a * h), x);
@@ -39,15 +38,13 @@ TW_INLINE vec erfcx_positive(vec a) /* a >= 0 */
 }
 
 /* e^(sign a^2) for |a| <= ERFC_TOP */
-TW_INLINE vec exp_square(vec a, real sign)
-{
+TW_INLINE vec exp_square(vec a, real sign) {
     const mask_int keep = -((mask_int)1 << ((MANTISSA + 2) / 2));
     const vec high = (vec)((ivec)a & keep);
     return exp_sum(sign * high * high, sign * (a - high) * (a + high));
 }
 
-TW_INLINE vec v_erfcx(vec x)
-{
+TW_INLINE vec v_erfcx(vec x) {
     const vec y = erfcx_positive(v_abs(x));
     const ivec negative = x < 0;
     if (!v_any(negative))
@@ -55,8 +52,7 @@ TW_INLINE vec v_erfcx(vec x)
     return v_sel(negative, 2 * exp_square(v_min(v_set(ERFC_TOP), v_abs(x)), 1) - y, y);
 }
 
-TW_INLINE vec v_erfc(vec x)
-{
+TW_INLINE vec v_erfc(vec x) {
     const vec a = v_min(v_set(ERFC_TOP), v_abs(x));
     const vec y = exp_square(a, -1) * erfcx_positive(a);
     return v_sel(x < 0, 2 - y, y);
@@ -80,8 +76,7 @@ TW_SLOW complex_vec wofz_far(vec x, vec y) /* i / (sqrt(pi) z); NaN for y < 0 */
 }
 
 /* w(x + iy) for y >= 0; NaN for y < 0 */
-TW_INLINE complex_vec wofz(vec x, vec y)
-{
+TW_INLINE complex_vec wofz(vec x, vec y) {
     const vec a = WOFZ_L + y, inverse = 1 / (a * a + x * x);
     const vec ur = a * inverse, ui = x * inverse; /* u */
     const vec zr = 2 * WOFZ_L * ur - 1, zi = 2 * WOFZ_L * ui;

@@ -150,6 +150,20 @@ static void test_poll_while_waiting(void) {
     CHECK(w.polls >= 5 && w.polls <= 25); /* 0.5 s at 0.02 s, on a machine that may be busy */
 }
 
+/* A task that knows nothing of the watch: the pool itself polls between its parts. */
+static void short_part(void *context, ptrdiff_t part) {
+    (void)context;
+    (void)part;
+    pause_for(0.001);
+}
+
+static void test_poll_between_parts(int threads) {
+    struct watched w = watched(0.01, 0, 3);
+    w.watch.context = &w;
+    tw_parallel(short_part, NULL, 5000, threads, &w.watch);
+    CHECK(w.watch.stop == 1 && w.polls == 3);
+}
+
 /* Many short calls are as watched as one long one. */
 static void test_interval_runs_on(void) {
     struct watched w = watched(0.02, 0.001, 0);
@@ -164,7 +178,9 @@ static void test_interval_runs_on(void) {
 
 static void call_inside(void *context, ptrdiff_t part) {
     (void)part;
-    check_each_once(THREADS, 7, context);
+    struct tw_watch *watch = context;
+    check_each_once(THREADS, 7, watch);
+    CHECK(!watch || watch->caller); /* the inner call has left it to the outer one */
 }
 
 static void test_nested(void) {
@@ -174,12 +190,25 @@ static void test_nested(void) {
     tw_parallel(call_inside, &w.watch, 50, THREADS, &w.watch);
 }
 
+/* Ends only when both parts have begun, so on two threads. */
+static void meet(void *context, ptrdiff_t part) {
+    (void)part;
+    _Atomic int *arrived = context;
+    atomic_fetch_add(arrived, 1);
+    for (int wait = 0; *arrived < 2; wait++) {
+        CHECK(wait < 10000);
+        pause_for(0.001);
+    }
+}
+
 static void check_child(void) {
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
         alarm(20); /* a hang is a failure */
         check_each_once(THREADS, PARTS, NULL);
+        _Atomic int arrived = 0;
+        tw_parallel(meet, &arrived, 2, 2, NULL); /* the child has workers of its own */
         _exit(0);
     }
     int status = -1;
@@ -219,6 +248,8 @@ int main(int count, char **arguments) {
     test_stop(1);
     test_stop(THREADS);
     test_task_stops();
+    test_poll_between_parts(1);
+    test_poll_between_parts(THREADS);
     test_poll_while_waiting();
     test_interval_runs_on();
     test_nested();

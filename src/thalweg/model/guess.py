@@ -2,7 +2,7 @@ r"""Start values from data, for a whole batch at once: the tools that every mode
 
 An estimator sees each coordinate in units of its own spread, a = low + span * unit with unit in
 [0, 1] (`Scaled`), and gives its answer back in the unit of the data.  No threshold has a unit,
-so a guess follows a change of scale or of origin of x and y.
+so a guess follows a change of the units of x and y.
 
 Most models are *separable*: linear in an amplitude and an offset once a few shape parameters
 are known.  For these the sum of squares is minimised exactly over the linear parameters and by
@@ -13,9 +13,9 @@ search over a small grid of shapes (variable projection).  With columns b_g = ph
 so the best shape is the largest score (b_g . y)^2 / (b_g . b_g), one matrix-vector product per
 fit.  The search needs no sorting, no smoothing and no differences of noisy neighbours.
 
-A missing point (NaN or infinite) is replaced by a copy of the nearest present one of its fit,
-abscissa and ordinate, so that the estimators never see a gap.  Each row takes the same steps
-alone or among a million: a guess never depends on its neighbours, to the last bit.
+A missing point (NaN or infinite) is filled by interpolation before, so that the estimators never
+see a gap.  Each row takes the same steps alone or among a million: a guess never depends on its
+neighbours, to the last bit.
 
 Source: G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least
 squares problems whose variables separate", SIAM J. Numer. Anal. 10 (1973), 413-432.
@@ -31,8 +31,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-SHARED_CHUNK = 2**17  # values of y at a time: temporaries of 1 MiB stay in the cache
-OWN_CHUNK = 2**14  # the same where every fit has its own x, and so its own grid
+SHARED_CHUNK = 2**15  # values of y at a time: temporaries of 256 KiB stay in the cache
+OWN_CHUNK = 2**12  # the same where every fit has its own x, and so its own grid
 SEARCH_POINTS = 1024  # a grid search uses at most so many points of each fit
 LOG_LIMIT = 600.0  # exp of more would overflow; a start value must be finite
 
@@ -120,46 +120,65 @@ def _coordinates(x: Any, shape: tuple[int, ...], dims: int) -> list[Array]:
 
 
 def _guess_chunk(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
-    """Return start values (F, count); fits with missing points are repaired and done apart."""
-    present = np.isfinite(y)
-    for c in x:
-        present &= np.isfinite(c)
-    complete = present.all(-1)
-    if complete.all():
-        return _guess_complete(estimate, x, y, count)
-    out = np.empty((len(y), count))
-    if complete.any():
-        own = [c if len(c) == 1 else c[complete] for c in x]
-        out[complete] = _guess_complete(estimate, own, y[complete], count)
-    gaps = ~complete
-    own = [np.broadcast_to(c, y.shape)[gaps] for c in x]
-    out[gaps] = _guess_complete(estimate, *_repair(own, y[gaps], present[gaps]), count)
-    return out
-
-
-def _repair(x: list[Array], y: Array, present: NDArray[np.bool_]) -> tuple[list[Array], Array]:
-    """Replace each missing point by the nearest present one before it, else the first present."""
-    here = np.arange(y.shape[-1])
-    source = np.maximum.accumulate(np.where(present, here, -1), axis=-1)
-    source = np.where(source < 0, present.argmax(-1)[:, None], source)
-    source = np.where(present.any(-1)[:, None], source, here)
-    x, y = [np.take_along_axis(c, source, -1) for c in x], np.take_along_axis(y, source, -1)
-    # only a fit without any point still holds values that are not finite
-    return [np.where(np.isfinite(c), c, 0.0) for c in x], np.where(np.isfinite(y), y, 0.0)
-
-
-def _guess_complete(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
-    """Return start values (F, count) for data without gaps; one coordinate comes sorted."""
+    """Return start values (F, count) of a chunk of fits; one coordinate comes sorted."""
     if len(x) == 1 and not np.all(x[0][:, :-1] <= x[0][:, 1:]):
         order = np.argsort(x[0], -1, kind="stable")
         y = y[:, order[0]] if len(order) == 1 else np.take_along_axis(y, order, -1)
         x = [np.take_along_axis(x[0], order, -1)]
     with np.errstate(all="ignore"):  # data beyond the range of floats end in the fallback below
-        columns = estimate([scaled(c) for c in x], scaled(np.ascontiguousarray(y)))
+        x, y = _without_gaps(x, y)
+        columns = estimate([scaled(c) for c in x], scaled(y))
     out = np.empty((len(y), count))
     for j, column in enumerate(columns):
         out[:, j] = column
     return np.where(np.isfinite(out), out, 1.0)
+
+
+def _without_gaps(x: list[Array], y: Array) -> tuple[list[Array], Array]:
+    """Fill missing values from the nearest present ones before and after, linearly in x.
+
+    With two coordinates the way is along the order of the points; a pixel is filled from its
+    neighbours in the row.  A missing abscissa becomes that of the nearest point, before or after.
+    """
+    present = np.isfinite(y)
+    for c in x:
+        present &= np.isfinite(c)
+    if present.all():
+        return x, np.ascontiguousarray(y)
+    x = [_with_nearest(c) for c in x]
+    t = x[0] if len(x) == 1 else np.arange(y.shape[-1], dtype=np.float64)[None]
+    y = np.array(y, order="C")
+    row, column, before, after = _gaps(present)
+    line = row if len(t) > 1 else 0
+    start, end, here = t[line, before], t[line, after], t[line, column]
+    left, right = y[row, before], y[row, after]
+    filled = left + ratio(here - start, end - start) * (right - left)
+    y[row, column] = np.where(np.isfinite(filled), filled, 0.0)  # not even one point: 0
+    return x, y
+
+
+def _gaps(present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
+    """Return row and column of each gap, and the columns of the present points next to it.
+
+    At an end both are the nearest present; in a row without any both are the last point.
+    """
+    row, column = np.nonzero(~present)
+    last = present.shape[-1] - 1
+    here = np.arange(last + 1)
+    before = np.maximum.accumulate(np.where(present, here, -1), axis=-1)[row, column]
+    after = np.minimum.accumulate(np.where(present, here, last + 1)[:, ::-1], axis=-1)
+    after = after[row, last - column]
+    first = np.where(before < 0, np.minimum(after, last), before)
+    return row, column, first, np.where(after > last, first, after)
+
+
+def _with_nearest(c: Array) -> Array:
+    """Return abscissas with the missing ones replaced by the nearest before, else after, else 0."""
+    row, column, before, _ = _gaps(np.isfinite(c))
+    c = c.copy()
+    filled = c[row, before]
+    c[row, column] = np.where(np.isfinite(filled), filled, 0.0)
+    return c
 
 
 def ratio(a: Array, b: Array) -> Array:
@@ -174,7 +193,7 @@ def safe_exp(a: Array) -> Array:
 
 def log_grid(low: Any, high: Any, size: int) -> Array:
     """Return size values (r, size) from low to high, evenly spaced in their logarithm."""
-    low = np.atleast_1d(np.asarray(low, dtype=np.float64))[:, None]
+    low, high = (np.reshape(a, (-1, 1)) for a in (low, high))
     return low * (high / low) ** np.linspace(0.0, 1.0, size)
 
 

@@ -20,13 +20,11 @@ from functools import partial
 import numpy as np
 
 from . import peaks, starts
-from .functions import expit, voigt_re
+from .functions import expit, voigt_profile
 from .registry import MODELS, Model, built_in
 
 GAS_CONSTANT = starts.GAS_CONSTANT  # J / (mol K)
 LOG2 = float(np.log(2))
-SQRT2 = float(np.sqrt(2))
-SQRT2PI = float(np.sqrt(2 * np.pi))
 
 
 @built_in(starts.line, "slope*x + intercept")
@@ -128,23 +126,18 @@ def pseudo_voigt(x, amplitude, x0, fwhm, eta, offset):
 
 @built_in(
     peaks.voigt,
-    "area*voigt_re((x - x0)/(sqrt(2)*abs(sigma)), abs(gamma/sigma)/sqrt(2))"
-    "/(sqrt(2*pi)*abs(sigma)) + offset",
+    "area*voigt(x - x0, abs(sigma), abs(gamma)) + offset",
 )
 def voigt(x, area, x0, sigma, gamma, offset):
-    """Voigt peak, a Gaussian convolved with a Lorentzian, on a constant.
+    """Voigt peak, the convolution of a Gaussian with a Lorentzian, on a constant.
 
     area : integral above the offset, unit of y times unit of x; negative for a dip
     x0 : centre, unit of x
     sigma : standard deviation of the Gaussian, unit of x
     gamma : half width at half maximum of the Lorentzian, unit of x
     offset : unit of y
-
-    Re w(u + iv) is the real part of the Faddeeva function, `voigt_re`.
     """
-    scale = abs(sigma)
-    profile = voigt_re((x - x0) / (SQRT2 * scale), abs(gamma / sigma) / SQRT2)
-    return area * profile / (SQRT2PI * scale) + offset
+    return area * voigt_profile(x - x0, abs(sigma), abs(gamma)) + offset
 
 
 @built_in(
@@ -264,10 +257,9 @@ def damped_sine(x, amplitude, tau, frequency, phase, offset):
 def arrhenius(T, prefactor, energy):
     """Arrhenius law of a rate constant.
 
+    T : absolute temperature, kelvin
     prefactor : rate at infinite temperature, unit of y
-    energy : molar activation energy, J/mol; the constant is R in J/(mol K)
-
-    T is the absolute temperature in kelvin.
+    energy : molar activation energy, J/mol; the number is the gas constant, J/(mol K)
     """
     return prefactor * np.exp(-energy / (GAS_CONSTANT * T))
 

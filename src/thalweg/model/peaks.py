@@ -118,7 +118,7 @@ def gaussian2d_elliptic(x: X, y: Scaled) -> Columns:
 
 
 def gaussian2d_rotated(x: X, y: Scaled) -> Columns:
-    """Amplitude, centre, sigma along the longer and the shorter axis, offset, angle of the longer."""
+    """Amplitude, centre, sigma along the long and the short axis, offset, angle of the long one."""
     cx, cy, xx, yy, xy = _spot(x, y)
     limit = 0.95 * np.sqrt(xx * yy)  # a covariance that keeps an inverse
     xy = np.clip(xy, -limit, limit)

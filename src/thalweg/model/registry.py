@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .guess import Estimator, start_values
 
+PARAMETERS = "Parameters\n----------\n"
+
 
 @dataclass(frozen=True)
 class Model:
@@ -52,11 +54,11 @@ class Model:
     def __post_init__(self) -> None:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         variables = [inspect.Parameter(n, kind) for n in ("".join(self.independent), *self.names)]
-        notes = (inspect.getdoc(self.function) or "").partition("\n")[2]
+        notes = (inspect.getdoc(self.function) or "").partition("\n\n")[2]
         details = {
             "__name__": self.name,
             "__signature__": inspect.Signature(variables),  # what curve_fit counts
-            "__doc__": f"{self.summary}\n\n    {self.formula}\n{notes}",
+            "__doc__": f"{self.summary}\n\n    {self.formula}\n\n{PARAMETERS}{notes}",
         }
         for key, value in details.items():
             object.__setattr__(self, key, value)

@@ -115,9 +115,9 @@ def biexponential(x: X, y: Scaled) -> Columns:
     columns = (basis - mean[:, None, :]) / np.sqrt(norm2)[:, None, :]
     rho = np.matmul(columns.swapaxes(1, 2), columns)[:, fast, slow]
     c = dot / np.sqrt(norm2)
-    free = np.maximum(1 - rho * rho, 1e-9)
-    score = np.square(c[:, fast]) + np.square(c[:, slow]) - 2 * rho * c[:, fast] * c[:, slow]
-    pair = np.argmax(score / free, axis=-1)
+    c_fast, c_slow = c[:, fast], c[:, slow]
+    score = c_fast * (c_fast - 2 * rho * c_slow) + c_slow * c_slow
+    pair = np.argmax(score / np.maximum(1 - rho * rho, 1e-9), axis=-1)
     row = np.arange(len(v)) if len(t) > 1 else np.zeros(len(v), dtype=int)
     times = tau[row, fast[pair]], tau[row, slow[pair]]
     *factors, offset = regress(v, *(np.exp(-t / tau_i[:, None]) for tau_i in times))
@@ -200,7 +200,7 @@ def hill(x: X, y: Scaled) -> Columns:
 
 
 def _step(t: Array, v: Array) -> Columns:
-    """Return factor, midpoint, width and offset of 1/(1 + exp(-(t - middle)/width)), t in [0, 1]."""
+    """Return factor, middle, width and offset of a step 1/(1 + exp(-(t - middle)/width))."""
     t, v = thinned(t), thinned(v)
     middle = np.repeat(np.linspace(-0.1, 1.1, 16), 6)
     width = np.tile(log_grid(0.01, 0.5, 6)[0], 16)
@@ -271,7 +271,8 @@ def _frequency(t: Array, v: Array) -> Array:
     even = np.bincount(flat, ((1 - share) * v).ravel(), fits * bins)
     even[1:] += np.bincount(flat, (share * v).ravel(), fits * bins)[:-1]
     size = 1 << (4 * bins - 1).bit_length()
-    power = np.square(np.abs(np.fft.rfft(even.reshape(fits, bins), size)))
+    wave = np.fft.rfft(even.reshape(fits, bins), size)
+    power = np.square(wave.real) + np.square(wave.imag)
     top = size // 2 - 1
     peak = np.clip(np.argmax(power[:, 1 : top + 1], axis=-1) + 1, 2, top)
     row = np.arange(fits)

@@ -115,7 +115,8 @@ def _binary(op: str, swap: bool = False) -> Any:
     def method(self: "Symbol", other: Any) -> "Symbol":
         recorder = self._recorder
         a = self._id
-        b = other._id if type(other) is Symbol else recorder.lift(other)
+        own = type(other) is Symbol and other._recorder is recorder
+        b = other._id if own else recorder.lift(other)
         return Symbol(recorder, recorder.add(op, b, a) if swap else recorder.add(op, a, b))
 
     return method
@@ -127,7 +128,8 @@ def _logical(op: str, logical: str) -> Any:
     def method(self: "Symbol", other: Any) -> "Symbol":
         recorder = self._recorder
         a = self._id
-        b = other._id if type(other) is Symbol else recorder.lift(other)
+        own = type(other) is Symbol and other._recorder is recorder
+        b = other._id if own else recorder.lift(other)
         nodes = recorder.graph.nodes
         both = nodes[a][0] in _BOOLEAN and nodes[b][0] in _BOOLEAN
         return Symbol(recorder, recorder.add(logical if both else op, a, b))

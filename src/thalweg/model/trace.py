@@ -10,8 +10,8 @@ met on the way become further inputs, numbers become constants.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from inspect import Parameter, signature
+from collections.abc import Callable
+from inspect import CO_VARARGS, Parameter, signature
 from types import CodeType, FunctionType, MethodType
 from typing import Any, Final, NamedTuple
 
@@ -135,20 +135,20 @@ def _definition(function: Any) -> tuple[str | None, int | None]:
 
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
-    """Return the names of the parameters after x in the signature; None if it takes ``*args``.
+    """Return the names of the parameters after x in the signature; None if it does not say.
 
-    Raises
-    ------
-    ValueError
-        The function has no signature that Python can see.
+    It does not if it has ``*args``, or if Python can see no signature (functions written in C).
     """
     code = _code(function)
     if code is not None and not hasattr(function, "__wrapped__"):
-        if code.co_flags & 0x04:  # inspect.CO_VARARGS
+        if code.co_flags & CO_VARARGS:
             return None
         first = 2 if type(function) is MethodType else 1
         return code.co_varnames[first : code.co_argcount]
-    parameters: Sequence[Parameter] = list(signature(function).parameters.values())
+    try:
+        parameters = list(signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return None
     if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
         return None
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,0 +1,138 @@
+"""Turn what users pass into arrays of a named shape, or say in one sentence what is wrong.
+
+Shapes are written with their letters: "sigma must have shape (N=25,) or (B=100, N=25), got (24,)".
+Nothing here changes or keeps a caller's array, and what already fits is not copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class PerFit(NamedTuple):
+    """A row that all fits share, shape (n,) and ``step`` 0, or one per fit, (B, n) and ``step`` 1."""
+
+    array: Array
+    step: int
+
+
+def numbers(value: Any, name: str, dtype: Any) -> Array:
+    """Return ``value`` as a C-contiguous array of ``dtype``; masked and object arrays included.
+
+    Raises
+    ------
+    TypeError
+        It holds something that is not a real number.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        value = value.data
+    if type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous:
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} must be real, got complex numbers")
+    if array.dtype.kind in "mM":
+        raise TypeError(f"{name} must be numbers, got dates; subtract a start and divide by a unit")
+    try:
+        return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, got {_what(array)}") from None
+
+
+def _what(array: Array) -> str:
+    if array.dtype.kind == "O":
+        for item in array.ravel():
+            if not isinstance(item, int | float):
+                return f"{item!r} in an object array"
+    return f"an array of {array.dtype}"
+
+
+def per_fit(
+    value: Any, name: str, letter: str, size: int, batch: tuple[int, ...], dtype: Any
+) -> PerFit:
+    """Return ``value`` of shape (), (n,) or (..., n) as one row for all fits or one row per fit."""
+    array = numbers(value, name, dtype)
+    if array.ndim == 0:
+        array = np.full(size, array)
+    if array.shape == (size,):
+        return PerFit(array, 0)
+    if array.shape == (*batch, size):
+        return PerFit(array.reshape(-1, size), 1)
+    raise ValueError(f"{name} must have shape {shapes(letter, size, batch)}, got {array.shape}")
+
+
+def shapes(letter: str, size: int, batch: tuple[int, ...]) -> str:
+    """Return the shapes that `per_fit` takes, in words."""
+    shared = f"({letter}={size},)"
+    if not batch:
+        return shared
+    return f"{shared} or ({', '.join(map(str, batch))}, {letter}={size})"
+
+
+def name_index(name: str, names: Sequence[str], what: str) -> int:
+    """Return the place of a parameter name, or say which there are."""
+    if name in names:
+        return list(names).index(name)
+    near = get_close_matches(str(name), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{what} names {name!r}, but the parameters are {', '.join(names)}{hint}")
+
+
+def by_name(
+    values: Mapping[str, Any], names: Sequence[str], what: str, missing: Any = None
+) -> list[Any]:
+    """Return the values of a mapping in the order of ``names``; ``missing`` where there is none.
+
+    Raises
+    ------
+    ValueError
+        It names an unknown parameter, or lacks one and ``missing`` is None.
+    """
+    for name in values:
+        name_index(name, names, what)
+    absent = [name for name in names if name not in values]
+    if absent and missing is None:
+        raise ValueError(f"{what} must give every parameter; {', '.join(absent)} missing")
+    return [values.get(name, missing) for name in names]
+
+
+def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -> Array:
+    """Return per-parameter values, each a number or one per fit, as (P,) or (..., P)."""
+    arrays = [
+        numbers(value, f"{what}[{name!r}]", dtype)
+        for name, value in zip(names, columns, strict=True)
+    ]
+    try:
+        return np.ascontiguousarray(np.stack(np.broadcast_arrays(*arrays), axis=-1))
+    except ValueError:
+        got = ", ".join(
+            f"{name} {array.shape}" for name, array in zip(names, arrays, strict=True)
+        )
+        raise ValueError(f"{what} must have one shape for all parameters, got {got}") from None
+
+
+def tolerance(value: float | None, name: str, default: float) -> float:
+    """Return a tolerance, which must be a number >= 0."""
+    if value is None:
+        return default
+    value = float(value)
+    if not 0 <= value < np.inf:
+        raise ValueError(f"{name} must be a number >= 0, got {value}")
+    return value
+
+
+def count(value: Any, name: str, least: int, most: int) -> int:
+    """Return a whole number between ``least`` and ``most``."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
+    if number != value or not least <= number <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
+    return number

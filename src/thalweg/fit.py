@@ -1,0 +1,334 @@
+"""Fit a model to one data set or to millions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import slow
+from ._check import Array, PerFit, count, tolerance
+from ._core import engine
+from .data import arrange
+from .model import as_model
+from .model.tape import compile_model
+from .problem import Problem, prepare
+from .result import FitResult
+
+
+class Options(NamedTuple):
+    """When a fit stops, and how chi2 enters its covariance."""
+
+    xtol: float
+    ftol: float
+    gtol: float
+    max_iter: int
+    absolute_sigma: bool
+
+
+# Tight enough that a user of the certified problems of NIST gets their digits; one or two trial
+# steps more than 1e-4 everywhere.
+_TOLERANCES = {
+    np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
+    np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
+}
+_STEPS_PER_PARAMETER = 200
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    p0: Any = None,
+    *,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    mask: Any = None,
+    bounds: Any = None,
+    fixed: Any = None,
+    independent: str | Sequence[str] | None = None,
+    axis: int | Sequence[int] | None = None,
+    dtype: Any = None,
+    xtol: float | None = None,
+    ftol: float | None = None,
+    gtol: float | None = None,
+    max_iter: int | None = None,
+    threads: int | None = None,
+    progress: bool = False,
+    callback: Callable[[int, int], Any] | None = None,
+) -> FitResult:
+    r"""Minimise :math:`\chi^2(\theta) = \sum_i ((y_i - f(x_i; \theta)) / \sigma_i)^2` for every data set.
+
+    The model is recorded once and differentiated exactly; fits run eight side by side, in compiled
+    code, each with its own damping and its own stopping.  A fit's result is the same to the last
+    bit alone, anywhere in any batch, and with any number of threads.
+
+    Parameters
+    ----------
+    model : callable, str or Model
+        ``f(x, a, b, ...)`` written with operators and NumPy functions, a formula such as
+        ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name.
+    x : array_like, shape (N,), or a tuple of them
+        The independent variable; several as a tuple ``(xx, yy)``.  Of the shape of y: one per fit.
+    y : array_like, shape (..., N)
+        One data set or a batch of any shape.  A NaN, and a masked value of a masked array, leaves
+        that point out of its fit.  With several variables of two or more dimensions, such as
+        pixel grids, the points are that many last axes of y.
+    p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
+        Start, for all fits or for each.  Built-in models guess it from the data.
+    sigma : array_like, shape (N,) or (..., N), optional
+        Standard deviations of y, in its unit; infinite leaves a point out.
+    absolute_sigma : bool
+        Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
+    mask : array_like of bool, shape (N,) or (..., N), optional
+        True leaves a point out, as in `numpy.ma`.
+    bounds : pair of array_like, each (), (P,) or (..., P), or dict name -> pair, optional
+        Lower and upper bounds.
+    fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional
+        Parameters that keep their start.
+    independent : str or sequence of str, optional
+        The independent variables of a formula.
+    axis : int or sequence of int, optional
+        The axes of y that hold the points; the last, or as many as the grids of x have.
+    dtype : float64 or float32, optional
+        The arithmetic.  float32 runs faster and gives about four digits.
+    xtol : float, optional
+        Stop when every :math:`|\delta_j| \le` xtol :math:`(|\theta_j| + \sqrt{\chi^2} / D_j)`, with
+        :math:`D_j` the largest norm of column j of the weighted Jacobian so far; 1e-9 (float32: 1e-4).
+    ftol : float, optional
+        Stop when the actual and the predicted reduction of chi2 are both at most ftol chi2; 1e-15
+        (5e-7).
+    gtol : float, optional
+        Stop when the cosine between the residual and the tangent plane of the model is at most
+        gtol; 1e-9 (3e-4).
+    max_iter : int, optional
+        Most trial steps of a fit; 200 (P + 1).
+    threads : int, optional
+        Most threads; the processors this process may use.
+    progress : bool
+        Show a progress bar (needs the extra ``cli``).
+    callback : callable, optional
+        ``callback(done, total)``, called a few times a second from the calling thread; True from
+        it ends the job, and what has not finished gets status NOT_RUN.
+
+    Returns
+    -------
+    FitResult
+        Parameters, errors, chi2 and a status for every fit; fits that failed say why and harm no
+        other.
+
+    Raises
+    ------
+    ValueError
+        Shapes or names do not fit, or what all fits share (start, bounds, sigma) is wrong.
+    TypeError
+        Something is not a real number, or not a model.
+    KeyboardInterrupt
+        Ctrl-C; the fits that had finished are in its attribute ``result``.  The same holds for an
+        exception of ``callback``.
+
+    Warns
+    -----
+    SlowModelWarning
+        The model cannot be recorded and is called from Python.
+
+    References
+    ----------
+    .. [1] J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and theory", Lecture Notes
+       in Mathematics 630, 1978.
+    .. [2] H. B. Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05, 1999.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> def decay(t, a, tau):
+    ...     return a * np.exp(-t / tau)
+    >>> t = np.linspace(0, 5, 30)
+    >>> y = np.array([decay(t, 2.0, 1.5), decay(t, 3.0, 0.5)])
+    >>> r = tw.fit(decay, t, y, p0={"a": 1, "tau": 1})
+    >>> r["tau"].round(6)
+    array([1.5, 0.5])
+    """
+    dtype = _element_type(dtype)
+    info = as_model(model, independent)
+    data = arrange(x, y, sigma, mask, axis, dtype, info.n_x)
+    _refuse_sigma(data.sigma)
+    problem = prepare(info, data, p0, bounds, fixed, dtype)
+    options = Options(
+        *(
+            tolerance(value, name, default)
+            for value, name, default in zip(
+                (xtol, ftol, gtol), ("xtol", "ftol", "gtol"), _TOLERANCES[dtype], strict=True
+            )
+        ),
+        max_iter=_STEPS_PER_PARAMETER * (len(problem.names) + 1)
+        if max_iter is None
+        else count(max_iter, "max_iter", 0, 2**31 - 1),
+        absolute_sigma=bool(absolute_sigma),
+    )
+    n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
+    if not progress:
+        return run(problem, options, n_threads, callback)
+    with _Bar(data.n_fits, callback) as bar:
+        return run(problem, options, n_threads, bar.update)
+
+
+def _element_type(dtype: Any) -> np.dtype[Any]:
+    dtype = np.dtype(np.float64 if dtype is None else dtype)
+    if dtype not in _TOLERANCES:
+        raise TypeError(f"dtype must be float64 or float32, got {dtype}")
+    return dtype
+
+
+def _refuse_sigma(sigma: PerFit | None) -> None:
+    if sigma is not None and not sigma.step and not (sigma.array > 0).all():
+        i = int(np.argmin(sigma.array > 0))
+        raise ValueError(f"sigma must be positive, got {sigma.array[i]} at point {i}")
+
+
+class _Bar:
+    """A progress bar that calls on."""
+
+    def __init__(self, total: int, callback: Callable[[int, int], Any] | None) -> None:
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                'progress=True needs tqdm: python -m pip install "thalweg[cli]"'
+            ) from None
+        self.callback = callback
+        self.bar = tqdm(total=total, unit="fit", unit_scale=True)
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.bar.close()
+
+    def update(self, done: int, total: int) -> Any:
+        self.bar.update(done - self.bar.n)
+        return self.callback(done, total) if self.callback else None
+
+
+def run(
+    problem: Problem,
+    options: Options,
+    threads: int = 0,
+    callback: Callable[[int, int], Any] | None = None,
+) -> FitResult:
+    """Run a prepared problem."""
+    out = _results(problem)
+    progress = None
+    if callback is not None:
+        total = problem.data.n_fits
+
+        def progress(done: int) -> Any:
+            return callback(done, total)
+
+    if problem.recording is None:
+        error = _run_slowly(problem, options, out, progress)
+    else:
+        graph, output, _ = problem.recording
+        tape = compile_model(graph, output, problem.free)
+        error = _job(problem, options, tape, out).run(threads, progress).error
+    result = _result(problem, out)
+    if error is None:
+        if progress is not None:
+            progress(problem.data.n_fits - int(np.count_nonzero(out["status"] == 0)))
+        return result
+    error.result = result
+    raise error
+
+
+def _results(problem: Problem) -> dict[str, Array]:
+    """Arrays for the results of every fit; what the engine does not reach stays not run."""
+    B, P, F = problem.data.n_fits, len(problem.names), len(problem.free)
+    dtype = problem.data.y.dtype
+    return {
+        "theta": np.full((B, P), np.nan, dtype),
+        "covariance": np.full((B, F * (F + 1) // 2), np.nan, dtype),
+        "chi2": np.full(B, np.nan, dtype),
+        "n_iter": np.zeros(B, np.int32),
+        "n_used": np.zeros(B, np.int32),
+        "status": np.zeros(B, np.int8),
+        "detail": np.full(B, -1, np.int16),
+    }
+
+
+def _job(
+    problem: Problem, options: Options, tape: engine.Tape, out: dict[str, Array], fit: int | None = None
+) -> engine.Job:
+    """The engine's job for all fits, or for one of them."""
+    data = problem.data
+
+    def row(rows: PerFit | None) -> tuple[Array | None, int]:
+        if rows is None:
+            return None, 0
+        if fit is None or not rows.step:
+            return rows
+        return rows.array[fit], 0
+
+    one = slice(None) if fit is None else slice(fit, fit + 1)
+    own = () if problem.recording is None else problem.recording.arrays
+    arrays = [np.ascontiguousarray(a, data.y.dtype) for a in own]
+    lower, upper = row(problem.lower), row(problem.upper)
+    return engine.Job(
+        tape,
+        data.y.dtype == np.float32,
+        data.n_fits if fit is None else 1,
+        data.n_points,
+        x=[*map(row, data.x), *((a, 0) for a in arrays)] if problem.recording else [],
+        y=data.y[one],
+        sigma=row(data.sigma),
+        mask=row(data.use),
+        start=row(problem.start),
+        lower=lower[0] if problem.bounded else None,
+        upper=upper[0] if problem.bounded else None,
+        bound_step=lower[1],
+        fixed=None if problem.fixed is None else problem.fixed[one],
+        out={name: array[one] for name, array in out.items()},
+        **options._asdict(),
+    )
+
+
+def _run_slowly(
+    problem: Problem, options: Options, out: dict[str, Array], progress: Callable[[int], Any] | None
+) -> BaseException | None:
+    """Fit one data set after the other by calling the model; returns what interrupted it."""
+    data, P = problem.data, len(problem.names)
+    bare = engine.Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, [])
+    for k in range(data.n_fits):
+        x = [v.array[k] if v.step else v.array for v in data.x]
+        shaped = [v.reshape(data.points) for v in x]
+        argument = shaped[0] if data.single else tuple(shaped)
+
+        def function(theta: Array, argument: Any = argument) -> Any:
+            return problem.model.function(argument, *theta)
+
+        evaluate = slow.by_differences(function, problem.free, data.n_points, data.y.dtype)
+        try:
+            slow.run(_job(problem, options, bare, out, k), evaluate, P, data.y.dtype)
+            if progress is not None and progress(k + 1) is True:
+                return None
+        except KeyboardInterrupt as error:
+            return error
+    return None
+
+
+def _result(problem: Problem, out: dict[str, Array]) -> FitResult:
+    batch = problem.data.batch
+    P, T = len(problem.names), out["covariance"].shape[1]
+    return FitResult(
+        params=out["theta"].reshape(*batch, P),
+        chi2=out["chi2"].reshape(batch),
+        n_iter=out["n_iter"].reshape(batch),
+        n_used=out["n_used"].reshape(batch),
+        status=out["status"].reshape(batch),
+        names=problem.names,
+        problem=problem,
+        covariance_rows=out["covariance"].reshape(*batch, T),
+        detail=out["detail"].reshape(batch),
+    )

@@ -1,0 +1,84 @@
+"""From a plain Python function, a formula or a name to a program for the engine.
+
+graph      the expression graph and the meaning of every operation
+simplify   what becomes shorter as it is built
+symbol     values that note what is done to them
+trace      a function, called once with symbols
+formula    text, parsed
+autodiff   derivatives, as more graph
+tape       the graph, as a program in three stages
+library    the built-in models, their start values in guess, starts and peaks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .trace import parameter_names
+
+
+class ModelInfo(NamedTuple):
+    """What a fit needs to know of a model.
+
+    Attributes
+    ----------
+    function : callable
+        ``f(x, *params)``.
+    names : tuple of str or None
+        The parameters; None where the function takes ``*args``.
+    n_x : int or None
+        How many independent variables it takes, if known.
+    guess : callable or None
+        Start values from data, ``guess(x, y)``.
+    label : str
+        How to call it.
+    """
+
+    function: Callable[..., Any]
+    names: tuple[str, ...] | None
+    n_x: int | None
+    guess: Callable[..., Any] | None
+    label: str
+
+
+def as_model(model: Any, independent: str | Sequence[str] | None = None) -> ModelInfo:
+    """Return what a fit needs to know of a function, a formula or a built-in model.
+
+    Parameters
+    ----------
+    model : callable, str or Model
+        A string is the name of a built-in model or a formula.
+    independent : str or sequence of str, optional
+        The independent variables of a formula; "x" if it is not said, or "x" and "y" if the
+        formula uses both.
+
+    Raises
+    ------
+    ValueError
+        The formula is wrong.
+    TypeError
+        It is none of these.
+    """
+    if isinstance(model, str):
+        return _from_text(model, independent)
+    if not callable(model):
+        raise TypeError(
+            f"model must be a function, a formula or a built-in model, got {type(model).__name__}"
+        )
+    if hasattr(model, "guess") and hasattr(model, "independent"):
+        return ModelInfo(model.function, model.names, len(model.independent), model.guess, model.name)
+    label = getattr(model, "__name__", type(model).__name__)
+    return ModelInfo(model, parameter_names(model), None, None, label)
+
+
+def _from_text(text: str, independent: str | Sequence[str] | None) -> ModelInfo:
+    from .formula import parse  # not needed by those who write functions
+    from .library import get_model
+
+    if text.isidentifier():
+        return as_model(get_model(text))
+    if independent is None:
+        independent = ("x", "y") if "y" in parse(text, "x").names else "x"
+    formula = parse(text, independent)
+    return ModelInfo(formula, formula.names, len(formula.independent), None, text)

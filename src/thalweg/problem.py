@@ -1,0 +1,282 @@
+"""A fit before it is run: model, data, start, bounds and what is fixed, checked once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ._check import Array, PerFit, by_name, name_index, numbers, per_fit, shapes, stack
+from ._core import engine
+from .data import Data
+from .model import ModelInfo
+from .model.tape import compile_model
+from .model.trace import Recording, RecordingError, record
+
+
+class SlowModelWarning(UserWarning):
+    """A model could not be recorded and is called point by point of the parameter space instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Minimise chi2 for B data sets, each array checked and in the layout of the engine.
+
+    Attributes
+    ----------
+    model : ModelInfo
+    data : Data
+    names : tuple of str
+    free : tuple of int
+        The parameters that are not fixed for all fits.
+    start, lower, upper : PerFit
+        (P,) or (B, P); bounds infinite where there are none.
+    bounded : bool
+    fixed : ndarray or None
+        uint8 (B, P): parameters that are fixed for some fits only.
+    recording : Recording or None
+        None where the model could not be recorded.
+    """
+
+    model: ModelInfo
+    data: Data
+    names: tuple[str, ...]
+    free: tuple[int, ...]
+    start: PerFit
+    lower: PerFit
+    upper: PerFit
+    bounded: bool
+    fixed: Array | None
+    recording: Recording | None
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lower and upper bounds, each of a shape that broadcasts against the parameters."""
+        P = len(self.names)
+        return tuple(
+            row.array.reshape((*self.data.batch, P) if row.step else (P,))
+            for row in (self.lower, self.upper)
+        )  # type: ignore[return-value]
+
+    def count_free(self) -> Array:
+        """Return the number of free parameters of each fit, shape () or the batch's."""
+        if self.fixed is None:
+            return np.asarray(len(self.free))
+        held = np.count_nonzero(self.fixed[:, list(self.free)], axis=1)
+        return np.asarray(len(self.free) - held).reshape(self.data.batch)
+
+    def predict(self, params: Array, x: Any = None) -> Array:
+        """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
+        rows = np.ascontiguousarray(params.reshape(-1, len(self.names)))
+        xs, points = (self.data.x, self.data.points) if x is None else self._variables(x)
+        evaluate = self._call if self.recording is None else self._run
+        if x is not None and self.recording is not None and self.recording.arrays:
+            raise ValueError(
+                "the model holds arrays for the fitted points only; call it to predict elsewhere"
+            )
+        out = np.empty((len(rows), prod(points)), params.dtype)
+        for fit, theta in enumerate(rows):
+            at = [np.ascontiguousarray(v.array[fit] if v.step else v.array) for v in xs]
+            evaluate(at, theta, out[fit])
+        return out.reshape(*params.shape[:-1], *points)
+
+    def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
+        parts = [x] if self.data.single else list(x)
+        dtype = self.data.y.dtype
+        arrays = np.broadcast_arrays(*[numbers(v, "x", dtype) for v in parts])
+        return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
+
+    def _call(self, x: list[Array], theta: Array, out: Array) -> None:
+        out[:] = self.model.function(x[0] if self.data.single else tuple(x), *theta)
+
+    def _run(self, x: list[Array], theta: Array, out: Array) -> None:
+        assert self.recording is not None
+        graph, output, arrays = self.recording
+        tape = compile_model(graph, output, ())
+        own = [np.ascontiguousarray(a, out.dtype) for a in arrays]
+        engine.evaluate(tape, out.dtype == np.float32, out.size, [*x, *own], theta, out)
+
+
+def prepare(
+    model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any
+) -> Problem:
+    """Return the problem that `thalweg.fit` describes.
+
+    Raises
+    ------
+    ValueError
+        Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
+    """
+    names = _names(model, p0, fixed)
+    P, batch = len(names), data.batch
+    held, values = _fixed(fixed, names, batch)
+    lower, upper, bounded = _bounds(bounds, names, batch, dtype)
+    start = _start(model, data, p0, values, names, held, lower, upper, dtype)
+    per_fit_held = held.ndim > 1
+    free = tuple(j for j in range(P) if per_fit_held or not held[j])
+    own = np.ascontiguousarray(held.reshape(-1, P), dtype=np.uint8) if per_fit_held else None
+    recording = _record(model, data, P)
+    return Problem(model, data, names, free, start, lower, upper, bounded, own, recording)
+
+
+def _names(model: ModelInfo, p0: Any, fixed: Any) -> tuple[str, ...]:
+    if model.names is not None:
+        return model.names
+    if isinstance(p0, Mapping):
+        return tuple(p0)
+    if p0 is None:
+        raise ValueError("p0 is needed: the model takes *args, which does not say how many parameters")
+    return tuple(f"p{j}" for j in range(np.shape(p0)[-1] if np.ndim(p0) else 1))
+
+
+def _fixed(
+    fixed: Any, names: Sequence[str], batch: tuple[int, ...]
+) -> tuple[Array, Mapping[str, Any]]:
+    """Which parameters are held, bool (P,) or (..., P), and the values that ``fixed`` gives."""
+    P = len(names)
+    if fixed is None:
+        return np.zeros(P, bool), {}
+    if isinstance(fixed, Mapping):
+        held = np.zeros(P, bool)
+        held[[name_index(name, names, "fixed") for name in fixed]] = True
+        return held, fixed
+    if isinstance(fixed, str):
+        fixed = [fixed]
+    array = np.asarray(fixed)
+    if array.dtype.kind in "US":
+        held = np.zeros(P, bool)
+        held[[name_index(str(name), names, "fixed") for name in array]] = True
+        return held, {}
+    if array.dtype != bool and array.size:
+        raise TypeError("fixed must be names, a dict name -> value, or booleans per parameter")
+    if array.shape not in ((P,), (*batch, P)):
+        if not array.size:
+            return np.zeros(P, bool), {}
+        raise ValueError(f"fixed must have shape {shapes('P', P, batch)}, got {array.shape}")
+    return array, {}
+
+
+def _bounds(
+    bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any
+) -> tuple[PerFit, PerFit, bool]:
+    P = len(names)
+    if bounds is None:
+        bounds = (-np.inf, np.inf)
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
+        bounds = (bounds.lb, bounds.ub)
+    if isinstance(bounds, Mapping):
+        pairs = by_name(bounds, names, "bounds", (-np.inf, np.inf))
+        for name, pair in zip(names, pairs, strict=True):
+            if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
+                raise ValueError(f"bounds[{name!r}] must be a pair (lower, upper), got {pair!r}")
+        bounds = tuple(
+            stack([_unbounded(p[k], k) for p in pairs], "bounds", names, dtype) for k in (0, 1)
+        )
+    try:
+        low, high = bounds
+    except (TypeError, ValueError):
+        raise ValueError("bounds must be a pair (lower, upper) or a dict name -> pair") from None
+    lower = per_fit(low, "lower bounds", "P", P, batch, dtype)
+    upper = per_fit(high, "upper bounds", "P", P, batch, dtype)
+    if lower.step != upper.step:
+        lower, upper = (_every_fit(row, batch) for row in (lower, upper))
+    bounded = bool(np.any(lower.array > -np.inf) or np.any(upper.array < np.inf))
+    if not lower.step:
+        wrong = ~(lower.array <= upper.array)
+        if wrong.any():
+            j = int(np.argmax(wrong))
+            raise ValueError(
+                f"the lower bound of {names[j]} exceeds the upper one: "
+                f"{lower.array[j]} > {upper.array[j]}"
+            )
+    return lower, upper, bounded or bool(np.isnan(lower.array).any() | np.isnan(upper.array).any())
+
+
+def _unbounded(value: Any, side: int) -> Any:
+    return (-np.inf, np.inf)[side] if value is None else value
+
+
+def _every_fit(row: PerFit, batch: tuple[int, ...]) -> PerFit:
+    if row.step:
+        return row
+    return PerFit(np.tile(row.array, (prod(batch), 1)), 1)
+
+
+def _start(
+    model: ModelInfo,
+    data: Data,
+    p0: Any,
+    values: Mapping[str, Any],
+    names: Sequence[str],
+    held: Array,
+    lower: PerFit,
+    upper: PerFit,
+    dtype: Any,
+) -> PerFit:
+    """The start of every fit: given, by name or by place, or guessed from the data."""
+    P = len(names)
+    if p0 is None and set(values) != set(names):
+        start = PerFit(_guess(model, data, names), 1)
+        inside = np.clip(start.array, lower.array, upper.array)
+        start = PerFit(np.where(np.isnan(inside), start.array, inside).astype(dtype), 1)
+    elif isinstance(p0, Mapping) or p0 is None:
+        given = {**(p0 or {}), **values}
+        start = per_fit(
+            stack(by_name(given, names, "p0"), "p0", names, dtype), "p0", "P", P, data.batch, dtype
+        )
+        return _refuse_outside(start, lower, upper, names)
+    else:
+        start = per_fit(p0, "p0", "P", P, data.batch, dtype)
+        if not values:
+            return _refuse_outside(start, lower, upper, names)
+    array = start.array.copy() if start.step else _every_fit(start, data.batch).array
+    for name, value in values.items():
+        value = numbers(value, f"fixed[{name!r}]", dtype)
+        if value.shape not in ((), data.batch):
+            raise ValueError(f"fixed[{name!r}] must be a number or have the batch's shape")
+        array[:, name_index(name, names, "fixed")] = value.reshape(-1)
+    return PerFit(np.ascontiguousarray(array), 1)
+
+
+def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
+    if model.guess is None:
+        raise ValueError(f"p0 is needed: a start for {', '.join(names)}")
+    y: Array = data.y
+    if data.use is not None:
+        y = np.where(data.use.array == 0, np.nan, y)
+    x = tuple(row.array for row in data.x)
+    guess: Array = np.asarray(model.guess(x[0] if len(x) == 1 else x, y))
+    return guess.reshape(data.n_fits, len(names))
+
+
+def _refuse_outside(
+    start: PerFit, lower: PerFit, upper: PerFit, names: Sequence[str]
+) -> PerFit:
+    """The start, unless it is one for all fits and not inside bounds that are one for all."""
+    if not start.step and not lower.step:
+        p, low, high = start.array, lower.array, upper.array
+        wrong = ~(np.isfinite(p) & (low <= p) & (p <= high))
+        if wrong.any():
+            j = int(np.argmax(wrong))
+            raise ValueError(
+                f"p0 of {names[j]} must be finite and inside its bounds: "
+                f"{p[j]} is not in [{low[j]}, {high[j]}]"
+            )
+    return start
+
+
+def _record(model: ModelInfo, data: Data, n_params: int) -> Recording | None:
+    """The recorded model; None, and a warning, where it cannot be recorded."""
+    try:
+        return record(model.function, len(data.x), n_params, data.n_points, single=data.single)
+    except RecordingError as error:
+        warnings.warn(
+            f"the model is called from Python, thousands of times more slowly: {error}",
+            SlowModelWarning,
+            stacklevel=4,
+        )
+        return None

@@ -1,0 +1,312 @@
+"""Elementary functions of the tape against long arithmetic, for every instruction set.
+
+The error is counted in units in the last place (ulp) of the exact value.  `MAX_ULP` holds the
+bounds that csrc/vecmath.h promises; the points are dense where a function changes its method and
+spread over all magnitudes elsewhere.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import special
+from tape_tools import apply
+
+pytestmark = pytest.mark.usefixtures("isa")
+
+LONG = mpmath.MPContext()
+LONG.prec = 140
+DTYPES = (np.float64, np.float32)
+
+# largest errors in float64 and float32, as promised in csrc/vecmath.h
+MAX_ULP = {
+    "recip": (0.5, 0.5),
+    "sqrt": (0.5, 0.5),
+    "cbrt": (1.0, 1.0),
+    "exp": (1.1, 1.1),
+    "expm1": (1.75, 1.5),
+    "log": (1.0, 1.0),
+    "log1p": (1.0, 1.0),
+    "sin": (2.0, 2.1),
+    "cos": (2.0, 2.1),
+    "tan": (2.75, 3.5),
+    "asin": (2.0, 2.1),
+    "acos": (1.25, 1.25),
+    "atan": (1.75, 2.0),
+    "sinh": (1.75, 1.75),
+    "cosh": (1.75, 2.0),
+    "tanh": (2.5, 2.5),
+    "asinh": (1.75, 1.75),
+    "acosh": (2.75, 2.5),
+    "atanh": (1.75, 1.75),
+    "erf": (2.1, 2.4),
+    "erfc": (4.6, 4.75),
+    "erfcx": (4.0, 4.25),
+    "pow": (1.5, 1.5),
+    "atan2": (1.75, 1.75),
+}
+
+# of the Faddeeva function, relative to its modulus
+W_TOLERANCE = {np.float64: 2e-14, np.float32: 1e-6}
+
+NUMPY: dict[str, Callable[..., np.ndarray]] = {
+    "recip": lambda a: 1 / a,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "erfcx": special.erfcx,
+    "pow": np.power,
+    "atan2": np.arctan2,
+} | {
+    name: getattr(np, name)
+    for name in "sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh sign floor".split()
+}
+
+EXACT = {
+    "recip": lambda a: 1 / a,
+    "cbrt": lambda a: LONG.sign(a) * LONG.cbrt(abs(a)),
+    "erfcx": lambda a: LONG.exp(a * a) * LONG.erfc(a),
+    "pow": LONG.power,
+}
+
+
+def exact(op: str) -> Callable[..., mpmath.mpf]:
+    return EXACT.get(op) or getattr(LONG, op)
+
+
+class Points:
+    """Test points of one element type: uniform and over magnitudes, the same at every call."""
+
+    def __init__(self, dtype: type, count: int):
+        self.info = np.finfo(dtype)
+        self.count = count
+        self.rng = np.random.default_rng(20)
+
+    def uniform(self, low: float, high: float) -> np.ndarray:
+        return self.rng.uniform(low, high, self.count)
+
+    def magnitudes(self, low: float, high: float, signs: tuple[int, ...] = (-1, 1)) -> np.ndarray:
+        low, high = max(low, float(self.info.tiny)), min(high, float(self.info.max) / 2)
+        size = np.exp(self.rng.uniform(np.log(low), np.log(high), self.count // 2))
+        return size * self.rng.choice(signs, size.size)
+
+    def denormal(self) -> np.ndarray:
+        return self.info.tiny * self.rng.uniform(0, 1, 20)
+
+
+def arguments(op: str, p: Points) -> list[np.ndarray]:
+    """Points where `op` and its results are finite, around its method's boundaries too."""
+    overflow = float(np.log(p.info.max)) * 0.9999999
+    everywhere = p.magnitudes(0, np.inf)
+    positive = [abs(everywhere), p.uniform(0.5, 2), 1 + p.magnitudes(1e-7, 0.1), p.denormal()]
+    if op == "recip":
+        return [p.uniform(-8, 8), everywhere]
+    if op == "cbrt":
+        return [p.uniform(-8, 8), everywhere, p.denormal()]
+    if op in ("exp", "expm1"):
+        underflow = np.log(float(p.info.smallest_subnormal)) if op == "exp" else -overflow
+        return [p.uniform(-2, 2), p.uniform(underflow, overflow), p.magnitudes(0, 1)]
+    if op in ("log", "sqrt"):
+        return positive
+    if op == "log1p":
+        return [p.uniform(-0.999, 3), abs(everywhere), p.magnitudes(0, 0.5)]
+    if op in ("sin", "cos", "tan"):
+        multiples = np.arange(1, 3000, 7) * (np.pi / 2)
+        return [p.uniform(-8, 8), p.uniform(-1e5, 1e5), multiples, everywhere]
+    if op in ("asin", "acos", "atanh"):
+        end = 1 - float(p.info.eps)
+        return [p.uniform(-end, end), p.magnitudes(0, 0.5), 1 - p.magnitudes(1e-6, 0.1, (1,))]
+    if op in ("sinh", "cosh"):
+        return [p.uniform(-3, 3), p.uniform(-overflow, overflow), p.magnitudes(0, 1)]
+    if op == "acosh":
+        return [p.uniform(1, 4), 1 + p.magnitudes(1e-6, np.inf, (1,))]
+    if op in ("erfc", "erfcx"):
+        end = 9.0 if p.info.bits == 32 else 26.0
+        return [p.uniform(-3, 3), p.uniform(-end, end), p.magnitudes(0, 1)]
+    return [p.uniform(-6, 6), everywhere]  # atan, tanh, asinh, erf
+
+
+def pairs(op: str, p: Points) -> list[np.ndarray]:
+    if op == "atan2":
+        return [np.concatenate([p.uniform(-3, 3), p.magnitudes(1e-12, 1e12)]) for _ in range(2)]
+    base = np.concatenate([p.magnitudes(1e-30, 1e30, (1,)), p.uniform(0.5, 2)])
+    limit = np.log(float(p.info.max)) * 0.98 / np.abs(np.log(base))
+    return [base, p.rng.uniform(-1, 1, base.size) * np.minimum(limit, 1e4)]
+
+
+@cache
+def case(op: str, dtype: type) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Arguments and the exact value as the sum of two doubles."""
+    p = Points(dtype, 200 if op in ("erf", "erfc", "erfcx") else 1000)
+    operands = pairs(op, p) if op in ("pow", "atan2") else [np.concatenate(arguments(op, p))]
+    operands = [a.astype(dtype) for a in operands]
+    f = exact(op)
+    values = [f(*(LONG.mpf(float(x)) for x in row)) for row in zip(*operands, strict=True)]
+    high = np.array([float(v) for v in values])
+    low = np.array([float(v - h) for v, h in zip(values, high.tolist(), strict=True)])
+    return operands, high, low
+
+
+def ulp_error(got: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    info = np.finfo(got.dtype)
+    size = np.clip(np.abs(high), info.tiny, info.max / 2).astype(got.dtype)
+    with np.errstate(invalid="ignore"):
+        return np.abs((got.astype(np.float64) - high) - low) / np.spacing(size).astype(np.float64)
+
+
+def assert_same_special(
+    got: np.ndarray, want: np.ndarray, operands: tuple[np.ndarray, ...]
+) -> None:
+    """NaN, infinities and zeros stand in the same places, with the same signs."""
+    for kind in (np.isnan, np.isinf, lambda v: v == 0):
+        wrong = kind(got) != kind(want)
+        assert not wrong.any(), [a[wrong] for a in operands]
+    sign = (np.isinf(want) | (want == 0)) & (np.signbit(got) != np.signbit(want))
+    assert not sign.any(), [a[sign] for a in operands]
+
+
+def special_values(dtype: type) -> np.ndarray:
+    info = np.finfo(dtype)
+    size = [0, 1, 2, 0.5, 3, 1e10, info.max, info.max / 3, info.tiny, info.smallest_subnormal]
+    size = np.array([*size, np.inf, np.nan], dtype)
+    return np.concatenate([size, -size])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", MAX_ULP)
+def test_error_is_within_the_promised_ulps(op, dtype):
+    operands, high, low = case(op, dtype)
+    error = ulp_error(apply(op, *operands), high, low)
+    bound = MAX_ULP[op][DTYPES.index(dtype)]
+    wrong = ~(error <= bound)
+    assert not wrong.any(), (np.nanmax(error), [a[wrong][:3] for a in operands])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", sorted(set(NUMPY) - {"pow", "atan2"}))
+def test_special_values_are_those_of_numpy(op, dtype):
+    x = special_values(dtype)
+    with np.errstate(all="ignore"):
+        want = NUMPY[op](x.astype(np.float64)).astype(dtype)
+    assert_same_special(apply(op, x), want, (x,))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", ["pow", "atan2"])
+def test_special_pairs_are_those_of_c(op, dtype):
+    x, y = (a.ravel() for a in np.meshgrid(special_values(dtype), special_values(dtype)))
+    with np.errstate(all="ignore"):
+        want = NUMPY[op](x, y)
+    got = apply(op, x, y)
+    assert_same_special(got, want, (x, y))
+    finite = np.isfinite(want)
+    low = np.zeros(finite.sum())
+    assert (ulp_error(got[finite], want[finite].astype(np.float64), low) <= 2.5).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_negative_bases_follow_c(dtype):
+    base = -np.linspace(0.3, 4, 64).astype(dtype)
+    for power in (-3.0, -2.0, 2.0, 3.0, 5.0):
+        got = apply("pow", base, np.full_like(base, power))
+        np.testing.assert_allclose(got, base.astype(float) ** power, rtol=2 * np.finfo(dtype).eps)
+    assert np.isnan(apply("pow", base, np.full_like(base, 0.5))).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exact_operations_are_those_of_numpy(dtype):
+    x = np.concatenate([special_values(dtype), np.linspace(-5, 5, 101).astype(dtype)])
+    y = x[::-1].copy()
+    for op in ("sign", "floor"):
+        np.testing.assert_array_equal(apply(op, x), getattr(np, op)(x))
+    for op in ("minimum", "maximum"):
+        np.testing.assert_array_equal(apply(op, x, y), getattr(np, op)(x, y))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_results_past_the_range_are_infinite_or_zero(dtype):
+    edge = {np.float64: (709.79, -745.2), np.float32: (88.73, -104.0)}[dtype]
+    over, under = (np.full(16, e, dtype) for e in edge)
+    for op in ("exp", "expm1"):
+        assert np.isposinf(apply(op, over)).all()
+    assert (apply("exp", under) == 0).all()
+    assert np.isposinf(apply("sinh", over + 1)).all()
+    assert np.isposinf(apply("cosh", -over - 1)).all()
+    assert np.isfinite(apply("cosh", over + dtype(0.5))).all()
+    assert np.isposinf(apply("erfcx", -np.sqrt(over) * dtype(1.01))).all()
+
+
+def faddeeva(x: float, y: float) -> complex:
+    z = LONG.mpc(x, y)
+    return complex(LONG.exp(-z * z) * LONG.erfc(LONG.mpc(y, -x)))
+
+
+@cache
+def faddeeva_case(dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    n = 60
+    x = np.concatenate([rng.uniform(-6, 6, n), rng.uniform(-25, 25, 2 * n), rng.uniform(-3, 3, n)])
+    y = np.concatenate([10.0 ** rng.uniform(-10, 1, n), np.full(n, 1e-8), np.zeros(n)])
+    y = np.concatenate([y, rng.uniform(0, 8, n)])
+    x, y = x.astype(dtype), y.astype(dtype)
+    rows = zip(x.tolist(), y.tolist(), strict=True)
+    return x, y, np.array([faddeeva(a, b) for a, b in rows])
+
+
+def w_of(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return apply("voigt_re", x, y).astype(np.float64) + 1j * apply("voigt_im", x, y)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_faddeeva_function(dtype):
+    x, y, want = faddeeva_case(dtype)
+    assert (np.abs(w_of(x, y) - want) <= W_TOLERANCE[dtype] * np.abs(want)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_faddeeva_function_far_away(dtype):
+    p = Points(dtype, 400)
+    x, y = p.magnitudes(1e4, np.inf), p.magnitudes(1e4, np.inf, (1,))
+    keep = np.hypot(x, y) < p.info.max * 1e-3  # the result is not denormal
+    x, y = x[keep].astype(dtype), y[keep].astype(dtype)
+    scale = np.hypot(x.astype(np.float64), y)
+    want = (y / scale + 1j * (x / scale)) / np.sqrt(np.pi) / scale
+    # i / (sqrt(pi) z) up to a factor 1 + 1 / (2 z^2)
+    assert (np.abs(w_of(x, y) - want) <= (W_TOLERANCE[dtype] + 1e-8) * np.abs(want)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_faddeeva_function_at_its_borders(dtype):
+    inf, nan = np.inf, np.nan
+    x = np.array([inf, -inf, 1, inf, nan, 1, 1, inf], dtype)
+    y = np.array([1, 0, inf, inf, 1, nan, -1, -1], dtype)
+    w = w_of(x, y)
+    assert (w[:4] == 0).all()
+    assert np.isnan(w[4:].real).all() and np.isnan(w[4:].imag).all()
+    assert np.isnan(w_of(-x[4:], y[4:]).real).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", [*NUMPY, "voigt_re", "voigt_im", "minimum", "maximum"])
+def test_bits_do_not_depend_on_position_or_neighbours(op, dtype):
+    rng = np.random.default_rng(3)
+    n = 256
+    pair = op in ("pow", "atan2", "minimum", "maximum", "voigt_re", "voigt_im")
+    outliers = np.concatenate([special_values(dtype), np.array([1e6, -740, 88.5, -0.7], dtype)])
+
+    def draw() -> np.ndarray:
+        usual = rng.uniform(-3, 3, n).astype(dtype)
+        return np.where(rng.random(n) < 0.1, rng.choice(outliers, n), usual)
+
+    operands = [draw() for _ in range(1 + pair)]
+    bits = apply(op, *operands).view(np.uint8).reshape(n, -1)
+    for order in (rng.permutation(n), np.roll(np.arange(n), 1), np.arange(n)[: n - 3]):
+        moved = apply(op, *(a[order] for a in operands)).view(np.uint8).reshape(order.size, -1)
+        np.testing.assert_array_equal(moved, bits[order])
