@@ -11,6 +11,7 @@ enum {
     SIDE_BY_SIDE = 512,     /* points; above it one fit's points fill the vectors as well */
     SHARED_CHUNKS = 8,      /* a fit of fewer chunks is not worth sharing between threads */
     TAKEN_AT_ONCE = 64,     /* data sets a thread takes from the queue, at most */
+    POINTS_PER_THREAD = 4096,
 };
 
 /* A job under way. */
@@ -34,7 +35,14 @@ static int has_own_x(const tw_fit_job *job) {
     return 0;
 }
 
+/* No more threads than there is work for: a small job is done before a second thread has woken. */
+static int useful_threads(const tw_fit_job *job, int threads) {
+    const ptrdiff_t points = job->n_fits * job->n_points, most = 1 + points / POINTS_PER_THREAD;
+    return most < threads ? (int)most : threads;
+}
+
 static run *run_on(arena *a, const tw_fit_job *job, int threads) {
+    threads = useful_threads(job, threads);
     run *place = TAKE(a, run, 1), measured = {0}, *r = a->measuring ? &measured : place;
     const ptrdiff_t N = job->n_points, size = groups_of(N) * LANES, slots = job->tape->n_point;
     const int lanes = N <= SIDE_BY_SIDE;
@@ -143,9 +151,9 @@ static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw
     arena a = arena_on(work);
     run *r = run_on(&a, job, threads);
     r->watch = watch, r->done = done;
-    for (int k = 0; k < (r->share_chunks ? 1 : threads); k++) {
+    for (int k = 0; k < (r->share_chunks ? 1 : r->threads); k++) {
         r->solos[k]->watch = watch;
-        r->solos[k]->threads = r->share_chunks ? threads : 1;
+        r->solos[k]->threads = r->share_chunks ? r->threads : 1;
     }
     const machine *x_stage = &r->solos[0]->summers->m;
     if (!r->own_x && job->n_fits)
@@ -156,7 +164,7 @@ static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw
     if (r->share_chunks)
         task(r, 0); /* the chunks of each fit are the parallel part */
     else
-        tw_parallel(task, r, threads, threads, watch);
+        tw_parallel(task, r, r->threads, r->threads, watch);
 }
 
 /* ---- a tape at one theta ------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from expressions import assert_agree, direct, inputs, models, recorded, seeds, well_conditioned
 from hypothesis import given
+
 from thalweg.model.graph import NUMPY, Graph, evaluate, reachable
 from thalweg.model.trace import record
 

@@ -10,6 +10,7 @@ import scipy.optimize
 import scipy.special
 from expressions import models
 from hypothesis import given
+
 from thalweg.model.graph import evaluate
 from thalweg.model.trace import RecordingError, parameter_names, record
 

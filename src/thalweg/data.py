@@ -22,8 +22,8 @@ class Data(NamedTuple):
     ----------
     x : tuple of PerFit
         The independent variables, each (N,) or (B, N).
-    single : bool
-        Whether the model gets one variable instead of a tuple of them.
+    form : {"one", "tuple", "array"}
+        How the model gets them: one variable, a tuple of several, or the rows of an array.
     y : ndarray, shape (B, N)
     sigma : PerFit or None
         Standard deviations.
@@ -36,12 +36,24 @@ class Data(NamedTuple):
     """
 
     x: tuple[PerFit, ...]
-    single: bool
+    form: str
     y: Array
     sigma: PerFit | None
     use: PerFit | None
     batch: tuple[int, ...]
     points: tuple[int, ...]
+
+    def argument(self, fit: int) -> Any:
+        """Return x of one data set as the model's function gets it: of the shape of the points."""
+        rows = [(v.array[fit] if v.step else v.array).reshape(self.points) for v in self.x]
+        if self.form == "one":
+            return rows[0]
+        return np.stack(rows) if self.form == "array" else tuple(rows)
+
+    @property
+    def single(self) -> bool:
+        """Whether the model gets one variable instead of several."""
+        return self.form == "one"
 
     @property
     def n_fits(self) -> int:
@@ -82,16 +94,16 @@ def arrange(
     """
     missing = _missing(y)
     y = numbers(y, "y", dtype)
-    variables, single = _variables(x, y, dtype, n_x)
-    axes = _point_axes(variables, y, axis, single)
+    variables, form = _variables(x, y, dtype, n_x)
+    axes = _point_axes(variables, y, axis, form)
     y, batch, points = _points_last(y, axes, "y")
     N = prod(points)
     layout = _Layout(axes, batch, points)
-    rows = tuple(layout.rows(v, "x" if single else f"x[{k}]", dtype) for k, v in enumerate(variables))
+    rows = tuple(layout.rows(v, "x" if form == "one" else f"x[{k}]", dtype) for k, v in enumerate(variables))
     spread = None if sigma is None else layout.rows(numbers(sigma, "sigma", dtype), "sigma", dtype)
     left_out = [layout.rows(_boolean(m), name, bool) for m, name in ((missing, "y"), (mask, "mask")) if m is not None]
     left_out += [PerFit(np.isnan(v.array), v.step) for v in rows if np.isnan(np.sum(v.array))]
-    return Data(rows, single, y.reshape(-1, N), spread, _use(left_out), batch, points)
+    return Data(rows, form, y.reshape(-1, N), spread, _use(left_out), batch, points)
 
 
 def _missing(y: Any) -> Any:
@@ -107,31 +119,31 @@ def _boolean(mask: Any) -> Array:
     return array.astype(bool, copy=False)
 
 
-def _variables(x: Any, y: Array, dtype: Any, n_x: int | None) -> tuple[list[Array], bool]:
-    """The independent variables, and whether the model gets them as one."""
+def _variables(x: Any, y: Array, dtype: Any, n_x: int | None) -> tuple[list[Array], str]:
+    """The independent variables, and the form in which the model gets them."""
     if isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) > 0):
         variables = [numbers(v, f"x[{k}]", dtype) for k, v in enumerate(x)]
-        single = False
+        form = "tuple"
     else:
         array = numbers(x, "x", dtype)
         rows = array.ndim == 2 and array.shape != y.shape and array.shape[1:] == y.shape[-1:]
-        single = not rows
+        form = "array" if rows else "one"
         variables = list(array) if rows else [array]
     if n_x is not None and n_x != len(variables):
         raise ValueError(
             f"the model takes {n_x} independent variable{'s' * (n_x != 1)}, x gives {len(variables)}"
         )
-    return variables, single
+    return variables, form
 
 
 def _point_axes(
-    variables: Sequence[Array], y: Array, axis: int | Sequence[int] | None, single: bool
+    variables: Sequence[Array], y: Array, axis: int | Sequence[int] | None, form: str
 ) -> tuple[int, ...]:
     """The axes of y along which the points lie, counted from the front."""
     if y.ndim == 0:
         raise ValueError("y must have at least one axis of points, got a number")
     if axis is None:
-        d = 1 if single else max(1, max((v.ndim for v in variables), default=1))
+        d = 1 if form == "one" else max(1, max((v.ndim for v in variables), default=1))
         d = d if all(v.shape == y.shape[y.ndim - d :] for v in variables) else 1
         axis = tuple(range(-d, 0))
     axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)

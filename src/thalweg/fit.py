@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from . import slow
 from ._check import Array, PerFit, count, tolerance
 from ._core import engine
-from .data import arrange
+from .data import Data, arrange
 from .model import as_model
 from .model.tape import compile_model
 from .problem import Problem, prepare
@@ -157,23 +156,38 @@ def fit(
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x)
     _refuse_sigma(data.sigma)
     problem = prepare(info, data, p0, bounds, fixed, dtype)
-    options = Options(
-        *(
-            tolerance(value, name, default)
-            for value, name, default in zip(
-                (xtol, ftol, gtol), ("xtol", "ftol", "gtol"), _TOLERANCES[dtype], strict=True
-            )
-        ),
-        max_iter=_STEPS_PER_PARAMETER * (len(problem.names) + 1)
-        if max_iter is None
-        else count(max_iter, "max_iter", 0, 2**31 - 1),
-        absolute_sigma=bool(absolute_sigma),
+    options = options_for(
+        dtype, len(problem.names), xtol=xtol, ftol=ftol, gtol=gtol, max_iter=max_iter,
+        absolute_sigma=absolute_sigma,
     )
     n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
     if not progress:
         return run(problem, options, n_threads, callback)
     with _Bar(data.n_fits, callback) as bar:
         return run(problem, options, n_threads, bar.update)
+
+
+def options_for(
+    dtype: np.dtype[Any],
+    n_params: int,
+    *,
+    absolute_sigma: bool,
+    xtol: float | None = None,
+    ftol: float | None = None,
+    gtol: float | None = None,
+    max_iter: int | None = None,
+) -> Options:
+    """Return the options of a fit, with the defaults of the element type."""
+    defaults = _TOLERANCES[dtype]
+    if max_iter is None:
+        max_iter = _STEPS_PER_PARAMETER * (n_params + 1)
+    return Options(
+        tolerance(xtol, "xtol", defaults[0]),
+        tolerance(ftol, "ftol", defaults[1]),
+        tolerance(gtol, "gtol", defaults[2]),
+        count(max_iter, "max_iter", 0, 2**31 - 1),
+        bool(absolute_sigma),
+    )
 
 
 def _element_type(dtype: Any) -> np.dtype[Any]:
@@ -220,7 +234,7 @@ def run(
     callback: Callable[[int, int], Any] | None = None,
 ) -> FitResult:
     """Run a prepared problem."""
-    out = _results(problem)
+    out = results_for(problem)
     progress = None
     if callback is not None:
         total = problem.data.n_fits
@@ -234,7 +248,7 @@ def run(
         graph, output, _ = problem.recording
         tape = compile_model(graph, output, problem.free)
         error = _job(problem, options, tape, out).run(threads, progress).error
-    result = _result(problem, out)
+    result = result_of(problem, out)
     if error is None:
         if progress is not None:
             progress(problem.data.n_fits - int(np.count_nonzero(out["status"] == 0)))
@@ -243,7 +257,7 @@ def run(
     raise error
 
 
-def _results(problem: Problem) -> dict[str, Array]:
+def results_for(problem: Problem) -> dict[str, Array]:
     """Arrays for the results of every fit; what the engine does not reach stays not run."""
     B, P, F = problem.data.n_fits, len(problem.names), len(problem.free)
     dtype = problem.data.y.dtype
@@ -258,36 +272,51 @@ def _results(problem: Problem) -> dict[str, Array]:
     }
 
 
-def _job(
-    problem: Problem, options: Options, tape: engine.Tape, out: dict[str, Array], fit: int | None = None
-) -> engine.Job:
-    """The engine's job for all fits, or for one of them."""
+def _job(problem: Problem, options: Options, tape: engine.Tape, out: dict[str, Array]) -> engine.Job:
+    """The engine's job for all fits of a recorded model."""
     data = problem.data
-
-    def row(rows: PerFit | None) -> tuple[Array | None, int]:
-        if rows is None:
-            return None, 0
-        if fit is None or not rows.step:
-            return rows
-        return rows.array[fit], 0
-
-    one = slice(None) if fit is None else slice(fit, fit + 1)
-    own = () if problem.recording is None else problem.recording.arrays
+    own = problem.recording.arrays if problem.recording else ()
     arrays = [np.ascontiguousarray(a, data.y.dtype) for a in own]
-    lower, upper = row(problem.lower), row(problem.upper)
     return engine.Job(
         tape,
         data.y.dtype == np.float32,
-        data.n_fits if fit is None else 1,
+        data.n_fits,
         data.n_points,
-        x=[*map(row, data.x), *((a, 0) for a in arrays)] if problem.recording else [],
+        x=[*data.x, *((a, 0) for a in arrays)],
+        y=data.y,
+        sigma=data.sigma or (None, 0),
+        mask=data.use or (None, 0),
+        start=problem.start,
+        lower=problem.lower.array if problem.bounded else None,
+        upper=problem.upper.array if problem.bounded else None,
+        bound_step=problem.lower.step,
+        fixed=problem.fixed,
+        out=out,
+        **options._asdict(),
+    )
+
+
+def one_job(
+    problem: Problem, data: Data, options: Options, out: dict[str, Array], fit: int = 0
+) -> engine.Job:
+    """Return the job of one data set whose model the engine does not evaluate."""
+
+    def row(rows: PerFit | None) -> tuple[Array | None, int]:
+        return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)
+
+    one, P = slice(fit, fit + 1), len(problem.names)
+    return engine.Job(
+        engine.Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
+        data.y.dtype == np.float32,
+        1,
+        data.n_points,
+        x=[],
         y=data.y[one],
         sigma=row(data.sigma),
         mask=row(data.use),
         start=row(problem.start),
-        lower=lower[0] if problem.bounded else None,
-        upper=upper[0] if problem.bounded else None,
-        bound_step=lower[1],
+        lower=row(problem.lower)[0],
+        upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
         out={name: array[one] for name, array in out.items()},
         **options._asdict(),
@@ -299,18 +328,14 @@ def _run_slowly(
 ) -> BaseException | None:
     """Fit one data set after the other by calling the model; returns what interrupted it."""
     data, P = problem.data, len(problem.names)
-    bare = engine.Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, [])
+    function = problem.model.function
     for k in range(data.n_fits):
-        x = [v.array[k] if v.step else v.array for v in data.x]
-        shaped = [v.reshape(data.points) for v in x]
-        argument = shaped[0] if data.single else tuple(shaped)
-
-        def function(theta: Array, argument: Any = argument) -> Any:
-            return problem.model.function(argument, *theta)
-
-        evaluate = slow.by_differences(function, problem.free, data.n_points, data.y.dtype)
+        x = data.argument(k)
+        evaluate = slow.by_differences(
+            lambda theta, x=x: function(x, *theta), problem.free, data.n_points, data.y.dtype
+        )
         try:
-            slow.run(_job(problem, options, bare, out, k), evaluate, P, data.y.dtype)
+            slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)
             if progress is not None and progress(k + 1) is True:
                 return None
         except KeyboardInterrupt as error:
@@ -318,7 +343,7 @@ def _run_slowly(
     return None
 
 
-def _result(problem: Problem, out: dict[str, Array]) -> FitResult:
+def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
     batch = problem.data.batch
     P, T = len(problem.names), out["covariance"].shape[1]
     return FitResult(

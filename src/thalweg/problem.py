@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -91,7 +92,7 @@ class Problem:
         return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
 
     def _call(self, x: list[Array], theta: Array, out: Array) -> None:
-        out[:] = self.model.function(x[0] if self.data.single else tuple(x), *theta)
+        out[:] = self.model.function(_argument(x, self.data.form), *theta)
 
     def _run(self, x: list[Array], theta: Array, out: Array) -> None:
         assert self.recording is not None
@@ -99,6 +100,10 @@ class Problem:
         tape = compile_model(graph, output, ())
         own = [np.ascontiguousarray(a, out.dtype) for a in arrays]
         engine.evaluate(tape, out.dtype == np.float32, out.size, [*x, *own], theta, out)
+
+
+def _argument(x: Sequence[Array], form: str) -> Any:
+    return x[0] if form == "one" else np.stack(x) if form == "array" else tuple(x)
 
 
 def prepare(
@@ -165,7 +170,7 @@ def _bounds(
 ) -> tuple[PerFit, PerFit, bool]:
     P = len(names)
     if bounds is None:
-        bounds = (-np.inf, np.inf)
+        return _everywhere(P, np.dtype(dtype), -1), _everywhere(P, np.dtype(dtype), 1), False
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
         bounds = (bounds.lb, bounds.ub)
     if isinstance(bounds, Mapping):
@@ -194,6 +199,14 @@ def _bounds(
                 f"{lower.array[j]} > {upper.array[j]}"
             )
     return lower, upper, bounded or bool(np.isnan(lower.array).any() | np.isnan(upper.array).any())
+
+
+@lru_cache(maxsize=64)
+def _everywhere(n_params: int, dtype: np.dtype[Any], sign: int) -> PerFit:
+    """Bounds that are not there."""
+    infinite = np.full(n_params, sign * np.inf, dtype)
+    infinite.flags.writeable = False
+    return PerFit(infinite, 0)
 
 
 def _unbounded(value: Any, side: int) -> Any:
@@ -259,7 +272,7 @@ def _refuse_outside(
     """The start, unless it is one for all fits and not inside bounds that are one for all."""
     if not start.step and not lower.step:
         p, low, high = start.array, lower.array, upper.array
-        wrong = ~(np.isfinite(p) & (low <= p) & (p <= high))
+        wrong = ~((low <= p) & (p <= high) & (np.abs(p) < np.inf))
         if wrong.any():
             j = int(np.argmax(wrong))
             raise ValueError(

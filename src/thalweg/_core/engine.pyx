@@ -123,9 +123,12 @@ cdef class Tape:
         self.indices = <int32_t *> calloc(2 * n_free + 1, sizeof(int32_t))
         if self.code == NULL or self.constants == NULL or self.indices == NULL:
             raise MemoryError
+        if sum(n_code) != len(code) or min(n_code) < 0:
+            raise ValueError("n_code does not add up to the length of code")
+        if len(output) not in (0, n_free + 1):
+            raise ValueError("there must be an output for f and for each derivative, or none at all")
         n_lane, n_point, n_block = n_slots
         self.free_theta = tuple(free_theta)
-        _check_program(n_theta, n_x, n_const, n_slots, code, n_code, free_theta, output)
         for i, row in enumerate(code):
             self.code[i].op, self.code[i].out = row[0], row[1]
             for k in range(3):
@@ -134,15 +137,19 @@ cdef class Tape:
             self.constants[i] = constants[i]
         for i in range(n_free):
             self.indices[i] = free_theta[i]
-        for i in range(n_free + 1 if len(output) else 0):
+        for i in range(len(output)):
             self.indices[n_free + i] = output[i]
+        cdef const int32_t *outputs = NULL
+        if len(output):
+            outputs = self.indices + n_free
         self.tape = c.tw_tape(
             n_theta=n_theta, n_x=n_x, n_const=n_const,
             n_lane=n_lane, n_point=n_point, n_block=n_block,
             n_point_code=n_code[0], n_lane_code=n_code[1], n_block_code=n_code[2],
             code=self.code, constants=self.constants, n_free=n_free,
-            free_theta=self.indices, output=self.indices + n_free,
+            free_theta=self.indices, output=outputs,
         )
+        check_program(&self.tape)
 
     def __dealloc__(self):
         free(self.code)
@@ -162,35 +169,41 @@ cdef class Tape:
         }
 
 
-def _check_program(n_theta, n_x, n_const, n_slots, code, n_code, free_theta, output):
+cdef int check_program(const c.tw_tape *t) except -1:
     """Refuse a program that would read or write outside its slots."""
-    n_lane, n_point, n_block = n_slots
-    arity = [a for _, a in operations()]
-    stage = ["point"] * n_code[0] + ["lane"] * n_code[1] + ["block"] * n_code[2]
-    kinds = {
-        "lane": range(n_const + n_theta, n_lane),
-        "point": range(n_lane + n_x, n_lane + n_point),
-        "block": range(n_lane + n_point, n_lane + n_point + n_block),
-    }
-    readable = {
-        "lane": (range(n_lane),),
-        "point": (range(n_const), range(n_lane, n_lane + n_point)),
-        "block": (range(n_lane + n_point + n_block),),
-    }
-    if len(code) != len(stage):
-        raise ValueError("n_code does not add up to the length of code")
-    for (op, out, *inputs), kind in zip(code, stage, strict=True):
-        if not 0 <= op < len(arity):
-            raise ValueError(f"no operation has number {op}")
-        if out not in kinds[kind]:
-            raise ValueError(f"slot {out} is not a result slot of the {kind} stage")
-        if not all(any(i in slots for slots in readable[kind]) for i in inputs):
-            raise ValueError(f"an input of {inputs} is not readable in the {kind} stage")
-    if not all(0 <= j < n_theta for j in free_theta):
-        raise ValueError("free_theta names a parameter that is not there")
-    outputs_allowed = set(range(n_lane)) | set(kinds["block"])
-    if output and (len(output) != len(free_theta) + 1 or not outputs_allowed.issuperset(output)):
-        raise ValueError("output must name a lane or block slot for f and for each derivative")
+    cdef int32_t results = t.n_const + t.n_theta, points = t.n_lane, blocks = t.n_lane + t.n_point
+    cdef int32_t end = blocks + t.n_block, i, k, slot
+    cdef int32_t n_code = t.n_point_code + t.n_lane_code + t.n_block_code
+    cdef const char *name
+    if results > t.n_lane or t.n_x > t.n_point or min(t.n_theta, t.n_x, t.n_block) < 0:
+        raise ValueError("there are fewer slots than constants, parameters and x inputs need")
+    for i in range(n_code):
+        if not c.tw_operation(t.code[i].op, &name):
+            raise ValueError(f"no operation has number {t.code[i].op}")
+        slot = t.code[i].out
+        if i < t.n_point_code:
+            good = points + t.n_x <= slot < blocks
+        elif i < t.n_point_code + t.n_lane_code:
+            good = results <= slot < points
+        else:
+            good = blocks <= slot < end
+        for k in range(3):
+            slot = t.code[i].inputs[k]
+            if i < t.n_point_code:
+                good = good and (0 <= slot < t.n_const or points <= slot < blocks)
+            elif i < t.n_point_code + t.n_lane_code:
+                good = good and 0 <= slot < points
+            else:
+                good = good and 0 <= slot < end
+        if not good:
+            raise ValueError(f"instruction {i} uses a slot that is not of its stage")
+    for k in range(t.n_free):
+        if not 0 <= t.free_theta[k] < t.n_theta:
+            raise ValueError(f"there is no parameter {t.free_theta[k]}")
+    for k in range(t.n_free + 1 if t.output != NULL else 0):
+        if not (0 <= t.output[k] < points or blocks <= t.output[k] < end):
+            raise ValueError(f"output {k} must be a slot of the theta or the block stage")
+    return 0
 
 
 # ---- watching a job --------------------------------------------------------------------------
@@ -284,7 +297,7 @@ cdef class Job:
     def run(self, int threads=0, progress=None):
         """Fit; return whether all fits were run.  An exception of ``progress``, or Ctrl-C, is in
         the returned watch as ``error``."""
-        if self.tape.tape.output == NULL or self.tape.tape.n_block + self.tape.tape.n_lane == 0:
+        if self.tape.tape.output == NULL:
             raise ValueError("the tape has no code")
         cdef Watch watch = Watch(progress)
         cdef size_t size = c.tw_fit_work(&self.job, threads)
@@ -344,7 +357,7 @@ def evaluate(Tape tape not None, bint is_float, Py_ssize_t n_points, x, theta, o
     cdef char real = c"f" if is_float else c"d"
     cdef Views views = Views()
     cdef Py_ssize_t k
-    if len(x) != tape.tape.n_x or len(x) > MAX_VIEWS - 20:
+    if tape.tape.output == NULL or len(x) != tape.tape.n_x or len(x) > MAX_VIEWS - 20:
         raise ValueError("the arrays do not fit the tape")
     for k, array in enumerate(x):
         pointers[k] = views.take(array, real, n_points, False)

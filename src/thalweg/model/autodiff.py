@@ -19,7 +19,8 @@ Where a function has no derivative, one is chosen:
   this counts as constant in higher derivatives.
 
 The branch not taken may be infinite or NaN, and so may its derivative, which a factor 0 would not
-silence.  So an adjoint carries a *mask*, the set of conditions under which it is not 0, through the
+silence.  The same goes for 1 / (1 + exp(u)) and exp(-u**p) where they are 0 because exp(u) or u**p is
+infinite, at a dose of 0 for instance.  So an adjoint carries a *mask*, the set of conditions under which it is not 0, through the
 whole chain, and the mask is applied to the finished product only.  When the two branches of a
 `where` meet again, they make one `where` instead of two.
 """
@@ -27,7 +28,7 @@ whole chain, and the mask is applied to the finished product only.  When the two
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from .graph import Graph, reachable
+from .graph import ON_X, Graph, reachable
 
 Factors = tuple[int, ...]
 Partial = Callable[..., Factors]  # of the graph, the value's node, and the operands' nodes
@@ -181,6 +182,25 @@ _CHOICES: dict[str, Callable[..., tuple[int, int, int]]] = {
     "maximum": lambda g, a, b: (g.add("less_equal", b, a), a, b),
 }
 
+# What turns an infinity into 0, and what an infinity comes from or comes through.
+_VANISHING = frozenset({"recip", "exp"})
+_OVERFLOWING = frozenset({"exp", "expm1", "sinh", "cosh", "pow"})
+_PASSING = frozenset({"add", "sub", "mul", "neg", "square"})
+
+
+def _may_vanish(g: Graph, op: str, operand: int) -> bool:
+    """Whether the value can be 0 at a point because its operand is infinite there."""
+    stack = [operand] if op in _VANISHING else []
+    while stack:
+        i = stack.pop()
+        inner, *operands = g.nodes[i]
+        if g.depends[i] & ON_X:
+            if inner in _OVERFLOWING or (inner == "recip" and g.depends[i] == ON_X):
+                return True
+            if inner in _PASSING:
+                stack.extend(operands)
+    return False
+
 
 def _times(g: Graph, value: int, factors: Factors) -> int:
     for factor in factors:
@@ -276,6 +296,8 @@ def vjp(
 def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> None:
     mask, value = adjoints.terms[i]
     op, *operands = graph.nodes[i]
+    if op in ("const", "theta", "x"):
+        return
     if op in _CHOICES:
         condition, a, b = _CHOICES[op](graph, *operands)
         for branch, holds in ((a, True), (b, False)):
@@ -283,6 +305,8 @@ def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> N
             if branch in needed and (condition, not holds) not in mask:
                 adjoints.accumulate(branch, mask | {(condition, holds)}, value)
         return
+    if _may_vanish(graph, op, operands[0]):
+        mask |= {(i, True)}
     for operand, partial in zip(operands, PARTIALS.get(op, ()), strict=False):
         if operand in needed:
             factors = partial(graph, i, *operands)
@@ -342,4 +366,4 @@ def _push_forward(graph: Graph, tangent: dict[int, int], i: int) -> int:
         if operand in tangent:
             term = _times(graph, tangent[operand], partial(graph, i, *operands))
             total = graph.add("add", total, term)
-    return total
+    return graph.add("where", i, total, zero) if _may_vanish(graph, op, operands[0]) else total

@@ -69,7 +69,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "abs": np.absolute,
     "sign": np.sign,
     "floor": np.floor,
-    "recip": lambda a: 1.0 / a,
+    "recip": lambda a: np.divide(1.0, a),
     "square": np.square,
     "sqrt": np.sqrt,
     "cbrt": np.cbrt,

@@ -87,11 +87,11 @@ def start_values(
     y = np.asarray(y)
     if y.ndim == 0:
         raise ValueError("y must have shape (..., N), got ()")
-    coordinates = _coordinates(x, y.shape, dims)
     batch, points = y.shape[:-1], y.shape[-1]
+    coordinates = _coordinates(x, y.shape, dims)
     if points == 0:  # no data: as good as one point at the origin
         return start_values(estimate, [np.zeros(1)] * dims, np.zeros((*batch, 1)), dims, count)
-    rows = y.reshape(-1, points)
+    rows = y.reshape(int(np.prod(batch)), points)
     out = np.empty((len(rows), count))
     shared = all(len(c) == 1 for c in coordinates)
     step = max(1, (SHARED_CHUNK if shared else OWN_CHUNK) // points)
@@ -116,7 +116,8 @@ def _coordinates(x: Any, shape: tuple[int, ...], dims: int) -> list[Array]:
             raise ValueError(f"x must have shape (N={shape[-1]},) or {shape}, got {c.shape}")
     if all(c.ndim == 1 for c in arrays):
         return [c[None] for c in arrays]
-    return [np.broadcast_to(c, shape).reshape(-1, shape[-1]) for c in arrays]
+    batch = int(np.prod(shape[:-1]))
+    return [np.broadcast_to(c, shape).reshape(batch, shape[-1]) for c in arrays]
 
 
 def _guess_chunk(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
@@ -188,7 +189,8 @@ def ratio(a: Array, b: Array) -> Array:
 
 def safe_exp(a: Array) -> Array:
     """Return exp(a), held inside the range of floats."""
-    return np.exp(np.clip(a, -LOG_LIMIT, LOG_LIMIT))
+    held: Array = np.exp(np.clip(a, -LOG_LIMIT, LOG_LIMIT))
+    return held
 
 
 def log_grid(low: Any, high: Any, size: int) -> Array:

@@ -23,6 +23,8 @@ from . import peaks, starts
 from .functions import expit, voigt_profile
 from .registry import MODELS, Model, built_in
 
+__all__ = ["MODELS", "Model", "get_model", "models", "polynomial"]
+
 GAS_CONSTANT = starts.GAS_CONSTANT  # J / (mol K)
 LOG2 = float(np.log(2))
 

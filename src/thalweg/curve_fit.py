@@ -1,0 +1,301 @@
+"""`scipy.optimize.curve_fit` on Thalweg's engine: the same call, the same meaning of the result."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import slow
+from ._check import Array, numbers
+from ._core import engine
+from .data import arrange
+from .fit import Options, one_job, options_for, result_of, results_for, run
+from .model import ModelInfo, as_model
+from .model.tape import compile_model
+from .problem import Problem, prepare
+from .result import FitResult
+from .status import Status
+
+_METHODS = (None, "lm", "trf", "dogbox")
+_NO_BOUNDS = (-np.inf, np.inf)
+
+
+class CovarianceWarning(UserWarning):
+    """The covariance of the parameters could not be estimated."""
+
+
+def curve_fit(
+    f: Callable[..., Any],
+    xdata: Any,
+    ydata: Any,
+    p0: Any = None,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    check_finite: bool | None = None,
+    bounds: Any = _NO_BOUNDS,
+    method: str | None = None,
+    jac: Callable[..., Any] | str | None = None,
+    *,
+    full_output: bool = False,
+    nan_policy: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, ...]:
+    r"""Fit ``ydata = f(xdata, *params) + noise`` by least squares.
+
+    The call and its result are those of `scipy.optimize.curve_fit`; derivatives are exact, all
+    methods are the one of `thalweg.fit`, and default tolerances are tighter.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, a, b, ...)``.
+    xdata : array_like, shape (M,) or (k, M)
+        The independent variable, or k of them.
+    ydata : array_like, shape (M,)
+        The data.
+    p0 : array_like, shape (P,), optional
+        Start; where it is not given: 1, or the middle of two finite bounds, or 1 away from the
+        only finite one.
+    sigma : array_like, (), (M,) or (M, M), optional
+        Standard deviations of ydata, or their covariance matrix :math:`C`; then
+        :math:`\chi^2 = r^T C^{-1} r`.
+    absolute_sigma : bool
+        If False, pcov is scaled so that chi2 / dof = 1.
+    check_finite : bool, optional
+        Raise on NaN and infinity in the data; True unless ``nan_policy`` is given.
+    bounds : 2-tuple of array_like, or scipy.optimize.Bounds
+        Lower and upper bounds.
+    method : {None, "lm", "trf", "dogbox"}
+        For compatibility; "lm" refuses bounds.
+    jac : callable or str, optional
+        ``jac(x, a, b, ...)`` of shape (M, P), used where f cannot be recorded.
+    full_output : bool
+        Return infodict, message and ier too.
+    nan_policy : {None, "raise", "omit"}
+        What to do with NaN in xdata or ydata.
+    **kwargs
+        ``ftol``, ``xtol``, ``gtol`` as in `thalweg.fit`; ``maxfev`` or ``max_nfev``: most trial steps.
+
+    Returns
+    -------
+    popt : ndarray, shape (P,)
+    pcov : ndarray, shape (P, P)
+        Covariance; infinite, with a `CovarianceWarning`, where it cannot be estimated.
+    infodict : dict
+        ``nfev``, trial steps, and ``fvec``, the weighted residuals f - y.  Only with full_output.
+    mesg : str
+        Why the fit stopped.  Only with full_output.
+    ier : int
+        1 to 4, a success of `thalweg.Status`.  Only with full_output.
+
+    Raises
+    ------
+    ValueError
+        The data are not finite, or something does not fit.
+    TypeError
+        There are fewer points than parameters, or an option is unknown.
+    RuntimeError
+        The fit did not converge; the message says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> x = np.linspace(0, 4, 20)
+    >>> popt, pcov = tw.curve_fit(lambda x, a, b: a * np.exp(-b * x), x, 2.5 * np.exp(-1.3 * x))
+    >>> popt.round(9)
+    array([2.5, 1.3])
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of lm, trf, dogbox or None, got {method!r}")
+    _refuse_unknown(kwargs)
+    x, y, sigma = _clean(xdata, ydata, sigma, check_finite, nan_policy)
+    info = as_model(f)
+    if not isinstance(x, np.ndarray) or x.shape[-1:] != y.shape or x.ndim > 2:
+        info, x = _around(info, x), np.arange(y.size, dtype=float)
+    n_params = _count_params(info, p0)
+    box = _box(bounds, n_params, method)
+    p0 = _default_start(box, n_params) if p0 is None else np.atleast_1d(p0)
+    if y.size < n_params:
+        raise TypeError(f"there are M={y.size} points for P={n_params} parameters; M >= P is needed")
+    whiten = _whitening(sigma, y.size)
+    data = arrange(x, y, None if whiten is not None else sigma, None, -1, np.dtype(float), None)
+    problem = prepare(info, data, p0, box, None, np.dtype(float))
+    options = options_for(np.dtype(float), n_params, absolute_sigma=absolute_sigma, **kwargs)
+    if whiten is not None or (problem.recording is None and callable(jac)):
+        result = _run_by_trials(problem, options, jac if callable(jac) else None, whiten)
+    else:
+        result = run(problem, options)
+    return _answer(result, whiten, full_output)
+
+
+def _refuse_unknown(kwargs: dict[str, Any]) -> None:
+    for old in ("maxfev", "max_nfev"):
+        if old in kwargs:
+            kwargs["max_iter"] = kwargs.pop(old)
+    for name in kwargs:
+        if name not in ("ftol", "xtol", "gtol", "max_iter"):
+            raise TypeError(
+                f"curve_fit has no option {name!r}; there are ftol, xtol, gtol, maxfev, max_nfev"
+            )
+
+
+def _clean(
+    xdata: Any, ydata: Any, sigma: Any, check_finite: bool | None, nan_policy: str | None
+) -> tuple[Any, Array, Any]:
+    """The data as arrays where they are numbers, without the points that nan_policy omits."""
+    if nan_policy not in (None, "raise", "omit"):
+        raise ValueError(f"nan_policy must be 'raise', 'omit' or None, got {nan_policy!r}")
+    y = numbers(ydata, "ydata", np.dtype(float)).reshape(-1)
+    if y.size == 0:
+        raise ValueError("ydata must not be empty")
+    x = numbers(xdata, "xdata", np.dtype(float)) if isinstance(xdata, list | tuple | np.ndarray) \
+        or hasattr(xdata, "__array__") else xdata
+    if nan_policy == "omit" and isinstance(x, np.ndarray):
+        missing = np.isnan(y) | np.isnan(x).any(axis=tuple(range(x.ndim - 1)))
+        x, y = np.ascontiguousarray(x[..., ~missing]), y[~missing]
+        if np.ndim(sigma):
+            sigma = np.asarray(sigma)[~missing]
+            sigma = sigma[:, ~missing] if sigma.ndim == 2 else sigma
+    elif check_finite or (check_finite is None and nan_policy != "omit"):
+        for name, array in (("ydata", y), ("xdata", x)):
+            if isinstance(array, np.ndarray) and not np.isfinite(array).all():
+                raise ValueError(f"{name} must be finite; it holds a NaN or an infinity")
+    return x, y, sigma
+
+
+def _around(info: ModelInfo, xdata: Any) -> ModelInfo:
+    """The model with its xdata inside, for xdata that is not one row per variable."""
+    function = info.function
+
+    def around(x: Any, *params: Any) -> Any:
+        return function(xdata, *params)
+
+    return info._replace(function=around, n_x=None)
+
+
+def _count_params(info: ModelInfo, p0: Any) -> int:
+    if info.names is not None:
+        return len(info.names)
+    if p0 is None:
+        raise ValueError("p0 is needed: f takes *args, which does not say how many parameters")
+    return int(np.size(p0))
+
+
+def _box(bounds: Any, n_params: int, method: str | None) -> tuple[Array, Array] | None:
+    if bounds is _NO_BOUNDS or bounds is None:
+        return None
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        bounds = bounds.lb, bounds.ub
+    try:
+        low, high = bounds
+        lower, upper = (np.broadcast_to(np.asarray(b, float), (n_params,)) for b in (low, high))
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds must be a pair of numbers or of arrays of length P={n_params}") from None
+    if method == "lm" and (np.any(lower > -np.inf) or np.any(upper < np.inf)):
+        raise ValueError("method 'lm' does not take bounds; use 'trf', 'dogbox' or None")
+    return lower, upper
+
+
+def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
+    """SciPy's: 1 without bounds, the middle of two, 1 away from a single one."""
+    if box is None:
+        return np.ones(n_params)
+    lower, upper = box
+    low, high = np.isfinite(lower), np.isfinite(upper)
+    start = np.ones(n_params)
+    both, above, below = low & high, low & ~high, high & ~low
+    start[both] = 0.5 * (lower[both] + upper[both])
+    start[above] = lower[above] + 1
+    start[below] = upper[below] - 1
+    return start
+
+
+def _whitening(sigma: Any, n_points: int) -> Array | None:
+    """L^-1 of a covariance matrix C = L L' of the data, so that L^-1 (y - f) has unit covariance."""
+    if sigma is None or np.ndim(sigma) < 2:
+        return None
+    matrix = numbers(sigma, "sigma", np.dtype(float))
+    if matrix.shape != (n_points, n_points):
+        raise ValueError(f"sigma must have shape (), (M={n_points},) or (M, M), got {matrix.shape}")
+    try:
+        return np.linalg.inv(np.linalg.cholesky(matrix))
+    except np.linalg.LinAlgError:
+        raise ValueError("sigma must be positive definite as a covariance matrix") from None
+
+
+def _run_by_trials(
+    problem: Problem, options: Options, jac: Callable[..., Any] | None, whiten: Array | None
+) -> FitResult:
+    """The fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
+    data, n_params = problem.data, len(problem.names)
+    evaluate = _by_tape(problem) if problem.recording else _by_user(problem, jac)
+    if whiten is not None:
+        plain, matrix = evaluate, whiten
+        data = data._replace(y=np.ascontiguousarray((matrix @ data.y[0])[None]))
+
+        def evaluate(theta: Array) -> tuple[Array, Array]:
+            f, J = plain(theta)
+            return matrix @ f, matrix @ J
+
+    out = results_for(problem)
+    slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
+    return result_of(problem, out)
+
+
+def _by_tape(problem: Problem) -> slow.Evaluate:
+    assert problem.recording is not None
+    graph, output, own = problem.recording
+    tape = compile_model(graph, output, problem.free)
+    x = [*(row.array for row in problem.data.x), *own]
+    values = np.empty((1 + len(problem.free), problem.data.n_points))
+
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        engine.evaluate(tape, False, values.shape[1], x, theta, values)
+        return values[0], values[1:].T
+
+    return evaluate
+
+
+def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
+    function, x, N = problem.model.function, problem.data.argument(0), problem.data.n_points
+    differences = slow.by_differences(
+        lambda theta: function(x, *theta), problem.free, N, np.dtype(float)
+    )
+    if jac is None:
+        return differences
+
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        f = np.broadcast_to(np.asarray(function(x, *theta), float), (N,))
+        J = np.asarray(jac(x, *theta), float)
+        if J.shape != (N, len(theta)):
+            raise ValueError(f"jac must return shape (M={N}, P={len(theta)}), got {J.shape}")
+        return f, J
+
+    return evaluate
+
+
+def _answer(result: FitResult, whiten: Array | None, full_output: bool) -> tuple[Any, ...]:
+    status = Status(int(result.status))
+    if not status.success and status is not Status.SINGULAR:
+        raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
+    if not np.isfinite(result.covariance_rows).all():
+        warnings.warn(
+            "Covariance of the parameters could not be estimated: "
+            + (result.reason() if status is Status.SINGULAR else "there are no degrees of freedom"),
+            CovarianceWarning,
+            stacklevel=3,
+        )
+    if not full_output:
+        return result.params, result.cov
+    residual = result.predict() - result.problem.data.y[0]
+    sigma = result.problem.data.sigma
+    if whiten is not None:
+        residual = whiten @ residual
+    elif sigma is not None:
+        residual = residual / sigma.array
+    infodict = {"nfev": int(result.n_iter) + 1, "fvec": residual}
+    return result.params, result.cov, infodict, result.reason(), max(int(status), 0) or 4

@@ -1,0 +1,21 @@
+"""Settings and fixtures of the tests."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from thalweg._core import engine
+
+# The fixture `isa` is set up once for all examples of a test, and that is what is wanted of it.
+settings.register_profile(
+    "thalweg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("thalweg")
+
+
+@pytest.fixture(params=engine.variants())
+def isa(request):
+    """Run the test with every instruction set this processor has; gives its name."""
+    before = engine.active_variant()
+    engine.select_variant(request.param)
+    yield request.param
+    engine.select_variant(before)
