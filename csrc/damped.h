@@ -20,7 +20,8 @@
  *
  * Every test is relative: chi2, x, y, sigma and each parameter may be measured in any unit.
  *
- * judge (here) and advance (step.h) are written for one native vector of lanes, `o` being its place in the group.
+ * judge (here) and advance (step.h) are written for one native vector of lanes, `o` being its place in the
+ * group.
  */
 #ifndef TW_DAMPED_H
 #define TW_DAMPED_H
@@ -33,8 +34,9 @@
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
 #define FIRST_DAMPING ((real)1e-3)
-#define WEAK_PIVOT ((real)REAL_EPS * 64) /* a step by Cholesky is worthless below: J'J is singular to rounding */
-enum { PATIENCE = 10 };                  /* rejections, at noise level, without a reduction between */
+#define WEAK_PIVOT                                                                                           \
+    ((real)REAL_EPS * 64) /* a step by Cholesky is worthless below: J'J is singular to rounding */
+enum { PATIENCE = 10 };   /* rejections, at noise level, without a reduction between */
 
 typedef struct {
     real xtol, ftol, gtol;
@@ -48,12 +50,13 @@ typedef struct {
     const int32_t *free_theta;                 /* [F] */
     real *theta, *trial, *lower, *upper;       /* [P] */
     real *sum, *trial_sum;                     /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
-    real *scale2;                              /* [F] D^2 */
+    real *scale2, *unit;                       /* [F] D^2; 1/D, or 1 where D = 0 */
     real *step;                                /* [F] trial - theta */
     real *promised, *lambda, *nu, *magnitude;  /* magnitude: sum of (y/sigma)^2 */
     mask_int *held;                            /* [F] -1: not free in this step */
     mask_int *fresh, *status, *n_iter, *fails; /* fresh: the trial is the start */
-    real *factor, *pivot, *work;               /* of advance: triangle of F; [F]; [2 F] */
+    real *factor, *pivot, *work;               /* of a step: triangle of F; [F]; [2 F] */
+    real *covariance;                          /* triangle of F, scaled: of a lane that stopped */
     real *triangle;                            /* orthogonal mode: R of lane 0; else NULL */
     real *rows, *small;                        /* orthogonal mode: [F + 1][padded F] and triangle of F + 1 */
 } fits;
@@ -64,14 +67,14 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
     s.lower = TAKE(a, real, P * L), s.upper = TAKE(a, real, P * L);
     s.sum = TAKE(a, real, tri(F + 1, 0) * L), s.trial_sum = TAKE(a, real, tri(F + 1, 0) * L);
-    s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
+    s.scale2 = TAKE(a, real, F * L), s.unit = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
     s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
     s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.fails = TAKE(a, mask_int, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
-    s.work = TAKE(a, real, 2 * F * L);
+    s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
     s.triangle = orthogonal ? TAKE(a, real, tri(F + 1, 0)) : NULL;
     s.rows = orthogonal ? TAKE(a, real, (F + 1) * padded_rows(F)) : NULL;
     s.small = orthogonal ? TAKE(a, real, tri(F + 1, 0)) : NULL;
@@ -79,7 +82,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
 }
 
 /* [j] of an array of lanes, the native vector at o */
-#define AT(array, j) ((array)[(ptrdiff_t)(j)*LANES + o])
+#define AT(array, j) ((array)[(ptrdiff_t)(j) * LANES + o])
 #define LOAD(array, j) v_load(&AT(array, j))
 #define STORE(array, j, value) v_store(&AT(array, j), value)
 #define MASK(array, j) (*(ivec *)&AT(array, j))
@@ -117,10 +120,10 @@ TW_INLINE ivec lightly_damped(const fits *s, int o) {
 /* |d_j| <= xtol (|theta_j| + sqrt(chi2) / D_j) for each j; what was held at a bound did not move */
 TW_INLINE ivec small_step(const fits *s, real xtol, vec chi2, int o) {
     ivec small = ~(ivec){0};
+    const vec size_of_e = v_sqrt(chi2);
     for (int j = 0; j < s->F; j++) {
         const vec d = v_abs(LOAD(s->step, j)), size = v_abs(LOAD(s->theta, s->free_theta[j]));
-        const vec D2 = LOAD(s->scale2, j), unit = v_sqrt(chi2 / v_sel(D2 > 0, D2, v_set(1)));
-        small &= d <= xtol * (size + unit);
+        small &= d <= xtol * (size + size_of_e * LOAD(s->unit, j));
     }
     return small;
 }
@@ -132,8 +135,10 @@ static void keep_trial(fits *s, ivec kept, int o) {
     for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
         STORE(s->sum, t, v_sel(kept, LOAD(s->trial_sum, t), LOAD(s->sum, t)));
     for (int j = 0; j < s->F; j++) {
-        const vec D2 = LOAD(s->scale2, j);
-        STORE(s->scale2, j, v_sel(kept, v_max(LOAD(s->trial_sum, tri(j, j)), D2), D2));
+        const vec before = LOAD(s->scale2, j), trial = LOAD(s->trial_sum, tri(j, j));
+        const vec D2 = v_sel(kept, v_max(trial, before), before);
+        STORE(s->scale2, j, D2);
+        STORE(s->unit, j, 1 / v_sqrt(v_sel(D2 > 0, D2, v_set(1))));
     }
 }
 

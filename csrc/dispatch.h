@@ -19,10 +19,11 @@ struct tw_kernels {
     const char *name; /* of the variant */
     /* the functions of thalweg.h */
     size_t (*fit_work)(const tw_fit_job *job, int threads);
-    void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch, _Atomic ptrdiff_t *done);
+    void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
+                _Atomic ptrdiff_t *done);
     size_t (*tape_work)(const tw_tape *tape, ptrdiff_t n_points);
-    void (*tape_run)(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta, void *work,
-                     void *out);
+    void (*tape_run)(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta,
+                     void *work, void *out);
     size_t (*trial_work)(const tw_fit_job *job);
     int (*trial_begin)(const tw_fit_job *job, void *work, void *trial);
     int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial);

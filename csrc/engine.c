@@ -8,9 +8,9 @@
 #include "lanes.h"
 
 enum {
-    SIDE_BY_SIDE = 512,     /* points; above it one fit's points fill the vectors as well */
-    SHARED_CHUNKS = 8,      /* a fit of fewer chunks is not worth sharing between threads */
-    TAKEN_AT_ONCE = 64,     /* data sets a thread takes from the queue, at most */
+    SIDE_BY_SIDE = 512, /* points; above it one fit's points fill the vectors as well */
+    SHARED_CHUNKS = 8,  /* a fit of fewer chunks is not worth sharing between threads */
+    TAKEN_AT_ONCE = 64, /* data sets a thread takes from the queue, at most */
     POINTS_PER_THREAD = 4096,
 };
 
@@ -18,8 +18,8 @@ enum {
 typedef struct {
     const tw_fit_job *job;
     int threads;
-    int own_x;        /* x differs between fits */
-    int share_chunks; /* threads share each fit, instead of taking fits */
+    int own_x;               /* x differs between fits */
+    int share_chunks;        /* threads share each fit, instead of taking fits */
     real *packed, *expanded; /* point slots of an x that all fits share */
     group **groups;
     solo **solos;
@@ -50,7 +50,9 @@ static run *run_on(arena *a, const tw_fit_job *job, int threads) {
     *r = (run){.job = job, .threads = threads, .own_x = has_own_x(job)};
     r->share_chunks = !lanes && N >= SHARED_CHUNKS * chunk && job->n_fits < 2 * threads && threads > 1;
     r->taken_at_once = job->n_fits / (4 * (ptrdiff_t)threads);
-    r->taken_at_once = r->taken_at_once < 1 ? 1 : r->taken_at_once > TAKEN_AT_ONCE ? TAKEN_AT_ONCE : r->taken_at_once;
+    r->taken_at_once = r->taken_at_once < 1               ? 1
+                       : r->taken_at_once > TAKEN_AT_ONCE ? TAKEN_AT_ONCE
+                                                          : r->taken_at_once;
     r->packed = r->own_x ? NULL : TAKE(a, real, slots * size);
     r->expanded = r->own_x || !lanes ? NULL : TAKE(a, real, slots * N * LANES);
     const int n = r->share_chunks ? 1 : threads;
@@ -118,12 +120,9 @@ static void fit_lanes(void *context, ptrdiff_t part) {
         for (int o = 0; o < LANES; o += VL) {
             judge(&g->s, &g->t, o);
             advance(&g->s, &g->t, o);
+            if (v_any(MASK(g->s.status, 0) != RUNNING))
+                atomic_fetch_add(r->done, finish_lanes(g, o));
         }
-        for (int lane = 0; lane < LANES; lane++)
-            if (g->fit[lane] >= 0 && g->s.status[lane] != RUNNING) {
-                finish_lane(g, lane);
-                atomic_fetch_add(r->done, 1);
-            }
     }
 }
 
@@ -261,7 +260,7 @@ static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, c
     merge_rows(F + 1, o->trial_triangle, n_rows, t->rows);
     normal_from_triangle(F + 1, o->trial_triangle, o->s.trial_sum);
     if (judge_one(o)) {
-        write_outcome(job, 0, &o->s, 0, o->totals.used, &o->covariance);
+        write_one(o);
         return 1;
     }
     for (int j = 0; j < o->s.P; j++)

@@ -15,8 +15,8 @@ size_t tw_tape_work(const tw_tape *tape, int is_float, ptrdiff_t n_points) {
     return tw_active(is_float)->tape_work(tape, n_points);
 }
 
-void tw_tape_run(const tw_tape *tape, int is_float, ptrdiff_t n_points, const void *const *x, const void *theta,
-                 void *work, void *out) {
+void tw_tape_run(const tw_tape *tape, int is_float, ptrdiff_t n_points, const void *const *x,
+                 const void *theta, void *work, void *out) {
     tw_active(is_float)->tape_run(tape, n_points, x, theta, work, out);
 }
 

@@ -12,15 +12,14 @@
 typedef struct {
     const tw_fit_job *job;
     tolerances t;
-    machine m;                   /* its point slots: [n_point][N][LANES] */
+    machine m; /* its point slots: [n_point][N][LANES] */
     fits s;
     real *y, *weight, *residual; /* [N][LANES], [N][LANES], [block][LANES] */
     operand *column;             /* [F + 1] */
     ptrdiff_t fit[LANES];        /* -1: the lane is idle */
     int32_t used[LANES];
-    int own_x, partial; /* partial: some lane leaves points out or weighs them */
-    covariance_work covariance;
-    solo *one; /* for x stages and the orthogonal mode */
+    int own_x, partial;  /* partial: some lane leaves points out or weighs them */
+    solo *one;           /* for x stages and the orthogonal mode */
     ptrdiff_t next, end; /* data sets taken from the queue and not begun */
 } group;
 
@@ -34,7 +33,6 @@ static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed,
     g->y = TAKE(a, real, N * LANES), g->weight = TAKE(a, real, N * LANES);
     g->residual = TAKE(a, real, g->m.block * LANES);
     g->column = TAKE(a, operand, F + 1);
-    g->covariance = covariance_on(a, F);
     g->one = solo_on(a, job, 1, packed);
     return place;
 }
@@ -95,16 +93,17 @@ static void evaluate_group(group *g) {
         const real *y = g->y + start * LANES;
         for (ptrdiff_t p = 0; p < n; p++)
             for (int o = 0; o < LANES; o += VL)
-                v_store(g->residual + p * LANES + o, v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
+                v_store(g->residual + p * LANES + o,
+                        v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
         add_block(g->column, F + 1, n, g->partial ? g->weight + start * LANES : NULL, g->s.trial_sum);
     }
 }
 
 /* Write the results of a stopped lane. */
-static void finish_lane(group *g, int lane) {
+static void finish_lane(group *g, int lane, int poor) {
     const ptrdiff_t fit = g->fit[lane];
     g->fit[lane] = -1;
-    if (write_outcome(g->job, fit, &g->s, lane, g->used[lane], &g->covariance))
+    if (write_outcome(g->job, fit, &g->s, lane, g->used[lane], poor))
         return;
     solo *one = g->one;
     one->fit = fit;
@@ -113,6 +112,18 @@ static void finish_lane(group *g, int lane) {
     if (g->own_x)
         run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
     run_orthogonally(one, g->s.theta + lane, LANES, g->s.n_iter[lane]);
+}
+
+/* Write the results of the lanes of one native vector that have stopped; returns how many. */
+static int finish_lanes(group *g, int o) {
+    int stopped = 0;
+    const ivec poor = scaled_covariance(&g->s, o);
+    for (int l = 0; l < VL; l++)
+        if (g->fit[o + l] >= 0 && g->s.status[o + l] != RUNNING) {
+            finish_lane(g, o + l, poor[l] != 0);
+            stopped++;
+        }
+    return stopped;
 }
 
 #endif

@@ -31,8 +31,7 @@ typedef struct {
     fits s; /* lane 0; orthogonal mode where s.triangle is set */
     real *trial_triangle, *triangle;
     real *chunk_sum; /* [n_chunks][triangle] */
-    covariance_work covariance;
-    sample totals; /* used, magnitude */
+    sample totals;   /* used, magnitude */
     summer *summers;
     int n_summers, threads;
     struct tw_watch *watch;
@@ -66,7 +65,6 @@ static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point
     o->triangle = o->s.triangle;
     o->trial_triangle = TAKE(a, real, T);
     o->chunk_sum = TAKE(a, real, o->n_chunks * T);
-    o->covariance = covariance_on(a, job->tape->n_free);
     o->summers = TAKE(a, summer, n_summers);
     for (int k = 0; k < n_summers; k++) {
         const summer r = summer_on(a, job, point);
@@ -89,7 +87,8 @@ static ptrdiff_t sum_block_setup(const solo *o, summer *r, ptrdiff_t start) {
     const operand f = r->m.output[0];
     for (ptrdiff_t p = 0; p < groups; p++)
         for (int v = 0; v < LANES; v += VL)
-            v_store(r->residual + p * LANES + v, v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v));
+            v_store(r->residual + p * LANES + v,
+                    v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v));
     return groups;
 }
 
@@ -217,6 +216,12 @@ static int run_one(solo *o) {
     return 1;
 }
 
+/* Results of lane 0; 0 where the orthogonal mode has to take over. */
+static int write_one(solo *o) {
+    const ivec poor = scaled_covariance(&o->s, 0);
+    return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, poor[0] != 0);
+}
+
 /* Lane 0 alone is in use. */
 static void begin_one(fits *s) {
     for (int l = 1; l < LANES; l++)
@@ -234,7 +239,7 @@ static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_in
     s->n_iter[0] = n_iter;
     s->magnitude[0] = o->totals.magnitude;
     if (run_one(o))
-        write_outcome(o->job, o->fit, s, 0, o->totals.used, &o->covariance);
+        write_one(o);
 }
 
 /* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
@@ -271,7 +276,7 @@ static void fit_one(solo *o, ptrdiff_t fit) {
     s->triangle = NULL;
     begin_one(s);
     s->magnitude[0] = o->totals.magnitude;
-    if (!run_one(o) || write_outcome(o->job, fit, s, 0, o->totals.used, &o->covariance))
+    if (!run_one(o) || write_one(o))
         return;
     run_orthogonally(o, s->theta, LANES, s->n_iter[0]);
 }

@@ -69,8 +69,7 @@ TW_INLINE vec v_sel(ivec m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (
 TW_INLINE vec v_and(ivec m, vec a) { return (vec)(m & (ivec)a); } /* a where set, else 0 */
 
 /* is the mask set in any lane?  (x86 has an instruction for it that vector extensions lack) */
-TW_INLINE int v_any(ivec m)
-{
+TW_INLINE int v_any(ivec m) {
 #if defined(__AVX512F__)
     return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
 #elif defined(__AVX__)
@@ -91,8 +90,7 @@ TW_INLINE int v_any(ivec m)
 #define TW_SIGN_BIT INT64_MIN
 #endif
 TW_INLINE vec v_abs(vec a) { return (vec)((ivec)a & ~TW_SIGN_BIT); }
-TW_INLINE vec v_copysign(vec size, vec sign)
-{
+TW_INLINE vec v_copysign(vec size, vec sign) {
     return (vec)(((ivec)size & ~TW_SIGN_BIT) | ((ivec)sign & TW_SIGN_BIT));
 }
 

@@ -9,12 +9,6 @@
 
 #include "damped.h"
 
-TW_INLINE vec inverse_scale(const fits *s, int j, int o)
-{
-    const vec D2 = LOAD(s->scale2, j);
-    return 1 / v_sqrt(v_sel(D2 > 0, D2, v_set(1)));
-}
-
 /* Hold the parameters at a bound that descent would push through; their step is 0. */
 static void hold_at_bounds(fits *s, int o) {
     for (int j = 0; j < s->F; j++) {
@@ -34,7 +28,7 @@ static ivec clamp(fits *s, int o) {
         const int parameter = s->free_theta[j];
         const vec theta = LOAD(s->theta, parameter), target = theta + LOAD(s->step, j);
         const vec lower = LOAD(s->lower, parameter), upper = LOAD(s->upper, parameter);
-        const ivec below = target < lower, above = target > upper;
+        const ivec below = target<lower, above = target> upper;
         const ivec outside = (below | above) & running & ~MASK(s->held, j);
         STORE(s->step, j, v_sel(outside, v_sel(below, lower, upper) - theta, LOAD(s->step, j)));
         MASK(s->held, j) |= outside;
@@ -55,21 +49,20 @@ static void right_side(fits *s, int bounded, int o) {
     }
 }
 
-/* The scaled normal matrix of the free parameters, into factor; 1/D into pivot. */
+/* The scaled normal matrix of the free parameters, into factor. */
 static void scale_normal_matrix(fits *s, int o) {
     for (int i = 0; i < s->F; i++) {
-        const vec scale = inverse_scale(s, i, o);
-        STORE(s->pivot, i, scale);
         for (int j = 0; j <= i; j++) {
             const ivec held = MASK(s->held, i) | MASK(s->held, j);
-            STORE(s->factor, tri(i, j), v_and(~held, LOAD(s->sum, tri(i, j)) * scale * LOAD(s->pivot, j)));
+            const vec scale = LOAD(s->unit, i) * LOAD(s->unit, j);
+            STORE(s->factor, tri(i, j), v_and(~held, LOAD(s->sum, tri(i, j)) * scale));
         }
     }
 }
 
 /* L D L' of it with lambda on the diagonal: L D replaces factor, 1/D goes to pivot.  Returns the
- * lanes where a pivot is lost to rounding; such a pivot is put out of action. */
-static ivec factorise(fits *s, int o) {
+ * lanes with a pivot below `least` of its diagonal element; it is put out of action. */
+static ivec factorise(fits *s, real least, int o) {
     ivec weak = {0};
     vec *unit = (vec *)(s->work + (ptrdiff_t)s->F * LANES); /* row j of L */
     for (int j = 0; j < s->F; j++) {
@@ -80,7 +73,7 @@ static ivec factorise(fits *s, int o) {
             unit[k] = LOAD(s->factor, tri(j, k)) * LOAD(s->pivot, k);
             d -= LOAD(s->factor, tri(j, k)) * unit[k];
         }
-        const ivec strong = d > WEAK_PIVOT * diagonal;
+        const ivec strong = d > least * diagonal;
         weak |= ~strong;
         STORE(s->pivot, j, v_and(strong, 1 / d));
         for (int i = j + 1; i < s->F; i++) {
@@ -97,7 +90,7 @@ static ivec factorise(fits *s, int o) {
 static void substitute(fits *s, int o) {
     const int F = s->F;
     for (int i = 0; i < F; i++) {
-        vec r = LOAD(s->work, i) * inverse_scale(s, i, o);
+        vec r = LOAD(s->work, i) * LOAD(s->unit, i);
         for (int k = 0; k < i; k++)
             r -= LOAD(s->factor, tri(i, k)) * LOAD(s->work, k);
         STORE(s->work, i, r * LOAD(s->pivot, i));
@@ -108,7 +101,7 @@ static void substitute(fits *s, int o) {
             r += LOAD(s->factor, tri(k, i)) * LOAD(s->work, k);
         const vec d = LOAD(s->work, i) - r * LOAD(s->pivot, i);
         STORE(s->work, i, d);
-        STORE(s->step, i, v_sel(MASK(s->held, i), LOAD(s->step, i), d * inverse_scale(s, i, o)));
+        STORE(s->step, i, v_sel(MASK(s->held, i), LOAD(s->step, i), d * LOAD(s->unit, i)));
     }
 }
 
@@ -120,12 +113,11 @@ static int free_columns(fits *s) {
     int n = 0;
     memset(s->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *s->rows);
     for (int j = 0; j < F; j++) {
-        const real D2 = s->scale2[j * LANES], scale = D2 > 0 ? (real)sqrt(D2) : 1;
-        if (!s->held[j * LANES]) {
-            for (int k = 0; k <= j; k++)
-                s->rows[n * n_rows + k] = s->triangle[tri(j, k)] / scale;
-            n++;
-        }
+        if (s->held[j * LANES])
+            continue;
+        for (int k = 0; k <= j; k++)
+            s->rows[n * n_rows + k] = s->triangle[tri(j, k)] * s->unit[j * LANES];
+        n++;
     }
     real *right = s->rows + n * n_rows;
     for (int k = 0; k < F; k++) {
@@ -151,9 +143,8 @@ static void solve_orthogonally(fits *s) {
         x[j] /= R[tri(j, j)];
     }
     for (int j = 0, i = 0; j < s->F; j++) {
-        const real D2 = s->scale2[j * LANES];
         if (!s->held[j * LANES])
-            s->step[j * LANES] = x[i++] / (D2 > 0 ? (real)sqrt(D2) : 1);
+            s->step[j * LANES] = x[i++] * s->unit[j * LANES];
     }
 }
 
@@ -164,7 +155,7 @@ static void solve(fits *s, int bounded, int o) {
         return;
     }
     scale_normal_matrix(s, o);
-    stop(s, o, factorise(s, o), ILL_CONDITIONED);
+    stop(s, o, factorise(s, WEAK_PIVOT, o), ILL_CONDITIONED);
     right_side(s, bounded, o);
     substitute(s, o);
 }

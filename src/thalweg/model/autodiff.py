@@ -19,10 +19,10 @@ Where a function has no derivative, one is chosen:
   this counts as constant in higher derivatives.
 
 The branch not taken may be infinite or NaN, and so may its derivative, which a factor 0 would not
-silence.  The same goes for 1 / (1 + exp(u)) and exp(-u**p) where they are 0 because exp(u) or u**p is
-infinite, at a dose of 0 for instance.  So an adjoint carries a *mask*, the set of conditions under which it is not 0, through the
-whole chain, and the mask is applied to the finished product only.  When the two branches of a
-`where` meet again, they make one `where` instead of two.
+silence.  The same goes for 1 / (1 + exp(u)) and exp(-u**p) where they are 0 because exp(u) or u**p
+is infinite, at a dose of 0 for instance.  So an adjoint carries a *mask*, the set of conditions
+under which it is not 0, through the whole chain, and the mask is applied to the finished product
+only.  When the two branches of a `where` meet again, they make one `where` instead of two.
 """
 
 import math

@@ -216,8 +216,9 @@ class _Translator:
             self.refuse(node, "only a function's name may stand before ( )", "write * for products")
         name = node.func.id
         if name not in FUNCTIONS:
-            what = "is not a function" if name in self.position else "is an unknown function"
-            self.refuse(node, f"{name} {what}", _did_you_mean(name, FUNCTIONS))
+            if name in self.position:
+                self.refuse(node, f"{name} is not a function", "write * for products")
+            self.refuse(node, f"{name} is an unknown function", _did_you_mean(name, FUNCTIONS))
         if node.keywords:
             self.refuse(node, f"{name} takes no arguments by name")
         arity, function = FUNCTIONS[name]

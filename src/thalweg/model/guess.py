@@ -196,7 +196,8 @@ def safe_exp(a: Array) -> Array:
 def log_grid(low: Any, high: Any, size: int) -> Array:
     """Return size values (r, size) from low to high, evenly spaced in their logarithm."""
     low, high = (np.reshape(a, (-1, 1)) for a in (low, high))
-    return low * (high / low) ** np.linspace(0.0, 1.0, size)
+    grid: Array = low * (high / low) ** np.linspace(0.0, 1.0, size)
+    return grid
 
 
 def thinned(values: Array) -> Array:

@@ -24,7 +24,7 @@ X = Sequence[Scaled]
 Columns = tuple[Array, ...]
 
 FWHM_OF_SIGMA = 2 * np.sqrt(2 * np.log(2))
-SPOT_LEVELS = (0.25, 0.7)
+SPOT_LEVEL = 0.3  # above the noise, low enough that a spot of one pixel's width keeps neighbours
 
 
 def _peak(t: Array, v: Array, shape: Callable[[Array], Array]) -> Columns:
@@ -86,7 +86,8 @@ def voigt(x: X, y: Scaled) -> Columns:
 
 
 def _gaussian_shape(z2: Array) -> Array:
-    return np.exp(-4 * np.log(2) * z2)
+    height: Array = np.exp(-4 * np.log(2) * z2)
+    return height
 
 
 def _lorentzian_shape(z2: Array) -> Array:
@@ -137,25 +138,21 @@ def _spot(x: X, y: Scaled) -> Columns:
     down = _moments(x[0].unit, x[1].unit, 1 - y.unit)
     is_up = up[2] + up[3] <= down[2] + down[3]
     cx, cy, xx, yy, xy = (np.where(is_up, a, b) for a, b in zip(up, down, strict=True))
+    h, log_h = SPOT_LEVEL, np.log(1 / SPOT_LEVEL)
+    share = (1 - (1 + log_h) * h - h * log_h**2 / 2) / (1 - h - h * log_h)
     pixel2 = 1 / y.unit.shape[-1]  # of the unit square; a spot inside one pixel has no moments
-    xx, yy = np.maximum(xx, pixel2 / 9), np.maximum(yy, pixel2 / 9)
+    xx, yy = (np.maximum(a / share, pixel2 / 9) for a in (xx, yy))
     sx, sy = x[0].span, x[1].span
-    return cx, cy, sx**2 * xx, sy**2 * yy, sx * sy * xy
+    return cx, cy, sx**2 * xx, sy**2 * yy, sx * sy * xy / share
 
 
 def _moments(tx: Array, ty: Array, v: Array) -> Columns:
-    """Return the centroid and the covariance xx, yy, xy of the spot above the level of v."""
-    one = np.ones_like(tx)
-    mean = np.vecdot(v, one) / v.shape[-1]
-    noise = np.sqrt(np.maximum(np.vecdot(v, v) / v.shape[-1] - mean * mean, 0.0))
-    h = np.clip(mean + 2 * noise, *SPOT_LEVELS)
-    excess = np.maximum(v - h[:, None], 0.0)
-    total = np.vecdot(excess, one)
+    """Return the centroid and the central second moments xx, yy, xy of v above SPOT_LEVEL."""
+    excess = np.maximum(v - SPOT_LEVEL, 0.0)
+    total = np.vecdot(excess, np.ones_like(tx))
     cx, cy = (ratio(np.vecdot(excess, t), total) for t in (tx, ty))
     xx, yy, xy = (ratio(np.vecdot(excess, a), total) for a in (tx * tx, ty * ty, tx * ty))
-    log_h = -np.log(h)
-    share = (1 - (1 + log_h) * h - h * log_h**2 / 2) / (1 - h - h * log_h)
-    return cx, cy, (xx - cx * cx) / share, (yy - cy * cy) / share, (xy - cx * cy) / share
+    return cx, cy, xx - cx * cx, yy - cy * cy, xy - cx * cy
 
 
 def _spot_height(x: X, y: Scaled, centre: Columns, inverse: Columns) -> Columns:

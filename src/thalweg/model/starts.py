@@ -279,4 +279,5 @@ def _frequency(t: Array, v: Array) -> Array:
     below, here, above = (power[row, peak + k] for k in (-1, 0, 1))
     curve = below - 2 * here + above
     step = np.clip(ratio(0.5 * (below - above), curve), -0.5, 0.5)
-    return (peak + step) * (bins - 1) / size
+    frequency: Array = (peak + step) * (bins - 1) / size
+    return frequency

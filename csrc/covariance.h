@@ -1,0 +1,128 @@
+/* covariance.h - the covariance (J'WJ)^-1 of stopped lanes, over the parameters free at the solution.
+ *
+ * Columns are scaled to unit length first.  With A = L D L' and M = L^-1, A^-1 = M' D^-1 M; its
+ * diagonal holds the variance inflation factors: how much larger a parameter's variance is than if it
+ * were the only one.  Beyond TRUSTED^2 the data do not determine it in this arithmetic.
+ *
+ * Where a pivot of A falls below sqrt(eps), half the digits are gone; then L and D come from R of the
+ * orthogonal mode, A = R'R, which never squares the condition number.
+ */
+#ifndef TW_COVARIANCE_H
+#define TW_COVARIANCE_H
+
+#include "sample.h"
+
+#define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5))
+#define LOST_COLUMN (1 / (1000 * TRUSTED)) /* R_jj of a column that is a combination of those before it */
+#define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
+
+/* Stopped lanes: hold what lies at a bound, forget the damping, scale columns to unit length. */
+static void settle(fits *s, int o) {
+    const ivec stopped = MASK(s->status, 0) != RUNNING;
+    STORE(s->lambda, 0, v_and(~stopped, LOAD(s->lambda, 0)));
+    for (int j = 0; j < s->F; j++) {
+        const int parameter = s->free_theta[j];
+        const vec theta = LOAD(s->theta, parameter);
+        const ivec at_bound = (theta <= LOAD(s->lower, parameter)) | (theta >= LOAD(s->upper, parameter));
+        MASK(s->held, j) = (stopped & at_bound) | (~stopped & MASK(s->held, j));
+        const vec length = v_sqrt(LOAD(s->sum, tri(j, j)));
+        STORE(s->unit, j, v_sel(stopped, 1 / length, LOAD(s->unit, j)));
+    }
+}
+
+/* L D and 1/D of lane 0 from R of the orthogonal mode: D_j = R_jj^2, L_ij = R_ji / R_jj. */
+static void factors_from_triangle(fits *s) {
+    const ptrdiff_t n_rows = padded_rows(s->F);
+    const int F = s->F;
+    memset(s->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *s->rows);
+    memset(s->small, 0, (size_t)tri(F + 1, 0) * sizeof *s->small);
+    for (int j = 0; j < F; j++) {
+        const int held = s->held[j * LANES] != 0;
+        const real unit = s->unit[j * LANES];
+        for (int k = 0; k <= j && !held && unit < (real)INFINITY; k++)
+            s->rows[j * n_rows + k] = s->triangle[tri(j, k)] * unit;
+    }
+    merge_rows(F, s->small, n_rows, s->rows);
+    for (int j = 0; j < F; j++) {
+        real *R = s->small + tri(j, j);
+        if (s->held[j * LANES])
+            *R = 1;
+        else if (!(fabs(*R) > LOST_COLUMN))
+            *R = LOST_COLUMN;
+        s->pivot[j * LANES] = 1 / (*R * *R);
+    }
+    for (int i = 0; i < F; i++)
+        for (int j = 0; j <= i; j++)
+            s->factor[tri(i, j) * LANES] = s->small[tri(i, j)] * s->small[tri(j, j)];
+}
+
+/* M = L^-1 (unit lower triangle) from L D in factor and 1/D in pivot; replaces factor. */
+static void invert_factor(fits *s, int o) {
+    for (int i = 0; i < s->F; i++)
+        for (int j = 0; j < i; j++) {
+            vec m = LOAD(s->factor, tri(i, j)) * LOAD(s->pivot, j);
+            for (int k = j + 1; k < i; k++)
+                m += LOAD(s->factor, tri(i, k)) * LOAD(s->pivot, k) * LOAD(s->factor, tri(k, j));
+            STORE(s->work, j, -m);
+            if (j == i - 1) /* row i of L D is no longer needed */
+                for (int k = 0; k < i; k++)
+                    STORE(s->factor, tri(i, k), LOAD(s->work, k));
+        }
+}
+
+/* Scaled covariance M' D^-1 M of the stopped lanes, into covariance.  Returns the lanes for which the
+ * normal matrix is too ill-conditioned. */
+static ivec scaled_covariance(fits *s, int o) {
+    ivec poor = {0};
+    settle(s, o);
+    if (s->triangle) {
+        factors_from_triangle(s);
+    } else {
+        scale_normal_matrix(s, o);
+        poor = factorise(s, POOR_PIVOT, o);
+    }
+    invert_factor(s, o);
+    for (int i = 0; i < s->F; i++)
+        for (int j = 0; j <= i; j++) {
+            vec c = LOAD(s->pivot, i);
+            c = i == j ? c : c * LOAD(s->factor, tri(i, j));
+            for (int k = i + 1; k < s->F; k++)
+                c += LOAD(s->pivot, k) * LOAD(s->factor, tri(k, i)) * LOAD(s->factor, tri(k, j));
+            STORE(s->covariance, tri(i, j), c);
+        }
+    return poor;
+}
+
+/* The parameter of a lane whose variance inflation is largest and beyond trust, or -1. */
+static int unidentified(const fits *s, int lane) {
+    int worst = -1;
+    real most = TRUSTED * TRUSTED;
+    for (int j = 0; j < s->F; j++) {
+        const real inflation = s->covariance[tri(j, j) * LANES + lane];
+        if (!(inflation <= most)) {
+            most = inflation;
+            worst = s->free_theta[j];
+        }
+    }
+    return worst;
+}
+
+/* Row `fit` of the job's covariances, in the units of the parameters: factor unit_i unit_j C_ij. */
+static void write_covariance(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane, real factor) {
+    real *out = (real *)job->covariance + fit * tri(s->F, 0);
+    for (int i = 0; i < s->F; i++) {
+        const real scale = s->held[i * LANES + lane] ? 0 : factor * s->unit[i * LANES + lane];
+        for (int j = 0; j <= i; j++) {
+            const real c = s->covariance[tri(i, j) * LANES + lane] * (scale * s->unit[j * LANES + lane]);
+            *out++ = s->held[j * LANES + lane] || scale == 0 ? 0 : c;
+        }
+    }
+}
+
+static void fill_covariance(const tw_fit_job *job, ptrdiff_t fit, real value) {
+    const ptrdiff_t size = tri(job->tape->n_free, 0);
+    for (ptrdiff_t t = 0; t < size; t++)
+        ((real *)job->covariance)[fit * size + t] = value;
+}
+
+#endif

@@ -1,0 +1,394 @@
+"""The specification of the engine in plain NumPy: the same steps as csrc/, made to be read.
+
+A fit minimises  chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2.  With e_i = (y_i - f_i) / sigma_i
+and J_ij = (df_i / dtheta_j) / sigma_i a damped step d solves
+
+    (J'J + lambda D^2) d = J'e,       D_j^2 = largest (J'J)_jj seen so far.
+
+csrc/damped.h tells why each test is as it is; names are the same here and there.  Everything is
+float64, one fit at a time, and slow: this is what the engine is tested against, not a fallback.
+
+References: More, "The Levenberg-Marquardt algorithm: implementation and theory", 1978; Nielsen,
+"Damping parameter in Marquardt's method", IMM-REP-1999-05, 1999; Golub and Van Loan, "Matrix
+Computations", 4th ed., sections 5.3 and 6.5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Model = Callable[[Array], tuple[Array, Array]]  # theta (P,) -> f (N,), df/dtheta (N, P)
+
+EPS = float(np.finfo(float).eps)
+MAX = float(np.finfo(float).max)
+FIRST_DAMPING = 1e-3
+WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
+PATIENCE = 10  # rejections, at noise level, without a reduction between
+TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
+
+
+class Outcome(NamedTuple):
+    """A finished fit.
+
+    Attributes
+    ----------
+    params : ndarray, shape (P,)
+        NaN where the fit could not run.
+    chi2 : float
+    status : str
+        A name of `thalweg.Status`.
+    detail : int
+        Which parameter or input the status is about, else -1.
+    n_iter : int
+        Trial steps taken.
+    covariance : ndarray, shape (P, P)
+        0 for parameters at a bound, infinite where it is not defined.
+    """
+
+    params: Array
+    chi2: float
+    status: str
+    detail: int
+    n_iter: int
+    covariance: Array
+
+
+@dataclass
+class _Fit:
+    """One fit under way; the arrays of `fits` in csrc/damped.h."""
+
+    theta: Array
+    lower: Array
+    upper: Array
+    magnitude: float  # sum of (y/sigma)^2
+    orthogonal: bool = False  # steps from R instead of J'J
+    n_iter: int = 0
+    status: str = ""
+    lam: float = FIRST_DAMPING
+    nu: float = 2.0
+    promised: float = 0.0
+    fails: int = 0
+    fresh: bool = True
+    trial: Array = field(init=False)
+    sums: Array = field(init=False)  # [J|e]'[J|e] at theta
+    R: Array = field(init=False)
+    D2: Array = field(init=False)
+    step: Array = field(init=False)
+    held: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        P = len(self.theta)
+        self.trial = self.theta.copy()
+        self.sums = self.R = np.zeros((P + 1, P + 1))
+        self.D2, self.step, self.held = np.zeros(P), np.zeros(P), np.zeros(P, bool)
+
+    @property
+    def A(self) -> Array:
+        """J'J, shape (P, P)."""
+        return self.sums[:-1, :-1]
+
+    @property
+    def g(self) -> Array:
+        """J'e, half the downhill gradient of chi2, shape (P,)."""
+        return self.sums[:-1, -1]
+
+    @property
+    def chi2(self) -> float:
+        """|e|^2."""
+        return float(self.sums[-1, -1])
+
+    @property
+    def scale(self) -> Array:
+        """D, with 1 for a parameter that has never had an effect; shape (P,)."""
+        return np.sqrt(np.where(self.D2 > 0, self.D2, 1.0))
+
+    def stop(self, when: bool | np.bool_, status: str) -> None:
+        """Stop for this reason, unless there is one already."""
+        if when and not self.status:
+            self.status = status
+
+
+def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
+    """Return C'W^2 C with C = [J | e]: J'W^2 J, J'W^2 e and e'W^2 e, shape (P + 1, P + 1).
+
+    Parameters
+    ----------
+    J : ndarray, shape (N, P)
+    e : ndarray, shape (N,)
+    weight : ndarray, shape (N,), optional
+        1/sigma; where it is 0 the point is left out, whatever it holds.
+    """
+    C = np.column_stack([J, e])
+    if weight is not None:
+        C = C[weight > 0] * weight[weight > 0, None]
+    return C.T @ C
+
+
+def merge_rows(R: Array, rows: Array) -> Array:
+    """Return the triangle whose R'R is R'R + rows'rows, shape (n, n), by orthogonal transformations."""
+    n = R.shape[1]
+    triangle = np.zeros((n, n))
+    if np.isfinite(rows).all():
+        merged = np.linalg.qr(np.vstack([R, rows]), mode="r")
+        triangle[: len(merged)] = merged
+    else:
+        triangle[:] = np.nan
+    return triangle
+
+
+def levenberg_marquardt(
+    model_and_jacobian: Model,
+    y: Array,
+    start: Array,
+    *,
+    sigma: Array | None = None,
+    lower: Array | None = None,
+    upper: Array | None = None,
+    xtol: float = 1e-9,
+    ftol: float = 1e-15,
+    gtol: float = 1e-9,
+    max_iter: int = 1000,
+    absolute_sigma: bool = False,
+) -> Outcome:
+    """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
+
+    Parameters
+    ----------
+    model_and_jacobian : callable
+        theta (P,) -> f (N,) and its derivatives (N, P).
+    y : ndarray, shape (N,)
+        NaN leaves a point out.
+    start : ndarray, shape (P,)
+    sigma : ndarray, shape (N,), optional
+        Standard deviations; infinite leaves a point out.
+    lower, upper : ndarray, shape (P,), optional
+        Bounds; a parameter whose bounds are equal is fixed.
+    xtol, ftol, gtol : float
+        See `thalweg.fit`.
+    max_iter : int
+        Most trial steps.
+    absolute_sigma : bool
+        If not, the covariance is multiplied by chi2 / dof.
+
+    Returns
+    -------
+    Outcome
+        Nothing is raised: what is wrong with the input is the status.
+    """
+    y, start = np.asarray(y, float), np.array(start, float)
+    sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)
+    lower = np.full(len(start), -np.inf) if lower is None else np.asarray(lower, float)
+    upper = np.full(len(start), np.inf) if upper is None else np.asarray(upper, float)
+    use = ~np.isnan(y) & (sigma < np.inf)
+    status, detail = _refusal(y, sigma, start, lower, upper, use)
+    if status:
+        return _refused(status, detail, len(start))
+    weight = np.where(use, 1 / sigma, 0.0)
+    target = np.where(use, y, 0.0)
+
+    def evaluate(theta: Array) -> Array:
+        with np.errstate(all="ignore"):
+            f, J = model_and_jacobian(theta)
+        return (np.column_stack([J, target - f])[use]) * weight[use, None]
+
+    magnitude = float(np.sum((target * weight) ** 2))
+    tolerances = xtol, ftol, gtol, max_iter
+    fit = _run(_Fit(start, lower, upper, magnitude), evaluate, *tolerances)
+    if not fit.status == "NOT_FINITE" and _needs_orthogonal(fit):
+        fit = _Fit(fit.theta, lower, upper, magnitude, orthogonal=True, n_iter=fit.n_iter)
+        fit = _run(fit, evaluate, *tolerances)
+    if fit.status == "NOT_FINITE":
+        C = evaluate(fit.trial)
+        return _refused("NOT_FINITE", 2 if np.isfinite(C[:, -1] @ C[:, -1]) else 1, len(start))
+    dof = np.count_nonzero(use) - np.count_nonzero(lower < upper)
+    return _finish(fit, dof, absolute_sigma)
+
+
+# ---- the iteration ---------------------------------------------------------------------------
+
+
+def _run(
+    fit: _Fit, evaluate: Callable[[Array], Array], xtol: float, ftol: float, gtol: float, max_iter: int
+) -> _Fit:
+    while not fit.status:
+        C = evaluate(fit.trial)
+        R = merge_rows(np.zeros((0, C.shape[1])), C)
+        with np.errstate(all="ignore"):
+            sums = R.T @ R if fit.orthogonal else C.T @ C
+        judge(fit, sums, R, xtol, ftol, max_iter)
+        if not fit.status:
+            advance(fit, gtol)
+    return fit
+
+
+def judge(fit: _Fit, sums: Array, R: Array, xtol: float, ftol: float, max_iter: int) -> None:
+    """Keep or reject the trial, adapt lambda, and stop where a tolerance is met."""
+    before, fresh, promised = fit.chi2, fit.fresh, fit.promised
+    finite = bool(np.isfinite(np.trace(sums)))
+    actual = before - float(sums[-1, -1])
+    noise = 16 * EPS * before + 2 * EPS * np.sqrt(before * fit.magnitude)
+    in_noise = promised <= noise
+    kept = finite and (fresh or actual > 0 or (in_noise and actual >= -noise))
+    if kept:
+        fit.theta, fit.sums, fit.R = fit.trial.copy(), sums, R
+        fit.D2 = np.maximum(fit.D2, np.diag(sums)[:-1])
+    if not fresh:
+        fit.n_iter += 1
+        adapt_damping(fit, kept, actual / promised if promised > 0 else 0.0, in_noise)
+        fit.fails = fit.fails + 1 if in_noise and not kept else fit.fails
+        fit.fails = 0 if kept and actual > noise else fit.fails
+    fit.fresh = False
+
+    moved = kept and not fresh
+    small = np.abs(fit.step) <= xtol * (np.abs(fit.theta) + np.sqrt(fit.chi2) / fit.scale)
+    light = lightly_damped(fit)
+    fit.stop(fresh and not finite, "NOT_FINITE")
+    fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
+    fit.stop(moved and light and small.all(), "XTOL")
+    fit.stop(moved and light and promised <= ftol * before and actual <= ftol * before, "FTOL")
+    fit.stop(fit.fails > PATIENCE, "NO_PROGRESS")
+    fit.stop(fit.n_iter >= max_iter, "MAX_ITER")
+
+
+def adapt_damping(fit: _Fit, kept: bool, rho: float, in_noise: bool) -> None:
+    """The next damping, from the gain ratio rho of the trial (Nielsen)."""
+    if kept:
+        factor = 0.1 if in_noise else max(0.1, 1 - (2 * rho - 1) ** 3)
+        fit.lam, fit.nu = max(fit.lam * factor, EPS**2), 2.0
+    else:
+        fit.lam, fit.nu = min(fit.lam * fit.nu, MAX / 4), min(2 * fit.nu, 2.0**60)
+
+
+def lightly_damped(fit: _Fit) -> bool:
+    """Is the step the model's, rather than the damping's?"""
+    return bool(np.all(fit.held | (fit.lam * fit.D2 <= np.diag(fit.A))))
+
+
+def advance(fit: _Fit, gtol: float) -> None:
+    """Find the next trial, or stop where the gradient is small enough."""
+    theta, lower, upper = fit.theta, fit.lower, fit.upper
+    fit.step = np.zeros_like(theta)
+    fit.held = ((theta <= lower) & (fit.g <= 0)) | ((theta >= upper) & (fit.g >= 0))
+    cut = False
+    while True:
+        solve(fit)
+        below, above = theta + fit.step < lower, theta + fit.step > upper
+        outside = (below | above) & ~fit.held
+        if fit.status or not outside.any():
+            break
+        fit.step[outside] = (np.where(below, lower, upper) - theta)[outside]
+        fit.held = fit.held | outside
+        cut = True
+    d = fit.step
+    fit.promised = float(
+        2 * (d @ fit.g) - d @ fit.A @ d if cut else d @ (fit.g + fit.lam * fit.D2 * d)
+    )
+    fit.stop(lightly_damped(fit) and fit.promised <= gtol**2 * fit.chi2, "GTOL")
+    # what was cut lands on its bound exactly
+    fit.trial = np.where(fit.held & (d > 0), upper, np.where(fit.held & (d < 0), lower, theta + d))
+
+
+def solve(fit: _Fit) -> None:
+    """Set the step of the parameters that are not held, given that of the others."""
+    free, held = ~fit.held, fit.held
+    D = fit.scale[free]
+    if fit.orthogonal:
+        R, z = fit.R[:-1, :-1], fit.R[:-1, -1]
+        rows = np.column_stack([R[:, free] / D, z - R[:, held] @ fit.step[held]])
+        damping = np.column_stack([np.sqrt(fit.lam) * np.eye(len(D)), np.zeros(len(D))])
+        T = merge_rows(damping, rows)
+        fit.step[free] = np.linalg.solve(T[:-1, :-1], T[:-1, -1]) / D
+        return
+    A = fit.A[np.ix_(free, free)] / np.outer(D, D)
+    A[np.diag_indices(len(D))] += fit.lam
+    if _smallest_pivot(A) <= WEAK_PIVOT:
+        fit.stop(True, "ILL_CONDITIONED")
+        return
+    right = fit.g[free] - fit.A[np.ix_(free, held)] @ fit.step[held]
+    fit.step[free] = np.linalg.solve(A, right / D) / D
+
+
+def _smallest_pivot(A: Array) -> float:
+    """The smallest ratio of a pivot of L D L' to its diagonal element: what elimination leaves."""
+    left, smallest = A.copy(), 1.0
+    for j in range(len(A)):
+        if not left[j, j] > WEAK_PIVOT * A[j, j]:
+            return 0.0
+        smallest = min(smallest, left[j, j] / A[j, j])
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
+    return smallest
+
+
+# ---- before and after ------------------------------------------------------------------------
+
+
+def _refusal(
+    y: Array, sigma: Array, start: Array, lower: Array, upper: Array, use: Any
+) -> tuple[str, int]:
+    """Why a fit cannot run, or an empty reason."""
+    if not (sigma > 0).all():
+        return "BAD_SIGMA", -1
+    if not np.isfinite(y[use]).all():
+        return "NOT_FINITE", 0
+    for j in range(len(start)):
+        if not lower[j] <= upper[j]:
+            return "BAD_BOUNDS", j
+        if not (np.isfinite(start[j]) and lower[j] <= start[j] <= upper[j]):
+            return "BAD_START", j
+    if np.count_nonzero(use) < np.count_nonzero(lower < upper):
+        return "TOO_FEW_POINTS", -1
+    return "", -1
+
+
+def _refused(status: str, detail: int, P: int) -> Outcome:
+    return Outcome(np.full(P, np.nan), np.nan, status, detail, 0, np.full((P, P), np.nan))
+
+
+def _scaled_columns(fit: _Fit) -> tuple[Any, Array, Array]:
+    """The parameters not at a bound, the lengths of their columns, and R with columns of length 1."""
+    free = np.flatnonzero((fit.theta > fit.lower) & (fit.theta < fit.upper))
+    size = np.sqrt(np.diag(fit.A))[free]
+    R = fit.R[:-1, free] / np.where(size > 0, size, 1.0)
+    return free, size, merge_rows(np.zeros((0, len(free))), R)
+
+
+def _needs_orthogonal(fit: _Fit) -> bool:
+    """Is J'J too ill-conditioned for a covariance?"""
+    if fit.status == "ILL_CONDITIONED":
+        return True
+    free, size, _ = _scaled_columns(fit)
+    if not (size > 0).all():
+        return True
+    A = fit.A[np.ix_(free, free)] / np.outer(size, size)
+    return _smallest_pivot(A) <= np.sqrt(EPS)
+
+
+def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
+    """The covariance (J'J)^-1 over the parameters that are not at a bound, times chi2 / dof."""
+    P = len(fit.theta)
+    free, size, R = _scaled_columns(fit)
+    factor = 1.0 if absolute_sigma else fit.chi2 / dof if dof > 0 else np.inf
+    unidentified = _unidentified(R)
+    covariance = np.full((P, P), np.inf)
+    if unidentified < 0 and factor < np.inf:
+        W = np.linalg.inv(R)
+        covariance = np.zeros((P, P))
+        covariance[np.ix_(free, free)] = factor * (W @ W.T) / np.outer(size, size)
+    status, detail = fit.status, -1
+    if unidentified >= 0 and status in ("FTOL", "XTOL", "GTOL", "EXACT"):
+        status, detail = "SINGULAR", int(free[unidentified])
+    return Outcome(fit.theta, fit.chi2, status, detail, fit.n_iter, covariance)
+
+
+def _unidentified(R: Array) -> int:
+    """The column whose variance inflation (R'R)^-1_jj is beyond trust, or -1."""
+    lost = np.flatnonzero(~(np.abs(np.diag(R)) > 1 / (1e3 * TRUSTED)))
+    if lost.size:
+        return int(lost[0])
+    inflation = np.sum(np.linalg.inv(R) ** 2, axis=1)
+    return int(np.argmax(inflation)) if (inflation > TRUSTED**2).any() else -1

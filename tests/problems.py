@@ -1,0 +1,128 @@
+"""Least-squares problems shared by the tests, and how the reference sees a model."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+import thalweg as tw
+from thalweg import reference
+from thalweg.model.autodiff import gradient
+from thalweg.model.graph import evaluate
+from thalweg.model.trace import record
+
+EPS = np.finfo(float).eps
+
+
+def line(x, a, b):
+    return a + b * x
+
+
+def parabola(x, a, b, c):
+    return a + b * x + c * x**2
+
+
+def decay(x, a, tau, c):
+    return a * np.exp(-x / tau) + c
+
+
+def gaussian(x, a, x0, s, c):
+    return a * np.exp(-((x - x0) ** 2) / (2 * s**2)) + c
+
+
+def lorentzian(x, a, x0, w):
+    return a / (1 + ((x - x0) / w) ** 2)
+
+
+def two_decays(x, a, k, b, m):
+    return a * np.exp(-k * x) + b * np.exp(-m * x)
+
+
+def wave(x, a, w, phase):
+    return a * np.sin(w * x + phase)
+
+
+# model, typical parameters
+MODELS: list[tuple[Callable, tuple[float, ...]]] = [
+    (line, (1.0, -2.0)),
+    (parabola, (1.0, -2.0, 0.5)),
+    (decay, (3.0, 1.2, 0.5)),
+    (gaussian, (4.0, 2.1, 0.6, 1.0)),
+    (lorentzian, (4.0, 1.8, 0.5)),
+    (two_decays, (2.0, 0.4, 3.0, 2.5)),
+    (wave, (2.0, 1.5, 0.3)),
+]
+
+
+class Problem(NamedTuple):
+    """Data of one fit, with a start and perhaps bounds and sigma."""
+
+    model: Callable
+    x: np.ndarray
+    y: np.ndarray
+    start: np.ndarray
+    sigma: np.ndarray | None
+    bounds: tuple[np.ndarray, np.ndarray] | None
+
+    def fit(self, **options):
+        """The engine's result."""
+        return tw.fit(
+            self.model, self.x, self.y, self.start, sigma=self.sigma, bounds=self.bounds, **options
+        )
+
+    def specified(self, **options):
+        """What the specification says of it."""
+        lower, upper = self.bounds or (None, None)
+        return reference.levenberg_marquardt(
+            with_jacobian(self.model, self.x, len(self.start)),
+            self.y,
+            self.start,
+            sigma=self.sigma,
+            lower=lower,
+            upper=upper,
+            max_iter=200 * (len(self.start) + 1),
+            **options,
+        )
+
+    def __repr__(self):
+        return (
+            f"Problem({self.model.__name__}, N={len(self.x)}, start={self.start.tolist()}, "
+            f"sigma={self.sigma is not None}, bounds={self.bounds}, y={self.y.tolist()})"
+        )
+
+
+def with_jacobian(model, x, n_params):
+    """theta -> f and df/dtheta, in NumPy, from the same graph that the engine compiles."""
+    graph, value, _ = record(model, 1, n_params, len(x), single=True)
+    nodes = [value, *gradient(graph, value, [graph.theta(j) for j in range(n_params)])]
+
+    def both(theta):
+        values = evaluate(graph, nodes, x=[x], theta=theta)
+        f, *columns = (np.broadcast_to(v, x.shape) for v in values)
+        return f, np.column_stack(columns)
+
+    return both
+
+
+@st.composite
+def problems(draw, bounded=None, noise=None):
+    """A model near its typical parameters; few points, bounds that bind and sigma are frequent."""
+    model, typical = draw(st.sampled_from(MODELS))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    P = len(typical)
+    N = draw(st.integers(P, 40))
+    x = np.sort(rng.uniform(0, 5, N))
+    truth = np.array(typical) * rng.uniform(0.8, 1.25, P)
+    level = draw(st.sampled_from([0.0, 1e-6, 0.01, 0.1])) if noise is None else noise
+    y = model(x, *truth) + level * rng.standard_normal(N)
+    start = truth * rng.uniform(0.7, 1.4, P)
+    sigma = rng.uniform(0.5, 2, N) if draw(st.booleans()) else None
+    if not (draw(st.booleans()) if bounded is None else bounded):
+        return Problem(model, x, y, start, sigma, None)
+    lower = np.where(rng.random(P) < 0.5, np.minimum(truth, start) - rng.uniform(0, 0.3, P), -np.inf)
+    upper = np.where(rng.random(P) < 0.5, np.maximum(truth, start) + rng.uniform(0, 0.3, P), np.inf)
+    binds = rng.random(P) < 0.3  # the truth lies outside
+    upper = np.where(binds, np.maximum(start, (start + truth) / 2), upper)
+    lower = np.minimum(lower, start)
+    return Problem(model, x, y, start, sigma, (lower, upper))
