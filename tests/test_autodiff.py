@@ -255,6 +255,13 @@ def test_the_branch_not_taken_poisons_nothing(function, wanted):
         np.testing.assert_allclose(slope, wanted, rtol=8 * EPS, atol=EPS)
 
 
+def test_a_branch_that_is_never_seen_has_no_derivative():
+    graph, output, _ = record(
+        lambda x, a, b: np.where(x > 0, np.where(x > 0, a, b * x), 1.0), 1, 2, 3, single=True
+    )
+    assert gradient(graph, output, [0, 1])[1] == graph.const(0.0)
+
+
 def test_poison_stays_out_of_second_derivatives():
     [curvature] = slopes_at(lambda x, a: np.where(x > 0, np.log(a * x), a * a), X, [3.0], order=2)
     np.testing.assert_allclose(curvature, [2, 2, -1 / 9], rtol=8 * EPS)

@@ -98,6 +98,37 @@ def test_one_formula_has_one_key(writings):
     assert len({key(f) for f in writings}) == 1
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, a: 3 - (2 - a * x),
+        lambda x, a: 3 - (2 + a * x),
+        lambda x, a: 3 + (2 - a * x),
+        lambda x, a: -(2 + a * x) - (a - x),
+        lambda x, a: -a - x - (-(a * x)),
+        lambda x, a: -(a * x) - x * x,
+        lambda x, a: -np.sin(a * x) - np.cos(a * x),
+        lambda x, a: (-x) * (-a) * (-(x * a)),
+        lambda x, a: -2 * np.sin(a * x) * (3 * np.cos(a * x)),
+        lambda x, a: 2 * a * np.sin(a * x) * (3 * np.cos(a * x)),
+        lambda x, a: (x * a) / 3 + a / 3 + x / 4 - x / 1e308,
+        lambda x, a: 1 / (1 / (x * a)) + 1 / -np.exp(a * x),
+        lambda x, a: np.where(~(x > a), x, a * x),
+        lambda x, a: np.where(~(x == a), x, a * x) + np.where(~(x != 2), x, 2 * a),
+        lambda x, a: np.where(x > a, x, x) + np.where(np.array(1.0), a, x) + np.where(False, x, a),
+        lambda x, a: np.minimum(x, x) + np.maximum(a * x, x * a),
+        lambda x, a: np.cos(a - x) + np.cosh(-x) + abs(abs(x - a)) + np.sqrt((x * a) ** 2),
+        lambda x, a: np.sqrt((x - 2) ** 2 + a * (x * a - 3) ** 2 + x**2),
+    ],
+)
+def test_every_rule_keeps_the_value(function):
+    graph, output = graph_of(function, 1)
+    x = np.array([-1.5, -0.3, 0.0, 1.5, 2.0])
+    with np.errstate(all="ignore"):
+        [value] = evaluate(graph, [output], x=[x], theta=[1.5])
+        np.testing.assert_allclose(value, function(x, 1.5), rtol=12 * EPS, atol=4 * EPS)
+
+
 def test_different_formulas_have_different_keys():
     keys = {key(writings[0]) for writings in SAME.values()}
     assert len(keys) == len(SAME)
@@ -109,6 +140,10 @@ def test_the_key_ignores_nodes_that_nobody_needs():
     before = graph.key([output])
     graph.add("sin", output)
     assert graph.key([output]) == before
+
+
+def test_the_key_holds_the_number_of_parameters():
+    assert Graph(2, 1).key([0]) != Graph(3, 1).key([0])
 
 
 def test_the_key_does_not_depend_on_the_process():
@@ -201,3 +236,10 @@ def test_comparisons_are_0_at_nan():
     for op in ("less", "less_equal", "equal", "and"):
         assert NUMPY[op](np.array([np.nan]), np.array([0.0])) == 0
     assert NUMPY["not_equal"](np.array([np.nan]), np.array([np.nan])) == 1
+
+
+def test_what_only_scipy_knows_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    for op, operands in (("erfcx", [1.0]), ("voigt_re", [1.0, 1.0])):
+        with pytest.raises(ModuleNotFoundError, match="in plain NumPy needs SciPy: install scipy"):
+            NUMPY[op](*operands)

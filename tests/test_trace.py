@@ -133,6 +133,11 @@ def test_expressions(function):
     assert_records(function, X, [0.8])
 
 
+def test_halves_are_rounded_to_even():
+    halves = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.49999999999999994])
+    np.testing.assert_array_equal(value_of(np.rint, halves), np.rint(halves))
+
+
 def test_sinc_and_exprel_are_smooth_where_the_series_takes_over():
     near = np.array([1e-5, 9.9e-5, 1.01e-4, 9.99e-4, 1.001e-3, 1e-2])
     for x in (near, -near):
@@ -424,6 +429,12 @@ def test_values_of_one_recording_are_refused_in_another():
         record(lambda x: np.maximum(x, kept[0]), 1, 0, N, single=True)
     with pytest.raises(RecordingError, match="a value from another recording"):
         record(lambda x: x + kept[0], 1, 0, N, single=True)
+
+
+def test_symbols_can_be_printed():
+    shown = []
+    record(lambda x, a: shown.append(f"{np.exp(a * x)}") or x, 1, 1, N, single=True)
+    assert shown == ["<recorded exp>"]
 
 
 def test_interrupts_pass_through():

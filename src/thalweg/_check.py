@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,10 +112,19 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
     try:
         return np.ascontiguousarray(np.stack(np.broadcast_arrays(*arrays), axis=-1))
     except ValueError:
-        got = ", ".join(
-            f"{name} {array.shape}" for name, array in zip(names, arrays, strict=True)
-        )
+        got = ", ".join(f"{name} {array.shape}" for name, array in zip(names, arrays, strict=True))
         raise ValueError(f"{what} must have one shape for all parameters, got {got}") from None
+
+
+def square_sum(array: Array) -> float:
+    """Return the sum of squares: NaN where there is a NaN, at the price of one pass and no copy."""
+    flat = array.reshape(-1)
+    return float(np.dot(flat, flat))
+
+
+def all_finite(array: Array) -> bool:
+    """Return whether an array holds neither NaN nor infinity."""
+    return isfinite(square_sum(array)) or bool(np.isfinite(array).all())
 
 
 def tolerance(value: float | None, name: str, default: float) -> float:

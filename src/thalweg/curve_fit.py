@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from . import slow
-from ._check import Array, numbers
+from ._check import Array, all_finite, numbers
 from ._core import engine
 from .data import arrange
 from .fit import Options, one_job, options_for, result_of, results_for, run
@@ -120,7 +121,9 @@ def curve_fit(
     box = _box(bounds, n_params, method)
     p0 = _default_start(box, n_params) if p0 is None else np.atleast_1d(p0)
     if y.size < n_params:
-        raise TypeError(f"there are M={y.size} points for P={n_params} parameters; M >= P is needed")
+        raise TypeError(
+            f"there are M={y.size} points for P={n_params} parameters; M >= P is needed"
+        )
     whiten = _whitening(sigma, y.size)
     data = arrange(x, y, None if whiten is not None else sigma, None, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float))
@@ -152,8 +155,11 @@ def _clean(
     y = numbers(ydata, "ydata", np.dtype(float)).reshape(-1)
     if y.size == 0:
         raise ValueError("ydata must not be empty")
-    x = numbers(xdata, "xdata", np.dtype(float)) if isinstance(xdata, list | tuple | np.ndarray) \
-        or hasattr(xdata, "__array__") else xdata
+    x = (
+        numbers(xdata, "xdata", np.dtype(float))
+        if isinstance(xdata, list | tuple | np.ndarray) or hasattr(xdata, "__array__")
+        else xdata
+    )
     if nan_policy == "omit" and isinstance(x, np.ndarray):
         missing = np.isnan(y) | np.isnan(x).any(axis=tuple(range(x.ndim - 1)))
         x, y = np.ascontiguousarray(x[..., ~missing]), y[~missing]
@@ -162,7 +168,7 @@ def _clean(
             sigma = sigma[:, ~missing] if sigma.ndim == 2 else sigma
     elif check_finite or (check_finite is None and nan_policy != "omit"):
         for name, array in (("ydata", y), ("xdata", x)):
-            if isinstance(array, np.ndarray) and not np.isfinite(array).all():
+            if isinstance(array, np.ndarray) and not all_finite(array):
                 raise ValueError(f"{name} must be finite; it holds a NaN or an infinity")
     return x, y, sigma
 
@@ -194,7 +200,9 @@ def _box(bounds: Any, n_params: int, method: str | None) -> tuple[Array, Array] 
         low, high = bounds
         lower, upper = (np.broadcast_to(np.asarray(b, float), (n_params,)) for b in (low, high))
     except (TypeError, ValueError):
-        raise ValueError(f"bounds must be a pair of numbers or of arrays of length P={n_params}") from None
+        raise ValueError(
+            f"bounds must be a pair of numbers or of arrays of length P={n_params}"
+        ) from None
     if method == "lm" and (np.any(lower > -np.inf) or np.any(upper < np.inf)):
         raise ValueError("method 'lm' does not take bounds; use 'trf', 'dogbox' or None")
     return lower, upper
@@ -262,9 +270,7 @@ def _by_tape(problem: Problem) -> slow.Evaluate:
 
 def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
     function, x, N = problem.model.function, problem.data.argument(0), problem.data.n_points
-    differences = slow.by_differences(
-        lambda theta: function(x, *theta), problem.free, N, np.dtype(float)
-    )
+    differences = slow.by_differences(function, x, problem.free, N, np.dtype(float))
     if jac is None:
         return differences
 
@@ -282,7 +288,7 @@ def _answer(result: FitResult, whiten: Array | None, full_output: bool) -> tuple
     status = Status(int(result.status))
     if not status.success and status is not Status.SINGULAR:
         raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
-    if not np.isfinite(result.covariance_rows).all():
+    if result.covariance_rows.size and not isfinite(result.covariance_rows[0]):
         warnings.warn(
             "Covariance of the parameters could not be estimated: "
             + (result.reason() if status is Status.SINGULAR else "there are no degrees of freedom"),

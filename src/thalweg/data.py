@@ -7,12 +7,12 @@ several: then they are flattened, and x, sigma and mask with them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import isnan, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._check import Array, PerFit, numbers, per_fit
+from ._check import Array, PerFit, numbers, per_fit, square_sum
 
 
 class Data(NamedTuple):
@@ -67,7 +67,13 @@ class Data(NamedTuple):
 
 
 def arrange(
-    x: Any, y: Any, sigma: Any, mask: Any, axis: int | Sequence[int] | None, dtype: Any, n_x: int | None
+    x: Any,
+    y: Any,
+    sigma: Any,
+    mask: Any,
+    axis: int | Sequence[int] | None,
+    dtype: Any,
+    n_x: int | None,
 ) -> Data:
     """Return the data as rows of points.
 
@@ -99,10 +105,16 @@ def arrange(
     y, batch, points = _points_last(y, axes, "y")
     N = prod(points)
     layout = _Layout(axes, batch, points)
-    rows = tuple(layout.rows(v, "x" if form == "one" else f"x[{k}]", dtype) for k, v in enumerate(variables))
+    rows = tuple(
+        layout.rows(v, "x" if form == "one" else f"x[{k}]", dtype) for k, v in enumerate(variables)
+    )
     spread = None if sigma is None else layout.rows(numbers(sigma, "sigma", dtype), "sigma", dtype)
-    left_out = [layout.rows(_boolean(m), name, bool) for m, name in ((missing, "y"), (mask, "mask")) if m is not None]
-    left_out += [PerFit(np.isnan(v.array), v.step) for v in rows if np.isnan(np.sum(v.array))]
+    left_out = [
+        layout.rows(_boolean(m), name, bool)
+        for m, name in ((missing, "y"), (mask, "mask"))
+        if m is not None
+    ]
+    left_out += [PerFit(np.isnan(v.array), v.step) for v in rows if isnan(square_sum(v.array))]
     return Data(rows, form, y.reshape(-1, N), spread, _use(left_out), batch, points)
 
 
@@ -153,7 +165,9 @@ def _point_axes(
     return normal
 
 
-def _points_last(array: Array, axes: tuple[int, ...], name: str) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
+def _points_last(
+    array: Array, axes: tuple[int, ...], name: str
+) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
     """The array with its points flattened behind its batch, and the shapes of both."""
     last = tuple(range(array.ndim - len(axes), array.ndim))
     moved = array if axes == last else np.moveaxis(array, axes, last)

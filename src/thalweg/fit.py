@@ -157,7 +157,12 @@ def fit(
     _refuse_sigma(data.sigma)
     problem = prepare(info, data, p0, bounds, fixed, dtype)
     options = options_for(
-        dtype, len(problem.names), xtol=xtol, ftol=ftol, gtol=gtol, max_iter=max_iter,
+        dtype,
+        len(problem.names),
+        xtol=xtol,
+        ftol=ftol,
+        gtol=gtol,
+        max_iter=max_iter,
         absolute_sigma=absolute_sigma,
     )
     n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
@@ -191,10 +196,10 @@ def options_for(
 
 
 def _element_type(dtype: Any) -> np.dtype[Any]:
-    dtype = np.dtype(np.float64 if dtype is None else dtype)
-    if dtype not in _TOLERANCES:
-        raise TypeError(f"dtype must be float64 or float32, got {dtype}")
-    return dtype
+    element: np.dtype[Any] = np.dtype(np.float64 if dtype is None else dtype)
+    if element not in _TOLERANCES:
+        raise TypeError(f"dtype must be float64 or float32, got {element}")
+    return element
 
 
 def _refuse_sigma(sigma: PerFit | None) -> None:
@@ -253,7 +258,7 @@ def run(
         if progress is not None:
             progress(problem.data.n_fits - int(np.count_nonzero(out["status"] == 0)))
         return result
-    error.result = result
+    error.result = result  # type: ignore[attr-defined]
     raise error
 
 
@@ -272,7 +277,9 @@ def results_for(problem: Problem) -> dict[str, Array]:
     }
 
 
-def _job(problem: Problem, options: Options, tape: engine.Tape, out: dict[str, Array]) -> engine.Job:
+def _job(
+    problem: Problem, options: Options, tape: engine.Tape, out: dict[str, Array]
+) -> engine.Job:
     """The engine's job for all fits of a recorded model."""
     data = problem.data
     own = problem.recording.arrays if problem.recording else ()
@@ -330,9 +337,8 @@ def _run_slowly(
     data, P = problem.data, len(problem.names)
     function = problem.model.function
     for k in range(data.n_fits):
-        x = data.argument(k)
         evaluate = slow.by_differences(
-            lambda theta, x=x: function(x, *theta), problem.free, data.n_points, data.y.dtype
+            function, data.argument(k), problem.free, data.n_points, data.y.dtype
         )
         try:
             slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)

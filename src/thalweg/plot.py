@@ -474,7 +474,11 @@ def _legend(ax: Any, caption: str, outside: bool) -> None:
         ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside right upper", **style)
     else:
         style |= {"fontsize": "x-small", "title_fontsize": "x-small", "framealpha": 0.85}
-        ax.legend(handles=[], loc="upper right" if ax.lines[0].get_xdata().size > 5000 else "best", **style)
+        ax.legend(
+            handles=[],
+            loc="upper right" if ax.lines[0].get_xdata().size > 5000 else "best",
+            **style,
+        )
 
 
 def _open(ax: Any) -> None:

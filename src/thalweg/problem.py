@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._check import Array, PerFit, by_name, name_index, numbers, per_fit, shapes, stack
+from ._check import Array, PerFit, all_finite, by_name, name_index, numbers, per_fit, shapes, stack
 from ._core import engine
 from .data import Data
 from .model import ModelInfo
@@ -106,9 +106,7 @@ def _argument(x: Sequence[Array], form: str) -> Any:
     return x[0] if form == "one" else np.stack(x) if form == "array" else tuple(x)
 
 
-def prepare(
-    model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any
-) -> Problem:
+def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any) -> Problem:
     """Return the problem that `thalweg.fit` describes.
 
     Raises
@@ -134,7 +132,9 @@ def _names(model: ModelInfo, p0: Any, fixed: Any) -> tuple[str, ...]:
     if isinstance(p0, Mapping):
         return tuple(p0)
     if p0 is None:
-        raise ValueError("p0 is needed: the model takes *args, which does not say how many parameters")
+        raise ValueError(
+            "p0 is needed: the model takes *args, which does not say how many parameters"
+        )
     return tuple(f"p{j}" for j in range(np.shape(p0)[-1] if np.ndim(p0) else 1))
 
 
@@ -266,12 +266,12 @@ def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
     return guess.reshape(data.n_fits, len(names))
 
 
-def _refuse_outside(
-    start: PerFit, lower: PerFit, upper: PerFit, names: Sequence[str]
-) -> PerFit:
+def _refuse_outside(start: PerFit, lower: PerFit, upper: PerFit, names: Sequence[str]) -> PerFit:
     """The start, unless it is one for all fits and not inside bounds that are one for all."""
     if not start.step and not lower.step:
         p, low, high = start.array, lower.array, upper.array
+        if lower is _everywhere(len(p), p.dtype, -1) and all_finite(p):
+            return start
         wrong = ~((low <= p) & (p <= high) & (np.abs(p) < np.inf))
         if wrong.any():
             j = int(np.argmax(wrong))

@@ -30,6 +30,8 @@ FIRST_DAMPING = 1e-3
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
 PATIENCE = 10  # rejections, at noise level, without a reduction between
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
+LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
+POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 
 
 class Outcome(NamedTuple):
@@ -213,7 +215,12 @@ def levenberg_marquardt(
 
 
 def _run(
-    fit: _Fit, evaluate: Callable[[Array], Array], xtol: float, ftol: float, gtol: float, max_iter: int
+    fit: _Fit,
+    evaluate: Callable[[Array], Array],
+    xtol: float,
+    ftol: float,
+    gtol: float,
+    max_iter: int,
 ) -> _Fit:
     while not fit.status:
         C = evaluate(fit.trial)
@@ -365,7 +372,7 @@ def _needs_orthogonal(fit: _Fit) -> bool:
     if not (size > 0).all():
         return True
     A = fit.A[np.ix_(free, free)] / np.outer(size, size)
-    return _smallest_pivot(A) <= np.sqrt(EPS)
+    return _smallest_pivot(A) <= POOR_PIVOT
 
 
 def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
@@ -386,9 +393,9 @@ def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
 
 
 def _unidentified(R: Array) -> int:
-    """The column whose variance inflation (R'R)^-1_jj is beyond trust, or -1."""
-    lost = np.flatnonzero(~(np.abs(np.diag(R)) > 1 / (1e3 * TRUSTED)))
-    if lost.size:
-        return int(lost[0])
+    """The column whose variance inflation (R'R)^-1_jj is largest and beyond trust, or -1."""
+    R = R.copy()
+    diagonal = np.diag(R)
+    R[np.diag_indices(len(R))] = np.where(np.abs(diagonal) > LOST_COLUMN, diagonal, LOST_COLUMN)
     inflation = np.sum(np.linalg.inv(R) ** 2, axis=1)
     return int(np.argmax(inflation)) if (inflation > TRUSTED**2).any() else -1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,18 @@ from .status import Status, explain
 
 if TYPE_CHECKING:
     from .problem import Problem
+
+
+@lru_cache(maxsize=64)
+def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """Where in a flat (P, P) matrix the elements of a packed lower triangle of ``free`` go."""
+    full, packed = [], []
+    for k, i in enumerate(free):
+        for m, j in enumerate(free):
+            row, column = max(k, m), min(k, m)
+            full.append(i * n_params + j)
+            packed.append(row * (row + 1) // 2 + column)
+    return full, packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +88,11 @@ class FitResult:
         fixed parameters and of those at a bound are 0; infinite where the data do not determine
         the parameters or dof is 0.  Units: those of the two parameters multiplied.
         """
-        P, free = len(self.names), list(self.problem.free)
-        cov = np.zeros((*self.chi2.shape, P, P), self.params.dtype)
-        for k, i in enumerate(free):
-            for m, j in enumerate(free[: k + 1]):
-                cov[..., i, j] = cov[..., j, i] = self.covariance_rows[..., k * (k + 1) // 2 + m]
-        return cov
+        P = len(self.names)
+        cov = np.zeros((*self.chi2.shape, P * P), self.params.dtype)
+        full, packed = _unpacking(P, self.problem.free)
+        cov[..., full] = self.covariance_rows[..., packed]
+        return cov.reshape(*self.chi2.shape, P, P)
 
     @cached_property
     def stderr(self) -> Array:

@@ -19,14 +19,21 @@ Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
 
 
 def by_differences(
-    function: Callable[[Array], Any], free: tuple[int, ...], n_points: int, dtype: Any
+    function: Callable[..., Any], x: Any, free: tuple[int, ...], n_points: int, dtype: Any
 ) -> Evaluate:
-    """Return how to evaluate f(theta) and its derivatives with respect to ``free``."""
+    """Return how to evaluate f(x; theta) and its derivatives with respect to ``free``.
+
+    Where the function refuses its parameters with an arithmetic or a value error, such as
+    "math domain error", it is NaN: the step that led there is then rejected.
+    """
     relative = float(np.finfo(dtype).eps) ** (1 / 3)
 
     def value(theta: Array) -> Array:
-        with np.errstate(all="ignore"):
-            f = np.asarray(function(theta), dtype=dtype)
+        try:
+            with np.errstate(all="ignore"):
+                f = np.asarray(function(x, *theta), dtype=dtype)
+        except (ArithmeticError, ValueError):
+            return np.full(n_points, np.nan, dtype)
         return np.broadcast_to(f.reshape(-1) if f.size == n_points else f, (n_points,))
 
     def evaluate(theta: Array) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ cdef extern from "thalweg.h" nogil:
         const tw_tape *tape
         int is_float
         Py_ssize_t n_fits, n_points
-        const void *const *x
+        const void **x
         const Py_ssize_t *x_step
         const void *y
         const void *sigma

@@ -67,7 +67,9 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
             f"model must be a function, a formula or a built-in model, got {type(model).__name__}"
         )
     if hasattr(model, "guess") and hasattr(model, "independent"):
-        return ModelInfo(model.function, model.names, len(model.independent), model.guess, model.name)
+        return ModelInfo(
+            model.function, model.names, len(model.independent), model.guess, model.name
+        )
     label = getattr(model, "__name__", type(model).__name__)
     return ModelInfo(model, parameter_names(model), None, None, label)
 

@@ -10,9 +10,7 @@ last use, so that a block of points stays in the first cache.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 from .._core.engine import Tape, operations
 from .autodiff import gradient
@@ -21,6 +19,9 @@ from .graph import ON_THETA, ON_X, Graph, Node
 OPCODE = {name: number for number, (name, _) in enumerate(operations())}
 _LEAVES = ("const", "theta", "x")
 _BLOCK = ON_X | ON_THETA
+
+_TAPES: dict[Hashable, Tape] = {}
+_MOST_TAPES = 256
 
 # how a sum of a product and something is one instruction: (op, place of the product) -> fused op
 _FUSED = {("add", 0): "fma", ("add", 1): "fma", ("sub", 0): "fms", ("sub", 1): "fnma"}
@@ -31,23 +32,15 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Tape:
 
     Equal formulas share one tape, however they were written: it is kept by the graph's key.
     """
-    return _compiled(graph.key((output,)), tuple(free), graph.n_x)
-
-
-@lru_cache(maxsize=256)
-def _compiled(key: Any, free: tuple[int, ...], n_x: int) -> Tape:
-    n_theta, form, (output,) = key
-    graph, number = Graph(n_theta, n_x), []
-    for op, *operands in form:
-        if op == "const":
-            number.append(graph.const(operands[0]))
-        elif op in _LEAVES:
-            number.append(graph.theta(operands[0]) if op == "theta" else graph.x(operands[0]))
-        else:
-            number.append(graph.intern(op, *[number[i] for i in operands]))
-    value = number[output]
-    derivatives = gradient(graph, value, [graph.theta(j) for j in free])
-    return lower(graph, [value, *derivatives], free)
+    key = (graph.key((output,)), tuple(free), graph.n_x)
+    tape = _TAPES.get(key)
+    if tape is None:
+        derivatives = gradient(graph, output, [graph.theta(j) for j in free])
+        tape = lower(graph, [output, *derivatives], free)
+        if len(_TAPES) >= _MOST_TAPES:
+            _TAPES.clear()  # formulas with ever new constants; the others come back at once
+        _TAPES[key] = tape
+    return tape
 
 
 def lower(graph: Graph, outputs: Sequence[int], free: Sequence[int]) -> Tape:
