@@ -280,10 +280,10 @@ def test_poison_stays_out_of_second_derivatives():
         ),
         (lambda x, a: np.minimum(a, x), [0.0], [0, 1, 1]),
         (lambda x, a: np.maximum(a, x), [0.0], [1, 1, 0]),
-        (lambda x, a: np.sqrt(a + 0 * x), [0.0], [np.inf] * 3),
+        (lambda x, a: np.sqrt(a + 0 * x), [0.0], [0, 0, 0]),
         (lambda x, a: abs(x) ** a, [2.0], [0, 0, 4 * np.log(2)]),
         (lambda x, a: (a + abs(x)) ** 2.5, [0.0], [2.5, 0, 2.5 * 2**1.5]),
-        (lambda x, a: (a * abs(x)) ** 0.7, [1.0], [0.7, np.nan, 0.7 * 2**0.7]),
+        (lambda x, a: (a * abs(x)) ** 0.7, [1.0], [0.7, 0, 0.7 * 2**0.7]),
         (lambda x, a: np.floor(a * x) + np.sign(a) + (a > x), [1.5], [0, 0, 0]),
         (lambda x, a: np.sinc(a * x), [0.0], [0, 0, 0]),
     ],
@@ -297,7 +297,7 @@ def test_a_power_of_zero_by_a_fitted_exponent():
     def power(x, a, b):
         return (a + 0 * x) ** b
 
-    for b, wanted in ((3.0, 0.0), (1.0, 1.0), (0.5, np.inf)):
+    for b, wanted in ((3.0, 0.0), (1.0, 1.0), (0.5, 0.0)):
         slope_a, slope_b = slopes_at(power, X, [0.0, b])
         np.testing.assert_array_equal(slope_a, [wanted] * 3)
         np.testing.assert_array_equal(slope_b, [0.0] * 3)

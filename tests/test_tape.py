@@ -6,6 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tape_tools import run
 
+from thalweg._core import engine
 from thalweg._core.engine import Tape, operations
 from thalweg.model.graph import NUMPY, Graph, evaluate
 from thalweg.model.tape import OPCODE, compile_model, lower
@@ -305,7 +306,5 @@ def test_the_program_that_the_refusals_change_is_right():
     ],
 )
 def test_buffers_that_do_not_fit_are_refused(x, theta, error):
-    from thalweg._core.engine import evaluate
-
     with pytest.raises((ValueError, TypeError), match=error):
-        evaluate(Tape(**GOOD), False, 5, [x], theta, np.empty((1, 5)))
+        engine.evaluate(Tape(**GOOD), False, 5, [x], theta, np.empty((1, 5)))

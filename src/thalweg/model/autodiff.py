@@ -14,9 +14,10 @@ Where a function has no derivative, one is chosen:
 - abs at 0: 0;  floor, sign, comparisons, logic: 0 everywhere;
 - minimum(a, b) and maximum(a, b) at a = b: that of a;
 - where(c, a, b): that of the branch taken, c counting as constant;
-- sqrt at 0: infinite, but 0 for a square root of squares, as for abs;
-- x**y at x = 0 (y not a small integer): 0 with respect to y, y 0**(y - 1) with respect to x, and
-  this counts as constant in higher derivatives.
+- sqrt and cbrt at 0: 0 instead of infinite, and likewise x**y at x = 0 for y < 1.  A fit meets them
+  in sqrt(x / tau) or (x / tau)**y at x = 0, where the value is 0 for every tau, and in radii;
+- x**y at x = 0 (y not a small integer), else: 0 with respect to y, y 0**(y - 1) with respect to x,
+  and this counts as constant in higher derivatives.
 
 The branch not taken may be infinite or NaN, and so may its derivative, which a factor 0 would not
 silence.  The same goes for 1 / (1 + exp(u)) and exp(-u**p) where they are 0 because exp(u) or u**p
@@ -93,8 +94,16 @@ def _unless_zero(g: Graph, a: int, at_zero: int, value: int) -> int:
 
 def _pow_base(g: Graph, v: int, a: int, b: int) -> Factors:
     """b a**(b - 1) as b a**b / a, since a second pow costs more than all the rest."""
-    at_zero = g.add("pow", g.const(0.0), g.add("add", g.const(-1.0), b))
+    less_one = g.add("add", g.const(-1.0), b)
+    steep = g.add("less", less_one, g.const(0.0))
+    limit = g.add("pow", g.const(0.0), less_one)
+    at_zero = g.add("where", steep, g.const(0.0), limit)
     return b, _unless_zero(g, a, at_zero, g.add("div", v, a))
+
+
+def _finite_recip(g: Graph, a: int) -> int:
+    """1 / a, and 0 at 0."""
+    return g.add("where", a, g.add("recip", a), g.const(0.0))
 
 
 def _pow_exponent(g: Graph, v: int, a: int, b: int) -> Factors:
@@ -129,8 +138,8 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     "abs": (lambda g, v, a: (g.add("sign", a),),),
     "recip": (lambda g, v, a: (g.const(-1.0), g.add("square", v)),),
     "square": (_operand(0, 2.0),),
-    "sqrt": (lambda g, v, a: (g.const(0.5), g.add("recip", v)),),
-    "cbrt": (lambda g, v, a: (g.const(1 / 3), g.add("recip", g.add("square", v))),),
+    "sqrt": (lambda g, v, a: (g.const(0.5), _finite_recip(g, v)),),
+    "cbrt": (lambda g, v, a: (g.const(1 / 3), _finite_recip(g, g.add("square", v))),),
     "exp": (lambda g, v, a: (v,),),
     "expm1": (lambda g, v, a: (_plus_one(g, v),),),
     "log": (lambda g, v, a: (g.add("recip", a),),),

@@ -220,25 +220,8 @@ _square = _even("square")
 
 
 def _sqrt(g: Graph, a: int) -> int:
-    """Square root; of squares, with 0 split off, so that its derivative at 0 is 0 like that of abs.
-
-    Else a radius would have derivative 0 / 0 at the centre, a usual place for a point.
-    """
     node = g.nodes[a]
-    if node[0] == "square":
-        return g.add("abs", node[1])
-    root = g.intern("sqrt", a)
-    if node[0] == "add" and _is_sum_of_squares(g, a):
-        zero = g.const(0.0)
-        return _where(g, g.add("equal", a, zero), zero, root)
-    return root
-
-
-def _is_sum_of_squares(g: Graph, a: int) -> bool:
-    op, *operands = g.nodes[a]
-    if op == "add":
-        return all(_is_sum_of_squares(g, i) for i in operands)
-    return "square" in (op, g.nodes[operands[1]][0] if op == "mul" else None)
+    return g.add("abs", node[1]) if node[0] == "square" else g.intern("sqrt", a)
 
 
 def _pow(g: Graph, a: int, b: int) -> int:

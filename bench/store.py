@@ -1,0 +1,110 @@
+"""The results file: one per version and machine, ``results/<version>-<machine>.json``.
+
+    {"version", "date", "machine": {...},
+     "results": [{"name", "value", "unit", "sense", "target", "command"}, ...],
+     "accuracy": [{"set", "start", "program", ...}, ...]}
+
+``sense`` is ">=" or "<=", and with ``target`` None where a number is only reported.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import machine
+
+import thalweg as tw
+
+FOLDER = Path(__file__).parent / "results"
+Entry = dict[str, Any]
+
+
+def entry(
+    name: str,
+    value: float,
+    unit: str,
+    command: str,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Entry:
+    """Return one measured number, with the target it has, if any."""
+    sense, target = (">=", at_least) if at_least is not None else ("<=", at_most)
+    return {
+        "name": name,
+        "value": float(f"{value:.4g}") if abs(value) < 1e4 else round(value),
+        "unit": unit,
+        "sense": None if target is None else sense,
+        "target": target,
+        "command": command,
+    }
+
+
+def met(result: Entry) -> bool | None:
+    """Return whether a number meets its target; None where it has none."""
+    if result["target"] is None:
+        return None
+    if result["sense"] == ">=":
+        return result["value"] >= result["target"]
+    return result["value"] <= result["target"]
+
+
+def path() -> Path:
+    """Return the file of this version on this machine."""
+    return FOLDER / f"{tw.__version__}-{machine.slug()}.json"
+
+
+def update(results: Sequence[Entry], accuracy: Sequence[Entry] | None = None) -> Path:
+    """Write results to this machine's file, in place of what the same commands gave before."""
+    file = path()
+    old = json.loads(file.read_text()) if file.exists() else {"results": [], "accuracy": []}
+    again = {result["command"] for result in results}
+    kept = [result for result in old["results"] if result["command"] not in again]
+    content = {
+        "version": tw.__version__,
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine.facts(),
+        "results": [*results, *kept],
+        "accuracy": list(old["accuracy"] if accuracy is None else accuracy),
+    }
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(_json(content))
+    return file
+
+
+def _json(content: dict[str, Any]) -> str:
+    """JSON with one line per fact, result or row, so that two releases can be compared by diff."""
+    lines = []
+    for key, value in content.items():
+        if isinstance(value, list):
+            rows = ",\n  ".join(json.dumps(row) for row in value)
+            lines.append(f'"{key}": [\n  {rows}\n ]' if rows else f'"{key}": []')
+        else:
+            lines.append(f'"{key}": {json.dumps(value)}')
+    return "{\n " + ",\n ".join(lines) + "\n}\n"
+
+
+def table(results: Sequence[Entry]) -> str:
+    """Return the results as lines to read on a terminal."""
+    width = max((len(result["name"]) for result in results), default=0)
+    mark = {None: "", True: "met", False: "MISSED"}
+    return "\n".join(
+        f"{result['name']:<{width}}  {number(result['value']):>12} {result['unit']:<12}"
+        f" {target(result):<14} {mark[met(result)]}".rstrip()
+        for result in results
+    )
+
+
+def number(value: float) -> str:
+    """Return a number with three digits."""
+    if abs(value) < 1000:
+        return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):,.0f}"
+
+
+def target(result: Entry) -> str:
+    """Return the target as an inequality, or nothing."""
+    if result["target"] is None:
+        return ""
+    return f"{result['sense']} {number(result['target'])}"

@@ -1,0 +1,47 @@
+"""Time callables against each other.
+
+Two programs are compared in one process and in turns, so that both meet the same clock frequency,
+the same caches and the same neighbours on the machine; what disturbs one round disturbs both sides
+of its ratio.  The median of the ratios is what is reported, the best times beside it.
+"""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Call = Callable[[], Any]
+
+
+class Ratio(NamedTuple):
+    """How many times as long b takes as a: the median over rounds, and each one's best seconds."""
+
+    median: float
+    best_a: float
+    best_b: float
+
+
+def seconds(call: Call) -> float:
+    """Return how long one call takes."""
+    start = perf_counter()
+    call()
+    return perf_counter() - start
+
+
+def interleaved(calls: Sequence[Call], rounds: int) -> np.ndarray:
+    """Return the seconds of every call in every round, shape (rounds, len(calls)).
+
+    Each round begins with another call, so that none always follows the same neighbour.
+    """
+    times = np.empty((rounds, len(calls)))
+    for k in range(rounds):
+        for j in np.roll(np.arange(len(calls)), -k):
+            times[k, j] = seconds(calls[j])
+    return times
+
+
+def ratio(a: Call, b: Call, rounds: int = 5) -> Ratio:
+    """Time a and b in turns and return how many times as long b takes."""
+    times = interleaved((a, b), rounds)
+    return Ratio(float(np.median(times[:, 1] / times[:, 0])), *map(float, times.min(0)))
