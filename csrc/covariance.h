@@ -16,17 +16,28 @@
 #define LOST_COLUMN (1 / (1000 * TRUSTED)) /* R_jj of a column that is a combination of those before it */
 #define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
 
-/* Stopped lanes: hold what lies at a bound, forget the damping, scale columns to unit length. */
+/* Stopped lanes: hold what lies at a bound; 1 / the length of each column. */
 static void settle(fits *s, int o) {
     const ivec stopped = MASK(s->status, 0) != RUNNING;
-    STORE(s->lambda, 0, v_and(~stopped, LOAD(s->lambda, 0)));
     for (int j = 0; j < s->F; j++) {
         const int parameter = s->free_theta[j];
         const vec theta = LOAD(s->theta, parameter);
         const ivec at_bound = (theta <= LOAD(s->lower, parameter)) | (theta >= LOAD(s->upper, parameter));
         MASK(s->held, j) = (stopped & at_bound) | (~stopped & MASK(s->held, j));
-        const vec length = v_sqrt(LOAD(s->sum, tri(j, j)));
-        STORE(s->unit, j, v_sel(stopped, 1 / length, LOAD(s->unit, j)));
+        STORE(s->unit, j, 1 / v_sqrt(LOAD(s->sum, tri(j, j))));
+    }
+}
+
+/* The normal matrix with columns of length 1, into factor. */
+static void scaled_matrix(fits *s, int o) {
+    for (int i = 0; i < s->F; i++) {
+        for (int j = 0; j < i; j++) {
+            const ivec held = MASK(s->held, i) | MASK(s->held, j);
+            const vec scale = LOAD(s->unit, i) * LOAD(s->unit, j);
+            STORE(s->factor, tri(i, j), v_and(~held, LOAD(s->sum, tri(i, j)) * scale));
+        }
+        const ivec zero = ~MASK(s->held, i) & ~(LOAD(s->sum, tri(i, i)) > 0); /* a column of zeros */
+        STORE(s->factor, tri(i, i), v_and(~zero, v_set(1)));
     }
 }
 
@@ -78,7 +89,7 @@ static ivec scaled_covariance(fits *s, int o) {
     if (s->triangle) {
         factors_from_triangle(s);
     } else {
-        scale_normal_matrix(s, o);
+        scaled_matrix(s, o);
         poor = factorise(s, POOR_PIVOT, o);
     }
     invert_factor(s, o);

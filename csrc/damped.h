@@ -50,15 +50,15 @@ typedef struct {
     const int32_t *free_theta;                 /* [F] */
     real *theta, *trial, *lower, *upper;       /* [P] */
     real *sum, *trial_sum;                     /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
-    real *scale2, *unit;                       /* [F] D^2; 1/D, or 1 where D = 0 */
+    real *scale2;                              /* [F] D^2 */
     real *step;                                /* [F] trial - theta */
     real *promised, *lambda, *nu, *magnitude;  /* magnitude: sum of (y/sigma)^2 */
     mask_int *held;                            /* [F] -1: not free in this step */
     mask_int *fresh, *status, *n_iter, *fails; /* fresh: the trial is the start */
     real *factor, *pivot, *work;               /* of a step: triangle of F; [F]; [2 F] */
-    real *covariance;                          /* triangle of F, scaled: of a lane that stopped */
-    real *triangle;                            /* orthogonal mode: R of lane 0; else NULL */
-    real *rows, *small;                        /* orthogonal mode: [F + 1][padded F] and triangle of F + 1 */
+    real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
+    real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
+    real *rows, *small;      /* orthogonal mode: [F + 1][padded F] and triangle of F + 1 */
 } fits;
 
 static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
@@ -67,7 +67,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
     s.lower = TAKE(a, real, P * L), s.upper = TAKE(a, real, P * L);
     s.sum = TAKE(a, real, tri(F + 1, 0) * L), s.trial_sum = TAKE(a, real, tri(F + 1, 0) * L);
-    s.scale2 = TAKE(a, real, F * L), s.unit = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
+    s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
     s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
     s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
@@ -75,6 +75,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.fails = TAKE(a, mask_int, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
     s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
+    s.unit = TAKE(a, real, F * L);
     s.triangle = orthogonal ? TAKE(a, real, tri(F + 1, 0)) : NULL;
     s.rows = orthogonal ? TAKE(a, real, (F + 1) * padded_rows(F)) : NULL;
     s.small = orthogonal ? TAKE(a, real, tri(F + 1, 0)) : NULL;
@@ -117,13 +118,14 @@ TW_INLINE ivec lightly_damped(const fits *s, int o) {
     return light;
 }
 
-/* |d_j| <= xtol (|theta_j| + sqrt(chi2) / D_j) for each j; what was held at a bound did not move */
+/* |d_j| <= xtol (|theta_j| + |e| / D_j) for each j; what was held at a bound did not move.  Without
+ * roots and quotients: the excess of |d_j| over xtol |theta_j| is at most xtol |e| / D_j. */
 TW_INLINE ivec small_step(const fits *s, real xtol, vec chi2, int o) {
     ivec small = ~(ivec){0};
-    const vec size_of_e = v_sqrt(chi2);
+    const vec limit = xtol * xtol * chi2;
     for (int j = 0; j < s->F; j++) {
-        const vec d = v_abs(LOAD(s->step, j)), size = v_abs(LOAD(s->theta, s->free_theta[j]));
-        small &= d <= xtol * (size + size_of_e * LOAD(s->unit, j));
+        const vec excess = v_abs(LOAD(s->step, j)) - xtol * v_abs(LOAD(s->theta, s->free_theta[j]));
+        small &= (excess <= 0) | (excess * excess * LOAD(s->scale2, j) <= limit);
     }
     return small;
 }
@@ -136,9 +138,7 @@ static void keep_trial(fits *s, ivec kept, int o) {
         STORE(s->sum, t, v_sel(kept, LOAD(s->trial_sum, t), LOAD(s->sum, t)));
     for (int j = 0; j < s->F; j++) {
         const vec before = LOAD(s->scale2, j), trial = LOAD(s->trial_sum, tri(j, j));
-        const vec D2 = v_sel(kept, v_max(trial, before), before);
-        STORE(s->scale2, j, D2);
-        STORE(s->unit, j, 1 / v_sqrt(v_sel(D2 > 0, D2, v_set(1))));
+        STORE(s->scale2, j, v_sel(kept, v_max(trial, before), before));
     }
 }
 

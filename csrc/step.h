@@ -1,8 +1,8 @@
 /* step.h - the step of damped least squares (damped.h) and the trial it leads to.
  *
- * The damped normal matrix, scaled to D = 1, is factorised as L D L' in every lane at once; a lane
- * whose pivots are lost to rounding stops as ILL_CONDITIONED and is taken over by the orthogonal
- * mode, in which the group holds one fit, in lane 0, and its step comes from R (orthogonal.h).
+ * The damped normal matrix is factorised as L D L' in every lane at once; a lane whose pivots are lost to
+ * rounding stops as ILL_CONDITIONED and is taken over by the orthogonal mode, in which the group holds one
+ * fit, in lane 0, and its step comes from R (orthogonal.h).
  */
 #ifndef TW_STEP_H
 #define TW_STEP_H
@@ -45,29 +45,36 @@ static void right_side(fits *s, int bounded, int o) {
             const vec A = LOAD(s->sum, i > j ? tri(i, j) : tri(j, i));
             r -= v_and(MASK(s->held, j), A * LOAD(s->step, j));
         }
-        STORE(s->work, i, v_and(~MASK(s->held, i), r));
+        STORE(s->work, i, bounded ? v_and(~MASK(s->held, i), r) : r);
     }
 }
 
-/* The scaled normal matrix of the free parameters, into factor. */
-static void scale_normal_matrix(fits *s, int o) {
+/* What the damping adds to the diagonal: lambda D_j^2; a column that was always 0 is damped as if D = 1. */
+TW_INLINE vec damping(const fits *s, int j, int o) {
+    const vec D2 = LOAD(s->scale2, j);
+    return LOAD(s->lambda, 0) * v_sel(D2 > 0, D2, v_set(1));
+}
+
+/* The damped normal matrix of the free parameters, into factor; 1 on the diagonal for the others. */
+static void damped_matrix(fits *s, int bounded, int o) {
     for (int i = 0; i < s->F; i++) {
-        for (int j = 0; j <= i; j++) {
-            const ivec held = MASK(s->held, i) | MASK(s->held, j);
-            const vec scale = LOAD(s->unit, i) * LOAD(s->unit, j);
-            STORE(s->factor, tri(i, j), v_and(~held, LOAD(s->sum, tri(i, j)) * scale));
+        for (int j = 0; j < i; j++) {
+            const vec a = LOAD(s->sum, tri(i, j));
+            STORE(s->factor, tri(i, j), bounded ? v_and(~(MASK(s->held, i) | MASK(s->held, j)), a) : a);
         }
+        const vec a = LOAD(s->sum, tri(i, i)) + damping(s, i, o);
+        STORE(s->factor, tri(i, i), bounded ? v_sel(MASK(s->held, i), v_set(1), a) : a);
     }
 }
 
-/* L D L' of it with lambda on the diagonal: L D replaces factor, 1/D goes to pivot.  Returns the
- * lanes with a pivot below `least` of its diagonal element; it is put out of action. */
+/* L D L' of the matrix in factor: L D replaces it, 1/D goes to pivot.  Being free of roots, it gives
+ * the same digits whatever the parameters' units.  Returns the lanes with a pivot below `least` of
+ * its diagonal element; such a pivot is put out of action. */
 static ivec factorise(fits *s, real least, int o) {
     ivec weak = {0};
     vec *unit = (vec *)(s->work + (ptrdiff_t)s->F * LANES); /* row j of L */
     for (int j = 0; j < s->F; j++) {
-        const vec diagonal =
-            v_sel(MASK(s->held, j), v_set(1), LOAD(s->factor, tri(j, j)) + LOAD(s->lambda, 0));
+        const vec diagonal = LOAD(s->factor, tri(j, j));
         vec d = diagonal;
         for (int k = 0; k < j; k++) {
             unit[k] = LOAD(s->factor, tri(j, k)) * LOAD(s->pivot, k);
@@ -87,10 +94,10 @@ static ivec factorise(fits *s, real least, int o) {
 }
 
 /* Steps of the free parameters from the factors and the right-hand side in work. */
-static void substitute(fits *s, int o) {
+static void substitute(fits *s, int bounded, int o) {
     const int F = s->F;
     for (int i = 0; i < F; i++) {
-        vec r = LOAD(s->work, i) * LOAD(s->unit, i);
+        vec r = LOAD(s->work, i);
         for (int k = 0; k < i; k++)
             r -= LOAD(s->factor, tri(i, k)) * LOAD(s->work, k);
         STORE(s->work, i, r * LOAD(s->pivot, i));
@@ -101,8 +108,14 @@ static void substitute(fits *s, int o) {
             r += LOAD(s->factor, tri(k, i)) * LOAD(s->work, k);
         const vec d = LOAD(s->work, i) - r * LOAD(s->pivot, i);
         STORE(s->work, i, d);
-        STORE(s->step, i, v_sel(MASK(s->held, i), LOAD(s->step, i), d * LOAD(s->unit, i)));
+        STORE(s->step, i, bounded ? v_sel(MASK(s->held, i), LOAD(s->step, i), d) : d);
     }
+}
+
+/* 1/D_j of lane 0 */
+static real inverse_scale(const fits *s, int j) {
+    const real D2 = s->scale2[j * LANES];
+    return D2 > 0 ? 1 / (real)sqrt(D2) : 1;
 }
 
 /* Columns of R (lane 0) for the parameters that are not held, scaled to unit D, and the last
@@ -115,8 +128,9 @@ static int free_columns(fits *s) {
     for (int j = 0; j < F; j++) {
         if (s->held[j * LANES])
             continue;
+        const real scale = inverse_scale(s, j);
         for (int k = 0; k <= j; k++)
-            s->rows[n * n_rows + k] = s->triangle[tri(j, k)] * s->unit[j * LANES];
+            s->rows[n * n_rows + k] = s->triangle[tri(j, k)] * scale;
         n++;
     }
     real *right = s->rows + n * n_rows;
@@ -144,7 +158,7 @@ static void solve_orthogonally(fits *s) {
     }
     for (int j = 0, i = 0; j < s->F; j++) {
         if (!s->held[j * LANES])
-            s->step[j * LANES] = x[i++] * s->unit[j * LANES];
+            s->step[j * LANES] = x[i++] * inverse_scale(s, j);
     }
 }
 
@@ -154,10 +168,10 @@ static void solve(fits *s, int bounded, int o) {
         solve_orthogonally(s);
         return;
     }
-    scale_normal_matrix(s, o);
+    damped_matrix(s, bounded, o);
     stop(s, o, factorise(s, WEAK_PIVOT, o), ILL_CONDITIONED);
     right_side(s, bounded, o);
-    substitute(s, o);
+    substitute(s, bounded, o);
 }
 
 /* The reduction of chi2 that the step promises: d'J'e + lambda d'D^2 d, or where a bound cut the

@@ -1,6 +1,7 @@
 """The graph: equal to NumPy, one form for one formula, work at the lowest stage."""
 
 import re
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,7 +158,7 @@ def test_the_key_does_not_depend_on_the_process():
     runs = [
         subprocess.run(
             [sys.executable, "-c", script],
-            env={"PYTHONHASHSEED": str(seed), "PYTHONPATH": ":".join(sys.path)},
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "PYTHONPATH": ":".join(sys.path)},
             capture_output=True,
             text=True,
             check=True,
