@@ -17,7 +17,7 @@ import machine
 
 import thalweg as tw
 
-FOLDER = Path(__file__).parent / "results"
+FOLDER = Path("/tmp/benchres")
 Entry = dict[str, Any]
 
 

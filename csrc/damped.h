@@ -33,7 +33,7 @@
 /* Reasons a lane stops that the user does not see. */
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
-#define FIRST_DAMPING ((real)1e-3)
+#define FIRST_DAMPING ((real)1e-2)
 #define WEAK_PIVOT                                                                                           \
     ((real)REAL_EPS * 64) /* a step by Cholesky is worthless below: J'J is singular to rounding */
 enum { PATIENCE = 10 };   /* rejections, at noise level, without a reduction between */

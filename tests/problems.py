@@ -81,9 +81,13 @@ class Problem(NamedTuple):
             sigma=self.sigma,
             lower=lower,
             upper=upper,
-            max_iter=200 * (len(self.start) + 1),
-            **options,
+            **{"max_iter": 200 * (len(self.start) + 1), **options},
         )
+
+    @property
+    def magnitude(self):
+        """Sum of (y/sigma)^2, of which rounding leaves chi2 a fraction eps^2."""
+        return np.sum((self.y / (1 if self.sigma is None else self.sigma)) ** 2)
 
     def __repr__(self):
         return (

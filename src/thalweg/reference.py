@@ -26,7 +26,7 @@ Model = Callable[[Array], tuple[Array, Array]]  # theta (P,) -> f (N,), df/dthet
 
 EPS = float(np.finfo(float).eps)
 MAX = float(np.finfo(float).max)
-FIRST_DAMPING = 1e-3
+FIRST_DAMPING = 1e-2
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
 PATIENCE = 10  # rejections, at noise level, without a reduction between
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined

@@ -1,0 +1,313 @@
+"""One fit as a picture: what is drawn, how it is drawn, and the words beside it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from math import floor, log10
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._check import Array
+from .result import FitResult
+
+POINTS, CURVE = "#333333", "#D55E00"
+_FAINT = 0.3
+_DENSE = 500  # points of a curve
+_MOST_LINES = 12  # of parameters in a caption
+_SLOW_TO_PLACE = 5000  # points from which a search for the best place of a legend takes seconds
+
+
+class OneFit(NamedTuple):
+    """One fit as it is drawn.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Its place in the batch.
+    x : list of ndarray, each shape (N,)
+        The independent variables, called ``variables``.
+    y : ndarray, shape (N,)
+    sigma : ndarray, shape (N,), or None
+    used : ndarray of bool, shape (N,)
+        False where a point is left out or not finite.
+    model : ndarray, shape (N,)
+        f(x; params).
+    curve : pair of ndarray
+        Abscissa and model, dense where the model can be called elsewhere.
+    points : tuple of int
+        The shape of the points; N is its product.
+    variables : tuple of str
+    """
+
+    index: tuple[int, ...]
+    x: list[Array]
+    y: Array
+    sigma: Array | None
+    used: Array
+    model: Array
+    curve: tuple[Array, Array]
+    points: tuple[int, ...]
+    variables: tuple[str, ...]
+
+    @property
+    def abscissa(self) -> Array:
+        """The one variable, or the number of the point where there are more."""
+        return self.x[0] if len(self.x) == 1 else np.arange(self.y.size)
+
+
+def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
+    """Return what there is to draw of one fit.
+
+    Raises
+    ------
+    IndexError
+        ``index`` does not pick one fit of the batch.
+    """
+    problem, data = result.problem, result.problem.data
+    index = _normal(index, data.batch)
+    k = int(np.ravel_multi_index(index, data.batch)) if index else 0
+    x = [v.array[k] if v.step else v.array for v in data.x]
+    y, theta = data.y[k], result.params[index]
+    sigma = None if data.sigma is None else data.sigma.array[k if data.sigma.step else ...]
+    used = np.isfinite(y)
+    if data.use is not None:
+        used = used & (data.use.array[k if data.use.step else ...] != 0)
+    if sigma is not None:
+        used = used & np.isfinite(sigma)
+    # a model that holds arrays answers at its points only, and so may one that only Python can call
+    bound = problem.recording is None or bool(problem.recording.arrays)
+    if bound:
+        model = _at_fitted_points(result, k, theta)
+    else:
+        model = problem.predict(theta, x[0] if data.single else x)
+    if len(x) > 1:
+        curve = (np.arange(y.size), model)
+    elif bound:
+        order = np.argsort(x[0])
+        curve = (x[0][order], model[order])
+    else:
+        dense = _dense(x[0])
+        curve = (dense, problem.predict(theta, dense if data.single else [dense]))
+    return OneFit(index, x, y, sigma, used, model, curve, data.points, _variables(result))
+
+
+def _normal(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
+    """The index with counting from the end undone."""
+    if len(index) != len(batch) or not all(-n <= i < n for i, n in zip(index, batch, strict=True)):
+        raise IndexError(f"the index {index} does not pick one fit of a batch of shape {batch}")
+    return tuple(int(i) % n for i, n in zip(index, batch, strict=True))
+
+
+def _at_fitted_points(result: FitResult, k: int, theta: Array) -> Array:
+    shared = not any(v.step for v in result.problem.data.x)
+    values = result.problem.predict(theta if shared else result.params)
+    rows: Array = values.reshape(-1, result.problem.data.n_points)
+    return rows[0 if shared else k]
+
+
+def _dense(x: Array) -> Array:
+    """The points of the data and many between, so that a narrow peak is not cut."""
+    x = x[np.isfinite(x)]
+    if not x.size:
+        return x
+    return np.unique(np.concatenate([x, np.linspace(x.min(), x.max(), _DENSE, dtype=x.dtype)]))
+
+
+def _variables(result: FitResult) -> tuple[str, ...]:
+    """Names of the independent variables, from the formula or the function's signature."""
+    function, n = result.problem.model.function, len(result.problem.data.x)
+    if names := getattr(function, "independent", None):
+        return tuple(names)
+    try:
+        first = next(iter(inspect.signature(function).parameters))
+    except (TypeError, ValueError, StopIteration):
+        first = "x"
+    if n == 1:
+        return (first,)
+    return tuple(first) if len(first) == n else tuple(f"{first}[{k}]" for k in range(n))
+
+
+def draw_curve(one: OneFit, ax: Any) -> None:
+    """Draw the points and the curve."""
+    x = one.abscissa
+    out = ~one.used & np.isfinite(one.y)
+    style = point_style(one.y.size)
+    if out.any():
+        ax.plot(x[out], one.y[out], color=POINTS, alpha=_FAINT, label="left out", **style)
+    _draw_points(ax, x, one.y, one, label="data")
+    if np.isfinite(one.curve[1]).any():
+        ax.plot(*one.curve, color=CURVE, linewidth=1.8, zorder=3, label="fit")
+    ax.set_ylabel("y")
+    open_frame(ax)
+
+
+def draw_residuals(one: OneFit, ax: Any) -> None:
+    """Draw y - f(x) about a line at 0."""
+    residual = one.y - one.model
+    ax.axhline(0, color=CURVE, linewidth=1.2)
+    _draw_points(ax, one.abscissa, residual, one)
+    largest = np.max(np.abs(residual[one.used]), initial=0)
+    if 0 < largest < np.inf and one.sigma is None:
+        ax.set_ylim(-1.25 * largest, 1.25 * largest)
+    ax.set_ylabel("residual")
+    open_frame(ax)
+
+
+def _draw_points(ax: Any, x: Array, y: Array, one: OneFit, **label: str) -> None:
+    used, style = one.used, point_style(one.y.size)
+    if one.sigma is None:
+        ax.plot(x[used], y[used], color=POINTS, **style, **label)
+    else:
+        ax.errorbar(
+            x[used],
+            y[used],
+            yerr=np.maximum(one.sigma[used], 0),
+            color=POINTS,
+            ecolor="#999999",
+            elinewidth=1,
+            **style,
+            **label,
+        )
+
+
+def point_style(n: int) -> dict[str, Any]:
+    """Return how n points are drawn: the smaller, the more there are."""
+    return {"marker": "o", "linestyle": "none", "markersize": float(np.clip(50 / n**0.5, 2, 4.5))}
+
+
+def draw_images(one: OneFit, axes: Any) -> None:
+    """Data and model in one colour scale, residuals in one that is symmetric about 0."""
+    import matplotlib as mpl
+
+    shown = np.where(one.used, one.y, np.nan)
+    residual = shown - one.model
+    low, high = _span(np.concatenate([shown, one.model]))
+    largest = max(np.abs(_span(residual)))
+    panels = (
+        ("data", shown, "viridis", low, high),
+        ("model", one.model, "viridis", low, high),
+        ("residual", residual, "PuOr", -largest, largest),
+    )
+    grid = _grid(one)
+    for ax, (title, values, colours, vmin, vmax) in zip(axes, panels, strict=True):
+        colours = mpl.colormaps[colours].with_extremes(bad="0.8")
+        style = {"cmap": colours, "vmin": vmin, "vmax": vmax}
+        if grid is None:
+            picture = ax.scatter(*one.x, c=np.ma.masked_invalid(values), s=25, **style)
+        else:
+            picture = _image(ax, values.reshape(one.points), grid, style)
+        ax.set(title=title, xlabel=one.variables[0], ylabel=one.variables[1])
+        if title != "data":  # the model's bar is also that of the data
+            ax.figure.colorbar(picture, ax=ax, shrink=0.8)
+
+
+class _Grid(NamedTuple):
+    """A regular grid: the edges of its image, and whether the first variable runs down a column."""
+
+    extent: tuple[float, float, float, float]
+    transposed: bool
+
+
+def _grid(one: OneFit) -> _Grid | None:
+    """The regular grid of the points, if they are one."""
+    if len(one.points) != 2:
+        return None
+    x, y = (v.reshape(one.points) for v in one.x)
+    for transposed in (False, True):
+        u, v = (x.T, y.T) if transposed else (x, y)
+        if (u == u[:1]).all() and (v == v[:, :1]).all():
+            edges = _edges(u[0]), _edges(v[:, 0])
+            if edges[0] and edges[1]:
+                return _Grid((*edges[0], *edges[1]), transposed)
+    return None
+
+
+def _edges(centres: Array) -> tuple[float, float] | None:
+    """The outer edges of evenly spaced cells."""
+    steps = np.diff(centres) if centres.size > 1 else np.ones(1)
+    step = float(steps.mean())
+    if not (step != 0 and np.abs(steps - step).max() <= 1e-3 * abs(step)):
+        return None
+    return float(centres[0]) - step / 2, float(centres[-1]) + step / 2
+
+
+def _image(ax: Any, values: Array, grid: _Grid, style: dict[str, Any]) -> Any:
+    values = np.ma.masked_invalid(values.T if grid.transposed else values)
+    left, right, bottom, top = grid.extent
+    ratio = abs((right - left) / (top - bottom))
+    aspect = "equal" if 0.2 < ratio < 5 else "auto"
+    return ax.imshow(
+        values,
+        origin="lower",
+        extent=grid.extent,
+        aspect=aspect,
+        interpolation="nearest",
+        **style,
+    )
+
+
+def _span(values: Array) -> tuple[float, float]:
+    values = values[np.isfinite(values)]
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    return (low, high) if low < high else (low - 1, high + 1)
+
+
+def caption(result: FitResult, index: tuple[int, ...]) -> list[str]:
+    """The parameters with their errors, chi2 / dof, and why the fit failed if it did."""
+    theta, stderr, at_bound = result.params[index], result.stderr[index], result.at_bound[index]
+    lines = []
+    for j, name in enumerate(result.names[:_MOST_LINES]):
+        if j not in result.problem.free:
+            lines.append(f"{name} = {theta[j]:.4g} (fixed)")
+        elif at_bound[j]:
+            lines.append(f"{name} = {theta[j]:.4g} (at a bound)")
+        else:
+            lines.append(f"{name} = {_measured(float(theta[j]), float(stderr[j]))}")
+    if len(result.names) > _MOST_LINES:
+        lines.append(f"and {len(result.names) - _MOST_LINES} more")
+    lines.append(f"χ² = {result.chi2[index]:.4g}, dof = {result.dof[index]}")
+    if not result.success[index]:
+        lines += wrap(f"FAILED: {result.reason(*index)}", 32)
+    return lines
+
+
+def _measured(value: float, error: float) -> str:
+    """A value with as many digits as its error, of two digits, tells."""
+    digits = 4
+    if 0 < error < np.inf and abs(value) > 0:
+        digits = min(max(floor(log10(abs(value))) - floor(log10(error)) + 2, 2), 12)
+    return f"{value:.{digits}g} ± {error:.2g}"
+
+
+def in_rows(lines: Sequence[str], per_line: int = 4) -> str:
+    """Return short lines side by side."""
+    groups = [lines[i : i + per_line] for i in range(0, len(lines), per_line)]
+    return "\n".join(",   ".join(group) for group in groups)
+
+
+def legend(ax: Any, caption: str, outside: bool) -> None:
+    """Put the caption, and beside a whole figure also what is what, where it hides little."""
+    style = {"title": caption, "alignment": "left"}
+    if outside:
+        entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        labels = [label for label in ("data", "left out", "fit") if label in entries]
+        ax.figure.legend(
+            [entries[label] for label in labels],
+            labels,
+            loc="outside right upper",
+            fontsize="small",
+            title_fontsize="small",
+            **style,
+        )
+        return
+    many = ax.lines[0].get_xdata().size > _SLOW_TO_PLACE
+    place = "upper right" if many else "best"
+    ax.legend(handles=[], loc=place, title_fontsize="x-small", framealpha=0.85, **style)
+
+
+def open_frame(ax: Any) -> None:
+    """Leave away the lines on top and at the right."""
+    ax.spines[["top", "right"]].set_visible(False)
