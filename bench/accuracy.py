@@ -33,8 +33,7 @@ except ModuleNotFoundError:
 COMMAND = "python bench/accuracy.py"
 FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "nist_strd_nonlinear.json"
 MOST_DIGITS = 11
-# Parameters and sum of squares of a fit that found the certified minimum.  Standard errors are
-# printed, but differ by the programs' way to the Jacobian.
+# of parameters and sum of squares; standard errors are printed beside them
 ENOUGH_DIGITS = 6
 ZERO_RSS = 1e-20
 REPEATS = 100
@@ -79,7 +78,7 @@ class Row:
 
     @property
     def met(self):
-        """Whether the certified minimum was found."""
+        """Whether the certified result was found."""
         return min(self.params, self.rss) >= ENOUGH_DIGITS
 
 
@@ -141,7 +140,9 @@ def by_curve_fit(s, start, solve, program):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            params, cov, info, _, code = solve(s.function, x, s.y, s.starts[start], full_output=True)
+            params, cov, info, _, code = solve(
+                s.function, x, s.y, s.starts[start], full_output=True
+            )
         except RuntimeError:
             nothing = np.full(len(s.params), np.nan)
             return row(s, start + 1, program, nothing, nothing, 0, "refused")
@@ -162,10 +163,12 @@ def batch_met(s, start):
     """Fit a set 100 times in one batch, from starts moved at random; return how many are right."""
     rng = np.random.default_rng(0)
     factors = 1 + JITTER * rng.uniform(-1, 1, (REPEATS, len(s.params)))
-    y = np.tile(s.y, (REPEATS, 1))
-    r = tw.fit(s.function, s.x, y, s.starts[start] * factors)
-    right = (digits(p, s.params) >= ENOUGH_DIGITS for p in r.params)
-    return int(np.count_nonzero(r.success & list(right)))
+    r = tw.fit(s.function, s.x, np.tile(s.y, (REPEATS, 1)), s.starts[start] * factors)
+    lre = np.array([digits(params, s.params) for params in r.params])
+    right = r.success & (lre >= ENOUGH_DIGITS)
+    for k in np.flatnonzero(~right):
+        print(f"{s.name}, start {start + 1}, moved: {lre[k]:.1f} digits; {r.reason(k)}")
+    return int(np.count_nonzero(right))
 
 
 def measure():
@@ -175,31 +178,38 @@ def measure():
     results = []
     for program in dict.fromkeys(r.program for r in rows):
         own = [r for r in rows if r.program == program]
-        met = sum(r.met for r in own)
         target = {} if program.startswith("scipy") else {"at_least": len(own)}
-        name = f"NIST, {program} with its defaults: certified minimum, of {len(own)}"
+        name = f"NIST, {program}, defaults: {ENOUGH_DIGITS} digits, of {len(own)} fits"
+        met = sum(r.met for r in own)
         results.append(store.entry(name, met, "fits", COMMAND, **target))
     total = sum(batch_met(s, k) for s in sets for k in range(len(s.starts)))
-    name = f"NIST, {REPEATS} moved starts in a batch: certified minimum"
-    everything = 2 * REPEATS * len(sets)
-    results.append(
-        store.entry(name, 100 * total / everything, "%", COMMAND, at_least=100)
-    )
+    size = REPEATS * sum(len(s.starts) for s in sets)
+    name = f"NIST, batches of moved starts: {ENOUGH_DIGITS} digits, of {size} fits"
+    results.append(store.entry(name, total, "fits", COMMAND, at_least=size))
     return rows, results
+
+
+def print_rows(rows):
+    """Print the table of digits."""
+    line = "{:<10} {:>5}  {:<16} {:>6} {:>5} {:>5} {:>6}  {}".format
+    print(line("set", "start", "program", "params", "std", "RSS", "steps", "status"))
+    for r in rows:
+        cells = ["" if v is None else v for v in asdict(r).values()]
+        print(line(*cells), "" if r.met else "MISSED")
+
+
+def missed(rows):
+    """Return how many of Thalweg's own fits did not find the certified result."""
+    return sum(not r.met for r in rows if r.program.startswith("tw."))
 
 
 def main():
     rows, results = measure()
-    heads = ("set", "start", "program", "params", "std", "RSS", "steps", "status")
-    line = "{:<10} {:>5}  {:<16} {:>6} {:>5} {:>5} {:>6}  {}".format
-    print(line(*heads))
-    for r in rows:
-        cells = ["" if v is None else v for v in asdict(r).values()]
-        print(line(*cells), "" if r.met else "MISSED")
+    print_rows(rows)
     print(store.table(results))
     print(f"written to {store.update(results, [asdict(r) for r in rows])}")
-    if not all(r.met for r in rows if r.program.startswith("tw.")):
-        sys.exit("a certified minimum was missed")
+    if missed(rows):
+        sys.exit("a certified result was missed")
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
 #define FIRST_DAMPING ((real)1e-2)
-#define WEAK_PIVOT                                                                                           \
-    ((real)REAL_EPS * 64) /* a step by Cholesky is worthless below: J'J is singular to rounding */
-enum { PATIENCE = 10 };   /* rejections, at noise level, without a reduction between */
+#define CAREFUL_DAMPING ((real)1)  /* of the second attempt */
+#define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */
+enum { PATIENCE = 64 };            /* trials in a row that neither promise nor bring more than noise */
 
 typedef struct {
     real xtol, ftol, gtol;
@@ -47,15 +47,17 @@ typedef struct {
 /* A group of fits.  P parameters, F free ones; arrays [...][LANES]. */
 typedef struct {
     int P, F;
-    const int32_t *free_theta;                 /* [F] */
-    real *theta, *trial, *lower, *upper;       /* [P] */
-    real *sum, *trial_sum;                     /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
-    real *scale2;                              /* [F] D^2 */
-    real *step;                                /* [F] trial - theta */
-    real *promised, *lambda, *nu, *magnitude;  /* magnitude: sum of (y/sigma)^2 */
-    mask_int *held;                            /* [F] -1: not free in this step */
-    mask_int *fresh, *status, *n_iter, *fails; /* fresh: the trial is the start */
-    real *factor, *pivot, *work;               /* of a step: triangle of F; [F]; [2 F] */
+    const int32_t *free_theta;                   /* [F] */
+    real *start, *theta, *trial, *lower, *upper; /* [P] */
+    real *sum, *trial_sum;                       /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
+    real *first_theta, *first_sum;               /* where a first attempt ended; infinite chi2: none */
+    real *scale2;                                /* [F] D^2 */
+    real *step;                                  /* [F] trial - theta */
+    real *promised, *lambda, *nu, *magnitude;    /* magnitude: sum of (y/sigma)^2 */
+    mask_int *held;                              /* [F] -1: not free in this step */
+    mask_int *fresh, *second;                    /* the trial is the start; this is the second attempt */
+    mask_int *status, *n_iter, *idle;            /* idle: see PATIENCE */
+    real *factor, *pivot, *work;                 /* of a step: triangle of F; [F]; [2 F] */
     real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
     real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
     real *rows, *small;      /* orthogonal mode: [F + 1][padded F] and triangle of F + 1 */
@@ -64,15 +66,16 @@ typedef struct {
 static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     const ptrdiff_t P = t->n_theta, F = t->n_free, L = LANES;
     fits s = {.P = (int)P, .F = (int)F, .free_theta = t->free_theta};
-    s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
+    s.start = TAKE(a, real, P * L), s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
     s.lower = TAKE(a, real, P * L), s.upper = TAKE(a, real, P * L);
+    s.first_theta = TAKE(a, real, P * L), s.first_sum = TAKE(a, real, tri(F + 1, 0) * L);
     s.sum = TAKE(a, real, tri(F + 1, 0) * L), s.trial_sum = TAKE(a, real, tri(F + 1, 0) * L);
     s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
     s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
     s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
-    s.fails = TAKE(a, mask_int, L);
+    s.idle = TAKE(a, mask_int, L), s.second = TAKE(a, mask_int, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
     s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
     s.unit = TAKE(a, real, F * L);
@@ -92,7 +95,10 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
 static void begin_fit(fits *s, int lane) {
     s->fresh[lane] = -1;
     s->status[lane] = RUNNING;
-    s->n_iter[lane] = s->fails[lane] = 0;
+    s->n_iter[lane] = s->idle[lane] = s->second[lane] = 0;
+    for (int j = 0; j < s->P; j++)
+        s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
+    s->first_sum[tri(s->F, s->F) * LANES + lane] = (real)INFINITY;
     s->lambda[lane] = FIRST_DAMPING, s->nu[lane] = 2, s->promised[lane] = 0;
     for (int j = 0; j < s->F; j++)
         s->scale2[j * LANES + lane] = 0, s->step[j * LANES + lane] = 0, s->held[j * LANES + lane] = 0;
@@ -173,7 +179,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     const vec rho = v_sel(promised > 0, actual / promised, v_set(0));
     adapt_damping(s, kept | fresh, v_sel(fresh, v_set((real)0.5), rho), in_noise & ~fresh, o);
     MASK(s->n_iter, 0) -= running & ~fresh; /* a mask is -1 */
-    MASK(s->fails, 0) = (MASK(s->fails, 0) - (in_noise & ~kept & ~fresh)) & ~(kept & (actual > noise));
+    MASK(s->idle, 0) = (MASK(s->idle, 0) - (in_noise & ~fresh)) & ~(kept & (actual > noise));
     MASK(s->fresh, 0) = (ivec){0};
 
     const vec now = LOAD(s->sum, last);
@@ -182,8 +188,44 @@ static void judge(fits *s, const tolerances *t, int o) {
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
     stop(s, o, moved & light & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, moved & light & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
-    stop(s, o, MASK(s->fails, 0) > PATIENCE, TW_NO_PROGRESS);
+    stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
     stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
+}
+
+/* Lanes that got nowhere, usually because the first step was too bold and led where the model does not
+ * depend on a parameter any more, begin once again at their start, with more damping. */
+static void start_again(fits *s, int o) {
+    const ivec again = (MASK(s->status, 0) == TW_NO_PROGRESS) & ~MASK(s->second, 0);
+    if (!v_any(again))
+        return;
+    for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
+        STORE(s->first_sum, t, v_sel(again, LOAD(s->sum, t), LOAD(s->first_sum, t)));
+    for (int j = 0; j < s->P; j++) {
+        STORE(s->first_theta, j, v_sel(again, LOAD(s->theta, j), LOAD(s->first_theta, j)));
+        STORE(s->theta, j, v_sel(again, LOAD(s->start, j), LOAD(s->theta, j)));
+        STORE(s->trial, j, v_sel(again, LOAD(s->start, j), LOAD(s->trial, j)));
+    }
+    for (int j = 0; j < s->F; j++)
+        STORE(s->scale2, j, v_and(~again, LOAD(s->scale2, j)));
+    STORE(s->lambda, 0, v_sel(again, v_set(CAREFUL_DAMPING), LOAD(s->lambda, 0)));
+    STORE(s->nu, 0, v_sel(again, v_set(2), LOAD(s->nu, 0)));
+    MASK(s->status, 0) &= ~again; /* RUNNING is 0 */
+    MASK(s->idle, 0) &= ~again;
+    MASK(s->fresh, 0) |= again;
+    MASK(s->second, 0) |= again;
+}
+
+/* A second attempt that failed at a larger chi2 than the first gives way to it. */
+static void keep_better_attempt(fits *s, int o) {
+    const ptrdiff_t last = tri(s->F, s->F);
+    const ivec failed = MASK(s->status, 0) < RUNNING, better = LOAD(s->first_sum, last) < LOAD(s->sum, last);
+    const ivec first = failed & better;
+    if (!v_any(first))
+        return;
+    for (int j = 0; j < s->P; j++)
+        STORE(s->theta, j, v_sel(first, LOAD(s->first_theta, j), LOAD(s->theta, j)));
+    for (ptrdiff_t t = 0; t <= last; t++)
+        STORE(s->sum, t, v_sel(first, LOAD(s->first_sum, t), LOAD(s->sum, t)));
 }
 
 #endif

@@ -117,6 +117,7 @@ static void finish_lane(group *g, int lane, int poor) {
 /* Write the results of the lanes of one native vector that have stopped; returns how many. */
 static int finish_lanes(group *g, int o) {
     int stopped = 0;
+    keep_better_attempt(&g->s, o);
     const ivec poor = scaled_covariance(&g->s, o);
     for (int l = 0; l < VL; l++)
         if (g->fit[o + l] >= 0 && g->s.status[o + l] != RUNNING) {

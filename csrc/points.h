@@ -201,6 +201,7 @@ static int judge_one(solo *o) {
         memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
     if (s->status[0] == RUNNING)
         advance(s, &o->t, 0);
+    start_again(s, 0);
     return s->status[0] != RUNNING;
 }
 
@@ -218,6 +219,7 @@ static int run_one(solo *o) {
 
 /* Results of lane 0; 0 where the orthogonal mode has to take over. */
 static int write_one(solo *o) {
+    keep_better_attempt(&o->s, 0);
     const ivec poor = scaled_covariance(&o->s, 0);
     return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, poor[0] != 0);
 }
@@ -234,8 +236,9 @@ static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_in
     fits *s = &o->s;
     s->triangle = o->triangle;
     for (int j = 0; j < s->P; j++)
-        s->trial[j * LANES] = s->theta[j * LANES] = theta[j * step];
+        s->start[j * LANES] = theta[j * step];
     begin_one(s);
+    s->second[0] = -1;
     s->n_iter[0] = n_iter;
     s->magnitude[0] = o->totals.magnitude;
     if (run_one(o))

@@ -56,7 +56,7 @@ static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int l
     const uint8_t *fixed = job->fixed ? ROW(uint8_t, job->fixed, s->P) : NULL;
     for (int j = 0; j < s->P; j++) {
         const ptrdiff_t at = j * LANES + lane;
-        s->trial[at] = s->theta[at] = start[j];
+        s->start[at] = start[j];
         s->lower[at] = job->lower ? ROW(real, job->lower, job->bound_step)[j] : -(real)INFINITY;
         s->upper[at] = job->upper ? ROW(real, job->upper, job->bound_step)[j] : (real)INFINITY;
         *detail = (int16_t)j;

@@ -99,8 +99,9 @@ def map(
 ) -> Any:
     """Draw one parameter, or what else a fit gives, over a batch.
 
-    A batch of two dimensions becomes an image with row 0 on top.  A batch of one dimension becomes points
-    with their standard errors, or, beyond 500 fits, a histogram.  Failed fits are pink and counted.
+    A batch of two dimensions becomes an image with row 0 on top.  A batch of one dimension becomes
+    points with their standard errors, or, beyond 500 fits, a histogram.  Failed fits are pink and
+    counted.
 
     Parameters
     ----------

@@ -171,6 +171,33 @@ class FitResult:
             ) from None
         return pd.DataFrame(self.columns())
 
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset with the batch's axes as dimensions ``dim_0``, ``dim_1``, ...
+
+        Its variables are those of `columns`, but for the reason, which stands in the attributes
+        ``flag_values`` and ``flag_meanings`` of ``status`` (CF conventions, section 3.5).
+
+        Raises
+        ------
+        ModuleNotFoundError
+            xarray is not installed.
+        """
+        try:
+            import xarray as xr
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                'to_xarray needs xarray: python -m pip install "thalweg[xarray]"'
+            ) from None
+        batch, columns = self.chi2.shape, self.columns()
+        del columns["reason"]
+        dims = [f"dim_{k}" for k in range(len(batch))]
+        dataset = xr.Dataset({n: (dims, c.reshape(batch)) for n, c in columns.items()})
+        dataset["status"].attrs = {
+            "flag_values": np.array(list(Status), np.int8),
+            "flag_meanings": " ".join(status.name.lower() for status in Status),
+        }
+        return dataset
+
     def columns(self) -> dict[str, Array]:
         """Return the result as flat columns by name, one entry per fit: what files hold."""
         P = len(self.names)

@@ -1,0 +1,122 @@
+"""Render the results of the newest version: the table of README.md and docs/benchmarks.md.
+
+    python bench/report.py
+
+README.md gets, between the lines ``<!-- bench -->`` and ``<!-- /bench -->``, what has a target;
+docs/benchmarks.md gets everything, machine by machine.
+"""
+
+import json
+import re
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import store
+
+ROOT = Path(__file__).resolve().parents[1]
+OPEN, CLOSE = "<!-- bench -->", "<!-- /bench -->"
+INTRODUCTION = """# Benchmarks
+
+Every case asserts its answer before it is timed. Peers run in the same process, in turns with
+Thalweg, at the same tolerances; a ratio is the median over rounds, a time the best. Targets were
+set before the measurement; what misses one is in bold. `python bench/run.py` repeats all of it.
+"""
+
+
+def newest():
+    """Return the results files of the newest version, the latest measured first."""
+    files = [json.loads(path.read_text()) for path in store.FOLDER.glob("*.json")]
+    if not files:
+        sys.exit(f"there are no results in {store.FOLDER}: python bench/run.py makes them")
+    version = max((f["version"] for f in files), key=_order)
+    chosen = [f for f in files if f["version"] == version]
+    return sorted(chosen, key=lambda f: (f["date"], f["machine"]["cpu"]), reverse=True)
+
+
+def _order(version):
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def machine_line(content):
+    """Return the sentence about the machine."""
+    m = content["machine"]
+    return (
+        f"Thalweg {content['version']}, {content['date']}: {m['cpu']}, {m['processors']} processors,"
+        f" instruction set {m['instruction_set']}, {m['copy_GB_per_s']} GB/s copied by one thread,"
+        f" {m['system']}, Python {m['python']}, NumPy {m['numpy']}, SciPy {m['scipy']}."
+    )
+
+
+def results_table(results):
+    """Return results as a Markdown table."""
+    lines = ["| measured | value | target | command |", "|---|---:|---:|---|"]
+    for r in results:
+        value = f"{store.number(r['value'])} {r['unit']}"
+        value = f"**{value}**" if store.met(r) is False else value
+        lines.append(f"| {r['name']} | {value} | {store.target(r)} | `{r['command']}` |")
+    return "\n".join(lines)
+
+
+def accuracy_table(rows):
+    """Return the certified digits as a Markdown table, one line per set and start."""
+    programs = list(dict.fromkeys(r["program"] for r in rows))
+    lines = [
+        "| set | start | " + " | ".join(programs) + " |",
+        "|---|---:|" + "---|" * len(programs),
+    ]
+    for (name, start), group in groupby(rows, key=lambda r: (r["set"], r["start"])):
+        cells = [_digits(r) for r in group]
+        lines.append(f"| {name} | {start} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _digits(row):
+    values = [row[key] for key in ("params", "std", "rss")]
+    digits = " ".join("-" if v is None else f"{v:.1f}" for v in values)
+    return f"{digits}; {row['steps']}, {row['status']}"
+
+
+def readme_part(content):
+    """Return what stands between the markers of README.md."""
+    judged = [r for r in content["results"] if r["target"] is not None]
+    return f"{results_table(judged)}\n\n{machine_line(content)}"
+
+
+def page(files):
+    """Return docs/benchmarks.md."""
+    parts = [INTRODUCTION]
+    for content in files:
+        parts += [f"## {content['machine']['cpu']}", machine_line(content)]
+        parts.append(results_table(content["results"]))
+        if content["accuracy"]:
+            parts += [
+                "### Certified digits",
+                "NIST's nonlinear sets, both starts: correct digits (at most 11) of parameters, "
+                "standard errors and residual sum of squares; trial steps (evaluations for SciPy), "
+                "status. Every program runs with its defaults.",
+                accuracy_table(content["accuracy"]),
+            ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def replaced(text, part):
+    """Return the text with ``part`` between its markers."""
+    pattern = re.compile(f"({re.escape(OPEN)}\n).*?({re.escape(CLOSE)})", re.DOTALL)
+    if not pattern.search(text):
+        sys.exit(f"README.md has no lines {OPEN} and {CLOSE}")
+    return pattern.sub(lambda match: f"{match[1]}{part}\n{match[2]}", text)
+
+
+def main():
+    files = newest()
+    readme = ROOT / "README.md"
+    readme.write_text(replaced(readme.read_text(), readme_part(files[0])))
+    docs = ROOT / "docs" / "benchmarks.md"
+    docs.parent.mkdir(exist_ok=True)
+    docs.write_text(page(files))
+    print(f"{readme.name} and {docs.relative_to(ROOT)} are up to date")
+
+
+if __name__ == "__main__":
+    main()
