@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules that benchmarks share
 
-import store  # noqa: E402
+import store
 
 _RESULTS = pytest.StashKey[list]()
 

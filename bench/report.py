@@ -42,7 +42,8 @@ def machine_line(content):
     """Return the sentence about the machine."""
     m = content["machine"]
     return (
-        f"Thalweg {content['version']}, {content['date']}: {m['cpu']}, {m['processors']} processors,"
+        f"Thalweg {content['version']}, {content['date']}:"
+        f" {m['cpu']}, {m['processors']} processors,"
         f" instruction set {m['instruction_set']}, {m['copy_GB_per_s']} GB/s copied by one thread,"
         f" {m['system']}, Python {m['python']}, NumPy {m['numpy']}, SciPy {m['scipy']}."
     )
@@ -52,7 +53,7 @@ def results_table(results):
     """Return results as a Markdown table."""
     lines = ["| measured | value | target | command |", "|---|---:|---:|---|"]
     for r in results:
-        value = f"{store.number(r['value'])} {r['unit']}"
+        value = f"{store.number(r['value'], r['unit'])} {r['unit']}"
         value = f"**{value}**" if store.met(r) is False else value
         lines.append(f"| {r['name']} | {value} | {store.target(r)} | `{r['command']}` |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Images of one round Gaussian spot each, as a camera counts photons, and SciPy's side of the fit."""
+"""Images of a round Gaussian spot each, as a camera counts photons, and SciPy's side of the fit."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -17,7 +17,7 @@ import machine
 
 import thalweg as tw
 
-FOLDER = Path("/tmp/benchres")
+FOLDER = Path(__file__).parent / "results"
 Entry = dict[str, Any]
 
 
@@ -90,21 +90,21 @@ def table(results: Sequence[Entry]) -> str:
     width = max((len(result["name"]) for result in results), default=0)
     mark = {None: "", True: "met", False: "MISSED"}
     return "\n".join(
-        f"{result['name']:<{width}}  {number(result['value']):>12} {result['unit']:<12}"
+        f"{result['name']:<{width}}  {number(result['value'], result['unit']):>12} {result['unit']:<12}"
         f" {target(result):<14} {mark[met(result)]}".rstrip()
         for result in results
     )
 
 
-def number(value: float) -> str:
-    """Return a number with three digits."""
-    if abs(value) < 1000:
-        return f"{value:.3g}"
-    return f"{float(f'{value:.3g}'):,.0f}"
+def number(value: float, unit: str = "") -> str:
+    """Return a number with three digits; counts and percentages, which may miss by one, in full."""
+    if unit in ("fits", "%"):
+        return f"{value:,}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def target(result: Entry) -> str:
     """Return the target as an inequality, or nothing."""
     if result["target"] is None:
         return ""
-    return f"{result['sense']} {number(result['target'])}"
+    return f"{result['sense']} {number(result['target'], result['unit'])}"

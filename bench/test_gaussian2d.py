@@ -109,9 +109,7 @@ def test_ways_to_write_the_model(record):
     assert all(np.array_equal(r.params, results[0].params) for r in results[1:])
     best = interleaved(calls, 2 * ROUNDS).min(0)
     spread = float(best.max() / best.min())
-    record(
-        "function, formula, built-in: the slowest over the fastest", spread, "times", at_most=1.1
-    )
+    record("function, formula, built-in: slowest over fastest", spread, "times", at_most=1.1)
 
 
 def test_tracing_and_lowering(record):

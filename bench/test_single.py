@@ -1,4 +1,4 @@
-"""One fit at a time: the import, the first and the next call, and a data set of a million points."""
+"""One fit at a time: the import, the first and the next call, and a million points."""
 
 import json
 import subprocess
