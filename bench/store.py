@@ -89,17 +89,18 @@ def table(results: Sequence[Entry]) -> str:
     """Return the results as lines to read on a terminal."""
     width = max((len(result["name"]) for result in results), default=0)
     mark = {None: "", True: "met", False: "MISSED"}
-    return "\n".join(
-        f"{result['name']:<{width}}  {number(result['value'], result['unit']):>12} {result['unit']:<12}"
-        f" {target(result):<14} {mark[met(result)]}".rstrip()
-        for result in results
+    lines = (
+        f"{r['name']:<{width}}  {number(r['value'], r['unit']):>12} {r['unit']:<8}"
+        f" {target(r):<14} {mark[met(r)]}"
+        for r in results
     )
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def number(value: float, unit: str = "") -> str:
     """Return a number with three digits; counts and percentages, which may miss by one, in full."""
     if unit in ("fits", "%"):
-        return f"{value:,}"
+        return f"{value:,.6g}"
     return f"{value:.3g}" if abs(value) < 1000 else f"{float(f'{value:.3g}'):,.0f}"
 
 

@@ -124,7 +124,9 @@ def problems(draw, bounded=None, noise=None):
     sigma = rng.uniform(0.5, 2, N) if draw(st.booleans()) else None
     if not (draw(st.booleans()) if bounded is None else bounded):
         return Problem(model, x, y, start, sigma, None)
-    lower = np.where(rng.random(P) < 0.5, np.minimum(truth, start) - rng.uniform(0, 0.3, P), -np.inf)
+    lower = np.where(
+        rng.random(P) < 0.5, np.minimum(truth, start) - rng.uniform(0, 0.3, P), -np.inf
+    )
     upper = np.where(rng.random(P) < 0.5, np.maximum(truth, start) + rng.uniform(0, 0.3, P), np.inf)
     binds = rng.random(P) < 0.3  # the truth lies outside
     upper = np.where(binds, np.maximum(start, (start + truth) / 2), upper)

@@ -140,7 +140,9 @@ def test_refusals_of_one_fit_of_a_batch_are_statuses(isa, change, status, detail
     assert np.isnan(got.params[1]).all() and np.isnan(got.stderr[1]).all()
     assert got.n_iter[1] == 0 and np.isnan(got.chi2[1])
     for k in (0, 2):
-        alone = tw.fit(line, good["x"], good["y"], good["start"], bounds=(-4, 2), sigma=good["sigma"])
+        alone = tw.fit(
+            line, good["x"], good["y"], good["start"], bounds=(-4, 2), sigma=good["sigma"]
+        )
         np.testing.assert_array_equal(got.params[k], alone.params)
         assert got.status[k] == alone.status > 0
 

@@ -64,7 +64,10 @@ def test_unknown_names_are_met_with_the_nearest(changes, sentence):
     ("changes", "sentence"),
     [
         (dict(p0=None), "p0 is needed: a start for a, tau, c"),
-        (dict(p0=(2.0, -1.0, 0.0), bounds=(0, 9)), r"p0 of tau must be finite and inside its bounds"),
+        (
+            dict(p0=(2.0, -1.0, 0.0), bounds=(0, 9)),
+            r"p0 of tau must be finite and inside its bounds",
+        ),
         (dict(p0=(2.0, np.nan, 0.0)), "p0 of tau must be finite and inside its bounds"),
         (dict(p0=(2.0, np.inf, 0.0)), "p0 of tau must be finite and inside its bounds"),
         (dict(bounds=(3, 1)), "the lower bound of a exceeds the upper one"),
@@ -93,7 +96,10 @@ def test_wrong_values_are_named(changes, sentence):
         (dict(x=X.astype("m8[s]")), "x must be numbers, got dates"),
         (dict(x=np.arange(25).astype("M8[D]")), "x must be numbers, got dates"),
         (dict(y=np.array(["a"] * 25)), "y must be numbers, got an array of <U1"),
-        (dict(y=np.array([1.0] * 24 + ["b"], object)), "y must be numbers, got 'b' in an object array"),
+        (
+            dict(y=np.array([1.0] * 24 + ["b"], object)),
+            "y must be numbers, got 'b' in an object array",
+        ),
         (dict(p0=["1", "two", "3"]), "p0 must be numbers"),
         (dict(sigma=[None] * 25), "sigma must be numbers|sigma must be positive"),
         (dict(mask=X), "mask must hold booleans, got float64"),
@@ -466,7 +472,10 @@ def test_ctrl_c_stops_a_job_at_once_and_keeps_what_is_done(kind, threads):
 
 def test_sigint_from_outside_reaches_a_running_job():
     script = INTERRUPTED.replace("signal.setitimer(signal.ITIMER_REAL, 0.3)", "print(flush=True)")
-    script = script.replace("except KeyboardInterrupt as error:", "except KeyboardInterrupt as error:\n    late.append(0)")
+    script = script.replace(
+        "except KeyboardInterrupt as error:",
+        "except KeyboardInterrupt as error:\n    late.append(0)",
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", script, "lanes", "1"], stdout=subprocess.PIPE, text=True
     )

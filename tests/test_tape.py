@@ -259,7 +259,10 @@ EXP = OPCODE["exp"]
         (dict(output=[5, 5]), "there must be an output for f and for each derivative"),
         (dict(output=[4]), "output 0 must be a slot of the theta or the block stage"),
         (dict(output=[6]), "output 0 must be a slot of the theta or the block stage"),
-        (dict(free_theta=(0,), output=[5, -1]), "output 1 must be a slot of the theta or the block"),
+        (
+            dict(free_theta=(0,), output=[5, -1]),
+            "output 1 must be a slot of the theta or the block",
+        ),
         (dict(n_slots=(1, 2, 1)), "fewer slots than constants, parameters and x inputs need"),
         (dict(n_slots=(3, 0, 1)), "fewer slots than constants, parameters and x inputs need"),
         (dict(n_slots=(3, 2, -1)), "fewer slots than constants, parameters and x inputs need"),

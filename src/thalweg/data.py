@@ -154,8 +154,10 @@ def _point_axes(
     """The axes of y along which the points lie, counted from the front."""
     if y.ndim == 0:
         raise ValueError("y must have at least one axis of points, got a number")
+    if axis == -1 or (axis is None and form == "one"):
+        return (y.ndim - 1,)
     if axis is None:
-        d = 1 if form == "one" else max(1, max((v.ndim for v in variables), default=1))
+        d = max(1, max((v.ndim for v in variables), default=1))
         d = d if all(v.shape == y.shape[y.ndim - d :] for v in variables) else 1
         axis = tuple(range(-d, 0))
     axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)

@@ -27,8 +27,9 @@ Model = Callable[[Array], tuple[Array, Array]]  # theta (P,) -> f (N,), df/dthet
 EPS = float(np.finfo(float).eps)
 MAX = float(np.finfo(float).max)
 FIRST_DAMPING = 1e-2
+CAREFUL_DAMPING = 1.0  # of the second attempt
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
-PATIENCE = 10  # rejections, at noise level, without a reduction between
+PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
 LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
@@ -74,8 +75,11 @@ class _Fit:
     lam: float = FIRST_DAMPING
     nu: float = 2.0
     promised: float = 0.0
-    fails: int = 0
+    idle: int = 0
     fresh: bool = True
+    second: bool = False  # this is the second attempt
+    start: Array = field(init=False)
+    first: tuple[Array, Array, Array] = field(init=False)  # where the first attempt ended
     trial: Array = field(init=False)
     sums: Array = field(init=False)  # [J|e]'[J|e] at theta
     R: Array = field(init=False)
@@ -85,8 +89,9 @@ class _Fit:
 
     def __post_init__(self) -> None:
         P = len(self.theta)
-        self.trial = self.theta.copy()
+        self.start = self.trial = self.theta
         self.sums = self.R = np.zeros((P + 1, P + 1))
+        self.first = self.theta, np.full((P + 1, P + 1), np.inf), self.R
         self.D2, self.step, self.held = np.zeros(P), np.zeros(P), np.zeros(P, bool)
 
     @property
@@ -202,12 +207,12 @@ def levenberg_marquardt(
     tolerances = xtol, ftol, gtol, max_iter
     fit = _run(_Fit(start, lower, upper, magnitude), evaluate, *tolerances)
     if not fit.status == "NOT_FINITE" and _needs_orthogonal(fit):
-        fit = _Fit(fit.theta, lower, upper, magnitude, orthogonal=True, n_iter=fit.n_iter)
+        fit = _Fit(fit.theta, lower, upper, magnitude, True, fit.n_iter, second=True)
         fit = _run(fit, evaluate, *tolerances)
     if fit.status == "NOT_FINITE":
         C = evaluate(fit.trial)
         return _refused("NOT_FINITE", 2 if np.isfinite(C[:, -1] @ C[:, -1]) else 1, len(start))
-    dof = np.count_nonzero(use) - np.count_nonzero(lower < upper)
+    dof = int(np.count_nonzero(use) - np.count_nonzero(lower < upper))
     return _finish(fit, dof, absolute_sigma)
 
 
@@ -230,6 +235,8 @@ def _run(
         judge(fit, sums, R, xtol, ftol, max_iter)
         if not fit.status:
             advance(fit, gtol)
+        start_again(fit)
+    keep_better_attempt(fit)
     return fit
 
 
@@ -242,13 +249,12 @@ def judge(fit: _Fit, sums: Array, R: Array, xtol: float, ftol: float, max_iter: 
     in_noise = promised <= noise
     kept = finite and (fresh or actual > 0 or (in_noise and actual >= -noise))
     if kept:
-        fit.theta, fit.sums, fit.R = fit.trial.copy(), sums, R
+        fit.theta, fit.sums, fit.R = fit.trial, sums, R
         fit.D2 = np.maximum(fit.D2, np.diag(sums)[:-1])
     if not fresh:
         fit.n_iter += 1
         adapt_damping(fit, kept, actual / promised if promised > 0 else 0.0, in_noise)
-        fit.fails = fit.fails + 1 if in_noise and not kept else fit.fails
-        fit.fails = 0 if kept and actual > noise else fit.fails
+        fit.idle = 0 if kept and actual > noise else fit.idle + int(in_noise)
     fit.fresh = False
 
     moved = kept and not fresh
@@ -258,7 +264,7 @@ def judge(fit: _Fit, sums: Array, R: Array, xtol: float, ftol: float, max_iter: 
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
     fit.stop(moved and light and small.all(), "XTOL")
     fit.stop(moved and light and promised <= ftol * before and actual <= ftol * before, "FTOL")
-    fit.stop(fit.fails > PATIENCE, "NO_PROGRESS")
+    fit.stop(fit.idle > PATIENCE, "NO_PROGRESS")
     fit.stop(fit.n_iter >= max_iter, "MAX_ITER")
 
 
@@ -269,6 +275,21 @@ def adapt_damping(fit: _Fit, kept: bool, rho: float, in_noise: bool) -> None:
         fit.lam, fit.nu = max(fit.lam * factor, EPS**2), 2.0
     else:
         fit.lam, fit.nu = min(fit.lam * fit.nu, MAX / 4), min(2 * fit.nu, 2.0**60)
+
+
+def start_again(fit: _Fit) -> None:
+    """Begin once again at the start, with more damping, where the first attempt got nowhere."""
+    if fit.status == "NO_PROGRESS" and not fit.second:
+        fit.first = fit.theta, fit.sums, fit.R
+        fit.theta = fit.trial = fit.start
+        fit.D2, fit.lam, fit.nu = np.zeros_like(fit.D2), CAREFUL_DAMPING, 2.0
+        fit.status, fit.idle, fit.fresh, fit.second = "", 0, True, True
+
+
+def keep_better_attempt(fit: _Fit) -> None:
+    """A second attempt that failed at a larger chi2 than the first gives way to it."""
+    if fit.status in ("NO_PROGRESS", "MAX_ITER") and fit.first[1][-1, -1] < fit.chi2:
+        fit.theta, fit.sums, fit.R = fit.first
 
 
 def lightly_damped(fit: _Fit) -> bool:

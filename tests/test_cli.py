@@ -1,0 +1,496 @@
+"""The command: files in, files out, exit statuses and sentences."""
+
+import csv
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nist import digits
+
+import thalweg as tw
+from thalweg.cli import main
+from thalweg.model.registry import MODELS
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+CERTIFIED_DIGITS = 6  # of the 11 certified, what the default tolerances give in every set here
+
+X = np.linspace(0, 4, 12)
+DECAYS = np.array([2 * np.exp(-X) + 1, 3 * np.exp(-X / 2) - 1])
+
+
+def thalweg(*arguments, cwd=None, code=0):
+    """Run the command as a process, with warnings as errors; returns its two outputs."""
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "thalweg", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == code, run.stdout + run.stderr
+    return run.stdout, run.stderr
+
+
+def call(capsys, *arguments, code=0):
+    """Run the command in this process, which is faster; returns its two outputs."""
+    try:
+        status = main([*map(str, arguments)])
+    except SystemExit as stop:  # of argparse
+        status = stop.code
+    output = capsys.readouterr()
+    assert status == code, output.out + output.err
+    return output.out, output.err
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def decays(tmp_path):
+    """A CSV file with x, two decays, an error and a text."""
+    path = tmp_path / "decays.csv"
+    lines = [f"{x},{a},{b},0.1,good" for x, a, b in zip(X, *DECAYS, strict=True)]
+    path.write_text("# two decays\nt,first,second,error,note\n" + "\n".join(lines) + "\n")
+    return path
+
+
+# ---- NIST, through files -------------------------------------------------------------------------
+
+
+def certified(path):
+    """Formula, starts, and by data set the certified values and errors, from a file's comments."""
+    text = path.read_text(encoding="utf-8")
+    formula = re.search(r"# model: (.*)", text)[1]
+    starts = re.findall(r"# start \d: (.*)", text)
+    found = {}
+    for name, value, error in re.findall(r"# certified ?(\w*) b\d+ = (\S+) \+- (\S+)", text):
+        found.setdefault(name or "y", []).append((float(value), float(error)))
+    return formula, starts, {name: np.array(pairs).T for name, pairs in found.items()}
+
+
+@pytest.mark.parametrize("name", ["misra1a", "hahn1", "gauss2", "mgh17", "enso", "lanczos"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_nist_examples(name, start, tmp_path, capsys):
+    formula, starts, sets = certified(EXAMPLES / f"{name}.csv")
+    out = tmp_path / "out.csv"
+    data, p0 = EXAMPLES / f"{name}.csv", starts[start]
+    call(capsys, "fit", data, "--model", formula, "--p0", p0, "--out", out)
+    assert [row["data"] for row in rows(out)] == list(sets)
+    for row, (values, errors) in zip(rows(out), sets.values(), strict=True):
+        names = [f"b{j + 1}" for j in range(values.size)]
+        assert digits([float(row[n]) for n in names], values) > CERTIFIED_DIGITS
+        assert digits([float(row[f"{n}_stderr"]) for n in names], errors) > CERTIFIED_DIGITS
+
+
+SHOWN_DIGITS = 5  # the last of the 6 to 9 digits shown may round otherwise on another processor
+
+
+def same_text(got, shown):
+    """Whether outputs agree, but for steps and stop reasons, which rounding decides."""
+    vary = r"\d+ steps|converged:.*|\b[fxg]tol\b|exact"
+    pairs = [re.sub(vary, "", text).split() for text in (got, shown)]
+    return len(pairs[0]) == len(pairs[1]) and all(map(same_word, *pairs))
+
+
+def same_word(got, shown):
+    try:
+        return digits(float(got.rstrip(",")), float(shown.rstrip(","))) > SHOWN_DIGITS
+    except ValueError:
+        return got == shown
+
+
+def test_the_readme_of_the_examples_shows_what_the_commands_print(tmp_path):
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    text = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n\$ thalweg (.*)\n((?:.*\n)*?)```", text)
+    assert len(blocks) > 5
+    for command, shown in blocks:
+        printed, _ = thalweg(*shlex.split(command), cwd=tmp_path)
+        assert same_text(printed, shown), printed
+    assert {p.name for p in tmp_path.iterdir()} == {"examples", "misra1a.png", "lanczos-fit.csv"}
+
+
+# ---- a fit, file by file -------------------------------------------------------------------------
+
+
+def test_a_table_is_fitted_column_by_column(decays):
+    out = decays.with_name("fit.csv")
+    model = "a*exp(-t/tau) + c"
+    printed, _ = thalweg(
+        *("fit", decays, "--model", model, "--independent", "t", "--p0", "a=1,tau=1.5,c=0"),
+        *("--y", "first,3", "--sigma", "error", "--absolute-sigma", "--out", out),
+    )
+    r = tw.fit(
+        model,
+        X,
+        DECAYS,
+        {"a": 1, "tau": 1.5, "c": 0},
+        sigma=np.full(12, 0.1),
+        absolute_sigma=True,
+        independent="t",
+    )
+    written = rows(out)
+    assert [row["data"] for row in written] == ["first", "second"]
+    assert list(written[0])[1:] == list(r.columns())
+    for name, column in r.columns().items():
+        assert [row[name] for row in written] == [str(v) for v in column.tolist()]
+    assert "second" in printed and "2 fits, 2 succeeded" in printed
+
+
+def test_every_column_of_numbers_but_x_and_sigma_is_fitted(decays, capsys):
+    out = decays.with_name("fit.csv")
+    call(capsys, "fit", decays, "--model", "exponential", "--sigma", "error", "--out", out)
+    assert [row["data"] for row in rows(out)] == ["first", "second"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "  ", " , "])
+@pytest.mark.parametrize("header", ["x{}y\n", "", "# x{}y\n\n"])
+def test_separators_and_headers(separator, header, tmp_path, capsys):
+    data, out = tmp_path / "data.txt", tmp_path / "out.npz"
+    body = "".join(f"{x}{separator}{2 * x + 1}\n" for x in range(5))
+    data.write_text("\ufeff" + header.format(separator) + body, encoding="utf-8")
+    printed, _ = call(capsys, "fit", data, "--model", "line", "--out", out)
+    with np.load(out) as saved:
+        assert np.allclose(saved["params"], [2, 1], rtol=1e-12)
+        assert saved["data"].tolist() == ["y" if header.startswith("x") else "2"]
+    assert "slope = 2" in printed
+
+
+def test_missing_cells_are_left_out(tmp_path, capsys):
+    data, out = tmp_path / "data.csv", tmp_path / "out.csv"
+    data.write_text("x,y,\n0,1,\n1,NA,\n2,5,\n3,,\n4,9,\n")
+    call(capsys, "fit", data, "--model", "line", "--out", out)
+    assert rows(out)[0]["dof"] == "1"
+
+
+def test_an_image_stack(tmp_path):
+    stack = np.stack([np.stack([DECAYS[0], DECAYS[1], DECAYS[0]])] * 2)
+    np.save(tmp_path / "stack.npy", stack)
+    np.save(tmp_path / "t.npy", X)
+    thalweg(
+        *("fit", "stack.npy", "--x", "t.npy", "--model", "exponential", "--quiet"),
+        *("--out", "fit.npz", "--plot", "fit.png"),
+        cwd=tmp_path,
+    )
+    r = tw.fit("exponential", X, stack)
+    with np.load(tmp_path / "fit.npz") as saved:
+        for name in ("params", "stderr", "cov", "chi2", "dof", "status", "n_iter"):
+            assert np.array_equal(saved[name], getattr(r, name))
+        assert saved["names"].tolist() == list(r.names)
+    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_archive_with_sigma_mask_and_start(tmp_path, capsys):
+    data, out = tmp_path / "data.npz", tmp_path / "out.csv"
+    mask = np.zeros(X.size, bool)
+    mask[3] = True
+    y = np.where(mask, 99, DECAYS)
+    options = {"sigma": np.linspace(1, 2, X.size), "mask": mask, "p0": np.array([1.0, 1, 0])}
+    np.savez(data, x=X, y=y, **options)
+    formula = "a*exp(-x/tau) + c"
+    call(capsys, "fit", data, "--model", formula, "--fixed", "c", "--out", out, "--max-iter", 500)
+    p0 = options.pop("p0")
+    r = tw.fit(formula, X, y, p0, fixed=["c"], max_iter=500, **options)
+    assert [float(row["tau"]) for row in rows(out)] == r["tau"].tolist()
+    assert [row["dim_0"] for row in rows(out)] == ["0", "1"]
+    assert (r["c"] == 0).all() and (r.dof == X.size - 3).all()
+
+
+def test_images_have_their_pixel_numbers_as_coordinates(tmp_path, capsys):
+    rows_, columns = np.indices((9, 11))
+    spots = tw.models.gaussian2d((columns, rows_), 3, np.array([[[5]], [[6]]]), 4, 1.5, 1)
+    np.save(tmp_path / "spots.npy", spots)
+    out = tmp_path / "out.csv"
+    call(capsys, "fit", tmp_path / "spots.npy", "--model", "gaussian2d", "--out", out)
+    assert np.allclose([float(row["x0"]) for row in rows(out)], [5, 6], rtol=1e-9)
+    np.savez(tmp_path / "spots.npz", x=np.stack([columns, rows_]) * 2.0, y=spots)
+    call(capsys, "fit", tmp_path / "spots.npz", "--model", "gaussian2d", "--out", out)
+    assert np.allclose([float(row["x0"]) for row in rows(out)], [10, 12], rtol=1e-9)
+
+
+def test_two_columns_of_x(tmp_path, capsys):
+    data, out = tmp_path / "plane.csv", tmp_path / "out.csv"
+    points = [(u, v, 1 + 2 * u + 3 * v) for u in range(3) for v in range(3)]
+    data.write_text("z,u,v\n" + "".join(f"{z},{u},{v}\n" for u, v, z in points))
+    model = ("--model", "a + b*u + c*v", "--independent", "u,v", "--p0", "a=0,b=0,c=0")
+    call(capsys, "fit", data, *model, "--x", "u,v", "--out", out)
+    assert np.allclose([float(rows(out)[0][n]) for n in "abc"], [1, 2, 3], rtol=1e-12)
+
+
+def test_options_reach_the_fit(decays, capsys):
+    out = decays.with_name("fit.npz")
+    call(
+        capsys,
+        *("fit", decays, "--y", "first", "--model", "exponential", "--out", out),
+        *("--bounds", "tau=:0.5,offset=0:", "--fixed", "amplitude=2", "--mask-below", 1.1),
+        *("--xtol", "1e-7", "--ftol", 0, "--gtol", "1e-7", "--threads", 1),
+    )
+    y = DECAYS[0]
+    r = tw.fit(
+        "exponential",
+        X,
+        y,
+        bounds={"tau": (-np.inf, 0.5), "offset": (0, np.inf)},
+        fixed={"amplitude": 2},
+        mask=y < 1.1,
+        xtol=1e-7,
+        ftol=0,
+        gtol=1e-7,
+    )
+    with np.load(out) as saved:
+        assert np.array_equal(saved["params"], r.params) and saved["params"][1] == 0.5
+        assert saved["dof"] == np.count_nonzero(y >= 1.1) - 2
+
+
+def test_float32_is_written_with_its_own_digits(decays, capsys):
+    out = decays.with_name("fit.csv")
+    arguments = ("fit", decays, "--y", "first", "--model", "exponential", "--out", out)
+    call(capsys, *arguments, "--float32")
+    r = tw.fit("exponential", X, DECAYS[0], dtype=np.float32)
+    assert rows(out)[0]["tau"] == str(r["tau"])
+    assert np.float32(rows(out)[0]["tau"]) == r["tau"]
+
+
+# ---- exit statuses -------------------------------------------------------------------------------
+
+
+def test_failed_fits_are_listed_and_the_status_is_1(tmp_path):
+    y = np.tile(2 * X + 1, (25, 1))
+    y[1:, 0] = np.inf
+    np.savez(tmp_path / "data.npz", x=X, y=y)
+    printed, said = thalweg("fit", "data.npz", "--model", "line", cwd=tmp_path, code=1)
+    listed = said.splitlines()
+    assert listed[0] == "thalweg: fit 1 failed: y is not finite"
+    assert len(listed) == 21 and listed[-1] == "thalweg: 4 more fits failed"
+    assert printed.startswith("25 fits, 1 succeeded")
+
+
+def test_a_failed_fit_is_called_by_its_column(tmp_path, capsys):
+    data = tmp_path / "data.csv"
+    data.write_text("x,good,bad\n0,0,0\n1,1,inf\n2,2,2\n3,3,3\n")
+    printed, said = call(capsys, "fit", data, "--model", "line", code=1)
+    assert said == "thalweg: bad failed: y is not finite\n"
+    assert "not_finite" in printed
+    printed, said = call(capsys, "fit", data, "--model", "line", "--quiet", code=1)
+    assert (printed, said) == ("", "thalweg: bad failed: y is not finite\n")
+
+
+INTERRUPTED = """
+import signal, sys
+from contextlib import contextmanager
+import thalweg.cli as cli
+
+@contextmanager
+def progress(quiet):
+    def update(done, total):
+        if done:
+            signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
+    yield update
+
+cli._progress = progress
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_ctrl_c_writes_the_fits_that_had_finished(tmp_path):
+    x = np.linspace(0, 1, 50)
+    rng = np.random.default_rng(5)
+    y = np.exp(-3 * x) + rng.normal(0, 0.01, (40_000, 50))
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    out = tmp_path / "out.npz"
+    never = ("--xtol", "0", "--ftol", "0", "--gtol", "0", "--threads", "1")
+    run = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "fit", str(tmp_path / "data.npz")]
+        + ["--model", "biexponential", "--out", str(out), *never],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 130, run.stderr
+    said = re.fullmatch(
+        r"thalweg: interrupted: (\d+) of 40000 fits had finished; they are in .*out.npz\n",
+        run.stderr,
+    )
+    with np.load(out) as saved:
+        done = saved["status"] != tw.Status.NOT_RUN
+        assert 0 < int(said[1]) == np.count_nonzero(done) < 40_000
+        assert np.isfinite(saved["params"][done]).all()
+        assert np.isnan(saved["params"][~done]).all()
+
+
+# ---- refusals ------------------------------------------------------------------------------------
+
+LINE = ("--model", "line")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere.csv", *LINE], "nowhere.csv: No such file or directory"),
+        ([".", *LINE], ".: Is a directory"),
+        (["empty.csv", *LINE], "empty.csv holds no data"),
+        (["header.csv", *LINE], "header.csv holds no data"),
+        (["ragged.csv", *LINE], "ragged.csv, line 3: 1 cells, but line 1 has 2"),
+        (["words.csv", *LINE], "words.csv, line 4, column y: 'five' is not a number"),
+        (["texts.csv", *LINE], "texts.csv has no column of numbers left for y"),
+        (["twice.csv", *LINE, "--y", "y"], "twice.csv has several columns 'y'; use their numbers"),
+        (
+            ["good.csv", *LINE, "--x", "time"],
+            "good.csv has no column 'time', but times, y; did you mean 'times'?",
+        ),
+        (["good.csv", *LINE, "--y", "3"], "good.csv has no column '3', but times, y"),
+        (
+            ["good.csv", *LINE, "--x", "1,2"],
+            "the model takes 1 independent variable, and 2 columns give them",
+        ),
+        (
+            ["wide.csv", *LINE, "--sigma", "a,b"],
+            "--sigma must name one column or one for each of the 3 columns of y, got 2",
+        ),
+        (
+            ["good.csv", "--model", "a*x + b"],
+            "--p0 is needed, a start for every parameter of a formula: --p0 a=1,b=1",
+        ),
+        (
+            ["good.csv", "--model", "a*t", "--p0", "a=1"],
+            "formula 'a*t': the independent variable x does not occur; name it with --independent",
+        ),
+        (["good.csv", "--model", "lin"], "no built-in model is called 'lin'; did you mean 'line'?"),
+        (["good.csv", *LINE, "--p0", "slope=1"], "p0 must give every parameter; intercept missing"),
+        (
+            ["good.csv", *LINE, "--fixed", "slope=1,intercept"],
+            "--fixed intercept needs a value, here or in --p0",
+        ),
+        (["good.csv", *LINE, "--xtol", "-1"], "xtol must be a number >= 0, got -1.0"),
+        (["good.csv", *LINE, "--threads", "0"], "threads must be a whole number from 1 to 256"),
+        (["good.csv", *LINE, "--out", "good.csv"], "--out good.csv would overwrite the input"),
+        (["good.csv", *LINE, "--out", "link.csv"], "--out link.csv would overwrite the input"),
+        (["good.csv", *LINE, "--out", "o.txt"], "--out must end in .csv or .npz, got o.txt"),
+        (["good.csv", *LINE, "--out", "no/o.csv"], "--out: there is no folder no"),
+        (["good.csv", *LINE, "--plot", "o.gif"], "--plot must end in .png or .svg or .pdf, got"),
+        (["y.npy", *LINE], "--x is needed, as y.npy holds no x: a .npy file, or numbers such as"),
+        (
+            ["y.npy", *LINE, "--x", "1,b"],
+            "--x must be a .npy file or numbers separated by commas, got '1,b'",
+        ),
+        (["y.npy", *LINE, "--x", "1,2"], "x must have shape (N=4,), got (2,)"),
+        (["y.npy", *LINE, "--y", "2"], "--y picks columns of a CSV file, and y.npy is none"),
+        (["broken.npy", *LINE, "--x", "1"], "broken.npy cannot be read as an array:"),
+        (["z.npz", *LINE], "z.npz holds no array y, but z"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments, sentence, folder, capsys):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    printed, said = call(capsys, "fit", *arguments, code=2)
+    assert said.startswith(f"thalweg: {sentence}") and said.count("\n") == 1 and not printed
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "empty.csv": "# nothing\n\n",
+        "header.csv": "x,y\n",
+        "ragged.csv": "0,1\n1,2\n3\n",
+        "words.csv": "# data\nx,y\n0,1\n1,five\n",
+        "texts.csv": "x,y\n0,a\n1,b\n",
+        "twice.csv": "x,y,y\n0,1,2\n1,2,3\n",
+        "good.csv": "times,y\n0,1\n1,2\n2,3\n",
+        "wide.csv": "x,a,b,c,d,e\n0,1,1,1,1,1\n1,2,2,2,2,2\n",
+        "broken.npy": "no array",
+    }
+    for name, text in files.items():
+        Path(name).write_text(text)
+    Path("link.csv").hardlink_to("good.csv")
+    np.save("y.npy", np.arange(4.0))
+    np.savez("z.npz", z=np.arange(4.0))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["fit", "--model", "line"], "thalweg fit: the following arguments are required: DATA"),
+        (
+            ["fit", "d.csv", "--model", "line", "--p0", "a"],
+            "thalweg fit: argument --p0: a needs a number, got ''",
+        ),
+        (
+            ["fit", "d.csv", "--model", "line", "--p0", "1=a"],
+            "thalweg fit: argument --p0: '1=a' is not of the form name=value,...",
+        ),
+        (
+            ["fit", "d.csv", "--model", "line", "--bounds", "a=1"],
+            "thalweg fit: argument --bounds: a needs bounds low:high, got '1'",
+        ),
+        ([], "thalweg: the following arguments are required: COMMAND"),
+        (["models", "gausian"], "thalweg: no built-in model is called 'gausian'; did you mean"),
+    ],
+)
+def test_bad_arguments_are_one_sentence_and_status_2(arguments, sentence, capsys):
+    _, said = call(capsys, *arguments, code=2)
+    assert said.startswith(sentence) and said.count("\n") == 1
+
+
+def test_a_refusal_as_a_process_shows_no_traceback(tmp_path):
+    printed, said = thalweg("fit", "nowhere.csv", *LINE, cwd=tmp_path, code=2)
+    assert (printed, said) == ("", "thalweg: nowhere.csv: No such file or directory\n")
+
+
+def test_without_matplotlib_a_plot_is_refused_before_the_fit(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    out = ("--out", "out.csv", "--plot", "out.png")
+    _, said = call(capsys, "fit", "good.csv", *LINE, *out, code=2)
+    assert said == 'thalweg: --plot needs matplotlib: python -m pip install "thalweg[plot]"\n'
+    assert not Path("out.csv").exists()
+
+
+def test_without_tqdm_there_is_no_bar(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    _, said = call(capsys, "fit", "good.csv", *LINE)
+    assert said == ""
+
+
+# ---- models, info --------------------------------------------------------------------------------
+
+
+def test_models_lists_every_model_with_formula_and_parameters(capsys):
+    printed, _ = call(capsys, "models")
+    for name, model in MODELS.items():
+        assert re.search(rf"^{name} +{re.escape(model.formula)}\n +parameters", printed, re.M)
+        assert ", ".join(model.names) in printed
+
+
+def test_models_tells_about_one(capsys):
+    printed, _ = call(capsys, "models", "gaussian")
+    assert printed.startswith("gaussian: Gaussian peak") and "x0 : centre" in printed
+
+
+def test_info_and_version():
+    printed, _ = thalweg("info")
+    assert re.search(rf"thalweg +{re.escape(tw.__version__)}\n", printed)
+    assert re.search(r"instruction set +\w+ \(available: .*base\)\n", printed)
+    assert re.search(r"threads +\d+\n", printed) and np.__version__ in printed
+    assert thalweg("--version")[0] == f"thalweg {tw.__version__}\n"
+
+
+def test_the_command_is_installed():
+    command = Path(sys.executable).with_name("thalweg")
+    if not command.exists():
+        pytest.skip("no console script beside this Python")
+    run = subprocess.run([command, "models"], capture_output=True, text=True, check=True)
+    assert "gaussian2d" in run.stdout
+
+
+def test_a_closed_pipe_is_no_error():
+    command = f'"{sys.executable}" -m thalweg models | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert run.stderr == "" and run.stdout.startswith("line ")
