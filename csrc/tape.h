@@ -84,7 +84,7 @@ static machine machine_on(arena *a, const tw_tape *tape, ptrdiff_t point_size, r
     bind_code(&m, code, tape->n_point_code, m.point_code);
     bind_code(&m, code += tape->n_point_code, tape->n_lane_code, m.lane_code);
     bind_code(&m, code + tape->n_lane_code, tape->n_block_code, m.block_code);
-    for (int32_t k = 0; k <= tape->n_free; k++)
+    for (int32_t k = 0; tape->output && k <= tape->n_free; k++)
         m.output[k] = bind_slot(&m, tape->output[k]);
     for (int32_t c = 0; c < tape->n_const; c++)
         for (int l = 0; l < LANES; l++)

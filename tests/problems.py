@@ -15,6 +15,22 @@ from thalweg.model.trace import record
 EPS = np.finfo(float).eps
 
 
+# Loose enough that rounding decides neither which test stops a fit nor in which step.
+COARSE = dict(xtol=1e-5, ftol=1e-8, gtol=1e-5)
+# Rounding grows along the path of a fit, in chaotic regions tenfold a step; observed: 4e-12 for
+# all but one in a thousand fits of at most this many steps.
+STEPS_COMPARED = 20
+PATH_AGREEMENT = 1e-8
+
+EXACT = 1e3 * EPS  # below, residuals are rounding, and rounding decides between EXACT and others
+
+
+def agrees(got, want, floor=0.0):
+    """Equal but for rounding along the path; ``floor`` is an error to be expected besides."""
+    error, allowed = np.abs(got - want), PATH_AGREEMENT * np.abs(want) + floor
+    assert (error <= allowed).all(), f"{got} is not {want}: {error} > {allowed}"
+
+
 def line(x, a, b):
     return a + b * x
 

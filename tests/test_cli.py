@@ -89,7 +89,7 @@ def test_nist_examples(name, start, tmp_path, capsys):
         assert digits([float(row[f"{n}_stderr"]) for n in names], errors) > CERTIFIED_DIGITS
 
 
-SHOWN_DIGITS = 5  # the last of the 6 to 9 digits shown may round otherwise on another processor
+SHOWN_DIGITS = 4  # the last of the 6 to 9 digits shown may round otherwise on another processor
 
 
 def same_text(got, shown):
@@ -306,9 +306,9 @@ def test_ctrl_c_writes_the_fits_that_had_finished(tmp_path):
     np.savez(tmp_path / "data.npz", x=x, y=y)
     out = tmp_path / "out.npz"
     never = ("--xtol", "0", "--ftol", "0", "--gtol", "0", "--threads", "1")
+    arguments = ("fit", tmp_path / "data.npz", "--model", "biexponential", "--out", out, *never)
     run = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, "fit", str(tmp_path / "data.npz")]
-        + ["--model", "biexponential", "--out", str(out), *never],
+        [sys.executable, "-c", INTERRUPTED, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,

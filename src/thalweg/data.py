@@ -7,12 +7,12 @@ several: then they are flattened, and x, sigma and mask with them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isnan, prod
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._check import Array, PerFit, numbers, per_fit, square_sum
+from ._check import Array, PerFit, has_nan, numbers, per_fit
 
 
 class Data(NamedTuple):
@@ -114,7 +114,7 @@ def arrange(
         for m, name in ((missing, "y"), (mask, "mask"))
         if m is not None
     ]
-    left_out += [PerFit(np.isnan(v.array), v.step) for v in rows if isnan(square_sum(v.array))]
+    left_out += [PerFit(np.isnan(v.array), v.step) for v in rows if has_nan(v.array)]
     return Data(rows, form, y.reshape(-1, N), spread, _use(left_out), batch, points)
 
 

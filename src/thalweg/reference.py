@@ -1,7 +1,7 @@
 """The specification of the engine in plain NumPy: the same steps as csrc/, made to be read.
 
-A fit minimises  chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2.  With e_i = (y_i - f_i) / sigma_i
-and J_ij = (df_i / dtheta_j) / sigma_i a damped step d solves
+A fit minimises  chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2.  With
+e_i = (y_i - f_i) / sigma_i  and  J_ij = (df_i / dtheta_j) / sigma_i  a damped step d solves
 
     (J'J + lambda D^2) d = J'e,       D_j^2 = largest (J'J)_jj seen so far.
 
@@ -36,29 +36,14 @@ POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 
 
 class Outcome(NamedTuple):
-    """A finished fit.
+    """A finished fit."""
 
-    Attributes
-    ----------
-    params : ndarray, shape (P,)
-        NaN where the fit could not run.
-    chi2 : float
-    status : str
-        A name of `thalweg.Status`.
-    detail : int
-        Which parameter or input the status is about, else -1.
-    n_iter : int
-        Trial steps taken.
-    covariance : ndarray, shape (P, P)
-        0 for parameters at a bound, infinite where it is not defined.
-    """
-
-    params: Array
+    params: Array  # (P,), NaN where the fit could not run
     chi2: float
-    status: str
-    detail: int
-    n_iter: int
-    covariance: Array
+    status: str  # a name of `thalweg.Status`
+    detail: int  # which parameter or input the status is about, else -1
+    n_iter: int  # trial steps taken
+    covariance: Array  # (P, P), 0 for parameters at a bound, infinite where it is not defined
 
 
 @dataclass
@@ -106,7 +91,7 @@ class _Fit:
 
     @property
     def chi2(self) -> float:
-        """|e|^2."""
+        """chi2 = |e|^2."""
         return float(self.sums[-1, -1])
 
     @property
@@ -123,12 +108,8 @@ class _Fit:
 def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
     """Return C'W^2 C with C = [J | e]: J'W^2 J, J'W^2 e and e'W^2 e, shape (P + 1, P + 1).
 
-    Parameters
-    ----------
-    J : ndarray, shape (N, P)
-    e : ndarray, shape (N,)
-    weight : ndarray, shape (N,), optional
-        1/sigma; where it is 0 the point is left out, whatever it holds.
+    J is (N, P), e is (N,), weight is 1/sigma, (N,): where it is 0 the point is left out, whatever it
+    holds.
     """
     C = np.column_stack([J, e])
     if weight is not None:
@@ -137,7 +118,7 @@ def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
 
 
 def merge_rows(R: Array, rows: Array) -> Array:
-    """Return the triangle whose R'R is R'R + rows'rows, shape (n, n), by orthogonal transformations."""
+    """Return the triangle whose R'R is R'R + rows'rows, shape (n, n), without forming these."""
     n = R.shape[1]
     triangle = np.zeros((n, n))
     if np.isfinite(rows).all():
@@ -378,7 +359,7 @@ def _refused(status: str, detail: int, P: int) -> Outcome:
 
 
 def _scaled_columns(fit: _Fit) -> tuple[Any, Array, Array]:
-    """The parameters not at a bound, the lengths of their columns, and R with columns of length 1."""
+    """The parameters not at a bound, the lengths of their columns, and R of the unit columns."""
     free = np.flatnonzero((fit.theta > fit.lower) & (fit.theta < fit.upper))
     size = np.sqrt(np.diag(fit.A))[free]
     R = fit.R[:-1, free] / np.where(size > 0, size, 1.0)
