@@ -54,10 +54,10 @@ typedef struct {
     real *scale2;                                /* [F] D^2 */
     real *step;                                  /* [F] trial - theta */
     real *promised, *lambda, *nu, *magnitude;    /* magnitude: sum of (y/sigma)^2 */
-    mask_int *held;                              /* [F] -1: not free in this step */
+    mask_int *held, *own;                        /* [F] not free in this step; see own_step in step.h */
     mask_int *fresh, *second;                    /* the trial is the start; this is the second attempt */
     mask_int *status, *n_iter, *idle;            /* idle: see PATIENCE */
-    real *factor, *pivot, *work;                 /* of a step: triangle of F; [F]; [2 F] */
+    real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
     real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
     real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
     real *rows, *small;      /* orthogonal mode: [F + 1][padded F] and triangle of F + 1 */
@@ -73,7 +73,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
     s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
-    s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
+    s.held = TAKE(a, mask_int, F * L), s.own = TAKE(a, mask_int, L), s.fresh = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.second = TAKE(a, mask_int, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
@@ -95,7 +95,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
 static void begin_fit(fits *s, int lane) {
     s->fresh[lane] = -1;
     s->status[lane] = RUNNING;
-    s->n_iter[lane] = s->idle[lane] = s->second[lane] = 0;
+    s->n_iter[lane] = s->idle[lane] = s->second[lane] = s->own[lane] = 0;
     for (int j = 0; j < s->P; j++)
         s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
     s->first_sum[tri(s->F, s->F) * LANES + lane] = (real)INFINITY;
@@ -114,14 +114,6 @@ TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
     ivec status = MASK(s->status, 0);
     where &= status == RUNNING;
     MASK(s->status, 0) = (where & why) | (~where & status);
-}
-
-/* Is the step the model's, rather than the damping's?  lambda D_j^2 <= (J'J)_jj for each free j */
-TW_INLINE ivec lightly_damped(const fits *s, int o) {
-    ivec light = ~(ivec){0};
-    for (int j = 0; j < s->F; j++)
-        light &= MASK(s->held, j) | (LOAD(s->lambda, 0) * LOAD(s->scale2, j) <= LOAD(s->sum, tri(j, j)));
-    return light;
 }
 
 /* |d_j| <= xtol (|theta_j| + |e| / D_j) for each j; what was held at a bound did not move.  Without
@@ -173,7 +165,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     const vec actual = chi2 - trial, noise = noise_of(chi2, LOAD(s->magnitude, 0));
     const ivec in_noise = promised <= noise;
     const ivec kept = running & finite & (fresh | (actual > 0) | (in_noise & (actual >= -noise)));
-    const ivec moved = kept & ~fresh;
+    const ivec own = kept & ~fresh & MASK(s->own, 0);
 
     keep_trial(s, kept, o);
     const vec rho = v_sel(promised > 0, actual / promised, v_set(0));
@@ -183,11 +175,10 @@ static void judge(fits *s, const tolerances *t, int o) {
     MASK(s->fresh, 0) = (ivec){0};
 
     const vec now = LOAD(s->sum, last);
-    const ivec light = lightly_damped(s, o);
     stop(s, o, fresh & ~finite, TW_NOT_FINITE);
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
-    stop(s, o, moved & light & small_step(s, t->xtol, now, o), TW_XTOL);
-    stop(s, o, moved & light & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
+    stop(s, o, own & small_step(s, t->xtol, now, o), TW_XTOL);
+    stop(s, o, own & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
     stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
     stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
 }

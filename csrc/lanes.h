@@ -111,7 +111,7 @@ static void finish_lane(group *g, int lane, int poor) {
     prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
     if (g->own_x)
         run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
-    run_orthogonally(one, g->s.theta + lane, LANES, g->s.n_iter[lane]);
+    run_orthogonally(one, g->s.theta + lane, LANES, g->s.n_iter[lane], g->s.lambda[lane]);
 }
 
 /* Write the results of the lanes of one native vector that have stopped; returns how many. */

@@ -231,15 +231,15 @@ static void begin_one(fits *s) {
     begin_fit(s, 0);
 }
 
-/* Go on with a fit by orthogonal factorisation, from theta and with the trials it has used. */
-static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_int n_iter) {
+/* Go on with a fit by orthogonal factorisation: from where it is, with its damping and its trials. */
+static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_int n_iter, real lambda) {
     fits *s = &o->s;
     s->triangle = o->triangle;
     for (int j = 0; j < s->P; j++)
         s->start[j * LANES] = theta[j * step];
     begin_one(s);
     s->second[0] = -1;
-    s->n_iter[0] = n_iter;
+    s->n_iter[0] = n_iter, s->lambda[0] = lambda;
     s->magnitude[0] = o->totals.magnitude;
     if (run_one(o))
         write_one(o);
@@ -281,7 +281,7 @@ static void fit_one(solo *o, ptrdiff_t fit) {
     s->magnitude[0] = o->totals.magnitude;
     if (!run_one(o) || write_one(o))
         return;
-    run_orthogonally(o, s->theta, LANES, s->n_iter[0]);
+    run_orthogonally(o, s->theta, LANES, s->n_iter[0], s->lambda[0]);
 }
 
 #endif

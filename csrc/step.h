@@ -157,8 +157,11 @@ static void solve_orthogonally(fits *s) {
         x[j] /= R[tri(j, j)];
     }
     for (int j = 0, i = 0; j < s->F; j++) {
-        if (!s->held[j * LANES])
-            s->step[j * LANES] = x[i++] * inverse_scale(s, j);
+        if (!s->held[j * LANES]) {
+            const real scale = inverse_scale(s, j), root = scale / R[tri(i, i)];
+            s->pivot[j * LANES] = root * root;
+            s->step[j * LANES] = x[i++] * scale;
+        }
     }
 }
 
@@ -172,6 +175,18 @@ static void solve(fits *s, int bounded, int o) {
     stop(s, o, factorise(s, WEAK_PIVOT, o), ILL_CONDITIONED);
     right_side(s, bounded, o);
     substitute(s, bounded, o);
+}
+
+/* Is the step the model's own, not the damping's nor a bound's?  Only then does a small step or promise
+ * say that the minimum is near.  The damping lambda D_j^2 is part of each pivot of the damped normal
+ * matrix; where it is more than half of one, it decides how far the step goes in some direction. */
+static ivec own_step(const fits *s, ivec cut, int o) {
+    ivec own = ~cut;
+    for (int j = 0; j < s->F; j++) {
+        const vec share = LOAD(s->lambda, 0) * LOAD(s->scale2, j) * LOAD(s->pivot, j);
+        own &= MASK(s->held, j) | (share <= (real)0.5);
+    }
+    return own;
 }
 
 /* The reduction of chi2 that the step promises: d'J'e + lambda d'D^2 d, or where a bound cut the
@@ -212,14 +227,16 @@ static void advance(fits *s, const tolerances *t, int o) {
     if (t->bounded)
         hold_at_bounds(s, o);
     solve(s, t->bounded, o);
-    ivec cut = {0}, changed;
-    while (t->bounded && v_any(changed = clamp(s, o))) {
+    ivec cut = {0};
+    for (ivec changed; t->bounded && v_any(changed = clamp(s, o));) {
         cut |= changed;
         solve(s, 1, o);
     }
+    const ivec own = own_step(s, cut, o);
+    MASK(s->own, 0) = own;
     promise(s, cut, o);
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
-    stop(s, o, lightly_damped(s, o) & (LOAD(s->promised, 0) <= t->gtol * t->gtol * chi2), TW_GTOL);
+    stop(s, o, own & (LOAD(s->promised, 0) <= t->gtol * t->gtol * chi2), TW_GTOL);
     set_trial(s, t->bounded, o);
 }
 

@@ -57,11 +57,15 @@ def test_nist_linear(isa, s):
     assert digits(r.chi2, s.rss) >= LINEAR_DIGITS
 
 
-@pytest.mark.parametrize("s", NONLINEAR, ids=lambda s: s.name)
+# Their condition leaves no digits in single precision.
+DOUBLE_ONLY = "Hahn1 Lanczos1 Lanczos2 Lanczos3 Nelson MGH17 ENSO Kirby2".split()
+
+
+@pytest.mark.parametrize(
+    "s", [s for s in NONLINEAR if s.name not in DOUBLE_ONLY], ids=lambda s: s.name
+)
 def test_single_precision_reaches_its_digits(isa, s):
-    """Of the sets that are not ill-conditioned: 3 digits of the parameters that matter."""
-    if s.name in ("Hahn1", "Lanczos1", "Lanczos2", "Lanczos3", "Nelson", "MGH17", "ENSO", "Kirby2"):
-        pytest.skip("its condition leaves no digits in single precision")
+    """Three digits, or as many as the error bars say are meant."""
     r, params, _ = s.fit(s.starts[1], dtype=np.float32)
     assert r.params.dtype == np.float32
     assert (np.abs(params - s.params) <= 0.3 * s.std + 1e-3 * np.abs(s.params)).all()
@@ -205,17 +209,20 @@ def test_bounded_linear_problems_end_at_their_minimum(isa, n_points):
         np.testing.assert_allclose(r.chi2, 2 * best.cost, rtol=1e-10)
 
 
-def test_two_bounds_met_at_once_do_not_end_a_fit(isa):
+@pytest.mark.parametrize(
+    ("apart", "size"), [(0.3, 10), (0.3, 100), (0.14, 100), (0.05, 100), (0.02, 1000)]
+)
+def test_two_bounds_met_at_once_do_not_end_a_fit(isa, apart, size):
     """Cutting both steps at their bounds gives a step that leads uphill: no sign of convergence."""
     x, u = np.array([[1.0, 1, 1, 1], [1.0, -1, 1, -1]])
-    columns = x, 0.99 * x + 0.14 * u
-    y = 10 * columns[0] - 10 * columns[1]
-    r = tw.fit(
-        lambda xs, a, b: a * xs[0] + b * xs[1], columns, y, [0.0, 0.0], bounds=([-5, -5], [0.1, 5])
-    )
-    best = scipy.optimize.lsq_linear(np.column_stack(columns), y, ([-5, -5], [0.1, 5]))
-    assert r.success
-    np.testing.assert_allclose(r.params, best.x, atol=1e-8)
+    columns = x, x + apart * u
+    y = size * (columns[0] - columns[1])
+    box = np.array([-5.0, -5.0]), np.array([0.1, 5.0])
+    r = tw.fit(lambda xs, a, b: a * xs[0] + b * xs[1], columns, y, [0.0, 0.0], bounds=box)
+    best = scipy.optimize.lsq_linear(np.column_stack(columns), y, box, method="bvls", tol=1e-14)
+    assert r.success, r.reason()
+    np.testing.assert_allclose(r.chi2, 2 * best.cost, rtol=1e-12)
+    np.testing.assert_allclose(r.params, best.x, rtol=1e-8)
 
 
 def test_a_bound_lets_go_when_descent_turns_inwards(isa):

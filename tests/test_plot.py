@@ -286,6 +286,13 @@ def test_a_map_where_everything_failed():
     ax.figure.canvas.draw()
 
 
+def test_a_fit_that_failed_with_parameters_is_not_in_the_map():
+    r = decays(2, 3, max_iter=0)
+    assert np.isfinite(r["a"]).all() and not r.success.any()
+    (image,) = plot.map(r, "a").images
+    assert np.ma.getmaskarray(image.get_array()).all()
+
+
 def test_a_line_has_a_point_for_every_fit():
     r = with_failures(8)
     ax = plot.map(r, "tau")

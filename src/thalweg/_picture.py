@@ -25,7 +25,7 @@ class OneFit(NamedTuple):
 
     Attributes
     ----------
-    index : tuple of int
+    place : tuple of int
         Its place in the batch.
     x : list of ndarray, each shape (N,)
         The independent variables, called ``variables``.
@@ -42,7 +42,7 @@ class OneFit(NamedTuple):
     variables : tuple of str
     """
 
-    index: tuple[int, ...]
+    place: tuple[int, ...]
     x: list[Array]
     y: Array
     sigma: Array | None
@@ -104,8 +104,8 @@ def _normal(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
 def _at_fitted_points(result: FitResult, k: int, theta: Array) -> Array:
     shared = not any(v.step for v in result.problem.data.x)
     values = result.problem.predict(theta if shared else result.params)
-    rows: Array = values.reshape(-1, result.problem.data.n_points)
-    return rows[0 if shared else k]
+    row: Array = values.reshape(-1, result.problem.data.n_points)[0 if shared else k]
+    return row
 
 
 def _dense(x: Array) -> Array:
@@ -192,8 +192,8 @@ def draw_images(one: OneFit, axes: Any) -> None:
         ("residual", residual, "PuOr", -largest, largest),
     )
     grid = _grid(one)
-    for ax, (title, values, colours, vmin, vmax) in zip(axes, panels, strict=True):
-        colours = mpl.colormaps[colours].with_extremes(bad="0.8")
+    for ax, (title, values, name, vmin, vmax) in zip(axes, panels, strict=True):
+        colours = mpl.colormaps[name].with_extremes(bad="0.8")
         style = {"cmap": colours, "vmin": vmin, "vmax": vmax}
         if grid is None:
             picture = ax.scatter(*one.x, c=np.ma.masked_invalid(values), s=25, **style)

@@ -340,7 +340,9 @@ def _report(result: FitResult, titles: Sequence[str] | None) -> str:
         row = [_title(index, titles)]
         for value, error in zip(result.params[index], result.stderr[index], strict=True):
             row += [f"{value:.9g}", f"{error:.6g}"]
-        rows.append([*row, f"{result.chi2[index]:.6g}", Status(result.status[index]).name.lower()])
+        rows.append(
+            [*row, f"{result.chi2[index]:.6g}", Status(int(result.status[index])).name.lower()]
+        )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(f"{t:>{w}}" for t, w in zip(row, widths, strict=True)) for row in rows)
     n_good = np.count_nonzero(result.success)

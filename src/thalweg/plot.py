@@ -19,6 +19,7 @@ import numpy as np
 
 from ._check import Array, name_index
 from ._picture import (
+    OneFit,
     caption,
     draw_curve,
     draw_images,
@@ -72,15 +73,23 @@ def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     """
     plt = _pyplot()
     one = one_fit(result, index)
+    draw = _fit_of_two_variables if len(one.x) == 2 else _fit_of_one_variable
+    return draw(plt, one, caption(result, one.place), ax)
+
+
+def _fit_of_two_variables(plt: Any, one: OneFit, words: list[str], ax: Any) -> Any:
     own = ax is None
-    if len(one.x) == 2:
-        if own:
-            _, ax = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-        axes = _axes(ax, (3,))
-        draw_images(one, axes)
-        if own:
-            axes[0].figure.suptitle(in_rows(caption(result, one.index)), fontsize="small")
-        return axes
+    if own:
+        _, ax = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+    axes = _axes(ax, (3,))
+    draw_images(one, axes)
+    if own:
+        axes[0].figure.suptitle(in_rows(words), fontsize="small")
+    return axes
+
+
+def _fit_of_one_variable(plt: Any, one: OneFit, words: list[str], ax: Any) -> Any:
+    own = ax is None
     if own:
         _, ax = plt.subplots(
             2, 1, sharex=True, height_ratios=(3, 1), figsize=(7.2, 4.5), layout="constrained"
@@ -90,7 +99,7 @@ def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     if axes.size == 2:
         draw_residuals(one, axes[1])
     axes[-1].set_xlabel(one.variables[0] if len(one.x) == 1 else "point")
-    legend(axes[0], "\n".join(caption(result, one.index)), outside=own)
+    legend(axes[0], "\n".join(words), outside=own)
     return axes
 
 

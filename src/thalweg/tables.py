@@ -262,7 +262,7 @@ def write(path: Path, result: FitResult, titles: Sequence[str] | None) -> None:
         }
         if titles is not None:
             arrays["data"] = np.array(titles)
-        np.savez(path, **arrays)
+        np.savez(path, **arrays)  # type: ignore[arg-type]  # takes allow_pickle for an array
         return
     columns = [*_places(result, titles), *result.columns().items()]
     with path.open("w", encoding="utf-8", newline="") as file:
