@@ -12,8 +12,6 @@
 
 #include "sample.h"
 
-#define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5))
-#define LOST_COLUMN (1 / (1000 * TRUSTED)) /* R_jj of a column that is a combination of those before it */
 #define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
 
 /* Stopped lanes: hold what lies at a bound; 1 / the length of each column. */

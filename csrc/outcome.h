@@ -36,7 +36,7 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
         write_covariance(job, fit, s, lane, factor);
     else
         fill_covariance(job, fit, (real)INFINITY);
-    if (lost >= 0 && status > 0)
+    if (lost >= 0 && (status > 0 || status == TW_NO_PROGRESS))
         status = TW_SINGULAR, detail = lost;
     real *theta = (real *)job->theta + fit * s->P;
     for (int j = 0; j < s->P; j++)

@@ -177,16 +177,19 @@ static void solve(fits *s, int bounded, int o) {
     substitute(s, bounded, o);
 }
 
-/* Is the step the model's own, not the damping's nor a bound's?  Only then does a small step or promise
- * say that the minimum is near.  The damping lambda D_j^2 is part of each pivot of the damped normal
- * matrix; where it is more than half of one, it decides how far the step goes in some direction. */
-static ivec own_step(const fits *s, ivec cut, int o) {
-    ivec own = ~cut;
+/* How much of the step is the model's own, 0 to 1, the rest being the damping's or a bound's.  The
+ * damping lambda D_j^2 is part of each pivot of the damped normal matrix; where its share is s, the
+ * undamped step is 1 / (1 - s) times as long in some direction.  Tolerances are multiplied by what is
+ * left, so that a step that is small only because it is damped or cut does not count. */
+static vec own_share(const fits *s, ivec cut, int o) {
+    const vec lambda = LOAD(s->lambda, 0);
+    vec own = v_set(1);
     for (int j = 0; j < s->F; j++) {
-        const vec share = LOAD(s->lambda, 0) * LOAD(s->scale2, j) * LOAD(s->pivot, j);
-        own &= MASK(s->held, j) | (share <= (real)0.5);
+        const vec rest = 1 - lambda * LOAD(s->scale2, j) * LOAD(s->pivot, j);
+        const ivec counts = ~MASK(s->held, j) & (lambda > NO_DAMPING);
+        own = v_sel(counts & ~(rest >= own), rest, own);
     }
-    return own;
+    return v_and(~cut & (own > 0), own);
 }
 
 /* The reduction of chi2 that the step promises: d'J'e + lambda d'D^2 d, or where a bound cut the
@@ -232,11 +235,11 @@ static void advance(fits *s, const tolerances *t, int o) {
         cut |= changed;
         solve(s, 1, o);
     }
-    const ivec own = own_step(s, cut, o);
-    MASK(s->own, 0) = own;
     promise(s, cut, o);
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
-    stop(s, o, own & (LOAD(s->promised, 0) <= t->gtol * t->gtol * chi2), TW_GTOL);
+    const vec own = own_share(s, cut, o);
+    STORE(s->own, 0, own);
+    stop(s, o, (own > 0) & (LOAD(s->promised, 0) <= own * (t->gtol * t->gtol * chi2)), TW_GTOL);
     set_trial(s, t->bounded, o);
 }
 

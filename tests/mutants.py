@@ -191,6 +191,7 @@ def build(folder):
 def fails(folder, keyword):
     """Whether the suite fails; and the first test that did."""
     arguments = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-k", keyword]
+    arguments += ["--hypothesis-profile", "mutants"]
     arguments += [f"tests/{name}" for name in SUITE if (folder / "tests" / name).exists()]
     environment = os.environ | {"THALWEG_NUM_THREADS": "2"}
     command = (sys.executable, "-c", BOOT, folder, *arguments)

@@ -1,5 +1,6 @@
 """Fit models to data by going downhill on a squared error, at compiled speed."""
 
+from . import plot
 from .curve_fit import CovarianceWarning, curve_fit
 from .fit import fit
 from .model.library import Model, models
@@ -18,4 +19,5 @@ __all__ = [
     "curve_fit",
     "fit",
     "models",
+    "plot",
 ]

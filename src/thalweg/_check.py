@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from math import isfinite, isnan
+from math import isfinite, isnan, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,15 +37,15 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     """
     if isinstance(value, np.ma.MaskedArray):
         value = value.data
-    if type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous:
-        return value
+    if type(value) is np.ndarray and value.dtype == dtype and value.flags.carray:
+        return value  # contiguous, aligned, writeable
     array = np.asarray(value)
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real, got complex numbers")
     if array.dtype.kind in "mM":
         raise TypeError(f"{name} must be numbers, got dates; subtract a start and divide by a unit")
     try:
-        return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+        return np.require(array, dtype, ("C", "A")).reshape(array.shape)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be numbers, got {_what(array)}") from None
 
@@ -68,7 +68,7 @@ def per_fit(
     if array.shape == (size,):
         return PerFit(array, 0)
     if array.shape == (*batch, size):
-        return PerFit(array.reshape(-1, size), 1)
+        return PerFit(array.reshape(prod(batch), size), 1)
     raise ValueError(f"{name} must have shape {shapes(letter, size, batch)}, got {array.shape}")
 
 

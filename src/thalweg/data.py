@@ -115,7 +115,7 @@ def arrange(
         if m is not None
     ]
     left_out += [PerFit(np.isnan(v.array), v.step) for v in rows if has_nan(v.array)]
-    return Data(rows, form, y.reshape(-1, N), spread, _use(left_out), batch, points)
+    return Data(rows, form, y.reshape(prod(batch), N), spread, _use(left_out), batch, points)
 
 
 def _missing(y: Any) -> Any:
