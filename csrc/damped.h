@@ -33,10 +33,12 @@
 /* Reasons a lane stops that the user does not see. */
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
-#define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5)) /* condition up to which a parameter is determined  \
-                                                          */
-#define LOST_COLUMN (1 / (1000 * TRUSTED))     /* R_jj of a column that is a combination of those before it */
-#define NO_DAMPING (LOST_COLUMN * LOST_COLUMN) /* a lambda that no direction feels but a lost one */
+/* A parameter is determined up to this condition; a column whose R_jj is below LOST_COLUMN is a
+ * combination of those before it; no direction but such a lost one feels a lambda of NO_DAMPING. */
+#define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5))
+#define LOST_COLUMN (1 / (1000 * TRUSTED))
+#define NO_DAMPING (LOST_COLUMN * LOST_COLUMN)
+
 #define FIRST_DAMPING ((real)1e-2)
 #define CAREFUL_DAMPING ((real)1)  /* of the second attempt */
 #define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */

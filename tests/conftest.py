@@ -10,7 +10,9 @@ settings.register_profile(
     "thalweg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 # Of tests/mutants.py: the same examples each time, and none remembered from one mutant for the next.
-settings.register_profile("mutants", settings.get_profile("thalweg"), derandomize=True, database=None)
+settings.register_profile(
+    "mutants", settings.get_profile("thalweg"), derandomize=True, database=None
+)
 settings.load_profile("thalweg")
 
 

@@ -200,18 +200,33 @@ def test_a_fit_is_the_same_alone_anywhere_and_with_any_threads(isa, n_points, dt
         same_bits(fit(k), whole, k)
 
 
+# Threads share the points of a fit from 8 chunks on, of 8192 points in double and 16384 in float.
+SHARED_POINTS = {np.float64: 70_001, np.float32: 140_001}
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_threads_that_share_the_points_of_a_fit_change_no_bit(isa, dtype):
-    x, y, start = batch_of(2, 20_000, dtype)
+@pytest.mark.parametrize("size", ["taken whole", "shared"])
+def test_threads_that_share_the_points_of_a_fit_change_no_bit(isa, dtype, size):
+    n_points = SHARED_POINTS[dtype] if size == "shared" else 20_000
+    x = np.linspace(0, 4, n_points)
+    rng = np.random.default_rng(n_points)
+    y = np.stack([decay(x, a, 1, 0.5) + 0.05 * rng.standard_normal(n_points) for a in (2, 3)])
+    y[1, ::5] = np.nan
 
     def fit(threads, rows=slice(None)):
-        return tw.fit(decay, x, y[rows], start[rows], dtype=dtype, threads=threads)
+        return tw.fit(decay, x, y[rows], [2.0, 2.0, 0.0], dtype=dtype, threads=threads)
 
     one = fit(1)
     assert one.success.all()
     for threads in (2, 4):
         same_bits(fit(threads), one)
         same_bits(fit(threads, 1), one, 1)
+    # every point counts once: sums of n squares, each rounded
+    e = y - decay(x, *one.params.astype(float).T[..., None])
+    rounding = 1e2 * np.finfo(dtype).eps
+    np.testing.assert_allclose(one.chi2, np.nansum(e**2, axis=1), rtol=rounding)
+    assert one.n_used.tolist() == np.count_nonzero(~np.isnan(y), axis=1).tolist()
+    np.testing.assert_allclose(one.params, [[2, 1, 0.5], [3, 1, 0.5]], atol=0.02)
 
 
 @pytest.mark.parametrize("n_points", [40, 700])

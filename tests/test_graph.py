@@ -1,7 +1,7 @@
 """The graph: equal to NumPy, one form for one formula, work at the lowest stage."""
 
-import re
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path

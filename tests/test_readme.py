@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-# the spread of n normal numbers has relative standard deviation 1 / sqrt(2 n); 4 of them at n = 1000
+# the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
 SPREAD_TOLERANCE = 4 / math.sqrt(2 * 1000)
 
 

@@ -21,7 +21,7 @@ _SMALL = 4096
 
 
 class PerFit(NamedTuple):
-    """A row that all fits share, shape (n,) and ``step`` 0, or one per fit, (B, n) and ``step`` 1."""
+    """A row for all fits, shape (n,) and ``step`` 0, or one per fit, (B, n) and ``step`` 1."""
 
     array: Array
     step: int

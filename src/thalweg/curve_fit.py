@@ -78,7 +78,8 @@ def curve_fit(
     nan_policy : {None, "raise", "omit"}
         What to do with NaN in xdata or ydata.
     **kwargs
-        ``ftol``, ``xtol``, ``gtol`` as in `thalweg.fit`; ``maxfev`` or ``max_nfev``: most trial steps.
+        ``ftol``, ``xtol``, ``gtol`` as in `thalweg.fit`; ``maxfev`` or ``max_nfev``, the most trial
+        steps.
 
     Returns
     -------
@@ -223,7 +224,7 @@ def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
 
 
 def _whitening(sigma: Any, n_points: int) -> Array | None:
-    """L^-1 of a covariance matrix C = L L' of the data, so that L^-1 (y - f) has unit covariance."""
+    """L^-1 for a covariance matrix C = L L' of y: L^-1 (y - f) has unit covariance."""
     if sigma is None or np.ndim(sigma) < 2:
         return None
     matrix = numbers(sigma, "sigma", np.dtype(float))

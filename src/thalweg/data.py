@@ -143,7 +143,8 @@ def _variables(x: Any, y: Array, dtype: Any, n_x: int | None) -> tuple[list[Arra
         variables = list(array) if rows else [array]
     if n_x is not None and n_x != len(variables):
         raise ValueError(
-            f"the model takes {n_x} independent variable{'s' * (n_x != 1)}, x gives {len(variables)}"
+            f"the model takes {n_x} independent variable{'s' * (n_x != 1)}, "
+            f"x gives {len(variables)}"
         )
     return variables, form
 

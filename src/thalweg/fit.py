@@ -58,7 +58,7 @@ def fit(
     progress: bool = False,
     callback: Callable[[int, int], Any] | None = None,
 ) -> FitResult:
-    r"""Minimise :math:`\chi^2(\theta) = \sum_i ((y_i - f(x_i; \theta)) / \sigma_i)^2` for every data set.
+    r"""Minimise :math:`\sum_i ((y_i - f(x_i; \theta)) / \sigma_i)^2`, chi2, for every data set.
 
     The model is recorded once and differentiated exactly; fits run eight side by side, in compiled
     code, each with its own damping and its own stopping.  A fit's result is the same to the last
@@ -95,7 +95,8 @@ def fit(
         The arithmetic.  float32 runs faster and gives about four digits.
     xtol : float, optional
         Stop when every :math:`|\delta_j| \le` xtol :math:`(|\theta_j| + \sqrt{\chi^2} / D_j)`, with
-        :math:`D_j` the largest norm of column j of the weighted Jacobian so far; 1e-9 (float32: 1e-4).
+        :math:`D_j` the largest norm of column j of the weighted Jacobian so far; 1e-9 (float32:
+        1e-4).  Where damping shortens a step, all tolerances shrink by the same factor.
     ftol : float, optional
         Stop when the actual and the predicted reduction of chi2 are both at most ftol chi2; 1e-15
         (5e-7).

@@ -32,6 +32,7 @@ WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular 
 PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
 LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
+NO_DAMPING = LOST_COLUMN**2  # a lambda that no direction feels but a lost one
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 
 
@@ -60,6 +61,7 @@ class _Fit:
     lam: float = FIRST_DAMPING
     nu: float = 2.0
     promised: float = 0.0
+    own: float = 0.0  # how much of the step is the model's own; see own_share
     idle: int = 0
     fresh: bool = True
     second: bool = False  # this is the second attempt
@@ -188,7 +190,7 @@ def levenberg_marquardt(
     tolerances = xtol, ftol, gtol, max_iter
     fit = _run(_Fit(start, lower, upper, magnitude), evaluate, *tolerances)
     if not fit.status == "NOT_FINITE" and _needs_orthogonal(fit):
-        fit = _Fit(fit.theta, lower, upper, magnitude, True, fit.n_iter, second=True)
+        fit = _Fit(fit.theta, lower, upper, magnitude, True, fit.n_iter, lam=fit.lam, second=True)
         fit = _run(fit, evaluate, *tolerances)
     if fit.status == "NOT_FINITE":
         C = evaluate(fit.trial)
@@ -239,12 +241,13 @@ def judge(fit: _Fit, sums: Array, R: Array, xtol: float, ftol: float, max_iter: 
     fit.fresh = False
 
     moved = kept and not fresh
-    small = np.abs(fit.step) <= xtol * (np.abs(fit.theta) + np.sqrt(fit.chi2) / fit.scale)
-    light = lightly_damped(fit)
+    excess = np.maximum(0, np.abs(fit.step) - fit.own * xtol * np.abs(fit.theta))
+    small = excess**2 * fit.D2 <= (fit.own * xtol) ** 2 * fit.chi2  # excess <= own xtol |e| / D
+    little = fit.own * ftol * before
     fit.stop(fresh and not finite, "NOT_FINITE")
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
-    fit.stop(moved and light and small.all(), "XTOL")
-    fit.stop(moved and light and promised <= ftol * before and actual <= ftol * before, "FTOL")
+    fit.stop(moved and small.all(), "XTOL")
+    fit.stop(moved and promised <= little and actual <= little, "FTOL")
     fit.stop(fit.idle > PATIENCE, "NO_PROGRESS")
     fit.stop(fit.n_iter >= max_iter, "MAX_ITER")
 
@@ -253,7 +256,7 @@ def adapt_damping(fit: _Fit, kept: bool, rho: float, in_noise: bool) -> None:
     """The next damping, from the gain ratio rho of the trial (Nielsen)."""
     if kept:
         factor = 0.1 if in_noise else max(0.1, 1 - (2 * rho - 1) ** 3)
-        fit.lam, fit.nu = max(fit.lam * factor, EPS**2), 2.0
+        fit.lam, fit.nu = max(fit.lam * factor, NO_DAMPING / 2), 2.0
     else:
         fit.lam, fit.nu = min(fit.lam * fit.nu, MAX / 4), min(2 * fit.nu, 2.0**60)
 
@@ -273,11 +276,6 @@ def keep_better_attempt(fit: _Fit) -> None:
         fit.theta, fit.sums, fit.R = fit.first
 
 
-def lightly_damped(fit: _Fit) -> bool:
-    """Is the step the model's, rather than the damping's?"""
-    return bool(np.all(fit.held | (fit.lam * fit.D2 <= np.diag(fit.A))))
-
-
 def advance(fit: _Fit, gtol: float) -> None:
     """Find the next trial, or stop where the gradient is small enough."""
     theta, lower, upper = fit.theta, fit.lower, fit.upper
@@ -285,7 +283,7 @@ def advance(fit: _Fit, gtol: float) -> None:
     fit.held = ((theta <= lower) & (fit.g <= 0)) | ((theta >= upper) & (fit.g >= 0))
     cut = False
     while True:
-        solve(fit)
+        pivots = solve(fit)
         below, above = theta + fit.step < lower, theta + fit.step > upper
         outside = (below | above) & ~fit.held
         if fit.status or not outside.any():
@@ -297,13 +295,29 @@ def advance(fit: _Fit, gtol: float) -> None:
     fit.promised = float(
         2 * (d @ fit.g) - d @ fit.A @ d if cut else d @ (fit.g + fit.lam * fit.D2 * d)
     )
-    fit.stop(lightly_damped(fit) and fit.promised <= gtol**2 * fit.chi2, "GTOL")
+    fit.own = 0.0 if cut else own_share(fit, pivots)
+    fit.stop(fit.own > 0 and fit.promised <= fit.own * gtol**2 * fit.chi2, "GTOL")
     # what was cut lands on its bound exactly
     fit.trial = np.where(fit.held & (d > 0), upper, np.where(fit.held & (d < 0), lower, theta + d))
 
 
-def solve(fit: _Fit) -> None:
-    """Set the step of the parameters that are not held, given that of the others."""
+def own_share(fit: _Fit, pivots: Array) -> float:
+    """How much of the step is the model's own, 0 to 1, the rest being the damping's.
+
+    lambda is part of each pivot of the damped matrix in units of D; where its share is s, the
+    undamped step is 1 / (1 - s) times as long in some direction.
+    """
+    if fit.lam <= NO_DAMPING:
+        return 1.0
+    felt = fit.D2[~fit.held] > 0
+    return float(max(0.0, np.min(1 - fit.lam / pivots[felt], initial=1.0)))
+
+
+def solve(fit: _Fit) -> Array:
+    """Set the step of the parameters that are not held, given that of the others.
+
+    Returns the pivots of the damped matrix in units of D.
+    """
     free, held = ~fit.held, fit.held
     D = fit.scale[free]
     if fit.orthogonal:
@@ -312,25 +326,28 @@ def solve(fit: _Fit) -> None:
         damping = np.column_stack([np.sqrt(fit.lam) * np.eye(len(D)), np.zeros(len(D))])
         T = merge_rows(damping, rows)
         fit.step[free] = np.linalg.solve(T[:-1, :-1], T[:-1, -1]) / D
-        return
+        return np.asarray(np.diag(T)[:-1] ** 2)
     A = fit.A[np.ix_(free, free)] / np.outer(D, D)
     A[np.diag_indices(len(D))] += fit.lam
-    if _smallest_pivot(A) <= WEAK_PIVOT:
+    pivots, smallest = eliminate(A)
+    if smallest <= WEAK_PIVOT:
         fit.stop(True, "ILL_CONDITIONED")
-        return
-    right = fit.g[free] - fit.A[np.ix_(free, held)] @ fit.step[held]
-    fit.step[free] = np.linalg.solve(A, right / D) / D
+    else:
+        right = fit.g[free] - fit.A[np.ix_(free, held)] @ fit.step[held]
+        fit.step[free] = np.linalg.solve(A, right / D) / D
+    return pivots
 
 
-def _smallest_pivot(A: Array) -> float:
-    """The smallest ratio of a pivot of L D L' to its diagonal element: what elimination leaves."""
-    left, smallest = A.copy(), 1.0
+def eliminate(A: Array) -> tuple[Array, float]:
+    """The pivots of L D L', and the smallest ratio of one to its diagonal element."""
+    left, pivots, smallest = A.copy(), np.diag(A).copy(), 1.0
     for j in range(len(A)):
-        if not left[j, j] > WEAK_PIVOT * A[j, j]:
-            return 0.0
-        smallest = min(smallest, left[j, j] / A[j, j])
-        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
-    return smallest
+        pivots[j] = left[j, j]
+        if not pivots[j] > WEAK_PIVOT * A[j, j]:
+            return pivots, 0.0
+        smallest = min(smallest, pivots[j] / A[j, j])
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / pivots[j]
+    return pivots, smallest
 
 
 # ---- before and after ------------------------------------------------------------------------
@@ -374,7 +391,7 @@ def _needs_orthogonal(fit: _Fit) -> bool:
     if not (size > 0).all():
         return True
     A = fit.A[np.ix_(free, free)] / np.outer(size, size)
-    return _smallest_pivot(A) <= POOR_PIVOT
+    return eliminate(A)[1] <= POOR_PIVOT
 
 
 def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
@@ -389,7 +406,7 @@ def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
         covariance = np.zeros((P, P))
         covariance[np.ix_(free, free)] = factor * (W @ W.T) / np.outer(size, size)
     status, detail = fit.status, -1
-    if unidentified >= 0 and status in ("FTOL", "XTOL", "GTOL", "EXACT"):
+    if unidentified >= 0 and status in ("FTOL", "XTOL", "GTOL", "EXACT", "NO_PROGRESS"):
         status, detail = "SINGULAR", int(free[unidentified])
     return Outcome(fit.theta, fit.chi2, status, detail, fit.n_iter, covariance)
 

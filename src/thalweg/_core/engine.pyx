@@ -85,7 +85,7 @@ cdef class Views:
             PyBuffer_Release(&self.view[i])
 
     cdef void *take(self, object array, char kind, Py_ssize_t count, bint writable) except? NULL:
-        """Address of an array of ``count`` elements of the struct-format ``kind``; NULL for None."""
+        """Address of an array of ``count`` elements of struct-format ``kind``; NULL for None."""
         if array is None:
             return NULL
         if self.n == MAX_VIEWS:
@@ -97,7 +97,7 @@ cdef class Views:
         if view.format == NULL or view.format[0] != kind or view.format[1] != 0:
             raise TypeError(f"an array of format {chr(kind)!r} is needed, got {view.format!r}")
         if view.len != count * view.itemsize:
-            raise ValueError(f"an array of {count} elements is needed, got {view.len // view.itemsize}")
+            raise ValueError(f"an array of {count} elements is needed, got {view.len} bytes")
         return view.buf
 
 
@@ -126,7 +126,7 @@ cdef class Tape:
         if sum(n_code) != len(code) or min(n_code) < 0:
             raise ValueError("n_code does not add up to the length of code")
         if len(output) not in (0, n_free + 1):
-            raise ValueError("there must be an output for f and for each derivative, or none at all")
+            raise ValueError("there must be an output for f and each derivative, or none at all")
         n_lane, n_point, n_block = n_slots
         self.free_theta = tuple(free_theta)
         for i, row in enumerate(code):
@@ -209,7 +209,7 @@ cdef int check_program(const c.tw_tape *t) except -1:
 # ---- watching a job --------------------------------------------------------------------------
 
 cdef class Watch:
-    """Ctrl-C and progress: ``progress(done)`` is called now and then; True from it stops the job."""
+    """Ctrl-C and progress: ``progress(done)`` is called now and then; True stops the job."""
 
     cdef c.tw_watch watch
     cdef c.atomic_count done
@@ -253,10 +253,10 @@ cdef class Job:
     cdef const void *x[MAX_VIEWS]
     cdef Py_ssize_t x_step[MAX_VIEWS]
 
-    def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits, Py_ssize_t n_points, *,
-                  x, y, start, dict out, sigma=(None, 0), mask=(None, 0), lower=None, upper=None,
-                  Py_ssize_t bound_step=0, fixed=None, double xtol, double ftol, double gtol,
-                  int max_iter, bint absolute_sigma):
+    def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
+                  Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
+                  lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, double xtol,
+                  double ftol, double gtol, int max_iter, bint absolute_sigma):
         cdef Py_ssize_t B = n_fits, N = n_points, k
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free
         cdef char real = c"f" if is_float else c"d"
@@ -352,7 +352,7 @@ cdef class Trials:
 
 
 def evaluate(Tape tape not None, bint is_float, Py_ssize_t n_points, x, theta, out):
-    """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of (N,) arrays."""
+    """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of arrays."""
     cdef const void *pointers[MAX_VIEWS]
     cdef char real = c"f" if is_float else c"d"
     cdef Views views = Views()

@@ -44,7 +44,7 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Tape:
 
 
 def lower(graph: Graph, outputs: Sequence[int], free: Sequence[int]) -> Tape:
-    """Return the tape whose outputs are the nodes ``outputs``: f, then one per parameter ``free``."""
+    """Return the tape whose outputs are nodes ``outputs``: f, then one per parameter ``free``."""
     order = _schedule(graph.nodes, outputs)
     program = _fuse(graph, order, outputs)
     constants = [i for i in order if graph.nodes[i][0] == "const"]
