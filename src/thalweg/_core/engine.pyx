@@ -126,7 +126,7 @@ cdef class Tape:
         if sum(n_code) != len(code) or min(n_code) < 0:
             raise ValueError("n_code does not add up to the length of code")
         if len(output) not in (0, n_free + 1):
-            raise ValueError("there must be an output for f and each derivative, or none at all")
+            raise ValueError("there must be an output for f and for each derivative, or none")
         n_lane, n_point, n_block = n_slots
         self.free_theta = tuple(free_theta)
         for i, row in enumerate(code):
