@@ -34,7 +34,8 @@
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
 /* A parameter is determined up to this condition; a column whose R_jj is below LOST_COLUMN is a
- * combination of those before it; no direction but such a lost one feels a lambda of NO_DAMPING. */
+ * combination of those before it; no direction but such a lost one feels a damping of NO_DAMPING times
+ * the column's square. */
 #define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5))
 #define LOST_COLUMN (1 / (1000 * TRUSTED))
 #define NO_DAMPING (LOST_COLUMN * LOST_COLUMN)
@@ -151,7 +152,7 @@ static void keep_trial(fits *s, ivec kept, int o) {
 static void adapt_damping(fits *s, ivec kept, vec rho, ivec in_noise, int o) {
     const vec lambda = LOAD(s->lambda, 0), nu = LOAD(s->nu, 0), q = 2 * rho - 1;
     const vec cubic = v_max(v_set((real)0.1), 1 - q * q * q);
-    const vec down = v_max(lambda * v_sel(in_noise, v_set((real)0.1), cubic), v_set(NO_DAMPING / 2));
+    const vec down = v_max(lambda * v_sel(in_noise, v_set((real)0.1), cubic), v_set(NO_DAMPING * NO_DAMPING));
     const vec up = v_min(lambda * nu, v_set(REAL_MAX / 4));
     STORE(s->lambda, 0, v_sel(kept, down, up));
     STORE(s->nu, 0, v_sel(kept, v_set(2), v_min(2 * nu, v_set((real)0x1p60))));

@@ -185,8 +185,8 @@ static vec own_share(const fits *s, ivec cut, int o) {
     const vec lambda = LOAD(s->lambda, 0);
     vec own = v_set(1);
     for (int j = 0; j < s->F; j++) {
-        const vec rest = 1 - lambda * LOAD(s->scale2, j) * LOAD(s->pivot, j);
-        const ivec counts = ~MASK(s->held, j) & (lambda > NO_DAMPING);
+        const vec damping = lambda * LOAD(s->scale2, j), rest = 1 - damping * LOAD(s->pivot, j);
+        const ivec counts = ~MASK(s->held, j) & (damping > NO_DAMPING * LOAD(s->sum, tri(j, j)));
         own = v_sel(counts & ~(rest >= own), rest, own);
     }
     return v_and(~cut & (own > 0), own);

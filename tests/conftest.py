@@ -1,7 +1,7 @@
 """Settings and fixtures of the tests."""
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from thalweg._core import engine
 
@@ -9,9 +9,13 @@ from thalweg._core import engine
 settings.register_profile(
     "thalweg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# Of tests/mutants.py: the same examples each time, and none remembered from one mutant for the next.
+# Of tests/mutants.py: the same examples each time, and none remembered from mutant to mutant.
 settings.register_profile(
-    "mutants", settings.get_profile("thalweg"), derandomize=True, database=None
+    "mutants",
+    settings.get_profile("thalweg"),
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("thalweg")
 

@@ -27,6 +27,7 @@ SUITE = [
     "test_invariance.py",
     "test_certificates.py",
     "test_peer_cases.py",
+    "test_fit.py",
     "test_vecmath.py",
 ]
 TIME_LIMIT = 120  # seconds; a mutant that never ends is noticed too

@@ -115,6 +115,39 @@ def test_polynomials_of_large_condition(isa, interval, degree, n_points, noise):
         assert error.max() <= max(allowed, 1e-9 * noise / 1e-3), (kappa, error.max(), allowed)
 
 
+def nearly_equal(n_points, apart):
+    """Columns u and u + apart v, exact in binary."""
+    u, v = np.round(np.random.default_rng(0).standard_normal((2, n_points)) * 2**20) / 2**20
+    return u, u + apart * v
+
+
+@pytest.mark.parametrize("n_points", [40, 600])
+def test_a_step_that_is_small_because_it_is_damped_is_no_convergence(isa, n_points):
+    """A start 1e-5 off along a valley of curvature 1e-8: damped, the first step is 1e-11 long."""
+    columns = nearly_equal(n_points, 2.0**-13)
+    noise = 1e-12 * np.random.default_rng(1).standard_normal(n_points)
+    r = tw.fit(
+        lambda xs, a, b: a * xs[0] + b * xs[1],
+        columns,
+        columns[0] + columns[1] + noise,
+        [1 + 1e-5, 1 - 1e-5],
+    )
+    assert r.success, r.reason()
+    assert (np.abs(r.params - 1) <= 6 * r.stderr).all() and (r.stderr < 1e-7).all()
+
+
+def test_rows_that_vanish_beside_the_others_do_no_harm(isa):
+    """Orthogonal steps with blocks of points whose columns are 1e-30 of the first ones."""
+    small = np.repeat([1.0, 2.0**-100, 0.0], 400)
+    u, v = (small * np.tile(c, 3) for c in nearly_equal(400, 2.0**-24))
+    y = small * np.tile(np.random.default_rng(2).standard_normal(400), 3)
+    whole = tw.fit(lambda xs, a, b: a * xs[0] + b * xs[1], (u, v), y, [0.0, 0.0])
+    first = tw.fit(lambda xs, a, b: a * xs[0] + b * xs[1], (u[:400], v[:400]), y[:400], [0.0, 0.0])
+    assert whole.success and first.success
+    np.testing.assert_allclose(whole.params, first.params, rtol=1e-6)  # eps kappa is 4e-9
+    np.testing.assert_allclose(whole.chi2, first.chi2, rtol=1e-6)
+
+
 # ---- parameters that the data do not determine -----------------------------------------------
 
 
@@ -242,6 +275,17 @@ def test_a_bound_lets_go_when_descent_turns_inwards(isa):
     r = tw.fit(line, x, 1 + 2 * x, [5.0, 0.0], bounds=([0, 0], [5, 5]))
     np.testing.assert_allclose(r.params, [1, 2], rtol=1e-9)
     assert r.success and not r.at_bound.any()
+
+
+@pytest.mark.parametrize("bound", [1e-17, 0.1, 1 / 3, 1e-300])
+def test_what_ends_at_a_bound_ends_there_exactly(isa, bound):
+    """Although start + (bound - start), the cut step, is rounded."""
+    x = np.linspace(0, 1, 20)
+    lower = tw.fit(line, x, -2 - 3 * x, [1.0, 1.0], bounds=([bound, bound], [9, 9]))
+    upper = tw.fit(line, x, 2 + 3 * x, [-1.0, -1.0], bounds=([-9, -9], [-bound, -bound]))
+    for r, end in ((lower, bound), (upper, -bound)):
+        assert r.success and r.at_bound.all()
+        np.testing.assert_array_equal(r.params, [end, end])
 
 
 # ---- error bars ------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ e_i = (y_i - f_i) / sigma_i  and  J_ij = (df_i / dtheta_j) / sigma_i  a damped s
     (J'J + lambda D^2) d = J'e,       D_j^2 = largest (J'J)_jj seen so far.
 
 csrc/damped.h tells why each test is as it is; names are the same here and there.  Everything is
-float64, one fit at a time, and slow: this is what the engine is tested against, not a fallback.
+float64, one fit at a time: this is what the engine is tested against, not a fallback.
 
 References: More, "The Levenberg-Marquardt algorithm: implementation and theory", 1978; Nielsen,
 "Damping parameter in Marquardt's method", IMM-REP-1999-05, 1999; Golub and Van Loan, "Matrix
@@ -32,19 +32,26 @@ WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular 
 PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
 LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
-NO_DAMPING = LOST_COLUMN**2  # a lambda that no direction feels but a lost one
+NO_DAMPING = LOST_COLUMN**2  # of a column's square: a damping only a lost direction feels
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 
 
 class Outcome(NamedTuple):
     """A finished fit."""
 
-    params: Array  # (P,), NaN where the fit could not run
+    params: Array  # (P,), NaN where it could not run
     chi2: float
     status: str  # a name of `thalweg.Status`
     detail: int  # which parameter or input the status is about, else -1
     n_iter: int  # trial steps taken
     covariance: Array  # (P, P), 0 for parameters at a bound, infinite where it is not defined
+
+
+class _Tolerances(NamedTuple):
+    xtol: float
+    ftol: float
+    gtol: float
+    max_iter: int
 
 
 @dataclass
@@ -108,10 +115,9 @@ class _Fit:
 
 
 def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
-    """Return C'W^2 C with C = [J | e]: J'W^2 J, J'W^2 e and e'W^2 e, shape (P + 1, P + 1).
+    """Return C'W^2 C, shape (P + 1, P + 1), with C = [J | e].
 
-    J is (N, P), e is (N,), weight is 1/sigma, (N,): where it is 0 the point is left out, whatever it
-    holds.
+    J is (N, P), e is (N,), weight is 1/sigma, (N,): 0 leaves a point out whatever it holds.
     """
     C = np.column_stack([J, e])
     if weight is not None:
@@ -147,28 +153,8 @@ def levenberg_marquardt(
 ) -> Outcome:
     """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
 
-    Parameters
-    ----------
-    model_and_jacobian : callable
-        theta (P,) -> f (N,) and its derivatives (N, P).
-    y : ndarray, shape (N,)
-        NaN leaves a point out.
-    start : ndarray, shape (P,)
-    sigma : ndarray, shape (N,), optional
-        Standard deviations; infinite leaves a point out.
-    lower, upper : ndarray, shape (P,), optional
-        Bounds; a parameter whose bounds are equal is fixed.
-    xtol, ftol, gtol : float
-        See `thalweg.fit`.
-    max_iter : int
-        Most trial steps.
-    absolute_sigma : bool
-        If not, the covariance is multiplied by chi2 / dof.
-
-    Returns
-    -------
-    Outcome
-        Nothing is raised: what is wrong with the input is the status.
+    ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P).  The rest is as in
+    `thalweg.fit`, for one fit; equal bounds fix a parameter.  What is wrong is the status.
     """
     y, start = np.asarray(y, float), np.array(start, float)
     sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)
@@ -178,20 +164,19 @@ def levenberg_marquardt(
     status, detail = _refusal(y, sigma, start, lower, upper, use)
     if status:
         return _refused(status, detail, len(start))
-    weight = np.where(use, 1 / sigma, 0.0)
-    target = np.where(use, y, 0.0)
+    weight, target = np.where(use, 1 / sigma, 0.0), np.where(use, y, 0.0)
 
     def evaluate(theta: Array) -> Array:
         with np.errstate(all="ignore"):
             f, J = model_and_jacobian(theta)
-        return (np.column_stack([J, target - f])[use]) * weight[use, None]
+        return np.column_stack([J, target - f])[use] * weight[use, None]
 
     magnitude = float(np.sum((target * weight) ** 2))
-    tolerances = xtol, ftol, gtol, max_iter
-    fit = _run(_Fit(start, lower, upper, magnitude), evaluate, *tolerances)
-    if not fit.status == "NOT_FINITE" and _needs_orthogonal(fit):
+    stops = _Tolerances(xtol, ftol, gtol, max_iter)
+    fit = _run(_Fit(start, lower, upper, magnitude), evaluate, stops)
+    if fit.status != "NOT_FINITE" and _needs_orthogonal(fit):
         fit = _Fit(fit.theta, lower, upper, magnitude, True, fit.n_iter, lam=fit.lam, second=True)
-        fit = _run(fit, evaluate, *tolerances)
+        fit = _run(fit, evaluate, stops)
     if fit.status == "NOT_FINITE":
         C = evaluate(fit.trial)
         return _refused("NOT_FINITE", 2 if np.isfinite(C[:, -1] @ C[:, -1]) else 1, len(start))
@@ -202,28 +187,21 @@ def levenberg_marquardt(
 # ---- the iteration ---------------------------------------------------------------------------
 
 
-def _run(
-    fit: _Fit,
-    evaluate: Callable[[Array], Array],
-    xtol: float,
-    ftol: float,
-    gtol: float,
-    max_iter: int,
-) -> _Fit:
+def _run(fit: _Fit, evaluate: Callable[[Array], Array], stops: _Tolerances) -> _Fit:
     while not fit.status:
         C = evaluate(fit.trial)
         R = merge_rows(np.zeros((0, C.shape[1])), C)
         with np.errstate(all="ignore"):
             sums = R.T @ R if fit.orthogonal else C.T @ C
-        judge(fit, sums, R, xtol, ftol, max_iter)
+        judge(fit, sums, R, stops)
         if not fit.status:
-            advance(fit, gtol)
+            advance(fit, stops.gtol)
         start_again(fit)
     keep_better_attempt(fit)
     return fit
 
 
-def judge(fit: _Fit, sums: Array, R: Array, xtol: float, ftol: float, max_iter: int) -> None:
+def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
     """Keep or reject the trial, adapt lambda, and stop where a tolerance is met."""
     before, fresh, promised = fit.chi2, fit.fresh, fit.promised
     finite = bool(np.isfinite(np.trace(sums)))
@@ -241,22 +219,24 @@ def judge(fit: _Fit, sums: Array, R: Array, xtol: float, ftol: float, max_iter: 
     fit.fresh = False
 
     moved = kept and not fresh
-    excess = np.maximum(0, np.abs(fit.step) - fit.own * xtol * np.abs(fit.theta))
-    small = excess**2 * fit.D2 <= (fit.own * xtol) ** 2 * fit.chi2  # excess <= own xtol |e| / D
-    little = fit.own * ftol * before
+    excess = np.maximum(0, np.abs(fit.step) - fit.own * stops.xtol * np.abs(fit.theta))
+    small = (
+        excess**2 * fit.D2 <= (fit.own * stops.xtol) ** 2 * fit.chi2
+    )  # excess <= own xtol |e| / D
+    little = fit.own * stops.ftol * before
     fit.stop(fresh and not finite, "NOT_FINITE")
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
     fit.stop(moved and small.all(), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
     fit.stop(fit.idle > PATIENCE, "NO_PROGRESS")
-    fit.stop(fit.n_iter >= max_iter, "MAX_ITER")
+    fit.stop(fit.n_iter >= stops.max_iter, "MAX_ITER")
 
 
 def adapt_damping(fit: _Fit, kept: bool, rho: float, in_noise: bool) -> None:
     """The next damping, from the gain ratio rho of the trial (Nielsen)."""
     if kept:
         factor = 0.1 if in_noise else max(0.1, 1 - (2 * rho - 1) ** 3)
-        fit.lam, fit.nu = max(fit.lam * factor, NO_DAMPING / 2), 2.0
+        fit.lam, fit.nu = max(fit.lam * factor, NO_DAMPING**2), 2.0
     else:
         fit.lam, fit.nu = min(fit.lam * fit.nu, MAX / 4), min(2 * fit.nu, 2.0**60)
 
@@ -307,9 +287,7 @@ def own_share(fit: _Fit, pivots: Array) -> float:
     lambda is part of each pivot of the damped matrix in units of D; where its share is s, the
     undamped step is 1 / (1 - s) times as long in some direction.
     """
-    if fit.lam <= NO_DAMPING:
-        return 1.0
-    felt = fit.D2[~fit.held] > 0
+    felt = (fit.lam * fit.D2 > NO_DAMPING * np.diag(fit.A))[~fit.held]
     return float(max(0.0, np.min(1 - fit.lam / pivots[felt], initial=1.0)))
 
 
