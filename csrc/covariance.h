@@ -14,6 +14,9 @@
 
 #define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
 
+#define SLACK ((real)10)    /* of the undamped step over the tolerance that the damped one met */
+#define RELIEF ((real)1e-2) /* of the damping of a lane that goes on */
+
 /* Stopped lanes: hold what lies at a bound; 1 / the length of each column. */
 static void settle(fits *s, int o) {
     const ivec stopped = MASK(s->status, 0) != RUNNING;
@@ -79,9 +82,46 @@ static void invert_factor(fits *s, int o) {
         }
 }
 
+/* A step can be small because it is damped.  So a lane that has met a tolerance is asked once more,
+ * with the factors of the undamped matrix: the step d = A^-1 J'e, or the reduction J'e . d that it
+ * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes on, with less
+ * damping; one whose matrix is too poor to tell will be asked in the orthogonal mode. */
+static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
+    const int F = s->F;
+    const vec chi2 = LOAD(s->sum, tri(F, F)), size_of_e = v_sqrt(chi2);
+    const vec lost = v_set(1 / (LOST_COLUMN * LOST_COLUMN)); /* such a column has no step */
+    vec promised = {0};
+    for (int i = 0; i < F; i++) {
+        vec z = v_and(~MASK(s->held, i), LOAD(s->sum, tri(F, i)) * LOAD(s->unit, i));
+        for (int k = 0; k < i; k++)
+            z -= LOAD(s->factor, tri(i, k)) * LOAD(s->work, k);
+        const vec pivot = LOAD(s->pivot, i), y = v_and(pivot < lost, z * pivot);
+        promised += z * y;
+        STORE(s->work, i, y);
+    }
+    ivec small = ~(ivec){0};
+    for (int i = F - 1; i >= 0; i--) {
+        vec d = LOAD(s->work, i), sum = {0};
+        for (int k = i + 1; k < F; k++)
+            sum += LOAD(s->factor, tri(k, i)) * LOAD(s->work, k);
+        d -= sum * v_and(LOAD(s->pivot, i) < lost, LOAD(s->pivot, i));
+        STORE(s->work, i, d);
+        const vec unit = LOAD(s->unit, i), theta = v_abs(LOAD(s->theta, s->free_theta[i]));
+        small &= MASK(s->held, i) | ~(v_abs(d * unit) > SLACK * t->xtol * (theta + size_of_e * unit));
+    }
+    const real least = t->ftol > t->gtol * t->gtol ? t->ftol : t->gtol * t->gtol;
+    const vec little = v_max(SLACK * least * chi2, noise_of(chi2, LOAD(s->magnitude, 0)));
+    const ivec status = MASK(s->status, 0);
+    const ivec met = (status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL);
+    const ivec resume = met & ~poor & ~small & (promised > little);
+    MASK(s->status, 0) = ~resume & status; /* RUNNING is 0 */
+    STORE(s->lambda, 0,
+          v_sel(resume, v_max(LOAD(s->lambda, 0) * RELIEF, v_set(LEAST_DAMPING)), LOAD(s->lambda, 0)));
+}
+
 /* Scaled covariance M' D^-1 M of the stopped lanes, into covariance.  Returns the lanes for which the
  * normal matrix is too ill-conditioned. */
-static ivec scaled_covariance(fits *s, int o) {
+static ivec scaled_covariance(fits *s, const tolerances *t, int o) {
     ivec poor = {0};
     settle(s, o);
     if (s->triangle) {
@@ -90,6 +130,7 @@ static ivec scaled_covariance(fits *s, int o) {
         scaled_matrix(s, o);
         poor = factorise(s, POOR_PIVOT, o);
     }
+    confirm(s, t, poor, o);
     invert_factor(s, o);
     for (int i = 0; i < s->F; i++)
         for (int j = 0; j <= i; j++) {

@@ -34,12 +34,11 @@
 enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 
 /* A parameter is determined up to this condition; a column whose R_jj is below LOST_COLUMN is a
- * combination of those before it; no direction but such a lost one feels a damping of NO_DAMPING times
- * the column's square. */
+ * combination of those before it. */
 #define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5))
 #define LOST_COLUMN (1 / (1000 * TRUSTED))
-#define NO_DAMPING (LOST_COLUMN * LOST_COLUMN)
 
+#define LEAST_DAMPING (REAL_MIN * 0x1p40)
 #define FIRST_DAMPING ((real)1e-2)
 #define CAREFUL_DAMPING ((real)1)  /* of the second attempt */
 #define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */
@@ -61,8 +60,7 @@ typedef struct {
     real *scale2;                                /* [F] D^2 */
     real *step;                                  /* [F] trial - theta */
     real *promised, *lambda, *nu, *magnitude;    /* magnitude: sum of (y/sigma)^2 */
-    mask_int *held;                              /* [F] not free in this step */
-    real *own;                                   /* see own_share in step.h */
+    mask_int *held, *cut;                        /* [F] not free in this step; a bound cut the step */
     mask_int *fresh, *second;                    /* the trial is the start; this is the second attempt */
     mask_int *status, *n_iter, *idle;            /* idle: see PATIENCE */
     real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
@@ -81,7 +79,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
     s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
-    s.held = TAKE(a, mask_int, F * L), s.own = TAKE(a, real, L), s.fresh = TAKE(a, mask_int, L);
+    s.held = TAKE(a, mask_int, F * L), s.cut = TAKE(a, mask_int, L), s.fresh = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.second = TAKE(a, mask_int, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
@@ -103,11 +101,11 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
 static void begin_fit(fits *s, int lane) {
     s->fresh[lane] = -1;
     s->status[lane] = RUNNING;
-    s->n_iter[lane] = s->idle[lane] = s->second[lane] = 0;
+    s->n_iter[lane] = s->idle[lane] = s->second[lane] = s->cut[lane] = 0;
     for (int j = 0; j < s->P; j++)
         s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
     s->first_sum[tri(s->F, s->F) * LANES + lane] = (real)INFINITY;
-    s->lambda[lane] = FIRST_DAMPING, s->nu[lane] = 2, s->promised[lane] = s->own[lane] = 0;
+    s->lambda[lane] = FIRST_DAMPING, s->nu[lane] = 2, s->promised[lane] = 0;
     for (int j = 0; j < s->F; j++)
         s->scale2[j * LANES + lane] = 0, s->step[j * LANES + lane] = 0, s->held[j * LANES + lane] = 0;
 }
@@ -126,7 +124,7 @@ TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
 
 /* |d_j| <= xtol (|theta_j| + |e| / D_j) for each j; what was held at a bound did not move.  Without
  * roots and quotients: the excess of |d_j| over xtol |theta_j| is at most xtol |e| / D_j. */
-TW_INLINE ivec small_step(const fits *s, vec xtol, vec chi2, int o) {
+TW_INLINE ivec small_step(const fits *s, real xtol, vec chi2, int o) {
     ivec small = ~(ivec){0};
     const vec limit = xtol * xtol * chi2;
     for (int j = 0; j < s->F; j++) {
@@ -152,7 +150,7 @@ static void keep_trial(fits *s, ivec kept, int o) {
 static void adapt_damping(fits *s, ivec kept, vec rho, ivec in_noise, int o) {
     const vec lambda = LOAD(s->lambda, 0), nu = LOAD(s->nu, 0), q = 2 * rho - 1;
     const vec cubic = v_max(v_set((real)0.1), 1 - q * q * q);
-    const vec down = v_max(lambda * v_sel(in_noise, v_set((real)0.1), cubic), v_set(NO_DAMPING * NO_DAMPING));
+    const vec down = v_max(lambda * v_sel(in_noise, v_set((real)0.1), cubic), v_set(LEAST_DAMPING));
     const vec up = v_min(lambda * nu, v_set(REAL_MAX / 4));
     STORE(s->lambda, 0, v_sel(kept, down, up));
     STORE(s->nu, 0, v_sel(kept, v_set(2), v_min(2 * nu, v_set((real)0x1p60))));
@@ -173,7 +171,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     const vec actual = chi2 - trial, noise = noise_of(chi2, LOAD(s->magnitude, 0));
     const ivec in_noise = promised <= noise;
     const ivec kept = running & finite & (fresh | (actual > 0) | (in_noise & (actual >= -noise)));
-    const ivec moved = kept & ~fresh;
+    const ivec moved = kept & ~fresh & ~MASK(s->cut, 0);
 
     keep_trial(s, kept, o);
     const vec rho = v_sel(promised > 0, actual / promised, v_set(0));
@@ -185,9 +183,8 @@ static void judge(fits *s, const tolerances *t, int o) {
     const vec now = LOAD(s->sum, last);
     stop(s, o, fresh & ~finite, TW_NOT_FINITE);
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
-    const vec own = LOAD(s->own, 0), little = own * t->ftol * chi2;
-    stop(s, o, moved & small_step(s, own * t->xtol, now, o), TW_XTOL);
-    stop(s, o, moved & (promised <= little) & (actual <= little), TW_FTOL);
+    stop(s, o, moved & small_step(s, t->xtol, now, o), TW_XTOL);
+    stop(s, o, moved & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
     stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
     stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
 }

@@ -118,7 +118,7 @@ static void finish_lane(group *g, int lane, int poor) {
 static int finish_lanes(group *g, int o) {
     int stopped = 0;
     keep_better_attempt(&g->s, o);
-    const ivec poor = scaled_covariance(&g->s, o);
+    const ivec poor = scaled_covariance(&g->s, &g->t, o);
     for (int l = 0; l < VL; l++)
         if (g->fit[o + l] >= 0 && g->s.status[o + l] != RUNNING) {
             finish_lane(g, o + l, poor[l] != 0);

@@ -32,6 +32,7 @@ typedef struct {
     real *trial_triangle, *triangle;
     real *chunk_sum; /* [n_chunks][triangle] */
     sample totals;   /* used, magnitude */
+    int poor;        /* the normal matrix is too ill-conditioned for a covariance */
     summer *summers;
     int n_summers, threads;
     struct tw_watch *watch;
@@ -199,9 +200,12 @@ static int judge_one(solo *o) {
         kept &= s->theta[j * LANES] == s->trial[j * LANES];
     if (kept && s->triangle)
         memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
-    if (s->status[0] == RUNNING)
-        advance(s, &o->t, 0);
+    advance(s, &o->t, 0);
     start_again(s, 0);
+    if (s->status[0] == RUNNING)
+        return 0;
+    keep_better_attempt(s, 0);
+    o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
     return s->status[0] != RUNNING;
 }
 
@@ -218,11 +222,7 @@ static int run_one(solo *o) {
 }
 
 /* Results of lane 0; 0 where the orthogonal mode has to take over. */
-static int write_one(solo *o) {
-    keep_better_attempt(&o->s, 0);
-    const ivec poor = scaled_covariance(&o->s, 0);
-    return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, poor[0] != 0);
-}
+static int write_one(solo *o) { return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, o->poor); }
 
 /* Lane 0 alone is in use. */
 static void begin_one(fits *s) {

@@ -177,21 +177,6 @@ static void solve(fits *s, int bounded, int o) {
     substitute(s, bounded, o);
 }
 
-/* How much of the step is the model's own, 0 to 1, the rest being the damping's or a bound's.  The
- * damping lambda D_j^2 is part of each pivot of the damped normal matrix; where its share is s, the
- * undamped step is 1 / (1 - s) times as long in some direction.  Tolerances are multiplied by what is
- * left, so that a step that is small only because it is damped or cut does not count. */
-static vec own_share(const fits *s, ivec cut, int o) {
-    const vec lambda = LOAD(s->lambda, 0);
-    vec own = v_set(1);
-    for (int j = 0; j < s->F; j++) {
-        const vec damping = lambda * LOAD(s->scale2, j), rest = 1 - damping * LOAD(s->pivot, j);
-        const ivec counts = ~MASK(s->held, j) & (damping > NO_DAMPING * LOAD(s->sum, tri(j, j)));
-        own = v_sel(counts & ~(rest >= own), rest, own);
-    }
-    return v_and(~cut & (own > 0), own);
-}
-
 /* The reduction of chi2 that the step promises: d'J'e + lambda d'D^2 d, or where a bound cut the
  * step 2 d'J'e - d'J'J d. */
 static void promise(fits *s, ivec cut, int o) {
@@ -235,11 +220,10 @@ static void advance(fits *s, const tolerances *t, int o) {
         cut |= changed;
         solve(s, 1, o);
     }
+    MASK(s->cut, 0) = cut;
     promise(s, cut, o);
-    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
-    const vec own = own_share(s, cut, o);
-    STORE(s->own, 0, own);
-    stop(s, o, (own > 0) & (LOAD(s->promised, 0) <= own * (t->gtol * t->gtol * chi2)), TW_GTOL);
+    const vec least = t->gtol * t->gtol * LOAD(s->sum, tri(s->F, s->F));
+    stop(s, o, ~cut & (LOAD(s->promised, 0) <= least), TW_GTOL);
     set_trial(s, t->bounded, o);
 }
 

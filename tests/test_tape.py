@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tape_tools import run
+from tape_tools import apply, run
 
 from thalweg._core import engine
 from thalweg._core.engine import Tape, operations
@@ -207,6 +207,14 @@ def test_a_product_used_once_is_fused_into_its_sum(isa, op, swap, name, product)
         assert (np.abs(got - want[0]) <= rounding).all()
     np.testing.assert_allclose(twice[1], want[1], rtol=4 * np.finfo(float).eps)
     assert name in OPCODE
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", [op for op in sorted(EXACT) if ARITY[op] == 2])
+def test_choices_and_comparisons_of_equal_and_special_values(isa, dtype, op):
+    special = np.array([-np.inf, -1.0, 0.0, 1.0, 2.0, np.inf, np.nan], dtype)
+    a, b = (v.ravel() for v in np.meshgrid(special, special))
+    np.testing.assert_array_equal(apply(op, a, b), NUMPY[op](a, b).astype(dtype))
 
 
 def test_opcodes_are_the_graphs_operations():
