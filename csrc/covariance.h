@@ -42,7 +42,8 @@ static void scaled_matrix(fits *s, int o) {
     }
 }
 
-/* L D and 1/D of lane 0 from R of the orthogonal mode: D_j = R_jj^2, L_ij = R_ji / R_jj. */
+/* L D and 1/D of lane 0 from R of the orthogonal mode: D_j = R_jj^2, L_ij = R_ji / R_jj; and from its
+ * last column z, without forming J'e = R'z, L^-1 J'e into work: D_j^(1/2) z_j. */
 static void factors_from_triangle(fits *s) {
     const ptrdiff_t n_rows = padded_rows(s->F);
     const int F = s->F;
@@ -54,7 +55,9 @@ static void factors_from_triangle(fits *s) {
         for (int k = 0; k <= j && !held && unit < (real)INFINITY; k++)
             s->rows[j * n_rows + k] = s->triangle[tri(j, k)] * unit;
     }
-    merge_rows(F, s->small, n_rows, s->rows);
+    for (int k = 0; k < F; k++)
+        s->rows[F * n_rows + k] = s->triangle[tri(F, k)];
+    merge_rows(F + 1, s->small, n_rows, s->rows);
     for (int j = 0; j < F; j++) {
         real *R = s->small + tri(j, j);
         if (s->held[j * LANES])
@@ -62,6 +65,7 @@ static void factors_from_triangle(fits *s) {
         else if (!(fabs(*R) > LOST_COLUMN))
             *R = LOST_COLUMN;
         s->pivot[j * LANES] = 1 / (*R * *R);
+        s->work[j * LANES] = s->held[j * LANES] ? 0 : *R * s->small[tri(F, j)];
     }
     for (int i = 0; i < F; i++)
         for (int j = 0; j <= i; j++)
@@ -82,6 +86,16 @@ static void invert_factor(fits *s, int o) {
         }
 }
 
+/* L^-1 J'e in units of the scaled columns, into work. */
+static void scaled_right_side(fits *s, int o) {
+    for (int i = 0; i < s->F; i++) {
+        vec z = v_and(~MASK(s->held, i), LOAD(s->sum, tri(s->F, i)) * LOAD(s->unit, i));
+        for (int k = 0; k < i; k++)
+            z -= LOAD(s->factor, tri(i, k)) * LOAD(s->pivot, k) * LOAD(s->work, k);
+        STORE(s->work, i, z);
+    }
+}
+
 /* A step can be small because it is damped.  So a lane that has met a tolerance is asked once more,
  * with the factors of the undamped matrix: the step d = A^-1 J'e, or the reduction J'e . d that it
  * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes on, with less
@@ -92,10 +106,7 @@ static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const vec lost = v_set(1 / (LOST_COLUMN * LOST_COLUMN)); /* such a column has no step */
     vec promised = {0};
     for (int i = 0; i < F; i++) {
-        vec z = v_and(~MASK(s->held, i), LOAD(s->sum, tri(F, i)) * LOAD(s->unit, i));
-        for (int k = 0; k < i; k++)
-            z -= LOAD(s->factor, tri(i, k)) * LOAD(s->work, k);
-        const vec pivot = LOAD(s->pivot, i), y = v_and(pivot < lost, z * pivot);
+        const vec z = LOAD(s->work, i), pivot = LOAD(s->pivot, i), y = v_and(pivot < lost, z * pivot);
         promised += z * y;
         STORE(s->work, i, y);
     }
@@ -110,7 +121,7 @@ static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
         small &= MASK(s->held, i) | ~(v_abs(d * unit) > SLACK * t->xtol * (theta + size_of_e * unit));
     }
     const real least = t->ftol > t->gtol * t->gtol ? t->ftol : t->gtol * t->gtol;
-    const vec little = v_max(SLACK * least * chi2, noise_of(chi2, LOAD(s->magnitude, 0)));
+    const vec little = v_max(SLACK * least * chi2, noise_of_chi2(s, o));
     const ivec status = MASK(s->status, 0);
     const ivec met = (status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL);
     const ivec resume = met & ~poor & ~small & (promised > little);
@@ -129,6 +140,7 @@ static ivec scaled_covariance(fits *s, const tolerances *t, int o) {
     } else {
         scaled_matrix(s, o);
         poor = factorise(s, POOR_PIVOT, o);
+        scaled_right_side(s, o);
     }
     confirm(s, t, poor, o);
     invert_factor(s, o);

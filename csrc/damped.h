@@ -110,9 +110,17 @@ static void begin_fit(fits *s, int lane) {
         s->scale2[j * LANES + lane] = 0, s->step[j * LANES + lane] = 0, s->held[j * LANES + lane] = 0;
 }
 
-/* Rounding noise of chi2 = |e|^2: that of the sum, and through e = y - f that of y, 2 eps |e| |y|. */
-TW_INLINE vec noise_of(vec chi2, vec magnitude) {
-    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * magnitude);
+/* Rounding noise of chi2 = |e|^2: that of the sum, and through e = y - f that of y and of f, 2 eps |e|
+ * times their size.  The size of f before anything in it cancels is about that of the largest
+ * theta_j J_j. */
+TW_INLINE vec noise_of_chi2(const fits *s, int o) {
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
+    vec size2 = LOAD(s->magnitude, 0);
+    for (int j = 0; j < s->F; j++) {
+        const vec theta = LOAD(s->theta, s->free_theta[j]);
+        size2 = v_max(theta * theta * LOAD(s->sum, tri(j, j)), size2);
+    }
+    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * size2);
 }
 
 /* Set the status of the lanes in the mask that have none yet. */
@@ -168,7 +176,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     for (int j = 0; j < F; j++)
         diagonal += LOAD(s->trial_sum, tri(j, j));
     const ivec finite = v_finite(diagonal);
-    const vec actual = chi2 - trial, noise = noise_of(chi2, LOAD(s->magnitude, 0));
+    const vec actual = chi2 - trial, noise = noise_of_chi2(s, o);
     const ivec in_noise = promised <= noise;
     const ivec kept = running & finite & (fresh | (actual > 0) | (in_noise & (actual >= -noise)));
     const ivec moved = kept & ~fresh & ~MASK(s->cut, 0);
