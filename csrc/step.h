@@ -23,7 +23,8 @@ static void hold_at_bounds(fits *s, int o) {
 /* Hold the parameters whose step leaves the box at the bound they met.  Returns the lanes changed. */
 static ivec clamp(fits *s, int o) {
     ivec changed = {0};
-    const ivec running = MASK(s->status, 0) == RUNNING;
+    const ivec status = MASK(s->status, 0); /* what met a tolerance may yet go on */
+    const ivec running = (status >= RUNNING) & (status <= TW_GTOL);
     for (int j = 0; j < s->F; j++) {
         const int parameter = s->free_theta[j];
         const vec theta = LOAD(s->theta, parameter), target = theta + LOAD(s->step, j);

@@ -32,7 +32,9 @@ WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular 
 PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
 LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
-NO_DAMPING = LOST_COLUMN**2  # of a column's square: a damping only a lost direction feels
+LEAST_DAMPING = float(np.finfo(float).tiny) * 2.0**40
+SLACK = 10.0  # of the undamped step over the tolerance that the damped one met
+RELIEF = 1e-2  # of the damping of a fit that goes on
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 
 
@@ -68,7 +70,7 @@ class _Fit:
     lam: float = FIRST_DAMPING
     nu: float = 2.0
     promised: float = 0.0
-    own: float = 0.0  # how much of the step is the model's own; see own_share
+    cut: bool = False  # a bound cut the step
     idle: int = 0
     fresh: bool = True
     second: bool = False  # this is the second attempt
@@ -194,9 +196,10 @@ def _run(fit: _Fit, evaluate: Callable[[Array], Array], stops: _Tolerances) -> _
         with np.errstate(all="ignore"):
             sums = R.T @ R if fit.orthogonal else C.T @ C
         judge(fit, sums, R, stops)
-        if not fit.status:
+        if fit.status in ("", "FTOL", "XTOL"):
             advance(fit, stops.gtol)
         start_again(fit)
+        confirm(fit, stops)
     keep_better_attempt(fit)
     return fit
 
@@ -206,7 +209,7 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
     before, fresh, promised = fit.chi2, fit.fresh, fit.promised
     finite = bool(np.isfinite(np.trace(sums)))
     actual = before - float(sums[-1, -1])
-    noise = 16 * EPS * before + 2 * EPS * np.sqrt(before * fit.magnitude)
+    noise = noise_of_chi2(fit)
     in_noise = promised <= noise
     kept = finite and (fresh or actual > 0 or (in_noise and actual >= -noise))
     if kept:
@@ -218,12 +221,10 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
         fit.idle = 0 if kept and actual > noise else fit.idle + int(in_noise)
     fit.fresh = False
 
-    moved = kept and not fresh
-    excess = np.maximum(0, np.abs(fit.step) - fit.own * stops.xtol * np.abs(fit.theta))
-    small = (
-        excess**2 * fit.D2 <= (fit.own * stops.xtol) ** 2 * fit.chi2
-    )  # excess <= own xtol |e| / D
-    little = fit.own * stops.ftol * before
+    moved = kept and not fresh and not fit.cut
+    excess = np.maximum(0, np.abs(fit.step) - stops.xtol * np.abs(fit.theta))
+    small = excess**2 * fit.D2 <= stops.xtol**2 * fit.chi2  # excess <= xtol |e| / D
+    little = stops.ftol * before
     fit.stop(fresh and not finite, "NOT_FINITE")
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
     fit.stop(moved and small.all(), "XTOL")
@@ -232,11 +233,17 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
     fit.stop(fit.n_iter >= stops.max_iter, "MAX_ITER")
 
 
+def noise_of_chi2(fit: _Fit) -> float:
+    """Rounding noise of chi2: of its sum, of y, and of f before anything in it cancels."""
+    size2 = np.max(fit.theta**2 * np.diag(fit.A), initial=fit.magnitude)
+    return float(16 * EPS * fit.chi2 + 2 * EPS * np.sqrt(fit.chi2 * size2))
+
+
 def adapt_damping(fit: _Fit, kept: bool, rho: float, in_noise: bool) -> None:
     """The next damping, from the gain ratio rho of the trial (Nielsen)."""
     if kept:
         factor = 0.1 if in_noise else max(0.1, 1 - (2 * rho - 1) ** 3)
-        fit.lam, fit.nu = max(fit.lam * factor, NO_DAMPING**2), 2.0
+        fit.lam, fit.nu = max(fit.lam * factor, LEAST_DAMPING), 2.0
     else:
         fit.lam, fit.nu = min(fit.lam * fit.nu, MAX / 4), min(2 * fit.nu, 2.0**60)
 
@@ -263,10 +270,10 @@ def advance(fit: _Fit, gtol: float) -> None:
     fit.held = ((theta <= lower) & (fit.g <= 0)) | ((theta >= upper) & (fit.g >= 0))
     cut = False
     while True:
-        pivots = solve(fit)
+        solve(fit)
         below, above = theta + fit.step < lower, theta + fit.step > upper
         outside = (below | above) & ~fit.held
-        if fit.status or not outside.any():
+        if fit.status == "ILL_CONDITIONED" or not outside.any():
             break
         fit.step[outside] = (np.where(below, lower, upper) - theta)[outside]
         fit.held = fit.held | outside
@@ -275,27 +282,45 @@ def advance(fit: _Fit, gtol: float) -> None:
     fit.promised = float(
         2 * (d @ fit.g) - d @ fit.A @ d if cut else d @ (fit.g + fit.lam * fit.D2 * d)
     )
-    fit.own = 0.0 if cut else own_share(fit, pivots)
-    fit.stop(fit.own > 0 and fit.promised <= fit.own * gtol**2 * fit.chi2, "GTOL")
+    fit.cut = cut
+    fit.stop(not cut and fit.promised <= gtol**2 * fit.chi2, "GTOL")
     # what was cut lands on its bound exactly
     fit.trial = np.where(fit.held & (d > 0), upper, np.where(fit.held & (d < 0), lower, theta + d))
 
 
-def own_share(fit: _Fit, pivots: Array) -> float:
-    """How much of the step is the model's own, 0 to 1, the rest being the damping's.
+def confirm(fit: _Fit, stops: _Tolerances) -> None:
+    """Let a fit go on whose step was small only because it was damped.
 
-    lambda is part of each pivot of the damped matrix in units of D; where its share is s, the
-    undamped step is 1 / (1 - s) times as long in some direction.
+    At the solution, the undamped step A^-1 J'e or the reduction of chi2 that it promises must be
+    small as well, or lost in the rounding noise.
     """
-    felt = (fit.lam * fit.D2 > NO_DAMPING * np.diag(fit.A))[~fit.held]
-    return float(max(0.0, np.min(1 - fit.lam / pivots[felt], initial=1.0)))
+    if fit.status not in ("FTOL", "XTOL", "GTOL"):
+        return
+    if not fit.orthogonal and _needs_orthogonal(fit):
+        return  # it is asked again in the orthogonal mode
+    free, size, R = _scaled_columns(fit)
+    if fit.orthogonal:
+        columns = np.column_stack(
+            [fit.R[:-1, free] / np.where(size > 0, size, 1.0), fit.R[:-1, -1]]
+        )
+        R = merge_rows(np.zeros((0, len(free) + 1)), columns)
+        R, z = R[:-1, :-1], R[:-1, -1]
+    else:
+        z = np.linalg.solve(R.T, fit.g[free] / size)
+    step, found = np.zeros(len(free)), np.abs(np.diag(R)) > LOST_COLUMN
+    for i in reversed(np.flatnonzero(found)):
+        step[i] = (z[i] - R[i, i + 1 :] @ step[i + 1 :]) / R[i, i]
+    promised = float(np.sum(z[found] ** 2))
+    unit = 1 / np.where(size > 0, size, np.inf)
+    scale = np.abs(fit.theta[free]) + np.sqrt(fit.chi2) * unit
+    small = (np.abs(step * unit) <= SLACK * stops.xtol * scale).all()
+    little = max(SLACK * max(stops.ftol, stops.gtol**2) * fit.chi2, noise_of_chi2(fit))
+    if not small and promised > little:
+        fit.status, fit.lam = "", max(fit.lam * RELIEF, LEAST_DAMPING)
 
 
-def solve(fit: _Fit) -> Array:
-    """Set the step of the parameters that are not held, given that of the others.
-
-    Returns the pivots of the damped matrix in units of D.
-    """
+def solve(fit: _Fit) -> None:
+    """Set the step of the parameters that are not held, given that of the others."""
     free, held = ~fit.held, fit.held
     D = fit.scale[free]
     if fit.orthogonal:
@@ -304,28 +329,25 @@ def solve(fit: _Fit) -> Array:
         damping = np.column_stack([np.sqrt(fit.lam) * np.eye(len(D)), np.zeros(len(D))])
         T = merge_rows(damping, rows)
         fit.step[free] = np.linalg.solve(T[:-1, :-1], T[:-1, -1]) / D
-        return np.asarray(np.diag(T)[:-1] ** 2)
+        return
     A = fit.A[np.ix_(free, free)] / np.outer(D, D)
     A[np.diag_indices(len(D))] += fit.lam
-    pivots, smallest = eliminate(A)
-    if smallest <= WEAK_PIVOT:
+    if smallest_pivot(A) <= WEAK_PIVOT:
         fit.stop(True, "ILL_CONDITIONED")
     else:
         right = fit.g[free] - fit.A[np.ix_(free, held)] @ fit.step[held]
         fit.step[free] = np.linalg.solve(A, right / D) / D
-    return pivots
 
 
-def eliminate(A: Array) -> tuple[Array, float]:
-    """The pivots of L D L', and the smallest ratio of one to its diagonal element."""
-    left, pivots, smallest = A.copy(), np.diag(A).copy(), 1.0
+def smallest_pivot(A: Array) -> float:
+    """The smallest ratio of a pivot of L D L' to its diagonal element: what elimination leaves."""
+    left, smallest = A.copy(), 1.0
     for j in range(len(A)):
-        pivots[j] = left[j, j]
-        if not pivots[j] > WEAK_PIVOT * A[j, j]:
-            return pivots, 0.0
-        smallest = min(smallest, pivots[j] / A[j, j])
-        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / pivots[j]
-    return pivots, smallest
+        if not left[j, j] > WEAK_PIVOT * A[j, j]:
+            return 0.0
+        smallest = min(smallest, float(left[j, j] / A[j, j]))
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
+    return smallest
 
 
 # ---- before and after ------------------------------------------------------------------------
@@ -369,7 +391,7 @@ def _needs_orthogonal(fit: _Fit) -> bool:
     if not (size > 0).all():
         return True
     A = fit.A[np.ix_(free, free)] / np.outer(size, size)
-    return eliminate(A)[1] <= POOR_PIVOT
+    return smallest_pivot(A) <= POOR_PIVOT
 
 
 def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
