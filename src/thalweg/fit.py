@@ -254,28 +254,43 @@ def run(
         graph, output, _ = problem.recording
         tape = compile_model(graph, output, problem.free)
         error = _job(problem, options, tape, out).run(threads, progress).error
+    finished = int(np.count_nonzero(out["status"]))
+    if finished < problem.data.n_fits:
+        _fill_unfinished(out)
     result = result_of(problem, out)
     if error is None:
         if progress is not None:
-            progress(problem.data.n_fits - int(np.count_nonzero(out["status"] == 0)))
+            progress(finished)
         return result
     error.result = result  # type: ignore[attr-defined]
     raise error
 
 
 def results_for(problem: Problem) -> dict[str, Array]:
-    """Arrays for the results of every fit; what the engine does not reach stays not run."""
+    """Arrays for the results of every fit; status 0 says that the others are not written yet.
+
+    Large ones stay untouched until the engine's threads write them, each its own pages.
+    """
     B, P, F = problem.data.n_fits, len(problem.names), len(problem.free)
     dtype = problem.data.y.dtype
     return {
-        "theta": np.full((B, P), np.nan, dtype),
-        "covariance": np.full((B, F * (F + 1) // 2), np.nan, dtype),
-        "chi2": np.full(B, np.nan, dtype),
-        "n_iter": np.zeros(B, np.int32),
-        "n_used": np.zeros(B, np.int32),
+        "theta": np.empty((B, P), dtype),
+        "covariance": np.empty((B, F * (F + 1) // 2), dtype),
+        "chi2": np.empty(B, dtype),
+        "n_iter": np.empty(B, np.int32),
+        "n_used": np.empty(B, np.int32),
         "status": np.zeros(B, np.int8),
-        "detail": np.full(B, -1, np.int16),
+        "detail": np.empty(B, np.int16),
     }
+
+
+def _fill_unfinished(out: dict[str, Array]) -> None:
+    """Write what a fit that has not run is: NaN, with nothing used and no steps."""
+    unfinished = out["status"] == 0
+    for name in ("theta", "covariance", "chi2"):
+        out[name][unfinished] = np.nan
+    out["n_iter"][unfinished] = out["n_used"][unfinished] = 0
+    out["detail"][unfinished] = -1
 
 
 def _job(
