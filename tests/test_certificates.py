@@ -277,6 +277,21 @@ def test_a_bound_lets_go_when_descent_turns_inwards(isa):
     assert r.success and not r.at_bound.any()
 
 
+def test_no_result_leaves_its_bounds(isa):
+    """Fits along a narrow valley that meet a tolerance early, with bounds at all distances."""
+    rng = np.random.default_rng(0)
+    fits = 400
+    columns = nearly_equal(40, 2.0**-11)
+    noise = 10.0 ** -rng.integers(9, 13, (fits, 1)) * rng.standard_normal((fits, 40))
+    y = columns[0] + columns[1] + noise
+    start = 1 + 10.0 ** -rng.uniform(3, 7, (fits, 1)) * [1, -1]
+    lower = start - 10.0 ** -rng.uniform(8, 16, (fits, 2))
+    upper = start + 10.0 ** -rng.uniform(8, 16, (fits, 2))
+    lower[::3, 0], upper[1::3, 1] = -9, 9
+    r = tw.fit(lambda xs, a, b: a * xs[0] + b * xs[1], columns, y, start, bounds=(lower, upper))
+    assert ((lower <= r.params) & (r.params <= upper)).all()
+
+
 @pytest.mark.parametrize("bound", [1e-17, 0.1, 1 / 3, 1e-300])
 def test_what_ends_at_a_bound_ends_there_exactly(isa, bound):
     """Although start + (bound - start), the cut step, is rounded."""
