@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=64)
-def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[list[int], list[int]]:
+def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
     """Where in a flat (P, P) matrix the elements of a packed lower triangle of ``free`` go."""
     full, packed = [], []
     for k, i in enumerate(free):
@@ -25,7 +25,7 @@ def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[list[int], list[in
             row, column = max(k, m), min(k, m)
             full.append(i * n_params + j)
             packed.append(row * (row + 1) // 2 + column)
-    return full, packed
+    return np.array(full, np.intp), np.array(packed, np.intp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +89,11 @@ class FitResult:
         the parameters or dof is 0.  Units: those of the two parameters multiplied.
         """
         P = len(self.names)
-        cov = np.zeros((*self.chi2.shape, P * P), self.params.dtype)
         full, packed = _unpacking(P, self.problem.free)
-        cov[..., full] = self.covariance_rows[..., packed]
+        cov = self.covariance_rows.take(packed, axis=-1)
+        if len(full) < P * P:  # the rest is 0
+            some, cov = cov, np.zeros((*self.chi2.shape, P * P), self.params.dtype)
+            cov[..., full] = some
         return cov.reshape(*self.chi2.shape, P, P)
 
     @cached_property
