@@ -96,7 +96,7 @@ def fit(
     xtol : float, optional
         Stop when every :math:`|\delta_j| \le` xtol :math:`(|\theta_j| + \sqrt{\chi^2} / D_j)`, with
         :math:`D_j` the largest norm of column j of the weighted Jacobian so far; 1e-9 (float32:
-        1e-4).  Where damping shortens a step, all tolerances shrink by the same factor.
+        1e-4).  Every tolerance that is met is confirmed by the undamped step.
     ftol : float, optional
         Stop when the actual and the predicted reduction of chi2 are both at most ftol chi2; 1e-15
         (5e-7).
