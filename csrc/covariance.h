@@ -98,8 +98,9 @@ static void scaled_right_side(fits *s, int o) {
 
 /* A step can be small because it is damped.  So a lane that has met a tolerance is asked once more,
  * with the factors of the undamped matrix: the step d = A^-1 J'e, or the reduction J'e . d that it
- * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes on, with less
- * damping; one whose matrix is too poor to tell will be asked in the orthogonal mode. */
+ * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes
+ * on, with less damping, unless it has gone on for too long; one whose matrix is too poor to tell will be
+ * asked in the orthogonal mode. */
 static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const int F = s->F;
     const vec chi2 = LOAD(s->sum, tri(F, F)), size_of_e = v_sqrt(chi2);
@@ -126,6 +127,7 @@ static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const ivec met = (status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL);
     const ivec resume = met & ~poor & ~small & (promised > little);
     MASK(s->status, 0) = ~resume & status; /* RUNNING is 0 */
+    give_up(s, t, o);
     STORE(s->lambda, 0,
           v_sel(resume, v_max(LOAD(s->lambda, 0) * RELIEF, v_set(LEAST_DAMPING)), LOAD(s->lambda, 0)));
 }

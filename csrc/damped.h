@@ -164,6 +164,12 @@ static void adapt_damping(fits *s, ivec kept, vec rho, ivec in_noise, int o) {
     STORE(s->nu, 0, v_sel(kept, v_set(2), v_min(2 * nu, v_set((real)0x1p60))));
 }
 
+/* Stop what has gone on for too long. */
+TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
+    stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
+    stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
+}
+
 /* Decide on the trial whose sums are in trial_sum: keep or reject it, adapt lambda, and stop the
  * lanes that meet a tolerance.  A rejected trial never counts as convergence. */
 static void judge(fits *s, const tolerances *t, int o) {
@@ -193,8 +199,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
     stop(s, o, moved & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, moved & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
-    stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
-    stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
+    give_up(s, t, o);
 }
 
 /* Lanes that got nowhere, usually because the first step was too bold and led where the model does not

@@ -26,6 +26,7 @@ SUITE = [
     "test_engine.py",
     "test_invariance.py",
     "test_certificates.py",
+    "test_bounds.py",
     "test_peer_cases.py",
     "test_fit.py",
     "test_vecmath.py",

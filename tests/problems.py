@@ -24,6 +24,8 @@ PATH_AGREEMENT = 1e-8
 
 EXACT = 1e3 * EPS  # below, residuals are rounding, and rounding decides between EXACT and others
 
+RUN_AWAY = 1e6  # a parameter beyond has left all data behind, and rounding moves it at will
+
 
 def agrees(got, want, floor=0.0):
     """Equal but for rounding along the path; ``floor`` is an error to be expected besides."""
@@ -110,6 +112,12 @@ class Problem(NamedTuple):
             f"Problem({self.model.__name__}, N={len(self.x)}, start={self.start.tolist()}, "
             f"sigma={self.sigma is not None}, bounds={self.bounds}, y={self.y.tolist()})"
         )
+
+
+def nearly_equal(n_points, apart):
+    """Columns u and u + apart v, exact in binary."""
+    u, v = np.round(np.random.default_rng(0).standard_normal((2, n_points)) * 2**20) / 2**20
+    return u, u + apart * v
 
 
 def with_jacobian(model, x, n_params):

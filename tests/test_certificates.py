@@ -6,7 +6,7 @@ import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from nist import digits, load
-from problems import EPS, MODELS, decay, gaussian, line, problems, with_jacobian
+from problems import EPS, MODELS, decay, gaussian, line, nearly_equal, problems, with_jacobian
 
 import thalweg as tw
 from thalweg.model import as_model
@@ -115,12 +115,6 @@ def test_polynomials_of_large_condition(isa, interval, degree, n_points, noise):
         assert error.max() <= max(allowed, 1e-9 * noise / 1e-3), (kappa, error.max(), allowed)
 
 
-def nearly_equal(n_points, apart):
-    """Columns u and u + apart v, exact in binary."""
-    u, v = np.round(np.random.default_rng(0).standard_normal((2, n_points)) * 2**20) / 2**20
-    return u, u + apart * v
-
-
 @pytest.mark.parametrize("n_points", [40, 600])
 def test_a_step_that_is_small_because_it_is_damped_is_no_convergence(isa, n_points):
     """A start 1e-5 off along a valley of curvature 1e-8: damped, the first step is 1e-11 long."""
@@ -213,94 +207,6 @@ def test_a_success_satisfies_the_conditions_of_a_minimum(isa, problem):
         if problem.bounds is not None:
             lower, upper = problem.bounds
             assert ((lower <= r.params) & (r.params <= upper)).all()
-
-
-@pytest.mark.parametrize("n_points", [40, 600])
-def test_bounded_linear_problems_end_at_their_minimum(isa, n_points):
-    """The minimum of a convex problem is one, and other solvers find it too."""
-    rng = np.random.default_rng(0)
-    for _ in range(60):
-        P = int(rng.integers(2, 6))
-        common = rng.uniform(0, 1)  # 1: all columns alike
-        A = (1 - common) * rng.standard_normal((n_points, P))
-        A += common * rng.standard_normal((n_points, 1))
-        y = A @ rng.standard_normal(P) * 10 + 0.1 * rng.standard_normal(n_points)
-        lower, upper = -rng.uniform(0.01, 5, P), rng.uniform(0.01, 5, P)
-        names = [f"p{j}" for j in range(P)]
-        formula = " + ".join(f"{name}*x{j}" for j, name in enumerate(names))
-        independent = [f"x{j}" for j in range(P)]
-        r = tw.fit(
-            formula,
-            tuple(A.T.copy()),
-            y,
-            dict.fromkeys(names, 0.0),
-            bounds=dict(zip(names, zip(lower, upper, strict=True), strict=True)),
-            independent=independent,
-        )
-        best = scipy.optimize.lsq_linear(A, y, (lower, upper), method="bvls", tol=1e-14)
-        assert r.success, r.reason()
-        np.testing.assert_allclose(r.chi2, 2 * best.cost, rtol=1e-10)
-
-
-@pytest.mark.parametrize(
-    ("apart", "size"), [(0.3, 10), (0.3, 100), (0.14, 100), (0.05, 100), (0.02, 1000)]
-)
-def test_two_bounds_met_at_once_do_not_end_a_fit(isa, apart, size):
-    """Cutting both steps at their bounds gives a step that leads uphill: no sign of convergence."""
-    x, u = np.array([[1.0, 1, 1, 1], [1.0, -1, 1, -1]])
-    columns = x, x + apart * u
-    y = size * (columns[0] - columns[1])
-    box = np.array([-5.0, -5.0]), np.array([0.1, 5.0])
-    r = tw.fit(lambda xs, a, b: a * xs[0] + b * xs[1], columns, y, [0.0, 0.0], bounds=box)
-    best = scipy.optimize.lsq_linear(np.column_stack(columns), y, box, method="bvls", tol=1e-14)
-    assert r.success, r.reason()
-    np.testing.assert_allclose(r.chi2, 2 * best.cost, rtol=1e-12)
-    np.testing.assert_allclose(r.params, best.x, rtol=1e-8)
-
-
-def test_a_bound_lets_go_when_descent_turns_inwards(isa):
-    """From a start at both bounds; and a path that meets a bound on the way and leaves it."""
-    x = np.linspace(0, 4, 60)
-    y = gaussian(x, 3, 2, 0.5, 1)
-    lower, upper = [0, 0.5, 0.1, 0], [10, 3.9, 4, 2]
-    for start in (lower, upper, [10, 0.5, 4, 0], [0.1, 2.5, 0.1, 0]):
-        start = np.array(start, float)
-        start[0] = max(start[0], 0.1)  # a = 0 is a stationary point: the others have no effect
-        r = tw.fit(gaussian, x, y, start, bounds=(lower, upper))
-        if r.chi2 < 1e-10:
-            np.testing.assert_allclose(r.params, [3, 2, 0.5, 1], rtol=1e-7)
-            assert not r.at_bound.any()
-        else:
-            assert r.at_bound.any() or not r.success
-    r = tw.fit(line, x, 1 + 2 * x, [5.0, 0.0], bounds=([0, 0], [5, 5]))
-    np.testing.assert_allclose(r.params, [1, 2], rtol=1e-9)
-    assert r.success and not r.at_bound.any()
-
-
-def test_no_result_leaves_its_bounds(isa):
-    """Fits along a narrow valley that meet a tolerance early, with bounds at all distances."""
-    rng = np.random.default_rng(0)
-    fits = 400
-    columns = nearly_equal(40, 2.0**-11)
-    noise = 10.0 ** -rng.integers(9, 13, (fits, 1)) * rng.standard_normal((fits, 40))
-    y = columns[0] + columns[1] + noise
-    start = 1 + 10.0 ** -rng.uniform(3, 7, (fits, 1)) * [1, -1]
-    lower = start - 10.0 ** -rng.uniform(8, 16, (fits, 2))
-    upper = start + 10.0 ** -rng.uniform(8, 16, (fits, 2))
-    lower[::3, 0], upper[1::3, 1] = -9, 9
-    r = tw.fit(lambda xs, a, b: a * xs[0] + b * xs[1], columns, y, start, bounds=(lower, upper))
-    assert ((lower <= r.params) & (r.params <= upper)).all()
-
-
-@pytest.mark.parametrize("bound", [1e-17, 0.1, 1 / 3, 1e-300])
-def test_what_ends_at_a_bound_ends_there_exactly(isa, bound):
-    """Although start + (bound - start), the cut step, is rounded."""
-    x = np.linspace(0, 1, 20)
-    lower = tw.fit(line, x, -2 - 3 * x, [1.0, 1.0], bounds=([bound, bound], [9, 9]))
-    upper = tw.fit(line, x, 2 + 3 * x, [-1.0, -1.0], bounds=([-9, -9], [-bound, -bound]))
-    for r, end in ((lower, bound), (upper, -bound)):
-        assert r.success and r.at_bound.all()
-        np.testing.assert_array_equal(r.params, [end, end])
 
 
 # ---- error bars ------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from problems import COARSE, MODELS, STEPS_COMPARED, agrees, decay, gaussian, problems
+from problems import COARSE, MODELS, RUN_AWAY, STEPS_COMPARED, agrees, decay, gaussian, problems
 
 import thalweg as tw
 
@@ -103,7 +103,7 @@ def test_the_order_of_the_points_does_not_matter(problem, random):
     random.shuffle(order)
     sigma = None if problem.sigma is None else problem.sigma[order]
     one = problem.fit(**COARSE)
-    assume(one.n_iter <= STEPS_COMPARED)
+    assume(one.n_iter <= STEPS_COMPARED and np.abs(one.params).max() < RUN_AWAY)
     other = problem._replace(x=problem.x[order], y=problem.y[order], sigma=sigma).fit(**COARSE)
     assert one.status == other.status
     agrees(other.params, one.params)

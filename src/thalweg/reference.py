@@ -229,6 +229,11 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
     fit.stop(moved and small.all(), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
+    give_up(fit, stops)
+
+
+def give_up(fit: _Fit, stops: _Tolerances) -> None:
+    """Stop what has gone on for too long."""
     fit.stop(fit.idle > PATIENCE, "NO_PROGRESS")
     fit.stop(fit.n_iter >= stops.max_iter, "MAX_ITER")
 
@@ -317,6 +322,7 @@ def confirm(fit: _Fit, stops: _Tolerances) -> None:
     little = max(SLACK * max(stops.ftol, stops.gtol**2) * fit.chi2, noise_of_chi2(fit))
     if not small and promised > little:
         fit.status, fit.lam = "", max(fit.lam * RELIEF, LEAST_DAMPING)
+        give_up(fit, stops)
 
 
 def solve(fit: _Fit) -> None:
