@@ -1,4 +1,4 @@
-/* dispatch.c - which table of kernels runs.
+/* dispatch.c - which kernels run.
  *
  * The build writes tw_variants.def: one line X(name, x86-64 level) for each variant that the
  * compiler could make, best first.  The choice is one atomic index, so that a switch is seen
@@ -11,17 +11,26 @@
 
 #include "cpu.h"
 
-#define X(variant, level)                                                                                    \
-    extern const struct tw_kernels tw_kernels_##variant##_f64, tw_kernels_##variant##_f32;
+#define FAMILIES(F, variant, element)                                                                        \
+    F(engine, variant, element)                                                                              \
+    F(adjoint, variant, element) F(quadratic, variant, element) F(sweep, variant, element)
+#define DECLARE(family, variant, element) extern const struct tw_##family tw_##family##_##variant##_##element;
+#define MEMBER(family, variant, element) .family = &tw_##family##_##variant##_##element,
+
+#define X(variant, level) FAMILIES(DECLARE, variant, f64) FAMILIES(DECLARE, variant, f32)
 #include "tw_variants.def"
 #undef X
 
 static const struct {
     const char *name;
     int level; /* the least tw_cpu_x86_level that can run it */
-    const struct tw_kernels *f64, *f32;
+    struct tw_kernels f64, f32;
 } variants[] = {
-#define X(variant, level) {#variant, level, &tw_kernels_##variant##_f64, &tw_kernels_##variant##_f32},
+#define X(variant, level)                                                                                    \
+    {#variant,                                                                                               \
+     level,                                                                                                  \
+     {.name = #variant, FAMILIES(MEMBER, variant, f64)},                                                     \
+     {.name = #variant, FAMILIES(MEMBER, variant, f32)}},
 #include "tw_variants.def"
 #undef X
 };
@@ -62,5 +71,5 @@ const struct tw_kernels *tw_active(int is_float) {
         const int best = find(NULL);
         v = atomic_compare_exchange_strong(&chosen, &v, best) ? best : v;
     }
-    return is_float ? variants[v].f32 : variants[v].f64;
+    return is_float ? &variants[v].f32 : &variants[v].f64;
 }

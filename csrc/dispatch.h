@@ -1,10 +1,10 @@
-/* dispatch.h - one table of kernels per instruction set and element type.
+/* dispatch.h - the kernels of each instruction set and element type.
  *
  * The kernel files are compiled several times, once for each variant (v4 is AVX-512, v3 is AVX2
  * with FMA, base is what every processor of the kind has) and each element type.  One such
- * object exports one symbol, its table
+ * object exports one symbol, the table of its family of kernels,
  *
- *     const struct tw_kernels tw_kernels_<variant>_<f64|f32>
+ *     const struct tw_<family> tw_<family>_<variant>_<f64|f32>
  *
  * and everything else in it is static: were a function shared by name between two objects, the
  * linker would keep one of them and could hand AVX-512 code to a processor without it.  For the
@@ -13,11 +13,13 @@
 #ifndef TW_DISPATCH_H
 #define TW_DISPATCH_H
 
+#include "adjoint.h"
+#include "quadratic.h"
+#include "sweep.h"
 #include "thalweg.h"
 
-struct tw_kernels {
-    const char *name; /* of the variant */
-    /* the functions of thalweg.h */
+/* The functions of thalweg.h */
+struct tw_engine {
     size_t (*fit_work)(const tw_fit_job *job, int threads);
     void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
                 _Atomic ptrdiff_t *done);
@@ -29,11 +31,20 @@ struct tw_kernels {
     int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial);
 };
 
-/* For a kernel file: the name of the table that this compilation exports, and the variant's
- * name as text.  TW_VARIANT, and TW_F32 for float, come from the compiler's command line.
+/* All families of one variant and element type. */
+struct tw_kernels {
+    const char *name; /* of the variant */
+    const struct tw_engine *engine;
+    const struct tw_adjoint *adjoint;
+    const struct tw_quadratic *quadratic;
+    const struct tw_sweep *sweep;
+};
+
+/* For a kernel file: the name of the table that this compilation exports.  TW_VARIANT, and TW_F32
+ * for float, come from the compiler's command line.
  *
- *     extern const struct tw_kernels TW_TABLE;
- *     const struct tw_kernels TW_TABLE = {.name = TW_VARIANT_NAME, ...};
+ *     extern const struct tw_engine TW_TABLE(tw_engine);
+ *     const struct tw_engine TW_TABLE(tw_engine) = {.fit_work = ...};
  */
 #ifdef TW_F32
 #define TW_ELEMENT f32
@@ -42,10 +53,7 @@ struct tw_kernels {
 #endif
 #define TW_JOIN_(a, b, c) a##_##b##_##c
 #define TW_JOIN(a, b, c) TW_JOIN_(a, b, c)
-#define TW_TEXT_(a) #a
-#define TW_TEXT(a) TW_TEXT_(a)
-#define TW_TABLE TW_JOIN(tw_kernels, TW_VARIANT, TW_ELEMENT)
-#define TW_VARIANT_NAME TW_TEXT(TW_VARIANT)
+#define TW_TABLE(family) TW_JOIN(family, TW_VARIANT, TW_ELEMENT)
 
 /* Choose the variant that later calls run.
  *
@@ -64,7 +72,7 @@ int tw_select(const char *force);
  */
 int tw_variants(const char **names, int max);
 
-/* The chosen table, for double or for float; never NULL.  Before the first tw_select, the best. */
+/* The kernels in use, for double or for float; never NULL.  Before the first tw_select, the best. */
 const struct tw_kernels *tw_active(int is_float);
 
 #endif

@@ -269,9 +269,8 @@ static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, c
     return 0;
 }
 
-extern const struct tw_kernels TW_TABLE;
-const struct tw_kernels TW_TABLE = {
-    .name = TW_VARIANT_NAME,
+extern const struct tw_engine TW_TABLE(tw_engine);
+const struct tw_engine TW_TABLE(tw_engine) = {
     .fit_work = engine_fit_work,
     .fit = engine_fit,
     .tape_work = engine_tape_work,

@@ -4,30 +4,30 @@
 static int threads_of(int threads) { return threads > 0 ? threads : tw_threads(); }
 
 size_t tw_fit_work(const tw_fit_job *job, int threads) {
-    return tw_active(job->is_float)->fit_work(job, threads_of(threads));
+    return tw_active(job->is_float)->engine->fit_work(job, threads_of(threads));
 }
 
 void tw_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch, _Atomic ptrdiff_t *done) {
-    tw_active(job->is_float)->fit(job, threads_of(threads), work, watch, done);
+    tw_active(job->is_float)->engine->fit(job, threads_of(threads), work, watch, done);
 }
 
 size_t tw_tape_work(const tw_tape *tape, int is_float, ptrdiff_t n_points) {
-    return tw_active(is_float)->tape_work(tape, n_points);
+    return tw_active(is_float)->engine->tape_work(tape, n_points);
 }
 
 void tw_tape_run(const tw_tape *tape, int is_float, ptrdiff_t n_points, const void *const *x,
                  const void *theta, void *work, void *out) {
-    tw_active(is_float)->tape_run(tape, n_points, x, theta, work, out);
+    tw_active(is_float)->engine->tape_run(tape, n_points, x, theta, work, out);
 }
 
-size_t tw_trial_work(const tw_fit_job *job) { return tw_active(job->is_float)->trial_work(job); }
+size_t tw_trial_work(const tw_fit_job *job) { return tw_active(job->is_float)->engine->trial_work(job); }
 
 int tw_trial_begin(const tw_fit_job *job, void *work, void *trial) {
-    return tw_active(job->is_float)->trial_begin(job, work, trial);
+    return tw_active(job->is_float)->engine->trial_begin(job, work, trial);
 }
 
 int tw_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial) {
-    return tw_active(job->is_float)->trial_next(job, work, f, J, trial);
+    return tw_active(job->is_float)->engine->trial_next(job, work, f, J, trial);
 }
 
 static const struct {

@@ -37,6 +37,16 @@ def operations():
 
 # ---- instruction sets and threads ------------------------------------------------------------
 
+cdef const c.tw_kernels *active(int is_float) noexcept nogil:
+    """The kernels in use, for double or for float."""
+    return c.tw_active(is_float)
+
+
+cdef int threads_of(int threads) noexcept nogil:
+    """The number of threads to use; 0 asks for as many as there are."""
+    return threads if threads > 0 else c.tw_threads()
+
+
 def variants():
     """Return the instruction sets this processor can run, best first."""
     cdef const char *names[8]

@@ -69,9 +69,24 @@ cdef extern from "pool.h" nogil:
     int tw_threads()
     void tw_set_threads(int n)
 
+cdef extern from "adjoint.h" nogil:
+    ctypedef struct tw_adjoint "struct tw_adjoint":
+        pass
+
+cdef extern from "quadratic.h" nogil:
+    ctypedef struct tw_quadratic "struct tw_quadratic":
+        pass
+
+cdef extern from "sweep.h" nogil:
+    ctypedef struct tw_sweep "struct tw_sweep":
+        pass
+
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":
         const char *name
+        const tw_adjoint *adjoint
+        const tw_quadratic *quadratic
+        const tw_sweep *sweep
 
     int tw_select(const char *force)
     int tw_variants(const char **names, int max)

@@ -1,0 +1,1 @@
+"""The compiled kernels, for callers who bring their own Jacobians and matrices."""
