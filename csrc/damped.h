@@ -60,7 +60,7 @@ typedef struct {
     real *scale2;                                /* [F] D^2 */
     real *step;                                  /* [F] trial - theta */
     real *promised, *lambda, *nu, *magnitude;    /* magnitude: sum of (y/sigma)^2 */
-    mask_int *held, *cut;                        /* [F] not free in this step; a bound cut the step */
+    mask_int *held;                              /* [F] not free in this step */
     mask_int *fresh, *second;                    /* the trial is the start; this is the second attempt */
     mask_int *status, *n_iter, *idle;            /* idle: see PATIENCE */
     real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
@@ -79,7 +79,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
     s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
-    s.held = TAKE(a, mask_int, F * L), s.cut = TAKE(a, mask_int, L), s.fresh = TAKE(a, mask_int, L);
+    s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.second = TAKE(a, mask_int, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
@@ -101,7 +101,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
 static void begin_fit(fits *s, int lane) {
     s->fresh[lane] = -1;
     s->status[lane] = RUNNING;
-    s->n_iter[lane] = s->idle[lane] = s->second[lane] = s->cut[lane] = 0;
+    s->n_iter[lane] = s->idle[lane] = s->second[lane] = 0;
     for (int j = 0; j < s->P; j++)
         s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
     s->first_sum[tri(s->F, s->F) * LANES + lane] = (real)INFINITY;
@@ -185,7 +185,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     const vec actual = chi2 - trial, noise = noise_of_chi2(s, o);
     const ivec in_noise = promised <= noise;
     const ivec kept = running & finite & (fresh | (actual > 0) | (in_noise & (actual >= -noise)));
-    const ivec moved = kept & ~fresh & ~MASK(s->cut, 0);
+    const ivec moved = kept & ~fresh;
 
     keep_trial(s, kept, o);
     const vec rho = v_sel(promised > 0, actual / promised, v_set(0));

@@ -221,7 +221,6 @@ static void advance(fits *s, const tolerances *t, int o) {
         cut |= changed;
         solve(s, 1, o);
     }
-    MASK(s->cut, 0) = cut;
     promise(s, cut, o);
     const vec least = t->gtol * t->gtol * LOAD(s->sum, tri(s->F, s->F));
     stop(s, o, ~cut & (LOAD(s->promised, 0) <= least), TW_GTOL);

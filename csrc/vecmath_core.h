@@ -63,7 +63,7 @@ TW_INLINE vec poly(vec x, const real *c, int n) /* n <= 32 */
 #define POLY(x, table) ((table)[0] + (x) * poly(x, (table) + 1, (int)(sizeof(table) / sizeof(real)) - 1))
 
 /* 2^k for an integral k of a normal result */
-TW_INLINE vec v_pow2(vec k) { return (vec)((ivec)(k + (ROUNDER + BIAS)) << MANTISSA); }
+TW_INLINE vec v_pow2(vec k) { return (vec)((uvec)(k + (ROUNDER + BIAS)) << MANTISSA); }
 
 /* a 2^k in two steps: k may be twice as large, the result infinite or denormal */
 TW_INLINE vec v_scale(vec a, vec k) {
@@ -96,11 +96,11 @@ TW_INLINE vec two_product(vec a, vec b, vec *error) {
 /* positive normal x = m 2^k with sqrt(1/2) <= m < sqrt(2); returns m */
 TW_INLINE vec split_exponent(vec x, vec *k) {
     const mask_int one = (mask_int)BIAS << MANTISSA, mantissa = ((mask_int)1 << MANTISSA) - 1;
-    const ivec bits = (ivec)x + (one - SQRT_HALF_BITS); /* the exponent field is now k + BIAS */
-    const ivec field = (ivec)((uvec)bits >> MANTISSA);
+    const uvec bits = (uvec)x + (mask_uint)(one - SQRT_HALF_BITS); /* the exponent field is now k + BIAS */
+    const ivec field = (ivec)(bits >> MANTISSA);
     const real two_m = (real)((mask_int)1 << MANTISSA);
     *k = (vec)(field | (ivec)v_set(two_m)) - (two_m + BIAS);
-    return (vec)((bits & mantissa) + SQRT_HALF_BITS);
+    return (vec)(((ivec)bits & mantissa) + SQRT_HALF_BITS);
 }
 
 TW_INLINE vec v_bool(ivec m) { return v_and(m, v_set(1)); }

@@ -49,7 +49,7 @@ TW_INLINE vec sin_reduced(vec x, vec k) /* sin(x - k pi) */
 }
 
 /* flip the sign where the lowest bit is set */
-TW_INLINE vec v_flip(vec a, ivec odd) { return (vec)((ivec)a ^ (odd << SIGN_SHIFT)); }
+TW_INLINE vec v_flip(vec a, ivec odd) { return (vec)((uvec)a ^ ((uvec)odd << SIGN_SHIFT)); }
 
 TW_INLINE vec v_sin(vec x) {
     const vec t = x * INV_PI + ROUNDER, k = t - ROUNDER;

@@ -17,7 +17,8 @@ export PATH="$work/venv/bin:$PATH" SKBUILD_BUILD_DIR="$work/wheel"
 python -m pip install --quiet ".[test]" -C cmake.build-type=None -C install.strip=false \
     -C cmake.define.TW_SANITIZE=address,undefined
 
-# the interpreter itself is not built for them: their libraries must be loaded first, its leaks are
-# not ours, and its own allocator would hide an overrun of a small object
+# a report must not be captured, for the process ends with it; the interpreter itself is not built
+# for the sanitizers: their libraries must be loaded first, its leaks are not ours, and its own
+# allocator would hide an overrun of a small object
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
-    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest tests "$@"
+    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest --capture=no tests "$@"

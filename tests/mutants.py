@@ -84,8 +84,6 @@ MUTANTS = [
     Mutant("rises are kept", "damped.h", "(actual > 0)", "(actual > -chi2)"),
     Mutant("rejected step converges", "damped.h", "stop(s, o, moved & small_step(",
            "stop(s, o, ~fresh & small_step("),
-    Mutant("steps cut by a bound converge", "damped.h", "kept & ~fresh & ~MASK(s->cut, 0)",
-           "kept & ~fresh"),
     Mutant("the undamped step is not asked", "covariance.h", "resume = met & ~poor",
            "resume = 0 & ~poor"),
     Mutant("the undamped step has no noise", "covariance.h",

@@ -115,6 +115,22 @@ def test_polynomials_of_large_condition(isa, interval, degree, n_points, noise):
         assert error.max() <= max(allowed, 1e-9 * noise / 1e-3), (kappa, error.max(), allowed)
 
 
+def test_a_tolerance_at_rounding_level_is_met_where_rounding_hides_the_rest(isa):
+    """At xtol = 1e-14 the undamped step along a valley of curvature 1e-8 is mostly rounding.
+
+    What it promises is then lost in the noise of chi2, and that is enough; were it not, fewer than
+    half of the fits would end well.
+    """
+    rng = np.random.default_rng(1)
+    columns = nearly_equal(40, 2.0**-14)
+    y = columns[0] + columns[1] + 1e-11 * rng.standard_normal((400, 40))
+    start = 1 + 10.0 ** -rng.uniform(1, 9, (400, 1)) * [1, -1]
+    r = tw.fit(
+        lambda xs, a, b: a * xs[0] + b * xs[1], columns, y, start, xtol=1e-14, ftol=0, gtol=0
+    )
+    assert np.mean(r.success) > 2 / 3
+
+
 @pytest.mark.parametrize("n_points", [40, 600])
 def test_a_step_that_is_small_because_it_is_damped_is_no_convergence(isa, n_points):
     """A start 1e-5 off along a valley of curvature 1e-8: damped, the first step is 1e-11 long."""

@@ -70,7 +70,6 @@ class _Fit:
     lam: float = FIRST_DAMPING
     nu: float = 2.0
     promised: float = 0.0
-    cut: bool = False  # a bound cut the step
     idle: int = 0
     fresh: bool = True
     second: bool = False  # this is the second attempt
@@ -221,7 +220,7 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
         fit.idle = 0 if kept and actual > noise else fit.idle + int(in_noise)
     fit.fresh = False
 
-    moved = kept and not fresh and not fit.cut
+    moved = kept and not fresh
     excess = np.maximum(0, np.abs(fit.step) - stops.xtol * np.abs(fit.theta))
     small = excess**2 * fit.D2 <= stops.xtol**2 * fit.chi2  # excess <= xtol |e| / D
     little = stops.ftol * before
@@ -287,7 +286,6 @@ def advance(fit: _Fit, gtol: float) -> None:
     fit.promised = float(
         2 * (d @ fit.g) - d @ fit.A @ d if cut else d @ (fit.g + fit.lam * fit.D2 * d)
     )
-    fit.cut = cut
     fit.stop(not cut and fit.promised <= gtol**2 * fit.chi2, "GTOL")
     # what was cut lands on its bound exactly
     fit.trial = np.where(fit.held & (d > 0), upper, np.where(fit.held & (d < 0), lower, theta + d))
