@@ -39,6 +39,21 @@ typedef struct {
     _Atomic ptrdiff_t next_chunk;
 } solo;
 
+/* The x stage of one data set, points side by side: the machine's point slots are filled from
+ * x[k] (N values), the last group padded with the last point, so that padding is harmless. */
+static void run_point_code(const machine *m, ptrdiff_t n_points, const void *const *x,
+                           const ptrdiff_t *x_step, ptrdiff_t fit) {
+    const tw_tape *t = m->tape;
+    for (int32_t k = 0; k < t->n_x && n_points; k++) {
+        const real *values = (const real *)x[k] + fit * x_step[k];
+        real *slot = m->point + k * m->point_size;
+        memcpy(slot, values, (size_t)n_points * sizeof *slot);
+        for (ptrdiff_t i = n_points; i < m->point_size; i++)
+            slot[i] = values[n_points - 1];
+    }
+    run_code(m->point_code, t->n_point_code, 0, m->point_size / LANES);
+}
+
 static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
     const ptrdiff_t F = job->tape->n_free, size = groups_of(job->n_points) * LANES;
     summer r = {.m = machine_on(a, job->tape, size, point)};

@@ -14,6 +14,7 @@
 #define TW_TAPE_H
 
 #include "arena.h"
+#include "opcodes.h"
 #include "thalweg.h"
 #include "vecmath.h"
 
@@ -102,19 +103,28 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
                 load v_store(out + p * LANES + o, value);                                                    \
             }                                                                                                \
         break;
+/* The same for three operands, of which the first or the last is often a number for all points: loading
+ * is most of the work, so such an operand is loaded once. */
+#define TW_CASE_3(name, value)                                                                               \
+    case TW_OP_##name:                                                                                       \
+        if (sa == 0 && sc == 0)                                                                              \
+            TW_LOOP_3(value, TW_A_ONCE TW_C_ONCE, TW_B)                                                      \
+        else if (sa == 0)                                                                                    \
+            TW_LOOP_3(value, TW_A_ONCE, TW_B TW_C)                                                           \
+        else if (sc == 0)                                                                                    \
+            TW_LOOP_3(value, TW_C_ONCE, TW_A TW_B)                                                           \
+        else                                                                                                 \
+            TW_LOOP_3(value, , TW_A TW_B TW_C)                                                               \
+        break;
+#define TW_LOOP_3(value, once, load)                                                                         \
+    for (int o = 0; o < LANES; o += VL) {                                                                    \
+        once for (ptrdiff_t p = 0; p < n; p++) { load v_store(out + p * LANES + o, value); }                 \
+    }
+#define TW_A_ONCE const vec a = v_load(pa + o);
+#define TW_C_ONCE const vec c = v_load(pc + o);
 #define TW_A const vec a = v_load(pa + p * sa + o);
 #define TW_B const vec b = v_load(pb + p * sb + o);
 #define TW_C const vec c = v_load(pc + p * sc + o);
-
-enum {
-#define TW_OP1(name, value) TW_OP_##name,
-#define TW_OP2(name, value) TW_OP_##name,
-#define TW_OP3(name, value) TW_OP_##name,
-#include "tape_ops.h"
-#undef TW_OP1
-#undef TW_OP2
-#undef TW_OP3
-};
 
 /* Run code on n groups of points, the first of which is `start`. */
 static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n) {
@@ -126,7 +136,7 @@ static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, p
         switch (i->op) {
 #define TW_OP1(name, value) TW_CASE(name, value, TW_A)
 #define TW_OP2(name, value) TW_CASE(name, value, TW_A TW_B)
-#define TW_OP3(name, value) TW_CASE(name, value, TW_A TW_B TW_C)
+#define TW_OP3(name, value) TW_CASE_3(name, value)
 #include "tape_ops.h"
 #undef TW_OP1
 #undef TW_OP2
@@ -141,21 +151,6 @@ static void run_lane_code(const machine *m) { run_code(m->lane_code, m->tape->n_
 /* Value and derivatives of n groups of points from `start` on, into the block's registers. */
 static void run_block_code(const machine *m, ptrdiff_t start, ptrdiff_t n) {
     run_code(m->block_code, m->tape->n_block_code, start, n);
-}
-
-/* The x stage of one data set, points side by side: the machine's point slots are filled from
- * x[k] (N values), the last group padded with the last point, so that padding is harmless. */
-static void run_point_code(const machine *m, ptrdiff_t n_points, const void *const *x,
-                           const ptrdiff_t *x_step, ptrdiff_t fit) {
-    const tw_tape *t = m->tape;
-    for (int32_t k = 0; k < t->n_x && n_points; k++) {
-        const real *values = (const real *)x[k] + fit * x_step[k];
-        real *slot = m->point + k * m->point_size;
-        memcpy(slot, values, (size_t)n_points * sizeof *slot);
-        for (ptrdiff_t i = n_points; i < m->point_size; i++)
-            slot[i] = values[n_points - 1];
-    }
-    run_code(m->point_code, t->n_point_code, 0, m->point_size / LANES);
 }
 
 TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return (n_points + LANES - 1) / LANES; }

@@ -1,9 +1,11 @@
 """The graph: equal to NumPy, one form for one formula, work at the lowest stage."""
 
 import os
+import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ from expressions import assert_agree, direct, inputs, models, recorded, seeds, w
 from hypothesis import given
 
 from thalweg.model.graph import NUMPY, Graph, evaluate, reachable
+from thalweg.model.symbol import Recorder, Symbol
+from thalweg.model.tape import lower
 from thalweg.model.trace import record
 
 EPS = np.finfo(float).eps
@@ -39,6 +43,105 @@ def test_operands_come_before_what_uses_them(model):
 def test_every_expression_is_one_node(model):
     graph = recorded(model.function).graph
     assert len(set(graph.nodes)) == len(graph.nodes)
+
+
+RANK = (0, 2, 1, 3)  # of constants, x only, theta only, both
+
+
+def order(graph, i):
+    """The sort key of a node, by the hash of Python's tuples."""
+    op, *operands = graph.node(i)
+    if op == "const":
+        key = hash(operands[0])
+    elif op in NUMPY:
+        key = hash((list(NUMPY).index(op), *[order(graph, j) for j in operands]))
+    else:
+        return (RANK[graph.stage(i)] << 60) + operands[0]
+    return (RANK[graph.stage(i)] << 60) + (key & ((1 << 60) - 1))
+
+
+@given(models)
+def test_operands_are_sorted_by_their_structure(model):
+    graph = recorded(model.function).graph
+    for op, *operands in graph.nodes:
+        if op in ("add", "mul", "minimum", "equal", "and"):
+            assert order(graph, operands[0]) <= order(graph, operands[1])
+
+
+def test_a_large_graph_finds_its_nodes_again():
+    graph = Graph(1, 1)
+    numbers = np.random.default_rng(0).normal(size=10_000)
+    made = [graph.add("add", graph.const(c), graph.theta(0)) for c in numbers]
+    assert graph.size == 2 + 2 * len(numbers) == len(set(graph.nodes))
+    assert made == [graph.add("add", graph.theta(0), graph.const(c)) for c in numbers]
+    assert [graph.node(i)[1] for i in made] == [graph.const(c) for c in numbers]
+
+
+@given(models)
+def test_a_copy_has_the_same_nodes(model):
+    graph, output, _ = recorded(model.function)
+    graph.append_x()
+    graph.add("mul", output, graph.const(np.nan))
+    copy = pickle.loads(pickle.dumps(graph))
+    assert type(copy) is Graph
+    assert (copy.n_theta, copy.n_x) == (graph.n_theta, graph.n_x)
+    assert repr(copy.nodes) == repr(graph.nodes)  # in which NaN equals NaN
+    assert copy.depends == graph.depends
+    assert copy.key([output]) == graph.key([output])
+
+
+def test_threads_may_share_a_graph():
+    graph = Graph(1, 1)
+
+    def make(_):
+        return [graph.add("mul", graph.const(c), graph.theta(0)) for c in range(2, 2000)]
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(make, range(4))
+    assert all(other == first for other in others)
+    assert len(set(graph.nodes)) == graph.size
+
+
+def test_long_chains_need_no_stack():
+    def alternate(x, a):
+        value = x
+        for k in range(20_000):
+            value = np.where(~value, -(value * a + k), 1 / (value * np.sin(a + k)))
+        for _ in range(20_000):
+            value = ~value
+        return np.where(value, x, a)
+
+    graph, output = graph_of(alternate, 1)
+    assert graph.size > 40_000
+    assert len(reachable(graph.nodes, [output])) == len(graph.key([output])[1]) // FORM
+
+
+FORM = 24  # bytes that a key spends on a node
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "sentence"),
+    [
+        (lambda g: g.add("exp", 4), IndexError, "there is no node 4"),
+        (lambda g: g.intern("add", 0, -1), IndexError, "there is no node -1"),
+        (lambda g: g.node(4), IndexError, "there is no node 4"),
+        (lambda g: g.stage(-1), IndexError, "there is no node -1"),
+        (lambda g: g.key([0, 9]), IndexError, "there is no node 9"),
+        (lambda g: g.theta(3), IndexError, "there is no parameter 3"),
+        (lambda g: g.x(-1), IndexError, "there is no array -1"),
+        (lambda g: g.add("exp", 0, 1), TypeError, "exp takes 1 operands, got 2"),
+        (lambda g: g.intern("where", 0, 1), TypeError, "where takes 3 operands, got 2"),
+        (lambda g: g.add("nothing", 0), KeyError, "nothing"),
+        (lambda g: lower(g, [4], ()), IndexError, "there is no node 4"),
+        (lambda g: Graph(-1, 0), ValueError, "must not be negative"),
+        (lambda g: Symbol(Recorder(g, 5), 4), IndexError, "there is no node 4"),
+    ],
+)
+def test_what_is_no_node_is_refused(call, error, sentence):
+    graph = Graph(3, 1)
+    with pytest.raises(error, match=re.escape(sentence)):
+        call(graph)
+    assert graph.size == 4
 
 
 def test_the_operations_are_those_of_the_tape():
@@ -227,8 +330,8 @@ def test_constants_fold_without_warnings():
     graph = Graph(0, 0)
     zero = graph.const(0.0)
     for op, wanted in (("recip", np.inf), ("log", -np.inf)):
-        assert graph.nodes[graph.add(op, zero)] == ("const", wanted)
-    assert np.isnan(graph.nodes[graph.add("div", zero, zero)][1])
+        assert graph.node(graph.add(op, zero)) == ("const", wanted)
+    assert np.isnan(graph.node(graph.add("div", zero, zero))[1])
     assert graph.const(np.nan) == graph.add("sqrt", graph.const(-1.0))
     assert graph.const(-0.0) == zero
 

@@ -209,6 +209,17 @@ def test_a_product_used_once_is_fused_into_its_sum(isa, op, swap, name, product)
     assert name in OPCODE
 
 
+def test_a_register_is_given_back_once(isa):
+    """Also by an operation whose operands are one node: else two values would share it."""
+    g = Graph(1, 1)
+    both = g.intern("sub", g.x(0), g.theta(0))
+    one = g.intern("div", both, both)
+    value = g.intern("minimum", one, g.intern("maximum", g.x(0), g.theta(0)))
+    x = np.array([2.0, 3.0, 4.0])
+    got = run(lower(g, [value], ()), [x], [1.0], np.float64)
+    np.testing.assert_array_equal(got[0], [1.0, 1.0, 1.0])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("op", [op for op in sorted(EXACT) if ARITY[op] == 2])
 def test_choices_and_comparisons_of_equal_and_special_values(isa, dtype, op):

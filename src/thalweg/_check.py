@@ -35,10 +35,10 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     TypeError
         It holds something that is not a real number.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        value = value.data
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.carray:
         return value  # contiguous, aligned, writeable
+    if isinstance(value, np.ma.MaskedArray):
+        value = value.data
     array = np.asarray(value)
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real, got complex numbers")
@@ -120,20 +120,22 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
         raise ValueError(f"{what} must have one shape for all parameters, got {got}") from None
 
 
+def _sum_of_squares(array: Array) -> float:
+    flat = array if array.ndim == 1 else array.reshape(-1)
+    return float(flat.dot(flat))
+
+
 def has_nan(array: Array) -> bool:
     """Return whether an array holds a NaN."""
     if array.size <= _SMALL:
-        flat = array.reshape(-1)
-        return isnan(np.dot(flat, flat))
+        return isnan(_sum_of_squares(array))
     return bool(np.isnan(array).any())
 
 
 def all_finite(array: Array) -> bool:
     """Return whether an array holds neither NaN nor infinity."""
-    if array.size <= _SMALL:
-        flat = array.reshape(-1)
-        if isfinite(np.dot(flat, flat)):
-            return True
+    if array.size <= _SMALL and isfinite(_sum_of_squares(array)):
+        return True
     return bool(np.isfinite(array).all())
 
 

@@ -173,9 +173,9 @@ def _points_last(
 ) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
     """The array with its points flattened behind its batch, and the shapes of both."""
     last = tuple(range(array.ndim - len(axes), array.ndim))
-    moved = array if axes == last else np.moveaxis(array, axes, last)
+    moved = array if axes == last else np.ascontiguousarray(np.moveaxis(array, axes, last))
     batch, points = moved.shape[: last[0]], moved.shape[last[0] :]
-    return np.ascontiguousarray(moved).reshape(*batch, prod(points)), batch, points
+    return moved if len(points) == 1 else moved.reshape(*batch, prod(points)), batch, points
 
 
 class _Layout(NamedTuple):

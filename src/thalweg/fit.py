@@ -271,16 +271,16 @@ def results_for(problem: Problem) -> dict[str, Array]:
 
     Large ones stay untouched until the engine's threads write them, each its own pages.
     """
-    B, P, F = problem.data.n_fits, len(problem.names), len(problem.free)
+    batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
     dtype = problem.data.y.dtype
     return {
-        "theta": np.empty((B, P), dtype),
-        "covariance": np.empty((B, F * (F + 1) // 2), dtype),
-        "chi2": np.empty(B, dtype),
-        "n_iter": np.empty(B, np.int32),
-        "n_used": np.empty(B, np.int32),
-        "status": np.zeros(B, np.int8),
-        "detail": np.empty(B, np.int16),
+        "theta": np.empty((*batch, P), dtype),
+        "covariance": np.empty((*batch, F * (F + 1) // 2), dtype),
+        "chi2": np.empty(batch, dtype),
+        "n_iter": np.empty(batch, np.int32),
+        "n_used": np.empty(batch, np.int32),
+        "status": np.zeros(batch, np.int8),
+        "detail": np.empty(batch, np.int16),
     }
 
 
@@ -315,7 +315,7 @@ def _job(
         bound_step=problem.lower.step,
         fixed=problem.fixed,
         out=out,
-        **options._asdict(),
+        options=options,
     )
 
 
@@ -341,8 +341,8 @@ def one_job(
         lower=row(problem.lower)[0],
         upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
-        out={name: array[one] for name, array in out.items()},
-        **options._asdict(),
+        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
+        options=options,
     )
 
 
@@ -366,16 +366,14 @@ def _run_slowly(
 
 
 def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
-    batch = problem.data.batch
-    P, T = len(problem.names), out["covariance"].shape[1]
     return FitResult(
-        params=out["theta"].reshape(*batch, P),
-        chi2=out["chi2"].reshape(batch),
-        n_iter=out["n_iter"].reshape(batch),
-        n_used=out["n_used"].reshape(batch),
-        status=out["status"].reshape(batch),
+        params=out["theta"],
+        chi2=out["chi2"],
+        n_iter=out["n_iter"],
+        n_used=out["n_used"],
+        status=out["status"],
         names=problem.names,
         problem=problem,
-        covariance_rows=out["covariance"].reshape(*batch, T),
-        detail=out["detail"].reshape(batch),
+        covariance_rows=out["covariance"],
+        detail=out["detail"],
     )

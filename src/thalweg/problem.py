@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ class SlowModelWarning(UserWarning):
     """A model could not be recorded and is called point by point of the parameter space instead."""
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+class Problem(NamedTuple):
     """Minimise chi2 for B data sets, each array checked and in the layout of the engine.
 
     Attributes
@@ -120,8 +118,12 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
     lower, upper, bounded = _bounds(bounds, names, batch, dtype)
     start = _start(model, data, p0, values, names, held, lower, upper, dtype)
     per_fit_held = held.ndim > 1
-    free = tuple(j for j in range(P) if per_fit_held or not held[j])
-    own = np.ascontiguousarray(held.reshape(-1, P), dtype=np.uint8) if per_fit_held else None
+    if per_fit_held:
+        free = tuple(range(P))
+        own = np.ascontiguousarray(held.reshape(-1, P), dtype=np.uint8)
+    else:
+        free = tuple(j for j, is_held in enumerate(held.tolist()) if not is_held)
+        own = None
     recording = _record(model, data, P)
     return Problem(model, data, names, free, start, lower, upper, bounded, own, recording)
 

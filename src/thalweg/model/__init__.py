@@ -1,13 +1,15 @@
 """From a plain Python function, a formula or a name to a program for the engine.
 
 graph      the expression graph and the meaning of every operation
-simplify   what becomes shorter as it is built
-symbol     values that note what is done to them
+symbol     values that note what is done to them, and arrays of them in arrays
 trace      a function, called once with symbols
 formula    text, parsed
 autodiff   derivatives, as more graph
-tape       the graph, as a program in three stages
+tape       both, as a program in three stages
 library    the built-in models, their start values in guess, starts and peaks
+
+What runs at every fit is compiled, in `thalweg._core`: graph (with its rules, simplify.pxi), value
+(operators of symbols) and lower.
 """
 
 from __future__ import annotations

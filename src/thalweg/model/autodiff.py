@@ -7,7 +7,7 @@ derivatives, `PARTIALS`.  Since the result is graph, it can be differentiated ag
 
 A local derivative is a tuple of factors rather than one node, and an adjoint is multiplied by them
 one after the other, cheapest first: the constant of d(u**2) = 2 u du then meets the adjoint's scale
-(see `simplify`) and costs nothing per point.
+(see simplify.pxi) and costs nothing per point.
 
 Where a function has no derivative, one is chosen:
 
@@ -202,9 +202,9 @@ def _may_vanish(g: Graph, op: str, operand: int) -> bool:
     stack = [operand] if op in _VANISHING else []
     while stack:
         i = stack.pop()
-        inner, *operands = g.nodes[i]
-        if g.depends[i] & ON_X:
-            if inner in _OVERFLOWING or (inner == "recip" and g.depends[i] == ON_X):
+        inner, *operands = g.node(i)
+        if g.stage(i) & ON_X:
+            if inner in _OVERFLOWING or (inner == "recip" and g.stage(i) == ON_X):
                 return True
             if inner in _PASSING:
                 stack.extend(operands)
@@ -304,7 +304,7 @@ def vjp(
 
 def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> None:
     mask, value = adjoints.terms[i]
-    op, *operands = graph.nodes[i]
+    op, *operands = graph.node(i)
     if op in ("const", "theta", "x"):
         return
     if op in _CHOICES:
@@ -366,7 +366,7 @@ def jvp(
 
 
 def _push_forward(graph: Graph, tangent: dict[int, int], i: int) -> int:
-    op, *operands = graph.nodes[i]
+    op, *operands = graph.node(i)
     total = zero = graph.const(0.0)
     if op in _CHOICES:
         condition, a, b = _CHOICES[op](graph, *operands)

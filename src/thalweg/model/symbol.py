@@ -12,7 +12,9 @@ from typing import Any, Final, NoReturn
 
 import numpy as np
 
+from .._core.value import Value
 from . import functions
+from .arrays import act_on_arrays, act_on_each, is_array_of_symbols
 from .graph import Graph
 
 
@@ -42,7 +44,6 @@ class RecordingError(Exception):
 
 
 _NUMBERS: Final = (float, int, np.floating, np.integer, np.bool_)
-_BOOLEAN: Final = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "not"})
 
 _HINTS: Final = {
     "bool()": "write np.where(condition, a, b) instead of if, & | ~ instead of and, or, not, and "
@@ -66,11 +67,10 @@ def refuse(operation: str, hint: str | None = None) -> NoReturn:
 class Recorder:
     """The graph being recorded, and what becomes a node of it."""
 
-    __slots__ = ("_known", "add", "arrays", "graph", "n_points")
+    __slots__ = ("_known", "arrays", "graph", "n_points")
 
     def __init__(self, graph: Graph, n_points: int) -> None:
         self.graph = graph
-        self.add = graph.add
         self.n_points = n_points
         self.arrays: list[np.ndarray] = []
         self._known: dict[int, tuple[int, Any]] = {}  # by id; the array is kept so that id stays
@@ -111,39 +111,6 @@ class Recorder:
         return Symbol(self, self.lift(value))
 
 
-def _binary(op: str, swap: bool = False) -> Any:
-    def method(self: "Symbol", other: Any) -> "Symbol":
-        recorder = self._recorder
-        a = self._id
-        own = type(other) is Symbol and other._recorder is recorder
-        b = other._id if own else recorder.lift(other)
-        return Symbol(recorder, recorder.add(op, b, a) if swap else recorder.add(op, a, b))
-
-    return method
-
-
-def _logical(op: str, logical: str) -> Any:
-    """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
-
-    def method(self: "Symbol", other: Any) -> "Symbol":
-        recorder = self._recorder
-        a = self._id
-        own = type(other) is Symbol and other._recorder is recorder
-        b = other._id if own else recorder.lift(other)
-        nodes = recorder.graph.nodes
-        both = nodes[a][0] in _BOOLEAN and nodes[b][0] in _BOOLEAN
-        return Symbol(recorder, recorder.add(logical if both else op, a, b))
-
-    return method
-
-
-def _unary(op: str) -> Any:
-    def method(self: "Symbol") -> "Symbol":
-        return Symbol(self._recorder, self._recorder.add(op, self._id))
-
-    return method
-
-
 def _refusal(operation: str) -> Any:
     def method(self: "Symbol", *_: Any, **__: Any) -> NoReturn:
         refuse(operation)
@@ -151,35 +118,15 @@ def _refusal(operation: str) -> Any:
     return method
 
 
-class Symbol:
+class Symbol(Value):
     """Stands for a parameter, the independent variable or what was computed from them."""
 
-    __slots__ = ("_id", "_recorder")
+    __slots__ = ()
     __array_priority__ = 1e6  # for array types that know no protocol newer than this
-
-    def __init__(self, recorder: Recorder, node: int) -> None:
-        self._recorder = recorder
-        self._id = node
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<recorded {self._recorder.graph.nodes[self._id][0]}>"
-
-    def _apply(self, op: str, *operands: Any) -> "Symbol":
-        recorder = self._recorder
-        return Symbol(recorder, recorder.add(op, *map(recorder.lift, operands)))
-
-    __add__ = __radd__ = _logical("add", "or")
-    __mul__ = __rmul__ = _logical("mul", "and")
-    __sub__, __rsub__ = _binary("sub"), _binary("sub", swap=True)
-    __truediv__, __rtruediv__ = _binary("div"), _binary("div", swap=True)
-    __pow__, __rpow__ = _binary("pow"), _binary("pow", swap=True)
-    __lt__, __gt__ = _binary("less"), _binary("less", swap=True)
-    __le__, __ge__ = _binary("less_equal"), _binary("less_equal", swap=True)
-    __eq__, __ne__ = _binary("equal"), _binary("not_equal")
-    __and__ = __rand__ = _binary("and")
-    __or__ = __ror__ = _binary("or")
-    __neg__, __abs__, __invert__ = _unary("neg"), _unary("abs"), _unary("not")
-    __hash__ = None  # type: ignore[assignment]
+        return f"<recorded {self._recorder.graph.node(self._id)[0]}>"
 
     def __pos__(self) -> "Symbol":
         return self
@@ -191,12 +138,14 @@ class Symbol:
 
     def __floordiv__(self, other: Any) -> "Symbol":
         # Not by a reciprocal, whose rounding can move a quotient below the integer that it is.
-        graph, recorder = self._recorder.graph, self._recorder
+        recorder: Recorder = self._recorder
+        graph = recorder.graph
         quotient = graph.intern("div", self._id, recorder.lift(other))
         return Symbol(recorder, graph.intern("floor", quotient))
 
     def __rfloordiv__(self, other: Any) -> "Symbol":
-        return self._recorder.symbol(other) // self
+        recorder: Recorder = self._recorder
+        return recorder.symbol(other) // self
 
     def __mod__(self, other: Any) -> Any:
         return self - other * (self // other)
@@ -207,24 +156,34 @@ class Symbol:
     __bool__ = _refusal("bool()")
     __float__ = __int__ = __complex__ = __index__ = _refusal("float()")
     __round__ = __trunc__ = __floor__ = __ceil__ = _refusal("float()")
-    __array__ = _refusal("conversion to a NumPy array")
     __len__ = _refusal("len()")
     __getitem__ = _refusal("indexing")
     __setitem__ = _refusal("writing into a recorded value")
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if dtype is None or np.dtype(dtype) != object:
+            refuse("conversion to a NumPy array")
+        array = np.empty((), object)  # np.array([a, b], dtype=object) asks each element
+        array[()] = self
+        return array
+
     def __iter__(self) -> Iterator["Symbol"]:
         refuse("iteration")
 
-    def __getattr__(self, name: str) -> NoReturn:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # Python and NumPy ask for protocols in this way
+        if name in _METHODS:  # np.tanh of an array of objects calls a method of each
+            return lambda: self._apply(_UFUNC_OPS[name], self)
         refuse(f"attribute .{name} of a recorded value", _REDUCTION_HINT)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(map(is_array_of_symbols, inputs)):
+            return act_on_arrays(ufunc, method, inputs, options)
         name = ufunc.__name__
-        if options.get("out") is not None:
-            refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
-        if method != "__call__" or options:
+        if options or method != "__call__":
+            if options.get("out") is not None:
+                refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
             extra = f".{method}" if method != "__call__" else f" with {', '.join(options)}="
             refuse(f"np.{name}{extra}", _REDUCTION_HINT if method != "__call__" else _UFUNC_HINT)
         op = _UFUNC_OPS.get(name)
@@ -236,6 +195,8 @@ class Symbol:
         return function(*map(self._recorder.symbol, inputs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(map(is_array_of_symbols, args)):
+            return act_on_each(function, args, kwargs)
         known = _ARRAY_FUNCTIONS.get(function)
         if known is None:
             refuse(f"the function np.{function.__name__}", _REDUCTION_HINT)
@@ -269,6 +230,11 @@ _UFUNC_OPS: Final = {
     "subtract": "sub",
 }
 
+_METHODS: Final = frozenset(
+    "sqrt exp expm1 log log1p sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh "
+    "arctanh".split()
+)
+
 _UFUNCS: Final[dict[str, Callable[..., Any]]] = {
     **{
         name: getattr(functions, name)
@@ -297,7 +263,7 @@ def _where(recorder: Recorder, condition: Any, *branches: Any) -> Symbol:
     if len(branches) != 2:
         refuse("np.where with one argument", "write np.where(condition, a, b)")
     nodes = map(recorder.lift, (condition, *branches))
-    return Symbol(recorder, recorder.add("where", *nodes))
+    return Symbol(recorder, recorder.graph.add("where", *nodes))
 
 
 def _of_symbols(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,30 +1,29 @@
-"""Lower an expression graph to the flat program that csrc/tape.h runs.
+"""From a graph to the tape of a model and its derivatives.
 
-Every node goes to the stage in which it is needed least often: what depends on x alone is computed
-once per data set, what depends on theta alone once per evaluation, the rest once per point and
-evaluation.  Constants and parameters are slots of the second kind.  In the block stage a product
-that only one sum uses becomes one fused instruction, and registers are given back after their
-last use, so that a block of points stays in the first cache.
+A graph is lowered in `thalweg._core.lower`.  Tapes are kept, because the same formula is fitted
+again and again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 from .._core.engine import Tape, operations
+from .._core.loss import Terms
+from .._core.lower import lower, lower_slots
 from .autodiff import gradient
-from .graph import ON_THETA, ON_X, Graph, Node
+from .graph import ON_THETA, ON_X, Graph
+
+__all__ = ["OPCODE", "compile_model", "lower", "lower_terms"]
 
 OPCODE = {name: number for number, (name, _) in enumerate(operations())}
+
 _LEAVES = ("const", "theta", "x")
-_BLOCK = ON_X | ON_THETA
 
 _TAPES: dict[Hashable, Tape] = {}
 _MOST_TAPES = 256
-
-# how a sum of a product and something is one instruction: (op, place of the product) -> fused op
-_FUSED = {("add", 0): "fma", ("add", 1): "fma", ("sub", 0): "fms", ("sub", 1): "fnma"}
 
 
 def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Tape:
@@ -43,96 +42,78 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Tape:
     return tape
 
 
-def lower(graph: Graph, outputs: Sequence[int], free: Sequence[int]) -> Tape:
-    """Return the tape whose outputs are nodes ``outputs``: f, then one per parameter ``free``."""
-    order = _schedule(graph.nodes, outputs)
-    program = _fuse(graph, order, outputs)
-    constants = [i for i in order if graph.nodes[i][0] == "const"]
-    slot = {i: s for s, i in enumerate(constants)}
-    slot |= {graph.theta(j): len(constants) + j for j in range(graph.n_theta)}
-    lane = [i for i in program if graph.depends[i] == ON_THETA]
-    point = [i for i in program if graph.depends[i] == ON_X]
-    block = [i for i in program if graph.depends[i] == _BLOCK]
-    n_lane = len(constants) + graph.n_theta + len(lane)
-    n_point = graph.n_x + len(point)
-    slot |= {i: len(constants) + graph.n_theta + s for s, i in enumerate(lane)}
-    slot |= {graph.x(i): n_lane + i for i in range(graph.n_x)}
-    slot |= {i: n_lane + graph.n_x + s for s, i in enumerate(point)}
-    copies = {i for i in outputs if graph.depends[i] == ON_X}
-    registers, n_block = _allocate(program, block, outputs, n_lane + n_point)
-    slot |= registers
-    copied = {i: n_lane + n_point + n_block + k for k, i in enumerate(sorted(copies))}
-    code = [_row(program[i], slot[i], slot) for i in point + lane + block]
-    code += [_row(("copy", i), copied[i], slot) for i in copied]
-    return Tape(
-        n_theta=graph.n_theta,
-        n_x=graph.n_x,
-        constants=[graph.nodes[i][1] for i in constants],
-        n_slots=(n_lane, n_point, n_block + len(copied)),
-        code=code,
-        n_code=(len(point), len(lane), len(block) + len(copied)),
-        free_theta=tuple(free),
-        output=[copied.get(i, slot[i]) for i in outputs],
-    )
+def lower_terms(graph: Graph, outputs: Sequence[int], *, products: bool = True) -> Terms:
+    """Return the tape and the terms ``scale * a * b`` that nodes ``outputs`` are, for sums of them.
+
+    What depends on the parameters alone becomes the scale, and a product that nothing else needs
+    is left to the sum (see csrc/loss.c); without ``products`` each output is one slot.
+    """
+    split = _split(graph, outputs) if products else [(None, i, None) for i in outputs]
+    factors = list(dict.fromkeys(i for term in split for i in term if i is not None))
+    tape, slots = lower_slots(graph, factors)
+    slot: dict[int | None, int] = {None: -1, **dict(zip(factors, slots, strict=True))}
+    return Terms(tape, [(slot[scale], slot[a], slot[b]) for scale, a, b in split])
 
 
-def _schedule(nodes: Sequence[Node], outputs: Sequence[int]) -> list[int]:
-    """Return the needed nodes, operands first, each as late as a walk from the outputs meets it."""
-    order: dict[int, None] = {}
-    stack = [*reversed(outputs)]
-    while stack:
-        i = stack[-1]
-        waiting = [j for j in nodes[i][1:] if j not in order] if nodes[i][0] not in _LEAVES else []
-        if waiting:
-            stack.extend(reversed(waiting))
-            continue
-        order[stack.pop()] = None
-    return list(order)
+_Term = tuple[int | None, int, int | None]
 
 
-def _fuse(graph: Graph, order: Sequence[int], outputs: Sequence[int]) -> dict[int, Node]:
-    """Return the operations to run, in order, with products fused into the sum that uses them."""
+def _split(graph: Graph, outputs: Sequence[int]) -> list[_Term]:
+    """Return each output as scale, a and b: nodes, or None for 1."""
+    scaled = [_take_scale(graph, i) for i in outputs]
     nodes, depends = graph.nodes, graph.depends
-    program = {i: nodes[i] for i in order if nodes[i][0] not in _LEAVES}
-    uses = Counter(j for node in program.values() for j in node[1:])
-    uses.update(outputs)
-    for i in list(program):
-        if depends[i] != _BLOCK:
+    uses = _uses(nodes, [i for _, i in scaled])
+    terms: list[_Term] = []
+    for scale, i in scaled:
+        op, *operands = nodes[i]
+        if depends[i] == ON_X | ON_THETA and op in ("mul", "square") and not uses[i]:
+            terms.append(_product(graph, scale, (operands[0], operands[-1]), terms))
+        else:
+            terms.append((scale, i, None))
+    return terms
+
+
+def _product(
+    graph: Graph, scale: int | None, factors: Sequence[int], before: Sequence[_Term]
+) -> _Term:
+    """The term without negations, whose sign goes into the scale.
+
+    Terms that follow one another and share a factor have it as b (see csrc/loss.c).
+    """
+    for factor in factors:
+        if graph.node(factor)[0] == "neg":
+            sign = graph.const(-1.0)
+            scale = sign if scale is None else graph.add("mul", scale, sign)
+    a, b = (graph.node(i)[1] if graph.node(i)[0] == "neg" else i for i in factors)
+    if before and before[-1][2] is not None and a in before[-1]:
+        a, b = b, a
+    return scale, a, b
+
+
+def _take_scale(graph: Graph, i: int) -> tuple[int | None, int]:
+    """Return node i as what depends on the parameters alone, None for 1, times the rest."""
+    scale = None
+    while graph.stage(i) & ON_X:
+        op, *operands = graph.node(i)
+        if op == "mul" and not graph.stage(operands[0]) & ON_X:
+            factor, i = operands
+        elif op == "neg":
+            factor, i = graph.const(-1.0), operands[0]
+        else:
+            break
+        scale = factor if scale is None else graph.add("mul", scale, factor)
+    return scale, i
+
+
+def _uses(nodes: Sequence[tuple[Any, ...]], outputs: Sequence[int]) -> Counter[int]:
+    """Return how many of the operations behind ``outputs`` each node is an operand of."""
+    uses: Counter[int] = Counter()
+    seen, waiting = set(outputs), list(outputs)
+    while waiting:
+        op, *operands = nodes[waiting.pop()]
+        if op in _LEAVES:
             continue
-        op, *operands = program[i]
-        for place, j in enumerate(operands):
-            fused = _FUSED.get((op, place))
-            if not fused or uses[j] != 1 or depends[j] != _BLOCK:
-                continue
-            factors = program[j][1:] * 2 if program[j][0] == "square" else program[j][1:]
-            if program[j][0] in ("mul", "square"):
-                program[i] = (fused, *factors, operands[1 - place])
-                del program[j]
-                break
-    return program
-
-
-def _allocate(
-    program: dict[int, Node], block: Sequence[int], outputs: Sequence[int], first: int
-) -> tuple[dict[int, int], int]:
-    """Return the register of each node of the block stage, and how many registers there are."""
-    last = {j: i for i in block for j in program[i][1:]}
-    last |= dict.fromkeys(outputs, -1)
-    register: dict[int, int] = {}
-    idle: list[int] = []
-    count = 0
-    for i in block:
-        for j in dict.fromkeys(program[i][1:]):
-            if last[j] == i and j in register:
-                idle.append(register[j])
-        if not idle:
-            idle.append(first + count)
-            count += 1
-        register[i] = idle.pop()
-    return register, count
-
-
-def _row(node: Node, out: int, slot: dict[int, int]) -> tuple[int, int, int, int, int]:
-    inputs = [slot[j] for j in node[1:]]
-    first, second, third = (inputs + inputs[:1] * 2)[:3]
-    return OPCODE[node[0]], out, first, second, third
+        uses.update(operands)
+        waiting.extend(set(operands) - seen)
+        seen.update(operands)
+    return uses

@@ -13,23 +13,34 @@ import os
 from collections.abc import Callable
 from inspect import CO_VARARGS, Parameter, signature
 from types import CodeType, FunctionType, MethodType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from .arrays import Symbols, is_array_of_symbols
 from .functions import voigt_im, voigt_re
 from .graph import Graph
 from .symbol import Recorder, RecordingError, Symbol, Variables, refuse
 
 __all__ = [
+    "Outputs",
     "Recording",
     "RecordingError",
     "Symbol",
     "parameter_names",
     "record",
+    "record_outputs",
     "voigt_im",
     "voigt_re",
 ]
+
+
+class Outputs(NamedTuple):
+    """A recorded function of several values: graph, a node per value, arrays of its closure."""
+
+    graph: Graph
+    outputs: list[int]
+    arrays: list[np.ndarray]
 
 
 class Recording(NamedTuple):
@@ -51,6 +62,7 @@ _LIBRARIES: Final = tuple(
         os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy", ""),
     )
 )
+_COMPILED: Final = "thalweg/_core/"  # its frames name their source without the folder it lay in
 
 
 def _place(error: BaseException) -> tuple[str | None, int | None]:
@@ -59,7 +71,7 @@ def _place(error: BaseException) -> tuple[str | None, int | None]:
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        if not file.startswith(_LIBRARIES):
+        if not file.startswith(_LIBRARIES) and _COMPILED not in file:
             place = file, traceback.tb_lineno
         traceback = traceback.tb_next
     return place
@@ -104,13 +116,70 @@ def record(
     RecordingError
         The function did something that cannot be recorded, or raised an error of its own.
     """
-    graph = Graph(n_params, n_x)
-    recorder = Recorder(graph, n_points)
-    # Parameter j is node j and variable i is node n_params + i.
-    symbols = [Symbol(recorder, node) for node in range(n_params + n_x)]
-    x: Any = symbols[n_params] if single else Variables(symbols[n_params:])
+    recorder = Recorder(Graph(n_params, n_x), n_points)
+    theta, x = _symbols(recorder)
+    output = _call(
+        function, lambda: _output(recorder, function(x[0] if single else Variables(x), *theta))
+    )
+    return Recording(recorder.graph, output, recorder.arrays)
+
+
+def record_outputs(
+    function: Callable[..., Any],
+    n_x: int,
+    n_params: int,
+    n_points: int,
+    *,
+    single: bool,
+    vector: bool,
+    room: int = 0,
+) -> Outputs:
+    """Call a function of any number of values once with symbols and return what it computes.
+
+    Parameters
+    ----------
+    function : callable
+        The model, ``f(x, a, b, ...)`` or, if ``vector``, ``f(x, theta)``; returns one value per
+        point, or a tuple, list or array of such values.
+    n_x, n_params, n_points, single
+        As of `record`.
+    vector : bool
+        Whether the function gets its parameters as one array, and several variables as another.
+    room : int
+        Parameters of the graph beyond those of the function, for directions.
+
+    Raises
+    ------
+    RecordingError
+        The function did something that cannot be recorded, or raised an error of its own.
+    """
+    recorder = Recorder(Graph(n_params + room, n_x), n_points)
+    theta, x = _symbols(recorder)
+    several = Symbols.of(x) if vector else Variables(x)
+    parameters = [Symbols.of(theta[:n_params])] if vector else theta[:n_params]
+
+    def outputs() -> list[int]:
+        value = function(x[0] if single else several, *parameters)
+        many = isinstance(value, tuple | list) or is_array_of_symbols(value)
+        return [_output(recorder, v) for v in value] if many else [_output(recorder, value)]
+
+    return Outputs(recorder.graph, _call(function, outputs), recorder.arrays)
+
+
+def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
+    """Parameters and variables: parameter j is node j and variable i is node n_theta + i."""
+    graph = recorder.graph
+    symbols = [Symbol(recorder, node) for node in range(graph.n_theta + graph.n_x)]
+    return symbols[: graph.n_theta], symbols[graph.n_theta :]
+
+
+_T = TypeVar("_T")
+
+
+def _call(function: Callable[..., Any], body: Callable[[], _T]) -> _T:
+    """Run ``body``, which calls the user's function; say where in that it cannot be recorded."""
     try:
-        output = _output(recorder, function(x, *symbols[:n_params]))
+        return body()
     except RecordingError as error:
         file, line = _place(error)
         if file is None:
@@ -120,7 +189,6 @@ def record(
         raise RecordingError(
             f"it raised {type(error).__name__}: {error}", *_place(error)
         ) from error
-    return Recording(graph, output, recorder.arrays)
 
 
 def _code(function: Any) -> CodeType | None:

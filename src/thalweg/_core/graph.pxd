@@ -1,0 +1,51 @@
+"""The expression graph, for the modules that walk it."""
+from libc.stdint cimport int32_t, int64_t
+
+cdef enum:  # what a leaf has in the place of an opcode
+    CONST = -1
+    THETA = -2
+    X = -3
+
+cdef enum:  # in the place of a node: there is none; not -1, which stands for an exception
+    NONE = -2
+
+cdef enum:
+    ON_X = 1
+    ON_THETA = 2
+    ON_BOTH = 3
+
+cdef struct Node:
+    int32_t op
+    int32_t arity  # 0 of a leaf
+    int32_t ids[3]  # operands; of a leaf the number of its parameter or array; else 0
+    int32_t depends
+    int64_t order
+    double value  # of a constant; else 0
+
+cdef class Graph:
+    cdef Node *at
+    cdef int32_t *slots  # the hash table: a node or -1; longer than twice the number of nodes
+    cdef Py_ssize_t n_slots  # a power of two
+    cdef readonly int size  # number of nodes
+    cdef readonly int n_theta
+    cdef readonly int n_x
+
+    cdef int constant(self, double value) except -1
+    cdef int interned(self, int op, int a, int b=*, int c=*) except -1
+    cdef int append(self, Node *node) except -1
+    cdef Py_ssize_t slot_of(self, const Node *node) noexcept
+    cdef int make_room(self, Py_ssize_t n_slots) except -1
+    cdef int take(self, str op, tuple ids, int32_t *out) except -1
+    cdef int known(self, object i) except -1
+
+cdef int simplified(Graph g, int op, int a, int b, int c) except -1
+
+cdef class Walk:
+    cdef void *memory
+    cdef int32_t *order  # the nodes
+    cdef int32_t *place  # of a node in `order`, or -1
+    cdef int32_t *outputs
+    cdef readonly Py_ssize_t n
+    cdef readonly Py_ssize_t n_outputs
+
+    cdef int finish(self, Graph graph, int32_t *stack) noexcept

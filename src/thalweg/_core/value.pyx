@@ -1,0 +1,139 @@
+"""Python's operators on recorded values: each adds a node to their graph.
+
+What the operators of Python mean to a graph stands here, what functions mean in
+thalweg.model.symbol.
+"""
+from numpy import ndarray
+
+from thalweg._core.graph cimport Graph, simplified
+from thalweg._core.thalweg_h cimport (
+    ABS, ADD, AND, DIV, EQUAL, LESS, LESS_EQUAL, MUL, NEG, NOT, NOT_EQUAL, OR, POW, SUB,
+)
+
+
+cdef class Value:
+    """A node of the graph of ``recorder``, whose ``lift`` makes a node of any other operand.
+
+    Operators give values of the same class.
+    """
+
+    cdef Graph graph
+    cdef readonly object _recorder
+    cdef readonly int _id
+
+    def __init__(self, recorder, int node):
+        self.graph, self._recorder = recorder.graph, recorder
+        self._id = self.graph.known(node)
+
+    cdef int lift(self, other) except -1:
+        if isinstance(other, Value) and (<Value> other)._recorder is self._recorder:
+            return (<Value> other)._id
+        return self.graph.known(self._recorder.lift(other))
+
+    cdef Value of(self, int node):
+        cls = type(self)
+        cdef Value value = <Value> cls.__new__(cls)
+        value.graph, value._recorder, value._id = self.graph, self._recorder, node
+        return value
+
+    cdef Value unary(self, int op):
+        return self.of(simplified(self.graph, op, self._id, 0, 0))
+
+    cdef object binary(self, int op, other):
+        if is_array_of_objects(other):
+            return NotImplemented  # the array acts on each of its elements
+        return self.of(simplified(self.graph, op, self._id, self.lift(other), 0))
+
+    cdef object swapped(self, int op, other):
+        if is_array_of_objects(other):
+            return NotImplemented  # the array acts on each of its elements
+        return self.of(simplified(self.graph, op, self.lift(other), self._id, 0))
+
+    cdef object logical(self, int op, int of_conditions, other):
+        """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
+        if is_array_of_objects(other):
+            return NotImplemented
+        cdef int b = self.lift(other)
+        cdef bint both = is_condition(self.graph, self._id) and is_condition(self.graph, b)
+        return self.of(simplified(self.graph, of_conditions if both else op, self._id, b, 0))
+
+    def _apply(self, str op, *operands):
+        """Return the value of an operation by name."""
+        return self.of(self.graph.add(op, *[self.lift(value) for value in operands]))
+
+    def __add__(self, other):
+        return self.logical(ADD, OR, other)
+
+    def __radd__(self, other):
+        return self.logical(ADD, OR, other)
+
+    def __mul__(self, other):
+        return self.logical(MUL, AND, other)
+
+    def __rmul__(self, other):
+        return self.logical(MUL, AND, other)
+
+    def __sub__(self, other):
+        return self.binary(SUB, other)
+
+    def __rsub__(self, other):
+        return self.swapped(SUB, other)
+
+    def __truediv__(self, other):
+        return self.binary(DIV, other)
+
+    def __rtruediv__(self, other):
+        return self.swapped(DIV, other)
+
+    def __pow__(self, other, modulus):
+        return NotImplemented if modulus is not None else self.binary(POW, other)
+
+    def __rpow__(self, other, modulus):
+        return NotImplemented if modulus is not None else self.swapped(POW, other)
+
+    def __lt__(self, other):
+        return self.binary(LESS, other)
+
+    def __gt__(self, other):
+        return self.swapped(LESS, other)
+
+    def __le__(self, other):
+        return self.binary(LESS_EQUAL, other)
+
+    def __ge__(self, other):
+        return self.swapped(LESS_EQUAL, other)
+
+    def __eq__(self, other):
+        return self.binary(EQUAL, other)
+
+    def __ne__(self, other):
+        return self.binary(NOT_EQUAL, other)
+
+    def __and__(self, other):
+        return self.binary(AND, other)
+
+    def __rand__(self, other):
+        return self.binary(AND, other)
+
+    def __or__(self, other):
+        return self.binary(OR, other)
+
+    def __ror__(self, other):
+        return self.binary(OR, other)
+
+    def __neg__(self):
+        return self.unary(NEG)
+
+    def __abs__(self):
+        return self.unary(ABS)
+
+    def __invert__(self):
+        return self.unary(NOT)
+
+
+cdef inline bint is_array_of_objects(other):
+    return isinstance(other, ndarray) and other.dtype == object
+
+
+cdef inline bint is_condition(Graph graph, int node) noexcept:
+    return graph.at[node].op in (LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, NOT)
