@@ -14,8 +14,10 @@
 #define TW_DISPATCH_H
 
 #include "adjoint.h"
+#include "loss.h"
 #include "quadratic.h"
 #include "sweep.h"
+#include "sweep_csc.h"
 #include "thalweg.h"
 
 /* The functions of thalweg.h */
@@ -36,8 +38,10 @@ struct tw_kernels {
     const char *name; /* of the variant */
     const struct tw_engine *engine;
     const struct tw_adjoint *adjoint;
+    const struct tw_loss *loss;
     const struct tw_quadratic *quadratic;
     const struct tw_sweep *sweep;
+    const struct tw_sweep_csc *sweep_csc;
 };
 
 /* For a kernel file: the name of the table that this compilation exports.  TW_VARIANT, and TW_F32

@@ -58,6 +58,13 @@ enum {
 
 #define TW_INLINE static inline __attribute__((always_inline))
 
+/* before a loop of constant length whose array of sums must stay in registers */
+#ifdef __clang__
+#define TW_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define TW_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 TW_INLINE vec v_load(const real *p) { return *(const vec *)p; } /* p aligned to a vector */
 TW_INLINE void v_store(real *p, vec a) { *(vec *)p = a; }
 TW_INLINE vec v_loadu(const real *p) { return *(const vec_unaligned *)p; }

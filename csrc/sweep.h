@@ -1,14 +1,71 @@
 /* sweep.h - the contract of coordinate-descent sweeps.
  *
- * Reached by tw_active(is_float)->sweep.  The rules of thalweg.h hold.
+ * Reached by tw_active(is_float)->sweep; is_float is about A alone, all else is double.  The rules of
+ * thalweg.h hold.
+ *
+ * Minimise over theta, one coordinate after the other,
+ *
+ *     F(theta) = 1/2 sum_i w_i r_i^2 + sum_j l1_j |theta_j| + 1/2 sum_j l2_j theta_j^2,
+ *     r = b - A theta,    lower_j <= theta_j <= upper_j;
+ *
+ * b itself is not needed.  coordinate.h has the step of one coordinate.
  */
 #ifndef TW_SWEEP_H
 #define TW_SWEEP_H
 
 #include "thalweg.h"
 
+enum { TW_SWEEP_WIDTH = 4 }; /* columns in a block */
+
+/* What is known of each coordinate, C of them. */
+struct tw_coordinates {
+    const double *l1, *l2;       /* [C] in  >= 0 */
+    const double *lower, *upper; /* [C] in  -INFINITY, INFINITY: no bound */
+    double relaxation;           /* omega in (0, 2): theta moves omega times as far; 1: to the minimum */
+};
+
+/* M right-hand sides at once.  Coordinates are the P columns of A and, with an intercept, a column of ones
+ * that follows them; C = P + intercept. */
+struct tw_sweep_job {
+    ptrdiff_t n, P, M;
+    const void *A;                   /* element (i, j) at A[i row_step + j column_step]  in */
+    ptrdiff_t row_step, column_step; /* in elements, of either sign */
+    const double *weights;           /* [n], NULL = 1    in  >= 0 */
+    int intercept;                   /*                  1: there is a column of ones */
+    struct tw_coordinates each;      /* [C] */
+    const ptrdiff_t *order;          /* [n_order]        in  coordinates in the order of their updates */
+    ptrdiff_t n_order, sweeps;       /*                  the order is gone through so many times */
+    double *theta;                   /* [M][C]           in/out */
+    double *residual;                /* [M][n]           in/out */
+    double *gram;   /* [tw_sweep.gram]  out, in where gram_known: the same A, weights and order */
+    int gram_known; /*                  0: compute gram in the first sweep */
+    double *change; /* [M]              out largest |change of theta_j| in the last sweep */
+    double *fall;   /* [sweeps][M]      out by how much F fell in each sweep */
+};
+
+/* Updates on q = A'Wr alone, given the Gram matrix; the residual stays as it was. */
+struct tw_gram_job {
+    ptrdiff_t C, M;
+    const double *gram;         /* [C][C]       in  A'WA, symmetric */
+    struct tw_coordinates each; /* [C] */
+    const ptrdiff_t *order;     /* [n_order]    in  coordinates; -1: the one of [0, choices) by whose update F
+                                   falls most, the first of equals */
+    ptrdiff_t n_order, sweeps, choices;
+    double *theta;  /* [M][C]       in/out */
+    double *q;      /* [M][C]       in/out */
+    double *change; /* [M]          out as above */
+    double *fall;   /* [sweeps][M]  out as above */
+};
+
 struct tw_sweep {
-    int unused;
+    /* numbers that `gram` of a job holds */
+    size_t (*gram)(const struct tw_sweep_job *job);
+    /* bytes of workspace */
+    size_t (*work)(const struct tw_sweep_job *job, int threads);
+    /* Run a job.  -1; or the first coordinate in `order` whose column has a sum of squares that is not
+     * finite, and then theta and residual hold no answer. */
+    ptrdiff_t (*run)(const struct tw_sweep_job *job, int threads, void *work);
+    void (*gram_run)(const struct tw_gram_job *job, int threads);
 };
 
 #endif

@@ -47,11 +47,7 @@ class Job:
         upper: Any = ...,
         bound_step: int = ...,
         fixed: Any = ...,
-        xtol: float,
-        ftol: float,
-        gtol: float,
-        max_iter: int,
-        absolute_sigma: bool,
+        options: tuple[float, float, float, int, bool],
     ) -> None: ...
     def run(self, threads: int = 0, progress: Callable[[int], Any] | None = None) -> Watch: ...
 

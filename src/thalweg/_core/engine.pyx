@@ -19,9 +19,6 @@ from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
 
-cdef enum:
-    MAX_VIEWS = 64
-
 cdef double POLL_INTERVAL = 0.05  # seconds between looks at Ctrl-C and calls of `progress`
 
 
@@ -87,9 +84,6 @@ select_variant(os.environ.get("THALWEG_SIMD") or None)
 cdef class Views:
     """Buffers that stay valid as long as this object lives."""
 
-    cdef Py_buffer view[MAX_VIEWS]
-    cdef int n
-
     def __dealloc__(self):
         for i in range(self.n):
             PyBuffer_Release(&self.view[i])
@@ -119,12 +113,6 @@ cdef class Tape:
     Parameters are the fields of ``tw_tape``: counts, ``code`` as rows ``(op, out, in, in, in)`` in
     the order x stage, theta stage, block stage with ``n_code`` their lengths, and ``output``.
     """
-
-    cdef c.tw_tape tape
-    cdef c.tw_instruction *code
-    cdef double *constants
-    cdef int32_t *indices
-    cdef readonly tuple free_theta
 
     def __cinit__(self, int n_theta, int n_x, constants, n_slots, code, n_code, free_theta, output):
         cdef Py_ssize_t i, k, n_const = len(constants), n_free = len(free_theta)
@@ -221,11 +209,6 @@ cdef int check_program(const c.tw_tape *t) except -1:
 cdef class Watch:
     """Ctrl-C and progress: ``progress(done)`` is called now and then; True stops the job."""
 
-    cdef c.tw_watch watch
-    cdef c.atomic_count done
-    cdef object progress
-    cdef readonly object error
-
     def __cinit__(self, progress=None):
         self.progress = progress
         self.watch.poll = poll
@@ -254,7 +237,8 @@ cdef class Job:
     """A ``tw_fit_job`` with the arrays it points to.
 
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
-    row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job.
+    row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
+    ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma.
     """
 
     cdef c.tw_fit_job job
@@ -265,8 +249,7 @@ cdef class Job:
 
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
-                  lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, double xtol,
-                  double ftol, double gtol, int max_iter, bint absolute_sigma):
+                  lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options):
         cdef Py_ssize_t B = n_fits, N = n_points, k
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free
         cdef char real = c"f" if is_float else c"d"
@@ -294,8 +277,7 @@ cdef class Job:
         if (job.lower == NULL) != (job.upper == NULL):
             raise ValueError("both bounds or neither")
         job.fixed = <const uint8_t *> views.take(fixed, c"B", B * P, False)
-        job.xtol, job.ftol, job.gtol = xtol, ftol, gtol
-        job.max_iter, job.absolute_sigma = max_iter, absolute_sigma
+        job.xtol, job.ftol, job.gtol, job.max_iter, job.absolute_sigma = options
         job.theta = views.take(out["theta"], real, B * P, True)
         job.covariance = views.take(out["covariance"], real, B * (F * (F + 1) // 2), True)
         job.chi2 = views.take(out["chi2"], real, B, True)

@@ -1,9 +1,274 @@
-"""The quadratic loss: pointers in, GIL out."""
+"""The quadratic loss: pointers in, GIL out.
+
+Buffers are checked for what memory safety needs; everything else, callers have checked.
+"""
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBUF_STRIDES,
+    PyBUF_WRITABLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from libc.math cimport isfinite
+from libc.stdlib cimport free, malloc
+
+from numpy import ndarray
+
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.engine cimport active
+from thalweg._core.engine cimport active, threads_of
+
+cdef enum:
+    MAX_VIEWS = 4
+    STACK_DOUBLES = 512  # workspace that needs no allocation: a small matrix is a matter of 0.1 us
 
 
-def variant():
-    """Return the instruction set in use."""
-    cdef const c.tw_kernels *kernels = active(0)
-    return kernels.name.decode()
+@cython.freelist(4)
+cdef class Views:
+    """Buffers that stay valid as long as this object lives."""
+
+    cdef Py_buffer view[MAX_VIEWS]
+    cdef int n
+
+    def __dealloc__(self):
+        for i in range(self.n):
+            PyBuffer_Release(&self.view[i])
+
+    cdef Py_buffer *take(self, object array, int flags) except NULL:
+        cdef Py_buffer *view = &self.view[self.n]
+        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
+        self.n += 1
+        return view
+
+    cdef Py_buffer *elements(self, object array, bytes kinds, int flags) except NULL:
+        """A buffer whose elements have one of the struct formats in ``kinds``."""
+        cdef Py_buffer *view = self.take(array, flags)
+        if view.format == NULL or view.format[0] not in kinds or view.format[1] != 0:
+            raise TypeError(f"an array of format {kinds!r} is needed, got {view.format!r}")
+        return view
+
+    cdef double *doubles(self, object array, Py_ssize_t count, bint writable) except? NULL:
+        """Address of exactly ``count`` contiguous doubles; NULL for None."""
+        if array is None:
+            return NULL
+        cdef Py_buffer *view = self.elements(
+            array, b"d", PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0)
+        )
+        if view.len != count * <Py_ssize_t> sizeof(double):
+            raise ValueError(f"an array of {count} doubles is needed, got {view.len} bytes")
+        return <double *> view.buf
+
+
+cdef class Matrix:
+    """A symmetric matrix as the kernels see it; made by one of `full`, `packed` and `csr`."""
+
+    cdef Views views
+    cdef c.tw_symmetric dense
+    cdef c.tw_symmetric_csr sparse
+    cdef bint is_float, is_sparse
+
+    cdef Views begin(self):
+        if self.views is not None:
+            raise TypeError("the matrix is made already and cannot change")
+        self.views = Views()
+        return self.views
+
+    def _full(self, array, bint upper):
+        """B (P, P), contiguous along the last axis, of which one triangle will be read."""
+        cdef Py_buffer *view = self.begin().elements(array, b"df", PyBUF_STRIDES)
+        cdef Py_ssize_t P = view.shape[0]
+        self.is_float = view.itemsize == sizeof(float)
+        if view.ndim != 2 or view.shape[1] != P or (
+            P > 1 and (view.strides[1] != view.itemsize or view.strides[0] % view.itemsize)
+        ):
+            raise ValueError("a square array, contiguous along the last axis, is needed")
+        self.dense = c.tw_symmetric(
+            B=view.buf, P=P, row_step=view.strides[0] // view.itemsize, packed=0, upper=upper
+        )
+
+    def _packed(self, array, Py_ssize_t P, bint upper):
+        """One triangle by rows, P (P + 1) / 2 elements."""
+        cdef Py_buffer *view = self.begin().elements(array, b"df", PyBUF_C_CONTIGUOUS)
+        self.is_float = view.itemsize == sizeof(float)
+        if view.len != P * (P + 1) // 2 * view.itemsize:
+            raise ValueError(f"a triangle of {P} rows is needed")
+        self.dense = c.tw_symmetric(B=view.buf, P=P, row_step=0, packed=1, upper=upper)
+
+    def _csr(self, data, index, start, Py_ssize_t P, bint upper):
+        """Compressed sparse rows; return the first row that is none, or -1."""
+        cdef Views views = self.begin()
+        cdef Py_buffer *values = views.elements(data, b"df", PyBUF_C_CONTIGUOUS)
+        cdef Py_buffer *columns = views.elements(index, b"ilq", PyBUF_C_CONTIGUOUS)
+        cdef Py_buffer *rows = views.elements(start, b"ilq", PyBUF_C_CONTIGUOUS)
+        cdef Py_ssize_t nnz = values.len // values.itemsize
+        if (columns.itemsize != rows.itemsize or columns.len != nnz * columns.itemsize
+                or rows.len != (P + 1) * rows.itemsize):
+            raise ValueError("the arrays of compressed sparse rows do not fit each other")
+        self.is_sparse, self.is_float = True, values.itemsize == sizeof(float)
+        self.sparse = c.tw_symmetric_csr(
+            data=values.buf, index=columns.buf, start=rows.buf, P=P, nnz=nnz,
+            is_long=columns.itemsize == 8, upper=upper,
+        )
+        cdef const c.tw_quadratic *kernel = active(self.is_float).quadratic
+        cdef Py_ssize_t bad
+        with nogil:
+            bad = kernel.csr_bad_row(&self.sparse)
+        return bad
+
+    def _is_symmetric(self, int threads):
+        """Whether the matrix, full or sparse, is exactly its transpose."""
+        cdef const c.tw_quadratic *kernel = active(self.is_float).quadratic
+        cdef Py_ssize_t *next_met
+        cdef int same
+        threads = threads_of(threads)
+        if not self.is_sparse:
+            with nogil:
+                same = kernel.is_symmetric(&self.dense, threads)
+            return same != 0
+        next_met = <Py_ssize_t *> malloc((self.sparse.P + 1) * sizeof(Py_ssize_t))
+        if next_met == NULL:
+            raise MemoryError
+        with nogil:
+            same = kernel.csr_is_symmetric(&self.sparse, next_met)
+        free(next_met)
+        return same != 0
+
+    @property
+    def P(self):
+        """Number of rows and of columns."""
+        return self.sparse.P if self.is_sparse else self.dense.P
+
+
+def symmetrise(full, packed):
+    """Write the lower triangle of (B + B')/2 by rows, in B's type."""
+    cdef Matrix source = Matrix(), target = Matrix()
+    source._full(full, False)
+    target._packed(packed, source.dense.P, False)
+    if source.is_float != target.is_float:
+        raise TypeError("both arrays must have one type")
+    cdef const c.tw_quadratic *kernel = active(source.is_float).quadratic
+    with nogil:
+        kernel.symmetrise(&source.dense, <void *> target.dense.B)
+
+
+def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shared_star,
+             bint many, int threads):
+    """Write the values and, unless None, the gradients; return a bad sparse row, or -1.
+
+    One theta (P,) when ``many`` is false; else M of them, and ``value`` has M elements.
+    """
+    cdef const c.tw_quadratic *kernel = active(B.is_float).quadratic
+    cdef Py_ssize_t P = B.P, M = len(value), bad = -1
+    cdef Views views = Views()
+    cdef c.tw_quadratic_job job = c.tw_quadratic_job(
+        n_theta=M, theta=views.doubles(theta, M * P, False),
+        theta_star=views.doubles(theta_star, P if shared_star else M * P, False),
+        star_step=0 if shared_star else P, value=views.doubles(value, M, True),
+        gradient=views.doubles(gradient, M * P, True),
+    )
+    cdef size_t size
+    threads = threads_of(threads)
+    if not many and M != 1:
+        raise ValueError("one theta has one value")
+    if B.is_sparse:
+        size = kernel.csr_work(&B.sparse, &job, threads)
+    elif many:
+        size = kernel.many_work(&B.dense, &job, threads)
+    else:
+        size = kernel.one_work(&B.dense, &job)
+    cdef void *work = malloc(size)
+    if work == NULL:
+        raise MemoryError(f"a quadratic form needs {size} bytes of workspace")
+    with nogil:
+        if B.is_sparse:
+            bad = kernel.csr(&B.sparse, &job, threads, work)
+        elif many:
+            kernel.many(&B.dense, &job, threads, work)
+        else:
+            kernel.one(&B.dense, &job, 0, threads, work)
+    free(work)
+    return bad
+
+
+# ---- the short way ---------------------------------------------------------------------------
+
+cdef inline bint is_format(const Py_buffer *view, char kind) noexcept:
+    return view.format != NULL and view.format[0] == kind and view.format[1] == 0
+
+
+cdef bint is_square(const Py_buffer *view, int triangle, c.tw_symmetric *B) noexcept:
+    """Whether a plain array is a matrix for the kernel; a column-major one is seen transposed."""
+    cdef Py_ssize_t size = view.itemsize
+    if (view.ndim != 2 or view.shape[0] != view.shape[1]
+            or not (is_format(view, c"d") or is_format(view, c"f"))):
+        return False
+    cdef int last = 1 if view.strides[1] == size else 0
+    if view.strides[last] != size or view.strides[1 - last] % size:
+        return False
+    B.B, B.P, B.row_step = view.buf, view.shape[0], view.strides[1 - last] // size
+    B.packed, B.upper = 0, triangle == (2 if last else 1)
+    return True
+
+
+cdef int run_one(const c.tw_quadratic *kernel, const c.tw_symmetric *B, c.tw_quadratic_job *job,
+                 bint check, int threads) except -1:
+    cdef double stack[STACK_DOUBLES]
+    cdef size_t size = kernel.one_work(B, job)
+    cdef void *work = <void *> stack if size <= sizeof(stack) else malloc(size)
+    cdef int symmetric
+    if work == NULL:
+        raise MemoryError(f"a quadratic form needs {size} bytes of workspace")
+    with nogil:
+        symmetric = kernel.one(B, job, check, threads, work)
+    if work != <void *> stack:
+        free(work)
+    return symmetric
+
+
+cdef const double *vector(Views views, object array, Py_ssize_t P, int flags) except? NULL:
+    """Address of a plain array (P,) of doubles, or NULL where it is anything else."""
+    if type(array) is not ndarray:
+        return NULL
+    cdef Py_buffer *view = views.take(array, flags | PyBUF_STRIDES)
+    if (view.ndim != 1 or view.shape[0] != P or not is_format(view, c"d")
+            or (P > 1 and view.strides[0] != sizeof(double))):
+        return NULL
+    return <const double *> view.buf
+
+
+def short_way(B, theta, theta_star, gradient, int triangle, int threads):
+    """Return the value at one theta of plain arrays, or None: then the long way does what is left,
+    or says what is wrong.
+
+    B is a `Matrix` or an array; ``triangle`` 0 checks that it is symmetric while it is read, 1 or 2
+    reads its lower or upper triangle.  ``gradient`` is an array or None.
+    """
+    cdef Views views = Views()
+    cdef c.tw_symmetric plain
+    cdef const c.tw_symmetric *matrix = &plain
+    cdef bint is_float, check = False
+    cdef double value = 0
+    cdef c.tw_quadratic_job job
+    if isinstance(B, Matrix):
+        if (<Matrix> B).is_sparse or triangle or (<Matrix> B).views is None:
+            return None
+        matrix, is_float = &(<Matrix> B).dense, (<Matrix> B).is_float
+    elif type(B) is ndarray and is_square(views.take(B, PyBUF_STRIDES), triangle, &plain):
+        is_float, check = is_format(&views.view[0], c"f"), triangle == 0
+    else:
+        return None
+    job.n_theta, job.value, job.star_step, job.theta_star, job.gradient = 1, &value, 0, NULL, NULL
+    job.theta = vector(views, theta, matrix.P, 0)
+    if job.theta == NULL:
+        return None
+    if theta_star is not None:
+        job.theta_star = vector(views, theta_star, matrix.P, 0)
+        if job.theta_star == NULL:
+            return None
+    if gradient is not None:
+        job.gradient = <double *> vector(views, gradient, matrix.P, PyBUF_WRITABLE)
+        if job.gradient == NULL:
+            return None
+    symmetric = run_one(active(is_float).quadratic, matrix, &job, check, threads_of(threads))
+    return value if symmetric and isfinite(value) else None

@@ -1,4 +1,5 @@
-# Mirrors csrc/thalweg.h, pool.h and dispatch.h.  Nothing else in the package declares C symbols.
+# Mirrors csrc/thalweg.h, opcodes.h, pool.h and dispatch.h.
+# Nothing else in the package declares C symbols.
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
 
 
@@ -58,6 +59,36 @@ cdef extern from "thalweg.h" nogil:
     int tw_trial_begin(const tw_fit_job *job, void *work, void *trial)
     int tw_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial)
 
+cdef extern from "opcodes.h" nogil:
+    enum:  # those that rules name; the others pass as numbers
+        NEG "TW_OP_neg"
+        ABS "TW_OP_abs"
+        FLOOR "TW_OP_floor"
+        RECIP "TW_OP_recip"
+        SQUARE "TW_OP_square"
+        SQRT "TW_OP_sqrt"
+        COS "TW_OP_cos"
+        COSH "TW_OP_cosh"
+        NOT "TW_OP_not"
+        LESS "TW_OP_less"
+        LESS_EQUAL "TW_OP_less_equal"
+        ADD "TW_OP_add"
+        SUB "TW_OP_sub"
+        MUL "TW_OP_mul"
+        DIV "TW_OP_div"
+        POW "TW_OP_pow"
+        MINIMUM "TW_OP_minimum"
+        MAXIMUM "TW_OP_maximum"
+        EQUAL "TW_OP_equal"
+        NOT_EQUAL "TW_OP_not_equal"
+        AND "TW_OP_and"
+        OR "TW_OP_or"
+        WHERE "TW_OP_where"
+        COPY "TW_OP_copy"
+        FMA "TW_OP_fma"
+        FMS "TW_OP_fms"
+        FNMA "TW_OP_fnma"
+
 cdef extern from "pool.h" nogil:
     ctypedef int atomic_flag_int "_Atomic int"
     ctypedef struct tw_watch "struct tw_watch":
@@ -70,23 +101,185 @@ cdef extern from "pool.h" nogil:
     void tw_set_threads(int n)
 
 cdef extern from "adjoint.h" nogil:
+    ctypedef struct tw_per_row:
+        const void *at
+        int is_float
+        Py_ssize_t block, row
+
+    ctypedef struct tw_jacobian:
+        Py_ssize_t K, Nx, P
+        const void *J
+        Py_ssize_t J_block, J_row, J_column
+        const void *indptr
+        const void *indices
+        int is_long
+        Py_ssize_t n_stored
+        tw_per_row e, weights
+        int per_block
+
+    ctypedef enum tw_found:
+        TW_FOUND_NOTHING
+        TW_FOUND_NOT_FINITE
+        TW_FOUND_BAD_INDPTR
+        TW_FOUND_BAD_INDEX
+
     ctypedef struct tw_adjoint "struct tw_adjoint":
-        pass
+        size_t (*sum_work)(const tw_jacobian *A, int threads) noexcept nogil
+        int (*sum)(const tw_jacobian *A, double scale, int threads, void *work,
+                   double *d) noexcept nogil
+        int (*jvp)(const tw_jacobian *A, const double *v, int threads, double *y) noexcept nogil
+        size_t (*normal_work)(const tw_jacobian *A, int threads) noexcept nogil
+        int (*normal)(const tw_jacobian *A, int threads, void *work, double *JtWJ, double *JtWe,
+                      double *etWe) noexcept nogil
+
+cdef extern from "loss.h" nogil:
+    ctypedef struct tw_term:
+        int32_t scale, a, b
+
+    ctypedef struct tw_samples:
+        const tw_tape *tape
+        Py_ssize_t n_samples
+        const void **x
+        const Py_ssize_t *x_step
+        const uint8_t *x_is_float
+        const void *theta
+        int32_t n_terms
+        const tw_term *terms
+
+    ctypedef struct tw_loss "struct tw_loss":
+        size_t (*work)(const tw_samples *samples, int32_t n_rows, int threads) noexcept nogil
+        void (*sums)(const tw_samples *samples, int threads, void *work, tw_watch *watch,
+                     double *sum) noexcept nogil
+        void (*values)(const tw_samples *samples, int threads, void *work, tw_watch *watch,
+                       double *value) noexcept nogil
+        void (*normal)(const tw_samples *samples, int32_t n_rows, int threads, void *work,
+                       tw_watch *watch, double *triangle) noexcept nogil
 
 cdef extern from "quadratic.h" nogil:
+    ctypedef struct tw_symmetric:
+        const void *B
+        Py_ssize_t P, row_step
+        int packed, upper
+
+    ctypedef struct tw_symmetric_csr:
+        const void *data
+        const void *index
+        const void *start
+        Py_ssize_t P, nnz
+        int is_long, upper
+
+    ctypedef struct tw_quadratic_job:
+        Py_ssize_t n_theta
+        const double *theta
+        const double *theta_star
+        Py_ssize_t star_step
+        double *value
+        double *gradient
+
     ctypedef struct tw_quadratic "struct tw_quadratic":
-        pass
+        size_t (*one_work)(const tw_symmetric *B, const tw_quadratic_job *job) noexcept nogil
+        int (*one)(const tw_symmetric *B, const tw_quadratic_job *job, int check, int threads,
+                   void *work) noexcept nogil
+        size_t (*many_work)(const tw_symmetric *B, const tw_quadratic_job *job,
+                            int threads) noexcept nogil
+        void (*many)(const tw_symmetric *B, const tw_quadratic_job *job, int threads,
+                     void *work) noexcept nogil
+        int (*is_symmetric)(const tw_symmetric *B, int threads) noexcept nogil
+        void (*symmetrise)(const tw_symmetric *B, void *packed) noexcept nogil
+        size_t (*csr_work)(const tw_symmetric_csr *B, const tw_quadratic_job *job,
+                           int threads) noexcept nogil
+        Py_ssize_t (*csr)(const tw_symmetric_csr *B, const tw_quadratic_job *job, int threads,
+                          void *work) noexcept nogil
+        Py_ssize_t (*csr_bad_row)(const tw_symmetric_csr *B) noexcept nogil
+        int (*csr_is_symmetric)(const tw_symmetric_csr *B, Py_ssize_t *next) noexcept nogil
 
 cdef extern from "sweep.h" nogil:
+    enum:
+        TW_SWEEP_WIDTH
+
+    ctypedef struct tw_coordinates "struct tw_coordinates":
+        const double *l1
+        const double *l2
+        const double *lower
+        const double *upper
+        double relaxation
+
+    ctypedef struct tw_sweep_job "struct tw_sweep_job":
+        Py_ssize_t n, P, M
+        const void *A
+        Py_ssize_t row_step, column_step
+        const double *weights
+        int intercept
+        tw_coordinates each
+        const Py_ssize_t *order
+        Py_ssize_t n_order, sweeps
+        double *theta
+        double *residual
+        double *gram
+        int gram_known
+        double *change
+        double *fall
+
+    ctypedef struct tw_gram_job "struct tw_gram_job":
+        Py_ssize_t C, M
+        const double *gram
+        tw_coordinates each
+        const Py_ssize_t *order
+        Py_ssize_t n_order, sweeps, choices
+        double *theta
+        double *q
+        double *change
+        double *fall
+
     ctypedef struct tw_sweep "struct tw_sweep":
-        pass
+        size_t (*gram)(const tw_sweep_job *job) noexcept nogil
+        size_t (*work)(const tw_sweep_job *job, int threads) noexcept nogil
+        Py_ssize_t (*run)(const tw_sweep_job *job, int threads, void *work) noexcept nogil
+        void (*gram_run)(const tw_gram_job *job, int threads) noexcept nogil
+
+cdef extern from "sweep_csc.h" nogil:
+    ctypedef enum tw_csc_status:
+        TW_CSC_OK
+        TW_CSC_INDPTR
+        TW_CSC_ROW
+        TW_CSC_ORDER
+        TW_CSC_VALUE
+        TW_CSC_OVERFLOW
+
+    ctypedef struct tw_sweep_csc_job "struct tw_sweep_csc_job":
+        Py_ssize_t n, P, M, nnz
+        int wide
+        const void *indptr
+        const void *indices
+        const void *values
+        const double *weights
+        tw_coordinates each
+        const Py_ssize_t *order
+        Py_ssize_t n_order, order_step
+        int greedy
+        Py_ssize_t sweeps
+        int centered
+        double *theta
+        double *residual
+        double *intercept
+        const double *b
+        double *change
+        double *fall
+        double *drift
+
+    ctypedef struct tw_sweep_csc "struct tw_sweep_csc":
+        size_t (*work)(const tw_sweep_csc_job *job, int threads) noexcept nogil
+        tw_csc_status (*run)(const tw_sweep_csc_job *job, int threads, void *work,
+                             Py_ssize_t *column) noexcept nogil
 
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":
         const char *name
         const tw_adjoint *adjoint
+        const tw_loss *loss
         const tw_quadratic *quadratic
         const tw_sweep *sweep
+        const tw_sweep_csc *sweep_csc
 
     int tw_select(const char *force)
     int tw_variants(const char **names, int max)

@@ -1,1 +1,22 @@
 """The compiled kernels, for callers who bring their own Jacobians and matrices."""
+
+from ._sweep_options import Sweep
+from ._symmetry import Symmetric
+from .adjoint import NormalEquations, adjoint_sum, jvp, normal_equations, vjp
+from .quadratic import line_minimum, quadratic_form
+from .sweep import coordinate_sweep
+from .sweep_csc import sweep_csc
+
+__all__ = [
+    "NormalEquations",
+    "Sweep",
+    "Symmetric",
+    "adjoint_sum",
+    "coordinate_sweep",
+    "jvp",
+    "line_minimum",
+    "normal_equations",
+    "quadratic_form",
+    "sweep_csc",
+    "vjp",
+]

@@ -3,6 +3,25 @@
 Same names, same arguments; made to be read, and no fallback.
 """
 
+from . import loss
+from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
+from .quadratic import line_minimum, quadratic_form
+from .sweep import coordinate_sweep
+from .sweep_csc import sweep_csc
 
-__all__ = ["Outcome", "add_block", "levenberg_marquardt", "merge_rows"]
+__all__ = [
+    "Outcome",
+    "add_block",
+    "adjoint_sum",
+    "coordinate_sweep",
+    "jvp",
+    "levenberg_marquardt",
+    "line_minimum",
+    "loss",
+    "merge_rows",
+    "normal_equations",
+    "quadratic_form",
+    "sweep_csc",
+    "vjp",
+]

@@ -1,0 +1,194 @@
+/* quadratic_csr.h - the quadratic loss of a sparse matrix.
+ *
+ * As in quadratic.c each stored element of one triangle serves a row sum and, for the gradient, a
+ * column.  Columns ascend, so the lower triangle is the head of a row and the upper its tail; the walk
+ * starts at the far end and stops at the diagonal.  On its way it makes sure that columns are strictly
+ * monotonic and inside: indices that a caller has spoilt must not lead outside the arrays.
+ *
+ * Elements are where they are, so one point gives nothing to vectors.  Of many points eight go side by
+ * side, x[j][8]: an element is then multiplied by a whole lane group.  Each lane does exactly what one
+ * point alone does.
+ */
+#ifndef TW_QUADRATIC_CSR_H
+#define TW_QUADRATIC_CSR_H
+
+#include <stdatomic.h>
+
+#include "arena.h"
+#include "triangle.h"
+
+enum { SIDE = 8 }; /* points side by side */
+
+typedef struct {
+    const tw_symmetric_csr *B;
+    const tw_quadratic_job *job;
+    ptrdiff_t slots;
+    double *x, *y; /* [slots][P][SIDE]; y only for the gradient */
+    _Atomic ptrdiff_t next, bad_row;
+} csr_run;
+
+TW_INLINE ptrdiff_t index_at(const int is_long, const void *index, ptrdiff_t k) {
+    return is_long ? (ptrdiff_t)((const int64_t *)index)[k] : ((const int32_t *)index)[k];
+}
+
+/* Elements [*begin, *end) of row i; 0 if they are none. */
+TW_INLINE int row_range(const int is_long, const tw_symmetric_csr *B, ptrdiff_t i, ptrdiff_t *begin,
+                        ptrdiff_t *end) {
+    *begin = index_at(is_long, B->start, i);
+    *end = index_at(is_long, B->start, i + 1);
+    return 0 <= *begin && *begin <= *end && *end <= B->nnz;
+}
+
+/* One pass over the triangle at L points, x[j][L]; adds to value [L] and y[j][L].  -1 or a bad row. */
+TW_INLINE ptrdiff_t csr_pass(const int L, const int is_long, const int gradient, const tw_symmetric_csr *B,
+                             const double *x, double *y, double *value) {
+    const real *data = B->data;
+    const int step = B->upper ? -1 : 1;
+    for (ptrdiff_t i = 0; i < B->P; i++) {
+        ptrdiff_t begin, end, last = B->upper ? B->P : -1;
+        double s[SIDE] = {0}, on = 0;
+        if (!row_range(is_long, B, i, &begin, &end))
+            return i;
+        for (ptrdiff_t k = B->upper ? end - 1 : begin; begin <= k && k < end; k += step) {
+            const ptrdiff_t j = index_at(is_long, B->index, k);
+            if (B->upper ? j >= last || j < 0 : j <= last || j >= B->P)
+                return i;
+            last = j;
+            if (j == i)
+                on = data[k];
+            if (B->upper ? j <= i : j >= i)
+                break;
+            for (int l = 0; l < L; l++) {
+                s[l] = multiply_add(data[k], x[j * L + l], s[l]);
+                if (gradient)
+                    y[j * L + l] = multiply_add(data[k], x[i * L + l], y[j * L + l]);
+            }
+        }
+        for (int l = 0; l < L; l++) {
+            const double x_i = x[i * L + l], t = multiply_add(on, x_i, s[l]);
+            value[l] = multiply_add(x_i, s[l] + t, value[l]);
+            if (gradient)
+                y[i * L + l] += t;
+        }
+    }
+    return -1;
+}
+
+#define CSR_PASS(L, is_long, gradient)                                                                       \
+    static ptrdiff_t csr_pass_##L##is_long##gradient(const tw_symmetric_csr *B, const double *x, double *y,  \
+                                                     double *value) {                                        \
+        return csr_pass(L, is_long, gradient, B, x, y, value);                                               \
+    }
+CSR_PASS(1, 0, 0)
+CSR_PASS(1, 0, 1)
+CSR_PASS(1, 1, 0)
+CSR_PASS(1, 1, 1)
+CSR_PASS(8, 0, 0)
+CSR_PASS(8, 0, 1)
+CSR_PASS(8, 1, 0)
+CSR_PASS(8, 1, 1)
+#undef CSR_PASS
+
+static ptrdiff_t csr_pass_of(ptrdiff_t points, const tw_symmetric_csr *B, const double *x, double *y,
+                             double *value) {
+    static ptrdiff_t (*const passes[2][2][2])(const tw_symmetric_csr *, const double *, double *,
+                                              double *) = {
+        {{csr_pass_100, csr_pass_101}, {csr_pass_110, csr_pass_111}},
+        {{csr_pass_800, csr_pass_801}, {csr_pass_810, csr_pass_811}}};
+    return passes[points > 1][B->is_long != 0][y != NULL](B, x, y, value);
+}
+
+/* Slots take groups of SIDE points; a last single point goes alone. */
+static void csr_take_points(void *context, ptrdiff_t slot) {
+    csr_run *r = context;
+    const tw_quadratic_job *job = r->job;
+    const ptrdiff_t P = r->B->P;
+    double *x = r->x + slot * P * SIDE, *y = job->gradient ? r->y + slot * P * SIDE : NULL;
+    ptrdiff_t m0;
+    while ((m0 = atomic_fetch_add(&r->next, SIDE)) < job->n_theta) {
+        const ptrdiff_t points = least(SIDE, job->n_theta - m0), L = points > 1 ? SIDE : 1;
+        double value[SIDE] = {0};
+        for (ptrdiff_t m = 0; m < L; m++) {
+            const ptrdiff_t point = m0 + least(m, points - 1); /* idle lanes repeat the last point */
+            const double *theta = job->theta + point * P;
+            const double *star = job->theta_star ? job->theta_star + point * job->star_step : NULL;
+            for (ptrdiff_t j = 0; j < P; j++)
+                x[j * L + m] = star ? theta[j] - star[j] : theta[j];
+        }
+        if (y)
+            memset(y, 0, (size_t)(P * L) * sizeof *y);
+        const ptrdiff_t bad = csr_pass_of(points, r->B, x, y, value);
+        if (bad >= 0)
+            r->bad_row = bad;
+        memcpy(job->value + m0, value, (size_t)points * sizeof *value);
+        for (ptrdiff_t m = 0; y && m < points; m++)
+            for (ptrdiff_t j = 0; j < P; j++)
+                job->gradient[(m0 + m) * P + j] = 2 * y[j * L + m];
+    }
+}
+
+static csr_run *csr_run_on(arena *a, const tw_symmetric_csr *B, const tw_quadratic_job *job, int threads) {
+    const ptrdiff_t groups = (job->n_theta + SIDE - 1) / SIDE, slots = most(1, least(threads, groups));
+    const ptrdiff_t L = job->n_theta > 1 ? SIDE : 1;
+    csr_run *r = TAKE(a, csr_run, 1);
+    double *x = TAKE(a, double, slots * B->P * L);
+    double *y = job->gradient ? TAKE(a, double, slots * B->P * L) : NULL;
+    if (!a->measuring)
+        *r = (csr_run){.B = B, .job = job, .slots = slots, .x = x, .y = y, .bad_row = -1};
+    return r;
+}
+
+static size_t quadratic_csr_work(const tw_symmetric_csr *B, const tw_quadratic_job *job, int threads) {
+    arena a = arena_on(NULL);
+    csr_run_on(&a, B, job, threads);
+    return arena_size(&a);
+}
+
+static ptrdiff_t quadratic_csr(const tw_symmetric_csr *B, const tw_quadratic_job *job, int threads,
+                               void *work) {
+    arena a = arena_on(work);
+    csr_run *r = csr_run_on(&a, B, job, threads);
+    tw_parallel(csr_take_points, r, r->slots, (int)r->slots, NULL);
+    return r->bad_row;
+}
+
+/* ---- what a matrix must be ----------------------------------------------------------------- */
+
+static ptrdiff_t quadratic_csr_bad_row(const tw_symmetric_csr *B) {
+    for (ptrdiff_t i = 0; i < B->P; i++) {
+        ptrdiff_t begin, end, last = -1;
+        if (!row_range(B->is_long, B, i, &begin, &end))
+            return i;
+        for (ptrdiff_t k = begin; k < end; k++) {
+            const ptrdiff_t j = index_at(B->is_long, B->index, k);
+            if (!(last < j && j < B->P))
+                return i;
+            last = j;
+        }
+    }
+    return -1;
+}
+
+/* Rows in order meet the columns of the upper triangle in order: element (i, j), j < i, must be the
+ * next of row j that has not been met, and at the end all must have been. */
+static int quadratic_csr_is_symmetric(const tw_symmetric_csr *B, ptrdiff_t *next) {
+    const real *data = B->data;
+    const int is_long = B->is_long;
+    for (ptrdiff_t i = 0; i < B->P; i++) {
+        ptrdiff_t k = index_at(is_long, B->start, i);
+        const ptrdiff_t end = index_at(is_long, B->start, i + 1);
+        for (; k < end && index_at(is_long, B->index, k) < i; k++) {
+            const ptrdiff_t j = index_at(is_long, B->index, k), n = next[j]++;
+            if (n >= index_at(is_long, B->start, j + 1) || index_at(is_long, B->index, n) != i ||
+                !(data[n] == data[k]))
+                return 0;
+        }
+        next[i] = k + (k < end && index_at(is_long, B->index, k) == i);
+    }
+    for (ptrdiff_t i = 0; i < B->P; i++)
+        if (next[i] != index_at(is_long, B->start, i + 1))
+            return 0;
+    return 1;
+}
+
+#endif

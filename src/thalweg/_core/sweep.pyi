@@ -1,0 +1,41 @@
+from typing import Any
+
+WIDTH: int
+
+class Sweeper:
+    def __init__(
+        self,
+        A: Any,
+        theta: Any,
+        residual: Any,
+        weights: Any,
+        each: tuple[Any, Any, Any, Any, float],
+        M: int,
+        intercept: bool,
+        most_order: int,
+        threads: int,
+    ) -> None: ...
+    def run(
+        self,
+        order: Any,
+        begin: int,
+        end: int,
+        sweeps: int,
+        gram_known: bool,
+        change: Any,
+        fall: Any,
+    ) -> int: ...
+
+def gram_sweeps(
+    gram: Any,
+    theta: Any,
+    q: Any,
+    each: tuple[Any, Any, Any, Any, float],
+    order: Any,
+    M: int,
+    sweeps: int,
+    choices: int,
+    change: Any,
+    fall: Any,
+    threads: int,
+) -> None: ...

@@ -1,0 +1,238 @@
+"""What a symmetric matrix may come as, and whether it is symmetric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isqrt
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+
+from thalweg._check import count, numbers
+from thalweg._core import quadratic as _core
+
+Array = np.ndarray[Any, np.dtype[Any]]
+TriangleName = Literal["lower", "upper"] | None
+
+_CHUNK = 1 << 18  # elements of B looked at together when NumPy has to look
+
+
+class Symmetric(_core.Matrix):
+    """A symmetric matrix, checked once for any number of calls of `quadratic_form`.
+
+    It keeps the caller's array, not a copy, and reads one triangle of it from then on; only
+    ``symmetrise`` makes an array of its own, half the size.  Nothing of it can be set.
+
+    Parameters
+    ----------
+    B : array_like
+        Shape (P, P), packed (P(P + 1)/2,), or a SciPy sparse matrix, as in `quadratic_form`.
+    triangle : {"lower", "upper"}, optional
+        Read this triangle and do not check the other.
+    symmetrise : bool
+        Take (B + Bᵗ)/2.
+    threads : int, optional
+        Most threads for the check.
+
+    Attributes
+    ----------
+    P : int
+        Rows and columns.
+    arrays : tuple of ndarray
+        What is read: the matrix or triangle, or data, indices and indptr of sparse rows.
+
+    Raises
+    ------
+    ValueError
+        B is not square or not symmetric, or its sparse columns are not sorted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.kernels import Symmetric, quadratic_form
+    >>> B = Symmetric(np.eye(3))
+    >>> [quadratic_form(B, np.full(3, t)) for t in (0.0, 1.0, 2.0)]
+    [0.0, 3.0, 12.0]
+    """
+
+    __slots__ = ("_arrays", "_storage", "_transposed")
+    _arrays: tuple[Array, ...]
+    _storage: str  # full, packed or sparse, and the triangle
+    _transposed: bool  # row i is the caller's column i
+
+    def __init__(
+        self,
+        B: Any,
+        *,
+        triangle: TriangleName = None,
+        symmetrise: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
+        if triangle not in (None, "lower", "upper"):
+            raise ValueError(f"triangle must be 'lower' or 'upper', got {triangle!r}")
+        if symmetrise and triangle:
+            raise ValueError("symmetrise uses both triangles of B, triangle only one: give one")
+        if hasattr(B, "tocsr"):
+            self._take_sparse((B + B.T) / 2 if symmetrise else B, triangle, n_threads)
+        else:
+            self._take_dense(_real(B, "B"), triangle, symmetrise, n_threads)
+
+    @classmethod
+    def of(cls, B: Any, **how: Any) -> Symmetric:
+        """Return B itself where it is a `Symmetric` already."""
+        if not isinstance(B, cls):
+            return cls(B, **how)
+        if how["triangle"] or how["symmetrise"]:
+            raise ValueError("triangle and symmetrise were settled when B was made a Symmetric")
+        return B
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """What is read."""
+        return self._arrays
+
+    def __repr__(self) -> str:
+        return f"<Symmetric {self.P} x {self.P}, {self._storage}, {self._arrays[0].dtype}>"
+
+    def refuse_nonfinite(self) -> None:
+        """Raise ValueError naming a NaN or an infinity of the triangle that is read, if any."""
+        sparse = self._storage.startswith("sparse")
+        rows = np.repeat(np.arange(self.P), np.diff(self._arrays[2])) if sparse else None
+        for first, values in _chunks(self._arrays[0]):
+            finite = np.isfinite(values)
+            i: Any = np.arange(first, first + len(values))
+            j: Any = i
+            if rows is not None:
+                i, j = rows[i], self._arrays[1][i]
+            elif values.ndim == 2:
+                i, j = i[:, None], np.arange(self.P)
+            if not self._storage.startswith("packed"):
+                finite |= (i > j) if self._storage.endswith("upper") else (i < j)
+            if not finite.all():
+                at = np.unravel_index(int(np.argmin(finite)), finite.shape)
+                where = [np.broadcast_to(a, finite.shape)[at] for a in (i, j)]
+                if self._storage.startswith("packed"):
+                    where = where[:1]
+                elif self._transposed:
+                    where.reverse()
+                raise ValueError(f"{named('B', where)} is {values[at]}")
+
+    def _take_dense(self, B: Array, triangle: str | None, symmetrise: bool, threads: int) -> None:
+        if B.ndim == 1 and not symmetrise:
+            P = (isqrt(8 * B.size + 1) - 1) // 2
+            if P * (P + 1) // 2 != B.size:
+                raise ValueError(f"a packed B must have P(P + 1)/2 elements, got {B.size}")
+            B, self._transposed = np.ascontiguousarray(B), False
+            self._packed(B, P, triangle == "upper")
+            self._arrays, self._storage = (B,), f"packed {triangle or 'lower'}"
+            return
+        if B.ndim != 2 or B.shape[0] != B.shape[1]:
+            raise ValueError(f"B must have shape (P, P), got {B.shape}")
+        rows = _by_rows(B)
+        if symmetrise:
+            P = len(B)
+            packed, self._transposed = np.empty(P * (P + 1) // 2, B.dtype), False
+            _core.symmetrise(rows, packed)
+            self._packed(packed, P, False)
+            self._arrays, self._storage = (packed,), "packed lower"
+            return
+        self._transposed = rows.strides != B.strides and np.may_share_memory(rows, B)
+        upper = triangle == ("lower" if self._transposed else "upper")
+        self._full(rows, upper)
+        self._arrays, self._storage = (rows,), "full upper" if upper else "full lower"
+        if triangle is None and not self._is_symmetric(threads):
+            _refuse_asymmetry(_dense_pairs(B), np.diagonal(B), B.dtype)
+
+    def _take_sparse(self, B: Any, triangle: str | None, threads: int) -> None:
+        if B.shape[0] != B.shape[1]:
+            raise ValueError(f"B must have shape (P, P), got {B.shape}")
+        B = B if B.format == "csr" else B.tocsr()
+        data = np.ascontiguousarray(_real(B.data, "B"))
+        integer = np.int32 if B.indices.dtype == B.indptr.dtype == np.int32 else np.int64
+        index, start = (np.ascontiguousarray(a, integer) for a in (B.indices, B.indptr))
+        bad = self._csr(data, index, start, B.shape[0], triangle == "upper")
+        if bad >= 0:
+            raise ValueError(
+                f"row {bad} of the sparse B has columns that are unsorted, repeated or outside; "
+                "B.sum_duplicates() puts them in order"
+            )
+        self._arrays = (data, index, start)
+        self._storage, self._transposed = f"sparse {triangle or 'lower'}", False
+        if triangle is None and not self._is_symmetric(threads):
+            _refuse_asymmetry(_sparse_pairs(B), B.diagonal(), data.dtype)
+
+
+def named(name: str, where: Sequence[Any]) -> str:
+    """Return an element as it is written: B[3, 5]."""
+    return f"{name}[{', '.join(str(int(i)) for i in where)}]"
+
+
+def _real(B: Any, name: str) -> Array:
+    """Return an aligned array of native float64 or float32, in whatever order it has."""
+    array = B.data if isinstance(B, np.ma.MaskedArray) else np.asarray(B)
+    if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:
+        return numbers(array, name, np.float64)
+    return array if array.flags.aligned else np.require(array, requirements=("C", "A"))
+
+
+def _by_rows(B: Array) -> Array:
+    """Return B, or its transpose, or a copy: contiguous along the last axis."""
+    for array in (B, B.T):
+        if array.strides[1] == B.itemsize and array.strides[0] % B.itemsize == 0:
+            return array
+    return np.ascontiguousarray(B)
+
+
+def _chunks(array: Array) -> Iterator[tuple[int, Array]]:
+    step = max(1, _CHUNK // max(1, array[:1].size))
+    for first in range(0, len(array), step):
+        yield first, array[first : first + step]
+
+
+# ---- which pair is the worst -----------------------------------------------------------------
+
+Pairs = Iterator[tuple[Array, Array, Array, Array]]  # i, j, B_ij, B_ji; of one shape or broadcast
+
+
+def _dense_pairs(B: Array) -> Pairs:
+    for first, rows in _chunks(B):
+        last = first + len(rows)
+        i, j = np.arange(first, last)[:, None], np.arange(last)
+        yield i, j, rows[:, :last], B[:last, first:last].T
+
+
+def _sparse_pairs(B: Any) -> Pairs:
+    union = abs(B) + abs(B.T)  # has every place where either has an element
+    rows = np.repeat(np.arange(B.shape[0]), np.diff(union.indptr))
+    pairs = (np.asarray(A[rows, union.indices]).ravel() for A in (B, B.T.tocsr()))
+    yield rows, union.indices, *pairs
+
+
+def _refuse_asymmetry(pairs: Pairs, diagonal: Array, dtype: Any) -> None:
+    """Raise ValueError for the worst pair, unless all differ by rounding only."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        size, worst, found = np.sqrt(np.abs(diagonal)), 0.0, None
+        for i, j, here, there in pairs:
+            difference = np.abs(here - there)
+            scale = np.maximum(np.maximum(np.abs(here), np.abs(there)), size[i] * size[j])
+            bad = ~(difference <= np.sqrt(np.finfo(dtype).eps) * scale)
+            bad &= ~((here == there) & (i != j))  # of infinity and infinity
+            difference = np.where(bad, np.where(np.isnan(difference), np.inf, difference), -1.0)
+            at = np.unravel_index(int(np.argmax(difference)), difference.shape)
+            if difference[at] > worst:
+                where = (np.broadcast_to(a, difference.shape)[at] for a in (i, j, here, there))
+                worst, found = difference[at], tuple(where)
+    if found is not None:
+        _refuse_pair(*found)
+
+
+def _refuse_pair(i: int, j: int, here: float, there: float) -> NoReturn:
+    for where, value in (((i, j), here), ((j, i), there)):
+        if not np.isfinite(value):
+            raise ValueError(f"{named('B', where)} is {value}")
+    raise ValueError(
+        f"B must be symmetric, but {named('B', (i, j))} = {here} and "
+        f"{named('B', (j, i))} = {there}; "
+        "symmetrise=True takes (B + Bᵗ)/2, triangle='lower' or 'upper' reads one half"
+    )

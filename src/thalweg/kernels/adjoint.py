@@ -1,0 +1,361 @@
+"""Sums over Jacobians that callers bring: adjoint accumulation, products, normal equations.
+
+A Jacobian is K blocks J_k of Nx rows and P columns, one block for each measured vector x_k.  It is
+read where it is, once and forwards, by all threads; how it is cut into parts depends on its sizes
+alone, so that every result has the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._check import Array, count
+from .._core import adjoint as _core
+from ._arrays import real_array, refuse_not_finite, refuse_output, whole_strides
+
+
+class NormalEquations(NamedTuple):
+    """JᵗWJ, JᵗWε and εᵗWε: the Gauss-Newton step d solves JᵗWJ d = JᵗWε."""
+
+    JtWJ: Array  # (P, P), or one of each per problem
+    JtWe: Array  # (P,)
+    etWe: Array  # ()
+
+
+class _Operands(NamedTuple):
+    """What a call is about: J and the shape of its blocks, and what belongs to each row."""
+
+    J: Any  # (K, Nx, P), or (indptr, indices, data, P)
+    batch: tuple[int, ...]  # (K,), or () where there was no such axis
+    K: int
+    Nx: int
+    P: int
+    e: Array | None  # (K, Nx)
+    weights: Array | None
+    named: dict[str, Any]  # as they came, for the messages
+
+
+def adjoint_sum(
+    J: Any,
+    e: Any,
+    weights: Any = None,
+    *,
+    scale: float = 1.0,
+    out: Array | None = None,
+    threads: int | None = None,
+) -> Array:
+    """Return d = scale · Σ_k J_kᵗ W_k ε_k, d_j = scale · Σ_k Σ_i w_ki J_kij ε_ki.
+
+    With scale 2/K, W = 1 and J_k = ∇_θ f_θ(y_k) it is the update direction −∇L of the mean squared
+    error L = (1/K) Σ_k ‖x_k − f_θ(y_k)‖².
+
+    Parameters
+    ----------
+    J : array (K, Nx, P) or (Nx, P), or sparse (K·Nx, P)
+        float64 or float32, of any library, in the processor's memory.  It is not copied if its last
+        axis is contiguous or, of blocks stored column by column, the one before.  Sparse: SciPy's
+        CSR, or anything with ``indptr``, ``indices``, ``data`` and ``shape``; its row k·Nx + i is
+        row i of block k.
+    e : array (K, Nx) or (Nx,)
+        Prediction errors ε, float64 or float32.
+    weights : array that broadcasts to the shape of e, optional
+        Weights w; of any sign.  1 if left out.
+    scale : float
+        A factor of the result.
+    out : array (P,) of float64, optional
+        Where the result is written; it must overlap no input.
+    threads : int, optional
+        Most threads; the processors this process may use.
+
+    Returns
+    -------
+    array (P,)
+        float64, whatever J is: all sums are made in float64.
+
+    Raises
+    ------
+    TypeError
+        An argument is not made of real numbers, or not in the processor's memory.
+    ValueError
+        Shapes disagree; an input is NaN or infinite, and which; ``out`` cannot take the result.
+    OverflowError
+        The inputs are finite and the result is not.
+
+    References
+    ----------
+    Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3 (the reverse mode).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg.kernels as kernels
+    >>> J = np.arange(12.0).reshape(2, 3, 2)
+    >>> kernels.adjoint_sum(J, np.ones((2, 3)))
+    array([30., 36.])
+    """
+    A = _operands(J, e, weights)
+    d = _sum(A, scale, False, (A.P,), out, threads)
+    if out is None:
+        return d
+    out[...] = d
+    return out
+
+
+def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> Array:
+    """Return J_kᵗ W_k ε_k of every block, Σ_i w_ki J_kij ε_ki: backward propagation.
+
+    Parameters
+    ----------
+    J, e, weights, threads
+        As of `adjoint_sum`.
+
+    Returns
+    -------
+    array (K, P), or (P,) for J (Nx, P)
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As of `adjoint_sum`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg.kernels as kernels
+    >>> kernels.vjp(np.arange(12.0).reshape(2, 3, 2), np.ones((2, 3)))
+    array([[ 6.,  9.],
+           [24., 27.]])
+    """
+    A = _operands(J, e, weights)
+    return _sum(A, 1.0, True, (*A.batch, A.P), None, threads)
+
+
+def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
+    """Return J_k v of every block, Σ_j J_kij v_j: forward propagation.
+
+    Parameters
+    ----------
+    J, threads
+        As of `adjoint_sum`.
+    v : array (P,)
+        A change of the parameters.
+
+    Returns
+    -------
+    array (K, Nx), or (Nx,) for J (Nx, P) and (K·Nx,) for a sparse one
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As of `adjoint_sum`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg.kernels as kernels
+    >>> kernels.jvp(np.arange(12.0).reshape(2, 3, 2), [1, 1])
+    array([[ 1.,  5.,  9.],
+           [13., 17., 21.]])
+    """
+    A = _operands(J, None, None)
+    vector = real_array(v, "v")
+    if vector.shape != (A.P,):
+        raise ValueError(f"v must have shape (P={A.P},), got {vector.shape}")
+    y = np.empty((*A.batch, A.Nx))
+    core = _core.Jacobian(A.J, None, None, A.K, A.Nx, False)
+    contiguous = np.ascontiguousarray(vector, dtype=np.float64)
+    _refuse(core.jvp(contiguous, _threads(threads), y), A.named | {"v": vector}, "J v")
+    return y
+
+
+def normal_equations(
+    J: Any,
+    e: Any,
+    weights: Any = None,
+    *,
+    per_problem: bool = False,
+    threads: int | None = None,
+) -> NormalEquations:
+    """Return Σ_k J_kᵗ W_k J_k, Σ_k J_kᵗ W_k ε_k and Σ_k ε_kᵗ W_k ε_k from one pass over J.
+
+    Parameters
+    ----------
+    J, e, weights, threads
+        As of `adjoint_sum`.
+    per_problem : bool
+        Do not sum over k: each block is a problem of its own.
+
+    Returns
+    -------
+    NormalEquations
+        ``JtWJ`` (P, P), symmetric to the bit, ``JtWe`` (P,) and ``etWe`` (); with
+        ``per_problem`` (K, P, P), (K, P) and (K,).  All float64.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As of `adjoint_sum`.
+
+    References
+    ----------
+    Nocedal and Wright, Numerical Optimization, 2nd ed., Springer 2006, section 10.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg.kernels as kernels
+    >>> J = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> JtJ, Jte, ete = kernels.normal_equations(J, [1.0, 2.0, 3.0])
+    >>> np.linalg.solve(JtJ, Jte)
+    array([1., 1.])
+    """
+    A = _operands(J, e, weights)
+    head = A.batch if per_problem else ()
+    JtWJ, JtWe = np.empty((*head, A.P, A.P)), np.empty((*head, A.P))
+    etWe = np.empty(head)
+    core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_problem)
+    found = core.normal(_threads(threads), JtWJ, JtWe, etWe)
+    _refuse(found, A.named, "a sum of the normal equations")
+    return NormalEquations(JtWJ, JtWe, etWe)
+
+
+def _sum(
+    A: _Operands,
+    scale: float,
+    per_block: bool,
+    shape: tuple[int, ...],
+    out: Array | None,
+    threads: int | None,
+) -> Array:
+    if not isfinite(scale := float(scale)):
+        raise ValueError(f"scale must be a finite number, got {scale}")
+    if out is not None:
+        refuse_output(out, shape, f"(P={A.P},)", A.named)
+    d = np.empty(shape)
+    core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_block)
+    _refuse(core.sum(scale, _threads(threads), d), A.named, "the sum of w J e")
+    return d
+
+
+def _threads(threads: int | None) -> int:
+    return 0 if threads is None else count(threads, "threads", 1, 256)
+
+
+def _refuse(found: int, named: dict[str, Any], what: str) -> None:
+    """Raise what the kernel has found."""
+    if not found:
+        return
+    if found & _core.BAD_INDPTR:
+        raise ValueError("J.indptr must rise from 0 or more to at most the length of J.indices")
+    if found & _core.BAD_INDEX:
+        raise ValueError(f"J.indices must be columns from 0 to {named['J'].shape[1] - 1}")
+    if found & _core.NOT_FINITE:
+        if _is_sparse(named["J"]):
+            named = {"J.data": np.asarray(named["J"].data)} | named
+            del named["J"]
+        refuse_not_finite(named, what)
+    raise RuntimeError(f"the kernel reported {found}, which has no meaning")
+
+
+def _is_sparse(J: Any) -> bool:
+    return all(hasattr(J, name) for name in ("indptr", "indices", "data", "shape"))
+
+
+def _operands(J: Any, e: Any, weights: Any) -> _Operands:
+    """Check everything that belongs to rows; ``e`` is None for products with J alone."""
+    sparse = type(J) is not np.ndarray and _is_sparse(J)
+    matrix: Any = _compressed(J) if sparse else real_array(J, "J")
+    if sparse:
+        rows, P = (int(n) for n in J.shape)
+        block: tuple[int, ...] = (rows,)
+    elif matrix.ndim in (2, 3):
+        *head, P = matrix.shape
+        block = tuple(head)
+    else:
+        raise ValueError(f"J must have shape (K, Nx, P) or (Nx, P), got {matrix.shape}")
+    errors = None if e is None else real_array(e, "e")
+    if errors is not None:
+        block = _blocks(errors.shape, block, sparse)
+    K, Nx = (1, *block) if len(block) == 1 else block
+    w = None if weights is None else _weights(weights, block)
+    named = {"J": J if sparse else matrix, "e": errors, "weights": w}
+    return _Operands(
+        J=(*matrix, P) if sparse else _lying(matrix if matrix.ndim == 3 else matrix[None]),
+        batch=block[:-1],
+        K=K,
+        Nx=Nx,
+        P=P,
+        e=_per_row(errors, K, Nx),
+        weights=_per_row(w, K, Nx),
+        named=named,
+    )
+
+
+def _blocks(shape: tuple[int, ...], block: tuple[int, ...], sparse: bool) -> tuple[int, ...]:
+    """Return the shape of e, which must be that of J's rows; it divides a sparse J into blocks."""
+    if sparse and len(shape) == 2 and shape[0] * shape[1] == block[0]:
+        return shape
+    if shape != block:
+        names = ("K", "Nx") if len(block) == 2 else ("K·Nx" if sparse else "Nx",)
+        words = ", ".join(f"{name}={n}" for name, n in zip(names, block, strict=True))
+        words += "," if len(block) == 1 else ""
+        also = " or (K, Nx)" if sparse else ""
+        raise ValueError(f"e must have shape ({words}){also} as the rows of J, got {shape}")
+    return shape
+
+
+def _weights(weights: Any, block: tuple[int, ...]) -> Array:
+    w = real_array(weights, "weights")
+    if w.shape == block:
+        return w
+    try:
+        return np.broadcast_to(w, block)
+    except ValueError:
+        raise ValueError(
+            f"weights must have the shape of e, {block}, or broadcast to it, got {w.shape}"
+        ) from None
+
+
+def _per_row(array: Array | None, K: int, Nx: int) -> Array | None:
+    if array is None:
+        return None
+    return whole_strides(array if array.ndim == 2 else array[None]).reshape(K, Nx)
+
+
+def _lying(J: Array) -> Array:
+    """Return J (K, Nx, P) as it is if its rows or its columns are contiguous, else a copy."""
+    step_k, step_i, step_j = J.strides
+    _, Nx, P = J.shape
+    if step_j == J.itemsize and not (step_k % step_j or step_i % step_j):
+        return J
+    J = whole_strides(J)
+    if P <= 1 or (step_k if Nx == 1 else step_i) == J.itemsize:
+        return J
+    return np.ascontiguousarray(J)
+
+
+def _compressed(J: Any) -> tuple[Array, Array, Array]:
+    """Return indptr, indices and data of compressed rows, contiguous, the indices of one type."""
+    kind = getattr(J, "format", "csr")
+    if kind != "csr":
+        raise TypeError(f"a sparse J must be in CSR format, got {kind}; J.tocsr() converts it")
+    if len(J.shape) != 2:
+        raise ValueError(f"a sparse J must have shape (K·Nx, P), got {tuple(J.shape)}")
+    indptr, indices = np.asarray(J.indptr), np.asarray(J.indices)
+    for name, array in (("indptr", indptr), ("indices", indices)):
+        if array.dtype.kind not in "iu" or array.ndim != 1:
+            raise TypeError(f"J.{name} must be whole numbers in one axis, got {array.dtype}")
+    if len(indptr) != J.shape[0] + 1:
+        raise ValueError(f"J.indptr must have {J.shape[0] + 1} elements, got {len(indptr)}")
+    data = real_array(J.data, "J.data")
+    if data.shape != indices.shape:
+        raise ValueError(f"J.data must have shape {indices.shape} as J.indices, got {data.shape}")
+    index = np.int32 if indptr.dtype == indices.dtype == np.int32 else np.int64
+    return (
+        np.ascontiguousarray(indptr, index),
+        np.ascontiguousarray(indices, index),
+        np.ascontiguousarray(data),
+    )

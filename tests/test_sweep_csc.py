@@ -1,0 +1,461 @@
+"""Sweeps over sparse columns: as the reference does them, exact, refused where senseless."""
+
+import inspect
+import threading
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thalweg import reference
+from thalweg.kernels import coordinate_sweep, sweep_csc
+
+sparse = pytest.importorskip("scipy.sparse")
+
+EPS = np.finfo(float).eps
+KINDS = [(np.float64, np.int32), (np.float64, np.int64), (np.float32, np.int32)]
+
+
+class Problem(NamedTuple):
+    """A matrix, where to start, and the options of a sweep."""
+
+    A: object  # CSC, (n, P)
+    b: np.ndarray  # (n,) or (n, M)
+    theta: np.ndarray  # (P,) or (P, M)
+    intercept: np.ndarray | None
+    options: dict
+
+    def run(self, function=sweep_csc, **changes):
+        """Return what the function reports, theta, residual and intercept."""
+        constant = None if self.intercept is None else self.intercept.copy()
+        theta, residual = self.theta.copy(), self.residual()
+        options = self.options | changes
+        report = function(self.A, theta, residual, intercept=constant, **options)
+        return report, theta, residual, constant
+
+    def residual(self):
+        constant = 0.0 if self.intercept is None else self.intercept
+        constant = constant if self.b.ndim == 2 else np.sum(constant)
+        return self.b - self.A.toarray().astype(float) @ self.theta - constant
+
+    def rounding(self, sweeps=1):
+        """Rounding of theta and residual: each of n + P updates adds some of their size.
+
+        Columns have a curvature of 1/4 or more (or none), so that it is not amplified much."""
+        n, P = self.A.shape
+        size = 1 + np.abs(self.b).max(initial=0.0) + np.abs(self.theta).max(initial=0.0)
+        return 1e3 * EPS * (sweeps + 1) * (n + P + 1) * size
+
+
+def matrix(rng, n, P, density, kind=KINDS[0]):
+    """A sparse matrix with one empty column, one full and one that is a run of rows, if any."""
+    dense = rng.uniform(0.5, 1.5, (n, P)) * rng.choice([-1, 1], (n, P))
+    present = rng.random((n, P)) < density
+    if P > 3:
+        present[:, 1], present[:, 2], present[:, 3] = False, True, False
+        present[n // 4 : n // 4 + 20, 3] = True
+    A = sparse.csc_matrix(np.where(present, dense, 0.0).astype(kind[0]))
+    A.indices, A.indptr = A.indices.astype(kind[1]), A.indptr.astype(kind[1])
+    return A
+
+
+@st.composite
+def problems(draw, orders=("cyclic", "shuffled", "random", "some")):
+    n, P = draw(st.integers(0, 60)), draw(st.integers(0, 12))
+    shape = draw(st.sampled_from([(), (0,), (1,), (3,), (8,), (19,)]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    A = matrix(rng, n, P, draw(st.sampled_from([0.05, 0.4, 1.0])), draw(st.sampled_from(KINDS)))
+    lower, upper = np.sort(rng.standard_normal((2, P)), axis=0)
+    if not draw(st.booleans()):
+        lower, upper = np.full(P, -np.inf), np.full(P, np.inf)
+    order = draw(st.sampled_from(orders))
+    intercept = rng.standard_normal(shape or (1,)) if draw(st.booleans()) else None
+    options = {
+        "l1": draw(st.sampled_from([0.0, 0.3, rng.random(P)])),
+        "l2": draw(st.sampled_from([0.0, 0.5, rng.random(P)])),
+        "weights": draw(st.sampled_from([None, rng.choice([0.0, 0.5, 2.0], n)])),
+        "bounds": (lower, upper),
+        "order": rng.integers(P, size=2 * P) if order == "some" and P else np.arange(0),
+        "sweeps": draw(st.integers(0, 2)),
+        "relaxation": draw(st.sampled_from([1.0, 0.6, 1.7])),
+        "centered": intercept is not None and order != "greedy" and draw(st.booleans()),
+        "rng": 7,
+    }
+    if order != "some":
+        options["order"] = order
+    theta = np.clip(rng.standard_normal((P, *shape)).T, lower, upper).T
+    return Problem(
+        A, rng.standard_normal((n, *shape)), np.ascontiguousarray(theta), intercept, options
+    )
+
+
+def assert_same(problem, fast, slow):
+    tolerance = problem.rounding(problem.options["sweeps"])
+    for ours, theirs in zip(fast[1:], slow[1:], strict=True):
+        if ours is not None:
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+    (change, objective, objectives, drift), expected = fast[0], slow[0]
+    np.testing.assert_allclose(change, expected[0], rtol=0, atol=tolerance)
+    size = 1 + np.abs(expected[2]).sum()
+    np.testing.assert_allclose(objectives, expected[2], rtol=0, atol=tolerance * size)
+    np.testing.assert_allclose(objective, expected[1], rtol=0, atol=tolerance * size)
+    assert (drift is None) == (expected[3] is None)
+    assert drift is None or drift <= tolerance
+
+
+# ---- equal to the reference --------------------------------------------------------------------
+
+
+@given(problems())
+def test_matches_reference(isa, problem):
+    assert_same(problem, problem.run(), problem.run(reference.sweep_csc))
+
+
+@given(problems())
+def test_b_refreshes_the_residual(isa, problem):
+    fast = problem.run(b=problem.b)
+    assert_same(problem, fast, problem.run(reference.sweep_csc, b=problem.b))
+    _, theta, residual, intercept = fast
+    after = problem._replace(theta=theta, intercept=intercept).residual()
+    np.testing.assert_allclose(residual, after, rtol=0, atol=problem.rounding() / 10)
+
+
+@pytest.mark.parametrize("relaxation", [1.0, 1.5])
+@pytest.mark.parametrize("M", [None, 2])
+def test_greedy_matches_reference(isa, M, relaxation):
+    """On data without ties, which rounding would decide."""
+    rng = np.random.default_rng(3)
+    A = matrix(rng, 200, 30, 0.1)
+    shape = () if M is None else (M,)
+    options = {"order": "greedy", "sweeps": 2, "l1": 0.4, "l2": 0.1, "relaxation": relaxation}
+    options |= {"weights": rng.uniform(0.5, 2, 200), "bounds": (-0.3, None)}
+    b = rng.standard_normal((200, *shape))
+    problem = Problem(A, b, np.zeros((30, *shape)), np.zeros(M or 1), options)
+    assert_same(problem, problem.run(), problem.run(reference.sweep_csc))
+
+
+def test_same_arguments_as_reference():
+    ours, theirs = (inspect.signature(f).parameters for f in (sweep_csc, reference.sweep_csc))
+    assert list(ours) == list(theirs)
+    assert [p.default for p in ours.values()] == [p.default for p in theirs.values()]
+
+
+def test_is_scikit_learns_descent():
+    """The same iterates as scikit-learn's, with its centred columns too."""
+    descent = pytest.importorskip("sklearn.linear_model._cd_fast").sparse_enet_coordinate_descent
+    rng = np.random.default_rng(0)
+    A, b = matrix(rng, 80, 40, 0.1), rng.standard_normal(80)
+    for centered in (False, True):
+        mean = np.asarray(A.mean(axis=0)).ravel() * centered
+        theta, target = np.zeros(40), b - b.mean() * centered
+        with pytest.warns(UserWarning, match=r"did not converge"):
+            descent(
+                np.asarray(theta), 0.5, 0.3, A.data, A.indices, A.indptr, target, None, mean,
+                3, 0.0, np.random.RandomState(0), do_screening=False,
+            )  # fmt: skip
+        problem = Problem(A, b, np.zeros(40), np.zeros(1) if centered else None, {})
+        ours = problem.run(l1=0.5, l2=0.3, sweeps=3, centered=centered)[1]
+        np.testing.assert_allclose(ours, theta, rtol=0, atol=1e-12)
+
+
+# ---- identities --------------------------------------------------------------------------------
+
+
+@given(problems(orders=("cyclic", "random", "greedy")))
+def test_objective_never_rises(isa, problem):
+    """It is also what theta and residual say it is."""
+    report, theta, residual, _ = problem.run(sweeps=3)
+    objectives = np.atleast_2d(report.objectives.T).T
+    assert (np.diff(objectives, axis=0) <= 0).all()
+    w = problem.options["weights"]
+    w = np.ones(len(residual)) if w is None else w
+    l1, l2 = (np.broadcast_to(problem.options[k], len(theta)) for k in ("l1", "l2"))
+    F = w @ residual**2 / 2 + l1 @ np.abs(theta) + l2 @ theta**2 / 2
+    tolerance = problem.rounding(3) * (1 + np.abs(objectives).sum())
+    np.testing.assert_allclose(report.objectives[-1], F, rtol=0, atol=tolerance)
+
+
+@given(problems())
+def test_keeps_residual_and_bounds(isa, problem):
+    _, theta, residual, intercept = problem.run()
+    after = problem._replace(theta=theta, intercept=intercept).residual()
+    np.testing.assert_allclose(residual, after, rtol=0, atol=problem.rounding(2))
+    lower, upper = problem.options["bounds"]
+    assert ((theta.T >= lower) & (theta.T <= upper)).all()
+
+
+@given(problems(orders=("cyclic", "shuffled", "greedy")))
+def test_threads_change_no_bit(isa, problem):
+    one, *others = (problem.run(threads=t) for t in (1, 2, 5))
+    for other in others:
+        for ours, theirs in zip(one[1:], other[1:], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(one[0].objectives, other[0].objectives)
+
+
+def test_right_hand_sides_do_not_meet(isa):
+    """Each has the bits it has among others, wherever it stands in them."""
+    rng = np.random.default_rng(1)
+    A, b = matrix(rng, 90, 20, 0.2), rng.standard_normal((90, 20))
+    options = {"l1": 0.3, "sweeps": 3}
+    whole = Problem(A, b, np.zeros((20, 20)), np.zeros(20), options).run()
+    turned = Problem(A, b[:, ::-1].copy(), np.zeros((20, 20)), np.zeros(20), options).run()
+    for ours, theirs in zip(whole[1:], turned[1:], strict=True):
+        np.testing.assert_array_equal(ours, theirs[..., ::-1])
+    alone = Problem(A, b[:, 4], np.zeros(20), np.zeros(1), options).run()
+    np.testing.assert_allclose(whole[1][:, 4], alone[1], rtol=0, atol=1e-13)
+
+
+def test_index_types_change_no_bit(isa):
+    A, wide = (matrix(np.random.default_rng(5), 70, 15, 0.3, kind) for kind in KINDS[:2])
+    b = np.linspace(-1, 2, 70)
+    narrow_run, wide_run = (Problem(M, b, np.zeros(15), None, {}).run()[1:3] for M in (A, wide))
+    for ours, theirs in zip(narrow_run, wide_run, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("centered", [False, True])
+def test_splitting_the_sweeps_changes_nothing(isa, centered):
+    rng = np.random.default_rng(4)
+    problem = Problem(
+        matrix(rng, 60, 12, 0.3), rng.standard_normal(60), np.zeros(12), np.zeros(1), {}
+    )
+    _, theta, residual, intercept = problem.run(sweeps=3, centered=centered)
+    parts = problem
+    for _ in range(3):
+        _, partial, _, constant = parts.run(centered=centered)
+        parts = parts._replace(theta=partial, intercept=constant)
+    np.testing.assert_allclose(parts.theta, theta, rtol=0, atol=problem.rounding())
+    np.testing.assert_allclose(parts.residual(), residual, rtol=0, atol=problem.rounding())
+    np.testing.assert_allclose(parts.intercept, intercept, rtol=0, atol=problem.rounding())
+
+
+def test_weight_two_is_a_point_twice(isa):
+    rng = np.random.default_rng(6)
+    A, b = matrix(rng, 40, 10, 0.4), rng.standard_normal(40)
+    twice = sparse.csc_matrix(sparse.vstack([A, A]))
+    weighted = Problem(A, b, np.zeros(10), np.zeros(1), {"weights": np.full(40, 2.0)})
+    doubled = Problem(twice, np.concatenate([b, b]), np.zeros(10), np.zeros(1), {})
+    for options in ({}, {"centered": True}):
+        one, two = (p.run(l1=0.7, sweeps=3, **options) for p in (weighted, doubled))
+        np.testing.assert_allclose(one[1], two[1], rtol=0, atol=weighted.rounding(3))
+        np.testing.assert_allclose(one[3], two[3], rtol=0, atol=weighted.rounding(3))
+
+
+def test_float32_values_are_only_read_as_such(isa):
+    """Sums and the residual are float64, so values that float32 holds exactly give the same."""
+    rng = np.random.default_rng(8)
+    A, b = matrix(rng, 80, 15, 0.3, KINDS[2]), rng.standard_normal(80)
+    single, double = (Problem(M, b, np.zeros(15), None, {}).run() for M in (A, A.astype(float)))
+    np.testing.assert_array_equal(single[1], double[1])
+    np.testing.assert_array_equal(single[2], double[2])
+
+
+# ---- certificates ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["cyclic", "shuffled", "random", "greedy"])
+def test_sweeps_end_at_the_optimum(isa, order):
+    """Where no coordinate can move: the subgradient holds 0, or points out of the box."""
+    rng = np.random.default_rng(9)
+    A, b, w = matrix(rng, 150, 30, 0.1), rng.standard_normal(150), rng.uniform(0.5, 2, 150)
+    options = {
+        "l1": 0.5,
+        "l2": 0.1,
+        "weights": w,
+        "bounds": (-0.1, None),
+        "sweeps": 200,
+        "order": order,
+    }
+    problem = Problem(A, b, np.zeros(30), np.zeros(1), options | {"rng": 1})
+    report, theta, residual, _ = problem.run(b=b)
+    g = A.T @ (w * residual) - 0.1 * theta
+    excess = np.where(theta > 0, g - 0.5, np.where(theta < 0, g + 0.5, np.sign(g) * (abs(g) - 0.5)))
+    excess = np.where((theta == 0) & (np.abs(g) <= 0.5), 0.0, excess)
+    excess = np.where((theta == -0.1) & (excess < 0), 0.0, excess)
+    assert np.abs(excess).max() < 1e-11
+    assert abs(w @ residual) < 1e-11
+    assert report.largest_change < 1e-12
+    assert report.drift < 1e-12
+
+
+def test_centered_is_the_faster_way_to_the_same_optimum(isa):
+    rng = np.random.default_rng(10)
+    A, b = abs(matrix(rng, 100, 10, 0.7)), 5 + rng.standard_normal(100)
+    problem = Problem(A, b, np.zeros(10), np.zeros(1), {"l1": 0.2})
+    _, theta, _, intercept = problem.run(sweeps=3000)
+    report, centered, _, constant = problem.run(sweeps=100, centered=True)
+    np.testing.assert_allclose(centered, theta, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(constant, intercept, rtol=0, atol=1e-9)
+    assert report.objectives[5] < problem.run(sweeps=5)[0].objectives[5]
+
+
+def test_a_constant_column_is_the_intercepts(isa):
+    A = sparse.csc_matrix(np.column_stack([np.full(30, 0.1), np.arange(30.0)]))
+    b = np.linspace(3, 8, 30) ** 2
+    weights = np.random.default_rng(0).random(30)
+    for w in (None, weights):
+        problem = Problem(A, b, np.array([2.0, 0.0]), np.zeros(1), {"weights": w})
+        assert problem.run(sweeps=20, centered=True)[1][0] == 2.0
+        assert problem.run(sweeps=2, centered=True, l1=1.0)[1][0] == 0.0
+
+
+def test_columns_without_values(isa):
+    """theta_j stays without a penalty and goes to zero with one, or as near as it may."""
+    A = sparse.csc_matrix((5, 4))
+    theta = np.array([1.0, -2.0, 3.0, 4.0])
+    options = {"l1": [0, 1, 1, 0], "l2": [0, 0, 0, 1], "bounds": ([-5, -5, 0.5, -5], None)}
+    _, after, residual, _ = Problem(A, np.ones(5), theta, None, options).run()
+    np.testing.assert_array_equal(after, [1.0, 0.0, 0.5, 0.0])
+    np.testing.assert_array_equal(residual, np.ones(5))
+
+
+def test_two_threads_of_python_at_once():
+    """The GIL is free while a sweep runs."""
+    rng = np.random.default_rng(11)
+    A, b = matrix(rng, 500, 400, 0.1), rng.standard_normal(500)
+    problem, ticks, done = (
+        Problem(A, b, np.zeros(400), None, {"sweeps": 400}),
+        [],
+        threading.Event(),
+    )
+    alone = problem.run()[1]
+    results = []
+
+    def sweep():
+        results.append(problem.run()[1])
+        done.set()
+
+    worker = threading.Thread(target=sweep)
+    worker.start()
+    while not done.is_set():
+        ticks.append(None)
+    worker.join()
+    assert len(ticks) > 10
+    np.testing.assert_array_equal(results[0], alone)
+
+
+# ---- refusals ----------------------------------------------------------------------------------
+
+
+def small(**changes):
+    """A matrix (3, 2) as its three arrays, each replaceable."""
+    parts = {"data": [1.0, 2.0, 3.0], "indices": [0, 2, 1], "indptr": [0, 2, 3]} | changes
+    A = sparse.csc_matrix((3, 2))
+    A.data = np.array(parts["data"], parts.get("dtype", float))
+    A.indices, A.indptr = (np.array(parts[k], np.int32) for k in ("indices", "indptr"))
+    return A
+
+
+NAN = np.nan
+REFUSED = [
+    ({"A": np.eye(3)}, TypeError, "A must be sparse in compressed columns, .* got ndarray"),
+    ({"A": sparse.csr_matrix((3, 2))}, TypeError, "A must be sparse in compressed columns, .* csr"),
+    ({"A": small(dtype=complex)}, TypeError, "A must be float64 or float32, got complex128"),
+    ({"A": small(dtype=int)}, TypeError, "A must be float64 or float32, got int64"),
+    ({"A": small(indptr=[0, 3, 2], indices=[0, 1, 2])}, ValueError, "indptr of A must .* column 1"),
+    ({"A": small(indptr=[1, 2, 3])}, ValueError, "indptr of A must rise .* column 0"),
+    ({"A": small(indptr=[0, 2, 9])}, ValueError, "indptr of A must rise .* column 1"),
+    ({"A": small(indptr=[0, -1, 3])}, ValueError, "indptr of A must rise .* column 0"),
+    ({"A": small(indptr=[0, 3])}, ValueError, r"P \+ 1=3 elements in indptr .* got 2, 3 and 3"),
+    ({"A": small(indices=[0, 2])}, ValueError, "as many indices as values, got 3, 2 and 3"),
+    ({"A": small(indices=[0, 2, 3])}, ValueError, r"column 1 .* row index .* \[0, n=3\)"),
+    ({"A": small(indices=[-1, 2, 1])}, ValueError, "column 0 of A has a row index that is not in"),
+    ({"A": small(indices=[9, 0, 1])}, ValueError, "column 0 of A has a row index that is not in"),
+    ({"A": small(indices=[2, 0, 1])}, ValueError, "column 0 .* unsorted or duplicated; A.sum_dup"),
+    ({"A": small(indices=[2, 2, 1])}, ValueError, "column 0 .* unsorted or duplicated"),
+    ({"A": small(data=[1, 2, NAN])}, ValueError, "A must be finite, but column 1 holds NaN or inf"),
+    ({"A": small(data=[1, np.inf, 2])}, ValueError, "A must be finite, but column 0 holds NaN"),
+    ({"A": small(data=[1, 2, 1e200])}, ValueError, "column 1 of A overflows"),
+    ({"residual": np.array([0, 1e200, 0])}, ValueError, "the objective overflows"),
+    ({"theta": [0.0, 0.0]}, TypeError, "theta is written in place: it must be a float64 array"),
+    ({"theta": np.zeros(3)}, ValueError, r"theta must have shape \(P=2,\) or \(P=2, M\), got"),
+    ({"theta": np.zeros((2, 2))}, ValueError, r"residual must have shape \(n=3, M=2\)"),
+    ({"theta": np.array([0.0, NAN])}, ValueError, r"theta must be finite, but theta\[1\] is nan"),
+    ({"residual": np.ones(4)}, ValueError, r"residual must have shape \(n=3,\), got \(4,\)"),
+    ({"l1": -1.0}, ValueError, r"l1 must be finite and not negative, but l1\[0\] is -1.0"),
+    ({"weights": [1, NAN, 0]}, ValueError, "weights must be finite and not negative"),
+    ({"bounds": (1, [2, 0])}, ValueError, "bounds leave coordinate 1 no value"),
+    ({"bounds": (1, None)}, ValueError, "theta must start within its bounds"),
+    ({"order": "sideways"}, ValueError, "order must be 'cyclic', 'shuffled', 'random', 'greedy'"),
+    ({"order": [0, 2]}, ValueError, "order names coordinate 2, but there are P=2"),
+    ({"sweeps": -1}, ValueError, "sweeps must be a whole number from 0"),
+    ({"relaxation": 2.0}, ValueError, "relaxation must be between 0 and 2, got 2.0"),
+    ({"threads": 0}, ValueError, "threads must be a whole number from 1 to 256"),
+    ({"centered": True}, ValueError, "it needs an intercept"),
+    ({"centered": True, "intercept": np.zeros(1), "order": "greedy"}, ValueError, "greedy order"),
+    ({"b": [1, NAN, 1]}, ValueError, r"b must be finite, but b\[1\] is nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "error", "sentence"), REFUSED)
+def test_refusals_leave_everything_as_it_was(isa, changes, error, sentence):
+    arguments = {"A": small(), "theta": np.array([0.5, -0.5]), "residual": np.ones(3)} | changes
+    A, theta, residual = (arguments.pop(k) for k in ("A", "theta", "residual"))
+    before = np.array(theta), residual.copy()
+    with pytest.raises(error, match=sentence):
+        sweep_csc(A, theta, residual, **arguments)
+    np.testing.assert_array_equal(theta, before[0])
+    np.testing.assert_array_equal(residual, before[1])
+
+
+def test_shared_memory_is_refused():
+    A, memory = small(), np.zeros(8)
+    theta, residual = memory[:2], memory[1:4]
+    with pytest.raises(
+        ValueError, match=r"theta is written in place and shares memory with residual"
+    ):
+        sweep_csc(A, theta, residual)
+    for name in ("weights", "b"):
+        with pytest.raises(ValueError, match=rf"residual is .* shares memory with {name}"):
+            sweep_csc(A, theta, memory[3:6], **{name: memory[3:6]})
+    with pytest.raises(ValueError, match=r"theta is .* shares memory with lower bounds"):
+        sweep_csc(A, theta, memory[3:6], bounds=(theta, None))
+    with pytest.raises(ValueError, match=r"intercept is .* shares memory with A"):
+        sweep_csc(A, theta, memory[3:6], intercept=A.data[:1])
+
+
+def test_outputs_of_any_strides(isa):
+    rng = np.random.default_rng(12)
+    A, b = matrix(rng, 30, 8, 0.4), rng.standard_normal((30, 3))
+    problem = Problem(A, b, np.zeros((8, 3)), np.zeros(3), {"sweeps": 2})
+    _, theta, residual, intercept = problem.run()
+    strided = [np.zeros((8, 3), order="F"), np.asfortranarray(b), np.zeros(6)[::2]]
+    sweep_csc(A, strided[0], strided[1], intercept=strided[2], sweeps=2)
+    for ours, theirs in zip(strided, (theta, residual, intercept), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_is_what_the_public_sweep_runs():
+    """A sparse matrix and the same as a dense one."""
+    rng = np.random.default_rng(13)
+    A, b = matrix(rng, 50, 10, 0.3), rng.standard_normal(50)
+    results = []
+    for form in (A, A.toarray()):
+        theta, residual, intercept = np.zeros(10), b.copy(), np.zeros(1)
+        options = {"l1": 0.2, "bounds": (0, None), "order": "shuffled", "rng": 3, "sweeps": 2}
+        coordinate_sweep(form, theta, residual, intercept=intercept, **options)
+        results.append(np.concatenate([theta, residual, intercept]))
+    np.testing.assert_allclose(*results, rtol=0, atol=1e-13)
+    with pytest.raises(ValueError, match=r"gram is for dense A"):
+        coordinate_sweep(A, np.zeros(10), b, gram=True)
+
+
+def test_spare_room_and_explicit_zeros_are_allowed(isa):
+    """SciPy may leave room behind the last column, and zeros where there were values."""
+    A = small(data=[1.0, 0.0, 3.0, NAN], indices=[0, 2, 1, -7])
+    theta, residual = np.zeros(2), np.ones(3)
+    sweep_csc(A, theta, residual)
+    np.testing.assert_allclose(theta, [1, 1 / 3], rtol=1e-15)
+    np.testing.assert_allclose(residual, [0, 0, 1], rtol=0, atol=1e-15)
+
+
+def test_indices_of_two_types(isa):
+    """int32 rows with int64 starts, as large problems have them."""
+    A = small()
+    A.indptr = A.indptr.astype(np.int64)
+    theta, residual = np.zeros(2), np.ones(3)
+    sweep_csc(A, theta, residual)
+    np.testing.assert_allclose(theta, [0.6, 1 / 3], rtol=1e-15)
