@@ -1,0 +1,195 @@
+r"""What every loss offers to the methods that go down on it.
+
+A loss L maps parameters theta, shape (P,), to a number.  Its gradient is a row, shape (P,); its
+Hessian H is symmetric, shape (P, P).  Along a direction d the loss is
+
+    L(theta + alpha d) = L + alpha gradient . d + alpha^2 / 2 d' H d + ...
+
+so that `Loss.curvature`, d' H d, gives the exact minimum alpha = -(gradient . d) / (d' H d) of a
+quadratic loss: one product with H, and H itself is never needed.
+
+A least-squares loss is made of residuals, and knows their Jacobian J by its two products:
+forwards J v (`LeastSquares.jvp`) and backwards e' J (`LeastSquares.vjp`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from .._check import Array, numbers
+
+_FLOAT = np.dtype(np.float64)
+
+
+class Loss(ABC):
+    """A function of parameters that methods of descent minimise.
+
+    A subclass gives the number of parameters and `value_and_gradient`; whatever else it can do
+    makes more methods possible.  What a loss cannot do it refuses in one sentence.
+
+    Attributes
+    ----------
+    n_params : int
+        P, the number of parameters.
+    is_quadratic : bool
+        Whether the Hessian is the same everywhere.
+    """
+
+    n_params: int
+    is_quadratic: bool = False
+
+    @abstractmethod
+    def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
+        """Return the loss and its gradient, shape (P,), in one pass."""
+
+    def value(self, theta: Any) -> float:
+        """Return the loss."""
+        return self.value_and_gradient(theta)[0]
+
+    def gradient(self, theta: Any) -> Array:
+        """Return the gradient of the loss, a row of shape (P,)."""
+        return self.value_and_gradient(theta)[1]
+
+    def hessian(self, theta: Any) -> Array:
+        """Return the exact Hessian, shape (P, P).
+
+        Raises
+        ------
+        ValueError
+            The loss has none to give.
+        """
+        raise ValueError(f"{self.name} has no exact Hessian")
+
+    def gauss_newton(self, theta: Any) -> Array:
+        """Return the Gauss-Newton matrix, shape (P, P): the Hessian less what residuals multiply.
+
+        The Hessian itself where it is constant.
+
+        Raises
+        ------
+        ValueError
+            The loss is neither quadratic nor made of residuals.
+        """
+        if self.is_quadratic:
+            return self.hessian(theta)
+        raise ValueError(f"{self.name} has no residuals, so it has no Gauss-Newton matrix")
+
+    def hessian_vector(self, theta: Any, d: Any) -> Array:
+        """Return H d, shape (P,)."""
+        product: Array = self.hessian(theta) @ self.at(d, "d")
+        return product
+
+    def hessian_diagonal(self, theta: Any) -> Array:
+        """Return the diagonal of the Hessian, shape (P,)."""
+        return np.diagonal(self.hessian(theta)).copy()
+
+    def sparse_hessian(self, theta: Any) -> Any | None:
+        """Return the Hessian as a sparse matrix of SciPy; None where it is not sparse."""
+        return None
+
+    def curvature(self, theta: Any, d: Any) -> float:
+        """Return d' H d, the second derivative of the loss along d."""
+        d = self.at(d, "d")
+        return float(d.dot(self.hessian_vector(theta, d)))
+
+    def line_minimum(self, theta: Any, d: Any) -> float | None:
+        """Return alpha >= 0 that minimises L(theta + alpha d), where a closed form exists.
+
+        For a quadratic loss alpha = -(gradient . d) / (d' H d).  None where there is no closed
+        form, and where the loss does not curve upwards along d.
+        """
+        if not self.is_quadratic:
+            return None
+        curvature = self.curvature(theta, d)
+        return max(0.0, -float(self.gradient(theta).dot(d)) / curvature) if curvature > 0 else None
+
+    def coordinate_state(self, theta: Any) -> CoordinateState:
+        """Return a point that can be moved along one parameter at a time."""
+        return GradientCoordinates(self, self.at(theta))
+
+    def at(self, theta: Any, name: str = "theta") -> Array:
+        """Return ``theta`` as a float64 array of shape (P,), or say what is wrong with it."""
+        if type(theta) is np.ndarray and theta.dtype is _FLOAT and theta.shape == (self.n_params,):
+            return theta
+        array = numbers(theta, name, np.float64)
+        if array.shape != (self.n_params,):
+            raise ValueError(f"{name} must have shape (P={self.n_params},), got {array.shape}")
+        return array
+
+    @property
+    def name(self) -> str:
+        """What messages call this loss."""
+        return type(self).__name__
+
+
+class LeastSquares(Loss):
+    """A loss that is a sum of squared residuals e = data - prediction."""
+
+    @abstractmethod
+    def residuals(self, theta: Any) -> Array:
+        """Return data minus prediction, in the shape of the data."""
+
+    @abstractmethod
+    def jvp(self, theta: Any, v: Any) -> Array:
+        """Return J v: how the prediction changes when theta moves along v, shape (P,)."""
+
+    @abstractmethod
+    def vjp(self, theta: Any, e: Any) -> Array:
+        """Return e' J, shape (P,): the row that weighs the Jacobian's rows by e."""
+
+
+class CoordinateState(ABC):
+    """A point that moves along one parameter at a time.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (P,)
+        Where it is; changed by `move`.
+    """
+
+    theta: Array
+
+    @abstractmethod
+    def partial(self, j: int) -> tuple[float, float]:
+        """Return the first and the second derivative of the loss along parameter j, here."""
+
+    @abstractmethod
+    def move(self, j: int, delta: float) -> None:
+        """Add ``delta`` to parameter j."""
+
+    @abstractmethod
+    def value(self) -> float:
+        """Return the loss, here."""
+
+    @abstractmethod
+    def gradient(self) -> Array:
+        """Return the gradient, shape (P,), here."""
+
+
+class GradientCoordinates(CoordinateState):
+    """Coordinates of a loss that gives no cheaper way than its whole gradient."""
+
+    def __init__(self, loss: Loss, theta: Array) -> None:
+        self.loss = loss
+        self.theta = theta.copy()
+
+    def partial(self, j: int) -> tuple[float, float]:
+        unit = np.zeros_like(self.theta)
+        unit[j] = 1.0
+        try:
+            curvature = self.loss.curvature(self.theta, unit)
+        except ValueError:  # no exact Hessian
+            curvature = float(self.loss.gauss_newton(self.theta)[j, j])
+        return float(self.gradient()[j]), curvature
+
+    def move(self, j: int, delta: float) -> None:
+        self.theta[j] += delta
+
+    def value(self) -> float:
+        return self.loss.value(self.theta)
+
+    def gradient(self) -> Array:
+        return self.loss.gradient(self.theta)

@@ -1,0 +1,204 @@
+"""The mean squared error of a model that functions evaluate: JAX's, PyTorch's, or your own.
+
+The functions see theta alone and give predictions for all samples at once; what the loss needs of
+their derivatives are products with J and with its transpose.  Arrays may be of any library that
+lends its memory by DLPack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._check import Array
+
+Function = Callable[..., Any]
+
+
+def to_numpy(value: Any) -> np.ndarray[Any, Any]:
+    """Return an array of another library as NumPy's, by DLPack where it can, else by copy."""
+    if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+        return np.asarray(value)
+    try:
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError):  # another device, or memory that is not lent
+        return np.asarray(value)
+
+
+@dataclass(frozen=True, eq=False)
+class CallableModel:
+    """Sums over K samples of the squared error of predictions.
+
+    Attributes
+    ----------
+    targets : ndarray, shape (K, Nx)
+    weights : ndarray, shape (K,), or None
+    shape : tuple of int
+        What predictions must have: (K, Nx), or (K,) for targets of that shape.
+    n_params : int
+    predict : callable
+        ``predict(theta)``.
+    jacobian : callable or None
+        ``jacobian(theta)``, of shape ``(*shape, P)``.
+    jvp_of, vjp_of : callable or None
+        ``jvp(theta, v)`` and ``vjp(theta, e)``.
+    vjp_derivative : callable or None
+        ``vjp_derivative(theta, e, d)``, the derivative of ``vjp(theta, e)`` along d.
+    """
+
+    targets: Array
+    weights: Array | None
+    shape: tuple[int, ...]
+    n_params: int
+    predict: Function
+    jacobian: Function | None
+    jvp_of: Function | None
+    vjp_of: Function | None
+    vjp_derivative: Function | None
+
+    is_linear = False  # nobody can see it from outside
+
+    def loss(self, theta: Array) -> float:
+        """Return sum_k w_k |e_k|^2."""
+        e = self.residuals(theta)
+        return float(np.vdot(e, self._weighted(e)))
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """Return the same and its gradient."""
+        e = self.residuals(theta)
+        weighted = self._weighted(e)
+        return float(np.vdot(e, weighted)), -2.0 * self.vjp(theta, weighted)
+
+    def residuals(self, theta: Array) -> Array:
+        """Return e, shape (K, Nx)."""
+        predictions = self._checked(self.predict(theta), "predict", self.shape)
+        return self.targets - predictions.reshape(self.targets.shape)
+
+    def jvp(self, theta: Array, v: Array) -> Array:
+        """Return J v, shape (K, Nx)."""
+        if self.jvp_of is not None:
+            value = self._checked(self.jvp_of(theta, v), "jvp", self.shape)
+        elif self.jacobian is not None:
+            value = self._jacobian(theta) @ v
+        else:
+            raise ValueError("this loss has no jvp: give one, or the jacobian")
+        return value.reshape(self.targets.shape)
+
+    def vjp(self, theta: Array, e: Array) -> Array:
+        """Return sum_k e_k' J_k, shape (P,); e has shape (K, Nx)."""
+        if self.vjp_of is not None:
+            return self._checked(self.vjp_of(theta, e.reshape(self.shape)), "vjp", (self.n_params,))
+        return e.ravel() @ self._jacobian(theta).reshape(-1, self.n_params)
+
+    def hessian_vector(self, theta: Array, d: Array) -> Array:
+        """Return 2 sum_k w_k (J_k' J_k d - e_k' (second derivatives of f_k) d), shape (P,)."""
+        if self.vjp_derivative is None:
+            raise ValueError(
+                "this loss has no exact Hessian: give vjp_derivative, or use gauss_newton"
+            )
+        e = self._weighted(self.residuals(theta)).reshape(self.shape)
+        bend = self._checked(self.vjp_derivative(theta, e, d), "vjp_derivative", (self.n_params,))
+        return 2.0 * (self.vjp(theta, self._weighted(self.jvp(theta, d))) - bend)
+
+    def gauss_newton(self, theta: Array) -> Array:
+        """Return sum_k w_k J_k' J_k, shape (P, P)."""
+        if self.jacobian is not None:
+            J = self._jacobian(theta)
+            J = J.reshape(*self.targets.shape, self.n_params)
+            weighted = J if self.weights is None else J * self.weights[:, None, None]
+            flat = (-1, self.n_params)
+            return np.asarray(weighted.reshape(flat).T @ J.reshape(flat))
+        columns = [
+            self.vjp(theta, self._weighted(self.jvp(theta, v))) for v in np.eye(self.n_params)
+        ]
+        product: Array = np.array(columns)
+        return (product + product.T) / 2
+
+    def along(self, theta: Array, d: Array) -> tuple[float, float, float]:
+        """Return sum w |e|^2, sum w e'J d and sum w |J d|^2."""
+        e, t = self.residuals(theta), self.jvp(theta, d)
+        weighted = self._weighted(e), self._weighted(t)
+        return (
+            float(np.vdot(e, weighted[0])),
+            float(np.vdot(e, weighted[1])),
+            float(np.vdot(t, weighted[1])),
+        )
+
+    def _weighted(self, e: Array) -> Array:
+        return e if self.weights is None else e * self.weights[:, None]
+
+    def _jacobian(self, theta: Array) -> Array:
+        assert self.jacobian is not None
+        shape = (*self.shape, self.n_params)
+        return self._checked(self.jacobian(theta), "jacobian", shape)
+
+    def _checked(self, value: Any, name: str, shape: tuple[int, ...]) -> Array:
+        array = to_numpy(value)
+        if array.shape != shape:
+            raise ValueError(f"{name} must return an array of shape {shape}, got {array.shape}")
+        return np.asarray(array, float)
+
+
+def jax_functions(model: Function, inputs: Any) -> dict[str, Function]:
+    """Return the functions of `CallableModel` for a JAX function ``model(inputs, theta)``."""
+    try:
+        import jax
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("MSELoss.from_jax needs JAX: install jax") from None
+
+    def predict(theta: Any) -> Any:
+        return model(inputs, theta)
+
+    def vjp(theta: Any, e: Any) -> Any:
+        predictions, pull = jax.vjp(predict, theta)
+        return pull(e.astype(predictions.dtype))[0]
+
+    def jvp(theta: Any, v: Any) -> Any:
+        return jax.jvp(predict, (theta,), (v,))[1]
+
+    def vjp_derivative(theta: Any, e: Any, d: Any) -> Any:
+        return jax.jvp(lambda t: vjp(t, e), (theta,), (d,))[1]
+
+    return {
+        "predict": jax.jit(predict),
+        "jvp": jax.jit(jvp),
+        "vjp": jax.jit(vjp),
+        "vjp_derivative": jax.jit(vjp_derivative),
+    }
+
+
+def torch_functions(model: Function, inputs: Any) -> dict[str, Function]:
+    """Return the functions of `CallableModel` for a PyTorch function ``model(inputs, theta)``."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError("MSELoss.from_torch needs PyTorch: install torch") from None
+    dtype = inputs.dtype if isinstance(inputs, torch.Tensor) else torch.float64
+
+    def tensor(array: Any) -> Any:
+        return torch.as_tensor(array, dtype=dtype)
+
+    def call(theta: Any) -> Any:
+        return model(inputs, theta)
+
+    def pull(theta: Any, e: Any) -> Any:
+        return torch.func.vjp(call, theta)[1](e)[0]
+
+    def predict(theta: Any) -> Any:
+        return call(tensor(theta)).detach()
+
+    def vjp(theta: Any, e: Any) -> Any:
+        return pull(tensor(theta), tensor(e)).detach()
+
+    def jvp(theta: Any, v: Any) -> Any:
+        return torch.func.jvp(call, (tensor(theta),), (tensor(v),))[1].detach()
+
+    def vjp_derivative(theta: Any, e: Any, d: Any) -> Any:
+        adjoint = tensor(e)
+        along = torch.func.jvp(lambda t: pull(t, adjoint), (tensor(theta),), (tensor(d),))
+        return along[1].detach()
+
+    return {"predict": predict, "jvp": jvp, "vjp": vjp, "vjp_derivative": vjp_derivative}

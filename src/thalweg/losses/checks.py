@@ -1,0 +1,187 @@
+r"""Whether a loss' derivatives are right: by differences, and by the dot-product test.
+
+Central differences (L(theta + h u) - L(theta - h u)) / 2h err by about h^2 / 6 |L'''| from the
+series and eps |L| / h from rounding.  Two step sizes tell the first, the size of the loss the
+second; a derivative passes that differs from them by no more than they may err themselves.
+
+The dot-product test needs no step: <J v, e> = <v, J'e> for every v and e, or forward and backward
+propagation do not belong to one Jacobian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .._check import Array
+from .base import LeastSquares, Loss
+
+_EPS = float(np.finfo(float).eps)
+_STEP = 2.0 * _EPS ** (1.0 / 3.0)  # balances both errors, relative to theta
+_SAFETY = 50.0  # between an estimated error and one that is held against the gradient
+_ROUNDING = 64.0  # eps of a loss, a Jacobian product, and sums in them
+
+
+@dataclass(frozen=True, eq=False)
+class GradientReport:
+    """What `check_gradient` found.
+
+    Attributes
+    ----------
+    gradient : ndarray, shape (P,)
+        What the loss says.
+    differences : ndarray, shape (P,)
+        What central differences say.
+    allowed : ndarray, shape (P,)
+        How much the differences may err.
+    passed : bool
+        Whether every |gradient - differences| <= allowed.
+    """
+
+    gradient: Array
+    differences: Array
+    allowed: Array
+    passed: bool
+
+    @property
+    def worst(self) -> int:
+        """The parameter where the gradient is farthest off what is allowed."""
+        return int(np.argmax(np.abs(self.gradient - self.differences) / self.allowed))
+
+    def __str__(self) -> str:
+        error = np.abs(self.gradient - self.differences)
+        lines = [f"{'':>9} {'gradient':>14} {'differences':>14} {'error':>9} {'allowed':>9}"]
+        for j in range(len(error)):
+            row = f"theta[{j}]".rjust(9)
+            row += f" {self.gradient[j]:14.7g} {self.differences[j]:14.7g}"
+            row += f" {error[j]:9.2g} {self.allowed[j]:9.2g}"
+            lines.append(row + ("" if error[j] <= self.allowed[j] else "  <-- wrong"))
+        return "\n".join([*lines, f"gradient check: {'passed' if self.passed else 'failed'}"])
+
+
+@dataclass(frozen=True)
+class AdjointReport:
+    """What `check_adjoint` found, for the pair of vectors that agrees least.
+
+    Attributes
+    ----------
+    forward : float
+        <J v, e>.
+    backward : float
+        <v, J'e>.
+    allowed : float
+        How much rounding may part them.
+    passed : bool
+        Whether |forward - backward| <= allowed for every pair.
+    """
+
+    forward: float
+    backward: float
+    allowed: float
+    passed: bool
+
+    def __str__(self) -> str:
+        return (
+            f"<Jv, e> = {self.forward:.16g}\n<v, J'e> = {self.backward:.16g}\n"
+            f"difference {abs(self.forward - self.backward):.2g}, allowed {self.allowed:.2g}\n"
+            f"adjoint check: {'passed' if self.passed else 'failed'}"
+        )
+
+
+def check_gradient(loss: Loss, theta: Any) -> GradientReport:
+    """Compare the gradient of a loss with central differences of its value.
+
+    Parameters
+    ----------
+    loss : Loss
+    theta : array_like, shape (P,)
+        Where; the loss must be smooth around it, within about 1e-5 of each |theta_j|.
+
+    Returns
+    -------
+    GradientReport
+        Prints as a table.
+
+    Examples
+    --------
+    >>> from thalweg.losses import LinearLeastSquares, check_gradient
+    >>> report = check_gradient(LinearLeastSquares([[1, 2], [3, 4]], [1, 1]), [0.5, 2])
+    >>> report.passed
+    True
+    """
+    theta = loss.at(theta)
+    gradient = loss.gradient(theta)
+    differences, allowed = np.empty_like(theta), np.empty_like(theta)
+    size = float(np.sqrt(theta.dot(theta) / max(1, theta.size))) or 1.0
+    for j in range(theta.size):
+        h = _STEP * max(abs(float(theta[j])), 1e-3 * size)
+        near, noise = _difference(loss, theta, j, h)
+        far, _ = _difference(loss, theta, j, 2 * h)
+        differences[j] = near
+        allowed[j] = _SAFETY * (abs(far - near) + noise) + _EPS * abs(near)
+    error = np.abs(gradient - differences)
+    return GradientReport(gradient, differences, allowed, bool((error <= allowed).all()))
+
+
+def _difference(loss: Loss, theta: Array, j: int, h: float) -> tuple[float, float]:
+    """The central difference along parameter j, and what rounding makes of it."""
+    above, below = theta.copy(), theta.copy()
+    above[j] += h
+    below[j] -= h
+    high, low = loss.value(above), loss.value(below)
+    width = float(above[j] - below[j])
+    return (high - low) / width, _EPS * (abs(high) + abs(low)) / width
+
+
+def check_adjoint(
+    loss: LeastSquares, theta: Any, *, pairs: int = 8, seed: int = 0
+) -> AdjointReport:
+    """Compare <J v, e> with <v, J'e> for random v and e.
+
+    Parameters
+    ----------
+    loss : LeastSquares
+        With `jvp` and `vjp`.
+    theta : array_like, shape (P,)
+    pairs : int
+        How many random pairs.
+    seed : int
+
+    Returns
+    -------
+    AdjointReport
+
+    Raises
+    ------
+    TypeError
+        The loss has no Jacobian.
+
+    Examples
+    --------
+    >>> from thalweg.losses import LinearLeastSquares, check_adjoint
+    >>> check_adjoint(LinearLeastSquares([[1, 2], [3, 4]], [1, 1]), [0, 0]).passed
+    True
+    """
+    if not isinstance(loss, LeastSquares):
+        raise TypeError(f"{loss.name} is not made of residuals, so it has no Jacobian to check")
+    theta = loss.at(theta)
+    rng = np.random.default_rng(seed)
+    shape = np.shape(loss.residuals(theta))
+    reports = [_pair(loss, theta, rng, shape) for _ in range(pairs)]
+    return max(reports, key=lambda r: abs(r.forward - r.backward) / (r.allowed or 1.0))
+
+
+def _pair(
+    loss: LeastSquares, theta: Array, rng: np.random.Generator, shape: tuple[int, ...]
+) -> AdjointReport:
+    v, e = rng.standard_normal(theta.size), rng.standard_normal(shape)
+    Jv, eJ = np.asarray(loss.jvp(theta, v)), np.asarray(loss.vjp(theta, e))
+    forward, backward = float(np.vdot(Jv, e)), float(eJ @ v)
+    size = float(np.linalg.norm(Jv) * np.linalg.norm(e) + np.linalg.norm(eJ) * np.linalg.norm(v))
+    allowed = _ROUNDING * _EPS * np.sqrt(max(1, prod(shape))) * size
+    return AdjointReport(
+        forward, backward, float(allowed), bool(abs(forward - backward) <= allowed)
+    )

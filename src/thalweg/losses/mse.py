@@ -1,0 +1,397 @@
+"""The mean squared error of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._check import Array, count, numbers
+from ..model import as_model
+from .base import LeastSquares
+from .callables import CallableModel, jax_functions, to_numpy, torch_functions
+from .coordinates import Coordinates
+from .recorded import RecordedModel, parameters_of
+from .samples import ELEMENTS, FLOAT64, columns_of, targets_of, weights_of
+
+_Function = Callable[..., Any]
+
+
+class MSELoss(LeastSquares):
+    r"""The mean squared error of a model, exact derivatives included.
+
+    With K samples of inputs :math:`y_k` and targets :math:`x_k`, Nx values each,
+
+    .. math:: L(\theta) = \frac{1}{K} \sum_k w_k \|\varepsilon_k\|^2,
+              \qquad \varepsilon_k = x_k - f_\theta(y_k),
+
+    .. math:: \nabla L = -\frac{2}{K} \sum_k w_k \varepsilon_k^t J_k,
+              \qquad J_k = \nabla_\theta f_\theta(y_k).
+
+    The divisor is K whatever the weights are: weight 2 counts a sample twice, and 0 leaves it out.
+
+    The model is recorded once, when the loss is made.  The gradient comes by backward propagation
+    over blocks of samples: J is never stored, the data are read where they are, and memory does not
+    grow with K.  Results have the same bits for any number of threads.
+
+    Parameters
+    ----------
+    model : callable, str or Model
+        ``f(y, a, b, ...)`` written with operators and NumPy functions, a formula such as
+        ``"a*exp(-x/tau) + c"``, or a built-in model or its name, as for `thalweg.fit`.  It returns
+        one value, or a tuple, list or array of Nx values.  With ``n_params`` it is ``f(y, theta)``
+        with all parameters in one array, which suits networks: ``theta[:16]``, ``W @ h`` and
+        ``np.tanh(h)`` do what they do for numbers.
+    inputs : array_like, shape (K,) or (K, Ny), or a tuple of arrays
+        The samples' y: one variable, or Ny of them, which the model gets as y[0] ... y[Ny - 1].
+        Grids in a tuple, ``(xx, yy)``, are taken point by point.
+    targets : array_like, shape (K,) or (K, Nx)
+        The samples' x; a grid if the inputs are grids.  Unit of the model's values.
+    weights : array_like, shape (K,), optional
+        :math:`w_k \ge 0`; 1 if not given.
+    n_params : int, optional
+        P, for a model that takes its parameters as one array.
+    independent : str or sequence of str, optional
+        The independent variables of a formula.
+    dtype : float64 or float32, optional
+        The arithmetic.  float32 runs faster and gives about five digits; sums are float64.
+    threads : int, optional
+        Most threads; the processors this process may use.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, data are not finite, or the model returns other than Nx values.
+    RecordingError
+        The model cannot be recorded; `from_functions` takes any.
+
+    References
+    ----------
+    .. [1] A. Griewank and A. Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 4, 50)
+    >>> loss = tw.MSELoss("a*exp(-t/tau)", t, 3 * np.exp(-t / 2), independent="t")
+    >>> loss.value([3.0, 2.0]) < 1e-30
+    True
+    >>> value, gradient = loss.value_and_gradient([2.0, 2.0])
+    >>> bool(gradient[0] < 0)  # a is too small
+    True
+
+    A network of one hidden layer, its 10 parameters in one array:
+
+    >>> def network(y, theta):
+    ...     h = np.tanh(theta[0:3] * y + theta[3:6])
+    ...     return theta[6:9] @ h + theta[9]
+    >>> loss = tw.MSELoss(network, t, np.sin(t), n_params=10)
+    >>> loss.gradient(np.full(10, 0.1)).shape
+    (10,)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any,
+        weights: Any = None,
+        *,
+        n_params: int | None = None,
+        independent: str | Sequence[str] | None = None,
+        dtype: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        info = as_model(model, independent)
+        P, self._names = parameters_of(info, n_params)
+        columns, single, points = columns_of(inputs)
+        x, self._shape = targets_of(targets, points)
+        self._K = len(x)
+        if info.n_x is not None and info.n_x != len(columns):
+            raise ValueError(
+                f"{info.label} takes {info.n_x} independent variables, inputs have {len(columns)}"
+            )
+        element = np.dtype(FLOAT64 if dtype is None else dtype)
+        if element not in ELEMENTS:
+            raise TypeError(f"dtype must be float64 or float32, got {element}")
+        self._model: RecordedModel | CallableModel = RecordedModel(
+            info.function,
+            columns,
+            x,
+            weights_of(weights, len(x)),
+            n_params=P,
+            single=single,
+            vector=n_params is not None,
+            dtype=element,
+            threads=0 if threads is None else count(threads, "threads", 1, 256),
+        )
+        self.n_params = P
+
+    @classmethod
+    def from_functions(
+        cls,
+        predict: _Function,
+        targets: Any,
+        n_params: int,
+        *,
+        weights: Any = None,
+        jacobian: _Function | None = None,
+        jvp: _Function | None = None,
+        vjp: _Function | None = None,
+        vjp_derivative: _Function | None = None,
+    ) -> MSELoss:
+        r"""Return the loss of predictions that a function makes, with derivatives that others make.
+
+        Parameters
+        ----------
+        predict : callable
+            ``predict(theta)``, the predictions of all samples, of the shape of the targets.
+        targets : array_like, shape (K,) or (K, Nx)
+            What is predicted.
+        n_params : int
+            P.
+        weights : array_like, shape (K,), optional
+            As for `MSELoss`.
+        jacobian : callable, optional
+            ``jacobian(theta)``, shape (K, P) or (K, Nx, P).
+        jvp, vjp : callable, optional
+            ``jvp(theta, v)``, J v, of the shape of the targets; ``vjp(theta, e)``,
+            :math:`\sum_k e_k^t J_k`, shape (P,).  Either ``vjp`` or ``jacobian`` is needed.
+        vjp_derivative : callable, optional
+            ``vjp_derivative(theta, e, d)``, the derivative of ``vjp(theta, e)`` along d, shape
+            (P,): what the exact Hessian needs beyond J.
+
+        Returns
+        -------
+        MSELoss
+
+        Raises
+        ------
+        ValueError
+            Shapes do not fit, at once or when a function returns another shape later.
+
+        Notes
+        -----
+        Arrays may be of any library that speaks DLPack.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import thalweg as tw
+        >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+        >>> loss = tw.MSELoss.from_functions(
+        ...     lambda theta: A @ theta, [1.0, 3.0, 5.0], 2, jacobian=lambda theta: A
+        ... )
+        >>> loss.value([1.0, 2.0])
+        0.0
+        """
+        if vjp is None and jacobian is None:
+            raise ValueError("give vjp or jacobian: the gradient needs one of them")
+        array = to_numpy(targets)
+        x, shape = targets_of(array, array.shape[:1])
+        loss = cls.__new__(cls)
+        loss._names, loss._shape, loss._K = None, shape, len(x)
+        loss._model = CallableModel(
+            np.asarray(x, float),
+            weights_of(weights, len(x)),
+            shape,
+            count(n_params, "n_params", 1, 2**31 - 1),
+            predict,
+            jacobian,
+            jvp,
+            vjp,
+            vjp_derivative,
+        )
+        loss.n_params = loss._model.n_params
+        return loss
+
+    @classmethod
+    def from_jax(
+        cls, model: _Function, inputs: Any, targets: Any, n_params: int, *, weights: Any = None
+    ) -> MSELoss:
+        """Return the loss of a JAX function ``model(inputs, theta)`` of all samples at once.
+
+        Parameters
+        ----------
+        model : callable
+            Predictions of the shape of the targets, made of JAX operations.
+        inputs : Any
+            Handed to the model as it is.
+        targets, n_params, weights
+            As of `from_functions`.
+
+        Returns
+        -------
+        MSELoss
+            Its derivatives are JAX's, compiled; float32 unless JAX is told to use float64.
+        """
+        functions = jax_functions(model, inputs)
+        return cls.from_functions(targets=targets, n_params=n_params, weights=weights, **functions)
+
+    @classmethod
+    def from_torch(
+        cls, model: _Function, inputs: Any, targets: Any, n_params: int, *, weights: Any = None
+    ) -> MSELoss:
+        """Return the loss of a PyTorch function ``model(inputs, theta)`` of all samples at once.
+
+        Parameters
+        ----------
+        model : callable
+            Predictions of the shape of the targets; theta comes as a tensor of the inputs' type.
+        inputs : Any
+            Handed to the model as it is.
+        targets, n_params, weights
+            As of `from_functions`.
+        """
+        functions = torch_functions(model, inputs)
+        return cls.from_functions(targets=targets, n_params=n_params, weights=weights, **functions)
+
+    # ---- what it is -------------------------------------------------------------------------
+
+    @property
+    def n_samples(self) -> int:
+        """K."""
+        return self._K
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the parameters; None where they are one array."""
+        return self._names
+
+    @property
+    def is_quadratic(self) -> bool:  # type: ignore[override]  # found out when asked for
+        """Whether the model is linear in its parameters, so that the Hessian is constant."""
+        return self._model.is_linear
+
+    # ---- values and derivatives -------------------------------------------------------------
+
+    def value(self, theta: Any) -> float:
+        r"""Return :math:`L(\theta)`; NaN where a prediction is.
+
+        Parameters
+        ----------
+        theta : array_like, shape (P,)
+
+        Returns
+        -------
+        float
+        """
+        return self._model.loss(self.at(theta)) / self._K
+
+    def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
+        r"""Return :math:`L` and :math:`\nabla L = -\frac{2}{K}\sum_k w_k\varepsilon_k^t J_k`.
+
+        Parameters
+        ----------
+        theta : array_like, shape (P,)
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray, shape (P,)
+        """
+        value, gradient = self._model.loss_and_gradient(self.at(theta))
+        return value / self._K, gradient / self._K
+
+    def residuals(self, theta: Any) -> Array:
+        r"""Return :math:`\varepsilon_k = x_k - f_\theta(y_k)`, of the shape of the targets."""
+        return self._model.residuals(self.at(theta)).reshape(self._shape)
+
+    def jvp(self, theta: Any, v: Any) -> Array:
+        r"""Return :math:`J_k v`, the change of the predictions along v: forward propagation.
+
+        Parameters
+        ----------
+        theta, v : array_like, shape (P,)
+
+        Returns
+        -------
+        ndarray
+            Of the shape of the targets.
+        """
+        theta, v = self.at(theta), self.at(v, "v")
+        return self._model.jvp(theta, v).reshape(self._shape)
+
+    def vjp(self, theta: Any, e: Any) -> Array:
+        r"""Return :math:`\sum_k e_k^t J_k`: backward propagation.
+
+        Parameters
+        ----------
+        theta : array_like, shape (P,)
+        e : array_like, of the shape of the targets
+
+        Returns
+        -------
+        ndarray, shape (P,)
+        """
+        theta, e = self.at(theta), numbers(e, "e", FLOAT64)
+        if e.shape != self._shape:
+            raise ValueError(f"e must have the shape of the targets, {self._shape}, got {e.shape}")
+        return self._model.vjp(theta, e.reshape(self._K, -1))
+
+    def hessian_vector(self, theta: Any, d: Any) -> Array:
+        r"""Return :math:`\nabla^2 L\, d`, exact, for about twice the cost of a gradient.
+
+        Parameters
+        ----------
+        theta, d : array_like, shape (P,)
+
+        Raises
+        ------
+        ValueError
+            The loss is of functions without ``vjp_derivative``.
+        """
+        theta, d = self.at(theta), self.at(d, "d")
+        return self._model.hessian_vector(theta, d) / self._K
+
+    def hessian(self, theta: Any) -> Array:
+        r"""Return the exact second derivatives of L.
+
+        .. math:: \nabla^2 L = \frac{2}{K}\sum_k w_k (J_k^t J_k - \varepsilon_k^t \nabla^2 f_k)
+
+        Parameters
+        ----------
+        theta : array_like, shape (P,)
+
+        Returns
+        -------
+        ndarray, shape (P, P)
+            Symmetric.
+        """
+        theta = self.at(theta)
+        H: Array = np.array([self._model.hessian_vector(theta, d) for d in np.eye(self.n_params)])
+        return (H + H.T) / (2 * self._K)
+
+    def gauss_newton(self, theta: Any) -> Array:
+        r"""Return :math:`\frac{2}{K}\sum_k w_k J_k^t J_k`, which is never indefinite.
+
+        Parameters
+        ----------
+        theta : array_like, shape (P,)
+
+        Returns
+        -------
+        ndarray, shape (P, P)
+        """
+        product = self._model.gauss_newton(self.at(theta))
+        return np.asarray(2 * product / self._K)
+
+    def line_minimum(self, theta: Any, d: Any) -> float | None:
+        r"""Return the :math:`\alpha` that minimises :math:`L(\theta + \alpha d)` of a linear model.
+
+        Returns
+        -------
+        float or None
+            None where the model is not linear, or the predictions do not change along d.
+        """
+        if not self._model.is_linear:
+            return None
+        theta, d = self.at(theta), self.at(d, "d")
+        _, slope, curvature = self._model.along(theta, d)
+        return slope / curvature if curvature > 0 else None
+
+    def coordinate_state(self, theta: Any) -> Coordinates:
+        """Return a point that coordinate descent moves; its curvatures are Gauss-Newton's."""
+        return Coordinates(self._model, self._K, self.at(theta).copy())

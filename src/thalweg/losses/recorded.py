@@ -1,0 +1,254 @@
+"""The mean squared error of a recorded model: which sums over samples each quantity needs.
+
+The graph of one sample holds, besides what the model itself reads, its target x and its weight w,
+and beside theta a direction d.  From its nodes
+
+    e_i = x_i - f_i(y; theta),      l = w sum_i e_i^2
+
+everything follows by differentiation (model/autodiff.py), and csrc/loss.c adds it up over the
+samples:
+
+    value and gradient    l and w e' J, by reverse accumulation of f from w e: backward propagation
+    J d                   forward accumulation of f along d
+    e' J                  reverse accumulation of f from e, which are inputs then
+    H d                   reverse over forward: the gradient of dl/dtheta d (Pearlmutter, "Fast
+                          exact multiplication by the Hessian", Neural Computation 6, 1994)
+    Gauss-Newton          all of J, block by block, and its products
+
+Each program is made when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .._check import Array, count
+from .._core import loss as core
+from ..model import ModelInfo
+from ..model.autodiff import gradient, jvp, vjp
+from ..model.graph import Graph
+from ..model.tape import lower_terms
+from ..model.trace import record_outputs
+
+_Column = np.ndarray[Any, np.dtype[Any]]
+
+
+class RecordedModel:
+    """Sums over K samples of a recorded model's squared error.
+
+    Parameters
+    ----------
+    function : callable
+        ``f(y, a, b, ...)``, or ``f(y, theta)`` if ``vector``.
+    columns : sequence of ndarray, each (K,)
+        The independent variables; float64 or float32 with any step.
+    targets : ndarray, shape (K, Nx)
+    weights : ndarray, shape (K,), or None
+    n_params : int
+    single, vector : bool
+        See `thalweg.model.trace.record_outputs`.
+    dtype : dtype
+        Of the arithmetic.
+    threads : int
+        0 for as many as there are.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        columns: Sequence[_Column],
+        targets: _Column,
+        weights: _Column | None,
+        *,
+        n_params: int,
+        single: bool,
+        vector: bool,
+        dtype: np.dtype[Any],
+        threads: int,
+    ) -> None:
+        K, n_outputs = targets.shape
+        graph, outputs, arrays = record_outputs(
+            function, len(columns), n_params, K, single=single, vector=vector, room=n_params
+        )
+        if len(outputs) != n_outputs:
+            raise ValueError(
+                f"the model returns {len(outputs)} value{'s' * (len(outputs) != 1)} per sample, "
+                f"but targets have Nx={n_outputs}"
+            )
+        self._graph, self._f, self.n_params = graph, outputs, n_params
+        self._dtype, self._threads = dtype, threads
+        self._theta = [graph.theta(j) for j in range(n_params)]
+        self._d = [graph.theta(n_params + j) for j in range(n_params)]
+        x = [graph.append_x() for _ in range(n_outputs)]
+        self._e = [graph.add("sub", a, b) for a, b in zip(x, outputs, strict=True)]
+        self._w = None if weights is None else graph.append_x()
+        self._weighted_e = [self._weighted(e) for e in self._e]
+        # as it stands: simplified, it might be the square of -e, which nothing else needs
+        self._l = self._weighted(_sum(graph, [graph.intern("square", e) for e in self._e]))
+        self._columns = [*columns, *arrays, *targets.T, *([] if weights is None else [weights])]
+        self._samples = core.Samples(self._columns, K)
+
+    # ---- values and derivatives -------------------------------------------------------------
+
+    def loss(self, theta: Array) -> float:
+        """Return sum_k w_k |e_k|^2."""
+        return float(self._sums(self._loss_terms, theta)[0])
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """Return the same and its gradient, in one pass."""
+        sums = self._sums(self._gradient_terms, theta)
+        return float(sums[0]), -2.0 * sums[1:]
+
+    def residuals(self, theta: Array) -> Array:
+        """Return e, shape (K, Nx)."""
+        return self._values(self._residual_terms, theta)
+
+    def jvp(self, theta: Array, v: Array) -> Array:
+        """Return J v, shape (K, Nx)."""
+        return self._values(self._jvp_terms, theta, v)
+
+    def vjp(self, theta: Array, e: Array) -> Array:
+        """Return sum_k e_k' J_k, shape (P,); e has shape (K, Nx)."""
+        samples = core.Samples([*self._columns, *e.T], len(e))
+        return self._sums(self._vjp_terms, theta, samples=samples)
+
+    def hessian_vector(self, theta: Array, d: Array) -> Array:
+        """Return the second derivatives of `loss` times d, shape (P,)."""
+        return self._sums(self._hessian_terms, theta, d)
+
+    def gauss_newton(self, theta: Array) -> Array:
+        """Return sum_k w_k J_k' J_k, shape (P, P)."""
+        P = self.n_params
+        triangle = np.empty(P * (P + 1) // 2)
+        core.normal(
+            self._jacobian_terms,
+            self._samples,
+            self._is_float,
+            self._parameters(theta),
+            len(self._f),
+            triangle,
+            self._threads,
+        )
+        product = np.empty((P, P))
+        rows, columns = np.tril_indices(P)
+        product[rows, columns] = product[columns, rows] = triangle
+        return product
+
+    def along(self, theta: Array, d: Array) -> tuple[float, float, float]:
+        """Return sum w |e|^2, sum w e'J d and sum w |J d|^2, in one pass."""
+        loss, slope, curvature = self._sums(self._along_terms, theta, d)
+        return float(loss), float(slope), float(curvature)
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether J does not depend on theta."""
+        graph = self._graph
+        slopes = jvp(graph, self._f, self._theta, self._d)
+        second = [i for s in slopes for i in gradient(graph, s, self._theta)]
+        return all(graph.nodes[i] == ("const", 0.0) for i in second)
+
+    # ---- programs ---------------------------------------------------------------------------
+
+    @cached_property
+    def _loss_terms(self) -> core.Terms:
+        return lower_terms(self._graph, [self._l])
+
+    @cached_property
+    def _gradient_terms(self) -> core.Terms:
+        descent = vjp(self._graph, self._f, self._weighted_e, self._theta)
+        return lower_terms(self._graph, [self._l, *descent])
+
+    @cached_property
+    def _residual_terms(self) -> core.Terms:
+        return lower_terms(self._graph, self._e)
+
+    @cached_property
+    def _jvp_terms(self) -> core.Terms:
+        return lower_terms(self._graph, jvp(self._graph, self._f, self._theta, self._d))
+
+    @cached_property
+    def _vjp_terms(self) -> core.Terms:
+        graph = self._graph.copy()  # its further inputs are read by this program only
+        seeds = [graph.append_x() for _ in self._f]
+        return lower_terms(graph, vjp(graph, self._f, seeds, self._theta))
+
+    @cached_property
+    def _hessian_terms(self) -> core.Terms:
+        [slope] = jvp(self._graph, [self._l], self._theta, self._d)
+        return lower_terms(self._graph, gradient(self._graph, slope, self._theta))
+
+    @cached_property
+    def _jacobian_terms(self) -> core.Terms:
+        graph = self._graph
+        rows = [i for f in self._f for i in gradient(graph, f, self._theta)]
+        if self._w is not None:
+            root = graph.add("sqrt", self._w)
+            rows = [graph.add("mul", root, i) for i in rows]
+        return lower_terms(graph, rows, products=False)
+
+    @cached_property
+    def _along_terms(self) -> core.Terms:
+        graph = self._graph
+        t = jvp(graph, self._f, self._theta, self._d)
+        pairs = zip(self._weighted_e, t, strict=True)
+        slope = _sum(graph, [graph.add("mul", a, b) for a, b in pairs])
+        size = _sum(graph, [graph.add("square", a) for a in t])
+        return lower_terms(graph, [self._l, slope, self._weighted(size)])
+
+    # ---- passes -----------------------------------------------------------------------------
+
+    @property
+    def _is_float(self) -> bool:
+        return bool(self._dtype == np.float32)
+
+    def _weighted(self, node: int) -> int:
+        return node if self._w is None else self._graph.add("mul", self._w, node)
+
+    def _parameters(self, theta: Array, d: Array | None = None) -> _Column:
+        parameters = np.zeros(2 * self.n_params, self._dtype)
+        parameters[: self.n_params] = theta
+        if d is not None:
+            parameters[self.n_params :] = d
+        return parameters
+
+    def _sums(
+        self,
+        terms: core.Terms,
+        theta: Array,
+        d: Array | None = None,
+        samples: core.Samples | None = None,
+    ) -> Array:
+        out = np.empty(terms.n)
+        samples = self._samples if samples is None else samples
+        parameters = self._parameters(theta, d)
+        core.sums(terms, samples, self._is_float, parameters, out, self._threads)
+        return out
+
+    def _values(self, terms: core.Terms, theta: Array, d: Array | None = None) -> Array:
+        out = np.empty((self._samples.n_samples, terms.n))
+        parameters = self._parameters(theta, d)
+        core.values(terms, self._samples, self._is_float, parameters, out, self._threads)
+        return out
+
+
+def _sum(graph: Graph, nodes: Sequence[int]) -> int:
+    total = nodes[0]
+    for node in nodes[1:]:
+        total = graph.add("add", total, node)
+    return total
+
+
+def parameters_of(info: ModelInfo, n_params: int | None) -> tuple[int, tuple[str, ...] | None]:
+    """Return P and the names of the parameters, None where they come as one array."""
+    if n_params is not None:
+        return count(n_params, "n_params", 1, 2**31 - 1), None
+    if not info.names:
+        raise ValueError(
+            f"{info.label} does not name its parameters; write f(y, a, b, ...), or f(y, theta) "
+            "with n_params"
+        )
+    return len(info.names), info.names
