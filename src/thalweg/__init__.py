@@ -1,23 +1,95 @@
 """Fit models to data by going downhill on a squared error, at compiled speed."""
 
-from . import plot
+from . import kernels, plot, reference
+from .conditioning import (
+    Definiteness,
+    Diagnosis,
+    condition_number,
+    definiteness,
+    diagnose,
+    eigen,
+    is_symmetric,
+    svd,
+)
 from .curve_fit import CovarianceWarning, curve_fit
+from .descent import DescentResult
 from .fit import fit
+from .losses import (
+    LeastSquares,
+    LinearLeastSquares,
+    Loss,
+    MSELoss,
+    QuadraticLoss,
+    check_adjoint,
+    check_gradient,
+)
+from .minimize import minimize
 from .model.library import Model, models
+from .optimizers import (
+    Block,
+    ConjugateGradient,
+    CoordinateDescent,
+    Diagonal,
+    GaussNewton,
+    Given,
+    GradientDescent,
+    HeavyBall,
+    IncompleteCholesky,
+    LevenbergMarquardt,
+    Nesterov,
+    Newton,
+    SteepestDescent,
+    StrongWolfe,
+)
 from .problem import SlowModelWarning
 from .result import FitResult
 from .status import Status
+from .stop import Stop
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Block",
+    "ConjugateGradient",
+    "CoordinateDescent",
     "CovarianceWarning",
+    "Definiteness",
+    "DescentResult",
+    "Diagnosis",
+    "Diagonal",
     "FitResult",
+    "GaussNewton",
+    "Given",
+    "GradientDescent",
+    "HeavyBall",
+    "IncompleteCholesky",
+    "LeastSquares",
+    "LevenbergMarquardt",
+    "LinearLeastSquares",
+    "Loss",
+    "MSELoss",
     "Model",
+    "Nesterov",
+    "Newton",
+    "QuadraticLoss",
     "SlowModelWarning",
     "Status",
+    "SteepestDescent",
+    "Stop",
+    "StrongWolfe",
+    "check_adjoint",
+    "check_gradient",
+    "condition_number",
     "curve_fit",
+    "definiteness",
+    "diagnose",
+    "eigen",
     "fit",
+    "is_symmetric",
+    "kernels",
+    "minimize",
     "models",
     "plot",
+    "reference",
+    "svd",
 ]

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ._check import Array, name_index
-from ._picture import (
+from .._check import Array, name_index
+from ..result import FitResult
+from ._one_fit import (
     OneFit,
     caption,
     draw_curve,
@@ -27,10 +28,9 @@ from ._picture import (
     in_rows,
     legend,
     one_fit,
-    open_frame,
     point_style,
 )
-from .result import FitResult
+from ._style import open_frame, pyplot
 
 _VALUE, _ERROR, _FAILED, _FAILED_TEXT = "#0072B2", "#56B4E9", "#CC79A7", "#8F3A68"
 _ROBUST = (1, 99)  # percentiles that limit a colour scale or a histogram, against stray fits
@@ -71,7 +71,7 @@ def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     ModuleNotFoundError
         Matplotlib is not installed.
     """
-    plt = _pyplot()
+    plt = pyplot()
     one = one_fit(result, index)
     draw = _fit_of_two_variables if len(one.x) == 2 else _fit_of_one_variable
     return draw(plt, one, caption(result, one.place), ax)
@@ -141,7 +141,7 @@ def map(
     values = _quantity(result, name)
     good = result.success & np.isfinite(values)
     limits = _limits(values[good]) if limits is None else limits
-    plt = _pyplot()
+    plt = pyplot()
     if ax is None:
         _, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
     if values.ndim == 2:
@@ -177,7 +177,7 @@ def overview(result: FitResult, titles: Sequence[str] | None = None) -> Any:
     ModuleNotFoundError
         Matplotlib is not installed.
     """
-    plt = _pyplot()
+    plt = pyplot()
     batch = result.chi2.shape
     if not batch:
         return fit(result)[0].figure
@@ -222,16 +222,6 @@ def _gallery(plt: Any, result: FitResult, titles: Sequence[str] | None) -> Any:
     for place in axes.flat[n:] if not images else ():
         place.set_axis_off()
     return figure
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            'plots need matplotlib: python -m pip install "thalweg[plot]"'
-        ) from None
-    return plt
 
 
 def _axes(ax: Any, sizes: tuple[int, ...]) -> Any:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._check import Array
-from .result import FitResult
+from .._check import Array
+from ..result import FitResult
+from ._style import open_frame
 
 POINTS, CURVE = "#333333", "#D55E00"
 _FAINT = 0.3
@@ -306,8 +307,3 @@ def legend(ax: Any, caption: str, outside: bool) -> None:
     many = ax.lines[0].get_xdata().size > _SLOW_TO_PLACE
     place = "upper right" if many else "best"
     ax.legend(handles=[], loc=place, title_fontsize="x-small", framealpha=0.85, **style)
-
-
-def open_frame(ax: Any) -> None:
-    """Leave away the lines on top and at the right."""
-    ax.spines[["top", "right"]].set_visible(False)

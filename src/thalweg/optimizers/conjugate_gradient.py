@@ -1,0 +1,75 @@
+r"""Conjugate gradients, linear and nonlinear.
+
+    z = M^-1 gradient
+    beta = max(0, z_new . (gradient_new - gradient) / (z . gradient))
+    d = -z_new + beta d
+    alpha = argmin L(theta + alpha d)
+    theta <- theta + alpha d
+
+On a quadratic loss beta is that of Hestenes and Stiefel's linear method: directions are conjugate,
+d_i' H d_j = 0, and P steps find the minimum but for rounding; the error's H-norm shrinks at least
+as 2 ((sqrt kappa - 1) / (sqrt kappa + 1))^k.  Elsewhere it is the method of Polak and Ribiere,
+which begins anew along -z where beta would be negative or d does not go downhill.
+
+References: Hestenes and Stiefel, J. Res. Natl Bur. Stand. 49 (1952) 409; Nocedal and Wright,
+"Numerical Optimization", 2nd edition, sections 5.1 and 5.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._check import Array
+from ..losses.curvature import Solve
+from .base import Method, Point, Problem
+from .line_search import StrongWolfe, along, first_step
+from .precondition import solver
+
+_SEARCH = StrongWolfe(c2=0.1)  # flat, because the next direction rests on it
+
+
+@dataclass(slots=True)
+class State:
+    """The last direction with its gradient g, z . g and slope."""
+
+    solve: Solve
+    d: Array
+    g: Array
+    zg: float = 0.0
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
+class ConjugateGradient(Method):
+    r"""Conjugate gradients (Hestenes-Stiefel on quadratic losses, Polak-Ribiere+ elsewhere).
+
+    Parameters
+    ----------
+    line_search : StrongWolfe
+        For losses whose minimum along a line has no closed form; c2 must be small, because the
+        next direction rests on a flat slope.
+    preconditioner : optional
+        See `thalweg.optimizers.precondition`.
+    """
+
+    line_search: StrongWolfe = _SEARCH
+    preconditioner: Any = None
+
+    def prepare(self, problem: Problem, point: Point) -> State:
+        solve = solver(self.preconditioner, problem.loss, point.theta)
+        return State(solve, 0.0 * point.theta, point.gradient)
+
+    def step(self, problem: Problem, point: Point, state: State) -> Point:
+        g = point.gradient
+        z = state.solve(g)
+        beta = max(0.0, float(z.dot(g - state.g)) / state.zg) if state.zg > 0 else 0.0
+        d = beta * state.d - z
+        if not g.dot(d) < 0:
+            d = -z
+        slope = float(g.dot(d))
+        first = first_step(point, d) if state.gain is None else state.gain / slope
+        new = along(problem, point, d, first, self.line_search)
+        state.d, state.g, state.zg = d, g, float(z.dot(g))
+        state.gain = new.step_size * slope
+        return new

@@ -1,0 +1,74 @@
+"""Directions from a matrix: H d = -gradient, with H of any definiteness and any scale.
+
+Parameters may have any units, so H is scaled to a unit diagonal first; what is judged small is
+judged there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._check import Array
+from ..stop import Halt, Stop
+
+_EPS = float(np.finfo(float).eps)
+
+
+def scales(H: Array) -> Array:
+    """Return the square roots of the diagonal's sizes, 1 where it is 0."""
+    d = np.sqrt(np.abs(np.diagonal(H)))
+    return np.where(d > 0, d, 1.0)
+
+
+def semidefinite_direction(H: Array, g: Array) -> Array:
+    """Return -H^+ g for a non-negative definite H: the shortest d, in scaled parameters.
+
+    What g holds in directions without curvature is left out.
+    """
+    D = scales(H)
+    scaled = H / D / D[:, None]
+    d = _by_cholesky(scaled, g / D)
+    if d is None:
+        values, vectors = _eigen(scaled)
+        keep = values > len(g) * _EPS * values.max(initial=0.0)
+        Q = vectors[:, keep]
+        d = -Q @ ((Q.T @ (g / D)) / values[keep])
+    return d / D
+
+
+def newton_direction(H: Array, g: Array) -> tuple[Array, float]:
+    """Return a direction of descent, and the smallest eigenvalue of the scaled H (1 if definite).
+
+    Where H is definite it is -H^-1 g.  Otherwise each eigenvalue enters by its size, so that the
+    direction goes away from a saddle instead of towards it.
+    """
+    D = scales(H)
+    scaled = H / D / D[:, None]
+    d = _by_cholesky(scaled, g / D)
+    if d is not None:
+        return d / D, 1.0
+    values, vectors = _eigen(scaled)
+    sizes = np.abs(values)
+    floor = len(g) * _EPS * sizes.max(initial=0.0)
+    along = vectors.T @ (g / D)
+    # flat directions that g does not ask for are left alone
+    share = np.where(sizes > floor, along / np.maximum(sizes, floor or 1.0), along)
+    return -(vectors @ share) / D, float(values[0])
+
+
+def _by_cholesky(scaled: Array, g: Array) -> Array | None:
+    """-H^-1 g where H is definite beyond rounding, else None."""
+    try:
+        L = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        return None
+    if not np.diagonal(L).min(initial=1.0) > np.sqrt(len(g) * _EPS):
+        return None
+    return -np.linalg.solve(scaled, g)
+
+
+def _eigen(scaled: Array) -> tuple[Array, Array]:
+    if not np.isfinite(scaled).all():
+        raise Halt(Stop.NOT_FINITE, "the Hessian is not finite")
+    values, vectors = np.linalg.eigh(scaled)
+    return values, vectors

@@ -1,0 +1,43 @@
+r"""The Gauss-Newton method for sums of squared residuals.
+
+    d = -G^-1 gradient,    G = the Gauss-Newton matrix, J'J with the loss' factor
+    theta <- theta + alpha d        alpha = 1, or by a line search
+
+G is the Hessian without the residuals' own curvature: never indefinite, made of first derivatives,
+and exact where the residuals vanish.  Where G is singular the shortest d is taken.
+
+Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, section 10.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .base import Method, Point, Problem
+from .dense import semidefinite_direction
+from .line_search import USUAL_SEARCH, StrongWolfe
+
+
+@dataclass(frozen=True)
+class GaussNewton(Method):
+    """The Gauss-Newton method with a line search.
+
+    Parameters
+    ----------
+    line_search : StrongWolfe or None
+        None takes every step whole.
+    """
+
+    line_search: StrongWolfe | None = USUAL_SEARCH
+
+    def prepare(self, problem: Problem, point: Point) -> None:
+        try:
+            problem.loss.gauss_newton(point.theta)
+        except ValueError as error:
+            raise ValueError(f"GaussNewton cannot serve this loss: {error}") from None
+
+    def step(self, problem: Problem, point: Point, state: None) -> Point:
+        d = semidefinite_direction(problem.loss.gauss_newton(point.theta), point.gradient)
+        if self.line_search is None:
+            return problem.move(point.theta, 1.0, d)
+        return self.line_search.search(problem, point, d, 1.0)

@@ -1,0 +1,145 @@
+r"""Gradient descent with a fixed step size.
+
+    d = -M^-1 gradient
+    theta <- theta + alpha d
+
+On a quadratic loss the error's component along an eigenvector of M^-1 H with eigenvalue sigma is
+multiplied by 1 - alpha sigma in each step.  All of them shrink if alpha < 2 / sigma_max, and the
+slowest shrinks fastest for alpha = 2 / (sigma_max + sigma_min), by (kappa - 1) / (kappa + 1) a
+step, kappa = sigma_max / sigma_min.
+
+References: Cauchy, C. R. Acad. Sci. Paris 25 (1847) 536; Nesterov, "Lectures on Convex
+Optimization", 2nd edition, section 2.1.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .._check import Array
+from ..losses.base import Loss
+from ..losses.curvature import Solve, extreme_curvatures
+from .base import Method, Point, Problem, positive
+from .precondition import keeps_bounds, solver
+
+
+@dataclass(slots=True)
+class State:
+    """The step size in use, and v -> M^-1 v."""
+
+    step_size: float
+    solve: Solve
+    halving: bool
+
+
+@dataclass(frozen=True)
+class GradientDescent(Method):
+    r"""Gradient descent, :math:`\theta \leftarrow \theta - \alpha M^{-1} \nabla L`.
+
+    Parameters
+    ----------
+    step_size : float or "auto"
+        alpha.  "auto" takes it from the curvature: 2 / (sigma_max + sigma_min) for a quadratic
+        loss; otherwise 1 / sigma_max at the start, halved whenever the loss would rise.
+    preconditioner : optional
+        See `thalweg.optimizers.precondition`.
+
+    References
+    ----------
+    Y. Nesterov, "Lectures on Convex Optimization", 2nd edition, 2018, section 2.1.5.
+    """
+
+    bounds: ClassVar[bool] = True
+
+    step_size: float | str = "auto"
+    preconditioner: Any = None
+
+    def __post_init__(self) -> None:
+        if self.step_size != "auto":
+            positive(self.step_size, "step_size")
+
+    def prepare(self, problem: Problem, point: Point) -> State:
+        refuse_skewed_bounds(problem, self)
+        solve = solver(self.preconditioner, problem.loss, point.theta)
+        if self.step_size != "auto":
+            return State(float(self.step_size), solve, False)
+        step_size = stable_step(problem.loss, point, solve)
+        return State(step_size, solve, not problem.loss.is_quadratic)
+
+    def step(self, problem: Problem, point: Point, state: State) -> Point:
+        d = -state.solve(point.gradient)
+        if state.halving:
+            return halved_step(problem, point, d, state)
+        return problem.move(point.theta, state.step_size, d)
+
+    def blame(self, problem: Problem, point: Point, state: State) -> str:
+        return blame_step_size(problem.loss, point, state.step_size, state.solve)
+
+
+def halved_step(problem: Problem, point: Point, d: Array, state: Any) -> Point:
+    """Return the point along d that is no higher; the state's step size is halved until it is."""
+    new = problem.move(point.theta, state.step_size, d)
+    while not new.loss <= point.loss:
+        state.step_size *= 0.5
+        new = problem.move(point.theta, state.step_size, d)
+    return new
+
+
+def stable_step(loss: Loss, point: Point, solve: Solve) -> float:
+    """Return the best fixed step of a quadratic loss; a safe one, 1 / sigma_max, of others.
+
+    Raises
+    ------
+    ValueError
+        The loss does not curve upwards anywhere, or a quadratic one curves downwards somewhere.
+    """
+    smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
+    if not largest > 0:
+        raise ValueError(
+            f"no step size can be derived: the largest curvature of the loss is {largest:.3g}"
+        )
+    if not loss.is_quadratic:
+        return 1.0 / max(largest, -smallest)
+    refuse_indefinite(smallest, largest)
+    return 2.0 / (largest + smallest) if curvatures.definite else 1.0 / largest
+
+
+def refuse_indefinite(smallest: float, largest: float) -> None:
+    """Refuse a quadratic loss that curves downwards along some direction."""
+    if smallest < -1e-12 * largest:
+        raise ValueError(
+            f"the loss has no minimum: its Hessian has the negative eigenvalue {smallest:.3g}"
+        )
+
+
+def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
+    """Refuse bounds with a preconditioner in whose coordinates they are none."""
+    if problem.bounded and not keeps_bounds(method.preconditioner):
+        raise ValueError(f"{method.name} within bounds needs a diagonal preconditioner or none")
+
+
+def blame_step_size(
+    loss: Loss, point: Point, step_size: float, solve: Solve, factor: float = 2.0, best: Any = None
+) -> str:
+    """Return the sentence that names the largest stable step, ``factor`` / sigma_max.
+
+    ``best`` gives the best fixed step from the two curvatures; 2 / (sigma_max + sigma_min).
+    """
+    try:
+        smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
+    except (ValueError, np.linalg.LinAlgError):
+        return ""
+    if loss.is_quadratic and smallest < 0 and not step_size * largest > factor:
+        return f"the loss has no minimum: its Hessian has the negative eigenvalue {smallest:.3g}"
+    if not step_size * largest > factor:
+        return ""
+    limit = factor / largest
+    where = "of this loss" if loss.is_quadratic else "at the best point found"
+    advice = f"step_size {step_size:.3g} exceeds {factor:.3g}/sigma_max = {limit:.3g} {where}"
+    if not curvatures.definite:
+        return f"{advice}; try <= {limit / 2:.3g}"
+    fixed = 2.0 / (largest + smallest) if best is None else best(smallest, largest)
+    return f"{advice}; try <= {limit:.3g}, best fixed {fixed:.3g}"

@@ -1,0 +1,109 @@
+r"""Polyak's heavy ball: gradient descent with momentum.
+
+    d = -M^-1 gradient + beta d
+    theta <- theta + alpha d
+
+On a quadratic loss the error's component at eigenvalue sigma of M^-1 H obeys
+e'' = (1 - alpha sigma + beta) e' - beta e, which shrinks for 0 <= beta < 1 and
+alpha < 2 (1 + beta) / sigma_max.  All components shrink alike, by
+(sqrt kappa - 1) / (sqrt kappa + 1) a step, for
+
+    alpha = (2 / (sqrt sigma_max + sqrt sigma_min))^2
+    beta = ((sqrt kappa - 1) / (sqrt kappa + 1))^2
+
+On the way the loss may rise by a factor of about kappa / 2.
+
+Reference: Polyak, USSR Comput. Math. Math. Phys. 4 (5) (1964) 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, ClassVar
+
+from .._check import Array
+from ..losses.curvature import Solve
+from .base import Method, Point, Problem
+from .gradient_descent import blame_step_size, halved_step
+from .momentum import MOMENTUM_PATIENCE, check, choose
+from .precondition import solver
+
+
+@dataclass(slots=True)
+class State:
+    """alpha, beta, v -> M^-1 v and the last direction."""
+
+    step_size: float
+    momentum: float
+    solve: Solve
+    halving: bool
+    d: Array
+
+
+@dataclass(frozen=True)
+class HeavyBall(Method):
+    r"""Gradient descent with momentum, :math:`d \leftarrow -M^{-1}\nabla L + \beta d`.
+
+    Parameters
+    ----------
+    step_size : float or "auto"
+        alpha.  "auto" is the optimal one on a quadratic loss; otherwise 1 / sigma_max at the
+        start, halved, and the momentum forgotten, whenever the loss would rise.
+    momentum : float or "auto"
+        beta, 0 <= beta < 1.  "auto" is the optimal one for alpha on a quadratic loss, else 0.9.
+    preconditioner : optional
+        See `thalweg.optimizers.precondition`.
+
+    References
+    ----------
+    B. T. Polyak, USSR Comput. Math. Math. Phys. 4 (5) (1964) 1.
+    """
+
+    growth: ClassVar[float] = 1e10  # it may rise by kappa / 2 on the way down
+
+    step_size: float | str = "auto"
+    momentum: float | str = "auto"
+    preconditioner: Any = None
+
+    def __post_init__(self) -> None:
+        check(self.step_size, self.momentum)
+
+    def prepare(self, problem: Problem, point: Point) -> State:
+        solve = solver(self.preconditioner, problem.loss, point.theta)
+        alpha, beta = choose(self, problem.loss, point, solve, optimal, best_momentum)
+        halving = self.step_size == "auto" and not problem.loss.is_quadratic
+        return State(alpha, beta, solve, halving, 0.0 * point.theta)
+
+    def step(self, problem: Problem, point: Point, state: State) -> Point:
+        d = state.momentum * state.d - state.solve(point.gradient)
+        new = problem.move(point.theta, state.step_size, d)
+        if state.halving and not new.loss <= point.loss:
+            d = -state.solve(point.gradient)
+            new = halved_step(problem, point, d, state)
+        state.d = d
+        return new
+
+    def patience(self, n_params: int) -> int:
+        return MOMENTUM_PATIENCE
+
+    def blame(self, problem: Problem, point: Point, state: State) -> str:
+        return blame_step_size(
+            problem.loss,
+            point,
+            state.step_size,
+            state.solve,
+            factor=2.0 * (1.0 + state.momentum),
+            best=lambda smallest, largest: optimal(smallest, largest)[0],
+        )
+
+
+def optimal(smallest: float, largest: float) -> tuple[float, float]:
+    """Return alpha and beta that shrink the error of a quadratic loss fastest."""
+    low, high = sqrt(smallest), sqrt(largest)
+    return (2.0 / (high + low)) ** 2, ((high - low) / (high + low)) ** 2
+
+
+def best_momentum(step_size: float, smallest: float) -> float:
+    """Return beta for a given alpha: critical damping of the flattest direction."""
+    return (1.0 - sqrt(min(1.0, step_size * smallest))) ** 2

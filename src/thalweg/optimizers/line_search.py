@@ -1,0 +1,204 @@
+r"""How far to go along a direction of descent d: phi(alpha) = L(theta + alpha d).
+
+On a quadratic loss the minimum is known, alpha = -phi'(0) / (d' H d).  Elsewhere a step is taken
+that meets the strong Wolfe conditions
+
+    phi(alpha) <= phi(0) + c1 alpha phi'(0)        the loss falls enough
+    |phi'(alpha)| <= c2 |phi'(0)|                  the slope has flattened enough
+
+found by enlarging alpha until an interval holds such steps, then shrinking that interval by cubic
+interpolation.  Close to a minimum the first condition is lost in rounding; there the slope decides,
+
+    (2 c1 - 1) phi'(0) >= phi'(alpha) >= c2 phi'(0),   |phi(alpha) - phi(0)| <= noise.
+
+References: Nocedal and Wright, "Numerical Optimization", 2nd edition, algorithms 3.5 and 3.6; Hager
+and Zhang, SIAM J. Optim. 16 (2005) 170, for the approximate conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from .._check import Array, count
+from ..stop import Halt, Stop
+from .base import Point, Problem
+
+_NOISE = 1e3 * float(np.finfo(float).eps)  # relative rounding error that a loss may have
+_LITTLE = float(np.sqrt(np.finfo(float).eps))  # relative gain that rounding may well have eaten
+_ENLARGE = 4.0
+_MARGIN = 0.1  # of the interval that interpolation leaves at either end
+
+
+class Trial(NamedTuple):
+    """A step size, the point there, and the slope phi' there."""
+
+    alpha: float
+    point: Point
+    slope: float
+
+    @property
+    def loss(self) -> float:
+        return self.point.loss
+
+
+@dataclass(frozen=True)
+class StrongWolfe:
+    """A line search by the strong Wolfe conditions.
+
+    Parameters
+    ----------
+    c1, c2 : float
+        0 < c1 < c2 < 1: how much the loss must fall and how flat the slope must get.
+    max_trials : int
+        Most points looked at along one direction.
+    """
+
+    c1: float = 1e-4
+    c2: float = 0.9
+    max_trials: int = 60
+
+    def __post_init__(self) -> None:
+        if not 0 < self.c1 < self.c2 < 1:
+            raise ValueError(f"c1 and c2 must meet 0 < c1 < c2 < 1, got {self.c1} and {self.c2}")
+        count(self.max_trials, "max_trials", 1, 10_000)
+
+    def search(self, problem: Problem, point: Point, d: Array, first: float) -> Point:
+        """Return a point along d that meets the conditions; ``first`` is the first step tried.
+
+        Raises
+        ------
+        Halt
+            d does not go downhill, the loss falls without end, or no step lowers it.
+        """
+        start = Trial(0.0, point, float(point.gradient.dot(d)))
+        if not start.slope < 0:
+            raise Halt(
+                Stop.NO_BRACKET, f"the direction does not go downhill: slope {start.slope:.3g}"
+            )
+        new = self._bracket(problem, start, d, first)
+        if new is None:
+            raise _no_step(problem, start, first)
+        return new
+
+    def _bracket(self, problem: Problem, start: Trial, d: Array, first: float) -> Point | None:
+        """Enlarge the step until it is accepted or an interval holds steps that are."""
+        low, alpha = start, first
+        for k in range(self.max_trials):
+            trial = _try(problem, start.point, d, alpha)
+            if self._accepts(start, trial):
+                return trial.point
+            if not isfinite(trial.loss) or self._too_high(start, trial) or trial.loss >= low.loss:
+                return self._zoom(problem, start, d, low, trial, self.max_trials - k)
+            if trial.slope >= 0:
+                return self._zoom(problem, start, d, trial, low, self.max_trials - k)
+            low, alpha = trial, _ENLARGE * alpha
+        raise Halt(
+            Stop.UNBOUNDED,
+            f"the loss still falls at step_size {low.alpha:.3g}: it has no minimum there",
+        )
+
+    def _zoom(
+        self, problem: Problem, start: Trial, d: Array, low: Trial, high: Trial, trials: int
+    ) -> Point | None:
+        """Shrink the interval between two steps, of which ``low`` has the smaller loss."""
+        for _ in range(trials):
+            alpha = _between(low, high)
+            if alpha in (low.alpha, high.alpha):
+                break
+            trial = _try(problem, start.point, d, alpha)
+            if self._accepts(start, trial):
+                return trial.point
+            if not isfinite(trial.loss) or self._too_high(start, trial) or trial.loss >= low.loss:
+                high = trial
+            else:
+                if trial.slope * (high.alpha - low.alpha) >= 0:
+                    high = low
+                low = trial
+        return low.point if low.loss < start.loss else None
+
+    def _accepts(self, start: Trial, trial: Trial) -> bool:
+        if not isfinite(trial.loss):
+            return False
+        noise = _NOISE * abs(start.loss)
+        falls = trial.loss <= start.loss + self.c1 * trial.alpha * start.slope
+        flat = abs(trial.slope) <= -self.c2 * start.slope
+        level = abs(trial.loss - start.loss) <= noise
+        return (falls and flat) or (
+            level and (2 * self.c1 - 1) * start.slope >= trial.slope >= self.c2 * start.slope
+        )
+
+    def _too_high(self, start: Trial, trial: Trial) -> bool:
+        return not trial.loss <= start.loss + self.c1 * trial.alpha * start.slope
+
+
+USUAL_SEARCH = StrongWolfe()
+
+
+def along(
+    problem: Problem, point: Point, d: Array, first: float, line_search: StrongWolfe
+) -> Point:
+    """Return the minimum along d where the loss knows it; else what the line search finds."""
+    loss = problem.loss
+    if not loss.is_quadratic:
+        alpha = loss.line_minimum(point.theta, d)
+        if alpha is None:
+            return line_search.search(problem, point, d, first)
+        return problem.move(point.theta, alpha, d)
+    curvature = loss.curvature(point.theta, d)
+    if not curvature > 0:
+        raise Halt(
+            Stop.UNBOUNDED,
+            "the loss has no minimum: its curvature along the direction of descent is "
+            f"{curvature:.3g}",
+        )
+    return problem.move(point.theta, -float(point.gradient.dot(d)) / curvature, d)
+
+
+def first_step(point: Point, d: Array) -> float:
+    """Return a step size to try where nothing is known: it would take the whole loss away.
+
+    Without a loss to take away, a step as long as theta, or of length 1.
+    """
+    slope = -float(point.gradient.dot(d))
+    if point.loss > 0 and slope > 0:
+        return point.loss / slope
+    size = sqrt(point.theta.dot(point.theta)) or 1.0
+    return float(size / (sqrt(d.dot(d)) or 1.0))
+
+
+def _try(problem: Problem, point: Point, d: Array, alpha: float) -> Trial:
+    new = problem.move(point.theta, alpha, d)
+    return Trial(alpha, new, float(new.gradient.dot(d)))
+
+
+def _between(low: Trial, high: Trial) -> float:
+    """The minimum of the cubic through both ends, kept off them; the middle where there is none."""
+    width = high.alpha - low.alpha
+    middle = low.alpha + 0.5 * width
+    if not (isfinite(high.loss) and isfinite(high.slope)):
+        return low.alpha + _MARGIN * width
+    a = low.slope + high.slope - 3.0 * (high.loss - low.loss) / width
+    square = a * a - low.slope * high.slope
+    if not 0 <= square < np.inf:
+        return middle
+    b = sqrt(square) if width > 0 else -sqrt(square)
+    bottom = high.slope - low.slope + 2.0 * b
+    if bottom == 0:
+        return middle
+    share = 1.0 - (high.slope + b - a) / bottom
+    return low.alpha + min(max(share, _MARGIN), 1.0 - _MARGIN) * width
+
+
+def _no_step(problem: Problem, start: Trial, first: float) -> Halt:
+    """Why no step was found: little was to be had, or the loss and its slope disagree."""
+    if -start.slope * first <= _LITTLE * abs(start.loss) or abs(start.loss) <= problem.floor:
+        return Halt(Stop.ROUNDING)
+    return Halt(
+        Stop.NO_BRACKET,
+        f"the line search found no step from {first:.3g} downwards that lowers the loss, though "
+        f"its slope is {start.slope:.3g}; check_gradient tells whether the gradient is right",
+    )

@@ -1,0 +1,52 @@
+"""Step size and momentum of `HeavyBall` and `Nesterov`, given or from the curvature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..losses.base import Loss
+from ..losses.curvature import Solve, extreme_curvatures
+from .base import Point, positive
+from .gradient_descent import refuse_indefinite, stable_step
+
+MOMENTUM_PATIENCE = 3  # small steps in a row; one alone may be the turning point of a swing
+_USUAL = 0.9  # where the curvature of the loss changes on the way
+
+
+def check(step_size: float | str, momentum: float | str) -> None:
+    """Refuse a step size that is not > 0, and a momentum outside [0, 1)."""
+    if step_size != "auto":
+        positive(step_size, "step_size")
+    if momentum != "auto" and not (isinstance(momentum, int | float) and 0 <= momentum < 1):
+        raise ValueError(f"momentum must be a number >= 0 and < 1, got {momentum!r}")
+
+
+def choose(
+    method: Any,
+    loss: Loss,
+    point: Point,
+    solve: Solve,
+    optimal: Callable[[float, float], tuple[float, float]],
+    best_momentum: Callable[[float, float], float],
+) -> tuple[float, float]:
+    """Return alpha and beta of a method whose settings may be "auto".
+
+    ``optimal`` gives both from the smallest and the largest curvature of a definite quadratic loss,
+    ``best_momentum`` gives beta from alpha and the smallest.
+    """
+    alpha, beta = method.step_size, method.momentum
+    if alpha != "auto" and (beta != "auto" or not loss.is_quadratic):
+        return float(alpha), _USUAL if beta == "auto" else float(beta)
+    if not loss.is_quadratic:
+        return stable_step(loss, point, solve), _USUAL if beta == "auto" else float(beta)
+    curvatures = extreme_curvatures(loss, point.theta, solve)
+    refuse_indefinite(*curvatures)
+    if not curvatures.definite:
+        alpha = 1.0 / curvatures.largest if alpha == "auto" else float(alpha)
+        return alpha, _USUAL if beta == "auto" else float(beta)
+    if alpha == "auto":
+        alpha, best = optimal(*curvatures)
+    else:
+        alpha, best = float(alpha), best_momentum(float(alpha), curvatures.smallest)
+    return alpha, best if beta == "auto" else float(beta)

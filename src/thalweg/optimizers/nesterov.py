@@ -1,0 +1,129 @@
+r"""Nesterov's accelerated gradient: momentum first, then the gradient there.
+
+    theta' = y - alpha M^-1 gradient(y)
+    y <- theta' + beta (theta' - theta),    theta <- theta'
+
+The points of the descent are the y, where the gradient is.  On a quadratic loss the errors shrink
+by 1 - 2 / sqrt(3 kappa + 1) a step for
+
+    alpha = 4 / (3 sigma_max + sigma_min)
+    beta = (sqrt(3 kappa + 1) - 2) / (sqrt(3 kappa + 1) + 2)
+
+and for given beta whenever alpha < (2 + 2 beta) / (1 + 2 beta) / sigma_max.  Where the curvature is
+not known to stay, beta = k / (k + 3) grows with the number k of steps since the last restart, and a
+step that would go uphill restarts it.
+
+References: Nesterov, Soviet Math. Dokl. 27 (1983) 372; Lessard, Recht and Packard, SIAM J. Optim.
+26 (2016) 57, proposition 1; O'Donoghue and Candes, Found. Comput. Math. 15 (2015) 715.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, ClassVar
+
+from .._check import Array
+from ..losses.curvature import Solve
+from .base import Method, Point, Problem
+from .gradient_descent import blame_step_size, halved_step, refuse_skewed_bounds
+from .momentum import MOMENTUM_PATIENCE, check, choose
+from .precondition import solver
+
+
+@dataclass(slots=True)
+class State:
+    """alpha, beta, v -> M^-1 v, the last theta, and the steps since the last restart."""
+
+    step_size: float
+    momentum: float
+    solve: Solve
+    growing: bool
+    halving: bool
+    theta: Array
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Nesterov(Method):
+    r"""Accelerated gradient descent with the gradient taken at the extrapolated point.
+
+    Parameters
+    ----------
+    step_size : float or "auto"
+        alpha.  "auto" is the optimal one on a quadratic loss; otherwise 1 / sigma_max at the
+        start, halved whenever the loss would rise even without momentum.
+    momentum : float or "auto"
+        beta, 0 <= beta < 1.  "auto" is the optimal one for alpha on a quadratic loss; otherwise
+        k / (k + 3) after k steps since the last restart.
+    preconditioner : optional
+        See `thalweg.optimizers.precondition`.
+
+    References
+    ----------
+    L. Lessard, B. Recht and A. Packard, SIAM J. Optim. 26 (2016) 57.
+    """
+
+    bounds: ClassVar[bool] = True
+    growth: ClassVar[float] = 1e10  # it may rise on the way down
+
+    step_size: float | str = "auto"
+    momentum: float | str = "auto"
+    preconditioner: Any = None
+
+    def __post_init__(self) -> None:
+        check(self.step_size, self.momentum)
+
+    def prepare(self, problem: Problem, point: Point) -> State:
+        refuse_skewed_bounds(problem, self)
+        solve = solver(self.preconditioner, problem.loss, point.theta)
+        alpha, beta = choose(self, problem.loss, point, solve, optimal, best_momentum)
+        unknown = not problem.loss.is_quadratic
+        growing = self.momentum == "auto" and unknown
+        return State(alpha, beta, solve, growing, self.step_size == "auto" and unknown, point.theta)
+
+    def step(self, problem: Problem, point: Point, state: State) -> Point:
+        d = -state.solve(point.gradient)
+        theta = problem.inside(point.theta + state.step_size * d)
+        beta = state.steps / (state.steps + 3.0) if state.growing else state.momentum
+        new = problem.move(theta, beta, theta - state.theta, state.step_size)
+        state.theta, state.steps = theta, state.steps + 1
+        if (state.growing or state.halving) and not new.loss <= point.loss:
+            return self._restart(problem, point, d, state)
+        return new
+
+    def _restart(self, problem: Problem, point: Point, d: Array, state: State) -> Point:
+        """Forget the momentum, and take a plain step of gradient descent."""
+        state.steps = 0
+        if state.halving:
+            new = halved_step(problem, point, d, state)
+        else:
+            new = problem.move(point.theta, state.step_size, d)
+        state.theta = new.theta
+        return new
+
+    def patience(self, n_params: int) -> int:
+        return MOMENTUM_PATIENCE
+
+    def blame(self, problem: Problem, point: Point, state: State) -> str:
+        beta = 1.0 if state.growing else state.momentum
+        return blame_step_size(
+            problem.loss,
+            point,
+            state.step_size,
+            state.solve,
+            factor=(2.0 + 2.0 * beta) / (1.0 + 2.0 * beta),
+            best=lambda smallest, largest: optimal(smallest, largest)[0],
+        )
+
+
+def optimal(smallest: float, largest: float) -> tuple[float, float]:
+    """Return alpha and beta that shrink the error of a quadratic loss fastest."""
+    root = sqrt(3.0 * largest / smallest + 1.0)
+    return 4.0 / (3.0 * largest + smallest), (root - 2.0) / (root + 2.0)
+
+
+def best_momentum(step_size: float, smallest: float) -> float:
+    """Return beta for a given alpha: critical damping of the flattest direction."""
+    root = sqrt(min(1.0, step_size * smallest))
+    return (1.0 - root) / (1.0 + root)

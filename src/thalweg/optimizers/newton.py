@@ -1,0 +1,63 @@
+r"""Newton's method.
+
+    d = -H^-1 gradient
+    theta <- theta + alpha d        alpha = 1, or by a line search
+
+In the coordinates H^(1/2) theta the level lines of the local model are spheres, and their centre is
+one step away: the condition number does not matter.  Where H is not positive definite, its
+eigenvalues enter by their size.  Damping adds a share of the diagonal, H + lambda |diag H|.
+
+Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, sections 3.3 and 3.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._check import tolerance
+from ..stop import Halt, Stop
+from .base import Method, Point, Problem
+from .dense import newton_direction
+from .line_search import USUAL_SEARCH, StrongWolfe
+
+_FLAT = -1e-10  # a scaled eigenvalue below is negative beyond rounding
+
+
+@dataclass(frozen=True)
+class Newton(Method):
+    """Newton's method with the exact Hessian.
+
+    Parameters
+    ----------
+    damping : float
+        lambda >= 0: lambda |diag H| is added to H.
+    line_search : StrongWolfe or None
+        None takes every step whole.
+    """
+
+    damping: float = 0.0
+    line_search: StrongWolfe | None = USUAL_SEARCH
+
+    def __post_init__(self) -> None:
+        tolerance(self.damping, "damping", 0.0)
+
+    def prepare(self, problem: Problem, point: Point) -> None:
+        try:
+            problem.loss.hessian(point.theta)
+        except ValueError as error:
+            raise ValueError(f"Newton cannot serve this loss: {error}; GaussNewton may") from None
+
+    def step(self, problem: Problem, point: Point, state: None) -> Point:
+        H = problem.loss.hessian(point.theta)
+        if self.damping:
+            H = H + self.damping * np.diag(np.abs(np.diagonal(H)))
+        d, smallest = newton_direction(H, point.gradient)
+        if problem.loss.is_quadratic and smallest < _FLAT:
+            raise Halt(
+                Stop.UNBOUNDED, "the loss has no minimum: its Hessian has a negative eigenvalue"
+            )
+        if problem.loss.is_quadratic or self.line_search is None:
+            return problem.move(point.theta, 1.0, d)
+        return self.line_search.search(problem, point, d, 1.0)

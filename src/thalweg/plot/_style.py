@@ -1,0 +1,28 @@
+"""What all pictures share: matplotlib when it is needed, colours, frames.
+
+Colours are those of Okabe and Ito, "Color universal design", 2008.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+BLACK, ORANGE, SKY, GREEN = "#333333", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#999999"
+CYCLE = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
+
+
+def pyplot() -> Any:
+    """Return matplotlib.pyplot, or name the extra that has it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            'plots need matplotlib: python -m pip install "thalweg[plot]"'
+        ) from None
+    return plt
+
+
+def open_frame(ax: Any) -> None:
+    """Leave away the lines on top and at the right."""
+    ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,392 @@
+"""Losses as curves and level lines, and the ways that methods take down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._check import Array
+from ..conditioning import Diagnosis, diagnose
+from ..descent import DescentResult
+from ..losses import Loss, QuadraticLoss
+from ..minimize import minimize
+from ..optimizers import GradientDescent
+from ._landscape import (
+    Limits,
+    axes_or_new,
+    box_about,
+    landscape,
+    row_of_axes,
+    way_of,
+    ways_of,
+    widened,
+)
+from ._style import BLACK, CYCLE, open_frame
+
+_DENSE = 400  # points of a curve
+_SLOW = 0.2  # of the best step: a smaller one is called too small
+
+
+def steps(
+    loss: Loss,
+    result: DescentResult,
+    *,
+    limits: tuple[float, float] | None = None,
+    label: str | None = None,
+    ax: Any = None,
+) -> Any:
+    r"""Draw a loss of one parameter with the update steps :math:`\theta + \alpha d` on it.
+
+    Parameters
+    ----------
+    loss : Loss
+        With one parameter.
+    result : DescentResult
+        Of `minimize` with ``record=True``.
+    limits : pair of float, optional
+        Where the curve begins and ends; about the steps.
+    label : str, optional
+        What the legend calls the steps; the method.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        The loss has more parameters than one, or the result has no record of theta.
+    ModuleNotFoundError
+        Matplotlib is not installed.
+    """
+    if loss.n_params != 1:
+        raise ValueError(f"steps draws a loss of one parameter, this one has {loss.n_params}")
+    way = way_of(result)[:, 0]
+    if limits is None:
+        limits = widened(float(way.min()), float(way.max()))
+    ax = axes_or_new(ax)
+    theta = np.linspace(*limits, _DENSE)
+    ax.plot(theta, [loss.value([t]) for t in theta], color=BLACK, linewidth=1.5, zorder=2)
+    inside = way[(limits[0] <= way) & (way <= limits[1])]
+    height = np.array([loss.value([t]) for t in inside])
+    ax.plot(
+        inside,
+        height,
+        "o-",
+        color=CYCLE[0],
+        markersize=4.5,
+        linewidth=1,
+        label=label or result.method.name,
+        zorder=3,
+    )
+    ax.plot(inside[:1], height[:1], "s", color=CYCLE[0], markersize=7, zorder=4)
+    ax.set(xlabel=r"$\theta$", ylabel="loss", xlim=limits)
+    open_frame(ax)
+    ax.legend(loc="upper center", frameon=False, bbox_to_anchor=(0.5, 1.1))
+    return ax
+
+
+def contours(
+    loss: Loss,
+    results: DescentResult | Sequence[DescentResult] = (),
+    *,
+    parameters: tuple[int, int] = (0, 1),
+    limits: Limits | None = None,
+    labels: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    ax: Any = None,
+) -> Any:
+    """Draw level lines of a loss in two of its parameters, and the ways that methods took.
+
+    Parameters
+    ----------
+    loss : Loss
+        With two parameters or more.
+    results : DescentResult or sequence of them, optional
+        Of `minimize` with ``record=True``.  A square marks the start.
+    parameters : pair of int
+        Which two parameters; the others are those of the last point.
+    limits : pair of pairs of float, optional
+        ((left, right), (bottom, top)); about the ways if not given.
+    labels : sequence of str, optional
+        One per result; the methods.
+    names : sequence of str, optional
+        The two axes' labels.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        The loss has one parameter only, a result has no record of theta, or there are neither
+        results nor limits.
+    ModuleNotFoundError
+        Matplotlib is not installed.
+    """
+    ways, labels = ways_of(results, labels)
+    return landscape(loss, ways, labels, parameters, limits, names, ax)
+
+
+def step_sizes(
+    loss: Loss,
+    theta0: Any,
+    step_sizes: Sequence[float] | None = None,
+    *,
+    max_iter: int = 20,
+    limits: Any = None,
+    ax: Any = None,
+) -> Any:
+    """Draw gradient descent with step sizes too small, good and too large, side by side.
+
+    Parameters
+    ----------
+    loss : Loss
+        With one parameter: drawn as a curve; with more: as level lines of the first two.
+    theta0 : array_like, shape (P,)
+        The start.
+    step_sizes : sequence of float, optional
+        A tenth of the best step, the best step, and 3 % more than the largest stable one, as
+        `diagnose` finds them at the start.
+    max_iter : int
+        Most steps.
+    limits : optional
+        As of `steps` or `contours`; the same for all panels.
+    ax : sequence of Axes, optional
+        One per step size; a new figure if not given.
+
+    Returns
+    -------
+    ndarray of Axes
+
+    Raises
+    ------
+    ValueError
+        The loss does not curve upwards at the start, so that no step sizes follow from it.
+    ModuleNotFoundError
+        Matplotlib is not installed.
+    """
+    d = diagnose(loss, theta0)
+    if step_sizes is None:
+        if not 0 < d.best_step < np.inf:
+            raise ValueError(
+                f"step_sizes must be given: the Hessian is {d.definiteness} at the start"
+            )
+        step_sizes = (0.1 * d.best_step, d.best_step, 1.03 * d.largest_stable_step)
+    results = [
+        minimize(loss, theta0, GradientDescent(step_size=s), max_iter=max_iter, record=True)
+        for s in step_sizes
+    ]
+    axes = row_of_axes(ax, len(results), 3.3)
+    if limits is None:
+        limits = _common_limits(loss, results)
+    for result, size, place in zip(results, step_sizes, axes, strict=True):
+        draw = steps if loss.n_params == 1 else contours
+        draw(loss, result, limits=limits, ax=place)
+        if place.get_legend():
+            place.get_legend().remove()
+        place.set_title(rf"$\alpha$ = {size:.3g}: {_verdict(d, size)}", fontsize="medium")
+        place.label_outer()
+    return axes
+
+
+def _common_limits(loss: Loss, results: Sequence[DescentResult]) -> Any:
+    """Where those that do not diverge go; if all do, their first two steps."""
+    ways = [way_of(r) for r in results if r.history.loss[-1] <= r.history.loss[0]]
+    ways = ways or [way_of(r)[:3] for r in results]
+    if loss.n_params > 1:
+        return box_about([way[:, :2] for way in ways])
+    # around the minimum, since a step that is too large goes to both sides of it
+    together = np.concatenate(ways)[:, 0]
+    lowest = min((r for r in results), key=lambda r: r.loss).theta[0]
+    reach = float(np.abs(together - lowest).max()) or 1.0
+    return lowest - 1.3 * reach, lowest + 1.3 * reach
+
+
+def _verdict(d: Diagnosis, step_size: float) -> str:
+    if step_size > d.largest_stable_step:
+        return "too large"
+    return "too small" if step_size < _SLOW * d.best_step else "good"
+
+
+def valleys(kappas: Sequence[float] = (4.0, 100.0), *, max_iter: int = 30, ax: Any = None) -> Any:
+    """Draw level lines of quadratic losses by condition number, with gradient descent's way down.
+
+    The valleys are theta'B theta with eigenvalues 1 and kappa, turned by 30 degrees; the step is
+    the best fixed one, 2 / (sigma_max + sigma_min) of the Hessian 2 B.
+
+    Parameters
+    ----------
+    kappas : sequence of float
+        Condition numbers, 1 or more.
+    max_iter : int
+        Most steps.
+    ax : sequence of Axes, optional
+        One per condition number; a new figure if not given.
+
+    Returns
+    -------
+    ndarray of Axes
+
+    Raises
+    ------
+    ValueError
+        A condition number is below 1.
+    ModuleNotFoundError
+        Matplotlib is not installed.
+    """
+    if not all(1 <= kappa < np.inf for kappa in kappas):
+        raise ValueError(f"a condition number is 1 or more, got {min(kappas)}")
+    axes = row_of_axes(ax, len(kappas), 4.4)
+    along, across = (
+        np.array([np.cos(np.pi / 6), np.sin(np.pi / 6)]),
+        np.array([-0.5, np.sqrt(0.75)]),
+    )
+    for kappa, place in zip(kappas, axes, strict=True):
+        loss = QuadraticLoss(np.outer(along, along) + kappa * np.outer(across, across))
+        start = 1.5 * along + 1.5 / np.sqrt(kappa) * across
+        method = GradientDescent(step_size=1 / (1 + kappa))
+        result = minimize(loss, start, method, max_iter=max_iter, record=True)
+        contours(loss, result, limits=((-1.9, 1.9), (-1.6, 1.6)), ax=place)
+        place.get_legend().remove()
+        fallen = result.history.loss[-1] / result.history.loss[0]
+        left = f"loss × {fallen:.1g}" if fallen > 0 else "at the minimum"
+        place.set_title(rf"$\kappa$ = {kappa:g}: {result.n_iter} steps, {left}", fontsize="medium")
+    return axes
+
+
+def staircase(
+    loss: Loss,
+    result: DescentResult,
+    *,
+    order: Sequence[int] | None = None,
+    parameters: tuple[int, int] = (0, 1),
+    limits: Limits | None = None,
+    ax: Any = None,
+) -> Any:
+    """Draw coordinate descent as the staircase it is: one parameter at a time.
+
+    A sweep moves every parameter once, so the corners between two recorded points are known.
+
+    Parameters
+    ----------
+    loss : Loss
+    result : DescentResult
+        Of `minimize` with `CoordinateDescent` in cyclic order and ``record=True``.
+    order : sequence of int, optional
+        In which the parameters were moved; 0, 1, ...
+    parameters, limits, ax
+        As of `contours`.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        As of `contours`, or ``order`` does not hold each parameter once.
+    ModuleNotFoundError
+        Matplotlib is not installed.
+    """
+    P = loss.n_params
+    order = tuple(range(P)) if order is None else tuple(order)
+    if sorted(order) != list(range(P)):
+        raise ValueError(f"order must hold each of the {P} parameters once, got {order}")
+    way = way_of(result)
+    corners = [way[0]]
+    for target in way[1:]:
+        for j in order:
+            corner = corners[-1].copy()
+            corner[j] = target[j]
+            corners.append(corner)
+    return landscape(loss, [np.array(corners)], [result.method.name], parameters, limits, None, ax)
+
+
+def sphered(loss: Loss, theta: Any, *, ax: Any = None) -> Any:
+    r"""Draw why Newton's step goes straight to the minimum: it makes circles of the ellipses.
+
+    On the left the level lines of the quadratic that touches the loss at theta, with the directions
+    of the negative gradient and of Newton's step -H^-1 gradient.  On the right the same in the
+    coordinates u = H^(1/2) (theta - minimum), in which the Hessian is the identity, so that there
+    both directions are one.
+
+    Parameters
+    ----------
+    loss : Loss
+        With two parameters and a positive definite Hessian at theta.
+    theta : array_like, shape (2,)
+        Where to start.
+    ax : sequence of two Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    ndarray of Axes, shape (2,)
+
+    Raises
+    ------
+    ValueError
+        The loss has another number of parameters, theta is the minimum, or the Hessian there is
+        not positive definite.
+    ModuleNotFoundError
+        Matplotlib is not installed.
+    """
+    if loss.n_params != 2:
+        raise ValueError(f"sphered draws a loss of two parameters, this one has {loss.n_params}")
+    theta = loss.at(theta)
+    gradient, H = loss.gradient(theta), loss.hessian(theta)
+    values, V = np.linalg.eigh(H)
+    if not values[0] > 0:
+        raise ValueError("sphered needs a positive definite Hessian at theta")
+    if not np.linalg.norm(gradient) > 0:
+        raise ValueError("sphered needs a theta where the gradient is not 0")
+    newton = -np.linalg.solve(H, gradient)
+    root = (V * np.sqrt(values)) @ V.T  # H^(1/2)
+    u = -root @ newton
+    left, right = row_of_axes(ax, 2, 4.4)
+    downhill = -gradient * (0.55 * np.linalg.norm(newton) / np.linalg.norm(gradient))
+    round_loss = QuadraticLoss(0.5 * np.eye(2))
+    plain = QuadraticLoss(0.5 * H, theta + newton)
+    for place, shape, start, arrows, centre, names in (
+        (left, plain, theta, (downhill, newton), theta + newton, None),
+        (right, round_loss, u, (-0.55 * u, -u), np.zeros(2), ("$u_0$", "$u_1$")),
+    ):
+        reach = 1.35 * np.linalg.norm(start - centre)
+        box = tuple((float(c - reach), float(c + reach)) for c in centre)
+        contours(shape, limits=box, names=names, ax=place)  # type: ignore[arg-type]
+        for d, colour, label in zip(arrows, CYCLE, _DIRECTIONS, strict=False):
+            _arrow(place, start, d, colour, label)
+        place.plot(*start, "s", color=BLACK, markersize=6)
+        place.plot(*centre, "+", color=BLACK, markersize=10)
+    left.set_title(rf"$\theta$: $\kappa$ = {values[1] / values[0]:.3g}", fontsize="medium")
+    right.set_title(r"$u = H^{1/2}(\theta - \theta^*)$: $\kappa$ = 1", fontsize="medium")
+    aside = newton * [-1, -1] < 0  # the corner that the start is not in
+    corner = f"{'lower' if not aside[1] else 'upper'} {'left' if not aside[0] else 'right'}"
+    left.legend(loc=corner, fontsize="small", framealpha=0.9)
+    return np.array([left, right])
+
+
+_DIRECTIONS = (r"$-\nabla L$", r"$-H^{-1}\nabla L^t$, Newton")
+
+
+def _arrow(ax: Any, start: Array, d: Array, colour: str, label: str) -> None:
+    width = 0.008 if colour == CYCLE[1] else 0.014  # Newton's on top of the other, on the right
+    ax.quiver(
+        *start,
+        *d,
+        color=colour,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        width=width,
+        label=label,
+        zorder=3,
+    )

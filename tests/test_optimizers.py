@@ -1,0 +1,371 @@
+"""Methods of descent: closed forms on quadratic losses, predicted rates, bounds, and refusals."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+from descent_problems import Smooth, SumOfSquares, definite, rosenbrock, saddle
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thalweg.losses import LinearLeastSquares, QuadraticLoss
+from thalweg.minimize import minimize
+from thalweg.optimizers import (
+    Block,
+    ConjugateGradient,
+    CoordinateDescent,
+    Diagonal,
+    GaussNewton,
+    Given,
+    GradientDescent,
+    HeavyBall,
+    IncompleteCholesky,
+    LevenbergMarquardt,
+    Nesterov,
+    Newton,
+    Problem,
+    SteepestDescent,
+    StrongWolfe,
+)
+from thalweg.optimizers.precondition import incomplete_cholesky
+from thalweg.stop import Stop
+
+seeds = st.integers(0, 2**32 - 1)
+
+METHODS = {
+    "gradient descent": GradientDescent(),
+    "gradient descent, diagonal": GradientDescent(preconditioner="diagonal"),
+    "gradient descent, blocks": GradientDescent(preconditioner=Block(2)),
+    "steepest descent": SteepestDescent(),
+    "steepest descent, diagonal": SteepestDescent(preconditioner="diagonal"),
+    "cyclic": CoordinateDescent(),
+    "shuffled": CoordinateDescent("shuffled"),
+    "random": CoordinateDescent("random"),
+    "greedy": CoordinateDescent("greedy"),
+    "one at a time": CoordinateDescent(updates=1),
+    "heavy ball": HeavyBall(),
+    "Nesterov": Nesterov(),
+    "Nesterov, given step": Nesterov(step_size=0.02),
+    "heavy ball, given step": HeavyBall(step_size=0.02),
+    "conjugate gradient": ConjugateGradient(),
+    "conjugate gradient, diagonal": ConjugateGradient(preconditioner=Diagonal()),
+    "Newton": Newton(),
+    "Newton, damped": Newton(damping=0.1),
+    "Gauss-Newton": GaussNewton(),
+    "Levenberg-Marquardt": LevenbergMarquardt(),
+}
+PAST_ROUNDING = dict(tol=1e-15, max_iter=20_000)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@given(seed=seeds, P=st.integers(1, 5))
+def test_quadratics_to_the_closed_form(name, seed, P):
+    """To 1e-12 of theta_star, whatever the method."""
+    rng = np.random.default_rng(seed)
+    loss = QuadraticLoss(definite(rng, P), star := rng.standard_normal(P))
+    r = minimize(loss, rng.standard_normal(P), METHODS[name], **PAST_ROUNDING)
+    assert np.abs(r.theta - star).max() <= 1e-12 * (1 + np.abs(star).max()), r.summary()
+
+
+@pytest.mark.parametrize("name", METHODS)
+@given(seed=seeds, P=st.integers(1, 4))
+def test_linear_least_squares_to_the_closed_form(name, seed, P):
+    rng = np.random.default_rng(seed)
+    A = definite(rng, 8, 4.0)[:, :P]
+    b, w = rng.standard_normal(8), rng.uniform(0.5, 2, 8)
+    want = np.linalg.lstsq(np.sqrt(w)[:, None] * A, np.sqrt(w) * b)[0]
+    r = minimize(LinearLeastSquares(A, b, w), np.zeros(P), METHODS[name], **PAST_ROUNDING)
+    assert np.abs(r.theta - want).max() <= 1e-12 * (1 + np.abs(want).max()), r.summary()
+
+
+@given(seed=seeds)
+def test_gradient_descent_is_its_pseudo_code(seed):
+    rng = np.random.default_rng(seed)
+    loss, theta = QuadraticLoss(definite(rng, 3), rng.standard_normal(3)), rng.standard_normal(3)
+    r = minimize(loss, theta, GradientDescent(0.02), tol=0, max_iter=20, record=True)
+    for k in range(20):
+        assert np.array_equal(r.history.theta[k], theta)
+        theta = theta + 0.02 * -loss.gradient(theta)
+    assert np.array_equal(r.history.step_size, np.full(20, 0.02))
+
+
+def test_steepest_descent_takes_the_exact_step():
+    loss = QuadraticLoss(np.diag([1.0, 10]))
+    r = minimize(loss, [10, 1], SteepestDescent(), record=True, max_iter=30)
+    rate = (10 - 1) / (10 + 1)  # of this start, the worst
+    assert np.allclose(r.history.loss[1:] / r.history.loss[:-1], rate**2, rtol=1e-9)
+    steps = np.diff(r.history.theta, axis=0)
+    assert np.allclose(np.sum(steps[1:] * steps[:-1], axis=1) / np.sum(steps[1:] ** 2, 1), 0)
+
+
+def test_a_loss_that_knows_its_minimum_along_a_line():
+    class Known(Smooth):
+        def line_minimum(self, theta, d):
+            return -float(theta @ d) / float(d @ d)  # of any function of |theta|
+
+    loss = Known(2, lambda x: (x @ x) ** 2, lambda x: 4 * (x @ x) * x)
+    r = minimize(loss, [3, 4], SteepestDescent())
+    assert r.n_iter == 1 and np.allclose(r.theta, 0, atol=1e-15)
+
+
+def contraction(r, last=20):
+    """By how much the last steps shrank the gradient, each."""
+    norms = r.history.gradient_norm
+    return (norms[-1] / norms[-1 - last]) ** (1 / last)
+
+
+@pytest.mark.parametrize(
+    ("method", "rate"),
+    [
+        (GradientDescent(), lambda k: (k - 1) / (k + 1)),
+        (HeavyBall(), lambda k: (sqrt(k) - 1) / (sqrt(k) + 1)),
+        (Nesterov(), lambda k: 1 - 2 / sqrt(3 * k + 1)),
+    ],
+)
+def test_rates_of_fixed_steps(method, rate):
+    loss = QuadraticLoss(np.diag(np.geomspace(1, 100, 7)))
+    r = minimize(loss, np.ones(7), method, tol=1e-12, max_iter=5000)
+    assert r.success
+    # a double root of the momentum methods shrinks as k rate^k: a little slower than rate
+    assert contraction(r) == pytest.approx(rate(100), rel=0.02)
+
+
+def test_conjugate_gradients_end_after_as_many_steps_as_eigenvalues():
+    rng = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(rng.standard_normal((30, 30)))
+    loss = QuadraticLoss((Q * np.repeat([1.0, 5, 20], 10)) @ Q.T, rng.standard_normal(30))
+    assert minimize(loss, np.zeros(30), ConjugateGradient(), tol=1e-10).n_iter == 3
+    assert minimize(loss, np.zeros(30), Newton(), tol=1e-10).n_iter == 1
+
+
+def test_newton_does_not_see_the_condition_number():
+    loss = QuadraticLoss(np.diag([1e-9, 1.0, 1e9]), [1, 2, 3])
+    r = minimize(loss, np.zeros(3), Newton(), tol=1e-12)
+    assert r.n_iter == 1 and np.allclose(r.theta, [1, 2, 3], rtol=1e-14)
+
+
+def test_preconditioners_shorten_the_way():
+    rng = np.random.default_rng(0)
+    units = np.geomspace(1, 1e4, 6)
+    B = definite(rng, 6, 3.0) * units * units[:, None]
+    loss, start = QuadraticLoss(B, rng.standard_normal(6)), np.zeros(6)
+    for method in (GradientDescent, SteepestDescent, HeavyBall, Nesterov, ConjugateGradient):
+        for M in ("diagonal", Diagonal(), np.diag(B), B, lambda v: v / np.diag(B), Block([[0, 5]])):
+            with_it = minimize(loss, start, method(preconditioner=M), tol=1e-10, max_iter=3000)
+            assert np.abs(with_it.gradient_norm) <= 1e-10 * with_it.history.gradient_norm[0] or (
+                isinstance(M, Block)
+            )
+        assert minimize(loss, start, method(preconditioner=B), tol=1e-10).n_iter <= 12
+        plain = minimize(loss, start, method(), tol=1e-10, max_iter=400)
+        scaled = minimize(loss, start, method(preconditioner="diagonal"), tol=1e-10)
+        assert scaled.n_iter < plain.n_iter
+
+
+def laplacian(n):
+    sparse = pytest.importorskip("scipy.sparse")
+    one = sparse.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(n, n))
+    return (sparse.kron(one, sparse.eye_array(n)) + sparse.kron(sparse.eye_array(n), one)).tocsc()
+
+
+def test_incomplete_cholesky():
+    B = laplacian(20)
+    L = incomplete_cholesky(B).toarray()
+    A, kept = B.toarray(), B.toarray() != 0
+    assert np.allclose((L @ L.T)[kept], A[kept], rtol=1e-13)  # what defines it
+    assert not L[~kept].any()
+    loss, start = QuadraticLoss(B, np.ones(400)), np.zeros(400)
+    plain = minimize(loss, start, ConjugateGradient())
+    preconditioned = minimize(loss, start, ConjugateGradient(preconditioner=IncompleteCholesky()))
+    assert preconditioned.success and preconditioned.n_iter < 0.6 * plain.n_iter
+
+
+def test_incomplete_cholesky_raises_the_diagonal_where_it_must():
+    sparse = pytest.importorskip("scipy.sparse")
+    # Kershaw's matrix: definite, yet its incomplete factorisation meets a negative pivot
+    B = np.array([[3.0, -2, 0, 2], [-2, 3, -2, 0], [0, -2, 3, -2], [2, 0, -2, 3]])
+    loss = QuadraticLoss(sparse.csc_array(B), np.arange(4))
+    r = minimize(loss, np.zeros(4), ConjugateGradient(preconditioner="incomplete_cholesky"))
+    assert np.allclose(r.theta, np.arange(4))
+
+
+NONLINEAR = {
+    "gradient descent": (GradientDescent(), 60_000),
+    "steepest descent": (SteepestDescent(), 20_000),
+    "cyclic": (CoordinateDescent(), 20_000),
+    "heavy ball": (HeavyBall(), 20_000),
+    "Nesterov": (Nesterov(), 20_000),
+    "conjugate gradient": (ConjugateGradient(), 500),
+    "Newton": (Newton(), 50),
+    "Newton, damped": (Newton(damping=1e-3), 100),
+    "Gauss-Newton": (GaussNewton(), 50),
+    "Gauss-Newton, whole steps": (GaussNewton(line_search=None), 10),
+    "Levenberg-Marquardt": (LevenbergMarquardt(), 50),
+}
+
+
+@pytest.mark.parametrize("name", NONLINEAR)
+def test_curved_valley(name):
+    method, max_iter = NONLINEAR[name]
+    r = minimize(rosenbrock(), [-1.2, 1], method, tol=1e-7, max_iter=max_iter)
+    assert r.success and np.allclose(r.theta, 1, atol=1e-3), r.summary()
+
+
+@pytest.mark.parametrize("order", ["cyclic", "shuffled", "random", "greedy"])
+@pytest.mark.parametrize("updates", [None, 1, 3])
+def test_coordinate_orders(order, updates):
+    rng = np.random.default_rng(0)
+    loss = QuadraticLoss(definite(rng, 4), np.arange(4))
+    r = minimize(loss, np.zeros(4), CoordinateDescent(order, updates), tol=1e-10, record=True)
+    assert r.success and (np.diff(r.history.loss) <= 0).all()
+    if updates == 1:
+        assert (np.count_nonzero(np.diff(r.history.theta, axis=0), axis=1) <= 1).all()
+    again = minimize(loss, np.zeros(4), CoordinateDescent(order, updates), tol=1e-10)
+    assert np.array_equal(again.theta, r.theta)
+
+
+def test_newton_leaves_a_saddle():
+    r = minimize(saddle(), [0.5, 1e-3], Newton())
+    assert r.success and r.loss == pytest.approx(-1)
+    assert np.allclose(np.abs(r.theta), [0, sqrt(2)], atol=1e-6)
+
+
+def test_singular_jacobians_give_the_shortest_step():
+    loss = SumOfSquares(lambda x: np.array([x[0] + x[1] - 2, 0 * x[0]]), 2)
+    for method in (GaussNewton(), LevenbergMarquardt(), Newton()):
+        assert np.allclose(minimize(loss, [0, 0], method).theta, 1)
+
+
+BOUNDED = [GradientDescent(), Nesterov(), CoordinateDescent(), LevenbergMarquardt()]
+
+
+@pytest.mark.parametrize("method", BOUNDED, ids=lambda m: m.name)
+@given(seed=seeds, P=st.integers(1, 5))
+def test_bounds_are_kept_and_their_optimality_conditions_met(method, seed, P):
+    rng = np.random.default_rng(seed)
+    loss = QuadraticLoss(definite(rng, P), 2 * rng.standard_normal(P))
+    low, high = -rng.uniform(0, 1, P), rng.uniform(0, 1, P)
+    r = minimize(loss, np.zeros(P), method, bounds=(low, high), tol=1e-9, max_iter=5000)
+    assert r.success and (r.theta >= low).all() and (r.theta <= high).all(), r.summary()
+    g = loss.gradient(r.theta)
+    slack = 1e-7 * (1 + np.abs(loss.gradient(np.zeros(P))).max())
+    assert (g[r.theta > low] <= slack).all() and (g[r.theta < high] >= -slack).all()
+
+
+def test_bounds_of_curved_valley_and_their_release():
+    bounds = -2, [0.5, 2]
+    for method in (LevenbergMarquardt(), GradientDescent(), CoordinateDescent()):
+        r = minimize(rosenbrock(), [-1.2, 1], method, bounds=bounds, max_iter=50_000, tol=1e-6)
+        assert r.success and np.allclose(r.theta, [0.5, 0.25], atol=1e-4), r.summary()
+    r = minimize(rosenbrock(), [0, 2], LevenbergMarquardt(), bounds=(-2, 2))  # starts on a bound
+    assert r.success and np.allclose(r.theta, 1)
+
+
+@given(seed=seeds, c2=st.sampled_from([0.1, 0.5, 0.9]), first=st.floats(-12, 12))
+def test_line_search_meets_the_strong_wolfe_conditions(seed, c2, first):
+    rng = np.random.default_rng(seed)
+    loss, theta = saddle(), rng.uniform(-2, 2, 2)
+    problem = Problem(loss, np.full(2, -np.inf), np.full(2, np.inf))
+    point = problem.at(theta)
+    d = -point.gradient
+    if not np.any(d):
+        return
+    slope = -float(d @ d)
+    new = StrongWolfe(c2=c2).search(problem, point, d, 10.0**first)
+    assert new.loss <= point.loss + 1e-4 * new.step_size * slope + 1e-12 * abs(point.loss)
+    assert abs(new.gradient @ d) <= c2 * -slope
+
+
+REFUSED = [
+    ("step_size must be a number > 0, got 0", lambda: GradientDescent(0)),
+    ("step_size must be a number > 0, got -1", lambda: HeavyBall(-1)),
+    ("step_size must be a number > 0, got nan", lambda: Nesterov(np.nan)),
+    ("step_size must be a number > 0, got 'big'", lambda: GradientDescent("big")),
+    ("momentum must be a number >= 0 and < 1, got 1", lambda: HeavyBall(momentum=1)),
+    ("order must be one of cyclic, shuffled", lambda: CoordinateDescent("up")),
+    ("updates must be a whole number", lambda: CoordinateDescent(updates=0)),
+    ("c1 and c2 must meet 0 < c1 < c2 < 1", lambda: StrongWolfe(0.5, 0.1)),
+    ("damping must be a number >= 0", lambda: Newton(damping=-1)),
+    ("damping must be a number > 0", lambda: LevenbergMarquardt(damping=0)),
+]
+
+
+@pytest.mark.parametrize(("sentence", "make"), REFUSED)
+def test_settings_refused(sentence, make):
+    with pytest.raises(ValueError, match=sentence):
+        make()
+
+
+NO_CURVATURE = Smooth(2, lambda x: x @ x, lambda x: 2 * x)
+UNSERVED = [
+    ("Newton cannot serve this loss: Smooth has no exact Hessian", NO_CURVATURE, Newton()),
+    ("GaussNewton cannot serve this loss: Smooth has no residuals", NO_CURVATURE, GaussNewton()),
+    ("LevenbergMarquardt cannot serve this loss", NO_CURVATURE, LevenbergMarquardt()),
+    ("no residuals, so it has no Gauss-Newton", NO_CURVATURE, GradientDescent()),
+    ("its Hessian has the negative eigenvalue -2", QuadraticLoss([[1, 0], [0, -1]]), HeavyBall()),
+    ("the largest curvature of the loss is -2", QuadraticLoss(-np.eye(2)), GradientDescent()),
+]
+
+
+@pytest.mark.parametrize(("sentence", "loss", "method"), UNSERVED)
+def test_losses_refused(sentence, loss, method):
+    with pytest.raises(ValueError, match=sentence):
+        minimize(loss, [1, 1], method)
+
+
+PRECONDITIONERS = [
+    ("preconditioner must be one of diagonal, incomplete_cholesky, got 'good'", "good"),
+    ("preconditioner must have shape \\(P=2,\\) or \\(P=2, P=2\\), got \\(3,\\)", np.ones(3)),
+    ("preconditioner must be positive and finite", [1, 0]),
+    ("preconditioner must be symmetric", [[1, 2], [0, 1]]),
+    ("preconditioner must be positive definite", [[1, 2], [2, 1]]),
+    ("incomplete Cholesky needs a sparse Hessian", "incomplete_cholesky"),
+    ("blocks must hold each of the parameters 0 to 1 at most once", Block([[0, 0]])),
+    ("the preconditioner's result must have shape \\(P=2,\\)", Given(lambda v: v[:1])),
+]
+
+
+@pytest.mark.parametrize(("sentence", "M"), PRECONDITIONERS)
+def test_preconditioners_refused(sentence, M):
+    with pytest.raises(ValueError, match=sentence):
+        minimize(QuadraticLoss(np.eye(2)), [1, 1], ConjugateGradient(preconditioner=M))
+
+
+def test_incomplete_cholesky_refuses_a_diagonal_that_is_not_positive():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(ValueError, match="positive diagonal, and parameter 1 has -1"):
+        incomplete_cholesky(sparse.csc_array(np.diag([1.0, -1])))
+
+
+def test_bounds_need_a_diagonal_preconditioner():
+    loss = QuadraticLoss(np.eye(2))
+    for method in (GradientDescent, Nesterov):
+        with pytest.raises(ValueError, match="needs a diagonal preconditioner"):
+            minimize(loss, [1, 1], method(preconditioner=np.eye(2)), bounds=(0, 2))
+        assert minimize(loss, [1, 1], method(preconditioner=[1, 2]), bounds=(0, 2)).success
+
+
+class Uphill(SumOfSquares):
+    """A sum of squares whose Jacobian has the wrong sign."""
+
+    def jacobian(self, theta):
+        return -super().jacobian(theta)
+
+
+INDEFINITE = QuadraticLoss([[1, 0], [0, -1]])
+PLANE = Smooth(2, np.sum, np.ones_like)
+WRONG = Smooth(2, np.sum, lambda x: -np.ones(2))
+HALTS = [
+    (INDEFINITE, SteepestDescent(), Stop.UNBOUNDED, "curvature along"),
+    (INDEFINITE, CoordinateDescent(), Stop.UNBOUNDED, "along parameter 1"),
+    (INDEFINITE, Newton(), Stop.UNBOUNDED, "negative eigenvalue"),
+    (PLANE, SteepestDescent(), Stop.UNBOUNDED, "still falls at"),
+    (WRONG, SteepestDescent(), Stop.NO_BRACKET, "check_gradient"),
+    (Uphill(lambda x: x + 0, 2), LevenbergMarquardt(), Stop.STALLED, "no step lowers the loss"),
+]
+
+
+@pytest.mark.parametrize(("loss", "method", "status", "words"), HALTS)
+def test_methods_that_cannot_go_on_say_why(loss, method, status, words):
+    r = minimize(loss, [0.5, 1], method, tol=0)
+    assert r.status is status and words in r.reason(), r.summary()
+    assert r.loss <= r.history.loss[0] and not r.success
