@@ -50,7 +50,8 @@ def coordinate_sweep(
 ) -> Sweep:
     r"""Minimise a regularised least-squares loss over one coordinate after the other, in place.
 
-    .. math:: F(θ) = ½ Σ_i w_i r_i² + Σ_j l1_j |θ_j| + ½ Σ_j l2_j θ_j²,  r = b − Aθ,
+    .. math:: F(\theta) = \frac12 \sum_i w_i r_i^2 + \sum_j l_{1j} |\theta_j|
+              + \frac12 \sum_j l_{2j} \theta_j^2, \qquad r = b - A \theta,
 
     within lower ≤ θ ≤ upper.  An update puts θ_j to its minimum,
     clip(S(A_jᵗWr + c_j θ_j, l1_j) / (c_j + l2_j)) with c_j = A_jᵗWA_j and the soft threshold

@@ -67,7 +67,8 @@ def sweep_csc(
 ) -> Sweep:
     r"""Minimise a regularised least-squares loss over sparse columns one by one, in place.
 
-    .. math:: F(θ) = ½ Σ_i w_i r_i² + Σ_j l1_j |θ_j| + ½ Σ_j l2_j θ_j²,  r = b − Aθ − intercept,
+    .. math:: F(\theta) = \frac12 \sum_i w_i r_i^2 + \sum_j l_{1j} |\theta_j|
+              + \frac12 \sum_j l_{2j} \theta_j^2, \qquad r = b - A \theta - \theta_0,
 
     within lower ≤ θ ≤ upper.  This is `coordinate_sweep` for a sparse A, and ``centered`` besides.
     An update costs the stored values of its column, twice; nothing costs n times P.
