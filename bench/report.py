@@ -2,8 +2,8 @@
 
     python bench/report.py
 
-README.md gets, between the lines ``<!-- bench -->`` and ``<!-- /bench -->``, what has a target;
-docs/benchmarks.md gets everything, machine by machine.
+README.md gets, between the lines ``<!-- bench -->`` and ``<!-- /bench -->``, what has a target,
+cases that differ in sizes only in one line; docs/benchmarks.md gets everything, machine by machine.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 import store
 
 ROOT = Path(__file__).resolve().parents[1]
+_SIZE = r"(?<![A-Za-z\d])\d+"  # a number that is no part of a name
 OPEN, CLOSE = "<!-- bench -->", "<!-- /bench -->"
 INTRODUCTION = """# Benchmarks
 
@@ -59,6 +60,34 @@ def results_table(results):
     return "\n".join(lines)
 
 
+def condensed_table(results):
+    """Return results with a target as a Markdown table, one line for cases of several sizes."""
+    groups = {}
+    for r in results:
+        if r["target"] is not None:
+            key = re.sub(_SIZE, "#", r["name"]), r["target"], r["unit"]
+            groups.setdefault(key, []).append(r)
+    lines = ["| measured | value | target | command |", "|---|---:|---:|---|"]
+    for group in groups.values():
+        values = sorted(r["value"] for r in group)
+        ends = [store.number(v, group[0]["unit"]) for v in dict.fromkeys([values[0], values[-1]])]
+        value = f"{' to '.join(ends)} {group[0]['unit']}"
+        value = value if all(map(store.met, group)) else f"**{value}**"
+        case = group[0]
+        lines.append(
+            f"| {_common_name([r['name'] for r in group])} | {value} | {store.target(case)}"
+            f" | `{case['command']}` |"
+        )
+    return "\n".join(lines)
+
+
+def _common_name(names):
+    """Return names that differ in their numbers as one, each number as the range it has."""
+    columns = zip(*(re.split(f"({_SIZE})", name) for name in names), strict=True)
+    parts = (sorted(set(c), key=lambda part: (len(part), part)) for c in columns)
+    return "".join(p[0] if len(p) == 1 else f"{p[0]} to {p[-1]}" for p in parts)
+
+
 def accuracy_table(rows):
     """Return the certified digits as a Markdown table, one line per set and start."""
     programs = list(dict.fromkeys(r["program"] for r in rows))
@@ -80,8 +109,7 @@ def _digits(row):
 
 def readme_part(content):
     """Return what stands between the markers of README.md."""
-    judged = [r for r in content["results"] if r["target"] is not None]
-    return f"{results_table(judged)}\n\n{machine_line(content)}"
+    return f"{condensed_table(content['results'])}\n\n{machine_line(content)}"
 
 
 def page(files):
