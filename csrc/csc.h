@@ -27,7 +27,7 @@ enum {
     DL = TW_VECTOR_BYTES / sizeof(double), /* doubles in a native vector */
     DV = LINE / DL,                        /* native vectors in a line */
     AHEAD = 256,                           /* elements by which the streams are fetched ahead */
-    SHORT = 16,                            /* columns not worth a look for one run of rows */
+    SHORT = 16, /* columns below have one plain loop: a wrong guess of where it ends is most of their cost */
 };
 
 typedef double dvec __attribute__((vector_size(TW_VECTOR_BYTES), may_alias));
@@ -57,7 +57,7 @@ TW_INLINE void fetch(const column *c, ptrdiff_t k, int wide) {
 }
 
 TW_INLINE int is_run(const column *c, int wide) {
-    return c->n >= SHORT && index_at(c->row, c->n - 1, wide) - index_at(c->row, 0, wide) == c->n - 1;
+    return index_at(c->row, c->n - 1, wide) - index_at(c->row, 0, wide) == c->n - 1;
 }
 
 /* ---- one right-hand side ---------------------------------------------------------------------- */
@@ -73,8 +73,20 @@ TW_INLINE double dot_run(ptrdiff_t n, const real *a, const double *r, const doub
     return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
-/* sum_i w_i A_ij r_i; w NULL is 1 */
-TW_INLINE double dot(column c, const double *r, const double *w, int wide) {
+/* a value times the residual of its row */
+TW_INLINE double term(const column *c, ptrdiff_t k, const double *r, const double *w, int wide) {
+    const ptrdiff_t i = index_at(c->row, k, wide);
+    return (double)c->value[k] * (w ? w[i] * r[i] : r[i]);
+}
+
+/* sum_i w_i A_ij r_i; w NULL is 1; `ahead`: how far the streams are to be fetched, 0 if they end with c */
+TW_INLINE double dot(column c, const double *r, const double *w, ptrdiff_t ahead, int wide) {
+    if (c.n < SHORT) {
+        double sum = 0;
+        for (ptrdiff_t k = 0; k < c.n; k++)
+            sum += term(&c, k, r, w, wide);
+        return sum;
+    }
     if (is_run(&c, wide)) {
         const ptrdiff_t first = index_at(c.row, 0, wide);
         return dot_run(c.n, c.value, r + first, w ? w + first : NULL);
@@ -82,21 +94,22 @@ TW_INLINE double dot(column c, const double *r, const double *w, int wide) {
     double sum[4] = {0};
     ptrdiff_t k = 0;
     for (; k + 8 <= c.n; k += 8) {
-        fetch(&c, k + AHEAD, wide);
-        for (int l = 0; l < 8; l++) {
-            const ptrdiff_t i = index_at(c.row, k + l, wide);
-            sum[l % 4] += (double)c.value[k + l] * (w ? w[i] * r[i] : r[i]);
-        }
+        fetch(&c, k + ahead, wide);
+        for (int l = 0; l < 8; l++)
+            sum[l % 4] += term(&c, k + l, r, w, wide);
     }
-    for (; k < c.n; k++) {
-        const ptrdiff_t i = index_at(c.row, k, wide);
-        sum[0] += (double)c.value[k] * (w ? w[i] * r[i] : r[i]);
-    }
+    for (; k < c.n; k++)
+        sum[0] += term(&c, k, r, w, wide);
     return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
 /* r -= d A_j.  The rows of a column differ, so four are loaded before the first is stored. */
 TW_INLINE void subtract(column c, double d, double *r, int wide) {
+    if (c.n < SHORT) {
+        for (ptrdiff_t k = 0; k < c.n; k++)
+            r[index_at(c.row, k, wide)] -= d * (double)c.value[k];
+        return;
+    }
     if (is_run(&c, wide)) {
         r += index_at(c.row, 0, wide);
         for (ptrdiff_t k = 0; k < c.n; k++)

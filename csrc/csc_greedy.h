@@ -125,7 +125,7 @@ static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, con
 static void begin_tournament(const struct tw_sweep_csc_job *job, const tournament *t, const double *curvature,
                              const double *theta, const double *r) {
     for (ptrdiff_t j = 0; j < job->P; j++) {
-        t->g[j] = dot(column_of(job, j, job->wide), r, job->weights, job->wide);
+        t->g[j] = dot(column_of(job, j, job->wide), r, job->weights, AHEAD, job->wide);
         t->promise[j] = update_of(&job->each, j, curvature[j], t->g[j], theta[j]).fall;
         t->listed[j] = 0;
     }

@@ -23,7 +23,7 @@
 #include "csc_greedy.h"
 #include "dispatch.h"
 
-enum { NEXT = 3 }; /* the column this many updates ahead is fetched: its start is not in a stream */
+enum { NEXT = 2 }; /* updates by which a column is fetched ahead where the order is not that of the storage */
 
 /* W right-hand sides under way; the last `W - lanes` repeat the last one. */
 typedef struct {
@@ -135,12 +135,16 @@ TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
 
 /* ---- a sweep ----------------------------------------------------------------------------------- */
 
+/* The column that is NEXT updates ahead; short ones without a loop whose end would be guessed wrong. */
 TW_INLINE void fetch_column(const struct tw_sweep_csc_job *job, const ptrdiff_t *order, ptrdiff_t t,
                             int wide) {
-    if (t + NEXT < job->n_order) {
-        const column c = column_of(job, order[t + NEXT], wide);
-        fetch(&c, 0, wide);
-    }
+    if (t + NEXT >= job->n_order)
+        return;
+    const column c = column_of(job, order[t + NEXT], wide);
+    fetch(&c, 0, wide);
+    fetch(&c, LINE, wide);
+    for (ptrdiff_t k = SHORT; k < c.n && k < AHEAD; k += LINE)
+        fetch(&c, k, wide);
 }
 
 TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W, const double *w, int wide) {
@@ -154,7 +158,7 @@ TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W
         if (order)
             fetch_column(job, order, t, wide);
         if (W == 1)
-            g[0] = dot(c, s->r, w, wide);
+            g[0] = dot(c, s->r, w, order ? 0 : AHEAD, wide);
         else
             dot_line(c, s->r, w, g, wide);
         for (int l = 0; l < W; l++) {
