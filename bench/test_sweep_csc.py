@@ -19,6 +19,7 @@ SIZES = {  # n, P, share of values that are stored
     "100 values a column": (100_000, 20_000, 1e-3),
     "1000 values a column": (100_000, 5_000, 1e-2),
 }
+# l1 as a share of the one that leaves all at zero, and l2
 PENALTIES = {
     "ridge, all move": (0.0, 0.1),
     "lasso, few move": (0.2, 0.0),
