@@ -1,5 +1,6 @@
 /* adjoint.c - batched adjoint accumulation and normal equations, compiled once per instruction set and
  * element type. */
+#include "adjoint_narrow.h"
 #include "adjoint_normal.h"
 #include "adjoint_rows.h"
 #include "adjoint_sparse.h"
@@ -64,12 +65,15 @@ static int jvp(const tw_jacobian *A, const double *v, int threads, double *y) {
 
 static summation normal_of(const tw_jacobian *A) {
     const ptrdiff_t P = A->P;
+    const int is_narrow = !A->indptr && 0 < P && P <= NARROW;
     return (summation){.A = A,
                        .p = plan_sums(A, P, A->indptr ? PTRDIFF_MAX : NORMAL_STRIP, total_size(P)),
                        .columns = P,
                        .n_scratch = A->indptr ? 0 : chunk_rows(P) * padded(P),
-                       .add = A->indptr ? add_sparse_normal : add_normal,
-                       .write = write_normal};
+                       .add = A->indptr   ? add_sparse_normal
+                              : is_narrow ? add_narrow_normal
+                                          : add_normal,
+                       .write = is_narrow ? write_narrow_normal : write_normal};
 }
 
 static size_t normal_work(const tw_jacobian *A, int threads) {
