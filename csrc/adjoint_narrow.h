@@ -85,17 +85,16 @@ TW_INLINE void add_narrow_rows(int P, int weighted, const rows *A, int is_first,
         add_narrow(P, 1, weighted, A, whole, A->n - whole, 0, S);
 }
 
-/* Row i's vectors hold what is right of the diagonal too, as far as they reach; what lies farther right
- * is that of the rows below.  Returns whether the vectors are finite: 0 x is NaN if x is not. */
+/* What is right of the diagonal comes from the rows below: (w x_i) x_j need not round as (w x_j) x_i does.
+ * Returns whether the vectors are finite: 0 x is NaN if x is not. */
 TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *JtWe) {
     const ptrdiff_t width = padded(P);
     narrow look = n_set(0 * S[place_of_etWe(P)]);
     TW_UNROLL
     for (int i = 0; i < P; i++) {
-        const int held = reach(i, P) * NL < P ? reach(i, P) * NL : P;
-        memcpy(JtWJ + i * P, S + i * width, (size_t)held * sizeof *S);
+        memcpy(JtWJ + i * P, S + i * width, (size_t)(i + 1) * sizeof *S);
         TW_UNROLL
-        for (int j = held; j < P; j++)
+        for (int j = i + 1; j < P; j++)
             JtWJ[i * P + j] = S[j * width + i];
     }
     memcpy(JtWe, S + P * width, (size_t)P * sizeof *S);
