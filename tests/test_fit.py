@@ -154,6 +154,17 @@ def test_an_empty_batch_gives_an_empty_result(shape):
     assert r.predict().shape == (*shape, 25)
 
 
+@pytest.mark.parametrize("per_fit", [False, True])
+def test_predictions_of_a_batch_are_those_of_its_fits(per_fit):
+    shift = np.array([[0.0], [0.25], [0.5]])
+    x = X + shift if per_fit else X
+    r = tw.fit(decay, x, np.stack([Y, 2 * Y, 3 * Y]), P0)
+    for k in range(3):
+        alone = decay(X + shift[k] if per_fit else X, *r.params[k])
+        np.testing.assert_allclose(r.predict()[k], alone, rtol=1e-13)
+        np.testing.assert_allclose(r.predict(X[::2])[k], decay(X[::2], *r.params[k]), rtol=1e-13)
+
+
 def test_a_model_without_free_parameters_gives_its_chi2():
     r = tw.fit(decay, X, Y, P0, fixed=["a", "tau", "c"])
     assert r.success and r.dof == 25 and not r.cov.any()

@@ -72,15 +72,13 @@ class Problem(NamedTuple):
         """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
         rows = np.ascontiguousarray(params.reshape(-1, len(self.names)))
         xs, points = (self.data.x, self.data.points) if x is None else self._variables(x)
-        evaluate = self._call if self.recording is None else self._run
         if x is not None and self.recording is not None and self.recording.arrays:
             raise ValueError(
                 "the model holds arrays for the fitted points only; call it to predict elsewhere"
             )
         out = np.empty((len(rows), prod(points)), params.dtype)
-        for fit, theta in enumerate(rows):
-            at = [np.ascontiguousarray(v.array[fit] if v.step else v.array) for v in xs]
-            evaluate(at, theta, out[fit])
+        evaluate = self._call if self.recording is None else self._run
+        evaluate(xs, rows, out)
         return out.reshape(*params.shape[:-1], *points)
 
     def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
@@ -89,15 +87,26 @@ class Problem(NamedTuple):
         arrays = np.broadcast_arrays(*[numbers(v, "x", dtype) for v in parts])
         return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
 
-    def _call(self, x: list[Array], theta: Array, out: Array) -> None:
-        out[:] = self.model.function(_argument(x, self.data.form), *theta)
+    def _call(self, x: Sequence[PerFit], rows: Array, out: Array) -> None:
+        for fit, theta in enumerate(rows):
+            at = [np.ascontiguousarray(v.array[fit] if v.step else v.array) for v in x]
+            out[fit] = self.model.function(_argument(at, self.data.form), *theta)
 
-    def _run(self, x: list[Array], theta: Array, out: Array) -> None:
+    def _run(self, x: Sequence[PerFit], rows: Array, out: Array) -> None:
         assert self.recording is not None
         graph, output, arrays = self.recording
         tape = compile_model(graph, output, ())
-        own = [np.ascontiguousarray(a, out.dtype) for a in arrays]
-        engine.evaluate(tape, out.dtype == np.float32, out.size, [*x, *own], theta, out)
+        own = [PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays]
+        at = [*x, *own]
+        engine.evaluate_rows(
+            tape,
+            out.dtype == np.float32,
+            *out.shape,
+            [np.ascontiguousarray(v.array) for v in at],
+            [v.step for v in at],
+            rows,
+            out,
+        )
 
 
 def _argument(x: Sequence[Array], form: str) -> Any:

@@ -60,3 +60,13 @@ class Trials:
 def evaluate(
     tape: Tape, is_float: bool, n_points: int, x: Sequence[Any], theta: Any, out: Any
 ) -> None: ...
+def evaluate_rows(
+    tape: Tape,
+    is_float: bool,
+    n_rows: int,
+    n_points: int,
+    x: Sequence[Any],
+    steps: Sequence[int],
+    theta: Any,
+    out: Any,
+) -> None: ...

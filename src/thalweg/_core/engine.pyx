@@ -344,22 +344,40 @@ cdef class Trials:
 
 
 def evaluate(Tape tape not None, bint is_float, Py_ssize_t n_points, x, theta, out):
-    """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of arrays."""
+    """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of (N,)."""
+    evaluate_rows(tape, is_float, 1, n_points, x, [0] * len(x), theta, out)
+
+
+def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize_t n_points, x,
+                  steps, theta, out):
+    """Write the same for every row of theta (rows, P), (rows, 1 + F, N).
+
+    An array of x has (N,) elements where its step is 0, and a row of its own for each, (rows, N),
+    where it is 1.
+    """
     cdef const void *pointers[MAX_VIEWS]
+    cdef Py_ssize_t strides[MAX_VIEWS]  # bytes from a row's points to the next one's
     cdef char real = c"f" if is_float else c"d"
+    cdef Py_ssize_t size = sizeof(float) if is_float else sizeof(double)
+    cdef Py_ssize_t k, row, n_x = len(x), n_theta = tape.tape.n_theta
+    cdef Py_ssize_t n_out = (1 + tape.tape.n_free) * n_points
     cdef Views views = Views()
-    cdef Py_ssize_t k
-    if tape.tape.output == NULL or len(x) != tape.tape.n_x or len(x) > MAX_VIEWS - 20:
+    if tape.tape.output == NULL or n_x != tape.tape.n_x or n_x > MAX_VIEWS - 20:
         raise ValueError("the arrays do not fit the tape")
-    for k, array in enumerate(x):
-        pointers[k] = views.take(array, real, n_points, False)
-    cdef void *parameters = views.take(theta, real, tape.tape.n_theta, False)
-    cdef void *target = views.take(out, real, (1 + tape.tape.n_free) * n_points, True)
+    for k in range(n_x):
+        strides[k] = n_points * size if steps[k] else 0
+        pointers[k] = views.take(x[k], real, n_points * (n_rows if steps[k] else 1), False)
+    cdef char *parameters = <char *> views.take(theta, real, n_rows * n_theta, False)
+    cdef char *target = <char *> views.take(out, real, n_rows * n_out, True)
     cdef void *work = calloc(c.tw_tape_work(&tape.tape, is_float, n_points), 1)
     if work == NULL:
         raise MemoryError
     try:
         with nogil:
-            c.tw_tape_run(&tape.tape, is_float, n_points, pointers, parameters, work, target)
+            for row in range(n_rows):
+                c.tw_tape_run(&tape.tape, is_float, n_points, pointers,
+                              parameters + row * n_theta * size, work, target + row * n_out * size)
+                for k in range(n_x):
+                    pointers[k] = <const char *> pointers[k] + strides[k]
     finally:
         free(work)
