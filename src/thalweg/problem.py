@@ -96,17 +96,10 @@ class Problem(NamedTuple):
         assert self.recording is not None
         graph, output, arrays = self.recording
         tape = compile_model(graph, output, ())
-        own = [PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays]
-        at = [*x, *own]
-        engine.evaluate_rows(
-            tape,
-            out.dtype == np.float32,
-            *out.shape,
-            [np.ascontiguousarray(v.array) for v in at],
-            [v.step for v in at],
-            rows,
-            out,
-        )
+        at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
+        values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
+        is_float, (n_rows, n_points) = out.dtype == np.float32, out.shape
+        engine.evaluate_rows(tape, is_float, n_rows, n_points, values, steps, rows, out)
 
 
 def _argument(x: Sequence[Array], form: str) -> Any:
