@@ -165,6 +165,25 @@ def test_predictions_of_a_batch_are_those_of_its_fits(per_fit):
         np.testing.assert_allclose(r.predict(X[::2])[k], decay(X[::2], *r.params[k]), rtol=1e-13)
 
 
+def test_a_model_may_hold_an_array_of_the_shape_of_a_grid():
+    y, x = np.mgrid[:4, :5].astype(float)
+    flat = 1 + 0.1 * np.cos(x * y)
+
+    def image(xy, height, width):
+        return flat * height * np.exp(-((xy[0] - 2) ** 2 + (xy[1] - 1) ** 2) / width)
+
+    def unrecorded(xy, height, width):
+        return image(xy, height, width) if height < 1e300 else 0.0
+
+    data = np.stack([image((x, y), h, 2.0) for h in (1.0, 3.0)])
+    fast = tw.fit(image, (x, y), data, [2.0, 3.0])
+    with pytest.warns(tw.SlowModelWarning):
+        slow = tw.fit(unrecorded, (x, y), data, [2.0, 3.0])
+    for r in (fast, slow):
+        np.testing.assert_allclose(r.params, [[1, 2], [3, 2]], rtol=1e-7)
+        np.testing.assert_allclose(r.predict(), data, rtol=1e-7)
+
+
 def test_a_model_without_free_parameters_gives_its_chi2():
     r = tw.fit(decay, X, Y, P0, fixed=["a", "tau", "c"])
     assert r.success and r.dof == 25 and not r.cov.any()

@@ -45,10 +45,7 @@ class Data(NamedTuple):
 
     def argument(self, fit: int) -> Any:
         """Return x of one data set as the model's function gets it: of the shape of the points."""
-        rows = [(v.array[fit] if v.step else v.array).reshape(self.points) for v in self.x]
-        if self.form == "one":
-            return rows[0]
-        return np.stack(rows) if self.form == "array" else tuple(rows)
+        return argument(self.x, fit, self.points, self.form)
 
     @property
     def single(self) -> bool:
@@ -64,6 +61,14 @@ class Data(NamedTuple):
     def n_points(self) -> int:
         """N."""
         return int(self.y.shape[1])
+
+
+def argument(x: Sequence[PerFit], fit: int, points: tuple[int, ...], form: str) -> Any:
+    """Return the variables of one data set in the shape of their points, in the user's form."""
+    rows = [(v.array[fit] if v.step else v.array).reshape(points) for v in x]
+    if form == "one":
+        return rows[0]
+    return np.stack(rows) if form == "array" else tuple(rows)
 
 
 def arrange(

@@ -12,10 +12,11 @@ import numpy as np
 
 from ._check import Array, PerFit, all_finite, by_name, name_index, numbers, per_fit, shapes, stack
 from ._core import engine
-from .data import Data
+from .data import Data, argument
 from .model import ModelInfo
 from .model.tape import compile_model
 from .model.trace import Recording, RecordingError, record
+from .slow import call
 
 
 class SlowModelWarning(UserWarning):
@@ -77,8 +78,10 @@ class Problem(NamedTuple):
                 "the model holds arrays for the fitted points only; call it to predict elsewhere"
             )
         out = np.empty((len(rows), prod(points)), params.dtype)
-        evaluate = self._call if self.recording is None else self._run
-        evaluate(xs, rows, out)
+        if self.recording is None:
+            self._call(xs, points, rows, out)
+        else:
+            self._run(xs, rows, out)
         return out.reshape(*params.shape[:-1], *points)
 
     def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
@@ -87,10 +90,10 @@ class Problem(NamedTuple):
         arrays = np.broadcast_arrays(*[numbers(v, "x", dtype) for v in parts])
         return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
 
-    def _call(self, x: Sequence[PerFit], rows: Array, out: Array) -> None:
+    def _call(self, x: Sequence[PerFit], points: tuple[int, ...], rows: Array, out: Array) -> None:
         for fit, theta in enumerate(rows):
-            at = [np.ascontiguousarray(v.array[fit] if v.step else v.array) for v in x]
-            out[fit] = self.model.function(_argument(at, self.data.form), *theta)
+            at = argument(x, fit, points, self.data.form)
+            out[fit] = call(self.model.function, at, theta, out.shape[1], out.dtype)
 
     def _run(self, x: Sequence[PerFit], rows: Array, out: Array) -> None:
         assert self.recording is not None
@@ -100,10 +103,6 @@ class Problem(NamedTuple):
         values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
         is_float, (n_rows, n_points) = out.dtype == np.float32, out.shape
         engine.evaluate_rows(tape, is_float, n_rows, n_points, values, steps, rows, out)
-
-
-def _argument(x: Sequence[Array], form: str) -> Any:
-    return x[0] if form == "one" else np.stack(x) if form == "array" else tuple(x)
 
 
 def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any) -> Problem:
@@ -289,7 +288,7 @@ def _refuse_outside(start: PerFit, lower: PerFit, upper: PerFit, names: Sequence
 def _record(model: ModelInfo, data: Data, n_params: int) -> Recording | None:
     """The recorded model; None, and a warning, where it cannot be recorded."""
     try:
-        return record(model.function, len(data.x), n_params, data.n_points, single=data.single)
+        return record(model.function, len(data.x), n_params, data.points, single=data.single)
     except RecordingError as error:
         warnings.warn(
             f"the model is called from Python, thousands of times more slowly: {error}",

@@ -18,6 +18,12 @@ from ._core import engine
 Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
 
 
+def call(function: Callable[..., Any], x: Any, theta: Array, n_points: int, dtype: Any) -> Array:
+    """Return f(x; theta), shape (N,): from one value per point, in any shape, or one for all."""
+    f = np.asarray(function(x, *theta), dtype=dtype)
+    return np.broadcast_to(f.reshape(-1) if f.size == n_points else f, (n_points,))
+
+
 def by_differences(
     function: Callable[..., Any], x: Any, free: tuple[int, ...], n_points: int, dtype: Any
 ) -> Evaluate:
@@ -31,10 +37,9 @@ def by_differences(
     def value(theta: Array) -> Array:
         try:
             with np.errstate(all="ignore"):
-                f = np.asarray(function(x, *theta), dtype=dtype)
+                return call(function, x, theta, n_points, dtype)
         except (ArithmeticError, ValueError):
             return np.full(n_points, np.nan, dtype)
-        return np.broadcast_to(f.reshape(-1) if f.size == n_points else f, (n_points,))
 
     def evaluate(theta: Array) -> tuple[Array, Array]:
         J = np.empty((n_points, len(free)), dtype)

@@ -8,6 +8,7 @@ the operation and what to write instead; `trace.record` adds where in the user's
 
 import operator
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, Final, NoReturn
 
 import numpy as np
@@ -67,11 +68,12 @@ def refuse(operation: str, hint: str | None = None) -> NoReturn:
 class Recorder:
     """The graph being recorded, and what becomes a node of it."""
 
-    __slots__ = ("_known", "arrays", "graph", "n_points")
+    __slots__ = ("_known", "arrays", "graph", "n_points", "points")
 
-    def __init__(self, graph: Graph, n_points: int) -> None:
+    def __init__(self, graph: Graph, points: int | tuple[int, ...]) -> None:
         self.graph = graph
-        self.n_points = n_points
+        self.points = (points,) if isinstance(points, int) else points
+        self.n_points = prod(self.points)
         self.arrays: list[np.ndarray] = []
         self._known: dict[int, tuple[int, Any]] = {}  # by id; the array is kept so that id stays
 
@@ -94,15 +96,15 @@ class Recorder:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
             refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
-        if array.shape == (self.n_points,):
+        if array.shape in ((self.n_points,), self.points):
             node = self.graph.append_x()
-            self.arrays.append(np.asarray(array, dtype=float))
+            self.arrays.append(np.asarray(array, dtype=float).reshape(-1))
         elif array.size == 1:
             node = self.graph.const(float(array.item()))
         else:
             refuse(
                 f"an array of shape {array.shape} beside N={self.n_points} points",
-                f"arrays must have shape ({self.n_points},)",
+                f"arrays must have shape {self.points}",
             )
         self._known[id(value)] = node, value
         return node

@@ -89,7 +89,12 @@ def _output(recorder: Recorder, value: Any) -> int:
 
 
 def record(
-    function: Callable[..., Any], n_x: int, n_params: int, n_points: int, *, single: bool
+    function: Callable[..., Any],
+    n_x: int,
+    n_params: int,
+    points: int | tuple[int, ...],
+    *,
+    single: bool,
 ) -> Recording:
     """Call ``function(x, *params)`` once with symbols and return what it computes.
 
@@ -101,8 +106,9 @@ def record(
         Number of independent variables.
     n_params : int
         Number of parameters P.
-    n_points : int
-        Number of points N; arrays of the closure must have shape (N,) or be single numbers.
+    points : int or tuple of int
+        Number of points N, or the shape of their grid; arrays of the closure must have the shape of
+        the points, or (N,), or be single numbers.
     single : bool
         Whether the function gets one symbol as x (then ``n_x`` is 1) or a sequence of them.
 
@@ -116,7 +122,7 @@ def record(
     RecordingError
         The function did something that cannot be recorded, or raised an error of its own.
     """
-    recorder = Recorder(Graph(n_params, n_x), n_points)
+    recorder = Recorder(Graph(n_params, n_x), points)
     theta, x = _symbols(recorder)
     output = _call(
         function, lambda: _output(recorder, function(x[0] if single else Variables(x), *theta))
