@@ -98,7 +98,8 @@ class Recorder:
             refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
         if array.shape in ((self.n_points,), self.points):
             node = self.graph.append_x()
-            self.arrays.append(np.asarray(array, dtype=float).reshape(-1))
+            numbers = np.asarray(array, dtype=float)
+            self.arrays.append(numbers if numbers.ndim == 1 else numbers.reshape(-1))
         elif array.size == 1:
             node = self.graph.const(float(array.item()))
         else:
