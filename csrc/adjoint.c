@@ -73,7 +73,8 @@ static summation normal_of(const tw_jacobian *A) {
                        .add = A->indptr   ? add_sparse_normal
                               : is_narrow ? add_narrow_normal
                                           : add_normal,
-                       .write = is_narrow ? write_narrow_normal : write_normal};
+                       .write = is_narrow ? write_narrow_normal : write_normal,
+                       .group = is_narrow && A->per_block ? narrow_group : NULL};
 }
 
 static size_t normal_work(const tw_jacobian *A, int threads) {

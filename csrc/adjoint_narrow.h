@@ -40,6 +40,7 @@ TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t f
         for (int i = 0; i <= P; i++)
             sum[u][i][0] = sum[u][i][1] = (narrow){0};
     }
+    TW_UNROLL_FEW
     for (ptrdiff_t r = first; r < first + n; r += U) {
         TW_UNROLL
         for (int u = 0; u < U; u++) {
@@ -86,10 +87,10 @@ TW_INLINE void add_narrow_rows(int P, int weighted, const rows *A, int is_first,
 }
 
 /* What is right of the diagonal comes from the rows below: (w x_i) x_j need not round as (w x_j) x_i does.
- * Returns whether the vectors are finite: 0 x is NaN if x is not. */
+ * Returns whether the sum of all vectors, padding included, is finite: that can only acquit. */
 TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *JtWe) {
     const ptrdiff_t width = padded(P);
-    narrow look = n_set(0 * S[place_of_etWe(P)]);
+    narrow look = n_set(S[place_of_etWe(P)]);
     TW_UNROLL
     for (int i = 0; i < P; i++) {
         memcpy(JtWJ + i * P, S + i * width, (size_t)(i + 1) * sizeof *S);
@@ -102,11 +103,11 @@ TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *Jt
     for (int i = 0; i <= P; i++) {
         TW_UNROLL
         for (int v = 0; v < reach(i, P); v++)
-            look += 0 * n_load(S + i * width + v * NL);
+            look += n_load(S + i * width + v * NL);
     }
     int finite = 1;
     for (int l = 0; l < NL; l++)
-        finite &= look[l] == 0;
+        finite &= 0 * look[l] == 0;
     return finite;
 }
 
@@ -158,10 +159,51 @@ static int write_narrow_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, 
     (void)c0, (void)c1;
     const ptrdiff_t P = s->A->P;
     double *JtWJ = s->out[0] + sum * P * P, *JtWe = s->out[1] + sum * P;
-    int finite = 0; /* of what the padding holds too, so this look can only acquit */
+    int finite = 0;
     switch (P) { TW_EACH_NARROW(TW_WRITE_NARROW) }
     s->out[2][sum] = S[place_of_etWe(P)];
     return finite || finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;
+}
+
+/* ---- many small problems --------------------------------------------------------------- */
+
+/* Problems first ... end - 1, whose rows are read where they are. */
+TW_INLINE int small_problems(int P, int weighted, const summation *s, ptrdiff_t first, ptrdiff_t end,
+                             double *S) {
+    const tw_jacobian *A = s->A;
+    int found = 0;
+    for (ptrdiff_t k = first; k < end; k++) {
+        const rows problem = {.n = A->Nx,
+                              .x = (const double *)A->J + k * A->J_block,
+                              .step = A->J_row,
+                              .e = (const double *)A->e.at + k * A->e.block,
+                              .w = weighted ? (const double *)A->weights.at + k * A->weights.block : NULL};
+        add_narrow_rows(P, weighted, &problem, 1, S);
+        if (!write_narrow_rows(P, S, s->out[0] + k * P * P, s->out[1] + k * P))
+            found |= finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;
+        s->out[2][k] = S[place_of_etWe(P)];
+    }
+    return found;
+}
+
+TW_INLINE int lies_side_by_side(const tw_per_row *x) { return !x->at || (x->row == 1 && !x->is_float); }
+
+#define TW_SMALL_PROBLEMS(P)                                                                                 \
+    case P:                                                                                                  \
+        found = A->weights.at ? small_problems(P, 1, s, first, direct, own)                                  \
+                              : small_problems(P, 0, s, first, direct, own);                                 \
+        break;
+
+/* In the order of each_chunk, for problems of one chunk.  The last of all may have to be laid out. */
+static int narrow_group(const summation *s, ptrdiff_t first, ptrdiff_t end, double *own) {
+    const tw_jacobian *A = s->A;
+    ptrdiff_t direct = first;
+    int found = 0;
+    if (0 < A->Nx && A->Nx <= MOST_CHUNK && lies_side_by_side(&A->e) && lies_side_by_side(&A->weights))
+        for (direct = end; direct > first && !in_place(A, (direct - 1) * A->J_block, A->Nx);)
+            direct--;
+    switch (A->P) { TW_EACH_NARROW(TW_SMALL_PROBLEMS) }
+    return found | add_and_write(s, direct, end, 0, A->P, own);
 }
 
 #endif

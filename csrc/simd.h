@@ -58,11 +58,14 @@ enum {
 
 #define TW_INLINE static inline __attribute__((always_inline))
 
-/* before a loop of constant length whose array of sums must stay in registers */
+/* before a loop of constant length whose array of sums must stay in registers; before a loop of a dozen
+ * rounds or more with a short body */
 #ifdef __clang__
 #define TW_UNROLL _Pragma("clang loop unroll(full)")
+#define TW_UNROLL_FEW _Pragma("clang loop unroll_count(5)")
 #else
 #define TW_UNROLL _Pragma("GCC unroll 32")
+#define TW_UNROLL_FEW _Pragma("GCC unroll 5")
 #endif
 
 TW_INLINE vec v_load(const real *p) { return *(const vec *)p; } /* p aligned to a vector */

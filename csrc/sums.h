@@ -40,6 +40,8 @@ typedef struct summation {
                double *scratch);
     /* results number `sum`, of those columns; returns what was found */
     int (*write)(const struct summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t c1, const double *total);
+    /* sums first ... end - 1 of one split each, added up and written; NULL: one by one */
+    int (*group)(const struct summation *s, ptrdiff_t first, ptrdiff_t end, double *own);
     ptrdiff_t columns, n_scratch; /* doubles that add needs for itself */
     double scale, *out[3];
     double *partial, *own; /* [sums][splits][total] if splits > 1; [threads][total + n_scratch] */
@@ -73,6 +75,18 @@ static plan plan_sums(const tw_jacobian *A, ptrdiff_t columns, ptrdiff_t strip, 
 
 /* ---- tasks --------------------------------------------------------------------------- */
 
+static int add_and_write(const summation *s, ptrdiff_t first, ptrdiff_t end, ptrdiff_t c0, ptrdiff_t c1,
+                         double *own) {
+    const plan *p = &s->p;
+    int found = 0;
+    for (ptrdiff_t sum = first; sum < end; sum++) {
+        found |= s->add(s, sum * p->rows, p->rows, c0, c1, own, own + p->total);
+        if (!(found & ~TW_FOUND_NOT_FINITE))
+            found |= s->write(s, sum, c0, c1, own);
+    }
+    return found;
+}
+
 static int one_task(const summation *s, ptrdiff_t task, double *own) {
     const plan *p = &s->p;
     const ptrdiff_t c0 = task % p->strips * p->strip, c1 = least(c0 + p->strip, s->columns);
@@ -82,14 +96,8 @@ static int one_task(const summation *s, ptrdiff_t task, double *own) {
         double *total = s->partial + task * p->total;
         return s->add(s, sum * p->rows + r, least(p->split_rows, p->rows - r), c0, c1, total, own);
     }
-    int found = 0;
-    const ptrdiff_t end = least((task + 1) * p->group, p->sums);
-    for (ptrdiff_t sum = task * p->group; sum < end; sum++) {
-        found |= s->add(s, sum * p->rows, p->rows, c0, c1, own, own + p->total);
-        if (!(found & ~TW_FOUND_NOT_FINITE))
-            found |= s->write(s, sum, c0, c1, own);
-    }
-    return found;
+    const ptrdiff_t first = task * p->group, end = least(first + p->group, p->sums);
+    return s->group ? s->group(s, first, end, own) : add_and_write(s, first, end, c0, c1, own);
 }
 
 /* Take tasks until none is left; a part is a thread's, with the memory that it needs. */
