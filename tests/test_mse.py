@@ -613,6 +613,7 @@ def test_jax():
         check_peer(case, tw.MSELoss.from_jax(model, case.y, case.x, 14))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # PyTorch warns of itself
 def test_torch():
     torch = pytest.importorskip("torch")
     case = CASES["network"]()
@@ -621,7 +622,30 @@ def test_torch():
         h = torch.tanh(y[:, None] * theta[0:3] + theta[3:6])
         return h @ theta[6:12].reshape(2, 3).T + theta[12:14]
 
-    check_peer(case, tw.MSELoss.from_torch(model, torch.as_tensor(case.y), case.x, 14))
+    other = tw.MSELoss.from_torch(model, torch.as_tensor(case.y), case.x, 14)
+    check_peer(case, other)
+    assert tw.check_gradient(other, case.theta).passed
+    assert tw.check_adjoint(other, case.theta).passed
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
+def test_torch_fits_what_a_recorded_model_does():
+    torch = pytest.importorskip("torch")
+    y = np.linspace(0, 3, 40)
+    x = 2 * np.exp(-0.7 * y) + 0.01 * np.cos(9 * y)
+    ours = tw.MSELoss(lambda y, a, b: a * np.exp(-b * y), y, x)
+    for dtype, digits in ((torch.float64, 1e-9), (torch.float32, 1e-4)):
+        theirs = tw.MSELoss.from_torch(
+            lambda y, theta: theta[0] * torch.exp(-theta[1] * y),
+            torch.as_tensor(y, dtype=dtype),
+            torch.as_tensor(x),
+            2,
+        )
+        want, got = (
+            tw.minimize(loss, [1, 1], tw.LevenbergMarquardt(), tol=1e-6) for loss in (ours, theirs)
+        )
+        assert got.success, got.reason()
+        np.testing.assert_allclose(got.theta, want.theta, rtol=digits)
 
 
 def check_peer(case, other):

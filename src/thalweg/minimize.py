@@ -14,6 +14,7 @@ import numpy as np
 from ._check import Array, all_finite, count, numbers, tolerance
 from .descent import DescentResult, History
 from .losses.base import Loss
+from .losses.curvature import extreme_curvatures
 from .optimizers.base import Method, Point, Problem
 from .stop import Halt, Stop
 
@@ -147,6 +148,8 @@ class Descent:
         self.point, self.best, self.best_norm = start, start, inf
         self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
         self.thetas: list[Array] | None = [] if record else None
+        # a quadratic loss below 0 may be one without a minimum; one look at its curvatures will tell
+        self.suspicious = problem.loss.is_quadratic and not problem.bounded
         self._keep(start, self._norm(start))
 
     # numbers that overflow are a status, not a warning for each
@@ -184,6 +187,8 @@ class Descent:
             ended = callback is not None and callback(self._told(norm)) is True
             if norm <= target:
                 return Stop.GRADIENT
+            if point.loss < 0.0 and self.suspicious:
+                self._refuse_bottomless()
             if not (point.loss <= ceiling and norm < inf):
                 return Stop.DIVERGED if point.loss > ceiling else Stop.NOT_FINITE
             if quiet.looks(previous, point):
@@ -193,6 +198,12 @@ class Descent:
             if deadline < inf and perf_counter() >= deadline:
                 return Stop.TIME
         return Stop.MAX_ITER
+
+    def _refuse_bottomless(self) -> None:
+        self.suspicious = False
+        why = extreme_curvatures(self.problem.loss, self.point.theta).indefinite
+        if why:
+            raise Halt(Stop.UNBOUNDED, why)
 
     def _keep(self, point: Point, norm: float) -> None:
         self.losses.append(point.loss)

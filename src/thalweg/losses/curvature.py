@@ -29,6 +29,7 @@ Solve = Callable[[Array], Array]
 
 _ALL = 256  # up to here every eigenvalue is computed
 _STEPS = 96  # of the Lanczos process
+_NEGATIVE = 1e-12  # of the largest curvature: below, and a curvature is not made of rounding
 
 
 class Curvatures(NamedTuple):
@@ -43,9 +44,24 @@ class Curvatures(NamedTuple):
         return self.largest / self.smallest if self.smallest > 0 else np.inf
 
     @property
+    def indefinite(self) -> str:
+        """Why a quadratic loss has no minimum; empty where no curvature is negative."""
+        if not self.smallest < -_NEGATIVE * self.largest:
+            return ""
+        return (
+            f"the loss has no minimum: its Hessian has the negative eigenvalue {self.smallest:.3g}"
+        )
+
+    @property
     def definite(self) -> bool:
         """Whether M^-1 H is positive definite beyond rounding."""
         return bool(self.smallest > np.finfo(float).eps * self.largest)
+
+
+def refuse_indefinite(curvatures: Curvatures) -> None:
+    """Refuse a quadratic loss that curves downwards along some direction."""
+    if curvatures.indefinite:
+        raise ValueError(curvatures.indefinite)
 
 
 def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> Curvatures:

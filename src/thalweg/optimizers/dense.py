@@ -9,7 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from .._check import Array
+from ..losses.base import LeastSquares
+from ..losses.curvature import extreme_curvatures, refuse_indefinite
 from ..stop import Halt, Stop
+from .base import Method, Point, Problem
 
 _EPS = float(np.finfo(float).eps)
 
@@ -18,6 +21,24 @@ def scales(H: Array) -> Array:
     """Return the square roots of the diagonal's sizes, 1 where it is 0."""
     d = np.sqrt(np.abs(np.diagonal(H)))
     return np.where(d > 0, d, 1.0)
+
+
+def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array:
+    """Return the Gauss-Newton matrix at the start.
+
+    Raises
+    ------
+    ValueError
+        There is none, or it is the Hessian of a quadratic loss without a minimum.
+    """
+    loss = problem.loss
+    try:
+        G = loss.gauss_newton(point.theta)
+    except ValueError as error:
+        raise ValueError(f"{method.name} cannot serve this loss: {error}") from None
+    if loss.is_quadratic and not isinstance(loss, LeastSquares) and not problem.bounded:
+        refuse_indefinite(extreme_curvatures(loss, point.theta))
+    return G
 
 
 def semidefinite_direction(H: Array, g: Array) -> Array:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .base import Method, Point, Problem
-from .dense import semidefinite_direction
+from .dense import gauss_newton_matrix, semidefinite_direction
 from .line_search import USUAL_SEARCH, StrongWolfe
 
 
@@ -31,10 +31,7 @@ class GaussNewton(Method):
     line_search: StrongWolfe | None = USUAL_SEARCH
 
     def prepare(self, problem: Problem, point: Point) -> None:
-        try:
-            problem.loss.gauss_newton(point.theta)
-        except ValueError as error:
-            raise ValueError(f"GaussNewton cannot serve this loss: {error}") from None
+        gauss_newton_matrix(problem, point, self)
 
     def step(self, problem: Problem, point: Point, state: None) -> Point:
         d = semidefinite_direction(problem.loss.gauss_newton(point.theta), point.gradient)

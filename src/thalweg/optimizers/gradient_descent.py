@@ -21,7 +21,7 @@ import numpy as np
 
 from .._check import Array
 from ..losses.base import Loss
-from ..losses.curvature import Solve, extreme_curvatures
+from ..losses.curvature import Solve, extreme_curvatures, refuse_indefinite
 from .base import Method, Point, Problem, positive
 from .precondition import keeps_bounds, solver
 
@@ -103,16 +103,8 @@ def stable_step(loss: Loss, point: Point, solve: Solve) -> float:
         )
     if not loss.is_quadratic:
         return 1.0 / max(largest, -smallest)
-    refuse_indefinite(smallest, largest)
+    refuse_indefinite(curvatures)
     return 2.0 / (largest + smallest) if curvatures.definite else 1.0 / largest
-
-
-def refuse_indefinite(smallest: float, largest: float) -> None:
-    """Refuse a quadratic loss that curves downwards along some direction."""
-    if smallest < -1e-12 * largest:
-        raise ValueError(
-            f"the loss has no minimum: its Hessian has the negative eigenvalue {smallest:.3g}"
-        )
 
 
 def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
@@ -132,8 +124,8 @@ def blame_step_size(
         smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
     except (ValueError, np.linalg.LinAlgError):
         return ""
-    if loss.is_quadratic and smallest < 0 and not step_size * largest > factor:
-        return f"the loss has no minimum: its Hessian has the negative eigenvalue {smallest:.3g}"
+    if loss.is_quadratic and curvatures.indefinite:
+        return curvatures.indefinite
     if not step_size * largest > factor:
         return ""
     limit = factor / largest

@@ -22,6 +22,7 @@ import numpy as np
 from .._check import Array
 from ..stop import Halt, Stop
 from .base import Method, Point, Problem, positive
+from .dense import gauss_newton_matrix
 
 _ROUNDING = 4 * float(np.finfo(float).eps)
 _LITTLE = float(np.sqrt(np.finfo(float).eps))  # relative gain that rounding may well have eaten
@@ -55,10 +56,7 @@ class LevenbergMarquardt(Method):
         positive(self.damping, "damping")
 
     def prepare(self, problem: Problem, point: Point) -> State:
-        try:
-            G = problem.loss.gauss_newton(point.theta)
-        except ValueError as error:
-            raise ValueError(f"LevenbergMarquardt cannot serve this loss: {error}") from None
+        G = gauss_newton_matrix(problem, point, self)
         return State(self.damping, 2.0, np.diagonal(G).copy())
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..losses.base import Loss
-from ..losses.curvature import Solve, extreme_curvatures
+from ..losses.curvature import Solve, extreme_curvatures, refuse_indefinite
 from .base import Point, positive
-from .gradient_descent import refuse_indefinite, stable_step
+from .gradient_descent import stable_step
 
 MOMENTUM_PATIENCE = 3  # small steps in a row; one alone may be the turning point of a swing
 _USUAL = 0.9  # where the curvature of the loss changes on the way
@@ -41,7 +41,7 @@ def choose(
     if not loss.is_quadratic:
         return stable_step(loss, point, solve), _USUAL if beta == "auto" else float(beta)
     curvatures = extreme_curvatures(loss, point.theta, solve)
-    refuse_indefinite(*curvatures)
+    refuse_indefinite(curvatures)
     if not curvatures.definite:
         alpha = 1.0 / curvatures.largest if alpha == "auto" else float(alpha)
         return alpha, _USUAL if beta == "auto" else float(beta)
