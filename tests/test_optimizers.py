@@ -364,6 +364,40 @@ HALTS = [
 ]
 
 
+FIXED = {"step_size": 0.1, "momentum": 0.5}
+BOTTOMLESS = [
+    GradientDescent(step_size=0.1),
+    HeavyBall(**FIXED),
+    Nesterov(**FIXED),
+    CoordinateDescent(order="greedy"),
+    SteepestDescent(),
+    ConjugateGradient(),
+]
+
+
+@pytest.mark.parametrize("method", BOTTOMLESS)
+@pytest.mark.parametrize("start", [[1, 0.3], [1, -1.2], [1, 1e-9]])
+def test_a_loss_without_a_minimum_is_soon_noticed(method, start):
+    loss = QuadraticLoss([[1, 2], [2, 1]], [0.5, 0.5])  # a saddle with positive diagonal
+    r = minimize(loss, start, method)
+    assert r.status is Stop.UNBOUNDED and "no minimum" in r.reason(), r.summary()
+    assert r.loss == r.history.loss.min() and r.n_iter < 200
+
+
+@pytest.mark.parametrize("method", [GaussNewton(), LevenbergMarquardt()])
+def test_least_squares_methods_refuse_a_saddle(method):
+    with pytest.raises(ValueError, match="no minimum: its Hessian has the negative eigenvalue -2"):
+        minimize(INDEFINITE, [1, 0.3], method)
+
+
+def test_a_flat_loss_that_rounding_takes_below_zero_is_not_bottomless():
+    v = np.array([1.0, 1 / 3, -0.7])
+    loss = QuadraticLoss(np.outer(v, v))
+    across = np.array([1 / 3, -1.0, 0.0]) + 1e-9
+    r = minimize(loss, 1e6 * across, GradientDescent(step_size=0.1), max_iter=200)
+    assert r.status is not Stop.UNBOUNDED
+
+
 @pytest.mark.parametrize(("loss", "method", "status", "words"), HALTS)
 def test_methods_that_cannot_go_on_say_why(loss, method, status, words):
     r = minimize(loss, [0.5, 1], method, tol=0)

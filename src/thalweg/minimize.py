@@ -148,7 +148,7 @@ class Descent:
         self.point, self.best, self.best_norm = start, start, inf
         self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
         self.thetas: list[Array] | None = [] if record else None
-        # a quadratic loss below 0 may be one without a minimum; one look at its curvatures will tell
+        # a quadratic loss below 0 may have no minimum: a look at its curvatures will tell
         self.suspicious = problem.loss.is_quadratic and not problem.bounded
         self._keep(start, self._norm(start))
 
