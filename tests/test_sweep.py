@@ -1,115 +1,18 @@
-"""Coordinate-descent sweeps: the specification, identities, certificates, refusals."""
+"""Coordinate-descent sweeps over dense columns: the specification, identities, certificates."""
 
 import inspect
 import sys
 import threading
 import time
 import warnings
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sweep_cases import Case, cases, rounding, same, well_posed
 
 from thalweg import kernels, reference
-
-EPS = np.finfo(float).eps
-
-
-@dataclass
-class Case:
-    """A problem; `arrays` makes new copies of what a sweep writes."""
-
-    A: np.ndarray
-    theta: np.ndarray
-    b: np.ndarray
-    intercept: np.ndarray | None = None
-    options: dict = field(default_factory=dict)
-
-    def run(self, sweep, **more):
-        """Return what a sweep reports, θ, residual and intercept."""
-        theta, free = self.theta.copy(), None if self.intercept is None else self.intercept.copy()
-        residual = self.b - self.A.astype(float) @ theta - (0 if free is None else free)
-        done = sweep(self.A, theta, residual, intercept=free, **(self.options | more))
-        return done, theta, residual, free
-
-
-def rounding(case, sweeps=1):
-    """Each update rounds sums of n terms, and passes on the errors of those before it.
-
-    Conditioning is bounded by the draw: columns of A are at most 4, curvatures c + l2 at least 0.1
-    or the column is zero.
-    """
-    n, P = case.A.shape
-    size = 1 + np.abs(case.theta).max(initial=0) + np.abs(case.b).max(initial=0)
-    return 1e3 * (n + 10) * (P + 1) * sweeps * EPS * size
-
-
-def layouts(A, layout):
-    """The same numbers, laid out in memory otherwise."""
-    n, P = A.shape
-    if layout == "strided":
-        wide = np.full((2 * n, 3 * P), np.nan, A.dtype)
-        wide[::2, ::3] = A
-        return wide[::2, ::3]
-    if layout == "reversed":
-        return np.ascontiguousarray(A[::-1, ::-1])[::-1, ::-1]
-    return np.array(A, order=layout)
-
-
-@st.composite
-def cases(draw, orders=("cyclic", "shuffled", "random", "greedy", "given")):
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n = draw(st.sampled_from([0, 1, 2, 5, 17, 64, 255, 300, 1025, 2100, 4099]))
-    P = draw(st.sampled_from([0, 1, 2, 3, 4, 5, 8, 9, 19]))
-    batch = draw(st.sampled_from([(), (), (1,), (3,), (0,)]))
-    A = np.clip(rng.standard_normal((n, P)), -4, 4)
-    A[:, rng.random(P) < 0.1] = 0
-    if draw(st.booleans()) and P > 1:
-        A[:, -1] = A[:, 0]  # equal columns
-    A = layouts(A.astype(draw(st.sampled_from(["f8", "f4"]))), draw(st.sampled_from("FCSR")
-                .map({"F": "F", "C": "C", "S": "strided", "R": "reversed"}.get)))  # fmt: skip
-    lower = draw(st.sampled_from([None, 0.0, "each"]))
-    upper = draw(st.sampled_from([None, 0.5, "each"]))
-    low = None if lower is None else (0.0 if lower == 0 else -rng.random(P))
-    high = None if upper is None else (0.5 if upper == 0.5 else rng.random(P))
-    theta = rng.uniform(-0.5, 0.5, (P, *batch))
-    theta = np.clip(theta.T, -9 if low is None else low, 9 if high is None else high).T.copy()
-    order = draw(st.sampled_from(orders))
-    if order == "given":
-        order = rng.integers(0, P, draw(st.sampled_from([0, 1, 7, 30]))) if P else np.zeros(0, int)
-    options = dict(
-        l1=draw(st.sampled_from([0.0, 0.3, "each"])),
-        l2=draw(st.sampled_from([0.1, 2.0, "each"])),
-        weights=draw(st.sampled_from([None, "zeros", "any"])),
-        bounds=draw(st.sampled_from([None, 1])) and (low, high),
-        order=order,
-        relaxation=draw(st.sampled_from([1.0, 1.0, 0.5, 1.7])),
-        rng=draw(st.integers(0, 99)),
-    )
-    for name, scale in (("l1", 3.0), ("l2", 1.0)):
-        if isinstance(options[name], str):
-            options[name] = 0.1 + scale * rng.random(P)
-    if options["weights"]:
-        zeros = rng.random(n) < 0.3 if options["weights"] == "zeros" else False
-        options["weights"] = np.where(zeros, 0, rng.uniform(0.5, 2, n))
-    b = rng.standard_normal((n, *batch))
-    free = rng.standard_normal(batch or 1) if draw(st.booleans()) else None
-    return Case(A, theta, b, free, options)
-
-
-def same(case, got, want, tolerance):
-    """Everything a sweep reports and writes agrees."""
-    for a, b in zip(got[1:], want[1:], strict=True):
-        if a is not None:
-            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
-    done, spec = got[0], want[0]
-    np.testing.assert_allclose(done.largest_change, spec[0], rtol=0, atol=tolerance)
-    scale = 1 + np.abs(spec[2]).max(initial=0) + len(case.A)
-    np.testing.assert_allclose(done.objective, spec[1], rtol=0, atol=tolerance * scale)
-    np.testing.assert_allclose(done.objectives, spec[2], rtol=0, atol=tolerance * scale)
-
 
 # ---- equal to the specification --------------------------------------------------------------
 
@@ -163,12 +66,6 @@ def test_greedy_takes_the_coordinate_by_which_the_objective_falls_most(isa, case
     best = np.max(falls, axis=0)
     tolerance = rounding(case) * (1 + np.abs(start))
     assert (start - got[-1] >= best - tolerance).all()  # the first update alone falls that far
-
-
-def well_posed(n=400, P=12, seed=0, **options):
-    rng = np.random.default_rng(seed)
-    A = np.asfortranarray(rng.standard_normal((n, P)))
-    return Case(A, np.zeros(P), rng.standard_normal(n), None, options)
 
 
 @pytest.mark.parametrize("kind", [dict(), dict(l1=20.0, l2=1.0), dict(bounds=(-0.02, 0.05))])
@@ -362,89 +259,6 @@ def test_sweeps_of_two_python_threads_run_side_by_side():
     finally:
         sys.setswitchinterval(before)
     assert max(begin for begin, _ in spans) < min(end for _, end in spans)
-
-
-# ---- refusals --------------------------------------------------------------------------------
-
-
-def read_only(array):
-    array.flags.writeable = False
-    return array
-
-
-SHARED = np.zeros(12)
-REFUSED = [
-    (dict(A=np.ones((4, 3), int)), TypeError, "A must be float64 or float32, got int64"),
-    (dict(A=np.ones(3)), ValueError, r"A must have shape \(n, P\), got \(3,\)"),
-    (dict(A=np.ma.ones((4, 3))), TypeError, "A must not be masked"),
-    (dict(theta=np.zeros(2)), ValueError, r"theta must have shape \(P=3,\) or \(P=3, M\)"),
-    (dict(theta=[0.0] * 3), TypeError, "theta is written in place: it must be a float64"),
-    (dict(theta=np.zeros(3, "f4")), TypeError, "got float32"),
-    (dict(theta=read_only(np.zeros(3))), ValueError, "read-only"),
-    (dict(theta=np.array([0, np.nan, 0])), ValueError, r"but theta\[1\] is nan"),
-    (dict(residual=np.zeros(5)), ValueError, r"residual must have shape \(n=4,\), got \(5,\)"),
-    (dict(residual=np.array([0, 0, 0, np.inf])), ValueError, r"residual\[3\] is inf"),
-    (dict(theta=SHARED[:3], residual=SHARED[2:6]), ValueError, "shares memory with residual"),
-    (dict(b=SHARED[:4], residual=SHARED[2:6]), ValueError, "residual .* shares memory with b"),
-    (dict(A=SHARED.reshape(4, 3), theta=SHARED[:3]), ValueError, "shares memory with A"),
-    (dict(l1=-1), ValueError, r"l1 must be finite and not negative, but l1\[0\] is -1"),
-    (dict(l2=[0, np.nan, 0]), ValueError, r"l2\[1\] is nan"),
-    (dict(l1=[1, 2]), ValueError, r"l1 must have shape \(P=3,\), got \(2,\)"),
-    (dict(weights=[1, 1, -1, 1]), ValueError, r"weights\[2\] is -1"),
-    (dict(weights=[1, 1, np.nan, 1]), ValueError, r"weights\[2\] is nan"),
-    (dict(weights=[1, 1]), ValueError, r"weights must have shape \(n=4,\), got \(2,\)"),
-    (dict(bounds=(1, 0)), ValueError, "bounds leave coordinate 0 no value"),
-    (dict(bounds=(np.nan, 0)), ValueError, "bounds leave coordinate 0 no value"),
-    (dict(bounds=3), ValueError, r"bounds must be a pair \(lower, upper\)"),
-    (dict(bounds=(1, None)), ValueError, "theta must start within its bounds; coordinate 0"),
-    (dict(order="best"), ValueError, "order must be 'cyclic', 'shuffled', 'random', 'greedy'"),
-    (dict(order=[0, 3]), ValueError, "order names coordinate 3, but there are P=3"),
-    (dict(order=[-1]), ValueError, "order names coordinate -1"),
-    (dict(order=[0.5]), TypeError, "order must be a row of coordinates"),
-    (dict(relaxation=2), ValueError, "relaxation must be between 0 and 2, got 2"),
-    (dict(relaxation=np.nan), ValueError, "relaxation must be between 0 and 2, got nan"),
-    (dict(sweeps=-1), ValueError, "sweeps must be a whole number"),
-    (dict(threads=0), ValueError, "threads must be a whole number"),
-    (dict(intercept=np.zeros(2)), ValueError, r"intercept must have shape \(1,\)"),
-    (dict(gram=np.eye(2)), ValueError, r"gram must be True or have shape \(P=3, P=3\)"),
-    (dict(gram=np.full((3, 3), np.nan)), ValueError, "gram must be finite"),
-    (dict(gram=np.eye(3) + np.eye(3, k=1)), ValueError, "gram must be symmetric"),
-    (dict(b=[1, 2, 3, np.nan]), ValueError, r"b\[3\] is nan"),
-    (dict(b=[1, 2]), ValueError, r"b must have shape \(n=4,\), got \(2,\)"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("change", "error", "sentence"), REFUSED)
-def test_bad_input_is_refused_in_a_sentence(change, error, sentence):
-    good = dict(A=np.eye(4)[:, :3].copy(), theta=np.zeros(3), residual=np.arange(4.0))
-    call = good | change
-    kept = [np.copy(call[name]) for name in ("theta", "residual")]
-    with pytest.raises(error, match=sentence):
-        kernels.coordinate_sweep(**call)
-    for name, before in zip(("theta", "residual"), kept, strict=True):
-        np.testing.assert_array_equal(call[name], before)
-
-
-@pytest.mark.parametrize("gram", [None, True])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("dtype", ["f8", "f4"])
-def test_what_is_not_finite_in_A_is_named_and_nothing_is_written(isa, dtype, value, gram):
-    A = np.random.default_rng(5).standard_normal((3000, 11)).astype(dtype)
-    A[2222, 9] = value
-    theta, residual = np.zeros(11), np.ones(3000)
-    with pytest.raises(ValueError, match=rf"A\[2222, 9\] is {value}"), np.errstate(all="ignore"):
-        kernels.coordinate_sweep(A, theta, residual, gram=gram)
-    assert not theta.any() and (residual == 1).all()
-
-
-def test_columns_and_objectives_that_overflow_are_refused(isa):
-    A, theta, residual = np.full((2, 2), 1e200), np.zeros(2), np.ones(2)
-    with pytest.raises(ValueError, match="column 0 of A overflows"):
-        kernels.coordinate_sweep(A, theta, residual)
-    residual = np.full(2, 1e200)
-    with pytest.raises(ValueError, match="the objective overflows"):
-        kernels.coordinate_sweep(np.eye(2), theta, residual, l2=1.0)
-    assert not theta.any() and (residual == 1e200).all()
 
 
 def test_a_column_of_zeros_goes_to_zero_if_penalised(isa):

@@ -1,108 +1,17 @@
-"""Sweeps over sparse columns: as the reference does them, exact, refused where senseless."""
+"""Sweeps over sparse columns: as the reference does them, identities, certificates."""
 
 import inspect
 import threading
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
+from sweep_csc_cases import KINDS, Problem, assert_same, matrix, problems, small
 
 from thalweg import reference
 from thalweg.kernels import coordinate_sweep, sweep_csc
 
 sparse = pytest.importorskip("scipy.sparse")
-
-EPS = np.finfo(float).eps
-KINDS = [(np.float64, np.int32), (np.float64, np.int64), (np.float32, np.int32)]
-
-
-class Problem(NamedTuple):
-    """A matrix, where to start, and the options of a sweep."""
-
-    A: object  # CSC, (n, P)
-    b: np.ndarray  # (n,) or (n, M)
-    theta: np.ndarray  # (P,) or (P, M)
-    intercept: np.ndarray | None
-    options: dict
-
-    def run(self, function=sweep_csc, **changes):
-        """Return what the function reports, theta, residual and intercept."""
-        constant = None if self.intercept is None else self.intercept.copy()
-        theta, residual = self.theta.copy(), self.residual()
-        options = self.options | changes
-        report = function(self.A, theta, residual, intercept=constant, **options)
-        return report, theta, residual, constant
-
-    def residual(self):
-        constant = 0.0 if self.intercept is None else self.intercept
-        constant = constant if self.b.ndim == 2 else np.sum(constant)
-        return self.b - self.A.toarray().astype(float) @ self.theta - constant
-
-    def rounding(self, sweeps=1):
-        """Rounding of theta and residual: each of n + P updates adds some of their size.
-
-        Columns have a curvature of 1/4 or more (or none), so that it is not amplified much."""
-        n, P = self.A.shape
-        size = 1 + np.abs(self.b).max(initial=0.0) + np.abs(self.theta).max(initial=0.0)
-        return 1e3 * EPS * (sweeps + 1) * (n + P + 1) * size
-
-
-def matrix(rng, n, P, density, kind=KINDS[0]):
-    """A sparse matrix with one empty column, one full and one that is a run of rows, if any."""
-    dense = rng.uniform(0.5, 1.5, (n, P)) * rng.choice([-1, 1], (n, P))
-    present = rng.random((n, P)) < density
-    if P > 3:
-        present[:, 1], present[:, 2], present[:, 3] = False, True, False
-        present[n // 4 : n // 4 + 20, 3] = True
-    A = sparse.csc_matrix(np.where(present, dense, 0.0).astype(kind[0]))
-    A.indices, A.indptr = A.indices.astype(kind[1]), A.indptr.astype(kind[1])
-    return A
-
-
-@st.composite
-def problems(draw, orders=("cyclic", "shuffled", "random", "some")):
-    n, P = draw(st.integers(0, 60)), draw(st.integers(0, 12))
-    shape = draw(st.sampled_from([(), (0,), (1,), (3,), (8,), (19,)]))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    A = matrix(rng, n, P, draw(st.sampled_from([0.05, 0.4, 1.0])), draw(st.sampled_from(KINDS)))
-    lower, upper = np.sort(rng.standard_normal((2, P)), axis=0)
-    if not draw(st.booleans()):
-        lower, upper = np.full(P, -np.inf), np.full(P, np.inf)
-    order = draw(st.sampled_from(orders))
-    intercept = rng.standard_normal(shape or (1,)) if draw(st.booleans()) else None
-    options = {
-        "l1": draw(st.sampled_from([0.0, 0.3, rng.random(P)])),
-        "l2": draw(st.sampled_from([0.0, 0.5, rng.random(P)])),
-        "weights": draw(st.sampled_from([None, rng.choice([0.0, 0.5, 2.0], n)])),
-        "bounds": (lower, upper),
-        "order": rng.integers(P, size=2 * P) if order == "some" and P else np.arange(0),
-        "sweeps": draw(st.integers(0, 2)),
-        "relaxation": draw(st.sampled_from([1.0, 0.6, 1.7])),
-        "centered": intercept is not None and order != "greedy" and draw(st.booleans()),
-        "rng": 7,
-    }
-    if order != "some":
-        options["order"] = order
-    theta = np.clip(rng.standard_normal((P, *shape)).T, lower, upper).T
-    return Problem(
-        A, rng.standard_normal((n, *shape)), np.ascontiguousarray(theta), intercept, options
-    )
-
-
-def assert_same(problem, fast, slow):
-    tolerance = problem.rounding(problem.options["sweeps"])
-    for ours, theirs in zip(fast[1:], slow[1:], strict=True):
-        if ours is not None:
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
-    (change, objective, objectives, drift), expected = fast[0], slow[0]
-    np.testing.assert_allclose(change, expected[0], rtol=0, atol=tolerance)
-    size = 1 + np.abs(expected[2]).sum()
-    np.testing.assert_allclose(objectives, expected[2], rtol=0, atol=tolerance * size)
-    np.testing.assert_allclose(objective, expected[1], rtol=0, atol=tolerance * size)
-    assert (drift is None) == (expected[3] is None)
-    assert drift is None or drift <= tolerance
 
 
 # ---- equal to the reference --------------------------------------------------------------------
@@ -337,84 +246,7 @@ def test_two_threads_of_python_at_once():
     np.testing.assert_array_equal(results[0], alone)
 
 
-# ---- refusals ----------------------------------------------------------------------------------
-
-
-def small(**changes):
-    """A matrix (3, 2) as its three arrays, each replaceable."""
-    parts = {"data": [1.0, 2.0, 3.0], "indices": [0, 2, 1], "indptr": [0, 2, 3]} | changes
-    A = sparse.csc_matrix((3, 2))
-    A.data = np.array(parts["data"], parts.get("dtype", float))
-    A.indices, A.indptr = (np.array(parts[k], np.int32) for k in ("indices", "indptr"))
-    return A
-
-
-NAN = np.nan
-REFUSED = [
-    ({"A": np.eye(3)}, TypeError, "A must be sparse in compressed columns, .* got ndarray"),
-    ({"A": sparse.csr_matrix((3, 2))}, TypeError, "A must be sparse in compressed columns, .* csr"),
-    ({"A": small(dtype=complex)}, TypeError, "A must be float64 or float32, got complex128"),
-    ({"A": small(dtype=int)}, TypeError, "A must be float64 or float32, got int64"),
-    ({"A": small(indptr=[0, 3, 2], indices=[0, 1, 2])}, ValueError, "indptr of A must .* column 1"),
-    ({"A": small(indptr=[1, 2, 3])}, ValueError, "indptr of A must rise .* column 0"),
-    ({"A": small(indptr=[0, 2, 9])}, ValueError, "indptr of A must rise .* column 1"),
-    ({"A": small(indptr=[0, -1, 3])}, ValueError, "indptr of A must rise .* column 0"),
-    ({"A": small(indptr=[0, 3])}, ValueError, r"P \+ 1=3 elements in indptr .* got 2, 3 and 3"),
-    ({"A": small(indices=[0, 2])}, ValueError, "as many indices as values, got 3, 2 and 3"),
-    ({"A": small(indices=[0, 2, 3])}, ValueError, r"column 1 .* row index .* \[0, n=3\)"),
-    ({"A": small(indices=[-1, 2, 1])}, ValueError, "column 0 of A has a row index that is not in"),
-    ({"A": small(indices=[9, 0, 1])}, ValueError, "column 0 of A has a row index that is not in"),
-    ({"A": small(indices=[2, 0, 1])}, ValueError, "column 0 .* unsorted or duplicated; A.sum_dup"),
-    ({"A": small(indices=[2, 2, 1])}, ValueError, "column 0 .* unsorted or duplicated"),
-    ({"A": small(data=[1, 2, NAN])}, ValueError, "A must be finite, but column 1 holds NaN or inf"),
-    ({"A": small(data=[1, np.inf, 2])}, ValueError, "A must be finite, but column 0 holds NaN"),
-    ({"A": small(data=[1, 2, 1e200])}, ValueError, "column 1 of A overflows"),
-    ({"residual": np.array([0, 1e200, 0])}, ValueError, "the objective overflows"),
-    ({"theta": [0.0, 0.0]}, TypeError, "theta is written in place: it must be a float64 array"),
-    ({"theta": np.zeros(3)}, ValueError, r"theta must have shape \(P=2,\) or \(P=2, M\), got"),
-    ({"theta": np.zeros((2, 2))}, ValueError, r"residual must have shape \(n=3, M=2\)"),
-    ({"theta": np.array([0.0, NAN])}, ValueError, r"theta must be finite, but theta\[1\] is nan"),
-    ({"residual": np.ones(4)}, ValueError, r"residual must have shape \(n=3,\), got \(4,\)"),
-    ({"l1": -1.0}, ValueError, r"l1 must be finite and not negative, but l1\[0\] is -1.0"),
-    ({"weights": [1, NAN, 0]}, ValueError, "weights must be finite and not negative"),
-    ({"bounds": (1, [2, 0])}, ValueError, "bounds leave coordinate 1 no value"),
-    ({"bounds": (1, None)}, ValueError, "theta must start within its bounds"),
-    ({"order": "sideways"}, ValueError, "order must be 'cyclic', 'shuffled', 'random', 'greedy'"),
-    ({"order": [0, 2]}, ValueError, "order names coordinate 2, but there are P=2"),
-    ({"sweeps": -1}, ValueError, "sweeps must be a whole number from 0"),
-    ({"relaxation": 2.0}, ValueError, "relaxation must be between 0 and 2, got 2.0"),
-    ({"threads": 0}, ValueError, "threads must be a whole number from 1 to 256"),
-    ({"centered": True}, ValueError, "it needs an intercept"),
-    ({"centered": True, "intercept": np.zeros(1), "order": "greedy"}, ValueError, "greedy order"),
-    ({"b": [1, NAN, 1]}, ValueError, r"b must be finite, but b\[1\] is nan"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("changes", "error", "sentence"), REFUSED)
-def test_refusals_leave_everything_as_it_was(isa, changes, error, sentence):
-    arguments = {"A": small(), "theta": np.array([0.5, -0.5]), "residual": np.ones(3)} | changes
-    A, theta, residual = (arguments.pop(k) for k in ("A", "theta", "residual"))
-    before = np.array(theta), residual.copy()
-    with pytest.raises(error, match=sentence):
-        sweep_csc(A, theta, residual, **arguments)
-    np.testing.assert_array_equal(theta, before[0])
-    np.testing.assert_array_equal(residual, before[1])
-
-
-def test_shared_memory_is_refused():
-    A, memory = small(), np.zeros(8)
-    theta, residual = memory[:2], memory[1:4]
-    with pytest.raises(
-        ValueError, match=r"theta is written in place and shares memory with residual"
-    ):
-        sweep_csc(A, theta, residual)
-    for name in ("weights", "b"):
-        with pytest.raises(ValueError, match=rf"residual is .* shares memory with {name}"):
-            sweep_csc(A, theta, memory[3:6], **{name: memory[3:6]})
-    with pytest.raises(ValueError, match=r"theta is .* shares memory with lower bounds"):
-        sweep_csc(A, theta, memory[3:6], bounds=(theta, None))
-    with pytest.raises(ValueError, match=r"intercept is .* shares memory with A"):
-        sweep_csc(A, theta, memory[3:6], intercept=A.data[:1])
+# ---- forms of the arguments ---------------------------------------------------------------------
 
 
 def test_outputs_of_any_strides(isa):
@@ -445,7 +277,7 @@ def test_is_what_the_public_sweep_runs():
 
 def test_spare_room_and_explicit_zeros_are_allowed(isa):
     """SciPy may leave room behind the last column, and zeros where there were values."""
-    A = small(data=[1.0, 0.0, 3.0, NAN], indices=[0, 2, 1, -7])
+    A = small(data=[1.0, 0.0, 3.0, np.nan], indices=[0, 2, 1, -7])
     theta, residual = np.zeros(2), np.ones(3)
     sweep_csc(A, theta, residual)
     np.testing.assert_allclose(theta, [1, 1 / 3], rtol=1e-15)
