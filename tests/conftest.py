@@ -9,7 +9,7 @@ from thalweg._core import engine
 settings.register_profile(
     "thalweg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# Of tests/mutants.py: the same examples each time, and none remembered from mutant to mutant.
+# Of tests/mutants: the same examples each time, and none remembered from mutant to mutant.
 settings.register_profile(
     "mutants",
     settings.get_profile("thalweg"),

@@ -1,0 +1,74 @@
+"""Edits of sums over Jacobians, and the tests that must notice them."""
+
+EDITS = {
+    ("csrc/adjoint_rows.h", "test_adjoint.py"): [
+        (
+            "permutation of the stream",
+            "lane[l] = (first + l) / P",
+            "lane[l] = (first + l + 1) / P % DL",
+        ),
+        ("lanes sorted wrongly", "j = j + 1 == P ? 0 : j + 1", "j = j + 1 == P ? 0 : j"),
+        ("stream over gaps", "A->P <= FEW && A->J_row == A->P", "A->P <= FEW"),
+        ("rest of the stream lost", "c += whole, n -= whole", "c += whole, n = 0"),
+        (
+            "strip of the first columns",
+            "q % A->Nx * A->J_row + c0 * A->J_column",
+            "q % A->Nx * A->J_row",
+        ),
+        ("scale of the sum forgotten", "d[j] = s->scale * total[j]", "d[j] = total[j]"),
+        (
+            "second product, few columns",
+            "for (int j = 1; j < P; j++)",
+            "for (int j = 2; j < P; j++)",
+        ),
+        (
+            "columns multiplied into what was there",
+            "memset(y, 0, (size_t)n * sizeof *y)",
+            "(void)y",
+        ),
+    ],
+    ("csrc/dense.h", "test_adjoint.py"): [
+        ("NaN passes", "return rest == 0", "return !(rest > 0)"),
+        ("rest of a dot product", "total += (double)x[i] * y[i]", "total -= (double)x[i] * y[i]"),
+    ],
+    ("csrc/sums.h", "test_adjoint.py"): [
+        ("splits added twice", "step < p->splits; step *= 2", "step < p->splits; step += 1"),
+        ("last split lost", "r + step < p->splits", "r + 2 * step < p->splits"),
+        ("rows across blocks", "is_flat ? n : least(n, Nx - q % Nx)", "n"),
+        (
+            "blocks take the rows of the first",
+            "from = (const type *)x->at + q / Nx * x->block",
+            "from = (const type *)x->at",
+        ),
+        ("weights forgotten", "c[r] = w[r] * e[r]", "c[r] = e[r]"),
+        ("errors squared", "c[r] = w[r] * e[r]", "c[r] = w[r] * e[r] * e[r]"),
+    ],
+    ("csrc/adjoint_normal.h", "test_adjoint.py"): [
+        ("tile of the wrong rows", "*x = A->x + i0", "*x = A->x + j0"),
+        ("tile overwrites", "d_load(place) + sum[k / nv][k % nv]", "sum[k / nv][k % nv]"),
+        (
+            "normal equations without weights",
+            "d_set(A->w[r]) * d_load(y + v * DL)",
+            "d_load(y + v * DL)",
+        ),
+        (
+            "e'We weighted twice",
+            "total += w[r] * e[r] * e[r]",
+            "total += w[r] * w[r] * e[r] * e[r]",
+        ),
+        ("gaps between rows are read", "part.step = A->J_row", "part.step = A->P"),
+        ("upper triangle", "JtWJ[i * P + j] = JtWJ[j * P + i] = total", "JtWJ[i * P + j] = total"),
+        ("padding accuses", "finite &= d_all_finite(i + 1, total + i * width)", "finite = 0"),
+    ],
+    ("csrc/adjoint_sparse.h", "test_adjoint.py"): [
+        ("indices unchecked above", "(size_t)j >= (size_t)A->P", "j < 0"),
+        (
+            "indptr unchecked",
+            "row.first <= row.end && row.end <= A->n_stored",
+            "row.end <= A->n_stored",
+        ),
+        ("twice the same place", "if (j <= i)", "if (j < i || t == u)"),
+        ("sparse weights", "weighted * e;", "(double)J[t] * e;"),
+        ("rows without elements", "d_all_finite(m, c) ? 0 : TW_FOUND_NOT_FINITE", "0"),
+    ],
+}

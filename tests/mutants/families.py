@@ -1,0 +1,31 @@
+"""The mutants: each family is a module of data, which maps a file and its tests to edits."""
+
+from typing import NamedTuple
+
+import adjoint
+import engine
+import graph
+import loss
+import quadratic
+import sweep
+import sweep_csc
+
+
+class Mutant(NamedTuple):
+    """One edit: ``old``, which occurs once in ``file``, becomes ``new``; ``tests`` must notice."""
+
+    file: str
+    tests: list[str]
+    name: str
+    old: str
+    new: str
+
+
+FAMILIES = {
+    module.__name__: [
+        Mutant(file, tests.split(), *edit)
+        for (file, tests), edits in module.EDITS.items()
+        for edit in edits
+    ]
+    for module in (adjoint, quadratic, sweep, sweep_csc, loss, graph, engine)
+}

@@ -1,0 +1,45 @@
+"""Edits of graphs, and of how they are lowered to tapes, and the tests that must notice them."""
+
+EDITS = {
+    ("src/thalweg/_core/graph.pyx", "test_graph.py test_tape.py"): [
+        ("constants are one", "and memcmp(&node.value, &other.value, sizeof(double)) == 0", ""),
+        ("hash without operands", "at[node.ids[k]].order % INTEGERS", "k"),
+    ],
+    ("src/thalweg/_core/simplify.pxi", "test_graph.py test_tape.py"): [
+        ("operands as they come", "    if g.at[a].order <= g.at[b].order:", "    if a <= b:"),
+        (
+            "sign of a factor",
+            "return _neg(g, _mul(g, a, right.ids[0]))",
+            "return _mul(g, a, right.ids[0])",
+        ),
+        (
+            "difference of constants",
+            "left.value - g.at[right.ids[0]].value",
+            "left.value + g.at[right.ids[0]].value",
+        ),
+        (
+            "scale of a higher stage",
+            "if node.depends | of_scale != whole:",
+            "if node.depends | of_scale == whole:",
+        ),
+        ("condition twisted", "c, a, b = g.at[c].ids[0], b, a", "c = g.at[c].ids[0]"),
+    ],
+    ("src/thalweg/_core/lower.pyx", "test_graph.py test_tape.py"): [
+        ("a product fused twice", "or self.user[sum.ids[place]] != 1", ""),
+        ("fms for fnma", "FNMA if place else FMS", "FMS if place else FNMA"),
+        ("outputs overwritten", "self.user[self.walk.outputs[n]] = -1  # for ever", "pass"),
+        (
+            "registers given back twice",
+            "self.user[j] = -1  # given back once, even if it is both operands",
+            "pass",
+        ),
+        ("registers given back early", "self.user[j] == i and", ""),
+    ],
+    ("src/thalweg/_core/value.pyx", "test_graph.py test_tape.py"): [
+        (
+            "swapped difference",
+            "op, self.lift(other), self._id, 0)",
+            "op, self._id, self.lift(other), 0)",
+        ),
+    ],
+}
