@@ -1,6 +1,7 @@
 """Sweeps over sparse columns: as the reference does them, identities, certificates."""
 
 import inspect
+import sys
 import threading
 
 import numpy as np
@@ -43,6 +44,27 @@ def test_greedy_matches_reference(isa, M, relaxation):
     b = rng.standard_normal((200, *shape))
     problem = Problem(A, b, np.zeros((30, *shape)), np.zeros(M or 1), options)
     assert_same(problem, problem.run(), problem.run(reference.sweep_csc))
+
+
+def test_greedy_takes_the_first_of_equals(isa):
+    """Whole numbers: after the first update the residual is exactly zero."""
+    A, theta, residual = sparse.csc_matrix(np.ones((4, 5))), np.zeros(5), np.full(4, 3.0)
+    sweep_csc(A, theta, residual, order="greedy")
+    np.testing.assert_array_equal(theta, [3, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (11,)])
+def test_drift_is_how_far_the_residual_was_off(isa, shape):
+    """An error in a row without weight stays as it is, and the largest of them is the drift."""
+    rng = np.random.default_rng(14)
+    A, b, weights = matrix(rng, 50, 8, 0.3), rng.standard_normal((50, *shape)), np.ones(50)
+    weights[20:23] = 0
+    for row, error in ((20, 0.25), (21, -0.5), (22, 0.125)):
+        theta, residual = np.zeros((8, *shape)), b.copy()
+        residual.reshape(50, -1)[row, -1] += error
+        report = sweep_csc(A, theta, residual, weights=weights, b=b)
+        np.testing.assert_allclose(report.drift, abs(error), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(residual, b - A @ theta, rtol=0, atol=1e-12)
 
 
 def test_same_arguments_as_reference():
@@ -139,6 +161,19 @@ def test_splitting_the_sweeps_changes_nothing(isa, centered):
     np.testing.assert_allclose(parts.theta, theta, rtol=0, atol=problem.rounding())
     np.testing.assert_allclose(parts.residual(), residual, rtol=0, atol=problem.rounding())
     np.testing.assert_allclose(parts.intercept, intercept, rtol=0, atol=problem.rounding())
+
+
+@pytest.mark.parametrize("order", ["cyclic", "shuffled"])
+def test_cutting_a_call_changes_no_bit(isa, monkeypatch, order):
+    """Long calls are cut so that Ctrl-C is heard."""
+    rng = np.random.default_rng(15)
+    problem = Problem(matrix(rng, 60, 12, 0.3), rng.standard_normal((60, 2)), np.zeros((12, 2)),
+                      np.zeros(2), {"order": order, "sweeps": 5, "rng": 3})  # fmt: skip
+    whole = problem.run()
+    monkeypatch.setattr(sys.modules[sweep_csc.__module__], "_AT_ONCE", 1000)
+    for ours, theirs in zip(problem.run()[1:], whole[1:], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(problem.run()[0].objectives, whole[0].objectives)
 
 
 def test_weight_two_is_a_point_twice(isa):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,12 +196,13 @@ def _run(
     ]
     change, drift, fall = np.zeros(u.M), np.zeros(u.M), np.zeros((s.sweeps, u.M))
     at_once = max(1, _AT_ONCE // max(1, len(columns.values) * u.M))
+    drawn = plan.draw(s.sweeps)
     for begin in range(0, max(1, s.sweeps), at_once):
         end = min(s.sweeps, begin + at_once)
         status, column = _core.sweep(
             (columns.n, u.P, u.M), columns.indptr, columns.indices, columns.values,
             weights=s.weights, l1=s.l1, l2=s.l2, lower=s.lower, upper=s.upper,
-            relaxation=s.relaxation, order=_coordinates(plan, end - begin),
+            relaxation=s.relaxation, order=_coordinates(plan, islice(drawn, end - begin)),
             greedy=plan.name == "greedy", sweeps=end - begin, centered=centered,
             theta=work[0], residual=work[1], intercept=work[2], b=b if end == s.sweeps else None,
             change=change, fall=fall[begin:end], drift=drift, threads=s.threads,
@@ -213,10 +216,11 @@ def _run(
     return done if b is None else done._replace(drift=float(drift.max(initial=0)))
 
 
-def _coordinates(plan: Order, sweeps: int) -> Array | None:
+def _coordinates(plan: Order, drawn: Iterable[Array]) -> Array | None:
     """Return the coordinates of each sweep, (C,) or (sweeps, C), or None for all as they come."""
     if plan.name in ("cyclic", "greedy"):
         return None
     if plan.fixed is not None:
         return plan.fixed
-    return np.array(list(plan.draw(sweeps)), np.intp).reshape(sweeps, plan.size)
+    orders = list(drawn)
+    return np.array(orders, np.intp).reshape(len(orders), plan.size)
