@@ -106,5 +106,6 @@ def small(**changes):
     parts = {"data": [1.0, 2.0, 3.0], "indices": [0, 2, 1], "indptr": [0, 2, 3]} | changes
     A = sparse.csc_matrix((3, 2))
     A.data = np.array(parts["data"], parts.get("dtype", float))
-    A.indices, A.indptr = (np.array(parts[k], np.int32) for k in ("indices", "indptr"))
+    kind = parts.get("index", np.int32)
+    A.indices, A.indptr = (np.array(parts[k], kind) for k in ("indices", "indptr"))
     return A

@@ -1,15 +1,7 @@
 """Edits of damped least squares on tapes, and the tests that must notice them."""
 
-FITS = (
-    "test_engine.py test_bounds.py test_invariance.py test_certificates.py test_fit.py "
-    "test_tape.py test_peer_cases.py"
-)
-
 EDITS = {
-    (
-        "csrc/normal.h",
-        FITS,
-    ): [
+    ("csrc/normal.h", "test_engine.py"): [
         (
             "weight not squared",
             "w2 = v_load(weight + p * LANES + o) * v_load(weight + p * LANES + o)",
@@ -23,10 +15,7 @@ EDITS = {
         ("triangle index", "return i * (i + 1) / 2 + j", "return i * (i - 1) / 2 + j"),
         ("block not added", "v_load(s) + total[i][j]", "total[i][j]"),
     ],
-    (
-        "csrc/lanes.h",
-        FITS,
-    ): [
+    ("csrc/lanes.h", "test_engine.py"): [
         (
             "residual sign, lanes",
             "v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o)",
@@ -39,10 +28,7 @@ EDITS = {
         ),
         ("stale lane", "begin_fit(&g->s, lane);", "if (fit < LANES) begin_fit(&g->s, lane);"),
     ],
-    (
-        "csrc/points.h",
-        FITS,
-    ): [
+    ("csrc/points.h", "test_engine.py"): [
         (
             "residual sign, points",
             "v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v)",
@@ -61,27 +47,18 @@ EDITS = {
         ("padding weighs", "r->y[i] = r->weight[i] = 0", "r->y[i] = 0, r->weight[i] = 1"),
         ("x of the first fit", "(const real *)x[k] + fit * x_step[k]", "(const real *)x[k]"),
     ],
-    (
-        "csrc/orthogonal.h",
-        FITS,
-    ): [
-        ("reflection sign", "-copysign(sqrt(", "copysign(sqrt("),
+    ("csrc/orthogonal.h", "test_engine.py"): [
         ("diagonal not scaled back", "*diagonal = beta * largest", "*diagonal = beta"),
         ("reflection factor", "* (-head / beta)", "* (head / beta)"),
     ],
-    (
-        "csrc/step.h",
-        FITS,
-    ): [
+    ("csrc/orthogonal.h", "test_certificates.py"): [
+        ("reflection sign", "-copysign(sqrt(", "copysign(sqrt("),
+    ],
+    ("csrc/step.h", "test_engine.py"): [
         (
             "damping on no diagonal",
             "LOAD(s->sum, tri(i, i)) + damping(s, i, o)",
             "LOAD(s->sum, tri(i, i))",
-        ),
-        (
-            "stopped lanes leave the box",
-            "(status >= RUNNING) & (status <= TW_GTOL)",
-            "status == RUNNING",
         ),
         (
             "promise without damping",
@@ -112,27 +89,26 @@ EDITS = {
             "r -= v_and(MASK(s->held, j)",
             "r -= 0 * v_and(MASK(s->held, j)",
         ),
+    ],
+    ("csrc/step.h", "test_bounds.py"): [
+        (
+            "stopped lanes leave the box",
+            "(status >= RUNNING) & (status <= TW_GTOL)",
+            "status == RUNNING",
+        ),
         (
             "lands beside the bound",
             "v_sel(held & (d < 0), LOAD(s->lower, parameter), trial)",
             "trial",
         ),
     ],
-    (
-        "csrc/damped.h",
-        FITS,
-    ): [
+    ("csrc/damped.h", "test_engine.py"): [
         ("lambda grows after success", "v_sel(kept, down, up)", "v_sel(kept, up, down)"),
         ("nu does not double", "v_min(2 * nu, v_set((real)0x1p60))", "nu"),
         ("cubic sign", "1 - q * q * q", "1 + q * q * q"),
         ("scale is not the maximum", "v_max(trial, before)", "trial"),
         ("noise rule", "(in_noise & (actual >= -noise))", "in_noise"),
         ("rises are kept", "(actual > 0)", "(actual > -chi2)"),
-        (
-            "rejected step converges",
-            "stop(s, o, moved & small_step(",
-            "stop(s, o, ~fresh & small_step(",
-        ),
         (
             "noise of the model forgotten",
             "size2 = v_max(theta * theta * LOAD(s->sum, tri(j, j)), size2)",
@@ -153,16 +129,14 @@ EDITS = {
             "LOAD(s->first_sum, last) > LOAD(s->sum, last)",
         ),
     ],
-    (
-        "csrc/covariance.h",
-        FITS,
-    ): [
-        ("the undamped step is not asked", "resume = met & ~poor", "resume = 0 & ~poor"),
+    ("csrc/damped.h", "test_fit.py"): [
         (
-            "the undamped step has no noise",
-            "v_max(SLACK * least * chi2, noise_of_chi2(s, o))",
-            "SLACK * least * chi2",
+            "rejected step converges",
+            "stop(s, o, moved & small_step(",
+            "stop(s, o, ~fresh & small_step(",
         ),
+    ],
+    ("csrc/covariance.h", "test_engine.py"): [
         ("covariance factor", "? 0 : factor * s->unit", "? 0 : 2 * factor * s->unit"),
         ("covariance of a bound", "(theta <= LOAD(s->lower, parameter))", "(theta != theta)"),
         ("singular not noticed", "!(inflation <= most)", "inflation < 0"),
@@ -172,10 +146,15 @@ EDITS = {
             "factorise(s, POOR_PIVOT, o)",
         ),
     ],
-    (
-        "csrc/sample.h",
-        FITS,
-    ): [
+    ("csrc/covariance.h", "test_certificates.py"): [
+        ("the undamped step is not asked", "resume = met & ~poor", "resume = 0 & ~poor"),
+        (
+            "the undamped step has no noise",
+            "v_max(SLACK * least * chi2, noise_of_chi2(s, o))",
+            "SLACK * least * chi2",
+        ),
+    ],
+    ("csrc/sample.h", "test_engine.py"): [
         (
             "bounds of the first fit",
             "ROW(real, job->lower, job->bound_step)[j]",
@@ -185,27 +164,18 @@ EDITS = {
         ("sigma squared", "1 / error", "1 / (error * error)"),
         ("fixed counted as free", "n -= ROW(uint8_t", "n -= 0 * ROW(uint8_t"),
     ],
-    (
-        "csrc/outcome.h",
-        FITS,
-    ): [
+    ("csrc/outcome.h", "test_engine.py"): [
         (
             "covariance without chi2 / dof",
             "job->absolute_sigma ? 1 :",
             "job->absolute_sigma || 1 ? 1 :",
         ),
     ],
-    (
-        "csrc/tape.h",
-        FITS,
-    ): [
+    ("csrc/tape.h", "test_engine.py"): [
         ("later blocks read the first", "o.base + start * o.advance", "o.base"),
         ("operand loaded once too often", "if (sa == 0 && sc == 0)", "if (sa == 0)"),
     ],
-    (
-        "csrc/tape_ops.h",
-        FITS,
-    ): [
+    ("csrc/tape_ops.h", "test_tape.py"): [
         ("fnma sign", "c - a * b", "c + a * b"),
         ("fms sign", "a *b - c", "a *b + c"),
         ("where swaps", "v_sel(a != 0, b, c)", "v_sel(a != 0, c, b)"),

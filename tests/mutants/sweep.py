@@ -47,6 +47,7 @@ EDITS = {
         ("change of all sweeps", "*fall = job->change[m] = 0;", "*fall = 0;"),
         ("step of one right-hand side", "t->step + m * WIDTH, b.residual", "t->step, b.residual"),
         ("greedy takes the least", "if (fall > most)", "if (fall < most || most < 0)"),
+        ("greedy takes the last of equals", "if (fall > most)", "if (fall >= most)"),
         ("q stays", "q[k] -= row[k] * u.change", "q[k] -= 0 * u.change"),
     ],
     ("csrc/sweep.c", "test_sweep_refusals.py"): [
