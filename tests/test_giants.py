@@ -66,8 +66,9 @@ def test_quadratic_form_of_rows_far_apart(isa, tmp_path):
 
 @pytest.mark.parametrize("triangle", ["lower", "upper"])
 def test_quadratic_form_of_a_packed_giant(repeated, triangle):
-    P = 2**16
-    B = repeated(np.ones(2**18, np.float32), 2**13 + 1)[: P * (P + 1) // 2]
+    """All ones; the last rows begin beyond 2³¹."""
+    P = 2**16 + 8
+    B = repeated(np.ones(2**18, np.float32), 2**13 + 3)[: P * (P + 1) // 2]
     theta = np.arange(P) % 3 - 0.0
     assert B.size > 2**31
     value, gradient = kernels.quadratic_form(B, theta, gradient=True, triangle=triangle)
@@ -78,7 +79,7 @@ def test_quadratic_form_of_a_packed_giant(repeated, triangle):
 # ---- sweeps --------------------------------------------------------------------------------------
 
 
-def test_sweep_over_columns_of_a_giant(isa):
+def test_sweep_over_one_column_again_and_again(isa):
     """A stride of zero makes 2³¹ elements out of few."""
     column = np.ones(2**16)
     A = np.lib.stride_tricks.as_strided(column, (2**16, 2**15 + 8), (8, 0))
@@ -86,6 +87,22 @@ def test_sweep_over_columns_of_a_giant(isa):
     order = [A.shape[1] - 1, 2, 0]
     kernels.coordinate_sweep(A, theta, r, order=order)
     assert theta[-1] == 3 and not theta[:-1].any() and not r.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sweep_over_columns_or_rows_far_apart(isa, tmp_path, dtype):
+    """In a file with holes: only what is read takes room."""
+    big = np.memmap(tmp_path / "A", dtype, "w+", shape=(3 * PAST,))
+    step = big.itemsize * PAST
+    for shape, strides in (((40, 3), (big.itemsize, step)), ((3, 40), (step, big.itemsize))):
+        A = np.lib.stride_tricks.as_strided(big, shape, strides)
+        A[...] = np.random.default_rng(0).standard_normal(shape)
+        results = []
+        for form in (A, A.copy()):
+            theta, r = np.zeros(shape[1]), np.ones(shape[0])
+            kernels.coordinate_sweep(form, theta, r, l2=1.0)
+            results.append(np.append(theta, r))
+        np.testing.assert_allclose(*results, rtol=0, atol=1e-13)
 
 
 def test_sweep_over_stored_values_of_a_giant(repeated):

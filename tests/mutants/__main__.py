@@ -89,6 +89,8 @@ def first_failure(tests):
         failed, output = run(*command, timeout=TIME_LIMIT, env=environment)
     except subprocess.TimeoutExpired:
         return "it never ends"
+    if failed < 0:
+        return f"signal {-failed} ends it"
     lines = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return (lines[0] if lines else output[-300:].strip()) if failed else ""
 

@@ -26,6 +26,11 @@ EDITS = {
             "memset(y, 0, (size_t)n * sizeof *y)",
             "(void)y",
         ),
+        (
+            "blocks in 32 bits",
+            "q / A->Nx * A->J_block + q % A->Nx * A->J_row + c0 * A->J_column",
+            "(int32_t)(q / A->Nx * A->J_block) + q % A->Nx * A->J_row + c0 * A->J_column",
+        ),
     ],
     ("csrc/dense.h", "test_adjoint.py"): [
         ("NaN passes", "return rest == 0", "return !(rest > 0)"),

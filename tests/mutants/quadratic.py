@@ -92,4 +92,13 @@ EDITS = {
             "if (next[i] < 0)",
         ),
     ],
+    ("csrc/triangle.h", "test_giants.py"): [
+        ("packed rows in 32 bits", "i * (i + 1) / 2)", "(int32_t)(i * (i + 1) / 2))"),
+        (
+            "packed upper rows in 32 bits",
+            "i * (2 * B->P - i - 1) / 2",
+            "(int32_t)(i * (2 * B->P - i - 1) / 2)",
+        ),
+        ("rows in 32 bits", "first + i * B->row_step", "first + (int32_t)(i * B->row_step)"),
+    ],
 }

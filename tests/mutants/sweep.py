@@ -53,4 +53,10 @@ EDITS = {
     ("csrc/sweep.c", "test_sweep_refusals.py"): [
         ("not finite passes", "!(gram[k * WIDTH + k] <= DBL_MAX)", "0"),
     ],
+    ("csrc/sweep.c", "test_giants.py"): [
+        ("columns in 32 bits", "j * t->job->column_step", "(int32_t)(j * t->job->column_step)"),
+    ],
+    ("csrc/columns.h", "test_giants.py"): [
+        ("rows in 32 bits", "from[k][i * step[k]]", "from[k][(int32_t)(i * step[k])]"),
+    ],
 }

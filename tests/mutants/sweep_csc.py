@@ -155,6 +155,14 @@ EDITS = {
     ("csrc/sweep_csc.c", "test_sweep_csc_refusals.py"): [
         ("NaN passes", "!(curvature <= DBL_MAX)", "curvature > DBL_MAX"),
     ],
+    ("csrc/csc.h", "test_giants.py"): [
+        ("row numbers in 32 bits", "k * (wide ? 8 : 4)", "(int32_t)(k * (wide ? 8 : 4))"),
+        (
+            "starts in 32 bits",
+            "(const real *)job->values + start,",
+            "(const real *)job->values + (int32_t)start,",
+        ),
+    ],
     ("csrc/coordinate.h", "test_sweep_csc.py"): [
         (
             "sparse: no threshold below zero",
