@@ -61,9 +61,7 @@ EDITS = {
             "total += w[r] * e[r] * e[r]",
             "total += w[r] * w[r] * e[r] * e[r]",
         ),
-        ("gaps between rows are read", "part.step = A->J_row", "part.step = A->P"),
         ("upper triangle", "JtWJ[i * P + j] = JtWJ[j * P + i] = total", "JtWJ[i * P + j] = total"),
-        ("padding accuses", "finite &= d_all_finite(i + 1, total + i * width)", "finite = 0"),
     ],
     ("csrc/adjoint_sparse.h", "test_adjoint.py"): [
         ("indices unchecked above", "(size_t)j >= (size_t)A->P", "j < 0"),
@@ -75,5 +73,46 @@ EDITS = {
         ("twice the same place", "if (j <= i)", "if (j < i || t == u)"),
         ("sparse weights", "weighted * e;", "(double)J[t] * e;"),
         ("rows without elements", "d_all_finite(m, c) ? 0 : TW_FOUND_NOT_FINITE", "0"),
+    ],
+    ("csrc/adjoint_chunks.h", "test_adjoint.py"): [
+        (
+            "gaps between rows are read",
+            "chunk.x = (const double *)J, chunk.step = A->J_row",
+            "chunk.x = (const double *)J, chunk.step = A->P",
+        ),
+        ("padding accuses", "finite &= d_all_finite(i + 1, total + i * width)", "finite = 0"),
+        ("rows of the first, column by column", "J[j * A->J_column + r]", "J[j * A->J_column]"),
+    ],
+    ("csrc/adjoint_narrow.h", "test_adjoint_small.py test_adjoint.py"): [
+        ("narrow: weight forgotten", "weighted ? n_set(A->w[r + u]) * n_load(x + v * NL) :", ""),
+        ("narrow: e'We unweighted", "we = weighted ? A->w[r + u] * e : e", "we = e"),
+        ("narrow: rest of four rows lost", "if (whole < A->n)", "if (whole > A->n)"),
+        ("narrow: the rest begins anew", "A->n - whole, 0, S)", "A->n - whole, is_first, S)"),
+        ("narrow: each chunk begins anew", "t->is_first = 0;", "t->is_first = 1;"),
+        (
+            "narrow: right of the diagonal as rounded",
+            "JtWJ[i * P + j] = S[j * width + i]",
+            "JtWJ[i * P + j] = S[i * width + j]",
+        ),
+        (
+            "narrow: not finite passes",
+            "return finite || finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;",
+            "return 0 * finite;",
+        ),
+        (
+            "narrow: small problems that are not finite pass",
+            "found |= finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE",
+            "found |= 0",
+        ),
+        (
+            "narrow: weights of the first problem",
+            "A->weights.at + k * A->weights.block : NULL",
+            "A->weights.at : NULL",
+        ),
+        (
+            "narrow: errors with gaps taken as without",
+            "x->row == 1 && !x->is_float",
+            "!x->is_float",
+        ),
     ],
 }
