@@ -35,9 +35,8 @@ def test_levenberg_marquardt():
 
 
 def test_gauss_newton():
-    """The smallest instance of each; undamped, its steps may get tiny where J is singular."""
-    smallest = {p.number: p for p in reversed(INSTANCES)}.values()
-    assert len(solved(GaussNewton(), smallest, tol=1e-12, max_iter=300)) >= 33
+    """Undamped, its steps may get tiny where J is singular: Biggs EXP6 and Penalty II."""
+    assert len(solved(GaussNewton(), INSTANCES, tol=1e-12, max_iter=300)) >= 33  # of 35
 
 
 def test_same_answers_as_least_squares_of_scipy():
@@ -63,20 +62,35 @@ def test_same_answers_as_least_squares_of_scipy():
     assert same >= len(INSTANCES) - 4
 
 
-# of a moderate condition, so that what remains of the gradient decides the loss
-SMOOTH = ["Beale", "Wood", "Helical valley", "Bard", "Kowalik and Osborne", "Rosenbrock"]
+# where J is singular on the way, steps along the gradient's conjugate directions get tiny
+FAR = {
+    "Newton": {"Watson n=12"},
+    "ConjugateGradient": {"Powell badly scaled", "Meyer", "Watson n=9", "Watson n=12"},
+}
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+def agree(a, b):
+    """Whether two losses are one minimum; the gradient's tolerance leaves some of the loss."""
+    return (a <= 1e-9 and b <= 1e-9) or abs(a - b) <= 1e-4 * abs(b)
+
+
 @pytest.mark.parametrize("method", [ConjugateGradient(), Newton()], ids=lambda m: m.name)
-def test_same_answers_as_minimize_of_scipy(name, method):
+def test_same_minima_as_minimize_of_scipy(method):
+    """All instances of all 35 problems, from the standard starts."""
     optimize = pytest.importorskip("scipy.optimize")
-    p = next(p for p in INSTANCES if p.name == name)
-    loss = SumOfSquares(p.residuals, len(p.start))
-    theirs = optimize.minimize(loss.value, p.start, jac=loss.gradient, method="BFGS")
-    r = minimize(loss, p.start, method, tol=1e-10, max_iter=5000)
-    assert r.success, r.summary()
-    assert r.loss == pytest.approx(theirs.fun, rel=1e-4, abs=1e-9)
+    differ = set()
+    for p in INSTANCES:
+        loss = SumOfSquares(p.residuals, len(p.start))
+        with np.errstate(all="ignore"):
+            theirs = optimize.minimize(
+                loss.value, p.start, jac=loss.gradient, method="BFGS", options={"gtol": 1e-8}
+            )
+        r = minimize(
+            loss, p.start, method, tol=1e-10, max_iter=50 if p.name in FAR[method.name] else 2000
+        )
+        if not agree(r.loss, theirs.fun):
+            differ.add(p.name)
+    assert differ <= FAR[method.name]
 
 
 def test_starts_are_those_of_the_file():

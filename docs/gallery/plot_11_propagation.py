@@ -60,8 +60,9 @@ plt.show()
 # :math:`\epsilon`. This *dot-product test* needs no differences and no tolerance but rounding:
 
 rng = np.random.default_rng(1)
-loss = tw.LinearLeastSquares(rng.normal(size=(30, 4)), rng.normal(size=30))
-theta, v, e = np.zeros(4), rng.normal(size=4), rng.normal(size=30)
-print("⟨J v, ε⟩  =", loss.jvp(theta, v) @ e)
-print("⟨v, Jᵗ ε⟩ =", v @ loss.vjp(theta, e))
+t = np.linspace(0, 3, 30)
+loss = tw.MSELoss(two_channels, t, rng.normal(size=(30, 2)))
+theta, v, e = np.array([1.0, 0.8, 0.5, 0.1]), rng.normal(size=4), rng.normal(size=(30, 2))
+print("⟨J v, ε⟩  =", np.vdot(loss.jvp(theta, v), e))
+print("⟨v, Jᵗ ε⟩ =", np.vdot(v, loss.vjp(theta, e)))
 print(tw.check_adjoint(loss, theta))
