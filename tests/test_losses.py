@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from thalweg.losses import LinearLeastSquares, QuadraticLoss, check_adjoint, check_gradient
 from thalweg.losses.curvature import extreme_curvatures, lanczos
+from thalweg.losses.operators import as_symmetric
 
 EPS = np.finfo(float).eps
 seeds = st.integers(0, 2**32 - 1)
@@ -244,3 +245,16 @@ def test_other_refusals():
         Smooth(1, np.sum, np.ones_like).hessian([1])
     with pytest.raises(ValueError, match="no residuals, so it has no Gauss-Newton matrix"):
         Smooth(1, np.sum, np.ones_like).gauss_newton([1])
+
+
+@pytest.mark.parametrize("P", [1, 2, 7, 300])
+def test_a_packed_matrix_is_the_full_one(P):
+    A = np.random.default_rng(P).normal(size=(P, P))
+    B = A + A.T
+    packed, full = as_symmetric(B[np.tril_indices(P)], "B"), as_symmetric(B, "B")
+    v = np.cos(np.arange(P))
+    np.testing.assert_allclose(packed.apply(v), B @ v, rtol=0, atol=P * 1e-15 * np.abs(B).max())
+    np.testing.assert_array_equal(packed.dense(), B)
+    np.testing.assert_array_equal(packed.diagonal(), full.diagonal())
+    for j in (0, P // 2, P - 1):
+        np.testing.assert_array_equal(packed.column(j)[1], B[:, j])

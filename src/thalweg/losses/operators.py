@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Array, all_finite, numbers
+from ..kernels import Symmetric, quadratic_form
 
 # What rounding alone may make of B - B'.
 _ASYMMETRY = 32 * float(np.finfo(float).eps)
@@ -46,6 +47,10 @@ class Matrix(ABC):
     @abstractmethod
     def column(self, j: int) -> tuple[Any, Array]:
         """Return the rows where column j is not zero, a slice or indices, and its values there."""
+
+    def diagonal(self) -> Array:
+        """Return the diagonal of a square matrix, shape (P,)."""
+        return np.diagonal(self.dense())
 
     @abstractmethod
     def gram(self, weights: Array | None) -> Array:
@@ -85,6 +90,49 @@ class Dense(Matrix):
         return diagonal
 
 
+class Packed(Matrix):
+    """A symmetric matrix of which only the lower triangle is kept, row after row."""
+
+    def __init__(self, triangle: Array, name: str) -> None:
+        P = (isqrt(8 * triangle.size + 1) - 1) // 2
+        if P * (P + 1) // 2 != triangle.size:
+            raise ValueError(
+                f"{name} as a packed triangle must have P (P + 1) / 2 elements, got {triangle.size}"
+            )
+        self.triangle, self.shape = triangle, (P, P)
+        self._symmetric = Symmetric(triangle)
+        self.apply = self.apply_transposed = self._product
+
+    def _product(self, v: Array) -> Array:
+        twice: Array = quadratic_form(self._symmetric, v, gradient=True)[1]  # 2 B v
+        return 0.5 * twice
+
+    def dense(self) -> Array:
+        full = np.empty(self.shape)
+        full[np.tril_indices(self.shape[0])] = self.triangle
+        full.T[np.tril_indices(self.shape[0])] = self.triangle
+        return full
+
+    def sparse(self) -> Any | None:
+        return None
+
+    def diagonal(self) -> Array:
+        i = np.arange(self.shape[0])
+        diagonal: Array = self.triangle[i * (i + 3) // 2]
+        return diagonal
+
+    def column(self, j: int) -> tuple[Any, Array]:
+        i = np.arange(self.shape[0])
+        low, high = np.minimum(i, j), np.maximum(i, j)
+        return slice(None), self.triangle[high * (high + 1) // 2 + low]
+
+    def gram(self, weights: Array | None) -> Array:
+        return Dense(self.dense()).gram(weights)
+
+    def gram_diagonal(self, weights: Array | None) -> Array:
+        return Dense(self.dense()).gram_diagonal(weights)
+
+
 class Sparse(Matrix):
     """A sparse matrix of SciPy, kept by columns."""
 
@@ -102,6 +150,10 @@ class Sparse(Matrix):
 
     def sparse(self) -> Any | None:
         return self.array
+
+    def diagonal(self) -> Array:
+        diagonal: Array = self.array.diagonal()
+        return diagonal
 
     def column(self, j: int) -> tuple[Any, Array]:
         one = slice(self.array.indptr[j], self.array.indptr[j + 1])
@@ -223,7 +275,7 @@ def as_symmetric(value: Any, name: str, size: int | None = None) -> Matrix:
         array = numbers(value, name, np.float64)
         _refuse_not_finite(array, name)
         if array.ndim == 1:
-            array = unpack(array, name)
+            return Packed(array, name)
         if array.ndim != 2:
             raise ValueError(f"{name} must have shape (P, P) or (P (P + 1) / 2,), got an array of "
                              f"shape {array.shape}")  # fmt: skip
@@ -231,19 +283,6 @@ def as_symmetric(value: Any, name: str, size: int | None = None) -> Matrix:
         _refuse_asymmetry(array, name)
         matrix = Dense(array)
     return matrix
-
-
-def unpack(packed: Array, name: str) -> Array:
-    """Return the symmetric matrix (P, P) whose lower triangle, by rows, is ``packed``."""
-    P = (isqrt(8 * packed.size + 1) - 1) // 2
-    if P * (P + 1) // 2 != packed.size:
-        raise ValueError(
-            f"{name} as a packed triangle must have P (P + 1) / 2 elements, got {packed.size}"
-        )
-    full = np.empty((P, P))
-    full[np.tril_indices(P)] = packed
-    full.T[np.tril_indices(P)] = packed
-    return full
 
 
 def _symmetric_product(value: Any, name: str, size: int | None) -> Product:

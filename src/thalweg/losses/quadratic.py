@@ -90,9 +90,7 @@ class QuadraticLoss(Loss):
 
     def hessian_diagonal(self, theta: Any = None) -> Array:
         """Return the diagonal of 2 B, shape (P,)."""
-        sparse = self.B.sparse()
-        B = self.B.dense() if sparse is None else sparse
-        return np.asarray(2.0 * B.diagonal())
+        return 2.0 * self.B.diagonal()
 
     def coordinate_state(self, theta: Any) -> CoordinateState:
         """Return a point that moves along one parameter at a time and keeps B u up to date."""
