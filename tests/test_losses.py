@@ -258,3 +258,9 @@ def test_a_packed_matrix_is_the_full_one(P):
     np.testing.assert_array_equal(packed.diagonal(), full.diagonal())
     for j in (0, P // 2, P - 1):
         np.testing.assert_array_equal(packed.column(j)[1], B[:, j])
+
+
+def test_the_jacobian_of_a_single_number_is_its_gradient():
+    loss, theta, v = QuadraticLoss([[2, 1], [1, 3]]), np.array([1.0, -2.0]), np.array([0.5, 4.0])
+    assert loss.jvp(theta, v) == loss.gradient(theta) @ v == -40.0
+    np.testing.assert_array_equal(loss.vjp(theta, 3.0), 3.0 * loss.gradient(theta))

@@ -102,9 +102,12 @@ def minimize(
     ValueError
         Shapes do not fit, the start is not finite or outside the bounds, or the method cannot
         serve this loss.
-    KeyboardInterrupt
-        Ctrl-C; the best point so far is in its attribute ``result``.  The same holds for an
-        exception of ``callback`` or of the loss.
+    Exception
+        One of ``callback`` or of the loss; the best point so far is in its attribute ``result``.
+
+    Notes
+    -----
+    Ctrl-C returns the best point so far, with the status ``Stop.INTERRUPTED``.
 
     Examples
     --------
@@ -164,7 +167,9 @@ class Descent:
             status = self._loop(state, callback)
         except Halt as halt:
             return self._result(halt.status, str(halt))
-        except BaseException as error:  # Ctrl-C, the callback, the user's model
+        except KeyboardInterrupt:
+            return self._result(Stop.INTERRUPTED)
+        except BaseException as error:  # of the callback or of the user's model
             error.result = self._result(Stop.INTERRUPTED)  # type: ignore[attr-defined]
             raise
         blame = ""

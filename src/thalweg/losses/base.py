@@ -53,6 +53,15 @@ class Loss(ABC):
         """Return the gradient of the loss, a row of shape (P,)."""
         return self.value_and_gradient(theta)[1]
 
+    def jvp(self, theta: Any, v: Any) -> Any:
+        """Return J v: of a single number, the derivative gradient . v of the loss along v."""
+        return float(self.gradient(theta).dot(self.at(v, "v")))
+
+    def vjp(self, theta: Any, e: Any) -> Array:
+        """Return e' J, shape (P,): of a single number, the gradient e times."""
+        product: Array = float(e) * self.gradient(theta)
+        return product
+
     def hessian(self, theta: Any) -> Array:
         """Return the exact Hessian, shape (P, P).
 
