@@ -92,7 +92,7 @@ def test_normal_equations_per_problem(numbers, count, record):
     for got, want in zip(ours(), products_per_problem(J, e), strict=False):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-12)
     r = ratio(ours, partial(products_per_problem, J, e), 5 if count > 10_000 else 50)
-    name = f"normal_equations of {count:,} problems, N=25, P=5, over matmul"
+    name = f"normal_equations of {count} problems, N=25, P=5, over matmul"
     record(name, r.median, "times", at_least=10)
 
 
