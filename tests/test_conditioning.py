@@ -19,8 +19,8 @@ from thalweg.conditioning import (
     is_symmetric,
     svd,
 )
-from thalweg.conditioning.krylov import bidiagonalise, lanczos
 from thalweg.losses import LinearLeastSquares, Loss, QuadraticLoss
+from thalweg.losses.krylov import bidiagonalise, lanczos
 from thalweg.minimize import minimize
 from thalweg.optimizers import (
     ConjugateGradient,
@@ -220,6 +220,23 @@ def test_bidiagonalisation_is_exact_after_all_steps(P, more, seed):
     sigma = np.linalg.svd(A, compute_uv=False)[::-1]
     if len(found.values) == P:
         assert np.allclose(found.values, sigma, rtol=0, atol=100 * tolerance(P, sigma[-1]))
+
+
+@given(st.integers(1, 20), seeds)
+def test_lanczos_with_a_preconditioner_knows_the_quotient(P, seed):
+    rng = np.random.default_rng(seed)
+    B, M = with_spectrum(rng, rng.normal(size=P)), with_spectrum(rng, rng.uniform(0.5, 2, P))
+    ritz = lanczos(lambda v: B @ v, rng.normal(size=P), solve=lambda v: np.linalg.solve(M, v))
+    want = np.linalg.eigvals(np.linalg.solve(M, B)).real
+    ends = ritz.values[[0, -1]]
+    assert np.allclose(ends, [want.min(), want.max()], rtol=0, atol=1e-9 * np.abs(want).max())
+    slack = 1e-9 * np.abs(want).max()  # rounding of P products, with room
+    distance = np.abs(ritz.values[:, None] - want).min(1)
+    assert (distance <= ritz.residuals + slack).all()
+    scale = np.abs(B).max() * np.abs(ritz.vectors).max()
+    quotient = np.linalg.solve(M, B @ ritz.vectors) - ritz.values * ritz.vectors
+    ended = ritz.residuals <= slack
+    assert np.abs(quotient[:, ended]).max(initial=0) <= 1e-8 * max(scale, 1)
 
 
 def test_lanczos_stops_in_an_invariant_space():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thalweg.losses import LinearLeastSquares, QuadraticLoss, check_adjoint, check_gradient
-from thalweg.losses.curvature import extreme_curvatures, lanczos
+from thalweg.losses.curvature import extreme_curvatures
 from thalweg.losses.operators import as_symmetric
 
 EPS = np.finfo(float).eps
@@ -164,16 +164,6 @@ def test_adjoint_check_fails_what_is_wrong():
     assert not report.passed and str(report).endswith("adjoint check: failed")
     with pytest.raises(TypeError, match="no Jacobian to check"):
         check_adjoint(QuadraticLoss(np.eye(2)), [0, 0])
-
-
-@given(seed=seeds, P=st.integers(1, 20))
-def test_lanczos_finds_the_ends_of_the_spectrum(seed, P):
-    rng = np.random.default_rng(seed)
-    H = rng.standard_normal((P, P))
-    H = H + H.T
-    want = np.linalg.eigvalsh(H)
-    smallest, largest = lanczos(H.dot, P)
-    assert np.allclose([smallest, largest], want[[0, -1]], rtol=0, atol=1e-9 * np.abs(want).max())
 
 
 def test_curvatures_of_a_large_loss():

@@ -223,6 +223,40 @@ def test_coordinate_orders(order, updates):
     assert np.array_equal(again.theta, r.theta)
 
 
+def columns_in_memory(kind, seed):
+    """A quadratic loss of 40 parameters with its columns dense by rows, by columns, or sparse."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((60, 40))
+    if kind == "quadratic":
+        return QuadraticLoss(A.T @ A + np.eye(40), rng.standard_normal(40))
+    if kind == "sparse":
+        sparse = pytest.importorskip("scipy.sparse")
+        A = sparse.csc_array(np.where(rng.random(A.shape) < 0.2, A, 0.0))
+    b, weights = rng.standard_normal(60), rng.uniform(0, 2, 60)
+    return LinearLeastSquares(np.asfortranarray(A) if kind == "columns" else A, b, weights)
+
+
+@pytest.mark.parametrize("order", ["cyclic", "shuffled", "random"])
+@pytest.mark.parametrize("bounds", [None, (-0.1, 0.05)])
+@pytest.mark.parametrize("kind", ["rows", "columns", "sparse", "quadratic"])
+def test_compiled_sweeps_are_the_updates_one_at_a_time(kind, bounds, order):
+    loss, start = columns_in_memory(kind, 1), np.zeros(40)
+    options = dict(bounds=bounds, tol=0)
+    sweeps = minimize(loss, start, CoordinateDescent(order), max_iter=3, **options)
+    single = minimize(loss, start, CoordinateDescent(order, updates=1), max_iter=120, **options)
+    assert (sweeps.n_iter, single.n_iter) == (3, 120)
+    # Sums of 60 products in another order, 120 times.
+    assert np.allclose(sweeps.theta, single.theta, rtol=0, atol=1e-13)
+    assert not start.any()
+
+
+def test_long_descents_by_coordinates_refresh_their_residual():
+    loss = columns_in_memory("rows", 2)
+    r = minimize(loss, np.zeros(40), CoordinateDescent(), tol=1e-13, max_iter=3000)
+    exact = np.linalg.solve(loss.hessian(), -loss.gradient(np.zeros(40)))
+    assert r.n_iter > 64 and np.allclose(r.theta, exact, rtol=0, atol=1e-10 * np.abs(exact).max())
+
+
 def test_newton_leaves_a_saddle():
     r = minimize(saddle(), [0.5, 1e-3], Newton())
     assert r.success and r.loss == pytest.approx(-1)

@@ -1,7 +1,6 @@
 """How a quadratic bends, and what follows for every descent method.
 
 matrix      symmetric?, definiteness, eigenvalues, singular values, condition number
-krylov      the same for matrices that are only known by their products
 rates       what a method does to each eigenvector, and so how many iterations it takes
 diagnosis   all of it for a loss at a point, with advice in words
 """

@@ -22,8 +22,8 @@ import numpy as np
 from .._check import Array, all_finite
 from ..losses.base import Loss
 from ..losses.curvature import curvature_matrix
+from ..losses.krylov import EPS, lanczos
 from .advice import advise
-from .krylov import EPS, lanczos
 from .matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from .rates import METHODS, Quadratic, best_step, coordinate_descent, predict, rates
 

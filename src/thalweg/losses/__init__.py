@@ -7,7 +7,7 @@ quadratic    (theta - theta*)' B (theta - theta*);  operators what B may be
 linear       linear least squares
 mse          the mean squared error of a model;  samples its data, recorded its sums,
              callables the same for functions of the caller, coordinates its coordinate_state
-curvature    extreme eigenvalues
+curvature    extreme eigenvalues;  krylov the same from products alone
 checks       derivatives against differences, and the dot-product test
 """
 

@@ -178,6 +178,14 @@ class CoordinateState(ABC):
         """Return the gradient, shape (P,), here."""
 
 
+class SweepingState(CoordinateState):
+    """A point of a quadratic loss that a compiled kernel moves along many parameters in turn."""
+
+    @abstractmethod
+    def sweep(self, turns: Array, lower: Array, upper: Array) -> None:
+        """Move these parameters, one after the other, each to its minimum within the bounds."""
+
+
 class GradientCoordinates(CoordinateState):
     """Coordinates of a loss that gives no cheaper way than its whole gradient."""
 

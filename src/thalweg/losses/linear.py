@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .._check import Array, all_finite, numbers
-from .base import CoordinateState, LeastSquares
-from .operators import Matrix, Sparse, as_matrix
+from ..kernels import coordinate_sweep
+from .base import CoordinateState, LeastSquares, SweepingState
+from .operators import Dense, Matrix, Sparse, as_matrix
 
 _REFRESH = 64  # sweeps after which the residual is computed anew
 
@@ -105,6 +106,8 @@ class LinearLeastSquares(LeastSquares):
 
     def coordinate_state(self, theta: Any) -> CoordinateState:
         """Return a point that moves along one parameter at a time and keeps its residual."""
+        if isinstance(self.A, Dense | Sparse):
+            return _Sweeping(self, self.at(theta), self.A.array)
         return _Coordinates(self, self.at(theta))
 
     def _weigh(self, e: Array) -> Array:
@@ -133,7 +136,10 @@ class _Coordinates(CoordinateState):
         self.theta[j] += delta
         rows, values = self.loss.A.column(j)
         self.residual[rows] -= delta * values
-        self.moves += 1
+        self.count(1)
+
+    def count(self, moves: int) -> None:
+        self.moves += moves
         if self.moves >= _REFRESH * self.theta.size:
             self.refresh()
 
@@ -142,6 +148,25 @@ class _Coordinates(CoordinateState):
 
     def gradient(self) -> Array:
         return -self.loss.A.apply_transposed(self.loss._weigh(self.residual))
+
+
+class _Sweeping(_Coordinates, SweepingState):
+    """Coordinates of a matrix whose columns are in memory, which `coordinate_sweep` takes."""
+
+    def __init__(self, loss: LinearLeastSquares, theta: Array, A: Any) -> None:
+        super().__init__(loss, theta)
+        self.A = A
+
+    def sweep(self, turns: Array, lower: Array, upper: Array) -> None:
+        coordinate_sweep(
+            self.A,
+            self.theta,
+            self.residual,
+            weights=self.loss.weights,
+            bounds=(lower, upper),
+            order=turns,
+        )
+        self.count(turns.size)
 
 
 def _column(value: Any, name: str, size: int) -> Array:

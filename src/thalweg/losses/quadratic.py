@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from .._check import Array, all_finite, count, numbers
-from .base import CoordinateState, Loss
-from .operators import Matrix, as_symmetric
+from .._core.sweep import gram_sweeps
+from .base import CoordinateState, Loss, SweepingState
+from .operators import Dense, Matrix, as_symmetric
 
 _REFRESH = 64  # sweeps after which B u is computed anew, so that rounding does not pile up
 
@@ -94,6 +95,8 @@ class QuadraticLoss(Loss):
 
     def coordinate_state(self, theta: Any) -> CoordinateState:
         """Return a point that moves along one parameter at a time and keeps B u up to date."""
+        if isinstance(self.B, Dense) and (self.B.diagonal() > 0).all():
+            return _Sweeping(self, self.at(theta), self.B.array)
         return _Coordinates(self, self.at(theta))
 
 
@@ -117,7 +120,10 @@ class _Coordinates(CoordinateState):
         self.theta[j] += delta
         rows, values = self.loss.B.column(j)
         self.Bu[rows] += delta * values
-        self.moves += 1
+        self.count(1)
+
+    def count(self, moves: int) -> None:
+        self.moves += moves
         if self.moves >= _REFRESH * self.theta.size:
             self.refresh()
 
@@ -126,3 +132,20 @@ class _Coordinates(CoordinateState):
 
     def gradient(self) -> Array:
         return 2.0 * self.Bu
+
+
+class _Sweeping(_Coordinates, SweepingState):
+    """Coordinates of an array B: those of the least squares with A'A = B and A'r = -B u."""
+
+    def __init__(self, loss: QuadraticLoss, theta: Array, B: Array) -> None:
+        super().__init__(loss, theta)
+        self.B = np.ascontiguousarray(B if B.flags.c_contiguous else B.T)
+        self.none = np.zeros(theta.size)
+
+    def sweep(self, turns: Array, lower: Array, upper: Array) -> None:
+        low, high = np.ascontiguousarray(lower), np.ascontiguousarray(upper)
+        each = self.none, self.none, low, high, 1.0
+        q, change, fall = -self.Bu, np.zeros(1), np.zeros(1)
+        gram_sweeps(self.B, self.theta, q, each, turns, 1, 1, 0, change, fall, 1)
+        self.Bu = -q
+        self.count(turns.size)

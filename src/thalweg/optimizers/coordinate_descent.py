@@ -4,7 +4,8 @@ r"""Coordinate descent: one parameter at a time, each to the minimum along its a
     delta = -(dL/dtheta_j) / (d2L/dtheta_j^2)
     theta_j <- theta_j + delta
 
-On a quadratic loss delta is exact; with a residual kept up to date it costs one column of A or B.
+On a quadratic loss delta is exact; with a residual kept up to date it costs one column of A or B,
+and the kernels of `thalweg.kernels.coordinate_sweep` make many updates in one call.
 On other losses it is Newton's step in one dimension, with the curvature's size where it is
 negative, halved until the loss does not rise.  Bounds clip each delta, which keeps the minimum
 along the axis exact.  One iteration is a sweep over all parameters, or fewer updates on request.
@@ -16,17 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import isfinite
 from typing import ClassVar
 
 import numpy as np
 
 from .._check import count
-from ..losses.base import CoordinateState
+from ..losses.base import CoordinateState, SweepingState
 from ..stop import Halt, Stop
 from .base import Method, Point, Problem
 
 _ORDERS = ("cyclic", "shuffled", "random", "greedy")
+_MANY = 32  # updates at once; below, the checks of a compiled sweep cost more than they save
 
 
 @dataclass(slots=True)
@@ -75,9 +78,14 @@ class CoordinateDescent(Method):
         return State(here, self._turns(problem, here, P), self.updates or P)
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
-        for _ in range(state.updates):
-            update(problem, state.here, next(state.turns))
-        return problem.at(state.here.theta.copy())
+        here = state.here
+        if isinstance(here, SweepingState) and self.order != "greedy" and state.updates >= _MANY:
+            turns = np.fromiter(islice(state.turns, state.updates), np.intp, state.updates)
+            here.sweep(turns, problem.lower, problem.upper)
+        else:
+            for j in islice(state.turns, state.updates):
+                update(problem, here, j)
+        return problem.at(here.theta.copy())
 
     def patience(self, n_params: int) -> int:
         """A sweep must change little; of random turns, as many as reach every parameter."""
