@@ -10,6 +10,7 @@ import numpy as np
 from . import slow
 from ._check import Array, PerFit, count, tolerance
 from ._core import engine
+from ._progress import open_bar
 from .data import Data, arrange
 from .model import as_model
 from .model.tape import compile_model
@@ -213,14 +214,8 @@ class _Bar:
     """A progress bar that calls on."""
 
     def __init__(self, total: int, callback: Callable[[int, int], Any] | None) -> None:
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                'progress=True needs tqdm: python -m pip install "thalweg[cli]"'
-            ) from None
         self.callback = callback
-        self.bar = tqdm(total=total, unit="fit", unit_scale=True)
+        self.bar = open_bar(total, "fit")
 
     def __enter__(self) -> _Bar:
         return self

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._check import Array, all_finite, count, numbers, tolerance
+from ._progress import open_bar
 from .descent import DescentResult, History
 from .losses.base import Loss
 from .losses.curvature import extreme_curvatures
@@ -44,6 +45,10 @@ class Rules(NamedTuple):
 
 
 Callback = Callable[[Iteration], Any]
+
+
+# A loss that overflows ends in a sentence, not in a warning beside it.
+_silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 def minimize(
@@ -155,8 +160,7 @@ class Descent:
         self.suspicious = problem.loss.is_quadratic and not problem.bounded
         self._keep(start, self._norm(start))
 
-    # numbers that overflow are a status, not a warning for each
-    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    @_silent
     def run(self, callback: Callback | None) -> DescentResult:
         """Go down until a rule says stop."""
         state = None
@@ -332,6 +336,7 @@ def _bounds(bounds: Any, n_params: int) -> tuple[Array, Array]:
     return lower, upper
 
 
+@_silent
 def _start(problem: Problem, theta0: Any) -> Point:
     theta = problem.loss.at(theta0, "theta0").copy()
     if not all_finite(theta):
@@ -360,14 +365,8 @@ class _Bar:
     """A progress bar that calls on."""
 
     def __init__(self, total: int, callback: Callback | None) -> None:
-        try:
-            from tqdm import tqdm
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                'progress=True needs tqdm: python -m pip install "thalweg[cli]"'
-            ) from None
         self.callback = callback
-        self.bar = tqdm(total=total, unit="step", unit_scale=True)
+        self.bar = open_bar(total, "step")
 
     def __enter__(self) -> _Bar:
         return self

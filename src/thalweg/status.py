@@ -61,7 +61,11 @@ _SENTENCES: Final = {
 }
 
 # detail of NOT_FINITE: `tw_input` of csrc/thalweg.h
-_INPUTS: Final = ("y", "the model at the start", "a derivative of the model at the start")
+_INPUTS: Final = (
+    "y",
+    "the model or chi2 at the start",
+    "a derivative of the model at the start",
+)
 
 
 def explain(status: int, detail: int, names: Sequence[str]) -> str:

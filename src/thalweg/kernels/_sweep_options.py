@@ -255,9 +255,7 @@ def _shape(array: Array, name: str, letters: tuple[str, ...], shape: tuple[int, 
 
 
 def _finite(array: Array, name: str) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        good = all_finite(np.ascontiguousarray(array))
-    if not good:
+    if not all_finite(array):
         place = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise ValueError(
             f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {array[place]}"
