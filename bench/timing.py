@@ -3,6 +3,10 @@
 Two programs are compared in one process and in turns, so that both meet the same clock frequency,
 the same caches and the same neighbours on the machine; what disturbs one round disturbs both sides
 of its ratio.  The median of the ratios is what is reported, the best times beside it.
+
+Every turn is two calls, of which the second is timed: the first finds the caches, the branch
+predictors and the allocator's memory as the other program left them, and fresh pages of memory can
+cost as much as the sums that are written there.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,11 +36,13 @@ def seconds(call: Call) -> float:
 def interleaved(calls: Sequence[Call], rounds: int) -> np.ndarray:
     """Return the seconds of every call in every round, shape (rounds, len(calls)).
 
-    Each round begins with another call, so that none always follows the same neighbour.
+    Each round begins with another call, so that none always follows the same neighbour; each call
+    is made twice, and the second one counts.
     """
     times = np.empty((rounds, len(calls)))
     for k in range(rounds):
         for j in np.roll(np.arange(len(calls)), -k):
+            calls[j]()
             times[k, j] = seconds(calls[j])
     return times
 
