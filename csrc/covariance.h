@@ -16,6 +16,7 @@
 
 #define SLACK ((real)10)    /* of the undamped step over the tolerance that the damped one met */
 #define RELIEF ((real)1e-2) /* of the damping of a lane that goes on */
+#define FLAT ((real)1e-6)   /* of chi2: what a parameter can still bring, by D */
 
 /* Stopped lanes: hold what lies at a bound; 1 / the length of each column. */
 static void settle(fits *s, int o) {
@@ -100,7 +101,21 @@ static void scaled_right_side(fits *s, int o) {
  * with the factors of the undamped matrix: the step d = A^-1 J'e, or the reduction J'e . d that it
  * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes
  * on, with less damping, unless it has gone on for too long; one whose matrix is too poor to tell will be
- * asked in the orthogonal mode. */
+ * asked in the orthogonal mode.
+ *
+ * Where only a^2 matters and a vanishes, or |a| at 0, the promise stays and is never kept.  A lane that has
+ * gone on TRUST times in a row and come back with the same chi2 is at a minimum, if the gradient is
+ * small in units of D; else the model is not smooth there. */
+TW_INLINE ivec is_flat(const fits *s, int o) {
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
+    ivec flat = ~(ivec){0};
+    for (int j = 0; j < s->F; j++) {
+        const vec g = LOAD(s->sum, tri(s->F, j));
+        flat &= MASK(s->held, j) | (g * g <= FLAT * LOAD(s->scale2, j) * chi2);
+    }
+    return flat;
+}
+
 static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const int F = s->F;
     const vec chi2 = LOAD(s->sum, tri(F, F)), size_of_e = v_sqrt(chi2);
@@ -125,8 +140,13 @@ static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const vec little = v_max(SLACK * least * chi2, noise_of_chi2(s, o));
     const ivec status = MASK(s->status, 0);
     const ivec met = (status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL);
-    const ivec resume = met & ~poor & ~small & (promised > little);
-    MASK(s->status, 0) = ~resume & status; /* RUNNING is 0 */
+    const ivec asked = met & ~poor & ~small & (promised > little);
+    const ivec fell = chi2 < LOAD(s->resumed, 0) - noise_of_chi2(s, o);
+    MASK(s->in_vain, 0) = ~(asked & fell) & (MASK(s->in_vain, 0) - asked); /* a mask is -1 */
+    const ivec vain = asked & (MASK(s->in_vain, 0) > TRUST), resume = asked & ~vain;
+    STORE(s->resumed, 0, v_sel(resume, chi2, LOAD(s->resumed, 0)));
+    MASK(s->status, 0) = ~resume & ~(vain & ~is_flat(s, o)) & status; /* RUNNING is 0 */
+    stop(s, o, vain, TW_NO_PROGRESS);
     give_up(s, t, o);
     STORE(s->lambda, 0,
           v_sel(resume, v_max(LOAD(s->lambda, 0) * RELIEF, v_set(LEAST_DAMPING)), LOAD(s->lambda, 0)));

@@ -43,6 +43,8 @@ enum { RUNNING = 0, ILL_CONDITIONED = 100 };
 #define CAREFUL_DAMPING ((real)1)  /* of the second attempt */
 #define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */
 enum { PATIENCE = 64 };            /* trials in a row that neither promise nor bring more than noise */
+enum { TRUST = 4 };                /* times in a row that an undamped promise may prove vain */
+#define UNDAMPED ((real)1e-8)      /* a damping that changes no step */
 
 typedef struct {
     real xtol, ftol, gtol;
@@ -62,7 +64,8 @@ typedef struct {
     real *promised, *lambda, *nu, *magnitude;    /* magnitude: sum of (y/sigma)^2 */
     mask_int *held;                              /* [F] not free in this step */
     mask_int *fresh, *second;                    /* the trial is the start; this is the second attempt */
-    mask_int *status, *n_iter, *idle;            /* idle: see PATIENCE */
+    mask_int *status, *n_iter, *idle, *in_vain;  /* idle: see PATIENCE; in_vain: see confirm */
+    real *resumed;                               /* chi2 when confirm last let the lane go on */
     real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
     real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
     real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
@@ -82,6 +85,7 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
     s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.second = TAKE(a, mask_int, L);
+    s.in_vain = TAKE(a, mask_int, L), s.resumed = TAKE(a, real, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
     s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
     s.unit = TAKE(a, real, F * L);
@@ -101,7 +105,8 @@ static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
 static void begin_fit(fits *s, int lane) {
     s->fresh[lane] = -1;
     s->status[lane] = RUNNING;
-    s->n_iter[lane] = s->idle[lane] = s->second[lane] = 0;
+    s->n_iter[lane] = s->idle[lane] = s->second[lane] = s->in_vain[lane] = 0;
+    s->resumed[lane] = (real)INFINITY;
     for (int j = 0; j < s->P; j++)
         s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
     s->first_sum[tri(s->F, s->F) * LANES + lane] = (real)INFINITY;
@@ -199,6 +204,8 @@ static void judge(fits *s, const tolerances *t, int o) {
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
     stop(s, o, moved & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, moved & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
+    const ivec settled = (MASK(s->idle, 0) > PATIENCE) & (LOAD(s->lambda, 0) <= UNDAMPED);
+    stop(s, o, moved & in_noise & settled, TW_FTOL); /* undamped steps go around in the noise */
     give_up(s, t, o);
 }
 
@@ -221,6 +228,8 @@ static void start_again(fits *s, int o) {
     STORE(s->nu, 0, v_sel(again, v_set(2), LOAD(s->nu, 0)));
     MASK(s->status, 0) &= ~again; /* RUNNING is 0 */
     MASK(s->idle, 0) &= ~again;
+    MASK(s->in_vain, 0) &= ~again;
+    STORE(s->resumed, 0, v_sel(again, v_set((real)INFINITY), LOAD(s->resumed, 0)));
     MASK(s->fresh, 0) |= again;
     MASK(s->second, 0) |= again;
 }

@@ -120,7 +120,6 @@ static void fit_lanes(void *context, ptrdiff_t part) {
         for (int o = 0; o < LANES; o += VL) {
             judge(&g->s, &g->t, o);
             advance(&g->s, &g->t, o);
-            start_again(&g->s, o);
             if (v_any(MASK(g->s.status, 0) != RUNNING))
                 atomic_fetch_add(r->done, finish_lanes(g, o));
         }

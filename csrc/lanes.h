@@ -119,6 +119,7 @@ static int finish_lanes(group *g, int o) {
     int stopped = 0;
     keep_better_attempt(&g->s, o);
     const ivec poor = scaled_covariance(&g->s, &g->t, o);
+    start_again(&g->s, o);
     for (int l = 0; l < VL; l++)
         if (g->fit[o + l] >= 0 && g->s.status[o + l] != RUNNING) {
             finish_lane(g, o + l, poor[l] != 0);

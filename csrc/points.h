@@ -216,11 +216,11 @@ static int judge_one(solo *o) {
     if (kept && s->triangle)
         memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
     advance(s, &o->t, 0);
-    start_again(s, 0);
     if (s->status[0] == RUNNING)
         return 0;
     keep_better_attempt(s, 0);
     o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
+    start_again(s, 0);
     return s->status[0] != RUNNING;
 }
 

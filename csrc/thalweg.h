@@ -24,7 +24,7 @@
 /* Why a fit stopped.  src/thalweg/status.py gives each its sentence; a test walks the list. */
 typedef enum {
     TW_NOT_RUN = 0,         /* interrupted before this fit finished */
-    TW_FTOL = 1,            /* actual and predicted reduction of chi2 <= ftol chi2 */
+    TW_FTOL = 1,            /* actual and predicted reduction of chi2 <= ftol chi2, or its rounding */
     TW_XTOL = 2,            /* every |step_j| <= xtol (|theta_j| + sqrt(chi2)/D_j) */
     TW_GTOL = 3,            /* cosine between residual and tangent plane <= gtol */
     TW_EXACT = 4,           /* chi2 at rounding level of sum (y/sigma)^2 */

@@ -44,7 +44,8 @@ class Status(IntEnum):
 
 _SENTENCES: Final = {
     Status.NOT_RUN: "not run: the job was interrupted before this fit had finished",
-    Status.FTOL: "converged: actual and predicted reduction of chi2 <= ftol * chi2",
+    Status.FTOL: "converged: actual and predicted reduction of chi2 <= ftol * chi2, "
+    "or its rounding",
     Status.XTOL: "converged: every |step_j| <= xtol * (|theta_j| + sqrt(chi2) / D_j)",
     Status.GTOL: "converged: cosine between the residual and the model's tangents <= gtol",
     Status.EXACT: "converged: chi2 is at the rounding level of sum (y / sigma)^2",

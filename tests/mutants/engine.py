@@ -147,12 +147,20 @@ EDITS = {
         ),
     ],
     ("csrc/covariance.h", "test_certificates.py"): [
-        ("the undamped step is not asked", "resume = met & ~poor", "resume = 0 & ~poor"),
+        ("the undamped step is not asked", "asked = met & ~poor", "asked = 0 & ~poor"),
         (
             "the undamped step has no noise",
             "v_max(SLACK * least * chi2, noise_of_chi2(s, o))",
             "SLACK * least * chi2",
         ),
+    ],
+    ("csrc/covariance.h", "test_flat_minima.py"): [
+        ("asked for ever", "(MASK(s->in_vain, 0) > TRUST)", "(MASK(s->in_vain, 0) > 1000)"),
+        ("a kink is a minimum", "g * g <= FLAT *", "0 * g <="),
+        ("a flat place is a kink", "g * g <= FLAT *", "g * g <= 0 *"),
+    ],
+    ("csrc/damped.h", "test_flat_minima.py"): [
+        ("round and round", "stop(s, o, moved & in_noise & settled, TW_FTOL);", ""),
     ],
     ("csrc/sample.h", "test_engine.py"): [
         (

@@ -138,6 +138,9 @@ def voigt(x, area, x0, sigma, gamma, offset):
     sigma : standard deviation of the Gaussian, unit of x
     gamma : half width at half maximum of the Lorentzian, unit of x
     offset : unit of y
+
+    Only the sizes of sigma and gamma count.  In much noise one of them is often best at 0, where
+    bounds={"sigma": (0, None), "gamma": (0, None)} let a fit end.
     """
     return area * voigt_profile(x - x0, abs(sigma), abs(gamma)) + offset
 

@@ -30,11 +30,14 @@ FIRST_DAMPING = 1e-2
 CAREFUL_DAMPING = 1.0  # of the second attempt
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
 PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
+TRUST = 4  # times in a row that an undamped promise may prove vain
+UNDAMPED = 1e-8  # a damping that changes no step
 TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
 LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
 LEAST_DAMPING = float(np.finfo(float).tiny) * 2.0**40
 SLACK = 10.0  # of the undamped step over the tolerance that the damped one met
 RELIEF = 1e-2  # of the damping of a fit that goes on
+FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 
 
@@ -71,6 +74,8 @@ class _Fit:
     nu: float = 2.0
     promised: float = 0.0
     idle: int = 0
+    resumed: float = np.inf  # chi2 when `confirm` last let it go on
+    in_vain: int = 0  # times in a row that it went on without chi2 falling
     fresh: bool = True
     second: bool = False  # this is the second attempt
     start: Array = field(init=False)
@@ -197,8 +202,8 @@ def _run(fit: _Fit, evaluate: Callable[[Array], Array], stops: _Tolerances) -> _
         judge(fit, sums, R, stops)
         if fit.status in ("", "FTOL", "XTOL"):
             advance(fit, stops.gtol)
-        start_again(fit)
         confirm(fit, stops)
+        start_again(fit)
     keep_better_attempt(fit)
     return fit
 
@@ -228,6 +233,8 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
     fit.stop(moved and small.all(), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
+    settled = fit.idle > PATIENCE and fit.lam <= UNDAMPED
+    fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps go around in the noise
     give_up(fit, stops)
 
 
@@ -259,6 +266,7 @@ def start_again(fit: _Fit) -> None:
         fit.theta = fit.trial = fit.start
         fit.D2, fit.lam, fit.nu = np.zeros_like(fit.D2), CAREFUL_DAMPING, 2.0
         fit.status, fit.idle, fit.fresh, fit.second = "", 0, True, True
+        fit.resumed, fit.in_vain = np.inf, 0
 
 
 def keep_better_attempt(fit: _Fit) -> None:
@@ -295,7 +303,9 @@ def confirm(fit: _Fit, stops: _Tolerances) -> None:
     """Let a fit go on whose step was small only because it was damped.
 
     At the solution, the undamped step A^-1 J'e or the reduction of chi2 that it promises must be
-    small as well, or lost in the rounding noise.
+    small as well, or lost in the rounding noise.  Where it has gone on TRUST times in a row and
+    chi2 was the same each time, a gradient that is small in units of D tells a minimum from a place
+    where the model is not smooth.
     """
     if fit.status not in ("FTOL", "XTOL", "GTOL"):
         return
@@ -317,10 +327,17 @@ def confirm(fit: _Fit, stops: _Tolerances) -> None:
     unit = 1 / np.where(size > 0, size, np.inf)
     scale = np.abs(fit.theta[free]) + np.sqrt(fit.chi2) * unit
     small = (np.abs(step * unit) <= SLACK * stops.xtol * scale).all()
-    little = max(SLACK * max(stops.ftol, stops.gtol**2) * fit.chi2, noise_of_chi2(fit))
-    if not small and promised > little:
+    noise = noise_of_chi2(fit)
+    little = max(SLACK * max(stops.ftol, stops.gtol**2) * fit.chi2, noise)
+    if small or promised <= little:
+        return
+    fit.in_vain = 0 if fit.chi2 < fit.resumed - noise else fit.in_vain + 1
+    if fit.in_vain <= TRUST:
+        fit.resumed = fit.chi2
         fit.status, fit.lam = "", max(fit.lam * RELIEF, LEAST_DAMPING)
         give_up(fit, stops)
+    elif not (fit.g[free] ** 2 <= FLAT * fit.D2[free] * fit.chi2).all():
+        fit.status = "NO_PROGRESS"
 
 
 def solve(fit: _Fit) -> None:
