@@ -97,15 +97,7 @@ static void scaled_right_side(fits *s, int o) {
     }
 }
 
-/* A step can be small because it is damped.  So a lane that has met a tolerance is asked once more,
- * with the factors of the undamped matrix: the step d = A^-1 J'e, or the reduction J'e . d that it
- * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes
- * on, with less damping, unless it has gone on for too long; one whose matrix is too poor to tell will be
- * asked in the orthogonal mode.
- *
- * Where only a^2 matters and a vanishes, or |a| at 0, the promise stays and is never kept.  A lane that has
- * gone on TRUST times in a row and come back with the same chi2 is at a minimum, if the gradient is
- * small in units of D; else the model is not smooth there. */
+/* Whether the gradient is small in units of D, for all that is not held. */
 TW_INLINE ivec is_flat(const fits *s, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
     ivec flat = ~(ivec){0};
@@ -116,6 +108,15 @@ TW_INLINE ivec is_flat(const fits *s, int o) {
     return flat;
 }
 
+/* A step can be small because it is damped.  So a lane that has met a tolerance is asked once more,
+ * with the factors of the undamped matrix: the step d = A^-1 J'e, or the reduction J'e . d that it
+ * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes
+ * on, with less damping, unless it has gone on for too long; one whose matrix is too poor to tell will be
+ * asked in the orthogonal mode.
+ *
+ * Where only a^2 matters and a vanishes, or |a| at 0, the promise stays and is never kept.  A lane that has
+ * gone on TRUST times in a row and come back with the same chi2 is at a minimum, if the gradient is
+ * small in units of D; else the model is not smooth there. */
 static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const int F = s->F;
     const vec chi2 = LOAD(s->sum, tri(F, F)), size_of_e = v_sqrt(chi2);
@@ -137,16 +138,17 @@ static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
         small &= MASK(s->held, i) | ~(v_abs(d * unit) > SLACK * t->xtol * (theta + size_of_e * unit));
     }
     const real least = t->ftol > t->gtol * t->gtol ? t->ftol : t->gtol * t->gtol;
-    const vec little = v_max(SLACK * least * chi2, noise_of_chi2(s, o));
+    const vec noise = noise_of_chi2(s, o), little = v_max(SLACK * least * chi2, noise);
     const ivec status = MASK(s->status, 0);
     const ivec met = (status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL);
     const ivec asked = met & ~poor & ~small & (promised > little);
-    const ivec fell = chi2 < LOAD(s->resumed, 0) - noise_of_chi2(s, o);
+    const ivec fell = chi2 < LOAD(s->resumed, 0) - noise;
     MASK(s->in_vain, 0) = ~(asked & fell) & (MASK(s->in_vain, 0) - asked); /* a mask is -1 */
     const ivec vain = asked & (MASK(s->in_vain, 0) > TRUST), resume = asked & ~vain;
+    const ivec kink = vain & ~is_flat(s, o);
     STORE(s->resumed, 0, v_sel(resume, chi2, LOAD(s->resumed, 0)));
-    MASK(s->status, 0) = ~resume & ~(vain & ~is_flat(s, o)) & status; /* RUNNING is 0 */
-    stop(s, o, vain, TW_NO_PROGRESS);
+    MASK(s->status, 0) = ~(resume | kink) & status; /* RUNNING is 0 */
+    stop(s, o, kink, TW_NO_PROGRESS);
     give_up(s, t, o);
     STORE(s->lambda, 0,
           v_sel(resume, v_max(LOAD(s->lambda, 0) * RELIEF, v_set(LEAST_DAMPING)), LOAD(s->lambda, 0)));

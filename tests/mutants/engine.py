@@ -150,7 +150,7 @@ EDITS = {
         ("the undamped step is not asked", "asked = met & ~poor", "asked = 0 & ~poor"),
         (
             "the undamped step has no noise",
-            "v_max(SLACK * least * chi2, noise_of_chi2(s, o))",
+            "v_max(SLACK * least * chi2, noise)",
             "SLACK * least * chi2",
         ),
     ],

@@ -22,6 +22,7 @@ import numpy as np
 from .._check import Array, numbers
 
 _FLOAT = np.dtype(np.float64)
+_REFRESH = 64  # sweeps after which what a point keeps up to date is computed anew
 
 
 class Loss(ABC):
@@ -176,6 +177,32 @@ class CoordinateState(ABC):
     @abstractmethod
     def gradient(self) -> Array:
         """Return the gradient, shape (P,), here."""
+
+
+class CachedState(CoordinateState):
+    """A point that keeps a product up to date, and computes it anew before rounding piles up.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (P,)
+        Where it starts; copied.
+    """
+
+    def __init__(self, theta: Array) -> None:
+        self.theta = theta.copy()
+        self.refresh()
+        self._moves = 0
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Compute the product anew."""
+
+    def count(self, moves: int) -> None:
+        """Note that so many parameters have moved."""
+        self._moves += moves
+        if self._moves >= _REFRESH * self.theta.size:
+            self.refresh()
+            self._moves = 0
 
 
 class SweepingState(CoordinateState):

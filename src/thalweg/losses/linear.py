@@ -15,10 +15,8 @@ import numpy as np
 
 from .._check import Array, all_finite, numbers
 from ..kernels import coordinate_sweep
-from .base import CoordinateState, LeastSquares, SweepingState
+from .base import CachedState, CoordinateState, LeastSquares, SweepingState
 from .operators import Dense, Matrix, Sparse, as_matrix
-
-_REFRESH = 64  # sweeps after which the residual is computed anew
 
 
 class LinearLeastSquares(LeastSquares):
@@ -114,18 +112,16 @@ class LinearLeastSquares(LeastSquares):
         return e if self.weights is None else self.weights * e
 
 
-class _Coordinates(CoordinateState):
+class _Coordinates(CachedState):
     """Moves along coordinates; a derivative and a move cost one column of A each."""
 
     def __init__(self, loss: LinearLeastSquares, theta: Array) -> None:
         self.loss = loss
-        self.theta = theta.copy()
         self.diagonal = loss.hessian_diagonal()
-        self.refresh()
+        super().__init__(theta)
 
     def refresh(self) -> None:
         self.residual = self.loss.residuals(self.theta)
-        self.moves = 0
 
     def partial(self, j: int) -> tuple[float, float]:
         rows, values = self.loss.A.column(j)
@@ -137,11 +133,6 @@ class _Coordinates(CoordinateState):
         rows, values = self.loss.A.column(j)
         self.residual[rows] -= delta * values
         self.count(1)
-
-    def count(self, moves: int) -> None:
-        self.moves += moves
-        if self.moves >= _REFRESH * self.theta.size:
-            self.refresh()
 
     def value(self) -> float:
         return 0.5 * float(self.residual.dot(self.loss._weigh(self.residual)))

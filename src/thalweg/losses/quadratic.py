@@ -15,10 +15,8 @@ import numpy as np
 
 from .._check import Array, all_finite, count, numbers
 from .._core.sweep import gram_sweeps
-from .base import CoordinateState, Loss, SweepingState
+from .base import CachedState, CoordinateState, Loss, SweepingState
 from .operators import Dense, Matrix, as_symmetric
-
-_REFRESH = 64  # sweeps after which B u is computed anew, so that rounding does not pile up
 
 
 class QuadraticLoss(Loss):
@@ -100,18 +98,16 @@ class QuadraticLoss(Loss):
         return _Coordinates(self, self.at(theta))
 
 
-class _Coordinates(CoordinateState):
+class _Coordinates(CachedState):
     """Moves along coordinates; a move costs one column of B."""
 
     def __init__(self, loss: QuadraticLoss, theta: Array) -> None:
         self.loss = loss
-        self.theta = theta.copy()
         self.diagonal = loss.hessian_diagonal()
-        self.refresh()
+        super().__init__(theta)
 
     def refresh(self) -> None:
         self.Bu = np.array(self.loss.B.apply(self.theta - self.loss.theta_star))
-        self.moves = 0
 
     def partial(self, j: int) -> tuple[float, float]:
         return 2.0 * float(self.Bu[j]), float(self.diagonal[j])
@@ -121,11 +117,6 @@ class _Coordinates(CoordinateState):
         rows, values = self.loss.B.column(j)
         self.Bu[rows] += delta * values
         self.count(1)
-
-    def count(self, moves: int) -> None:
-        self.moves += moves
-        if self.moves >= _REFRESH * self.theta.size:
-            self.refresh()
 
     def value(self) -> float:
         return float((self.theta - self.loss.theta_star).dot(self.Bu))
