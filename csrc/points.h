@@ -20,7 +20,7 @@ typedef struct {
     real *y, *weight, *residual; /* [block][LANES] */
     operand *column;             /* [F + 1] */
     real *sum;                   /* triangle of F + 1, [..][LANES] */
-    real *rows;                  /* [F + 1][rows of a block] */
+    real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
 } summer;
 
 /* One fit at work. */
@@ -61,7 +61,7 @@ static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
     r.y = TAKE(a, real, block), r.weight = TAKE(a, real, block), r.residual = TAKE(a, real, block);
     r.column = TAKE(a, operand, F + 1);
     r.sum = TAKE(a, real, tri(F + 1, 0) * LANES);
-    r.rows = TAKE(a, real, (F + 1) * padded_rows(block));
+    r.rows = TAKE(a, real, (F + 1) * padded_rows(block > F + 1 ? block : F + 1));
     return r;
 }
 
