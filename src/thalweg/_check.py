@@ -24,16 +24,21 @@ class PerFit(NamedTuple):
 
 
 def numbers(value: Any, name: str, dtype: Any) -> Array:
-    """Return ``value`` as a C-contiguous array of ``dtype``; masked and object arrays included.
+    """Return ``value`` as a C-contiguous array of ``dtype``; object arrays included.
+
+    What is too large for float32 becomes infinite; what is masked has no number: `left_out` takes
+    the mask off where leaving out has a meaning.
 
     Raises
     ------
     TypeError
-        It holds something that is not a real number.
+        It holds something that is not a real number, or masked values.
     """
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.carray:
         return value  # contiguous, aligned, writeable
     if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            raise TypeError(f"{name} must not be masked: no value of it can be left out")
         value = value.data
     array = np.asarray(value)
     if array.dtype.kind == "c":
@@ -41,9 +46,22 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     if array.dtype.kind in "mM":
         raise TypeError(f"{name} must be numbers, got dates; subtract a start and divide by a unit")
     try:
-        return np.require(array, dtype, ("C", "A")).reshape(array.shape)
-    except (TypeError, ValueError):
+        with np.errstate(over="ignore"):
+            return np.require(array, dtype, ("C", "A")).reshape(array.shape)
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be numbers, got {_what(array)}") from None
+
+
+def left_out(value: Any) -> tuple[Any, Array | None]:
+    """Return a value without its mask, and where it is masked: bool of its shape, or None.
+
+    Lists and tuples may hold `numpy.ma.masked` or masked arrays.
+    """
+    if isinstance(value, list | tuple) and any(isinstance(v, np.ma.MaskedArray) for v in value):
+        value = np.ma.stack([np.ma.asarray(v) for v in value])
+    if not isinstance(value, np.ma.MaskedArray):
+        return value, None
+    return value.data, np.ma.getmaskarray(value) if np.ma.is_masked(value) else None
 
 
 def _what(array: Array) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from . import slow
+from ._bounds import bounds_of_one
 from ._check import Array, all_finite, numbers
 from ._core import engine
 from .data import arrange
@@ -67,8 +68,8 @@ def curve_fit(
         If False, pcov is scaled so that chi2 / dof = 1.
     check_finite : bool, optional
         Raise on NaN and infinity in the data; True unless ``nan_policy`` is given.
-    bounds : 2-tuple of array_like, or scipy.optimize.Bounds
-        Lower and upper bounds.
+    bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds
+        Lower and upper bounds; None is no bound.
     method : {None, "lm", "trf", "dogbox"}
         For compatibility; "lm" refuses bounds.
     jac : callable or str, optional
@@ -119,7 +120,7 @@ def curve_fit(
     if not isinstance(x, np.ndarray) or x.shape[-1:] != y.shape or x.ndim > 2:
         info, x = _around(info, x), np.arange(y.size, dtype=float)
     n_params = _count_params(info, p0)
-    box = _box(bounds, n_params, method)
+    box = _box(bounds, n_params, info.names, method)
     p0 = _default_start(box, n_params) if p0 is None else np.atleast_1d(p0)
     if y.size < n_params:
         raise TypeError(
@@ -192,18 +193,12 @@ def _count_params(info: ModelInfo, p0: Any) -> int:
     return int(np.size(p0))
 
 
-def _box(bounds: Any, n_params: int, method: str | None) -> tuple[Array, Array] | None:
+def _box(
+    bounds: Any, n_params: int, names: Sequence[str] | None, method: str | None
+) -> tuple[Array, Array] | None:
     if bounds is _NO_BOUNDS or bounds is None:
         return None
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        bounds = bounds.lb, bounds.ub
-    try:
-        low, high = bounds
-        lower, upper = (np.broadcast_to(np.asarray(b, float), (n_params,)) for b in (low, high))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"bounds must be a pair of numbers or of arrays of length P={n_params}"
-        ) from None
+    lower, upper = bounds_of_one(bounds, n_params, names, as_scipy=True)
     if method == "lm" and (np.any(lower > -np.inf) or np.any(upper < np.inf)):
         raise ValueError("method 'lm' does not take bounds; use 'trf', 'dogbox' or None")
     return lower, upper

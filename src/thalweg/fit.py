@@ -84,8 +84,8 @@ def fit(
         Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
     mask : array_like of bool, shape (N,) or (..., N), optional
         True leaves a point out, as in `numpy.ma`.
-    bounds : pair of array_like, each (), (P,) or (..., P), or dict name -> pair, optional
-        Lower and upper bounds.
+    bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds, optional
+        Lower and upper bounds, each (), (P,) or (..., P); None is no bound.
     fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional
         Parameters that keep their start.
     independent : str or sequence of str, optional

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._bounds import read_bounds, refuse_empty
 from ._check import Array, PerFit, all_finite, by_name, name_index, numbers, per_fit, shapes, stack
 from ._core import engine
 from .data import Data, argument
@@ -174,34 +175,15 @@ def _bounds(
     P = len(names)
     if bounds is None:
         return _everywhere(P, np.dtype(dtype), -1), _everywhere(P, np.dtype(dtype), 1), False
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):  # scipy.optimize.Bounds
-        bounds = (bounds.lb, bounds.ub)
-    if isinstance(bounds, Mapping):
-        pairs = by_name(bounds, names, "bounds", (-np.inf, np.inf))
-        for name, pair in zip(names, pairs, strict=True):
-            if not isinstance(pair, Sequence | np.ndarray) or len(pair) != 2:
-                raise ValueError(f"bounds[{name!r}] must be a pair (lower, upper), got {pair!r}")
-        bounds = tuple(
-            stack([_unbounded(p[k], k) for p in pairs], "bounds", names, dtype) for k in (0, 1)
-        )
-    try:
-        low, high = bounds
-    except (TypeError, ValueError):
-        raise ValueError("bounds must be a pair (lower, upper) or a dict name -> pair") from None
+    low, high = read_bounds(bounds, P, names, dtype)
     lower = per_fit(low, "lower bounds", "P", P, batch, dtype)
     upper = per_fit(high, "upper bounds", "P", P, batch, dtype)
     if lower.step != upper.step:
         lower, upper = (_every_fit(row, batch) for row in (lower, upper))
-    bounded = bool(np.any(lower.array > -np.inf) or np.any(upper.array < np.inf))
     if not lower.step:
-        wrong = ~(lower.array <= upper.array)
-        if wrong.any():
-            j = int(np.argmax(wrong))
-            raise ValueError(
-                f"the lower bound of {names[j]} exceeds the upper one: "
-                f"{lower.array[j]} > {upper.array[j]}"
-            )
-    return lower, upper, bounded or bool(np.isnan(lower.array).any() | np.isnan(upper.array).any())
+        refuse_empty(lower.array, upper.array, names)
+    bounded = not (np.all(lower.array == -np.inf) and np.all(upper.array == np.inf))
+    return lower, upper, bounded  # a NaN counts: it is the status of its fit
 
 
 @lru_cache(maxsize=64)
@@ -210,10 +192,6 @@ def _everywhere(n_params: int, dtype: np.dtype[Any], sign: int) -> PerFit:
     infinite = np.full(n_params, sign * np.inf, dtype)
     infinite.flags.writeable = False
     return PerFit(infinite, 0)
-
-
-def _unbounded(value: Any, side: int) -> Any:
-    return (-np.inf, np.inf)[side] if value is None else value
 
 
 def _every_fit(row: PerFit, batch: tuple[int, ...]) -> PerFit:
