@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from thalweg.losses import LinearLeastSquares, QuadraticLoss
 from thalweg.minimize import minimize
 from thalweg.optimizers import (
+    LBFGS,
     Block,
     ConjugateGradient,
     CoordinateDescent,
@@ -49,6 +50,8 @@ METHODS = {
     "heavy ball, given step": HeavyBall(step_size=0.02),
     "conjugate gradient": ConjugateGradient(),
     "conjugate gradient, diagonal": ConjugateGradient(preconditioner=Diagonal()),
+    "L-BFGS": LBFGS(),
+    "L-BFGS, diagonal": LBFGS(memory=3, preconditioner="diagonal"),
     "Newton": Newton(),
     "Newton, damped": Newton(damping=0.1),
     "Gauss-Newton": GaussNewton(),
@@ -149,7 +152,7 @@ def test_preconditioners_shorten_the_way():
     units = np.geomspace(1, 1e4, 6)
     B = definite(rng, 6, 3.0) * units * units[:, None]
     loss, start = QuadraticLoss(B, rng.standard_normal(6)), np.zeros(6)
-    for method in (GradientDescent, SteepestDescent, HeavyBall, Nesterov, ConjugateGradient):
+    for method in (GradientDescent, SteepestDescent, HeavyBall, Nesterov, ConjugateGradient, LBFGS):
         for M in ("diagonal", Diagonal(), np.diag(B), B, lambda v: v / np.diag(B), Block([[0, 5]])):
             with_it = minimize(loss, start, method(preconditioner=M), tol=1e-10, max_iter=3000)
             assert np.abs(with_it.gradient_norm) <= 1e-10 * with_it.history.gradient_norm[0] or (
@@ -195,6 +198,7 @@ NONLINEAR = {
     "heavy ball": (HeavyBall(), 20_000),
     "Nesterov": (Nesterov(), 20_000),
     "conjugate gradient": (ConjugateGradient(), 500),
+    "L-BFGS": (LBFGS(), 60),
     "Newton": (Newton(), 50),
     "Newton, damped": (Newton(damping=1e-3), 100),
     "Gauss-Newton": (GaussNewton(), 50),
@@ -269,7 +273,7 @@ def test_singular_jacobians_give_the_shortest_step():
         assert np.allclose(minimize(loss, [0, 0], method).theta, 1)
 
 
-BOUNDED = [GradientDescent(), Nesterov(), CoordinateDescent(), LevenbergMarquardt()]
+BOUNDED = [GradientDescent(), Nesterov(), CoordinateDescent(), LevenbergMarquardt(), LBFGS()]
 
 
 @pytest.mark.parametrize("method", BOUNDED, ids=lambda m: m.name)
@@ -287,11 +291,12 @@ def test_bounds_are_kept_and_their_optimality_conditions_met(method, seed, P):
 
 def test_bounds_of_curved_valley_and_their_release():
     bounds = -2, [0.5, 2]
-    for method in (LevenbergMarquardt(), GradientDescent(), CoordinateDescent()):
+    for method in (LevenbergMarquardt(), GradientDescent(), CoordinateDescent(), LBFGS()):
         r = minimize(rosenbrock(), [-1.2, 1], method, bounds=bounds, max_iter=50_000, tol=1e-6)
         assert r.success and np.allclose(r.theta, [0.5, 0.25], atol=1e-4), r.summary()
-    r = minimize(rosenbrock(), [0, 2], LevenbergMarquardt(), bounds=(-2, 2))  # starts on a bound
-    assert r.success and np.allclose(r.theta, 1)
+    for method in (LevenbergMarquardt(), LBFGS()):
+        r = minimize(rosenbrock(), [0, 2], method, bounds=(-2, 2))  # starts on a bound
+        assert r.success and np.allclose(r.theta, 1)
 
 
 @given(seed=seeds, c2=st.sampled_from([0.1, 0.5, 0.9]), first=st.floats(-12, 12))
@@ -372,7 +377,7 @@ def test_incomplete_cholesky_refuses_a_diagonal_that_is_not_positive():
 
 def test_bounds_need_a_diagonal_preconditioner():
     loss = QuadraticLoss(np.eye(2))
-    for method in (GradientDescent, Nesterov):
+    for method in (GradientDescent, Nesterov, LBFGS):
         with pytest.raises(ValueError, match="needs a diagonal preconditioner"):
             minimize(loss, [1, 1], method(preconditioner=np.eye(2)), bounds=(0, 2))
         assert minimize(loss, [1, 1], method(preconditioner=[1, 2]), bounds=(0, 2)).success
@@ -393,6 +398,8 @@ HALTS = [
     (INDEFINITE, CoordinateDescent(), Stop.UNBOUNDED, "along parameter 1"),
     (INDEFINITE, Newton(), Stop.UNBOUNDED, "negative eigenvalue"),
     (PLANE, SteepestDescent(), Stop.UNBOUNDED, "still falls at"),
+    (PLANE, LBFGS(), Stop.UNBOUNDED, "still falls at"),
+    (WRONG, LBFGS(), Stop.NO_BRACKET, "check_gradient"),
     (WRONG, SteepestDescent(), Stop.NO_BRACKET, "check_gradient"),
     (Uphill(lambda x: x + 0, 2), LevenbergMarquardt(), Stop.STALLED, "no step lowers the loss"),
 ]
@@ -406,6 +413,7 @@ BOTTOMLESS = [
     CoordinateDescent(order="greedy"),
     SteepestDescent(),
     ConjugateGradient(),
+    LBFGS(),
 ]
 
 

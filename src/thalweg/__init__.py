@@ -26,6 +26,7 @@ from .losses import (
 from .minimize import minimize
 from .model.library import Model, models
 from .optimizers import (
+    LBFGS,
     Block,
     ConjugateGradient,
     CoordinateDescent,
@@ -49,6 +50,7 @@ from .stop import Stop
 __version__ = "0.1.0"
 
 __all__ = [
+    "LBFGS",
     "Block",
     "ConjugateGradient",
     "CoordinateDescent",

@@ -298,7 +298,7 @@ class Quiet:
         return False
 
 
-_BOUNDED = "GradientDescent, Nesterov, CoordinateDescent and LevenbergMarquardt"
+_BOUNDED = "GradientDescent, Nesterov, CoordinateDescent, LevenbergMarquardt and LBFGS"
 
 
 def _refuse_kinds(loss: Any, method: Any) -> None:

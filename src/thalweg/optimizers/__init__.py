@@ -6,6 +6,7 @@ from .coordinate_descent import CoordinateDescent
 from .gauss_newton import GaussNewton
 from .gradient_descent import GradientDescent
 from .heavy_ball import HeavyBall
+from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
 from .line_search import StrongWolfe
 from .nesterov import Nesterov
@@ -14,6 +15,7 @@ from .precondition import Block, Diagonal, Given, IncompleteCholesky, Preconditi
 from .steepest_descent import SteepestDescent
 
 __all__ = [
+    "LBFGS",
     "Block",
     "ConjugateGradient",
     "CoordinateDescent",

@@ -66,8 +66,12 @@ class StrongWolfe:
             raise ValueError(f"c1 and c2 must meet 0 < c1 < c2 < 1, got {self.c1} and {self.c2}")
         count(self.max_trials, "max_trials", 1, 10_000)
 
-    def search(self, problem: Problem, point: Point, d: Array, first: float) -> Point:
+    def search(
+        self, problem: Problem, point: Point, d: Array, first: float, most: float = np.inf
+    ) -> Point:
         """Return a point along d that meets the conditions; ``first`` is the first step tried.
+
+        Where the loss still falls at the largest step allowed, ``most``, that step is taken.
 
         Raises
         ------
@@ -79,12 +83,14 @@ class StrongWolfe:
             raise Halt(
                 Stop.NO_BRACKET, f"the direction does not go downhill: slope {start.slope:.3g}"
             )
-        new = self._bracket(problem, start, d, first)
+        new = self._bracket(problem, start, d, min(first, most), most)
         if new is None:
             raise _no_step(problem, start, first)
         return new
 
-    def _bracket(self, problem: Problem, start: Trial, d: Array, first: float) -> Point | None:
+    def _bracket(
+        self, problem: Problem, start: Trial, d: Array, first: float, most: float
+    ) -> Point | None:
         """Enlarge the step until it is accepted or an interval holds steps that are."""
         low, alpha = start, first
         for k in range(self.max_trials):
@@ -95,7 +101,9 @@ class StrongWolfe:
                 return self._zoom(problem, start, d, low, trial, self.max_trials - k)
             if trial.slope >= 0:
                 return self._zoom(problem, start, d, trial, low, self.max_trials - k)
-            low, alpha = trial, _ENLARGE * alpha
+            if alpha >= most:
+                return trial.point
+            low, alpha = trial, min(_ENLARGE * alpha, most)
         raise Halt(
             Stop.UNBOUNDED,
             f"the loss still falls at step_size {low.alpha:.3g}: it has no minimum there",
@@ -139,23 +147,33 @@ USUAL_SEARCH = StrongWolfe()
 
 
 def along(
-    problem: Problem, point: Point, d: Array, first: float, line_search: StrongWolfe
+    problem: Problem,
+    point: Point,
+    d: Array,
+    first: float,
+    line_search: StrongWolfe,
+    most: float = np.inf,
 ) -> Point:
-    """Return the minimum along d where the loss knows it; else what the line search finds."""
+    """Return the minimum along d where the loss knows it; else what the line search finds.
+
+    No step is larger than ``most``.
+    """
     loss = problem.loss
     if not loss.is_quadratic:
         alpha = loss.line_minimum(point.theta, d)
         if alpha is None:
-            return line_search.search(problem, point, d, first)
-        return problem.move(point.theta, alpha, d)
+            return line_search.search(problem, point, d, first, most)
+        return problem.move(point.theta, min(alpha, most), d)
     curvature = loss.curvature(point.theta, d)
     if not curvature > 0:
+        if most < np.inf:
+            return problem.move(point.theta, most, d)
         raise Halt(
             Stop.UNBOUNDED,
             "the loss has no minimum: its curvature along the direction of descent is "
             f"{curvature:.3g}",
         )
-    return problem.move(point.theta, -float(point.gradient.dot(d)) / curvature, d)
+    return problem.move(point.theta, min(-float(point.gradient.dot(d)) / curvature, most), d)
 
 
 def first_step(point: Point, d: Array) -> float:

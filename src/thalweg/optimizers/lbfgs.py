@@ -1,0 +1,175 @@
+r"""The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno.
+
+    d = -K gradient,    K = an inverse Hessian made of the last m pairs s = theta_new - theta,
+                            y = gradient_new - gradient, from gamma M^-1, gamma = s'y / (y'M^-1 y)
+    theta <- theta + alpha d        alpha = 1 first, by a line search
+
+K meets K y = s for the last pair, so it knows the curvature where the descent has just been; it is
+never formed, because two loops over the pairs give K times a vector.  A pair with s'y <= 0 would
+make K indefinite and is left out; the Wolfe conditions see to it that there is none.
+
+Within bounds, a parameter that a step of gamma times its derivative would carry beyond its bound is
+put there; K of the others alone, from the parts of the pairs that belong to them, gives their part
+of d.  What d would still carry beyond is cut off at the bound, and theta + alpha d with alpha <= 1
+stays inside.  Where the cut d does not go downhill well enough it is that of the gradient alone,
+which always does.
+
+References: Nocedal, Math. Comp. 35 (1980) 773; Nocedal and Wright, "Numerical Optimization", 2nd
+edition, algorithms 7.4 and 7.5; Bertsekas, SIAM J. Control Optim. 20 (1982) 221, for the bounds;
+Birgin, Martinez and Raydan, SIAM J. Optim. 10 (2000) 1196, for the safeguard.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import inf
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from .._check import Array, count
+from ..losses.curvature import Solve
+from ..stop import Halt, Stop
+from .base import Method, Point, Problem
+from .gradient_descent import refuse_skewed_bounds
+from .line_search import USUAL_SEARCH, StrongWolfe, along, first_step
+from .precondition import solver
+
+_EPS = float(np.finfo(float).eps)
+_DOWNHILL = 1e-6  # the least share of the gradient's own slope that a cut direction must keep
+
+
+class Pair(NamedTuple):
+    """A step, the change of the gradient along it, and their product s'y > 0."""
+
+    s: Array
+    y: Array
+    sy: float
+
+
+@dataclass(slots=True)
+class State:
+    """v -> M^-1 v, the last pairs, and what gamma is while there is no pair."""
+
+    solve: Solve
+    pairs: deque[Pair]
+    gamma: float
+
+
+@dataclass(frozen=True)
+class LBFGS(Method):
+    r"""L-BFGS: quasi-Newton steps from gradients alone, in O(m P) memory and work.
+
+    It needs a value and a gradient, nothing else, and serves losses of many parameters.
+
+    Parameters
+    ----------
+    memory : int
+        m, how many pairs are kept.
+    line_search : StrongWolfe
+        For losses whose minimum along a line has no closed form.
+    preconditioner : optional
+        See `thalweg.optimizers.precondition`; a diagonal one within bounds.
+
+    References
+    ----------
+    J. Nocedal, Math. Comp. 35 (1980) 773.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[2, 0], [0, 1]], theta_star=[1, 2])
+    >>> tw.minimize(loss, [0, 0], tw.LBFGS()).theta.round(6)
+    array([1., 2.])
+    """
+
+    bounds: ClassVar[bool] = True
+
+    memory: int = 10
+    line_search: StrongWolfe = USUAL_SEARCH
+    preconditioner: Any = None
+
+    def __post_init__(self) -> None:
+        count(self.memory, "memory", 1, 10_000)
+
+    def prepare(self, problem: Problem, point: Point) -> State:
+        refuse_skewed_bounds(problem, self)
+        solve = solver(self.preconditioner, problem.loss, point.theta)
+        gamma = first_step(point, -solve(problem.free_gradient(point)))
+        return State(solve, deque(maxlen=self.memory), gamma)
+
+    def step(self, problem: Problem, point: Point, state: State) -> Point:
+        try:
+            new = self._search(problem, point, state)
+        except Halt as halt:
+            if halt.status is Stop.UNBOUNDED or not state.pairs:
+                raise
+            state.gamma = initial_scale(state)
+            state.pairs.clear()  # they may belong to a region left behind
+            new = self._search(problem, point, state)
+        remember(state, new.theta - point.theta, new.gradient - point.gradient)
+        return new
+
+    def _search(self, problem: Problem, point: Point, state: State) -> Point:
+        if problem.bounded:
+            d = direction_inside(problem, point, state)
+            return along(problem, point, d, 1.0, self.line_search, most=1.0)
+        d = -two_loops(point.gradient, state.pairs, state.solve, initial_scale(state))
+        return along(problem, point, d, 1.0, self.line_search)
+
+
+def two_loops(g: Array, pairs: deque[Pair], solve: Solve, gamma: float) -> Array:
+    """Return K g: back from the last pair to the first, gamma M^-1, and forth again."""
+    q, shares = g.copy(), []
+    for s, y, sy in reversed(pairs):
+        share = float(s.dot(q)) / sy
+        q -= share * y
+        shares.append(share)
+    q = gamma * solve(q)
+    for (s, y, sy), share in zip(pairs, reversed(shares), strict=True):
+        q += (share - float(y.dot(q)) / sy) * s
+    return q
+
+
+def initial_scale(state: State) -> float:
+    """Return gamma = s'y / (y'M^-1 y) of the last pair, the mean inverse curvature along y."""
+    if not state.pairs:
+        return state.gamma
+    _, y, sy = state.pairs[-1]
+    return sy / float(y.dot(state.solve(y)))
+
+
+def remember(state: State, s: Array, y: Array) -> None:
+    """Keep a pair whose product s'y is positive beyond rounding."""
+    sy = float(s.dot(y))
+    if sy > _EPS * np.sqrt(s.dot(s) * y.dot(y)) and sy < inf:
+        state.pairs.append(Pair(s, y, sy))
+
+
+def direction_inside(problem: Problem, point: Point, state: State) -> Array:
+    """Return d such that theta + alpha d, alpha <= 1, is downhill and within the bounds."""
+    theta, g = point.theta, point.gradient
+    gamma = initial_scale(state)
+    plain = theta - gamma * state.solve(g)
+    d = problem.inside(plain) - theta
+    free = (plain > problem.lower) & (plain < problem.upper)
+    pairs = restricted(state.pairs, free)
+    if not pairs:
+        return d
+    inner = two_loops(np.where(free, g, 0.0), pairs, state.solve, gamma)
+    cut = problem.inside(np.where(free, theta - inner, plain)) - theta
+    return cut if g.dot(cut) <= _DOWNHILL * g.dot(d) else d
+
+
+def restricted(pairs: deque[Pair], free: Array) -> deque[Pair]:
+    """Return the parts of the pairs that belong to the free parameters, 0 elsewhere."""
+    if free.all():
+        return pairs
+    kept: deque[Pair] = deque(maxlen=pairs.maxlen)
+    for s, y, _ in pairs:
+        inner = np.where(free, s, 0.0), np.where(free, y, 0.0)
+        sy = float(inner[0].dot(inner[1]))
+        if sy > _EPS * np.sqrt(inner[0].dot(inner[0]) * inner[1].dot(inner[1])):
+            kept.append(Pair(*inner, sy))
+    return kept
