@@ -198,6 +198,7 @@ static int quadratic_one(const tw_symmetric *B, const tw_quadratic_job *job, int
         gradient[j] = 2 * sum;
     }
     job->value[0] = value;
+    arena_end(&a); /* a small one lies on the caller's stack */
     return symmetric;
 }
 
