@@ -226,7 +226,7 @@ static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
     arena a = arena_on(work);
     trial_state *t = trial_on(&a, job);
     solo *o = t->one;
-    int16_t detail;
+    int32_t detail;
     o->fit = 0;
     const tw_status refusal = prepare_one(o, &detail);
     if (refusal) {

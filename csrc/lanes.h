@@ -17,7 +17,7 @@ typedef struct {
     real *y, *weight, *residual; /* [N][LANES], [N][LANES], [block][LANES] */
     operand *column;             /* [F + 1] */
     ptrdiff_t fit[LANES];        /* -1: the lane is idle */
-    int32_t used[LANES];
+    int64_t used[LANES];
     int own_x, partial;  /* partial: some lane leaves points out or weighs them */
     solo *one;           /* for x stages and the orthogonal mode */
     ptrdiff_t next, end; /* data sets taken from the queue and not begun */
@@ -50,7 +50,7 @@ static void expand_points(const machine *from, ptrdiff_t n_points, real *to, int
 static int load_lane(group *g, int lane, ptrdiff_t fit) {
     const tw_fit_job *job = g->job;
     sample data = {.y = g->y + lane, .weight = g->weight + lane, .stride = LANES};
-    int16_t detail = -1;
+    int32_t detail = -1;
     tw_status status = load_points(job, fit, 0, job->n_points, &data);
     if (status == TW_NOT_FINITE)
         detail = TW_INPUT_Y;
@@ -107,7 +107,7 @@ static void finish_lane(group *g, int lane, int poor) {
         return;
     solo *one = g->one;
     one->fit = fit;
-    int16_t detail;
+    int32_t detail;
     prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
     if (g->own_x)
         run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);

@@ -5,7 +5,7 @@
 #include "covariance.h"
 
 /* Results of a fit that could not run. */
-static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status, int detail, int32_t used) {
+static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status, int detail, int64_t used) {
     const ptrdiff_t P = job->tape->n_theta;
     for (ptrdiff_t j = 0; j < P; j++)
         ((real *)job->theta)[fit * P + j] = (real)NAN;
@@ -13,13 +13,13 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
     ((real *)job->chi2)[fit] = (real)NAN;
     job->n_iter[fit] = 0;
     job->n_used[fit] = used;
-    job->detail[fit] = (int16_t)detail;
+    job->detail[fit] = detail;
     job->status[fit] = (int8_t)status;
 }
 
 /* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
  * 0 and writes nothing where the orthogonal mode has to take over. */
-static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t used, int poor) {
+static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {
     int status = (int)s->status[lane], detail = -1;
     const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;
     if (status == TW_NOT_FINITE) {
@@ -44,7 +44,7 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
     ((real *)job->chi2)[fit] = chi2;
     job->n_iter[fit] = (int32_t)s->n_iter[lane];
     job->n_used[fit] = used;
-    job->detail[fit] = (int16_t)detail;
+    job->detail[fit] = detail;
     job->status[fit] = (int8_t)status;
     return 1;
 }

@@ -261,7 +261,7 @@ static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_in
 }
 
 /* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
-static tw_status prepare_one(solo *o, int16_t *detail) {
+static tw_status prepare_one(solo *o, int32_t *detail) {
     summer *r = o->summers;
     const ptrdiff_t size = r->m.block * LANES;
     tw_status status = TW_NOT_RUN;
@@ -283,7 +283,7 @@ static tw_status prepare_one(solo *o, int16_t *detail) {
 
 /* Fit one data set; its x stage is done. */
 static void fit_one(solo *o, ptrdiff_t fit) {
-    int16_t detail;
+    int32_t detail;
     o->fit = fit;
     const tw_status refusal = prepare_one(o, &detail);
     if (refusal) {

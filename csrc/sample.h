@@ -11,7 +11,7 @@
 typedef struct {
     real *y, *weight;
     ptrdiff_t stride;
-    int32_t used;
+    int64_t used;
     real magnitude;
 } sample;
 
@@ -20,7 +20,7 @@ typedef struct {
 TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t n,
                               sample *to) {
     tw_status status = TW_NOT_RUN;
-    int32_t used = 0;
+    int64_t used = 0;
     real magnitude = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         const real error = sigma ? sigma[i] : 1;
@@ -51,7 +51,7 @@ static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t fir
 
 /* Start and bounds of data set `fit` into lane `lane`; a parameter that is fixed for this fit has
  * both bounds at its start. */
-static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int16_t *detail) {
+static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t *detail) {
     const real *start = ROW(real, job->start, job->start_step);
     const uint8_t *fixed = job->fixed ? ROW(uint8_t, job->fixed, s->P) : NULL;
     for (int j = 0; j < s->P; j++) {
@@ -59,7 +59,7 @@ static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int l
         s->start[at] = start[j];
         s->lower[at] = job->lower ? ROW(real, job->lower, job->bound_step)[j] : -(real)INFINITY;
         s->upper[at] = job->upper ? ROW(real, job->upper, job->bound_step)[j] : (real)INFINITY;
-        *detail = (int16_t)j;
+        *detail = j;
         if (!(s->lower[at] <= s->upper[at]))
             return TW_BAD_BOUNDS;
         if (!(fabs(start[j]) <= REAL_MAX && start[j] >= s->lower[at] && start[j] <= s->upper[at]))

@@ -101,9 +101,9 @@ typedef struct {
                                                                bound, infinite where chi2 / dof is not defined */
     void *chi2;                /* [B]                      out */
     int32_t *n_iter;           /* [B]                      out trial steps taken */
-    int32_t *n_used;           /* [B]                      out points used */
+    int64_t *n_used;           /* [B]                      out points used */
     int8_t *status;            /* [B]                      out tw_status */
-    int16_t *detail;           /* [B]                      out see tw_status, else -1 */
+    int32_t *detail;           /* [B]                      out see tw_status, else -1 */
 } tw_fit_job;
 
 /* Run a job on at most `threads` threads (0: the default).  Fits already finished when `watch` asks to

@@ -273,9 +273,9 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "covariance": np.empty((*batch, F * (F + 1) // 2), dtype),
         "chi2": np.empty(batch, dtype),
         "n_iter": np.empty(batch, np.int32),
-        "n_used": np.empty(batch, np.int32),
+        "n_used": np.empty(batch, np.int64),
         "status": np.zeros(batch, np.int8),
-        "detail": np.empty(batch, np.int16),
+        "detail": np.empty(batch, np.int32),
     }
 
 

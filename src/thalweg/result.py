@@ -51,7 +51,7 @@ class FitResult:
         The model and the data that were fitted.
     covariance_rows : ndarray, shape (..., F (F + 1) / 2)
         Lower triangle, by rows, of the covariance of the F parameters that were not fixed.
-    detail : ndarray of int16, shape (...)
+    detail : ndarray of int32, shape (...)
         Which parameter or input a status is about.
     """
 

@@ -13,7 +13,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
+from libc.stdint cimport INT32_MAX, int8_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -81,18 +81,48 @@ select_variant(os.environ.get("THALWEG_SIMD") or None)
 
 # ---- buffers ---------------------------------------------------------------------------------
 
+cdef enum:
+    MOST_SLOTS = 0x7FFFFFF  # of a tape: C counts their lanes, 16 of floats, in 32 bits
+
+cdef Py_ssize_t MOST_BYTES = <Py_ssize_t> (~<size_t> 0 >> 1)
+cdef char INT64 = c"l" if sizeof(long) == 8 else c"q"  # the struct format of NumPy's int64
+
+
+cdef class Memory:
+    """Zeroed memory for ``count`` things of ``size`` bytes, as long as this object lives."""
+
+    def __cinit__(self, size_t count, size_t size):
+        self.at = calloc(count + 1, size)
+        if self.at == NULL:
+            raise MemoryError(f"{count * size} bytes are more than there are")
+
+    def __dealloc__(self):
+        free(self.at)
+
+
+cdef Py_ssize_t times(Py_ssize_t a, Py_ssize_t b) except -1:
+    """a b, the number of elements of an array, which a lying caller could let overflow."""
+    if a < 0 or b < 0 or (b and a > MOST_BYTES // b):
+        raise ValueError(f"there is no array of {a} times {b} elements")
+    return a * b
+
+
 cdef class Views:
-    """Buffers that stay valid as long as this object lives."""
+    """Room for ``most`` buffers that stay valid as long as this object lives."""
+
+    def __cinit__(self, Py_ssize_t most=USUAL_VIEWS):
+        self.memory, self.most = Memory(most, sizeof(Py_buffer)), most
+        self.view = <Py_buffer *> self.memory.at
 
     def __dealloc__(self):
         for i in range(self.n):
             PyBuffer_Release(&self.view[i])
 
     cdef void *take(self, object array, char kind, Py_ssize_t count, bint writable) except? NULL:
-        """Address of an array of ``count`` elements of struct-format ``kind``; NULL for None."""
+        """Address of an array of ``count`` elements of struct-format ``kind``."""
         if array is None:
-            return NULL
-        if self.n == MAX_VIEWS:
+            raise TypeError(f"an array of {count} elements is needed, got None")
+        if self.n == self.most:
             raise ValueError("too many arrays")
         cdef Py_buffer *view = &self.view[self.n]
         cdef int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0)
@@ -100,9 +130,13 @@ cdef class Views:
         self.n += 1
         if view.format == NULL or view.format[0] != kind or view.format[1] != 0:
             raise TypeError(f"an array of format {chr(kind)!r} is needed, got {view.format!r}")
-        if view.len != count * view.itemsize:
+        if view.len != times(count, view.itemsize):
             raise ValueError(f"an array of {count} elements is needed, got {view.len} bytes")
         return view.buf
+
+    cdef void *take_if_given(self, object array, char kind, Py_ssize_t count) except? NULL:
+        """The same for what is only read and may be None: then NULL."""
+        return NULL if array is None else self.take(array, kind, count, False)
 
 
 # ---- tapes -----------------------------------------------------------------------------------
@@ -115,18 +149,24 @@ cdef class Tape:
     """
 
     def __cinit__(self, int n_theta, int n_x, constants, n_slots, code, n_code, free_theta, output):
-        cdef Py_ssize_t i, k, n_const = len(constants), n_free = len(free_theta)
+        # lists of their own: whatever length others claim to have, these have it
+        constants, code, output = list(constants), list(code), list(output)
+        self.free_theta = tuple(free_theta)
+        cdef Py_ssize_t i, k, n_const = len(constants), n_free = len(self.free_theta)
+        n_lane, n_point, n_block = n_slots
+        n_point_code, n_lane_code, n_block_code = n_code
         self.code = <c.tw_instruction *> calloc(len(code) + 1, sizeof(c.tw_instruction))
         self.constants = <double *> calloc(n_const + 1, sizeof(double))
         self.indices = <int32_t *> calloc(2 * n_free + 1, sizeof(int32_t))
         if self.code == NULL or self.constants == NULL or self.indices == NULL:
             raise MemoryError
-        if sum(n_code) != len(code) or min(n_code) < 0:
+        lengths = n_point_code, n_lane_code, n_block_code
+        if sum(lengths) != len(code) or min(lengths) < 0:
             raise ValueError("n_code does not add up to the length of code")
         if len(output) not in (0, n_free + 1):
             raise ValueError("there must be an output for f and for each derivative, or none")
-        n_lane, n_point, n_block = n_slots
-        self.free_theta = tuple(free_theta)
+        if max(n_const, n_free, len(code)) > INT32_MAX:
+            raise OverflowError("a tape has no room for so many constants or instructions")
         for i, row in enumerate(code):
             self.code[i].op, self.code[i].out = row[0], row[1]
             for k in range(3):
@@ -134,7 +174,7 @@ cdef class Tape:
         for i in range(n_const):
             self.constants[i] = constants[i]
         for i in range(n_free):
-            self.indices[i] = free_theta[i]
+            self.indices[i] = self.free_theta[i]
         for i in range(len(output)):
             self.indices[n_free + i] = output[i]
         cdef const int32_t *outputs = NULL
@@ -143,7 +183,7 @@ cdef class Tape:
         self.tape = c.tw_tape(
             n_theta=n_theta, n_x=n_x, n_const=n_const,
             n_lane=n_lane, n_point=n_point, n_block=n_block,
-            n_point_code=n_code[0], n_lane_code=n_code[1], n_block_code=n_code[2],
+            n_point_code=n_point_code, n_lane_code=n_lane_code, n_block_code=n_block_code,
             code=self.code, constants=self.constants, n_free=n_free,
             free_theta=self.indices, output=outputs,
         )
@@ -169,12 +209,15 @@ cdef class Tape:
 
 cdef int check_program(const c.tw_tape *t) except -1:
     """Refuse a program that would read or write outside its slots."""
-    cdef int32_t results = t.n_const + t.n_theta, points = t.n_lane, blocks = t.n_lane + t.n_point
-    cdef int32_t end = blocks + t.n_block, i, k, slot
+    cdef int64_t results = <int64_t> t.n_const + t.n_theta, points = t.n_lane
+    cdef int64_t blocks = points + t.n_point, end = blocks + t.n_block, slot
+    cdef int32_t i, k
     cdef int32_t n_code = t.n_point_code + t.n_lane_code + t.n_block_code
     cdef const char *name
     if results > t.n_lane or t.n_x > t.n_point or min(t.n_theta, t.n_x, t.n_block) < 0:
         raise ValueError("there are fewer slots than constants, parameters and x inputs need")
+    if end > MOST_SLOTS:
+        raise OverflowError(f"{end} slots are more than the {MOST_SLOTS} that C can count")
     for i in range(n_code):
         if not c.tw_operation(t.code[i].op, &name):
             raise ValueError(f"no operation has number {t.code[i].op}")
@@ -201,6 +244,19 @@ cdef int check_program(const c.tw_tape *t) except -1:
     for k in range(t.n_free + 1 if t.output != NULL else 0):
         if not (0 <= t.output[k] < points or blocks <= t.output[k] < end):
             raise ValueError(f"output {k} must be a slot of the theta or the block stage")
+    return 0
+
+
+cdef int refuse_giant(const c.tw_tape *t, Py_ssize_t n_points) except -1:
+    """Refuse a job whose workspace, counted in bytes, would overflow.
+
+    A point has a number for each slot; beside the points there are triangles of F parameters for
+    every lane, and for every chunk of a thousand points at least.
+    """
+    cdef Py_ssize_t numbers = <Py_ssize_t> t.n_lane + t.n_point + t.n_block + 2
+    numbers += (<Py_ssize_t> t.n_free + 2) * (<Py_ssize_t> t.n_free + 2)
+    if n_points > MOST_BYTES // 4096 // numbers - 1024:
+        raise MemoryError(f"{n_points} points need more memory than there are addresses")
     return 0
 
 
@@ -244,47 +300,51 @@ cdef class Job:
     cdef c.tw_fit_job job
     cdef Views views
     cdef Tape tape
-    cdef const void *x[MAX_VIEWS]
-    cdef Py_ssize_t x_step[MAX_VIEWS]
+    cdef Memory x, x_step
 
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options):
-        cdef Py_ssize_t B = n_fits, N = n_points, k
-        cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free
+        x = list(x)
+        cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
+        cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
         cdef char real = c"f" if is_float else c"d"
-        cdef Views views = Views()
+        cdef Views views = Views(n_x + USUAL_VIEWS)
         cdef c.tw_fit_job *job = &self.job
-        if B < 0 or N < 0 or len(x) != tape.tape.n_x or len(x) > MAX_VIEWS - 20:
+        if n_x != tape.tape.n_x:
             raise ValueError("the job does not fit its tape")
+        refuse_giant(&tape.tape, N)
         self.views, self.tape = views, tape
+        self.x, self.x_step = Memory(n_x, sizeof(void *)), Memory(n_x, sizeof(Py_ssize_t))
+        cdef const void **pointers = <const void **> self.x.at
+        cdef Py_ssize_t *steps = <Py_ssize_t *> self.x_step.at
         memset(job, 0, sizeof(c.tw_fit_job))
         job.tape, job.is_float, job.n_fits, job.n_points = &tape.tape, is_float, B, N
         for k, (array, step) in enumerate(x):
-            self.x[k] = views.take(array, real, B * N if step else N, False)
-            self.x_step[k] = N if step else 0
-        job.x, job.x_step = self.x, self.x_step
-        job.y = views.take(y, real, B * N, False)
-        job.sigma = views.take(sigma[0], real, B * N if sigma[1] else N, False)
+            pointers[k] = views.take(array, real, BN if step else N, False)
+            steps[k] = N if step else 0
+        job.x, job.x_step = pointers, steps
+        job.y = views.take(y, real, BN, False)
+        job.sigma = views.take_if_given(sigma[0], real, BN if sigma[1] else N)
         job.sigma_step = N if sigma[1] else 0
-        job.mask = <const uint8_t *> views.take(mask[0], c"B", B * N if mask[1] else N, False)
+        job.mask = <const uint8_t *> views.take_if_given(mask[0], c"B", BN if mask[1] else N)
         job.mask_step = N if mask[1] else 0
-        job.start = views.take(start[0], real, B * P if start[1] else P, False)
+        job.start = views.take(start[0], real, BP if start[1] else P, False)
         job.start_step = P if start[1] else 0
-        job.lower = views.take(lower, real, B * P if bound_step else P, False)
-        job.upper = views.take(upper, real, B * P if bound_step else P, False)
+        job.lower = views.take_if_given(lower, real, BP if bound_step else P)
+        job.upper = views.take_if_given(upper, real, BP if bound_step else P)
         job.bound_step = P if bound_step else 0
         if (job.lower == NULL) != (job.upper == NULL):
             raise ValueError("both bounds or neither")
-        job.fixed = <const uint8_t *> views.take(fixed, c"B", B * P, False)
+        job.fixed = <const uint8_t *> views.take_if_given(fixed, c"B", BP)
         job.xtol, job.ftol, job.gtol, job.max_iter, job.absolute_sigma = options
-        job.theta = views.take(out["theta"], real, B * P, True)
-        job.covariance = views.take(out["covariance"], real, B * (F * (F + 1) // 2), True)
+        job.theta = views.take(out["theta"], real, BP, True)
+        job.covariance = views.take(out["covariance"], real, times(B, F * (F + 1) // 2), True)
         job.chi2 = views.take(out["chi2"], real, B, True)
         job.n_iter = <int32_t *> views.take(out["n_iter"], c"i", B, True)
-        job.n_used = <int32_t *> views.take(out["n_used"], c"i", B, True)
+        job.n_used = <int64_t *> views.take(out["n_used"], INT64, B, True)
         job.status = <int8_t *> views.take(out["status"], c"b", B, True)
-        job.detail = <int16_t *> views.take(out["detail"], c"h", B, True)
+        job.detail = <int32_t *> views.take(out["detail"], c"i", B, True)
 
     def run(self, int threads=0, progress=None):
         """Fit; return whether all fits were run.  An exception of ``progress``, or Ctrl-C, is in
@@ -292,13 +352,14 @@ cdef class Job:
         if self.tape.tape.output == NULL:
             raise ValueError("the tape has no code")
         cdef Watch watch = Watch(progress)
-        cdef size_t size = c.tw_fit_work(&self.job, threads)
+        cdef int n_threads = threads_of(threads)  # once: another thread may change the setting
+        cdef size_t size = c.tw_fit_work(&self.job, n_threads)
         cdef void *work = calloc(size, 1)
         if work == NULL:
             raise MemoryError(f"a fit needs {size} bytes of workspace")
         try:
             with nogil:
-                c.tw_fit(&self.job, threads, work, &watch.watch, &watch.done)
+                c.tw_fit(&self.job, n_threads, work, &watch.watch, &watch.done)
         finally:
             free(work)
         return watch
@@ -319,6 +380,8 @@ cdef class Trials:
         cdef char real = c"f" if job.job.is_float else c"d"
         cdef Views views = Views()
         cdef void *target = views.take(trial, real, job.tape.tape.n_theta, True)
+        if job.job.n_fits < 1:
+            raise ValueError("the job has no fit")
         self.job, self.trial = job, trial
         self.work = calloc(c.tw_trial_work(&job.job), 1)
         if self.work == NULL:
@@ -334,7 +397,7 @@ cdef class Trials:
         cdef char real = c"f" if self.job.job.is_float else c"d"
         cdef Views views = Views()
         cdef void *value = views.take(f, real, N, False)
-        cdef void *jacobian = views.take(J, real, N * F, False)
+        cdef void *jacobian = views.take(J, real, times(N, F), False)
         cdef void *target = views.take(self.trial, real, self.job.tape.tape.n_theta, True)
         if self.done:
             raise ValueError("the fit has ended")
@@ -345,6 +408,7 @@ cdef class Trials:
 
 def evaluate(Tape tape not None, bint is_float, Py_ssize_t n_points, x, theta, out):
     """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of (N,)."""
+    x = list(x)
     evaluate_rows(tape, is_float, 1, n_points, x, [0] * len(x), theta, out)
 
 
@@ -355,29 +419,28 @@ def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize
     An array of x has (N,) elements where its step is 0, and a row of its own for each, (rows, N),
     where it is 1.
     """
-    cdef const void *pointers[MAX_VIEWS]
-    cdef Py_ssize_t strides[MAX_VIEWS]  # bytes from a row's points to the next one's
+    x, steps = list(x), list(steps)
     cdef char real = c"f" if is_float else c"d"
     cdef Py_ssize_t size = sizeof(float) if is_float else sizeof(double)
     cdef Py_ssize_t k, row, n_x = len(x), n_theta = tape.tape.n_theta
-    cdef Py_ssize_t n_out = (1 + tape.tape.n_free) * n_points
-    cdef Views views = Views()
-    if tape.tape.output == NULL or n_x != tape.tape.n_x or n_x > MAX_VIEWS - 20:
+    cdef Py_ssize_t n_out = times(1 + <Py_ssize_t> tape.tape.n_free, n_points)
+    cdef Views views = Views(n_x + 4)
+    if tape.tape.output == NULL or n_x != tape.tape.n_x or len(steps) != n_x:
         raise ValueError("the arrays do not fit the tape")
+    refuse_giant(&tape.tape, n_points)
+    # where the points of each array are, and bytes from a row's points to the next one's
+    cdef Memory places = Memory(n_x, sizeof(void *)), rows = Memory(n_x, sizeof(Py_ssize_t))
+    cdef const void **pointers = <const void **> places.at
+    cdef Py_ssize_t *strides = <Py_ssize_t *> rows.at
     for k in range(n_x):
         strides[k] = n_points * size if steps[k] else 0
-        pointers[k] = views.take(x[k], real, n_points * (n_rows if steps[k] else 1), False)
-    cdef char *parameters = <char *> views.take(theta, real, n_rows * n_theta, False)
-    cdef char *target = <char *> views.take(out, real, n_rows * n_out, True)
-    cdef void *work = calloc(c.tw_tape_work(&tape.tape, is_float, n_points), 1)
-    if work == NULL:
-        raise MemoryError
-    try:
-        with nogil:
-            for row in range(n_rows):
-                c.tw_tape_run(&tape.tape, is_float, n_points, pointers,
-                              parameters + row * n_theta * size, work, target + row * n_out * size)
-                for k in range(n_x):
-                    pointers[k] = <const char *> pointers[k] + strides[k]
-    finally:
-        free(work)
+        pointers[k] = views.take(x[k], real, times(n_points, n_rows if steps[k] else 1), False)
+    cdef char *parameters = <char *> views.take(theta, real, times(n_rows, n_theta), False)
+    cdef char *target = <char *> views.take(out, real, times(n_rows, n_out), True)
+    cdef Memory work = Memory(c.tw_tape_work(&tape.tape, is_float, n_points), 1)
+    with nogil:
+        for row in range(n_rows):
+            c.tw_tape_run(&tape.tape, is_float, n_points, pointers,
+                          parameters + row * n_theta * size, work.at, target + row * n_out * size)
+            for k in range(n_x):
+                pointers[k] = <const char *> pointers[k] + strides[k]

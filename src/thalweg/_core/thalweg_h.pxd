@@ -1,6 +1,6 @@
 # Mirrors csrc/thalweg.h, opcodes.h, pool.h and dispatch.h.
 # Nothing else in the package declares C symbols.
-from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 
 
 cdef extern from "thalweg.h" nogil:
@@ -43,9 +43,9 @@ cdef extern from "thalweg.h" nogil:
         void *covariance
         void *chi2
         int32_t *n_iter
-        int32_t *n_used
+        int64_t *n_used
         int8_t *status
-        int16_t *detail
+        int32_t *detail
 
     ctypedef Py_ssize_t atomic_count "_Atomic ptrdiff_t"
 
