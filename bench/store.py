@@ -55,8 +55,13 @@ def path() -> Path:
     return FOLDER / f"{tw.__version__}-{machine.slug()}.json"
 
 
-def update(results: Sequence[Entry], accuracy: Sequence[Entry] | None = None) -> Path:
-    """Write results to this machine's file, in place of what the same commands gave before."""
+def update(
+    results: Sequence[Entry], accuracy: Sequence[Entry] | None = None, timed: bool = True
+) -> Path:
+    """Write results to this machine's file, in place of what the same commands gave before.
+
+    Counts, which are no times, leave the machine's state as they were.
+    """
     file = path()
     old = json.loads(file.read_text()) if file.exists() else {"results": [], "accuracy": []}
     again = {result["command"] for result in results}
@@ -64,7 +69,7 @@ def update(results: Sequence[Entry], accuracy: Sequence[Entry] | None = None) ->
     content = {
         "version": tw.__version__,
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine.facts(),
+        "machine": machine.facts() if timed or "machine" not in old else old["machine"],
         "results": [*results, *kept],
         "accuracy": list(old["accuracy"] if accuracy is None else accuracy),
     }
