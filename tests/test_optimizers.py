@@ -339,7 +339,7 @@ UNSERVED = [
     ("Newton cannot serve this loss: Smooth has no exact Hessian", NO_CURVATURE, Newton()),
     ("GaussNewton cannot serve this loss: Smooth has no residuals", NO_CURVATURE, GaussNewton()),
     ("LevenbergMarquardt cannot serve this loss", NO_CURVATURE, LevenbergMarquardt()),
-    ("no residuals, so it has no Gauss-Newton", NO_CURVATURE, GradientDescent()),
+    ("no exact Hessian; LBFGS can", NO_CURVATURE, Newton()),
     ("its Hessian has the negative eigenvalue -2", QuadraticLoss([[1, 0], [0, -1]]), HeavyBall()),
     ("the largest curvature of the loss is -2", QuadraticLoss(-np.eye(2)), GradientDescent()),
 ]

@@ -15,6 +15,7 @@ from .curve_fit import CovarianceWarning, curve_fit
 from .descent import DescentResult
 from .fit import fit
 from .losses import (
+    FunctionLoss,
     LeastSquares,
     LinearLeastSquares,
     Loss,
@@ -60,6 +61,7 @@ __all__ = [
     "Diagnosis",
     "Diagonal",
     "FitResult",
+    "FunctionLoss",
     "GaussNewton",
     "Given",
     "GradientDescent",

@@ -127,6 +127,7 @@ def minimize(
     'step_size 0.6 exceeds 2/sigma_max = 0.5 of this loss; try <= 0.5, best fixed 0.333'
     """
     _refuse_kinds(loss, method)
+    loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
     lower, upper = _bounds(bounds, loss.n_params)
     problem = Problem(loss, lower, upper)
     if problem.bounded and not method.bounds:

@@ -23,6 +23,7 @@ from .._check import Array, numbers
 
 _FLOAT = np.dtype(np.float64)
 _REFRESH = 64  # sweeps after which what a point keeps up to date is computed anew
+_DIFFERENCE = float(np.sqrt(np.finfo(float).eps))  # of gradients: half the digits are enough
 
 
 class Loss(ABC):
@@ -214,20 +215,39 @@ class SweepingState(CoordinateState):
 
 
 class GradientCoordinates(CoordinateState):
-    """Coordinates of a loss that gives no cheaper way than its whole gradient."""
+    """Coordinates of a loss that gives no cheaper way than its whole gradient.
+
+    Curvatures are the Hessian's or the Gauss-Newton matrix'; of a loss that knows neither,
+    differences of its gradient.
+    """
 
     def __init__(self, loss: Loss, theta: Array) -> None:
         self.loss = loss
         self.theta = theta.copy()
+        self._secants = False
 
     def partial(self, j: int) -> tuple[float, float]:
+        if not self._secants:
+            try:
+                return float(self.gradient()[j]), self._known_curvature(j)
+            except ValueError:  # there is none: differences, from now on
+                self._secants = True
+        return float(self.gradient()[j]), self._secant(j)
+
+    def _known_curvature(self, j: int) -> float:
         unit = np.zeros_like(self.theta)
         unit[j] = 1.0
         try:
-            curvature = self.loss.curvature(self.theta, unit)
+            return self.loss.curvature(self.theta, unit)
         except ValueError:  # no exact Hessian
-            curvature = float(self.loss.gauss_newton(self.theta)[j, j])
-        return float(self.gradient()[j]), curvature
+            return float(self.loss.gauss_newton(self.theta)[j, j])
+
+    def _secant(self, j: int) -> float:
+        size = abs(float(self.theta[j])) or float(np.sqrt(np.mean(self.theta**2))) or 1.0
+        beyond = self.theta.copy()
+        beyond[j] += _DIFFERENCE * size
+        width = float(beyond[j] - self.theta[j])
+        return float(self.loss.gradient(beyond)[j] - self.gradient()[j]) / width
 
     def move(self, j: int, delta: float) -> None:
         self.theta[j] += delta

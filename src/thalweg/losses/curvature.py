@@ -20,7 +20,7 @@ from .krylov import lanczos
 
 Solve = Callable[[Array], Array]
 
-_ALL = 256  # up to here every eigenvalue is computed
+FEW = 256  # up to here every eigenvalue is computed
 _PRODUCTS = 96  # with the Hessian at most; a descent takes about as many
 _NEGATIVE = 1e-12  # of the largest curvature: below, and a curvature is not made of rounding
 
@@ -73,10 +73,10 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
     ValueError
         The loss knows nothing of its curvature.
     """
-    if loss.n_params > _ALL and loss.is_quadratic:
+    if loss.n_params > FEW and loss.is_quadratic:
         return _ends(lambda d: loss.hessian_vector(theta, d), loss.n_params, solve)
     H = curvature_matrix(loss, theta)
-    if loss.n_params > _ALL:
+    if loss.n_params > FEW:
         return _ends(H.dot, loss.n_params, solve)
     if solve is not None:
         inverse = np.stack([solve(unit) for unit in np.eye(loss.n_params)], axis=1)

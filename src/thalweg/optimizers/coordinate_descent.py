@@ -7,8 +7,9 @@ r"""Coordinate descent: one parameter at a time, each to the minimum along its a
 On a quadratic loss delta is exact; with a residual kept up to date it costs one column of A or B,
 and the kernels of `thalweg.kernels.coordinate_sweep` make many updates in one call.
 On other losses it is Newton's step in one dimension, with the curvature's size where it is
-negative, halved until the loss does not rise.  Bounds clip each delta, which keeps the minimum
-along the axis exact.  One iteration is a sweep over all parameters, or fewer updates on request.
+negative, halved until the loss does not rise; where the loss knows no curvature it is that of a
+difference of gradients.  Bounds clip each delta, which keeps the minimum along the axis exact.  One
+iteration is a sweep over all parameters, or fewer updates on request.
 
 Reference: Wright, "Coordinate descent algorithms", Math. Program. 151 (2015) 3.
 """
@@ -26,7 +27,9 @@ import numpy as np
 from .._check import count
 from ..losses.base import CoordinateState, SweepingState
 from ..stop import Halt, Stop
+from .backtracking import CLEAR
 from .base import Method, Point, Problem
+from .line_search import NOISE, no_step
 
 _ORDERS = ("cyclic", "shuffled", "random", "greedy")
 _MANY = 32  # updates at once; below, the checks of a compiled sweep cost more than they save
@@ -121,14 +124,36 @@ def update(problem: Problem, here: CoordinateState, j: int) -> None:
         here.move(j, _clipped(problem, here, j, -g / h))
         return
     h = abs(h) or abs(g)  # no curvature: a step of length 1
-    delta = _clipped(problem, here, j, -g / h)
-    before, origin = here.value(), float(here.theta[j])
+    _halved(problem, here, j, g, _clipped(problem, here, j, -g / h))
+
+
+def _halved(problem: Problem, here: CoordinateState, j: int, g: float, delta: float) -> None:
+    """Move parameter j by delta, halved until the loss falls.
+
+    Where rounding hides whether it does, the derivative must have lost half of its size.
+    """
+    before, origin, first = here.value(), float(here.theta[j]), delta
+    level = NOISE * abs(before)
+    hidden = abs(g * first) <= CLEAR * level
     here.move(j, delta)
-    while not here.value() <= before and here.theta[j] != origin:
+    while here.theta[j] != origin:
+        value = here.value()
+        if hidden and abs(value - before) <= level:
+            if abs(here.partial(j)[0]) <= 0.5 * abs(g):
+                return
+        elif value <= before:
+            return
+        if not hidden and not abs(g * delta) > level:
+            break
         delta *= 0.5
         here.move(j, origin + delta - float(here.theta[j]))
-    if not isfinite(here.value()):
+    here.move(j, origin - float(here.theta[j]))
+    if not isfinite(before):
         raise Halt(Stop.NOT_FINITE, f"the loss is not finite along parameter {j}")
+    if not hidden:
+        halt = no_step(problem, Point(here.theta, before, here.theta), -abs(g), abs(first))
+        if halt.status is not Stop.ROUNDING:
+            raise halt
 
 
 def _clipped(problem: Problem, here: CoordinateState, j: int, delta: float) -> float:

@@ -1,4 +1,4 @@
-r"""Gradient descent with a fixed step size.
+r"""Gradient descent with a fixed step size, or one that backtracks.
 
     d = -M^-1 gradient
     theta <- theta + alpha d
@@ -6,7 +6,8 @@ r"""Gradient descent with a fixed step size.
 On a quadratic loss the error's component along an eigenvector of M^-1 H with eigenvalue sigma is
 multiplied by 1 - alpha sigma in each step.  All of them shrink if alpha < 2 / sigma_max, and the
 slowest shrinks fastest for alpha = 2 / (sigma_max + sigma_min), by (kappa - 1) / (kappa + 1) a
-step, kappa = sigma_max / sigma_min.
+step, kappa = sigma_max / sigma_min.  Where the curvature changes on the way or is not known, alpha
+is found by `backtracking`.
 
 References: Cauchy, C. R. Acad. Sci. Paris 25 (1847) 536; Nesterov, "Lectures on Convex
 Optimization", 2nd edition, section 2.1.5.
@@ -21,18 +22,20 @@ import numpy as np
 
 from .._check import Array
 from ..losses.base import Loss
-from ..losses.curvature import Solve, extreme_curvatures, refuse_indefinite
+from ..losses.curvature import FEW, Solve, extreme_curvatures, refuse_indefinite
+from .backtracking import GROWTH, backtrack, contradiction, searched_step
 from .base import Method, Point, Problem, positive
 from .precondition import keeps_bounds, solver
 
 
 @dataclass(slots=True)
 class State:
-    """The step size in use, and v -> M^-1 v."""
+    """The step size in use, v -> M^-1 v, and by how much a backtracking step may grow."""
 
     step_size: float
     solve: Solve
-    halving: bool
+    backtracking: bool
+    grow: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class GradientDescent(Method):
     ----------
     step_size : float or "auto"
         alpha.  "auto" takes it from the curvature: 2 / (sigma_max + sigma_min) for a quadratic
-        loss; otherwise 1 / sigma_max at the start, halved whenever the loss would rise.
+        loss.  On other losses it backtracks: halved until the loss falls by half of what the
+        gradient promises, and 1.2 times as long after each step; it begins with 1 / sigma_max at
+        the start, or, where the loss knows no curvature, with a line search.
     preconditioner : optional
         See `thalweg.optimizers.precondition`.
 
@@ -66,45 +71,51 @@ class GradientDescent(Method):
         solve = solver(self.preconditioner, problem.loss, point.theta)
         if self.step_size != "auto":
             return State(float(self.step_size), solve, False)
-        step_size = stable_step(problem.loss, point, solve)
+        step_size = stable_step(problem, point, solve)
         return State(step_size, solve, not problem.loss.is_quadratic)
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         d = -state.solve(point.gradient)
-        if state.halving:
-            return halved_step(problem, point, d, state)
-        return problem.move(point.theta, state.step_size, d)
+        if not state.backtracking:
+            return problem.move(point.theta, state.step_size, d)
+        new = backtrack(problem, point, d, state, state.grow)
+        state.grow = GROWTH
+        return new
 
     def blame(self, problem: Problem, point: Point, state: State) -> str:
-        return blame_step_size(problem.loss, point, state.step_size, state.solve)
+        return blame_step_size(problem, point, state.step_size, state.solve)
 
 
-def halved_step(problem: Problem, point: Point, d: Array, state: Any) -> Point:
-    """Return the point along d that is no higher; the state's step size is halved until it is."""
-    new = problem.move(point.theta, state.step_size, d)
-    while not new.loss <= point.loss:
-        state.step_size *= 0.5
-        new = problem.move(point.theta, state.step_size, d)
-    return new
-
-
-def stable_step(loss: Loss, point: Point, solve: Solve) -> float:
-    """Return the best fixed step of a quadratic loss; a safe one, 1 / sigma_max, of others.
+def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
+    """Return the best fixed step of a quadratic loss; one to begin with, 1 / sigma_max, of others.
 
     Raises
     ------
     ValueError
-        The loss does not curve upwards anywhere, or a quadratic one curves downwards somewhere.
+        A quadratic loss curves downwards somewhere, or upwards nowhere.
     """
+    loss = problem.loss
+    if not loss.is_quadratic:
+        steepest = largest_curvature(loss, point.theta, solve)
+        return 1.0 / steepest if steepest > 0 else searched_step(problem, point, solve)
     smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
     if not largest > 0:
         raise ValueError(
             f"no step size can be derived: the largest curvature of the loss is {largest:.3g}"
         )
-    if not loss.is_quadratic:
-        return 1.0 / max(largest, -smallest)
     refuse_indefinite(curvatures)
     return 2.0 / (largest + smallest) if curvatures.definite else 1.0 / largest
+
+
+def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
+    """Return the size of the largest eigenvalue of M^-1 H; 0 where it is not to be had cheaply."""
+    if loss.n_params > FEW:
+        return 0.0
+    try:
+        smallest, largest = extreme_curvatures(loss, theta, solve)
+    except ValueError:  # the loss has no second derivatives
+        return 0.0
+    return max(largest, -smallest)
 
 
 def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
@@ -114,12 +125,21 @@ def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
 
 
 def blame_step_size(
-    loss: Loss, point: Point, step_size: float, solve: Solve, factor: float = 2.0, best: Any = None
+    problem: Problem,
+    point: Point,
+    step_size: float,
+    solve: Solve,
+    factor: float = 2.0,
+    best: Any = None,
 ) -> str:
     """Return the sentence that names the largest stable step, ``factor`` / sigma_max.
 
     ``best`` gives the best fixed step from the two curvatures; 2 / (sigma_max + sigma_min).
     """
+    loss = problem.loss
+    wrong = contradiction(problem, point)
+    if wrong:
+        return wrong
     try:
         smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
     except (ValueError, np.linalg.LinAlgError):

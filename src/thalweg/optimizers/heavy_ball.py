@@ -24,8 +24,9 @@ from typing import Any, ClassVar
 
 from .._check import Array
 from ..losses.curvature import Solve
+from .backtracking import backtrack, rises
 from .base import Method, Point, Problem
-from .gradient_descent import blame_step_size, halved_step
+from .gradient_descent import blame_step_size
 from .momentum import MOMENTUM_PATIENCE, check, choose
 from .precondition import solver
 
@@ -71,16 +72,16 @@ class HeavyBall(Method):
 
     def prepare(self, problem: Problem, point: Point) -> State:
         solve = solver(self.preconditioner, problem.loss, point.theta)
-        alpha, beta = choose(self, problem.loss, point, solve, optimal, best_momentum)
+        alpha, beta = choose(self, problem, point, solve, optimal, best_momentum)
         halving = self.step_size == "auto" and not problem.loss.is_quadratic
         return State(alpha, beta, solve, halving, 0.0 * point.theta)
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         d = state.momentum * state.d - state.solve(point.gradient)
         new = problem.move(point.theta, state.step_size, d)
-        if state.halving and not new.loss <= point.loss:
+        if state.halving and rises(point, new):
             d = -state.solve(point.gradient)
-            new = halved_step(problem, point, d, state)
+            new = backtrack(problem, point, d, state)
         state.d = d
         return new
 
@@ -89,7 +90,7 @@ class HeavyBall(Method):
 
     def blame(self, problem: Problem, point: Point, state: State) -> str:
         return blame_step_size(
-            problem.loss,
+            problem,
             point,
             state.step_size,
             state.solve,

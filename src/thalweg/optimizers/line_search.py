@@ -27,7 +27,8 @@ from .._check import Array, count
 from ..stop import Halt, Stop
 from .base import Point, Problem
 
-_NOISE = 1e3 * float(np.finfo(float).eps)  # relative rounding error that a loss may have
+NOISE = 1e3 * float(np.finfo(float).eps)  # relative rounding error that a loss may have: sums of
+# terms that cancel lose a few digits more than one operation does
 _LITTLE = float(np.sqrt(np.finfo(float).eps))  # relative gain that rounding may well have eaten
 _ENLARGE = 4.0
 _MARGIN = 0.1  # of the interval that interpolation leaves at either end
@@ -85,7 +86,7 @@ class StrongWolfe:
             )
         new = self._bracket(problem, start, d, min(first, most), most)
         if new is None:
-            raise _no_step(problem, start, first)
+            raise no_step(problem, point, start.slope, first)
         return new
 
     def _bracket(
@@ -131,7 +132,7 @@ class StrongWolfe:
     def _accepts(self, start: Trial, trial: Trial) -> bool:
         if not isfinite(trial.loss):
             return False
-        noise = _NOISE * abs(start.loss)
+        noise = NOISE * abs(start.loss)
         falls = trial.loss <= start.loss + self.c1 * trial.alpha * start.slope
         flat = abs(trial.slope) <= -self.c2 * start.slope
         level = abs(trial.loss - start.loss) <= noise
@@ -211,12 +212,12 @@ def _between(low: Trial, high: Trial) -> float:
     return low.alpha + min(max(share, _MARGIN), 1.0 - _MARGIN) * width
 
 
-def _no_step(problem: Problem, start: Trial, first: float) -> Halt:
+def no_step(problem: Problem, point: Point, slope: float, first: float) -> Halt:
     """Why no step was found: little was to be had, or the loss and its slope disagree."""
-    if -start.slope * first <= _LITTLE * abs(start.loss) or abs(start.loss) <= problem.floor:
+    if -slope * first <= _LITTLE * abs(point.loss) or abs(point.loss) <= problem.floor:
         return Halt(Stop.ROUNDING)
     return Halt(
         Stop.NO_BRACKET,
-        f"the line search found no step from {first:.3g} downwards that lowers the loss, though "
-        f"its slope is {start.slope:.3g}; check_gradient tells whether the gradient is right",
+        f"no step from {first:.3g} downwards lowers the loss, though its slope is {slope:.3g}; "
+        "check_gradient tells whether the gradient is right",
     )

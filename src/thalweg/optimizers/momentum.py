@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..losses.base import Loss
 from ..losses.curvature import Solve, extreme_curvatures, refuse_indefinite
-from .base import Point, positive
+from .base import Point, Problem, positive
 from .gradient_descent import stable_step
 
 MOMENTUM_PATIENCE = 3  # small steps in a row; one alone may be the turning point of a swing
@@ -24,7 +23,7 @@ def check(step_size: float | str, momentum: float | str) -> None:
 
 def choose(
     method: Any,
-    loss: Loss,
+    problem: Problem,
     point: Point,
     solve: Solve,
     optimal: Callable[[float, float], tuple[float, float]],
@@ -35,11 +34,12 @@ def choose(
     ``optimal`` gives both from the smallest and the largest curvature of a definite quadratic loss,
     ``best_momentum`` gives beta from alpha and the smallest.
     """
+    loss = problem.loss
     alpha, beta = method.step_size, method.momentum
     if alpha != "auto" and (beta != "auto" or not loss.is_quadratic):
         return float(alpha), _USUAL if beta == "auto" else float(beta)
     if not loss.is_quadratic:
-        return stable_step(loss, point, solve), _USUAL if beta == "auto" else float(beta)
+        return stable_step(problem, point, solve), _USUAL if beta == "auto" else float(beta)
     curvatures = extreme_curvatures(loss, point.theta, solve)
     refuse_indefinite(curvatures)
     if not curvatures.definite:

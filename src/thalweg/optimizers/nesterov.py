@@ -25,8 +25,9 @@ from typing import Any, ClassVar
 
 from .._check import Array
 from ..losses.curvature import Solve
+from .backtracking import backtrack, rises
 from .base import Method, Point, Problem
-from .gradient_descent import blame_step_size, halved_step, refuse_skewed_bounds
+from .gradient_descent import blame_step_size, refuse_skewed_bounds
 from .momentum import MOMENTUM_PATIENCE, check, choose
 from .precondition import solver
 
@@ -77,7 +78,7 @@ class Nesterov(Method):
     def prepare(self, problem: Problem, point: Point) -> State:
         refuse_skewed_bounds(problem, self)
         solve = solver(self.preconditioner, problem.loss, point.theta)
-        alpha, beta = choose(self, problem.loss, point, solve, optimal, best_momentum)
+        alpha, beta = choose(self, problem, point, solve, optimal, best_momentum)
         unknown = not problem.loss.is_quadratic
         growing = self.momentum == "auto" and unknown
         return State(alpha, beta, solve, growing, self.step_size == "auto" and unknown, point.theta)
@@ -88,7 +89,7 @@ class Nesterov(Method):
         beta = state.steps / (state.steps + 3.0) if state.growing else state.momentum
         new = problem.move(theta, beta, theta - state.theta, state.step_size)
         state.theta, state.steps = theta, state.steps + 1
-        if (state.growing or state.halving) and not new.loss <= point.loss:
+        if (state.growing or state.halving) and rises(point, new):
             return self._restart(problem, point, d, state)
         return new
 
@@ -96,7 +97,7 @@ class Nesterov(Method):
         """Forget the momentum, and take a plain step of gradient descent."""
         state.steps = 0
         if state.halving:
-            new = halved_step(problem, point, d, state)
+            new = backtrack(problem, point, d, state)
         else:
             new = problem.move(point.theta, state.step_size, d)
         state.theta = new.theta
@@ -108,7 +109,7 @@ class Nesterov(Method):
     def blame(self, problem: Problem, point: Point, state: State) -> str:
         beta = 1.0 if state.growing else state.momentum
         return blame_step_size(
-            problem.loss,
+            problem,
             point,
             state.step_size,
             state.solve,

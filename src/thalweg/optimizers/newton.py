@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._check import tolerance
+from ..losses.base import LeastSquares
 from ..stop import Halt, Stop
 from .base import Method, Point, Problem
 from .dense import newton_direction
@@ -47,7 +48,8 @@ class Newton(Method):
         try:
             problem.loss.hessian(point.theta)
         except ValueError as error:
-            raise ValueError(f"Newton cannot serve this loss: {error}; GaussNewton may") from None
+            other = "GaussNewton" if isinstance(problem.loss, LeastSquares) else "LBFGS"
+            raise ValueError(f"Newton cannot serve this loss: {error}; {other} can") from None
 
     def step(self, problem: Problem, point: Point, state: None) -> Point:
         H = problem.loss.hessian(point.theta)
