@@ -16,6 +16,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport strchr
 
 from thalweg._core cimport thalweg_h as c
+from thalweg._core.buffers cimport times
 from thalweg._core.engine cimport active, threads_of
 
 cdef enum:
@@ -39,6 +40,7 @@ cdef class Jacobian:
     cdef int n
 
     def __cinit__(self, J, e, weights, Py_ssize_t K, Py_ssize_t Nx, bint per_block):
+        times(K, Nx)  # which is needed, must be a number
         self.A.K, self.A.Nx, self.A.per_block = K, Nx, per_block
         if isinstance(J, tuple):
             indptr, indices, data, P = J
@@ -70,7 +72,7 @@ cdef class Jacobian:
     cdef double *doubles(self, array, Py_ssize_t count, int access) except NULL:
         """The address of exactly ``count`` doubles."""
         cdef Py_buffer *view = self.take(array, b"d", PyBUF_C_CONTIGUOUS | access)
-        if view.len != 8 * count:
+        if view.len // 8 != count:
             raise ValueError(f"{count} doubles are needed, got {view.len} bytes")
         return <double *> view.buf
 
@@ -125,7 +127,7 @@ cdef class Jacobian:
         cdef c.tw_jacobian *A = &self.A
         cdef const c.tw_adjoint *kernels = active(self.is_float).adjoint
         cdef int n_threads = threads_of(threads), found
-        cdef double *target = self.doubles(d, A.P * (A.K if A.per_block else 1), PyBUF_WRITABLE)
+        cdef double *target = self.doubles(d, times(A.P, A.K if A.per_block else 1), PyBUF_WRITABLE)
         self.need_residual()
         cdef void *work = memory(kernels.sum_work(A, n_threads))
         with nogil:
@@ -150,8 +152,9 @@ cdef class Jacobian:
         cdef const c.tw_adjoint *kernels = active(self.is_float).adjoint
         cdef int n_threads = threads_of(threads), found
         cdef Py_ssize_t n = A.K if A.per_block else 1
-        cdef double *matrix = self.doubles(JtWJ, n * A.P * A.P, PyBUF_WRITABLE)
-        cdef double *vector = self.doubles(JtWe, n * A.P, PyBUF_WRITABLE)
+        times(times(16, A.P), A.P + 16)  # bytes of a padded sum, also where there is no block
+        cdef double *matrix = self.doubles(JtWJ, times(n, times(A.P, A.P)), PyBUF_WRITABLE)
+        cdef double *vector = self.doubles(JtWe, times(n, A.P), PyBUF_WRITABLE)
         cdef double *scalar = self.doubles(etWe, n, PyBUF_WRITABLE)
         self.need_residual()
         cdef void *work = memory(kernels.normal_work(A, n_threads))

@@ -1,23 +1,22 @@
 """The fitting engine seen from Python, and the one module that links the C library.
 
-Arrays are raw buffers: C-contiguous, of the job's element type and of exactly the size that the
-tape and the job say; this is all that memory safety needs.  Everything else, callers have checked.
+Arrays are raw buffers (buffers.pyx) of the job's element type and of exactly the size that the tape
+and the job say; this is all that memory safety needs.  Everything else, callers have checked.
 """
 import os
 
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS,
-    PyBUF_FORMAT,
-    PyBUF_WRITABLE,
-    PyBuffer_Release,
-    PyObject_GetBuffer,
-)
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport INT32_MAX, int8_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
+from thalweg._core.buffers cimport MOST, USUAL_VIEWS, Memory, Views, times
+
+cdef enum:
+    MOST_SLOTS = 0x7FFFFFF  # of a tape: C counts their lanes, 16 of floats, in 32 bits
+
+cdef char INT64 = c"l" if sizeof(long) == 8 else c"q"  # the struct format of NumPy's int64
 
 cdef double POLL_INTERVAL = 0.05  # seconds between looks at Ctrl-C and calls of `progress`
 
@@ -77,66 +76,6 @@ def set_num_threads(int n):
 
 
 select_variant(os.environ.get("THALWEG_SIMD") or None)
-
-
-# ---- buffers ---------------------------------------------------------------------------------
-
-cdef enum:
-    MOST_SLOTS = 0x7FFFFFF  # of a tape: C counts their lanes, 16 of floats, in 32 bits
-
-cdef Py_ssize_t MOST_BYTES = <Py_ssize_t> (~<size_t> 0 >> 1)
-cdef char INT64 = c"l" if sizeof(long) == 8 else c"q"  # the struct format of NumPy's int64
-
-
-cdef class Memory:
-    """Zeroed memory for ``count`` things of ``size`` bytes, as long as this object lives."""
-
-    def __cinit__(self, size_t count, size_t size):
-        self.at = calloc(count + 1, size)
-        if self.at == NULL:
-            raise MemoryError(f"{count * size} bytes are more than there are")
-
-    def __dealloc__(self):
-        free(self.at)
-
-
-cdef Py_ssize_t times(Py_ssize_t a, Py_ssize_t b) except -1:
-    """a b, the number of elements of an array, which a lying caller could let overflow."""
-    if a < 0 or b < 0 or (b and a > MOST_BYTES // b):
-        raise ValueError(f"there is no array of {a} times {b} elements")
-    return a * b
-
-
-cdef class Views:
-    """Room for ``most`` buffers that stay valid as long as this object lives."""
-
-    def __cinit__(self, Py_ssize_t most=USUAL_VIEWS):
-        self.memory, self.most = Memory(most, sizeof(Py_buffer)), most
-        self.view = <Py_buffer *> self.memory.at
-
-    def __dealloc__(self):
-        for i in range(self.n):
-            PyBuffer_Release(&self.view[i])
-
-    cdef void *take(self, object array, char kind, Py_ssize_t count, bint writable) except? NULL:
-        """Address of an array of ``count`` elements of struct-format ``kind``."""
-        if array is None:
-            raise TypeError(f"an array of {count} elements is needed, got None")
-        if self.n == self.most:
-            raise ValueError("too many arrays")
-        cdef Py_buffer *view = &self.view[self.n]
-        cdef int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (PyBUF_WRITABLE if writable else 0)
-        PyObject_GetBuffer(array, view, flags)
-        self.n += 1
-        if view.format == NULL or view.format[0] != kind or view.format[1] != 0:
-            raise TypeError(f"an array of format {chr(kind)!r} is needed, got {view.format!r}")
-        if view.len != times(count, view.itemsize):
-            raise ValueError(f"an array of {count} elements is needed, got {view.len} bytes")
-        return view.buf
-
-    cdef void *take_if_given(self, object array, char kind, Py_ssize_t count) except? NULL:
-        """The same for what is only read and may be None: then NULL."""
-        return NULL if array is None else self.take(array, kind, count, False)
 
 
 # ---- tapes -----------------------------------------------------------------------------------
@@ -255,7 +194,7 @@ cdef int refuse_giant(const c.tw_tape *t, Py_ssize_t n_points) except -1:
     """
     cdef Py_ssize_t numbers = <Py_ssize_t> t.n_lane + t.n_point + t.n_block + 2
     numbers += (<Py_ssize_t> t.n_free + 2) * (<Py_ssize_t> t.n_free + 2)
-    if n_points > MOST_BYTES // 4096 // numbers - 1024:
+    if n_points > MOST // 4096 // numbers - 1024:
         raise MemoryError(f"{n_points} points need more memory than there are addresses")
     return 0
 

@@ -257,6 +257,7 @@ cdef class Graph:
         It is the number of parameters and the nodes that the outputs need, numbered in the order
         in which a depth-first walk finishes them.
         """
+        outputs = [int(i) for i in outputs]
         cdef Walk walk = Walk(self, outputs)
         cdef Form *forms = <Form *> PyMem_Malloc((walk.n + 1) * sizeof(Form))
         cdef const Node *node
@@ -285,6 +286,7 @@ cdef class Walk:
     """The nodes that outputs need, in the order in which a depth-first walk finishes them."""
 
     def __cinit__(self, Graph graph not None, outputs):
+        outputs = list(outputs)
         cdef Py_ssize_t i, size = graph.size
         self.n_outputs = len(outputs)
         # what waits in `finish`: each output, and each operand of each node, once

@@ -14,7 +14,8 @@ from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport calloc, free
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.engine cimport Tape, Views, Watch, active, threads_of
+from thalweg._core.buffers cimport Views, times
+from thalweg._core.engine cimport Tape, Watch, active, threads_of
 
 
 cdef class Terms:
@@ -26,6 +27,7 @@ cdef class Terms:
 
     def __cinit__(self, Tape tape not None, terms):
         cdef int32_t lanes = tape.tape.n_lane, end = lanes + tape.tape.n_point + tape.tape.n_block
+        terms = list(terms)
         self.tape, self.n = tape, len(terms)
         self.term = <c.tw_term *> calloc(self.n + 1, sizeof(c.tw_term))
         if self.term == NULL:
@@ -49,7 +51,10 @@ cdef class Samples:
     cdef readonly Py_ssize_t n_columns, n_samples
 
     def __cinit__(self, columns, Py_ssize_t n_samples):
+        columns = list(columns)
         cdef Py_ssize_t n = len(columns)
+        if n_samples < 0:
+            raise ValueError("there cannot be less than no samples")
         self.n_samples = n_samples
         self.view = <Py_buffer *> calloc(n + 1, sizeof(Py_buffer))
         self.x = <const void **> calloc(n + 1, sizeof(void *))
@@ -67,7 +72,7 @@ cdef class Samples:
         self.n_columns += 1
         if view.ndim != 1 or view.shape[0] != self.n_samples or view.strides[0] % view.itemsize:
             raise ValueError(f"column {k} must have shape ({self.n_samples},)")
-        if view.format[0] not in (c"d", c"f") or view.format[1] != 0:
+        if view.format == NULL or view.format[0] not in (c"d", c"f") or view.format[1] != 0:
             raise TypeError(f"column {k} must be float64 or float32, got {view.format!r}")
         self.x[k], self.step[k] = view.buf, view.strides[0] // view.itemsize
         self.is_float[k] = view.format[0] == c"f"
@@ -125,7 +130,7 @@ def sums(Terms terms not None, Samples samples not None, bint is_float, theta, o
 def values(Terms terms not None, Samples samples not None, bint is_float, theta, out,
            int threads=0):
     """Write each term of each sample, float64 (K, n_terms)."""
-    run(terms, samples, is_float, theta, 0, True, out, samples.n_samples * terms.n, threads)
+    run(terms, samples, is_float, theta, 0, True, out, times(samples.n_samples, terms.n), threads)
 
 
 def normal(Terms terms not None, Samples samples not None, bint is_float, theta, int n_rows, out,

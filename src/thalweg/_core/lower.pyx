@@ -18,6 +18,7 @@ from thalweg._core.engine import Tape
 
 def lower(Graph graph not None, outputs, free):
     """Return the tape whose outputs are nodes ``outputs``: f, then one per parameter ``free``."""
+    outputs = [int(i) for i in outputs]
     # an output of the x stage is copied to where the engine reads outputs
     copies = sorted({i for i in outputs if graph.stage(i) == ON_X})
     fields, slots = lay_out(graph, outputs, copies)
@@ -26,11 +27,11 @@ def lower(Graph graph not None, outputs, free):
 
 def lower_slots(Graph graph not None, outputs):
     """Return a tape without outputs that computes nodes ``outputs``, and the slot of each."""
-    fields, slots = lay_out(graph, outputs, [])
+    fields, slots = lay_out(graph, [int(i) for i in outputs], [])
     return Tape(**fields, free_theta=(), output=()), slots
 
 
-cdef tuple lay_out(Graph graph, outputs, list copies):
+cdef tuple lay_out(Graph graph, list outputs, list copies):
     """The fields of a tape but its outputs, and their slots; ``copies`` go to block slots too."""
     cdef Program program
     with cython.critical_section(graph):

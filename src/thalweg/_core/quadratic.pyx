@@ -17,6 +17,7 @@ from libc.stdlib cimport free, malloc
 from numpy import ndarray
 
 from thalweg._core cimport thalweg_h as c
+from thalweg._core.buffers cimport times
 from thalweg._core.engine cimport active, threads_of
 
 cdef enum:
@@ -49,15 +50,19 @@ cdef class Views:
         return view
 
     cdef double *doubles(self, object array, Py_ssize_t count, bint writable) except? NULL:
-        """Address of exactly ``count`` contiguous doubles; NULL for None."""
+        """Address of exactly ``count`` contiguous doubles."""
         if array is None:
-            return NULL
+            raise TypeError(f"an array of {count} doubles is needed, got None")
         cdef Py_buffer *view = self.elements(
             array, b"d", PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0)
         )
-        if view.len != count * <Py_ssize_t> sizeof(double):
+        if view.len != times(count, sizeof(double)):
             raise ValueError(f"an array of {count} doubles is needed, got {view.len} bytes")
         return <double *> view.buf
+
+    cdef double *if_given(self, object array, Py_ssize_t count, bint writable) except? NULL:
+        """The same for what may be None: then NULL."""
+        return NULL if array is None else self.doubles(array, count, writable)
 
 
 cdef class Matrix:
@@ -77,9 +82,11 @@ cdef class Matrix:
     def _full(self, array, bint upper):
         """B (P, P), contiguous along the last axis, of which one triangle will be read."""
         cdef Py_buffer *view = self.begin().elements(array, b"df", PyBUF_STRIDES)
+        if view.ndim != 2:
+            raise ValueError(f"a matrix has two axes, got {view.ndim}")
         cdef Py_ssize_t P = view.shape[0]
         self.is_float = view.itemsize == sizeof(float)
-        if view.ndim != 2 or view.shape[1] != P or (
+        if view.shape[1] != P or (
             P > 1 and (view.strides[1] != view.itemsize or view.strides[0] % view.itemsize)
         ):
             raise ValueError("a square array, contiguous along the last axis, is needed")
@@ -91,7 +98,7 @@ cdef class Matrix:
         """One triangle by rows, P (P + 1) / 2 elements."""
         cdef Py_buffer *view = self.begin().elements(array, b"df", PyBUF_C_CONTIGUOUS)
         self.is_float = view.itemsize == sizeof(float)
-        if view.len != P * (P + 1) // 2 * view.itemsize:
+        if times(P, P + 1) // 2 != view.len // view.itemsize:
             raise ValueError(f"a triangle of {P} rows is needed")
         self.dense = c.tw_symmetric(B=view.buf, P=P, row_step=0, packed=1, upper=upper)
 
@@ -102,8 +109,8 @@ cdef class Matrix:
         cdef Py_buffer *columns = views.elements(index, b"ilq", PyBUF_C_CONTIGUOUS)
         cdef Py_buffer *rows = views.elements(start, b"ilq", PyBUF_C_CONTIGUOUS)
         cdef Py_ssize_t nnz = values.len // values.itemsize
-        if (columns.itemsize != rows.itemsize or columns.len != nnz * columns.itemsize
-                or rows.len != (P + 1) * rows.itemsize):
+        if (P < 0 or columns.itemsize != rows.itemsize or columns.len != nnz * columns.itemsize
+                or rows.len // rows.itemsize - 1 != P):
             raise ValueError("the arrays of compressed sparse rows do not fit each other")
         self.is_sparse, self.is_float = True, values.itemsize == sizeof(float)
         self.sparse = c.tw_symmetric_csr(
@@ -162,10 +169,10 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
     cdef Py_ssize_t P = B.P, M = len(value), bad = -1
     cdef Views views = Views()
     cdef c.tw_quadratic_job job = c.tw_quadratic_job(
-        n_theta=M, theta=views.doubles(theta, M * P, False),
-        theta_star=views.doubles(theta_star, P if shared_star else M * P, False),
+        n_theta=M, theta=views.doubles(theta, times(M, P), False),
+        theta_star=views.if_given(theta_star, P if shared_star else M * P, False),
         star_step=0 if shared_star else P, value=views.doubles(value, M, True),
-        gradient=views.doubles(gradient, M * P, True),
+        gradient=views.if_given(gradient, M * P, True),
     )
     cdef size_t size
     threads = threads_of(threads)

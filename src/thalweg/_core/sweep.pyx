@@ -15,6 +15,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
+from thalweg._core.buffers cimport times
 from thalweg._core.engine cimport active, threads_of
 
 cdef enum:
@@ -45,31 +46,31 @@ cdef class Views:
         return view
 
     cdef double *doubles(self, object array, Py_ssize_t count, int flags=0) except? NULL:
-        """Address of exactly ``count`` contiguous doubles; NULL for None."""
+        """Address of exactly ``count`` contiguous doubles."""
         if array is None:
-            return NULL
+            raise TypeError(f"an array of {count} doubles is needed, got None")
         cdef Py_buffer *view = self.take(array, b"d", PyBUF_C_CONTIGUOUS | flags)
-        if view.len != count * <Py_ssize_t> sizeof(double):
+        if view.len != times(count, sizeof(double)):
             raise ValueError(f"an array of {count} doubles is needed, got {view.len} bytes")
         return <double *> view.buf
 
     cdef c.tw_coordinates coordinates(self, object each, Py_ssize_t C) except *:
         """``(l1, l2, lower, upper, relaxation)``, arrays of C elements."""
         l1, l2, lower, upper, relaxation = each
-        if l1 is None or l2 is None or lower is None or upper is None:
-            raise TypeError("penalties and bounds must be given")
         return c.tw_coordinates(
             l1=self.doubles(l1, C), l2=self.doubles(l2, C),
             lower=self.doubles(lower, C), upper=self.doubles(upper, C), relaxation=relaxation,
         )
 
-    cdef const Py_ssize_t *order(self, object array, Py_ssize_t least, Py_ssize_t end) except? NULL:
-        """Address of an order whose elements are in [least, end)."""
+    cdef const Py_ssize_t *order(self, object array, Py_ssize_t least, Py_ssize_t end,
+                                 Py_ssize_t *count) except? NULL:
+        """Address of an order whose ``count`` elements are in [least, end)."""
         cdef Py_buffer *view = self.take(array, b"lqn", PyBUF_C_CONTIGUOUS)
         cdef const Py_ssize_t *order = <const Py_ssize_t *> view.buf
         if view.itemsize != sizeof(Py_ssize_t):
             raise TypeError("an order of intp is needed")
-        for i in range(view.len // view.itemsize):
+        count[0] = view.len // view.itemsize
+        for i in range(count[0]):
             if not least <= order[i] < end:
                 raise IndexError(f"there is no coordinate {order[i]}")
         return order
@@ -102,10 +103,10 @@ cdef class Sweeper:
         job.n, job.P, job.M, job.A = matrix.shape[0], matrix.shape[1], M, matrix.buf
         job.row_step, job.column_step = matrix.strides[0] // size, matrix.strides[1] // size
         job.intercept, C = intercept, job.P + intercept
-        job.weights = views.doubles(weights, job.n)
+        job.weights = NULL if weights is None else views.doubles(weights, job.n)
         job.each = views.coordinates(each, C)
-        job.theta = views.doubles(theta, M * C, PyBUF_WRITABLE)
-        job.residual = views.doubles(residual, M * job.n, PyBUF_WRITABLE)
+        job.theta = views.doubles(theta, times(M, C), PyBUF_WRITABLE)
+        job.residual = views.doubles(residual, times(M, job.n), PyBUF_WRITABLE)
         job.n_order = most_order
         cdef size_t numbers = self.kernel.gram(job)
         self.gram = <double *> malloc(numbers * sizeof(double) + 1)
@@ -126,12 +127,13 @@ cdef class Sweeper:
         cdef Views views = Views()
         cdef c.tw_sweep_job job = self.job
         cdef Py_ssize_t bad
-        if not 0 <= begin <= end <= min(self.most_order, len(order)) or begin % WIDTH:
+        job.order = views.order(order, 0, job.P + job.intercept, &job.n_order)
+        if not 0 <= begin <= end <= min(self.most_order, job.n_order) or begin % WIDTH:
             raise ValueError("the order is cut at the wrong place")
-        job.order = views.order(order, 0, job.P + job.intercept) + begin
+        job.order += begin
         job.sweeps, job.gram_known = sweeps, gram_known
         job.change = views.doubles(change, job.M, PyBUF_WRITABLE)
-        job.fall = views.doubles(fall, sweeps * job.M, PyBUF_WRITABLE)
+        job.fall = views.doubles(fall, times(sweeps, job.M), PyBUF_WRITABLE)
         job.n_order = begin
         job.gram = self.gram + self.kernel.gram(&job)  # what the blocks before this one take
         job.n_order = end - begin
@@ -156,12 +158,12 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
     if not 0 <= choices <= C:
         raise ValueError("there are more choices than coordinates")
     job.C, job.M, job.sweeps, job.choices = C, M, sweeps, choices
-    job.gram = views.doubles(gram, C * C)
+    job.gram = views.doubles(gram, times(C, C))
     job.each = views.coordinates(each, C)
-    job.order, job.n_order = views.order(order, -1 if choices else 0, C), len(order)
-    job.theta = views.doubles(theta, M * C, PyBUF_WRITABLE)
-    job.q = views.doubles(q, M * C, PyBUF_WRITABLE)
+    job.order = views.order(order, -1 if choices else 0, C, &job.n_order)
+    job.theta = views.doubles(theta, times(M, C), PyBUF_WRITABLE)
+    job.q = views.doubles(q, times(M, C), PyBUF_WRITABLE)
     job.change = views.doubles(change, M, PyBUF_WRITABLE)
-    job.fall = views.doubles(fall, sweeps * M, PyBUF_WRITABLE)
+    job.fall = views.doubles(fall, times(sweeps, M), PyBUF_WRITABLE)
     with nogil:
         kernel.gram_run(&job, n_threads)

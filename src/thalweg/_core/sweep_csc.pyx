@@ -15,6 +15,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
+from thalweg._core.buffers cimport times
 from thalweg._core.engine cimport active, threads_of
 
 cdef enum:
@@ -47,13 +48,17 @@ cdef class Views:
         return view
 
     cdef double *doubles(self, object array, Py_ssize_t count, bint writable) except? NULL:
-        """Address of exactly ``count`` doubles; NULL for None."""
+        """Address of exactly ``count`` doubles."""
         if array is None:
-            return NULL
+            raise TypeError(f"an array of {count} doubles is needed, got None")
         cdef Py_buffer *view = self.take(array, b"d", writable)
-        if view.len != count * <Py_ssize_t> sizeof(double):
+        if view.len != times(count, sizeof(double)):
             raise ValueError(f"an array of {count} doubles is needed, got {view.len} bytes")
         return <double *> view.buf
+
+    cdef double *if_given(self, object array, Py_ssize_t count, bint writable) except? NULL:
+        """The same for what may be None: then NULL."""
+        return NULL if array is None else self.doubles(array, count, writable)
 
 
 cdef int take_matrix(c.tw_sweep_csc_job *job, Views views, indptr, indices, values) except -1:
@@ -106,19 +111,19 @@ def sweep(shape, indptr, indices, values, *, weights, l1, l2, lower, upper, doub
         raise ValueError("the job makes no sense")
     cdef bint is_float = take_matrix(&job, views, indptr, indices, values)
     take_order(&job, views, order)
-    job.weights = views.doubles(weights, job.n, False)
+    job.weights = views.if_given(weights, job.n, False)
     job.each = c.tw_coordinates(
         l1=views.doubles(l1, job.P, False), l2=views.doubles(l2, job.P, False),
         lower=views.doubles(lower, job.P, False), upper=views.doubles(upper, job.P, False),
         relaxation=relaxation,
     )
-    job.theta = views.doubles(theta, job.P * job.M, True)
-    job.residual = views.doubles(residual, job.n * job.M, True)
-    job.intercept = views.doubles(intercept, job.M, True)
-    job.b = views.doubles(b, job.n * job.M, False)
+    job.theta = views.doubles(theta, times(job.P, job.M), True)
+    job.residual = views.doubles(residual, times(job.n, job.M), True)
+    job.intercept = views.if_given(intercept, job.M, True)
+    job.b = views.if_given(b, times(job.n, job.M), False)
     job.change = views.doubles(change, job.M, True)
-    job.fall = views.doubles(fall, sweeps * job.M, True)
-    job.drift = views.doubles(drift, job.M, True)
+    job.fall = views.doubles(fall, times(sweeps, job.M), True)
+    job.drift = views.if_given(drift, job.M, True)
     if job.b != NULL and job.drift == NULL:
         raise ValueError("drift is needed with b")
     cdef const c.tw_sweep_csc *kernel = active(is_float).sweep_csc

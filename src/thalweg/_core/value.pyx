@@ -22,13 +22,22 @@ cdef class Value:
     cdef readonly int _id
 
     def __init__(self, recorder, int node):
-        self.graph, self._recorder = recorder.graph, recorder
-        self._id = self.graph.known(node)
+        cdef Graph graph = recorder.graph
+        if graph is None:
+            raise TypeError("a recorder without a graph records nothing")
+        self._id = graph.known(node)
+        self.graph, self._recorder = graph, recorder
+
+    cdef Graph own(self):
+        """The graph; a value that was never initialised has none."""
+        if self.graph is None:
+            raise TypeError("this value belongs to no graph")
+        return self.graph
 
     cdef int lift(self, other) except -1:
         if isinstance(other, Value) and (<Value> other)._recorder is self._recorder:
             return (<Value> other)._id
-        return self.graph.known(self._recorder.lift(other))
+        return self.own().known(self._recorder.lift(other))
 
     cdef Value of(self, int node):
         cls = type(self)
@@ -37,29 +46,32 @@ cdef class Value:
         return value
 
     cdef Value unary(self, int op):
-        return self.of(simplified(self.graph, op, self._id, 0, 0))
+        return self.of(simplified(self.own(), op, self._id, 0, 0))
 
     cdef object binary(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
-        return self.of(simplified(self.graph, op, self._id, self.lift(other), 0))
+        cdef Graph graph = self.own()
+        return self.of(simplified(graph, op, self._id, self.lift(other), 0))
 
     cdef object swapped(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
-        return self.of(simplified(self.graph, op, self.lift(other), self._id, 0))
+        cdef Graph graph = self.own()
+        return self.of(simplified(graph, op, self.lift(other), self._id, 0))
 
     cdef object logical(self, int op, int of_conditions, other):
         """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
         if is_array_of_objects(other):
             return NotImplemented
+        cdef Graph graph = self.own()
         cdef int b = self.lift(other)
-        cdef bint both = is_condition(self.graph, self._id) and is_condition(self.graph, b)
-        return self.of(simplified(self.graph, of_conditions if both else op, self._id, b, 0))
+        cdef bint both = is_condition(graph, self._id) and is_condition(graph, b)
+        return self.of(simplified(graph, of_conditions if both else op, self._id, b, 0))
 
     def _apply(self, str op, *operands):
         """Return the value of an operation by name."""
-        return self.of(self.graph.add(op, *[self.lift(value) for value in operands]))
+        return self.of(self.own().add(op, *[self.lift(value) for value in operands]))
 
     def __add__(self, other):
         return self.logical(ADD, OR, other)
