@@ -11,7 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-_OF_EACH: Final = frozenset({np.where, np.clip, np.round, np.around, np.fix, np.sinc})
+# np.fix, where it is still there: NumPy deprecates it in favour of np.trunc, a ufunc
+FIX: Final = {vars(np)[name] for name in ("fix",) if name in vars(np)}
+_OF_EACH: Final = frozenset({np.where, np.clip, np.round, np.around, np.sinc, *FIX})
 
 
 class Symbols(np.ndarray[Any, np.dtype[np.object_]]):

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._core.value import Value
 from . import functions
-from .arrays import act_on_arrays, act_on_each, is_array_of_symbols
+from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
 from .graph import Graph
 
 
@@ -289,7 +289,7 @@ _ARRAY_FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
     np.copy: lambda recorder, a, **_: recorder.symbol(a),
     np.round: _of_symbols(functions.around),
     np.around: _of_symbols(functions.around),
-    np.fix: _of_symbols(functions.trunc),
+    **dict.fromkeys(FIX, _of_symbols(functions.trunc)),
     **{
         getattr(np, name): _of_symbols(getattr(functions, name))
         for name in ("clip", "piecewise", "polyval", "select", "sinc")
