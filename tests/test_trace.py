@@ -45,7 +45,8 @@ def assert_records(function, x, theta=(), roundings=8):
 def test_the_same_function_recorded_twice_is_the_same(model):
     with np.errstate(all="ignore"):
         first, second = (record(model.function, 1, 3, 7, single=True) for _ in range(2))
-    assert first.graph.nodes == second.graph.nodes
+    # as text, for a constant may be NaN
+    assert repr(first.graph.nodes) == repr(second.graph.nodes)
     assert first.output == second.output
 
 
