@@ -5,14 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import slow
 from ._bounds import bounds_of_one
-from ._check import Array, all_finite, numbers
+from ._check import Array, all_finite, left_out, numbers
 from ._core import engine
+from .columns import columns_of
 from .data import arrange
 from .fit import Options, one_job, options_for, result_of, results_for, run
 from .model import ModelInfo, as_model
@@ -54,10 +55,12 @@ def curve_fit(
     ----------
     f : callable
         ``f(x, a, b, ...)``.
-    xdata : array_like, shape (M,) or (k, M)
-        The independent variable, or k of them.
-    ydata : array_like, shape (M,)
-        The data.
+    xdata : array_like, shape (M,) or (k, M), or any object
+        The independent variable, or k of them.  A table, a dict or another object is passed to f
+        as it is.
+    ydata : array_like, shape (M,) or ()
+        The data; one number stands for as many as f returns.  Masked values, also of xdata and of
+        sigma, leave their points out.
     p0 : array_like, shape (P,), optional
         Start; where it is not given: 1, or the middle of two finite bounds, or 1 away from the
         only finite one.
@@ -92,7 +95,8 @@ def curve_fit(
     mesg : str
         Why the fit stopped.  Only with full_output.
     ier : int
-        1 to 4, a success of `thalweg.Status`.  Only with full_output.
+        The number of the `thalweg.Status`: 1 to 4 are successes, and -3, SINGULAR, comes with a
+        warning.  Only with full_output.
 
     Raises
     ------
@@ -115,22 +119,24 @@ def curve_fit(
     if method not in _METHODS:
         raise ValueError(f"method must be one of lm, trf, dogbox or None, got {method!r}")
     _refuse_unknown(kwargs)
-    x, y, sigma = _clean(xdata, ydata, sigma, check_finite, nan_policy)
     info = as_model(f)
-    if not isinstance(x, np.ndarray) or x.shape[-1:] != y.shape or x.ndim > 2:
-        info, x = _around(info, x), np.arange(y.size, dtype=float)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
     p0 = _default_start(box, n_params) if p0 is None else np.atleast_1d(p0)
-    if y.size < n_params:
+    x, y, sigma, missing = _clean(xdata, ydata, sigma, check_finite, nan_policy)
+    y = _as_long_as_model(info, x, y, p0)
+    if not _has_points(x, y.size):
+        info, x = _around(info, x), np.arange(y.size, dtype=float)
+    n_used = y.size if missing is None else int(np.count_nonzero(~missing))
+    if n_used < n_params:
         raise TypeError(
-            f"there are M={y.size} points for P={n_params} parameters; M >= P is needed"
+            f"there are M={n_used} points for P={n_params} parameters; M >= P is needed"
         )
-    whiten = _whitening(sigma, y.size)
-    data = arrange(x, y, None if whiten is not None else sigma, None, -1, np.dtype(float), None)
+    whiten = _whitening(sigma, y.size, missing)
+    data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float))
     options = options_for(np.dtype(float), n_params, absolute_sigma=absolute_sigma, **kwargs)
-    if whiten is not None or (problem.recording is None and callable(jac)):
+    if whiten or (problem.recording is None and callable(jac)):
         result = _run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:
         result = run(problem, options)
@@ -150,47 +156,102 @@ def _refuse_unknown(kwargs: dict[str, Any]) -> None:
 
 def _clean(
     xdata: Any, ydata: Any, sigma: Any, check_finite: bool | None, nan_policy: str | None
-) -> tuple[Any, Array, Any]:
-    """The data as arrays where they are numbers, without the points that nan_policy omits."""
+) -> tuple[Any, Array, Any, Array | None]:
+    """The data as arrays where they are numbers, and which points to leave out.
+
+    What is masked is left out, and what nan_policy omits: where x has one value per point, the
+    points themselves, so that a model that mixes points never sees them.
+    """
     if nan_policy not in (None, "raise", "omit"):
         raise ValueError(f"nan_policy must be 'raise', 'omit' or None, got {nan_policy!r}")
+    ydata, masked = left_out(ydata)
     y = numbers(ydata, "ydata", np.dtype(float)).reshape(-1)
     if y.size == 0:
         raise ValueError("ydata must not be empty")
-    x = (
-        numbers(xdata, "xdata", np.dtype(float))
-        if isinstance(xdata, list | tuple | np.ndarray) or hasattr(xdata, "__array__")
-        else xdata
-    )
-    if nan_policy == "omit" and isinstance(x, np.ndarray):
-        missing = np.isnan(y) | np.isnan(x).any(axis=tuple(range(x.ndim - 1)))
+    missing = np.zeros(y.size, bool) if masked is None else masked.reshape(-1)
+    x, masked = xdata, None
+    is_array = isinstance(xdata, list | tuple | np.ndarray) and columns_of(xdata) is None
+    if is_array:
+        x, masked = left_out(xdata)
+        x = numbers(x, "xdata", np.dtype(float))
+    is_row = is_array and x.shape[-1:] == y.shape
+    if masked is not None:
+        if not is_row:
+            raise TypeError("xdata must not be masked unless its last axis holds the points")
+        missing = missing | _of_any_variable(masked)
+    sigma, masked = left_out(sigma)
+    if masked is not None:
+        if masked.shape != y.shape:
+            raise TypeError("sigma must not be masked unless it has one value per point")
+        missing = missing | masked
+    if nan_policy == "omit":
+        missing = missing | np.isnan(y)
+        missing = missing | _of_any_variable(np.isnan(x)) if is_row else missing
+    elif check_finite or check_finite is None:
+        _refuse_infinite(y[~missing], "ydata")
+        if is_array:
+            _refuse_infinite(x[..., ~missing] if is_row else x, "xdata")
+    if is_row:
+        return _without(missing, x, y, sigma)
+    return x, y, sigma, missing if missing.any() else None
+
+
+def _of_any_variable(missing: Array) -> Array:
+    """Which points miss a variable, from that for each of them, shape (M,) or (k, M)."""
+    return np.asarray(missing.any(axis=tuple(range(missing.ndim - 1))))
+
+
+def _refuse_infinite(array: Array, name: str) -> None:
+    if not all_finite(array):
+        raise ValueError(f"{name} must be finite; it holds a NaN or an infinity")
+
+
+def _without(missing: Array, x: Array, y: Array, sigma: Any) -> tuple[Any, Array, Any, None]:
+    """The data without the points that are missing."""
+    if missing.any():
         x, y = np.ascontiguousarray(x[..., ~missing]), y[~missing]
         if np.ndim(sigma):
             sigma = np.asarray(sigma)[~missing]
             sigma = sigma[:, ~missing] if sigma.ndim == 2 else sigma
-    elif check_finite or (check_finite is None and nan_policy != "omit"):
-        for name, array in (("ydata", y), ("xdata", x)):
-            if isinstance(array, np.ndarray) and not all_finite(array):
-                raise ValueError(f"{name} must be finite; it holds a NaN or an infinity")
-    return x, y, sigma
+    return x, y, sigma, None
+
+
+def _as_long_as_model(info: ModelInfo, x: Any, y: Array, p0: Array) -> Array:
+    """The data; a single number for as many points as the model has, which it is compared with."""
+    if y.size > 1:
+        return y
+    with np.errstate(all="ignore"):
+        size = np.size(info.function(slow.copied(x), *p0))
+    return np.full(size, y[0]) if size > 1 else y
+
+
+def _has_points(x: Any, n_points: int) -> bool:
+    """Whether x has one value per point, in rows or in columns with names."""
+    columns = columns_of(x)
+    if columns is not None:
+        return all(np.shape(values) == (n_points,) for values in columns.values())
+    if isinstance(x, np.ndarray):
+        return x.shape[-1:] == (n_points,) and x.ndim <= 2
+    return hasattr(x, "__array__") and np.shape(x) == (n_points,)
 
 
 def _around(info: ModelInfo, xdata: Any) -> ModelInfo:
-    """The model with its xdata inside, for xdata that is not one row per variable."""
+    """The model with its xdata inside, for xdata that is not one value per point."""
     function = info.function
 
     def around(x: Any, *params: Any) -> Any:
-        return function(xdata, *params)
+        return function(slow.copied(xdata), *params)
 
     return info._replace(function=around, n_x=None)
 
 
 def _count_params(info: ModelInfo, p0: Any) -> int:
-    if info.names is not None:
-        return len(info.names)
-    if p0 is None:
+    if info.names is None and p0 is None:
         raise ValueError("p0 is needed: f takes *args, which does not say how many parameters")
-    return int(np.size(p0))
+    n_params = int(np.size(p0)) if info.names is None else len(info.names)
+    if not n_params:
+        raise ValueError(f"{info.label} has no parameters to fit, as f(x, a, b) has")
+    return n_params
 
 
 def _box(
@@ -218,32 +279,48 @@ def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
     return start
 
 
-def _whitening(sigma: Any, n_points: int) -> Array | None:
-    """L^-1 for a covariance matrix C = L L' of y: L^-1 (y - f) has unit covariance."""
+class _Whitening(NamedTuple):
+    """What makes errors of y independent and of size 1."""
+
+    matrix: Array  # L^-1 for a covariance matrix C = L L': L^-1 (y - f) has unit covariance
+    kept: Array  # bool (M,): the points that it acts on
+
+    def of(self, rows: Array) -> Array:
+        """Return L^-1 times the rows, shape (M,) or (M, F), of the points kept."""
+        product: Array = self.matrix @ rows[self.kept]
+        return product
+
+
+def _whitening(sigma: Any, n_points: int, missing: Array | None) -> _Whitening | None:
     if sigma is None or np.ndim(sigma) < 2:
         return None
     matrix = numbers(sigma, "sigma", np.dtype(float))
     if matrix.shape != (n_points, n_points):
         raise ValueError(f"sigma must have shape (), (M={n_points},) or (M, M), got {matrix.shape}")
+    kept = np.ones(n_points, bool) if missing is None else ~missing
     try:
-        return np.linalg.inv(np.linalg.cholesky(matrix))
+        inverse = np.linalg.inv(np.linalg.cholesky(matrix[np.ix_(kept, kept)]))
     except np.linalg.LinAlgError:
         raise ValueError("sigma must be positive definite as a covariance matrix") from None
+    return _Whitening(inverse, kept)
 
 
 def _run_by_trials(
-    problem: Problem, options: Options, jac: Callable[..., Any] | None, whiten: Array | None
+    problem: Problem,
+    options: Options,
+    jac: Callable[..., Any] | None,
+    whiten: _Whitening | None,
 ) -> FitResult:
     """The fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
     data, n_params = problem.data, len(problem.names)
     evaluate = _by_tape(problem) if problem.recording else _by_user(problem, jac)
     if whiten is not None:
-        plain, matrix = evaluate, whiten
-        data = data._replace(y=np.ascontiguousarray((matrix @ data.y[0])[None]))
+        plain, whitened = evaluate, whiten.of
+        data = data._replace(y=np.ascontiguousarray(whitened(data.y[0])[None]), use=None)
 
         def evaluate(theta: Array) -> tuple[Array, Array]:
             f, J = plain(theta)
-            return matrix @ f, matrix @ J
+            return whitened(f), whitened(J)
 
     out = results_for(problem)
     slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
@@ -265,22 +342,28 @@ def _by_tape(problem: Problem) -> slow.Evaluate:
 
 
 def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
-    function, x, N = problem.model.function, problem.data.argument(0), problem.data.n_points
-    differences = slow.by_differences(function, x, problem.free, N, np.dtype(float))
+    differences = problem.differences(0)
     if jac is None:
         return differences
+    x = problem.data.argument(0)
+    n_points, n_params = problem.data.n_points, len(problem.names)
+    started = False
 
     def evaluate(theta: Array) -> tuple[Array, Array]:
-        f = np.broadcast_to(np.asarray(function(x, *theta), float), (N,))
-        J = np.asarray(jac(x, *theta), float)
-        if J.shape != (N, len(theta)):
-            raise ValueError(f"jac must return shape (M={N}, P={len(theta)}), got {J.shape}")
+        nonlocal started
+        f = differences.value(theta) if started else differences.strict(theta)
+        started = True
+        if np.isnan(f).all():
+            return f, np.full((n_points, n_params), np.nan)
+        J = np.array(jac(slow.copied(x), *theta), float)
+        if J.shape != (n_points, n_params):
+            raise ValueError(f"jac must return shape (M={n_points}, P={n_params}), got {J.shape}")
         return f, J
 
     return evaluate
 
 
-def _answer(result: FitResult, whiten: Array | None, full_output: bool) -> tuple[Any, ...]:
+def _answer(result: FitResult, whiten: _Whitening | None, full_output: bool) -> tuple[Any, ...]:
     status = Status(int(result.status))
     if not status.success and status is not Status.SINGULAR:
         raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
@@ -294,10 +377,12 @@ def _answer(result: FitResult, whiten: Array | None, full_output: bool) -> tuple
     if not full_output:
         return result.params, result.cov
     residual = result.predict() - result.problem.data.y[0]
-    sigma = result.problem.data.sigma
+    sigma, use = result.problem.data.sigma, result.problem.data.use
     if whiten is not None:
-        residual = whiten @ residual
+        residual = whiten.of(residual)
     elif sigma is not None:
         residual = residual / sigma.array
+    if use is not None and whiten is None:
+        residual = residual[use.array != 0]
     infodict = {"nfev": int(result.n_iter) + 1, "fvec": residual}
-    return result.params, result.cov, infodict, result.reason(), max(int(status), 0) or 4
+    return result.params, result.cov, infodict, result.reason(), int(status)

@@ -155,8 +155,7 @@ def fit(
     """
     dtype = _element_type(dtype)
     info = as_model(model, independent)
-    data = arrange(x, y, sigma, mask, axis, dtype, info.n_x)
-    _refuse_sigma(data.sigma)
+    data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
     problem = prepare(info, data, p0, bounds, fixed, dtype)
     options = options_for(
         dtype,
@@ -202,12 +201,6 @@ def _element_type(dtype: Any) -> np.dtype[Any]:
     if element not in _TOLERANCES:
         raise TypeError(f"dtype must be float64 or float32, got {element}")
     return element
-
-
-def _refuse_sigma(sigma: PerFit | None) -> None:
-    if sigma is not None and not sigma.step and not (sigma.array > 0).all():
-        i = int(np.argmin(sigma.array > 0))
-        raise ValueError(f"sigma must be positive, got {sigma.array[i]} at point {i}")
 
 
 class _Bar:
@@ -346,11 +339,8 @@ def _run_slowly(
 ) -> BaseException | None:
     """Fit one data set after the other by calling the model; returns what interrupted it."""
     data, P = problem.data, len(problem.names)
-    function = problem.model.function
     for k in range(data.n_fits):
-        evaluate = slow.by_differences(
-            function, data.argument(k), problem.free, data.n_points, data.y.dtype
-        )
+        evaluate = problem.differences(k)
         try:
             slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)
             if progress is not None and progress(k + 1) is True:

@@ -11,13 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._bounds import read_bounds, refuse_empty
+from ._casts import exact_type, narrowed_bounds, narrowed_starts
 from ._check import Array, PerFit, all_finite, by_name, name_index, numbers, per_fit, shapes, stack
 from ._core import engine
+from .columns import columns_of
 from .data import Data, argument
 from .model import ModelInfo
+from .model.signature import with_more
 from .model.tape import compile_model
-from .model.trace import Recording, RecordingError, record
-from .slow import call
+from .model.trace import Recording, RecordingError, columns_read, record
+from .slow import Differences, call
 
 
 class SlowModelWarning(UserWarning):
@@ -70,6 +73,21 @@ class Problem(NamedTuple):
         held = np.count_nonzero(self.fixed[:, list(self.free)], axis=1)
         return np.asarray(len(self.free) - held).reshape(self.data.batch)
 
+    def differences(self, fit: int) -> Differences:
+        """Return what evaluates the model of one data set, and its derivatives, by calling it."""
+        lower, upper = (
+            row.array[fit] if row.step else row.array for row in (self.lower, self.upper)
+        )
+        return Differences(
+            self.model.function,
+            self.data.argument(fit),
+            self.free,
+            self.data.weighted(fit),
+            (lower, upper),
+            self.data.points,
+            self.data.y.dtype,
+        )
+
     def predict(self, params: Array, x: Any = None) -> Array:
         """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
         rows = np.ascontiguousarray(params.reshape(-1, len(self.names)))
@@ -80,21 +98,31 @@ class Problem(NamedTuple):
             )
         out = np.empty((len(rows), prod(points)), params.dtype)
         if self.recording is None:
-            self._call(xs, points, rows, out)
+            self._call(x, xs, points, rows, out)
         else:
             self._run(xs, rows, out)
         return out.reshape(*params.shape[:-1], *points)
 
     def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
-        parts = [x] if self.data.single else list(x)
+        columns = columns_of(x)
+        if columns is None:
+            parts = [x] if self.data.single else list(x)
+        else:
+            parts = [columns[name] for name in self.data.names or self.model.independent]
         dtype = self.data.y.dtype
         arrays = np.broadcast_arrays(*[numbers(v, "x", dtype) for v in parts])
         return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
 
-    def _call(self, x: Sequence[PerFit], points: tuple[int, ...], rows: Array, out: Array) -> None:
+    def _call(
+        self, given: Any, x: Sequence[PerFit], points: tuple[int, ...], rows: Array, out: Array
+    ) -> None:
+        form, names = self.data.form, self.data.names
         for fit, theta in enumerate(rows):
-            at = argument(x, fit, points, self.data.form)
-            out[fit] = call(self.model.function, at, theta, out.shape[1], out.dtype)
+            if given is None:
+                at = self.data.argument(fit)
+            else:
+                at = given if columns_of(given) else argument(x, fit, points, form, names)
+            out[fit] = call(self.model.function, at, theta, points, out.dtype)
 
     def _run(self, x: Sequence[PerFit], rows: Array, out: Array) -> None:
         assert self.recording is not None
@@ -114,8 +142,9 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
     ValueError
         Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
     """
-    names = _names(model, p0, fixed)
+    model, names = _named(model, p0)
     P, batch = len(names), data.batch
+    recording, data, refusal = _record(model, data, P, dtype)
     held, values = _fixed(fixed, names, batch)
     lower, upper, bounded = _bounds(bounds, names, batch, dtype)
     start = _start(model, data, p0, values, names, held, lower, upper, dtype)
@@ -126,20 +155,50 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
     else:
         free = tuple(j for j, is_held in enumerate(held.tolist()) if not is_held)
         own = None
-    recording = _record(model, data, P)
-    return Problem(model, data, names, free, start, lower, upper, bounded, own, recording)
-
-
-def _names(model: ModelInfo, p0: Any, fixed: Any) -> tuple[str, ...]:
-    if model.names is not None:
-        return model.names
-    if isinstance(p0, Mapping):
-        return tuple(p0)
-    if p0 is None:
-        raise ValueError(
-            "p0 is needed: the model takes *args, which does not say how many parameters"
+    problem = Problem(model, data, names, free, start, lower, upper, bounded, own, recording)
+    if refusal is not None:
+        seen = _call_at_start(problem)
+        if data.form == "columns":
+            problem = problem._replace(
+                data=data.settled(dtype, None if data.source is None else seen)
+            )
+        warnings.warn(
+            f"the model is called from Python, thousands of times more slowly: {refusal}",
+            SlowModelWarning,
+            stacklevel=3,
         )
-    return tuple(f"p{j}" for j in range(np.shape(p0)[-1] if np.ndim(p0) else 1))
+    return problem
+
+
+def _call_at_start(problem: Problem) -> Array | None:
+    """Return the model of the first fit at its start, or raise the error that it raises there."""
+    start = problem.start.array[0] if problem.start.step else problem.start.array
+    if not (problem.data.n_fits and all_finite(start)):
+        return None
+    return problem.differences(0).strict(start)
+
+
+def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
+    """The model as it is called with the values of all its parameters, and their names."""
+    names = model.names
+    if names is not None and model.takes_names and isinstance(p0, Mapping):
+        more = tuple(name for name in p0 if name not in names)
+        function = with_more(model.function, names, more)
+        names = (*names, *more)
+        model = model._replace(function=function, names=names)
+    if names is None:
+        if p0 is None:
+            raise ValueError(
+                "p0 is needed: the model takes *args, which does not say how many parameters"
+            )
+        if isinstance(p0, Mapping):
+            names = tuple(p0)
+        else:
+            names = tuple(f"p{j}" for j in range(np.shape(p0)[-1] if np.ndim(p0) else 1))
+    if not names:
+        cure = "a dict p0 names those of **kwargs" if model.takes_names else "as f(x, a, b) has"
+        raise ValueError(f"{model.label} has no parameters to fit: {cure}")
+    return model, names
 
 
 def _fixed(
@@ -175,7 +234,10 @@ def _bounds(
     P = len(names)
     if bounds is None:
         return _everywhere(P, np.dtype(dtype), -1), _everywhere(P, np.dtype(dtype), 1), False
-    low, high = read_bounds(bounds, P, names, dtype)
+    sides = read_bounds(bounds, P, names, np.float64)
+    low, high = sides
+    if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # else `per_fit` says so
+        low, high = narrowed_bounds(low, high, names, dtype)
     lower = per_fit(low, "lower bounds", "P", P, batch, dtype)
     upper = per_fit(high, "upper bounds", "P", P, batch, dtype)
     if lower.step != upper.step:
@@ -212,19 +274,16 @@ def _start(
     dtype: Any,
 ) -> PerFit:
     """The start of every fit: given, by name or by place, or guessed from the data."""
-    P = len(names)
     if p0 is None and set(values) != set(names):
         start = PerFit(_guess(model, data, names), 1)
         inside = np.clip(start.array, lower.array, upper.array)
         start = PerFit(np.where(np.isnan(inside), start.array, inside).astype(dtype), 1)
     elif isinstance(p0, Mapping) or p0 is None:
-        given = {**(p0 or {}), **values}
-        start = per_fit(
-            stack(by_name(given, names, "p0"), "p0", names, dtype), "p0", "P", P, data.batch, dtype
-        )
+        given = stack(by_name({**(p0 or {}), **values}, names, "p0"), "p0", names, np.float64)
+        start = _given_start(given, data, names, dtype)
         return _refuse_outside(start, lower, upper, names)
     else:
-        start = per_fit(p0, "p0", "P", P, data.batch, dtype)
+        start = _given_start(p0, data, names, dtype)
         if not values:
             return _refuse_outside(start, lower, upper, names)
     array = start.array.copy() if start.step else _every_fit(start, data.batch).array
@@ -236,14 +295,23 @@ def _start(
     return PerFit(np.ascontiguousarray(array), 1)
 
 
+def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFit:
+    start = per_fit(p0, "p0", "P", len(names), data.batch, exact_type(p0, dtype))
+    return PerFit(narrowed_starts(start.array, names, dtype), start.step)
+
+
 def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
     if model.guess is None:
         raise ValueError(f"p0 is needed: a start for {', '.join(names)}")
     y: Array = data.y
-    if data.use is not None:
-        y = np.where(data.use.array == 0, np.nan, y)
-    x = tuple(row.array for row in data.x)
-    guess: Array = np.asarray(model.guess(x[0] if len(x) == 1 else x, y))
+    x = [row.array for row in data.x]
+    if data.use is not None:  # what is left out may hold anything, in x too
+        used = data.use.array != 0
+        y = np.where(used, y, np.nan)
+        x = [np.where(used if v.ndim == used.ndim else used.any(0), v, np.nan) for v in x]
+    if data.sigma is not None and np.isinf(data.sigma.array).any():
+        y = np.where(np.isinf(data.sigma.array), np.nan, y)
+    guess: Array = np.asarray(model.guess(x[0] if len(x) == 1 else tuple(x), y))
     return guess.reshape(data.n_fits, len(names))
 
 
@@ -263,14 +331,22 @@ def _refuse_outside(start: PerFit, lower: PerFit, upper: PerFit, names: Sequence
     return start
 
 
-def _record(model: ModelInfo, data: Data, n_params: int) -> Recording | None:
-    """The recorded model; None, and a warning, where it cannot be recorded."""
+def _record(
+    model: ModelInfo, data: Data, n_params: int, dtype: Any
+) -> tuple[Recording | None, Data, RecordingError | None]:
+    """The recorded model and its data, or why the model cannot be recorded."""
     try:
-        return record(model.function, len(data.x), n_params, data.points, single=data.single)
-    except RecordingError as error:
-        warnings.warn(
-            f"the model is called from Python, thousands of times more slowly: {error}",
-            SlowModelWarning,
-            stacklevel=4,
+        if data.form == "columns":  # those that the model does not read are no part of the problem
+            read = columns_read(model.function, data.names, n_params, data.points)
+            data = data.of_columns(read).settled(dtype)
+        recording = record(
+            model.function,
+            len(data.x),
+            n_params,
+            data.points,
+            single=data.single,
+            columns=data.names,
         )
-        return None
+    except RecordingError as error:
+        return None, data, error
+    return recording, data, None

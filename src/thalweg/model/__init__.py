@@ -3,6 +3,7 @@
 graph      the expression graph and the meaning of every operation
 symbol     values that note what is done to them, and arrays of them in arrays
 trace      a function, called once with symbols
+signature  its parameters, and how they are passed
 formula    text, parsed
 autodiff   derivatives, as more graph
 tape       both, as a program in three stages
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .trace import parameter_names
+from .signature import ByName, parameters_of
 
 
 class ModelInfo(NamedTuple):
@@ -35,6 +36,10 @@ class ModelInfo(NamedTuple):
         Start values from data, ``guess(x, y)``.
     label : str
         How to call it.
+    independent : tuple of str
+        The names of the variables, if known.
+    takes_names : bool
+        Whether the function has ``**kwargs``, which take parameters that only p0 names.
     """
 
     function: Callable[..., Any]
@@ -42,6 +47,8 @@ class ModelInfo(NamedTuple):
     n_x: int | None
     guess: Callable[..., Any] | None
     label: str
+    independent: tuple[str, ...] = ()
+    takes_names: bool = False
 
 
 def as_model(model: Any, independent: str | Sequence[str] | None = None) -> ModelInfo:
@@ -68,12 +75,19 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
         raise TypeError(
             f"model must be a function, a formula or a built-in model, got {type(model).__name__}"
         )
-    if hasattr(model, "guess") and hasattr(model, "independent"):
+    if hasattr(model, "names") and hasattr(model, "independent"):  # built in, or a parsed formula
         return ModelInfo(
-            model.function, model.names, len(model.independent), model.guess, model.name
+            getattr(model, "function", model),
+            model.names,
+            len(model.independent),
+            getattr(model, "guess", None),
+            getattr(model, "name", None) or model.text,
+            model.independent,
         )
     label = getattr(model, "__name__", type(model).__name__)
-    return ModelInfo(model, parameter_names(model), None, None, label)
+    names, n_by_name, takes_names = parameters_of(model)
+    function = ByName(model, names, n_by_name) if names and n_by_name else model
+    return ModelInfo(function, names, None, None, label, (), takes_names)
 
 
 def _from_text(text: str, independent: str | Sequence[str] | None) -> ModelInfo:
@@ -84,5 +98,4 @@ def _from_text(text: str, independent: str | Sequence[str] | None) -> ModelInfo:
         return as_model(get_model(text))
     if independent is None:
         independent = ("x", "y") if "y" in parse(text, "x").names else "x"
-    formula = parse(text, independent)
-    return ModelInfo(formula, formula.names, len(formula.independent), None, text)
+    return as_model(parse(text, independent))

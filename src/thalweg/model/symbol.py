@@ -7,7 +7,7 @@ the operation and what to write instead; `trace.record` adds where in the user's
 """
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any, Final, NoReturn
 
@@ -126,6 +126,7 @@ class Symbol(Value):
 
     __slots__ = ()
     __array_priority__ = 1e6  # for array types that know no protocol newer than this
+    __pandas_priority__ = 1e6  # a column times a symbol is the symbol's to do
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -316,3 +317,34 @@ class Variables(tuple[Symbol, ...]):
         )
 
     __add__ = __radd__ = __mul__ = __rmul__ = _no_arithmetic
+
+
+class Columns(Mapping[str, Symbol]):
+    """Independent variables by name: ``x["t"]``, or ``x.t`` as of a table.
+
+    It notes in ``names_read`` which have been asked for.
+    """
+
+    def __init__(self, symbols: dict[str, Symbol]) -> None:
+        self._symbols = symbols
+        self.names_read: set[str] = set()
+
+    def __getitem__(self, name: Any) -> Symbol:
+        if isinstance(name, list | slice | np.ndarray):
+            refuse(f"x[{name!r}]", "take one column at a time, x[name]")
+        symbol = self._symbols[name]
+        self.names_read.add(name)
+        return symbol
+
+    def __getattr__(self, name: str) -> Symbol:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in self._symbols:
+            return self[name]
+        refuse(f"attribute .{name} of the columns of x", "take one column at a time, x[name]")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._symbols)
+
+    def __len__(self) -> int:
+        return len(self._symbols)

@@ -10,9 +10,7 @@ met on the way become further inputs, numbers become constants.
 """
 
 import os
-from collections.abc import Callable
-from inspect import CO_VARARGS, Parameter, signature
-from types import CodeType, FunctionType, MethodType
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,7 +18,8 @@ import numpy as np
 from .arrays import Symbols, is_array_of_symbols
 from .functions import voigt_im, voigt_re
 from .graph import Graph
-from .symbol import Recorder, RecordingError, Symbol, Variables, refuse
+from .signature import code_of, parameter_names
+from .symbol import Columns, Recorder, RecordingError, Symbol, Variables, refuse
 
 __all__ = [
     "Outputs",
@@ -95,6 +94,7 @@ def record(
     points: int | tuple[int, ...],
     *,
     single: bool,
+    columns: Sequence[str] = (),
 ) -> Recording:
     """Call ``function(x, *params)`` once with symbols and return what it computes.
 
@@ -111,6 +111,8 @@ def record(
         the points, or (N,), or be single numbers.
     single : bool
         Whether the function gets one symbol as x (then ``n_x`` is 1) or a sequence of them.
+    columns : sequence of str
+        The names by which the function finds its variables in x; none: by their places.
 
     Returns
     -------
@@ -124,10 +126,31 @@ def record(
     """
     recorder = Recorder(Graph(n_params, n_x), points)
     theta, x = _symbols(recorder)
+    several = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
     output = _call(
-        function, lambda: _output(recorder, function(x[0] if single else Variables(x), *theta))
+        function, lambda: _output(recorder, function(x[0] if single else several, *theta))
     )
     return Recording(recorder.graph, output, recorder.arrays)
+
+
+def columns_read(
+    function: Callable[..., Any],
+    names: Sequence[str],
+    n_params: int,
+    points: int | tuple[int, ...],
+) -> list[int]:
+    """Call ``function(x, *params)`` once with symbols; return which columns of x it asks for.
+
+    Raises
+    ------
+    RecordingError
+        As `record`.
+    """
+    recorder = Recorder(Graph(n_params, len(names)), points)
+    theta, x = _symbols(recorder)
+    columns = Columns(dict(zip(names, x, strict=True)))
+    _call(function, lambda: _output(recorder, function(columns, *theta)))
+    return [k for k, name in enumerate(names) if name in columns.names_read]
 
 
 def record_outputs(
@@ -197,33 +220,6 @@ def _call(function: Callable[..., Any], body: Callable[[], _T]) -> _T:
         ) from error
 
 
-def _code(function: Any) -> CodeType | None:
-    if type(function) is MethodType:
-        function = function.__func__
-    return function.__code__ if type(function) is FunctionType else None
-
-
 def _definition(function: Any) -> tuple[str | None, int | None]:
-    code = _code(function)
+    code = code_of(function)
     return (None, None) if code is None else (code.co_filename, code.co_firstlineno)
-
-
-def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
-    """Return the names of the parameters after x in the signature; None if it does not say.
-
-    It does not if it has ``*args``, or if Python can see no signature (functions written in C).
-    """
-    code = _code(function)
-    if code is not None and not hasattr(function, "__wrapped__"):
-        if code.co_flags & CO_VARARGS:
-            return None
-        first = 2 if type(function) is MethodType else 1
-        return code.co_varnames[first : code.co_argcount]
-    try:
-        parameters = list(signature(function).parameters.values())
-    except (ValueError, TypeError):
-        return None
-    if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
-        return None
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(p.name for p in parameters if p.kind in positional)[1:]

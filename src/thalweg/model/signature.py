@@ -1,0 +1,102 @@
+"""Which parameters a function has, from its signature, and how it is called with their values.
+
+A function is ``f(x, a, b, ...)``.  Its parameters are what follows x: every positional one, also
+with a default, as for `scipy.optimize.curve_fit`, and every keyword-only one without a default.
+``functools.partial(f, a=2)`` makes what follows a keyword-only.  ``**kwargs`` takes parameters
+that only their start names; ``*args`` any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter, signature
+from types import CodeType, FunctionType, MethodType
+from typing import Any, NamedTuple
+
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Parameters(NamedTuple):
+    """The parameters of a function, without its first argument.
+
+    Attributes
+    ----------
+    names : tuple of str or None
+        None if the function has ``*args``, or if Python can see no signature, as of functions
+        written in C.
+    n_by_name : int
+        How many of them, the last ones, are passed by name.
+    takes_names : bool
+        Whether the function has ``**kwargs``.
+    """
+
+    names: tuple[str, ...] | None
+    n_by_name: int = 0
+    takes_names: bool = False
+
+
+@dataclass(frozen=True)
+class ByName:
+    """A function whose last parameters are passed by name, as one that takes them by place."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    n_by_name: int
+
+    def __call__(self, x: Any, *params: Any) -> Any:
+        """Return function(x, a, b, ..., c=c, d=d, ...)."""
+        first = len(params) - self.n_by_name
+        named = dict(zip(self.names[-self.n_by_name :], params[first:], strict=True))
+        return self.function(x, *params[:first], **named)
+
+
+def with_more(
+    function: Callable[..., Any], names: tuple[str, ...], more: tuple[str, ...]
+) -> Callable[..., Any]:
+    """Return a function of ``names`` with further ones of its ``**kwargs`` at the end."""
+    if isinstance(function, ByName):
+        return ByName(function.function, (*names, *more), function.n_by_name + len(more))
+    return ByName(function, more, len(more)) if more else function
+
+
+def code_of(function: Any) -> CodeType | None:
+    """Return the code of a function or method written in Python."""
+    if isinstance(function, ByName):
+        function = function.function
+    if type(function) is MethodType:
+        function = function.__func__
+    return function.__code__ if type(function) is FunctionType else None
+
+
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
+    """Return the names of the parameters after x in the signature; None if it does not say."""
+    return parameters_of(function).names
+
+
+def parameters_of(function: Callable[..., Any]) -> Parameters:
+    """Return the parameters of a function after its first argument."""
+    code = code_of(function)
+    flags = CO_VARARGS | CO_VARKEYWORDS
+    if (
+        code is not None
+        and not hasattr(function, "__wrapped__")
+        and not isinstance(function, ByName)
+    ):
+        if not code.co_flags & flags and not code.co_kwonlyargcount:  # most: without `signature`
+            first = 2 if type(function) is MethodType else 1
+            return Parameters(code.co_varnames[first : code.co_argcount])
+    try:
+        parameters = list(signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return Parameters(None)
+    kinds = {p.kind for p in parameters}
+    if Parameter.VAR_POSITIONAL in kinds:
+        return Parameters(None)
+    by_place = [p.name for p in parameters if p.kind in _POSITIONAL][1:]
+    by_name = [
+        p.name
+        for p in parameters
+        if p.kind is Parameter.KEYWORD_ONLY and p.default is Parameter.empty
+    ]
+    return Parameters((*by_place, *by_name), len(by_name), Parameter.VAR_KEYWORD in kinds)

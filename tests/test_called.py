@@ -1,0 +1,459 @@
+"""A user's function is called as SciPy calls it, whether it can be recorded or not."""
+
+import functools
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.optimize
+from problems import decay, line
+
+import thalweg as tw
+from thalweg import SlowModelWarning
+
+X = np.arange(8.0)
+Y = 2 * X + 1
+
+
+@pytest.fixture(params=["fit", "curve_fit"])
+def fit(request):
+    """Parameters of a fit by either function, without the warning that a model is called."""
+
+    def call(model, x=X, y=Y, p0=(1.0, 1.0), **options):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SlowModelWarning)
+            if request.param == "fit":
+                return tw.fit(model, x, y, p0, **options).params
+            return tw.curve_fit(model, x, y, p0, **options)[0]
+
+    return call
+
+
+# ---- what it gets and gives ----------------------------------------------------------------------
+
+BUFFER = np.empty(8)
+
+
+def own_buffer(x, a, b):
+    np.multiply(x, a, out=BUFFER)
+    BUFFER[:] += b
+    return BUFFER
+
+
+LIST = [0.0] * 8
+
+
+def one_buffer_of_a_list(x, a, b):
+    LIST[:] = [a * v + b for v in x]
+    return LIST
+
+
+def writes_into_x(x, a, b):
+    x *= a
+    x += b
+    x[0] = b
+    return x
+
+
+def returns_x(x, a, b):
+    x[:] = a * x + b
+    return x
+
+
+def masked_values(x, a, b):
+    return np.ma.array(a * np.asarray(x) + b, mask=False)
+
+
+def column(x, a, b):
+    return (a * np.asarray(x) + b)[:, None]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [own_buffer, one_buffer_of_a_list, writes_into_x, returns_x, masked_values, column],
+    ids=lambda f: f.__name__,
+)
+def test_what_it_writes_and_keeps_is_its_own(fit, model):
+    x, y = X.copy(), Y.copy()
+    np.testing.assert_allclose(fit(model, x, y), [2, 1], rtol=1e-8)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+
+
+def test_several_variables_and_tables_are_copies_too():
+    def spoils(tu, a, b):
+        t, u = np.asarray(tu[0]), np.asarray(tu[1])
+        value = a * t + b * u
+        t[:], u[:] = -1, -1
+        return value
+
+    def spoils_columns(d, a, b):
+        value = a * np.asarray(d["t"]) + b * np.asarray(d["u"])
+        d["t"] = d["u"]
+        return value
+
+    table = pd.DataFrame({"t": X, "u": np.sin(X)})
+    known = table.copy()
+    pair = (X.copy(), np.sin(X))
+    y = 2 * X + np.sin(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlowModelWarning)
+        for model, x in (
+            (spoils, pair),
+            (spoils, np.array(pair)),
+            (spoils_columns, table),
+            (spoils_columns, dict(table)),
+        ):
+            np.testing.assert_allclose(tw.fit(model, x, y, (1.0, 1.0)).params, [2, 1], rtol=1e-8)
+    np.testing.assert_array_equal(pair, (X, np.sin(X)))
+    pd.testing.assert_frame_equal(table, known)
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "sentence"),
+    [
+        (lambda x, a, b: np.asarray(x)[:7] * a, ValueError, r"shape \(8,\), got shape \(7,\)"),
+        (lambda x, a, b: np.ones((2, 8)) * a, ValueError, r"got shape \(2, 8\)"),
+        (lambda x, a, b: [float(a)] * 3, ValueError, r"got shape \(3,\)"),
+        (lambda x, a, b: [], ValueError, r"got shape \(0,\)"),
+        (lambda x, a, b: None, TypeError, "must return real numbers, got None"),
+        (lambda x, a, b: "text", TypeError, "must return real numbers, got an array of <U4"),
+        (lambda x, a, b: a * np.asarray(x) * 1j, TypeError, "got an array of complex128"),
+        (lambda x, a, b: {}["key"], KeyError, "key"),
+        (lambda x, a, b: 1 / 0, ZeroDivisionError, "division by zero"),
+        (lambda x, a, b: np.linalg.inv(np.zeros((2, 2))), np.linalg.LinAlgError, "Singular"),
+        (lambda x, a, b: undefined * a, NameError, "undefined"),  # noqa: F821
+        (lambda x, a, b: x.no_such_attribute, AttributeError, "no_such_attribute"),
+    ],
+)
+def test_its_errors_at_the_start_are_raised_as_they_are(fit, model, error, sentence):
+    with pytest.raises(error, match=sentence):
+        fit(model)
+
+
+def test_its_own_sentence_comes_through_and_no_warning_before_it():
+    def refuses(x, a):
+        if a > 0:
+            raise ValueError("the rate must be negative")
+        return a * x
+
+    for call in (tw.fit, tw.curve_fit):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with pytest.raises(ValueError, match=r"^the rate must be negative$"):
+                call(refuses, X, Y, [1.0])
+        assert not caught
+
+
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, OverflowError])
+def test_later_it_may_refuse_parameters(fit, error):
+    def model(x, a, b):
+        if b > 1.5 or a < 0.9:
+            raise error("not there")
+        return float(a) * np.asarray(x) + b
+
+    np.testing.assert_allclose(fit(model), [2, 1], rtol=1e-8)
+
+
+def test_an_error_of_another_kind_is_an_error_wherever_it_comes(fit):
+    def model(x, a, b):
+        if a > 1.9:
+            raise KeyError("a")
+        return float(a) * np.asarray(x) + b
+
+    with pytest.raises(KeyError):
+        fit(model)
+
+
+# ---- its parameters ------------------------------------------------------------------------------
+
+
+def keyword_only(x, a, *, b):
+    return a * x + b
+
+
+def all_keyword_only(x, *, a, b):
+    return a * x + b
+
+
+def with_option(x, a, b, *, power=1):
+    return a * x**power + b
+
+
+def with_options(x, a, b, **options):
+    return a * x ** options.get("power", 1) + b
+
+
+class Line:
+    def __call__(self, x, a, b):
+        return a * x + b
+
+    def method(self, x, a, b):
+        return a * x + b
+
+    @staticmethod
+    def static(x, a, b):
+        return a * x + b
+
+    @classmethod
+    def of_class(cls, x, a, b):
+        return a * x + b
+
+
+def scaled(factor, x, a, b):
+    return factor * a * x + b
+
+
+@functools.wraps(line)
+def wrapped(*args):
+    return line(*args)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        keyword_only,
+        all_keyword_only,
+        with_option,
+        with_options,
+        Line(),
+        Line().method,
+        Line.static,
+        Line.of_class,
+        functools.partial(scaled, 1.0),
+        functools.partial(with_option, power=1),
+        functools.partial(with_options, power=1),
+    ],
+    ids=str,
+)
+def test_every_kind_of_callable_shows_its_parameters(fit, model):
+    np.testing.assert_allclose(fit(model), [2, 1], rtol=1e-8)
+    r = tw.fit(model, X, Y, {"b": 1.0, "a": 1.0})
+    assert r.names == ("a", "b")
+    np.testing.assert_allclose(r.params, [2, 1], rtol=1e-12)
+
+
+def test_a_decorated_function_shows_what_it_wraps():
+    assert tw.fit(wrapped, X, Y, (1.0, 1.0)).names == tw.fit(line, X, Y, (1.0, 1.0)).names
+
+
+@pytest.mark.parametrize(
+    ("held", "left", "value"), [({"a": 2}, "b", 1.0), ({"b": 1}, "a", 2.0), ({"a": 2.0}, "b", 1.0)]
+)
+def test_partial_by_keyword_holds_a_parameter(held, left, value):
+    def model(x, a, b):
+        return a * x + b
+
+    f = functools.partial(model, **held)
+    r = tw.fit(f, X, Y, {left: 0.5})
+    assert r.names == (left,)
+    np.testing.assert_allclose(r.params, [value], rtol=1e-12)
+    np.testing.assert_allclose(tw.curve_fit(f, X, Y)[0], [value], rtol=1e-12)
+    np.testing.assert_allclose(r.predict(), Y, rtol=1e-12)
+    np.testing.assert_allclose(r.predict([0.0]), [1.0], rtol=1e-12)
+
+
+def test_kwargs_take_the_parameters_that_the_start_names():
+    def model(x, **p):
+        return sum(value * x ** int(name[1:]) for name, value in p.items())
+
+    r = tw.fit(model, X, Y, {"c0": 1.0, "c1": 1.0}, bounds={"c1": (0, None)})
+    assert r.names == ("c0", "c1")
+    np.testing.assert_allclose(r.params, [1, 2], rtol=1e-10)
+
+    def more(x, a, *, b, **p):
+        return a * x + b + p["c"] * x**2
+
+    r = tw.fit(more, X, Y, {"c": 1.0, "b": 1.0, "a": 1.0})
+    assert r.names == ("a", "b", "c")
+    np.testing.assert_allclose(r.params, [2, 1, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "p0"),
+    [
+        (lambda x: x, None),
+        (lambda x: x, []),
+        (lambda x, **p: x, [1.0]),
+        (functools.partial(line, a=1, b=1), [1.0]),
+        ("2*x", None),
+    ],
+)
+def test_a_model_without_parameters_is_one_sentence(model, p0):
+    with pytest.raises(ValueError, match="has no parameters to fit") as caught:
+        tw.fit(model, X, Y, p0)
+    assert "\n" not in str(caught.value)
+    if callable(model):
+        with pytest.raises(ValueError, match="has no parameters to fit"):
+            tw.curve_fit(model, X, Y)
+
+
+def test_results_of_functions_called_by_name_pickle():
+    r = pickle.loads(pickle.dumps(tw.fit(keyword_only, X, Y, (1.0, 1.0))))
+    np.testing.assert_allclose(r.predict(), Y)
+
+
+# ---- its x ---------------------------------------------------------------------------------------
+
+TABLE = pd.DataFrame({"t": X, "u": np.sin(X), "name": list("abcdefgh")})
+OF_TABLE = {
+    "by item": lambda d, a, b: a * d["t"] + b * d["u"],
+    "by attribute": lambda d, a, b: a * d.t + b * d.u,
+    "several at once": lambda d, a, b: d[["t", "u"]].to_numpy() @ np.array([a, b]),
+    "by place": lambda d, a, b: a * d.iloc[:, 0] + b * d.iloc[:, 1],
+    "NumPy": lambda d, a, b: a * np.asarray(d["t"]) + b * np.asarray(d["u"]),
+}
+
+
+@pytest.mark.parametrize("model", OF_TABLE.values(), ids=OF_TABLE.keys())
+def test_a_table_is_x(fit, model):
+    y = 2 * X + 3 * np.sin(X)
+    np.testing.assert_allclose(fit(model, TABLE, y), [2, 3], rtol=1e-8)
+    wanted = scipy.optimize.curve_fit(model, TABLE, y, [1, 1])[0]
+    np.testing.assert_allclose(fit(model, TABLE, y), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        {"t": X, "u": np.sin(X)},
+        {"t": list(X), "u": np.sin(X), "unused": np.zeros(8), "words": list("abcdefgh")},
+        np.array(list(zip(X, np.sin(X), strict=True)), dtype=[("t", float), ("u", float)]),
+    ],
+    ids=["dict", "dict of lists", "structured"],
+)
+def test_a_dict_and_a_structured_array_are_x(fit, x):
+    y = 2 * X + 3 * np.sin(X)
+    for model in (OF_TABLE["by item"], OF_TABLE["NumPy"]):
+        np.testing.assert_allclose(fit(model, x, y), [2, 3], rtol=1e-8)
+
+
+def test_columns_may_differ_from_fit_to_fit():
+    t = X + np.arange(3)[:, None]
+    y = 2 * t + 3 * np.sin(X)
+    for model in (OF_TABLE["by item"], OF_TABLE["NumPy"]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SlowModelWarning)
+            r = tw.fit(model, {"t": t, "u": np.sin(X)}, y, (1.0, 1.0))
+        np.testing.assert_allclose(r.params, [[2, 3]] * 3, rtol=1e-8)
+        np.testing.assert_allclose(r.predict(), y, rtol=1e-7, atol=1e-7)
+
+
+def test_a_formula_and_a_built_in_model_find_their_columns():
+    y = 2 * X + 3 * np.sin(X)
+    formula = dict(p0={"a": 1, "b": 1}, independent=("t", "u"))
+    for x in (TABLE, {"u": np.sin(X), "t": X}):
+        r = tw.fit("a*t + b*u", x, y, **formula)
+        np.testing.assert_allclose(r.params, [2, 3], rtol=1e-10)
+        np.testing.assert_allclose(r.predict(x), y, rtol=1e-10, atol=1e-10)
+    r = tw.fit("line", {"x": X, "other": X}, Y)
+    np.testing.assert_allclose(r.params, [2, 1], rtol=1e-10)
+    with pytest.raises(ValueError, match="x has no column 'x', which the model takes; it has 't'"):
+        tw.fit("line", TABLE, Y)
+
+
+def test_a_column_is_predicted_elsewhere():
+    y = 2 * X + 3 * np.sin(X)
+    elsewhere = pd.DataFrame({"u": [0.0, 1.0], "t": [1.0, 0.0]})
+    for model in OF_TABLE.values():
+        if model is OF_TABLE["by place"]:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SlowModelWarning)
+            r = tw.fit(model, TABLE[["t", "u"]], y, (1.0, 1.0))
+        np.testing.assert_allclose(r.predict(elsewhere), [2, 3], rtol=1e-7)
+
+
+def test_a_series_is_x(fit):
+    x = pd.Series(X, index=list("abcdefgh"))
+    for model in (
+        line,
+        lambda x, a, b: a + b * x.to_numpy(),
+        lambda x, a, b: a + b * x.iloc[:],
+        lambda x, a, b: a + b * x.loc["a":"h"],
+    ):
+        np.testing.assert_allclose(fit(model, x), [1, 2], rtol=1e-8)
+
+
+def test_any_object_is_xdata_of_curve_fit():
+    class Experiment:
+        times = X
+
+    p, _ = tw.curve_fit(lambda e, a, b: a * e.times + b, Experiment(), Y)
+    np.testing.assert_allclose(p, [2, 1], rtol=1e-12)
+    p, _ = tw.curve_fit(lambda k, a, b: k * (a * X + b), 3.0, 3 * Y)
+    np.testing.assert_allclose(p, [2, 1], rtol=1e-12)
+
+
+# ---- derivatives by differences ------------------------------------------------------------------
+
+
+def stubborn(f):
+    """The same function, called."""
+
+    def model(x, *params):
+        return f(np.asarray(x), *map(float, params))
+
+    return model
+
+
+@pytest.mark.parametrize("unit_x", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("unit_y", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("c", [0.0, 0.3, 100.0])
+def test_differences_have_the_right_step_in_any_unit(unit_x, unit_y, c):
+    """A parameter that is 0, or passes 0, or is far from it, has no unit of its own."""
+    t = np.linspace(0, 5, 40)
+    x = unit_x * t
+    y = unit_y * (decay(t, 3, 1.2, c) + 0.01 * np.cos(31 * t))
+    p0 = np.array([2.0 * unit_y, 1.0 * unit_x, 0.0])
+    with pytest.warns(SlowModelWarning):
+        slow = tw.fit(stubborn(decay), x, y, p0)
+    fast = tw.fit(decay, x, y, p0)
+    assert slow.success and fast.success
+    scale = np.array([unit_y, unit_x, unit_y])
+    np.testing.assert_allclose(slow.params / scale, fast.params / scale, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(slow.stderr, fast.stderr, rtol=1e-5)
+
+
+def test_differences_stay_within_bounds():
+    """Where the model is not defined beyond them, too."""
+    seen = []
+
+    def model(x, a, b):
+        seen.append((float(a), float(b)))
+        return float(a) * np.sqrt(float(b) + np.asarray(x))
+
+    y = 2 * np.sqrt(X)
+    with pytest.warns(SlowModelWarning):
+        r = tw.fit(model, X, y, (1.0, 0.0), bounds=([0, 0], [3, 9]))
+    np.testing.assert_allclose(r.params, [2, 0], atol=1e-7)
+    a, b = np.transpose(seen)
+    assert a.min() >= 0 and a.max() <= 3 and b.min() >= 0
+
+
+def test_where_one_side_is_not_defined_the_other_serves():
+    def model(x, a, b):
+        return a * np.sqrt(np.asarray(x) - float(b))  # NaN for b > 0 at x = 0
+
+    with pytest.warns(SlowModelWarning):
+        r = tw.fit(model, X, 2 * np.sqrt(X + 1.0), (1.0, 0.0))
+    np.testing.assert_allclose(r.params, [2, -1], rtol=1e-6)
+
+
+def test_called_models_cost_few_calls():
+    """At most 4 P + 12 calls a parameter's worth of fit: half of what central differences need."""
+    calls = 0
+
+    def model(x, a, tau, c):
+        nonlocal calls
+        calls += 1
+        return decay(np.asarray(x), float(a), float(tau), float(c))
+
+    t = np.linspace(0, 5, 40)
+    y = decay(t, 3, 1.2, 0.5) + 0.01 * np.cos(31 * t)
+    with pytest.warns(SlowModelWarning):
+        r = tw.fit(model, t, y, (2.0, 1.0, 0.0))
+    trials = int(r.n_iter) + 1
+    assert r.success and calls < 0.85 * (2 * 3 + 1) * trials + 6
