@@ -91,7 +91,7 @@ static int interrupted(run *r) {
     return r->watch->stop != 0;
 }
 
-/* Fill the lanes that are idle; returns how many are at work. */
+/* Fill the lanes that are idle; returns how many are at work, 0 if the thread should stop. */
 static int fill_lanes(run *r, group *g) {
     int busy = 0;
     for (int lane = 0; lane < LANES; lane++) {
@@ -99,8 +99,11 @@ static int fill_lanes(run *r, group *g) {
             const ptrdiff_t fit = take(r, &g->next, &g->end);
             if (fit < 0)
                 break;
-            if (!load_lane(g, lane, fit))
+            if (!load_lane(g, lane, fit)) {
                 atomic_fetch_add(r->done, 1);
+                if (interrupted(r)) /* a batch may be refused from end to end */
+                    return 0;
+            }
         }
         busy += g->fit[lane] >= 0;
     }

@@ -285,7 +285,7 @@ def test_a_failed_fit_is_called_by_its_column(tmp_path, capsys):
 INTERRUPTED = """
 import signal, sys
 from contextlib import contextmanager
-import thalweg.cli as cli
+import thalweg.cli as cli, thalweg.fit_command as command
 
 @contextmanager
 def progress(quiet):
@@ -294,7 +294,7 @@ def progress(quiet):
             signal.raise_signal(signal.SIGINT)  # as Ctrl-C does
     yield update
 
-cli._progress = progress
+command._progress = progress
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ _TOLERANCES = {
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
 _STEPS_PER_PARAMETER = 200
+_FILLED_AT_ONCE = 1 << 16  # fits; bounds the memory that filling needs when there is none left
 
 
 def fit(
@@ -111,8 +113,8 @@ def fit(
     progress : bool
         Show a progress bar (needs the extra ``cli``).
     callback : callable, optional
-        ``callback(done, total)``, called a few times a second from the calling thread; True from
-        it ends the job, and what has not finished gets status NOT_RUN.
+        ``callback(done, total)``, called a few times a second from the calling thread; a true value
+        from it ends the job, and what has not finished gets status NOT_RUN.
 
     Returns
     -------
@@ -127,8 +129,9 @@ def fit(
     TypeError
         Something is not a real number, or not a model.
     KeyboardInterrupt
-        Ctrl-C; the fits that had finished are in its attribute ``result``.  The same holds for an
-        exception of ``callback``.
+        Ctrl-C; the fits that had finished are in its attribute ``result``.  The same holds for
+        every other exception once fits run: of ``callback``, or of a model that is called from
+        Python.
 
     Warns
     -----
@@ -167,10 +170,7 @@ def fit(
         absolute_sigma=absolute_sigma,
     )
     n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
-    if not progress:
-        return run(problem, options, n_threads, callback)
-    with _Bar(data.n_fits, callback) as bar:
-        return run(problem, options, n_threads, bar.update)
+    return run(problem, options, n_threads, callback, progress)
 
 
 def options_for(
@@ -203,22 +203,21 @@ def _element_type(dtype: Any) -> np.dtype[Any]:
     return element
 
 
-class _Bar:
-    """A progress bar that calls on."""
+@contextmanager
+def _reporter(
+    total: int, callback: Callable[[int, int], Any] | None, progress: bool
+) -> Iterator[Callable[[int], Any] | None]:
+    """What is told how many fits are done, for a progress bar, a callback, both or none."""
+    if not progress:
+        yield None if callback is None else (lambda done: callback(done, total))
+        return
+    with open_bar(total, "fit") as bar:
 
-    def __init__(self, total: int, callback: Callable[[int, int], Any] | None) -> None:
-        self.callback = callback
-        self.bar = open_bar(total, "fit")
+        def update(done: int) -> Any:
+            bar.update(done - bar.n)
+            return callback(done, total) if callback else None
 
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.bar.close()
-
-    def update(self, done: int, total: int) -> Any:
-        self.bar.update(done - self.bar.n)
-        return self.callback(done, total) if self.callback else None
+        yield update
 
 
 def run(
@@ -226,32 +225,55 @@ def run(
     options: Options,
     threads: int = 0,
     callback: Callable[[int, int], Any] | None = None,
+    progress: bool = False,
 ) -> FitResult:
-    """Run a prepared problem."""
+    """Run a prepared problem; an exception, whatever it is, brings what had finished along."""
     out = results_for(problem)
-    progress = None
-    if callback is not None:
-        total = problem.data.n_fits
+    try:
+        with _reporter(problem.data.n_fits, callback, progress) as report:
+            if problem.recording is None:
+                _run_slowly(problem, options, out, report)
+            else:
+                _run_compiled(problem, options, threads, out, report)
+            finished = _fill_unfinished(out)
+            if report is not None:
+                report(finished)
+        return result_of(problem, out)
+    except BaseException as error:
+        _attach_result(error, problem, out)
+        raise
 
-        def progress(done: int) -> Any:
-            return callback(done, total)
 
-    if problem.recording is None:
-        error = _run_slowly(problem, options, out, progress)
-    else:
-        graph, output, _ = problem.recording
-        tape = compile_model(graph, output, problem.free)
-        error = _job(problem, options, tape, out).run(threads, progress).error
-    finished = int(np.count_nonzero(out["status"]))
-    if finished < problem.data.n_fits:
+def _attach_result(error: BaseException, problem: Problem, out: dict[str, Array]) -> None:
+    """Give an exception the fits that had finished, as its attribute ``result``.
+
+    A further Ctrl-C meanwhile replaces the exception; the one that goes out has the result.
+    """
+    try:
         _fill_unfinished(out)
-    result = result_of(problem, out)
-    if error is None:
-        if progress is not None:
-            progress(finished)
-        return result
-    error.result = result  # type: ignore[attr-defined]
-    raise error
+        with suppress(
+            AttributeError
+        ):  # a class of the user's may refuse it; its error matters more
+            error.result = result_of(problem, out)  # type: ignore[attr-defined]
+    except KeyboardInterrupt as another:
+        _attach_result(another, problem, out)
+        raise
+
+
+def _run_compiled(
+    problem: Problem,
+    options: Options,
+    threads: int,
+    out: dict[str, Array],
+    report: Callable[[int], Any] | None,
+) -> None:
+    """Fit all data sets in the engine; raises what interrupted it."""
+    assert problem.recording is not None
+    graph, output, _ = problem.recording
+    tape = compile_model(graph, output, problem.free)
+    error = _job(problem, options, tape, out).run(threads, report).error
+    if error is not None:
+        raise error
 
 
 def results_for(problem: Problem) -> dict[str, Array]:
@@ -272,13 +294,20 @@ def results_for(problem: Problem) -> dict[str, Array]:
     }
 
 
-def _fill_unfinished(out: dict[str, Array]) -> None:
-    """Write what a fit that has not run is: NaN, with nothing used and no steps."""
-    unfinished = out["status"] == 0
-    for name in ("theta", "covariance", "chi2"):
-        out[name][unfinished] = np.nan
-    out["n_iter"][unfinished] = out["n_used"][unfinished] = 0
-    out["detail"][unfinished] = -1
+def _fill_unfinished(out: dict[str, Array]) -> int:
+    """Write what a fit that has not run is: NaN, no points, no steps; return how many have run."""
+    status = out["status"].reshape(-1)
+    n_fits, finished = status.size, int(np.count_nonzero(status))
+    if finished == n_fits:
+        return finished
+    rows = {name: array.reshape(n_fits, -1) for name, array in out.items()}
+    for begin in range(0, n_fits, _FILLED_AT_ONCE):
+        unfinished = begin + np.flatnonzero(status[begin : begin + _FILLED_AT_ONCE] == 0)
+        for name in ("theta", "covariance", "chi2"):
+            rows[name][unfinished] = np.nan
+        rows["n_iter"][unfinished] = rows["n_used"][unfinished] = 0
+        rows["detail"][unfinished] = -1
+    return finished
 
 
 def _job(
@@ -335,19 +364,15 @@ def one_job(
 
 
 def _run_slowly(
-    problem: Problem, options: Options, out: dict[str, Array], progress: Callable[[int], Any] | None
-) -> BaseException | None:
-    """Fit one data set after the other by calling the model; returns what interrupted it."""
+    problem: Problem, options: Options, out: dict[str, Array], report: Callable[[int], Any] | None
+) -> None:
+    """Fit one data set after the other by calling the model."""
     data, P = problem.data, len(problem.names)
     for k in range(data.n_fits):
         evaluate = problem.differences(k)
-        try:
-            slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)
-            if progress is not None and progress(k + 1) is True:
-                return None
-        except KeyboardInterrupt as error:
-            return error
-    return None
+        slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)
+        if report is not None and report(k + 1):
+            return
 
 
 def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:

@@ -1,25 +1,27 @@
-"""Files of the command line: data in as CSV, ``.npy`` or ``.npz``, results out as CSV or ``.npz``.
+"""Data of the command line: from text files with columns of numbers, from ``.npy`` and ``.npz``.
 
-A CSV file has columns of numbers that commas, semicolons, tabs or blanks separate, whichever the
-first line of them shows; lines that begin with ``#`` are comments and the first line may hold
-names.  An empty cell, "nan" and "NA" are missing values: such points are left out of their fit.
+A text file has columns that tabs, semicolons, commas or blanks separate, whichever the first line
+of them shows; lines that begin with ``#`` are comments and the first line may hold names.  An empty
+cell, "nan" and "NA" are missing values: such points are left out of their fit.  What is left out or
+understood in one of several ways is told as a note, never done in silence.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from difflib import get_close_matches
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._check import Array
-from .result import FitResult
+from .archives import load_archive, load_array
+from .cells import MISSING, cause, decimal_of, number, refusal
+from .rows import Format, read_text, split_rows
 
-_MISSING = frozenset({"", "nan", "na", "n/a", "null", "-", "--"})
-_SEPARATORS = "\t;,"
+_ARRAYS = ("x", "y", "sigma", "mask", "p0")
 
 
 class DataSets(NamedTuple):
@@ -33,6 +35,8 @@ class DataSets(NamedTuple):
     sigma, mask, p0 : ndarray or None
     titles : list of str or None
         Names of the data sets, where a file of columns gives them.
+    notes : tuple of str
+        What the user should know of how the file was read.
     """
 
     x: Any
@@ -41,9 +45,17 @@ class DataSets(NamedTuple):
     mask: Array | None = None
     p0: Array | None = None
     titles: list[str] | None = None
+    notes: tuple[str, ...] = ()
 
 
-def read(path: Path, n_x: int, x: str | None, y: str | None, sigma: str | None) -> DataSets:
+def read(
+    path: Path,
+    n_x: int,
+    x: str | None,
+    y: str | None,
+    sigma: str | None,
+    form: Format = Format(),  # noqa: B008  # immutable
+) -> DataSets:
     """Read data sets for a model of ``n_x`` independent variables.
 
     Parameters
@@ -53,6 +65,8 @@ def read(path: Path, n_x: int, x: str | None, y: str | None, sigma: str | None) 
     x, y, sigma : str or None
         Columns by name or by number from 1, separated by commas; with ``.npy`` and ``.npz``, x
         and sigma are files ``.npy`` or numbers, and there is no choice of y.
+    form : Format
+        How a text file is written.
 
     Raises
     ------
@@ -62,36 +76,32 @@ def read(path: Path, n_x: int, x: str | None, y: str | None, sigma: str | None) 
         The file cannot be read.
     """
     if path.suffix not in (".npy", ".npz"):
-        return _from_columns(_read_table(path), n_x, x, y, sigma)
+        return _from_columns(_read_table(path, form), n_x, x, y, sigma)
     if y is not None:
         raise ValueError(f"--y picks columns of a CSV file, and {path} is none")
-    arrays = _load(path)
-    held = {"y": arrays} if isinstance(arrays, np.ndarray) else arrays
-    if "y" not in held:
-        raise ValueError(f"{path} holds no array y, but {', '.join(held) or 'nothing'}")
-    points = held.get("x") if x is None else _array(x, "--x")
+    held = _load(path)
+    points: Any = held.get("x") if x is None else _array(x, "--x")
     spread = held.get("sigma") if sigma is None else _array(sigma, "--sigma")
     if points is None:
         points = _pixels(held["y"], n_x, path)
-    elif n_x > 1:
-        points = tuple(points)
-    return DataSets(points, held["y"], spread, held.get("mask"), held.get("p0"))
+    several = n_x > 1 and isinstance(points, np.ndarray)
+    variables = tuple(points) if several else points
+    return DataSets(variables, held["y"], spread, held.get("mask"), held.get("p0"))
 
 
-def _load(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:  # np.load would leave it open if it fails
-            loaded = np.load(file, allow_pickle=False)
-            return loaded if isinstance(loaded, np.ndarray) else dict(loaded.items())
-    except (ValueError, EOFError, KeyError) as error:
-        raise ValueError(f"{path} cannot be read as an array: {error}") from None
+def _load(path: Path) -> dict[str, Array]:
+    if path.suffix == ".npy":
+        return {"y": load_array(path)}
+    held, names = load_archive(path, _ARRAYS)
+    if "y" not in held:
+        raise ValueError(f"{path} holds no array y, but {', '.join(names) or 'nothing'}")
+    return held
 
 
 def _array(text: str, option: str) -> Array:
     """The content of a ``.npy`` file, or numbers separated by commas."""
     if text.endswith(".npy"):
-        array: Array = _load(Path(text))
-        return array
+        return load_array(Path(text))
     try:
         return np.array([float(number) for number in text.split(",")])
     except ValueError:
@@ -114,12 +124,15 @@ def _pixels(y: Array, n_x: int, path: Path) -> Any:
 
 
 class _Table(NamedTuple):
-    """The cells of a CSV file by rows; ``lines`` says where each row stands in the file."""
+    """The cells of a text file by rows; ``lines`` says where each row stands in the file."""
 
     path: Path
     names: list[str]
     rows: list[list[str]]
     lines: list[int]
+    decimal: str
+    missing: frozenset[str]
+    notes: list[str]
 
     def place(self, column: str) -> int:
         """Return the place of a column, given by name or by number from 1."""
@@ -137,68 +150,103 @@ class _Table(NamedTuple):
         """Return the places of columns separated by commas."""
         return [self.place(column.strip()) for column in columns.split(",")]
 
+    def number(self, cell: str) -> float | None:
+        """Return the number in a cell, NaN for a missing one, None for a text."""
+        return number(cell, self.decimal, self.missing)
+
     def numbers(self, place: int) -> Array:
         """Return a column of numbers, NaN where a value is missing."""
         values = np.empty(len(self.rows))
         for i, row in enumerate(self.rows):
-            number = _number(row[place])
-            if number is None:
+            value = self.number(row[place])
+            if value is None:
                 raise ValueError(
                     f"{self.path}, line {self.lines[i]}, column {self.names[place]}: "
-                    f"{row[place]!r} is not a number"
+                    f"{refusal(row[place])}"
                 )
-            values[i] = number
+            values[i] = value
         return values
 
     def is_text(self, place: int) -> bool:
-        """Whether a column holds no number at all."""
-        return all(
-            row[place].lower() in _MISSING or _number(row[place]) is None for row in self.rows
-        )
+        """Whether a column holds neither numbers nor what is meant as numbers."""
+        for row in self.rows:
+            value = self.number(row[place])
+            if cause(row[place]) if value is None else not isnan(value):
+                return False
+        return True
 
 
-def _number(cell: str) -> float | None:
-    """The number in a cell, NaN for a missing one, None for a text."""
-    if cell.lower() in _MISSING:
-        return float("nan")
-    try:
-        return float(cell)
-    except ValueError:
-        return None
-
-
-def _read_table(path: Path) -> _Table:
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    numbered = [
-        (i, line)
-        for i, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not numbered:
-        raise ValueError(f"{path} holds no data")
-    separator = next((s for s in _SEPARATORS if s in numbered[0][1]), None)
-    lines = [i for i, _ in numbered]
-    rows = [_cells(line, separator) for _, line in numbered]
+def _read_table(path: Path, form: Format) -> _Table:
+    rows, lines, separator = split_rows(path, read_text(path), form)
     if all(len(row) > 1 and not row[-1] for row in rows):  # each line ends with a separator
         rows = [row[:-1] for row in rows]
     for i, row in zip(lines, rows, strict=True):
         if len(row) != len(rows[0]):
             raise ValueError(
                 f"{path}, line {i}: {len(row)} cells, but line {lines[0]} has {len(rows[0])}"
+                + _why_ragged(lines[0], separator)
             )
+    missing = MISSING | {word.lower() for word in form.missing}
+    decimal = form.decimal
+    notes = []
+    if decimal is None:
+        decimal = "." if separator == "," else decimal_of(cell for row in rows for cell in row)
+        if decimal == ",":
+            notes.append("the numbers are read with a decimal comma; --decimal . says otherwise")
     names = [f"{j}" for j in range(1, len(rows[0]) + 1)]
-    if any(_number(cell) is None for cell in rows[0]):
-        names = [cell or name for cell, name in zip(rows.pop(0), names, strict=True)]
-        del lines[0]
+    table = _Table(path, names, rows, lines, decimal, missing, notes)
+    _take_names(table)
+    _drop_units(table)
     if not rows:
         raise ValueError(f"{path} holds no data")
-    return _Table(path, names, rows, lines)
+    return table
 
 
-def _cells(line: str, separator: str | None) -> list[str]:
-    if separator is None:
-        return line.split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
+def _why_ragged(first: int, separator: str | None) -> str:
+    if separator == ",":
+        return "; a decimal comma needs another separator, and a preamble --skip-rows"
+    return f"; if line {first} is no part of the table, leave it out with --skip-rows"
+
+
+def _take_names(table: _Table) -> None:
+    """Take the first row as names where a text stands above numbers, or if there is nothing else.
+
+    Then it must not begin with a number: that would be a data point, lost in silence.
+    """
+    first, below = table.rows[0], table.rows[1:]
+    texts = [j for j, cell in enumerate(first) if table.number(cell) is None]
+    above = [j for j in texts if not cause(first[j])]
+    if not above or not any(_holds_number(table, j, below) for j in above):
+        if len(texts) < len(first) or below:
+            return
+    value = table.number(first[0])
+    if value is not None and not isnan(value):
+        raise ValueError(
+            f"{table.path}, line {table.lines[0]}, column {above[0] + 1}: "
+            f"{refusal(first[above[0]])}, and the line begins with one"
+        )
+    if not first[0] and len(first) > 1:
+        table.notes.append("the first column has no name, as that of an index")
+    table.names[:] = [cell or name for cell, name in zip(first, table.names, strict=True)]
+    del table.rows[0], table.lines[0]
+
+
+def _holds_number(table: _Table, place: int, rows: Sequence[Sequence[str]]) -> bool:
+    values = (table.number(row[place]) for row in rows)
+    return any(value is not None and not isnan(value) for value in values)
+
+
+def _drop_units(table: _Table) -> None:
+    """Leave out a row of texts between names and numbers: the units."""
+    if len(table.rows) < 2:
+        return
+    first = table.rows[0]
+    texts = [j for j, cell in enumerate(first) if table.number(cell) is None]
+    if len(texts) < len(first) - sum(cell.lower() in table.missing for cell in first):
+        return
+    if any(_holds_number(table, j, table.rows[1:]) for j in texts):
+        table.notes.append(f"line {table.lines[0]} holds no numbers and is left out")
+        del table.rows[0], table.lines[0]
 
 
 def _from_columns(
@@ -213,10 +261,16 @@ def _from_columns(
         )
     sigma_places = [] if sigma is None else table.places(sigma)
     taken = {*x_places, *sigma_places}
+    notes = list(table.notes)
     if y is not None:
         y_places = table.places(y)
     else:
-        y_places = [j for j in range(n_columns) if j not in taken and not table.is_text(j)]
+        others = [j for j in range(n_columns) if j not in taken]
+        texts = {j for j in others if table.is_text(j)}
+        y_places = [j for j in others if j not in texts]
+        if texts:
+            skipped = ", ".join(table.names[j] for j in sorted(texts))
+            notes.append(f"no numbers, so left out: {skipped}")
     if not y_places:
         raise ValueError(f"{table.path} has no column of numbers left for y")
     if len(sigma_places) not in (0, 1, len(y_places)):
@@ -230,6 +284,7 @@ def _from_columns(
         _stacked(table, y_places),
         _stacked(table, sigma_places) if sigma_places else None,
         titles=[table.names[j] for j in y_places],
+        notes=tuple(f"{table.path}: {note}" for note in notes),
     )
 
 
@@ -237,49 +292,3 @@ def _stacked(table: _Table, places: Sequence[int]) -> Array:
     """One column as (N,), several as (number of columns, N)."""
     columns = np.array([table.numbers(j) for j in places])
     return columns[0] if len(places) == 1 else columns
-
-
-# ---- results ---------------------------------------------------------------------------------
-
-
-def write(path: Path, result: FitResult, titles: Sequence[str] | None) -> None:
-    """Write a result as CSV, one row per fit, or as ``.npz``, arrays in the batch's shape.
-
-    A CSV file begins with the data set's name in the column ``data``, or with its place in the
-    batch, counted from 0, in the columns ``dim_0``, ``dim_1``, ...  Numbers are written with as
-    many digits as it takes to read the same numbers again.
-    """
-    if path.suffix == ".npz":
-        arrays = {
-            "params": result.params,
-            "stderr": result.stderr,
-            "cov": result.cov,
-            "chi2": result.chi2,
-            "dof": result.dof,
-            "status": result.status,
-            "n_iter": result.n_iter,
-            "names": np.array(result.names),
-        }
-        if titles is not None:
-            arrays["data"] = np.array(titles)
-        np.savez(path, **arrays)  # type: ignore[arg-type]  # takes allow_pickle for an array
-        return
-    columns = [*_places(result, titles), *result.columns().items()]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([name for name, _ in columns])
-        writer.writerows(zip(*(_texts(column) for _, column in columns), strict=True))
-
-
-def _places(result: FitResult, titles: Sequence[str] | None) -> list[tuple[str, Array]]:
-    """The columns that say which data set a row is about."""
-    if titles is not None:
-        return [("data", np.array(titles))]
-    indices = np.indices(result.chi2.shape)
-    return [(f"dim_{k}", index.reshape(-1)) for k, index in enumerate(indices)]
-
-
-def _texts(column: Array) -> list[Any]:
-    """Values that `csv` writes with the digits of their own type, not of float64."""
-    texts: list[Any] = (column.astype(str) if column.dtype == np.float32 else column).tolist()
-    return texts

@@ -3,7 +3,7 @@ from libc.stdint cimport int32_t
 
 from thalweg._core cimport thalweg_h as c
 
-cdef const c.tw_kernels *active(int is_float) noexcept nogil
+cdef const c.tw_kernels *active(int is_float) except NULL
 cdef int threads_of(int threads) noexcept nogil
 
 

@@ -19,6 +19,7 @@ cdef enum:
 cdef char INT64 = c"l" if sizeof(long) == 8 else c"q"  # the struct format of NumPy's int64
 
 cdef double POLL_INTERVAL = 0.05  # seconds between looks at Ctrl-C and calls of `progress`
+cdef Py_ssize_t POINTS_UNSEEN = 1 << 20  # values computed between two looks at Ctrl-C: milliseconds
 
 
 def operations():
@@ -33,8 +34,13 @@ def operations():
 
 # ---- instruction sets and threads ------------------------------------------------------------
 
-cdef const c.tw_kernels *active(int is_float) noexcept nogil:
+cdef object refused = None  # why no instruction set may be used
+
+
+cdef const c.tw_kernels *active(int is_float) except NULL:
     """The kernels in use, for double or for float."""
+    if refused is not None:
+        raise ValueError(refused)
     return c.tw_active(is_float)
 
 
@@ -52,17 +58,19 @@ def variants():
 
 def active_variant():
     """Return the instruction set in use."""
-    return c.tw_active(0).name.decode()
+    return active(0).name.decode()
 
 
 def select_variant(name):
     """Use the instruction set ``name``, or the best for None."""
-    cdef bytes text = b"" if name is None else name.encode()
+    global refused
+    cdef bytes text = b"" if name is None else os.fsencode(name)
     if c.tw_select(NULL if name is None else <const char *> text):
         raise ValueError(
             f"instruction set {name!r} is not available here; this processor runs "
             + ", ".join(variants())
         )
+    refused = None
 
 
 def get_num_threads():
@@ -75,7 +83,10 @@ def set_num_threads(int n):
     c.tw_set_threads(n)
 
 
-select_variant(os.environ.get("THALWEG_SIMD") or None)
+try:
+    select_variant(os.environ.get("THALWEG_SIMD") or None)
+except ValueError as error:  # said by whatever would compute, as `import thalweg` cannot say it well
+    refused = f"THALWEG_SIMD: {error}"
 
 
 # ---- tapes -----------------------------------------------------------------------------------
@@ -202,7 +213,7 @@ cdef int refuse_giant(const c.tw_tape *t, Py_ssize_t n_points) except -1:
 # ---- watching a job --------------------------------------------------------------------------
 
 cdef class Watch:
-    """Ctrl-C and progress: ``progress(done)`` is called now and then; True stops the job."""
+    """Ctrl-C and progress: ``progress(done)`` is called now and then; a true value stops the job."""
 
     def __cinit__(self, progress=None):
         self.progress = progress
@@ -218,9 +229,11 @@ cdef class Watch:
 
 cdef int poll(void *context) noexcept with gil:
     cdef Watch self = <Watch> context
+    if self.watch.stop:  # the threads that still work have not seen it yet
+        return 1
     try:
         PyErr_CheckSignals()
-        return self.progress is not None and self.progress(self.done) is True
+        return self.progress is not None and bool(self.progress(self.done))
     except BaseException as error:
         self.error = error
         return 1
@@ -290,6 +303,7 @@ cdef class Job:
         the returned watch as ``error``."""
         if self.tape.tape.output == NULL:
             raise ValueError("the tape has no code")
+        active(self.job.is_float)
         cdef Watch watch = Watch(progress)
         cdef int n_threads = threads_of(threads)  # once: another thread may change the setting
         cdef size_t size = c.tw_fit_work(&self.job, n_threads)
@@ -321,6 +335,7 @@ cdef class Trials:
         cdef void *target = views.take(trial, real, job.tape.tape.n_theta, True)
         if job.job.n_fits < 1:
             raise ValueError("the job has no fit")
+        active(job.job.is_float)
         self.job, self.trial = job, trial
         self.work = calloc(c.tw_trial_work(&job.job), 1)
         if self.work == NULL:
@@ -374,12 +389,19 @@ def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize
     for k in range(n_x):
         strides[k] = n_points * size if steps[k] else 0
         pointers[k] = views.take(x[k], real, times(n_points, n_rows if steps[k] else 1), False)
+    active(is_float)
     cdef char *parameters = <char *> views.take(theta, real, times(n_rows, n_theta), False)
     cdef char *target = <char *> views.take(out, real, times(n_rows, n_out), True)
     cdef Memory work = Memory(c.tw_tape_work(&tape.tape, is_float, n_points), 1)
+    cdef Py_ssize_t unseen = 0
     with nogil:
         for row in range(n_rows):
             c.tw_tape_run(&tape.tape, is_float, n_points, pointers,
                           parameters + row * n_theta * size, work.at, target + row * n_out * size)
             for k in range(n_x):
                 pointers[k] = <const char *> pointers[k] + strides[k]
+            unseen += n_out
+            if unseen >= POINTS_UNSEEN:
+                unseen = 0
+                with gil:
+                    PyErr_CheckSignals()

@@ -21,6 +21,7 @@ import numpy as np
 
 from . import functions
 from .symbol import Symbol
+from .syntax import attribute_hint, kind, refuse, syntax_tree
 
 Values = Sequence[Any]  # of the independent variables, then of the parameters
 Part = float | Callable[[Values], Any]  # a constant, or what computes a value
@@ -100,30 +101,6 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
 }
 
-# What a node is called in an error.
-_KINDS: dict[type, str] = {
-    ast.Attribute: "a dot",
-    ast.Lambda: "lambda",
-    ast.Subscript: "indexing with [ ]",
-    ast.List: "a list",
-    ast.Tuple: "a tuple",
-    ast.Set: "a set",
-    ast.Dict: "a dictionary",
-    ast.ListComp: "a comprehension",
-    ast.SetComp: "a comprehension",
-    ast.DictComp: "a comprehension",
-    ast.GeneratorExp: "a comprehension",
-    ast.NamedExpr: "an assignment",
-    ast.JoinedStr: "text in quotes",
-    ast.MatMult: "the operator @",
-    ast.LShift: "the operator <<",
-    ast.RShift: "the operator >>",
-    ast.In: "the operator in",
-    ast.NotIn: "the operator not in",
-    ast.Is: "the operator is",
-    ast.IsNot: "the operator is not",
-}
-
 
 def _apply(function: Callable[..., Any], *parts: Part) -> Part:
     """The function of the parts, computed at once if they are all constants."""
@@ -169,12 +146,12 @@ class _Translator:
     def refuse(self, node: ast.AST, problem: str, hint: str = "") -> NoReturn:
         bytes_before = self.text.encode()[: getattr(node, "col_offset", 0)]
         column = len(bytes_before.decode()) + 1
-        _refuse(self.text, f"{problem} at column {column}", hint)
+        refuse(self.text, f"{problem} at column {column}", hint)
 
     def translate(self, node: ast.expr) -> Part:
         rule = self.rules.get(type(node))
         if rule is None:
-            self.refuse(node, f"{_kind(node)} has no meaning in a formula")
+            self.refuse(node, f"{kind(node)} has no meaning in a formula", attribute_hint(node))
         if self.depth >= _MAX_DEPTH:
             self.refuse(node, f"nesting deeper than {_MAX_DEPTH} levels")
         self.depth += 1
@@ -186,7 +163,7 @@ class _Translator:
         if isinstance(node.op, ast.BitXor):
             self.refuse(node, "the operator ^ has no meaning in a formula", "write ** for powers")
         if type(node.op) not in _BINARY:
-            self.refuse(node, f"{_kind(node.op)} has no meaning in a formula")
+            self.refuse(node, f"{kind(node.op)} has no meaning in a formula")
         return _apply(_BINARY[type(node.op)], *map(self.translate, (node.left, node.right)))
 
     def _unary(self, node: ast.UnaryOp) -> Part:
@@ -200,7 +177,7 @@ class _Translator:
         operands = list(map(self.translate, (node.left, *node.comparators)))
         for op in node.ops:
             if type(op) not in _COMPARE:
-                self.refuse(node, f"{_kind(op)} has no meaning in a formula")
+                self.refuse(node, f"{kind(op)} has no meaning in a formula")
         links = [
             _apply(_COMPARE[type(op)], a, b)
             for op, a, b in zip(node.ops, operands, operands[1:], strict=False)
@@ -213,7 +190,8 @@ class _Translator:
 
     def _call(self, node: ast.Call) -> Part:
         if not isinstance(node.func, ast.Name):
-            self.refuse(node, "only a function's name may stand before ( )", "write * for products")
+            hint = attribute_hint(node.func) or "write * for products"
+            self.refuse(node, "only a function's name may stand before ( )", hint)
         name = node.func.id
         if name not in FUNCTIONS:
             if name in self.position:
@@ -230,8 +208,8 @@ class _Translator:
     def _number(self, node: ast.Constant) -> Part:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            kind = "text in quotes" if isinstance(value, str) else repr(value)
-            self.refuse(node, f"{kind} has no meaning in a formula")
+            what = "text in quotes" if isinstance(value, str) else repr(value)
+            self.refuse(node, f"{what} has no meaning in a formula")
         try:
             return float(value)
         except OverflowError:
@@ -251,27 +229,9 @@ class _Translator:
         return operator.itemgetter(self.position[name])
 
 
-def _kind(node: ast.AST) -> str:
-    return _KINDS.get(type(node), f"'{type(node).__name__}'")
-
-
 def _did_you_mean(name: str, known: Any) -> str:
     close = get_close_matches(name, known, n=1)
     return f"did you mean {close[0]}?" if close else ""
-
-
-def _refuse(text: str, problem: str, hint: str = "") -> NoReturn:
-    shown = text if len(text) <= 80 else f"{text[:77]}..."
-    raise ValueError(f"formula {shown!r}: {problem}{'; ' if hint else ''}{hint}") from None
-
-
-def _tree(text: str) -> ast.expr:
-    try:
-        return ast.parse(text, mode="eval").body
-    except SyntaxError as error:
-        _refuse(text, f"{error.msg.partition(';')[0]} at column {error.offset or 1}")
-    except (ValueError, RecursionError, MemoryError):
-        _refuse(text, "it is too deeply nested, or a number is too long")
 
 
 class Formula:
@@ -379,22 +339,22 @@ def parse(
     names = None if params is None else tuple(params)
     _check_names(text, variables, names or ())
     translator = _Translator(text, variables, names)
-    value = translator.translate(_tree(text))
+    value = translator.translate(syntax_tree(text))
     if translator.used.isdisjoint(variables):
         hint = f"name it with independent=; the names found are {', '.join(translator.position)}"
-        _refuse(text, f"the independent variable {' or '.join(variables)} does not occur", hint)
+        refuse(text, f"the independent variable {' or '.join(variables)} does not occur", hint)
     for name in names or ():
         if name not in translator.used:
-            _refuse(text, f"the parameter {name} does not occur")
+            refuse(text, f"the parameter {name} does not occur")
     return Formula(text, variables, tuple(translator.position)[len(variables) :], value)
 
 
 def _check_names(text: str, independent: Sequence[str], params: Sequence[str]) -> None:
     every = (*independent, *params)
     if not independent:
-        _refuse(text, "there is no independent variable")
+        refuse(text, "there is no independent variable")
     for name in every:
         if not (isinstance(name, str) and name.isidentifier()):
-            _refuse(text, f"{name!r} is not a name")
+            refuse(text, f"{name!r} is not a name")
         if every.count(name) > 1:
-            _refuse(text, f"the name {name} is given twice")
+            refuse(text, f"the name {name} is given twice")

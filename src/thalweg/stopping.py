@@ -1,0 +1,59 @@
+"""Signals that ask the command line to stop, as exceptions that let it end in order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+# Ctrl-C, the request of a scheduler or of `kill`, and the end of the terminal.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+
+
+class Stop:
+    """Whether the process was asked to stop, and by which signal.
+
+    Attributes
+    ----------
+    number : int or None
+        The last signal.
+    held : bool
+        While it is True a signal is noted, but raises nothing: what cleans up is not cut off.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.held = False
+
+    @property
+    def status(self) -> int:
+        """The exit status that a shell gives a process that ended by the signal."""
+        return 128 + (self.number or int(signal.SIGINT))
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self.number = number
+        if not self.held:
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Make signals that would end the process raise KeyboardInterrupt, until the block ends.
+
+    Signals that someone else handles or ignores, as `nohup` does, stay theirs.
+    """
+    stop, before = Stop(), {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for number in _SIGNALS:
+            handler = signal.getsignal(number)
+            if handler in (signal.SIG_DFL, signal.default_int_handler):
+                before[number] = handler
+                signal.signal(number, stop)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
