@@ -85,7 +85,7 @@ def set_num_threads(int n):
 
 try:
     select_variant(os.environ.get("THALWEG_SIMD") or None)
-except ValueError as error:  # said by whatever would compute, as `import thalweg` cannot say it well
+except ValueError as error:  # said by whatever would compute: an import cannot say it in a sentence
     refused = f"THALWEG_SIMD: {error}"
 
 
@@ -213,7 +213,7 @@ cdef int refuse_giant(const c.tw_tape *t, Py_ssize_t n_points) except -1:
 # ---- watching a job --------------------------------------------------------------------------
 
 cdef class Watch:
-    """Ctrl-C and progress: ``progress(done)`` is called now and then; a true value stops the job."""
+    """Ctrl-C and progress: ``progress(done)`` is called now and then; a true value ends the job."""
 
     def __cinit__(self, progress=None):
         self.progress = progress

@@ -1,0 +1,213 @@
+"""Whatever ends a fit, and wherever: what had finished comes along, and nothing is half written."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from problems import decay
+
+import thalweg as tw
+from thalweg.status import Status
+
+X = np.linspace(0, 4, 25)
+Y = decay(X, 3, 1.2, 0.5) + 0.01 * np.cos(31 * X)
+P0 = (2.0, 1.0, 0.0)
+
+
+def many(n):
+    return np.tile(Y, (n, 1)) + 0.001 * np.arange(n)[:, None]
+
+
+def called(x, a, tau, c):
+    """The same model, written so that it cannot be recorded."""
+    return decay(x, a, tau, c) if a < 1e9 else x
+
+
+def same_where_finished(result, whole):
+    done = result.status != Status.NOT_RUN
+    np.testing.assert_array_equal(result.params[done], whole.params[done])
+    assert np.isnan(result.params[~done]).all() and np.isnan(result.chi2[~done]).all()
+    assert (result.n_iter[~done] == 0).all() and (result.n_used[~done] == 0).all()
+    return int(done.sum())
+
+
+# ---- exceptions of callbacks and models ------------------------------------------------------
+
+
+class Refusing(Exception):
+    """An exception that takes no attribute of that name."""
+
+    result = property(lambda self: None)
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("n", [1, 50, 20_000])
+@pytest.mark.parametrize("progress", [False, True])
+def test_an_exception_in_the_last_call_of_a_callback_loses_nothing(kind, n, progress):
+    def at_the_end(done, total):
+        if done == total:
+            raise kind
+
+    y = many(n)
+    with pytest.raises(kind) as caught:
+        tw.fit(decay, X, y, P0, callback=at_the_end, progress=progress)
+    assert same_where_finished(caught.value.result, tw.fit(decay, X, y, P0)) == n
+
+
+def test_an_exception_in_a_short_job_and_of_a_class_that_takes_no_result():
+    def always(done, total):
+        raise Refusing("mine")
+
+    with pytest.raises(Refusing, match="mine"):
+        tw.fit(decay, X, many(5), P0, callback=always)
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, SystemExit, KeyboardInterrupt])
+def test_an_exception_of_a_called_model_loses_nothing(kind):
+    y, calls = many(20), []
+
+    def model(x, a, tau, c):
+        if a < 1e9:  # a comparison that cannot be recorded
+            calls.append(a)
+        if len(calls) > limit:
+            raise kind
+        return decay(x, a, tau, c)
+
+    limit = sys.maxsize
+    whole = tw.fit(model, X, y, P0)
+    limit = len(calls) // 2
+    calls.clear()
+    with pytest.raises(kind) as caught:
+        tw.fit(model, X, y, P0)
+    assert 5 <= same_where_finished(caught.value.result, whole) < 20
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("kind", [ZeroDivisionError, SystemExit])
+def test_an_exception_of_a_callback_between_called_fits(kind):
+    def third(done, total):
+        if done == 3:
+            raise kind
+
+    with pytest.raises(kind) as caught:
+        tw.fit(called, X, many(6), P0, callback=third)
+    assert same_where_finished(caught.value.result, tw.fit(called, X, many(6), P0)) == 3
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("model", [decay, called])
+@pytest.mark.parametrize("true", [True, np.True_, 1, np.array(True)])
+def test_any_true_value_of_a_callback_ends_the_job(model, true):
+    n = 200_000 if model is decay else 20
+    r = tw.fit(model, X, many(n), P0, callback=lambda done, total: true)
+    assert (r.status == Status.NOT_RUN).any()
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("model", [decay, called])
+@pytest.mark.parametrize("false", [False, np.False_, None, 0])
+def test_a_false_value_of_a_callback_does_not(model, false):
+    r = tw.fit(model, X, many(20), P0, callback=lambda done, total: false)
+    assert r.success.all()
+
+
+def test_a_callback_whose_value_is_neither_is_an_exception_that_brings_the_result():
+    with pytest.raises(ValueError, match="ambiguous") as caught:
+        tw.fit(decay, X, many(200_000), P0, callback=lambda done, total: np.array([1, 2]))
+    assert caught.value.result.status.size == 200_000
+
+
+# ---- Ctrl-C at every line --------------------------------------------------------------------
+
+FILES = {
+    str(Path(tw.__file__).with_name(name))
+    for name in ("fit.py", "slow.py", "result.py", "_progress.py")
+}
+
+
+class CtrlC:
+    """Raises KeyboardInterrupt at the given line events of the modules that run a fit."""
+
+    def __init__(self, *places):
+        self.places, self.lines = places, 0
+
+    def __enter__(self):
+        sys.settrace(self.call)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    def call(self, frame, event, argument):
+        return self.line if frame.f_code.co_filename in FILES else None
+
+    def line(self, frame, event, argument):
+        if event == "line":
+            self.lines += 1
+            if self.lines in self.places:
+                raise KeyboardInterrupt
+        return self.line
+
+
+@pytest.fixture
+def arrays(monkeypatch):
+    """The arrays of results of the last fit, as soon as there are any."""
+    found = []
+    module = sys.modules["thalweg.fit"]
+
+    def recorded(problem):
+        found.append(results_for(problem))
+        return found[-1]
+
+    results_for = module.results_for
+    monkeypatch.setattr(module, "results_for", recorded)
+    return found
+
+
+def interrupted_fit(model, n, places, arrays):
+    """Whether Ctrl-C came, after checking that what had finished came with it."""
+    arrays.clear()
+    ctrl_c = CtrlC(*places)
+    try:
+        with ctrl_c:
+            tw.fit(model, X, many(n), P0, callback=lambda done, total: None)
+    except KeyboardInterrupt as error:
+        finished = np.count_nonzero(arrays[0]["status"]) if arrays else 0
+        if finished:
+            assert np.count_nonzero(error.result.status) == finished
+            same_where_finished(error.result, whole_result(model, n))
+        return True
+    return False
+
+
+WHOLE = {}
+
+
+def whole_result(model, n):
+    if (model, n) not in WHOLE:
+        with CtrlC():  # not traced again while it is computed
+            WHOLE[model, n] = tw.fit(model, X, many(n), P0)
+    return WHOLE[model, n]
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize(("model", "n"), [(decay, 40), (called, 2)])
+def test_ctrl_c_at_any_line_loses_no_fit(model, n, arrays):
+    whole_result(model, n)
+    place = 1
+    while interrupted_fit(model, n, [place], arrays):
+        place += 1
+    assert place > 50  # the whole of a fit was walked through
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize(("model", "n"), [(decay, 40), (called, 2)])
+def test_nor_does_a_second_ctrl_c_meanwhile(model, n, arrays):
+    whole_result(model, n)
+    with CtrlC() as counted:
+        tw.fit(model, X, many(n), P0, callback=lambda done, total: None)
+    first = counted.lines - 8  # near the end, when fits have finished
+    for second in range(first + 1, first + 40):
+        assert interrupted_fit(model, n, [first, second], arrays)
