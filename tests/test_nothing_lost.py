@@ -123,7 +123,7 @@ def test_a_callback_whose_value_is_neither_is_an_exception_that_brings_the_resul
 
 FILES = {
     str(Path(tw.__file__).with_name(name))
-    for name in ("fit.py", "slow.py", "result.py", "_progress.py")
+    for name in ("fit.py", "slow.py", "result.py", "storage.py", "_progress.py")
 }
 
 

@@ -15,12 +15,13 @@ from ._check import Array, all_finite, left_out, numbers
 from ._core import engine
 from .columns import columns_of
 from .data import arrange
-from .fit import Options, one_job, options_for, result_of, results_for, run
+from .fit import Options, one_job, options_for, run
 from .model import ModelInfo, as_model
 from .model.tape import compile_model
 from .problem import Problem, prepare
 from .result import FitResult
 from .status import Status
+from .storage import result_of, results_for
 
 _METHODS = (None, "lm", "trf", "dogbox")
 _NO_BOUNDS = (-np.inf, np.inf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .model import as_model
 from .model.tape import compile_model
 from .problem import Problem, prepare
 from .result import FitResult
+from .storage import attach_result, fill_unfinished, result_of, results_for
 
 
 class Options(NamedTuple):
@@ -36,7 +37,6 @@ _TOLERANCES = {
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
 _STEPS_PER_PARAMETER = 200
-_FILLED_AT_ONCE = 1 << 16  # fits; bounds the memory that filling needs when there is none left
 
 
 def fit(
@@ -235,28 +235,12 @@ def run(
                 _run_slowly(problem, options, out, report)
             else:
                 _run_compiled(problem, options, threads, out, report)
-            finished = _fill_unfinished(out)
+            finished = fill_unfinished(out)
             if report is not None:
                 report(finished)
         return result_of(problem, out)
     except BaseException as error:
-        _attach_result(error, problem, out)
-        raise
-
-
-def _attach_result(error: BaseException, problem: Problem, out: dict[str, Array]) -> None:
-    """Give an exception the fits that had finished, as its attribute ``result``.
-
-    A further Ctrl-C meanwhile replaces the exception; the one that goes out has the result.
-    """
-    try:
-        _fill_unfinished(out)
-        with suppress(
-            AttributeError
-        ):  # a class of the user's may refuse it; its error matters more
-            error.result = result_of(problem, out)  # type: ignore[attr-defined]
-    except KeyboardInterrupt as another:
-        _attach_result(another, problem, out)
+        attach_result(error, problem, out)
         raise
 
 
@@ -274,43 +258,6 @@ def _run_compiled(
     error = _job(problem, options, tape, out).run(threads, report).error
     if error is not None:
         raise error
-
-
-def results_for(problem: Problem) -> dict[str, Array]:
-    """Arrays for the results of every fit; status 0 says that the others are not written yet.
-
-    Large ones stay untouched until the engine's threads write them, each its own pages.
-    """
-    batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
-    dtype = problem.data.y.dtype
-    return {
-        "theta": np.empty((*batch, P), dtype),
-        "covariance": np.empty((*batch, F * (F + 1) // 2), dtype),
-        "chi2": np.empty(batch, dtype),
-        "n_iter": np.empty(batch, np.int32),
-        "n_used": np.empty(batch, np.int64),
-        "status": np.zeros(batch, np.int8),
-        "detail": np.empty(batch, np.int32),
-    }
-
-
-def _fill_unfinished(out: dict[str, Array]) -> int:
-    """Write what a fit that has not run is: NaN, no points, no steps; return how many have run."""
-    status = out["status"].reshape(-1)
-    n_fits, finished = status.size, int(np.count_nonzero(status))
-    if finished == n_fits:
-        return finished
-    rows = {name: array.reshape(n_fits, -1) for name, array in out.items()}
-    for begin in range(0, n_fits, _FILLED_AT_ONCE):
-        end = min(begin + _FILLED_AT_ONCE, n_fits)
-        places = begin + np.flatnonzero(status[begin:end] == 0)
-        # where none has run, as it is behind the last that has, a slice is many times faster
-        unfinished = places if places.size < end - begin else slice(begin, end)
-        for name in ("theta", "covariance", "chi2"):
-            rows[name][unfinished] = np.nan
-        rows["n_iter"][unfinished] = rows["n_used"][unfinished] = 0
-        rows["detail"][unfinished] = -1
-    return finished
 
 
 def _job(
@@ -376,17 +323,3 @@ def _run_slowly(
         slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)
         if report is not None and report(k + 1):
             return
-
-
-def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
-    return FitResult(
-        params=out["theta"],
-        chi2=out["chi2"],
-        n_iter=out["n_iter"],
-        n_used=out["n_used"],
-        status=out["status"],
-        names=problem.names,
-        problem=problem,
-        covariance_rows=out["covariance"],
-        detail=out["detail"],
-    )
