@@ -50,6 +50,7 @@ typedef struct {
     real xtol, ftol, gtol;
     int32_t max_iter;
     int bounded;
+    int scaled; /* see range.h */
 } tolerances;
 
 /* A group of fits.  P parameters, F free ones; arrays [...][LANES]. */
@@ -175,6 +176,8 @@ TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
     stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
 }
 
+#include "range.h"
+
 /* Decide on the trial whose sums are in trial_sum: keep or reject it, adapt lambda, and stop the
  * lanes that meet a tolerance.  A rejected trial never counts as convergence. */
 static void judge(fits *s, const tolerances *t, int o) {
@@ -201,6 +204,7 @@ static void judge(fits *s, const tolerances *t, int o) {
 
     const vec now = LOAD(s->sum, last);
     stop(s, o, fresh & ~finite, TW_NOT_FINITE);
+    stop(s, o, leaves_range(s, t->scaled, fresh & finite & (MASK(s->n_iter, 0) == 0), diagonal, o), TW_RANGE);
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
     stop(s, o, moved & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, moved & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);

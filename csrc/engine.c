@@ -236,10 +236,10 @@ static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
         write_refusal(job, 0, refusal, detail, o->totals.used);
         return 1;
     }
-    t->data.stride = 1;
+    t->data.stride = 1, t->data.unseen = -1;
     load_points(job, 0, 0, job->n_points, &t->data);
     begin_one(&o->s);
-    o->s.magnitude[0] = o->totals.magnitude;
+    o->s.magnitude[0] = magnitude_of(&o->totals);
     for (int j = 0; j < o->s.P; j++)
         ((real *)trial)[j] = o->s.trial[j * LANES];
     return 0;

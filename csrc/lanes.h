@@ -49,7 +49,7 @@ static void expand_points(const machine *from, ptrdiff_t n_points, real *to, int
 /* Load a data set into a lane; 0 and a refusal written where it cannot run. */
 static int load_lane(group *g, int lane, ptrdiff_t fit) {
     const tw_fit_job *job = g->job;
-    sample data = {.y = g->y + lane, .weight = g->weight + lane, .stride = LANES};
+    sample data = {.y = g->y + lane, .weight = g->weight + lane, .stride = LANES, .unseen = -1};
     int32_t detail = -1;
     tw_status status = load_points(job, fit, 0, job->n_points, &data);
     if (status == TW_NOT_FINITE)
@@ -67,7 +67,7 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
         expand_points(&g->one->summers->m, job->n_points, g->m.point, lane);
     }
     begin_fit(&g->s, lane);
-    g->s.magnitude[lane] = data.magnitude;
+    g->s.magnitude[lane] = magnitude_of(&data);
     g->used[lane] = data.used;
     g->fit[lane] = fit;
     g->partial |= job->sigma != NULL || data.used < job->n_points;

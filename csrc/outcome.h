@@ -27,6 +27,10 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
         write_refusal(job, fit, TW_NOT_FINITE, detail, used);
         return 1;
     }
+    if (status == TW_RANGE) {
+        write_refusal(job, fit, TW_RANGE, out_of_range(s, job->scaled, lane), used);
+        return 1;
+    }
     if (status == ILL_CONDITIONED || poor)
         return 0;
     const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));

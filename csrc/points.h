@@ -66,8 +66,8 @@ static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
 }
 
 static tolerances tolerances_of(const tw_fit_job *job) {
-    return (tolerances){(real)job->xtol, (real)job->ftol, (real)job->gtol, job->max_iter,
-                        job->lower || job->fixed};
+    return (tolerances){(real)job->xtol, (real)job->ftol,          (real)job->gtol,
+                        job->max_iter,   job->lower || job->fixed, job->scaled};
 }
 
 /* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */
@@ -95,7 +95,7 @@ static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point
 static ptrdiff_t sum_block_setup(const solo *o, summer *r, ptrdiff_t start) {
     const ptrdiff_t first = start * LANES, left = o->job->n_points - first;
     const ptrdiff_t size = r->m.block * LANES, n = left < size ? left : size, groups = groups_of(n);
-    sample block = {.y = r->y, .weight = r->weight, .stride = 1};
+    sample block = {.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
     load_points(o->job, o->fit, first, n, &block);
     for (ptrdiff_t i = n; i < groups * LANES; i++)
         r->y[i] = r->weight[i] = 0;
@@ -255,7 +255,7 @@ static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_in
     begin_one(s);
     s->second[0] = -1;
     s->n_iter[0] = n_iter, s->lambda[0] = lambda;
-    s->magnitude[0] = o->totals.magnitude;
+    s->magnitude[0] = magnitude_of(&o->totals);
     if (run_one(o))
         write_one(o);
 }
@@ -266,7 +266,7 @@ static tw_status prepare_one(solo *o, int32_t *detail) {
     const ptrdiff_t size = r->m.block * LANES;
     tw_status status = TW_NOT_RUN;
     *detail = -1;
-    o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1};
+    o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
     for (ptrdiff_t first = 0; first < o->job->n_points; first += size) {
         const ptrdiff_t left = o->job->n_points - first;
         const tw_status why = load_points(o->job, o->fit, first, left < size ? left : size, &o->totals);
@@ -293,7 +293,7 @@ static void fit_one(solo *o, ptrdiff_t fit) {
     fits *s = &o->s;
     s->triangle = NULL;
     begin_one(s);
-    s->magnitude[0] = o->totals.magnitude;
+    s->magnitude[0] = magnitude_of(&o->totals);
     if (!run_one(o) || write_one(o))
         return;
     run_orthogonally(o, s->theta, LANES, s->n_iter[0], s->lambda[0]);

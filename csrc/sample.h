@@ -12,8 +12,18 @@ typedef struct {
     real *y, *weight;
     ptrdiff_t stride;
     int64_t used;
-    real magnitude;
+    real magnitude; /* sum of (y/sigma)^2 */
+    real unseen;    /* largest |y/sigma| of a point whose weight squared vanishes; -1: there is none */
+    int some_y;     /* some y that is used is not 0; looked for only where the sum is 0 */
 } sample;
+
+/* The sum of (y/sigma)^2 that range.h shall see: the smallest number where the sum vanishes though y does
+ * not, infinity where a weight squared vanishes whose point matters. */
+static real magnitude_of(const sample *data) {
+    if (data->unseen >= 0 && !(data->unseen * data->unseen < REAL_EPS * REAL_EPS * data->magnitude))
+        return (real)INFINITY;
+    return data->magnitude == 0 && data->some_y ? REAL_MIN * REAL_EPS : data->magnitude;
+}
 
 /* Points first ... first + n - 1 of data set `fit`; what is left out gets y = 0, weight = 0.
  * TW_NOT_RUN, or why the fit cannot run. */
@@ -21,7 +31,7 @@ TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *m
                               sample *to) {
     tw_status status = TW_NOT_RUN;
     int64_t used = 0;
-    real magnitude = 0;
+    real magnitude = 0, unseen = -1;
     for (ptrdiff_t i = 0; i < n; i++) {
         const real error = sigma ? sigma[i] : 1;
         const int use = (!mask || mask[i]) && !(y[i] != y[i]) && error <= REAL_MAX;
@@ -34,9 +44,14 @@ TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *m
         to->weight[i * to->stride] = weight;
         used += use;
         magnitude += value * weight * value * weight;
+        if (sigma && use && weight * weight < REAL_MIN / REAL_EPS && (real)fabs(value * weight) > unseen)
+            unseen = (real)fabs(value * weight);
     }
+    for (ptrdiff_t i = 0; magnitude == 0 && i < n; i++)
+        to->some_y |= to->y[i * to->stride] != 0;
     to->used += used;
     to->magnitude += magnitude;
+    to->unseen = unseen > to->unseen ? unseen : to->unseen;
     return status;
 }
 

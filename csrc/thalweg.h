@@ -36,9 +36,11 @@ typedef enum {
     TW_BAD_START = -6,      /* start not finite, or outside its bounds; detail: which parameter */
     TW_BAD_BOUNDS = -7,     /* lower > upper or NaN; detail: which parameter */
     TW_BAD_SIGMA = -8,      /* a sigma is not positive */
+    TW_DRIFT = -9,          /* the model has gone flat: a parameter runs off to infinity; detail: which */
+    TW_RANGE = -10,         /* sums of squares at the start leave the range; detail: tw_input */
 } tw_status;
 
-/* `detail` of TW_NOT_FINITE */
+/* `detail` of TW_NOT_FINITE and TW_RANGE */
 typedef enum { TW_INPUT_Y = 0, TW_INPUT_MODEL = 1, TW_INPUT_DERIVATIVE = 2 } tw_input;
 
 /* One instruction: slot[out] = op(slot[in[0]], ...), elementwise; op numbers as in tape_ops.h. */
@@ -96,6 +98,7 @@ typedef struct {
     double xtol, ftol, gtol;   /* see tw_status            in  */
     int32_t max_iter;          /* trial steps per fit      in  */
     int absolute_sigma;        /* 0: covariance times chi2 / dof  in  */
+    int scaled;                /* 1: refuse only sums that no unit brings into the range (range.h)  in  */
     void *theta;               /* [B][P]                   out */
     void *covariance;          /* [B][F(F+1)/2]            out lower triangle by rows, 0 for parameters at a
                                                                bound, infinite where chi2 / dof is not defined */

@@ -364,14 +364,23 @@ def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
     return evaluate
 
 
+def _covariance_fault(result: FitResult) -> str:
+    """Why the covariance is not to be used, or an empty reason."""
+    if result.errors is not None:
+        return "a variance leaves the range of numbers; its root is in the stderr of thalweg.fit"
+    if not result.covariance_rows.size or isfinite(result.covariance_rows[0]):
+        return ""
+    singular = result.status == Status.SINGULAR
+    return result.reason() if singular else "there are no degrees of freedom"
+
+
 def _answer(result: FitResult, whiten: _Whitening | None, full_output: bool) -> tuple[Any, ...]:
     status = Status(int(result.status))
     if not status.success and status is not Status.SINGULAR:
         raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
-    if result.covariance_rows.size and not isfinite(result.covariance_rows[0]):
+    if why := _covariance_fault(result):
         warnings.warn(
-            "Covariance of the parameters could not be estimated: "
-            + (result.reason() if status is Status.SINGULAR else "there are no degrees of freedom"),
+            f"Covariance of the parameters could not be estimated: {why}",
             CovarianceWarning,
             stacklevel=3,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from .data import Data, arrange
 from .model import as_model
 from .model.tape import compile_model
 from .problem import Problem, prepare
+from .rescale import run_again
 from .result import FitResult
 from .storage import attach_result, fill_unfinished, result_of, results_for
 
@@ -229,12 +231,11 @@ def run(
 ) -> FitResult:
     """Run a prepared problem; an exception, whatever it is, brings what had finished along."""
     out = results_for(problem)
+    run_all = partial(_run_all, options=options, threads=threads)
     try:
         with _reporter(problem.data.n_fits, callback, progress) as report:
-            if problem.recording is None:
-                _run_slowly(problem, options, out, report)
-            else:
-                _run_compiled(problem, options, threads, out, report)
+            run_all(problem, out, report)
+            run_again(problem, out, options.absolute_sigma, run_all, report)
             finished = fill_unfinished(out)
             if report is not None:
                 report(finished)
@@ -242,6 +243,21 @@ def run(
     except BaseException as error:
         attach_result(error, problem, out)
         raise
+
+
+def _run_all(
+    problem: Problem,
+    out: dict[str, Array],
+    report: Callable[[int], Any] | None,
+    *,
+    options: Options,
+    threads: int,
+) -> None:
+    """Fit all data sets, in the engine or by calling the model; raises what interrupted it."""
+    if problem.recording is None:
+        _run_slowly(problem, options, out, report)
+    else:
+        _run_compiled(problem, options, threads, out, report)
 
 
 def _run_compiled(
@@ -283,6 +299,7 @@ def _job(
         fixed=problem.fixed,
         out=out,
         options=options,
+        scaled=problem.scaled,
     )
 
 
@@ -310,6 +327,7 @@ def one_job(
         fixed=None if problem.fixed is None else problem.fixed[one],
         out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
         options=options,
+        scaled=problem.scaled,
     )
 
 

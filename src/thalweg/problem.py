@@ -44,6 +44,8 @@ class Problem(NamedTuple):
         uint8 (B, P): parameters that are fixed for some fits only.
     recording : Recording or None
         None where the model could not be recorded.
+    scaled : bool
+        Whether it is in the units of `thalweg.rescale` already.
     """
 
     model: ModelInfo
@@ -56,6 +58,7 @@ class Problem(NamedTuple):
     bounded: bool
     fixed: Array | None
     recording: Recording | None
+    scaled: bool = False
 
     @property
     def bounds(self) -> tuple[Array, Array]:

@@ -28,6 +28,11 @@ def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
     return np.array(full, np.intp), np.array(packed, np.intp)
 
 
+def diagonal(n_free: int) -> list[int]:
+    """Return where a packed lower triangle of ``n_free`` rows has its diagonal."""
+    return [k * (k + 3) // 2 for k in range(n_free)]
+
+
 @dataclass(frozen=True, eq=False)
 class FitResult:
     """Parameters, error bars and reasons of one fit or of many; B stands for the batch's shape.
@@ -53,6 +58,8 @@ class FitResult:
         Lower triangle, by rows, of the covariance of the F parameters that were not fixed.
     detail : ndarray of int32, shape (...)
         Which parameter or input a status is about.
+    errors : ndarray or None, shape (..., F)
+        Standard errors of these parameters, where the square of one leaves the range of numbers.
     """
 
     params: Array
@@ -64,6 +71,7 @@ class FitResult:
     problem: Problem = field(repr=False)
     covariance_rows: Array = field(repr=False)
     detail: Array = field(repr=False)
+    errors: Array | None = field(repr=False, default=None)
 
     def __getitem__(self, name: str) -> Array:
         """Return one parameter of every fit, shape (...)."""
@@ -86,7 +94,8 @@ class FitResult:
 
         (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``; rows and columns of
         fixed parameters and of those at a bound are 0; infinite where the data do not determine
-        the parameters or dof is 0.  Units: those of the two parameters multiplied.
+        the parameters or dof is 0.  Units: those of the two parameters multiplied; what is then no
+        number of this type is 0 or infinite here, while `stderr` holds its root.
         """
         P = len(self.names)
         full, packed = _unpacking(P, self.problem.free)
@@ -100,9 +109,10 @@ class FitResult:
     def stderr(self) -> Array:
         """Standard errors, the square root of the covariance's diagonal, shape (..., P)."""
         free = list(self.problem.free)
-        stderr = np.zeros_like(self.params)
-        diagonal = [k * (k + 3) // 2 for k in range(len(free))]
-        stderr[..., free] = np.sqrt(self.covariance_rows[..., diagonal])
+        stderr, errors = np.zeros_like(self.params), self.errors
+        if errors is None:
+            errors = np.sqrt(self.covariance_rows[..., diagonal(len(free))])
+        stderr[..., free] = errors
         return stderr
 
     @cached_property

@@ -30,6 +30,8 @@ class Status(IntEnum):
     BAD_START = -6
     BAD_BOUNDS = -7
     BAD_SIGMA = -8
+    DRIFT = -9
+    RANGE = -10
 
     @property
     def sentence(self) -> str:
@@ -59,20 +61,30 @@ _SENTENCES: Final = {
     Status.BAD_START: "the start of {parameter} is not finite or lies outside its bounds",
     Status.BAD_BOUNDS: "the bounds of {parameter} are NaN or the lower exceeds the upper",
     Status.BAD_SIGMA: "a sigma is not positive",
+    Status.DRIFT: "the model has gone flat: {parameter} runs off, "
+    "and chi2 hardly depends on it any more",
+    Status.RANGE: "{input} leaves the range of the arithmetic in any unit; "
+    "start nearer to the data, or fit in float64",
 }
 
-# detail of NOT_FINITE: `tw_input` of csrc/thalweg.h
+# detail, `tw_input` of csrc/thalweg.h, of NOT_FINITE and of RANGE
 _INPUTS: Final = (
     "y",
     "the model or chi2 at the start",
     "a derivative of the model at the start",
+)
+_SQUARES: Final = (
+    "(y / sigma)^2",
+    "chi2 at the start",
+    "the square of a derivative of the model at the start",
 )
 
 
 def explain(status: int, detail: int, names: Sequence[str]) -> str:
     """Return the sentence of a status, naming the parameter or input that ``detail`` points to."""
     status = Status(status)
+    inputs = _SQUARES if status is Status.RANGE else _INPUTS
     return status.sentence.format(
         parameter=names[detail] if 0 <= detail < len(names) else "a parameter",
-        input=_INPUTS[detail] if 0 <= detail < len(_INPUTS) else "an input",
+        input=inputs[detail] if 0 <= detail < len(inputs) else "an input",
     )

@@ -62,6 +62,7 @@ def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
         problem=problem,
         covariance_rows=out["covariance"],
         detail=out["detail"],
+        errors=out.get("errors"),
     )
 
 

@@ -48,6 +48,7 @@ class Job:
         bound_step: int = ...,
         fixed: Any = ...,
         options: tuple[float, float, float, int, bool],
+        scaled: bool = ...,
     ) -> None: ...
     def run(self, threads: int = 0, progress: Callable[[int], Any] | None = None) -> Watch: ...
 

@@ -39,6 +39,7 @@ cdef extern from "thalweg.h" nogil:
         double xtol, ftol, gtol
         int32_t max_iter
         int absolute_sigma
+        int scaled
         void *theta
         void *covariance
         void *chi2

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .squares import magnitude_of, out_of_range
+
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Model = Callable[[Array], tuple[Array, Array]]  # theta (P,) -> f (N,), df/dtheta (N, P)
 
@@ -177,15 +179,17 @@ def levenberg_marquardt(
             f, J = model_and_jacobian(theta)
         return np.column_stack([J, target - f])[use] * weight[use, None]
 
-    magnitude = float(np.sum((target * weight) ** 2))
+    magnitude = magnitude_of(target, weight)
     stops = _Tolerances(xtol, ftol, gtol, max_iter)
     fit = _run(_Fit(start, lower, upper, magnitude), evaluate, stops)
-    if fit.status != "NOT_FINITE" and _needs_orthogonal(fit):
+    if fit.status not in ("NOT_FINITE", "RANGE") and _needs_orthogonal(fit):
         fit = _Fit(fit.theta, lower, upper, magnitude, True, fit.n_iter, lam=fit.lam, second=True)
         fit = _run(fit, evaluate, stops)
     if fit.status == "NOT_FINITE":
         C = evaluate(fit.trial)
         return _refused("NOT_FINITE", 2 if np.isfinite(C[:, -1] @ C[:, -1]) else 1, len(start))
+    if fit.status == "RANGE":
+        return _refused("RANGE", out_of_range(fit.sums, magnitude, fit.theta), len(start))
     dof = int(np.count_nonzero(use) - np.count_nonzero(lower < upper))
     return _finish(fit, dof, absolute_sigma)
 
@@ -230,6 +234,8 @@ def judge(fit: _Fit, sums: Array, R: Array, stops: _Tolerances) -> None:
     small = excess**2 * fit.D2 <= stops.xtol**2 * fit.chi2  # excess <= xtol |e| / D
     little = stops.ftol * before
     fit.stop(fresh and not finite, "NOT_FINITE")
+    first = fresh and fit.n_iter == 0
+    fit.stop(first and out_of_range(sums, fit.magnitude, fit.theta) >= 0, "RANGE")
     fit.stop(kept and fit.chi2 <= 16 * EPS**2 * fit.magnitude, "EXACT")
     fit.stop(moved and small.all(), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")

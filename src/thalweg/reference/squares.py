@@ -1,0 +1,69 @@
+"""Whether the sums of squares of a fit, at its start, leave the range of float64: csrc/range.h.
+
+A square leaves the range at the root of what its number may be.  A sum that has lost digits there
+must be taken neither for an exact fit nor for a parameter without effect.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+EPS = float(np.finfo(float).eps)
+MIN = float(np.finfo(float).tiny)
+LEAST = 2.0**-460  # 16 EPS^2 of it times itself is a normal number
+MOST = 2.0**510  # its square is finite
+LEAST_SCALED = MIN / EPS / EPS  # EPS^2 of it is a normal number
+MOST_SCALED = 2.0**511
+Y, MODEL, DERIVATIVE = 0, 1, 2  # tw_input of csrc/thalweg.h
+
+
+def magnitude_of(y: Array, weight: Array) -> float:
+    """Return sum (y w)^2; infinity where a weight squared vanishes whose point matters.
+
+    Where the sum vanishes though y does not, it is the smallest number.
+    """
+    with np.errstate(all="ignore"):
+        magnitude = float(np.sum(y * weight * y * weight))
+        lost = (weight > 0) & (weight * weight < MIN / EPS)
+        unseen = float(np.max(np.abs(y * weight), where=lost, initial=-1.0))
+    if unseen >= 0 and not unseen**2 < EPS**2 * magnitude:
+        return np.inf
+    return MIN * EPS if magnitude == 0 and y.any() else magnitude
+
+
+def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = False) -> int:
+    """Return which input takes the sums [J|e]'[J|e] at a start out of the range, or -1.
+
+    ``theta`` holds the parameters of the columns of J.  Sums of a fit that is in the best units
+    already, ``scaled``, are refused only where no unit brings them into the range.
+    """
+    least, most = (LEAST_SCALED, MOST_SCALED) if scaled else (LEAST, MOST)
+    chi2, slope, squares = sums[-1, -1], sums[-1, :-1], np.diag(sums)[:-1]
+    if not magnitude <= most:
+        return Y
+    if 0 < magnitude < least:  # once scaled, it is so small to make room for another
+        return Y if not scaled else DERIVATIVE if chi2 < least else MODEL
+    vanishes = magnitude == 0 and chi2 < least and (chi2 > 0 or slope.any())
+    if not chi2 <= most or vanishes:
+        return MODEL
+    with np.errstate(all="ignore"):
+        for j, square in enumerate(squares):
+            if not square <= most or not theta[j] * square * theta[j] <= most:
+                return DERIVATIVE
+            exact = chi2 <= 16 * EPS**2 * magnitude and magnitude > 0
+            if square < least and _matters(theta[j], square, slope[j], magnitude, exact):
+                return DERIVATIVE
+    return -1
+
+
+def _matters(theta: float, square: float, slope: float, magnitude: float, exact: bool) -> bool:
+    """Whether a column of J with a small square matters."""
+    if square == 0 and slope == 0 and not exact:
+        return False  # a column of zeros
+    if theta == 0:
+        return bool(square < MIN / EPS and slope != 0)
+    return bool(theta * max(square, MIN) * theta > EPS**2 * magnitude)
