@@ -107,7 +107,7 @@ def counted(loss):
     return Smooth(loss.n_params, value, loss.gradient), calls
 
 
-@pytest.mark.parametrize(("P", "bounded"), [(2, False), (40, False), (40, True)])
+@pytest.mark.parametrize(("P", "bounded"), [(2, False), (2, True), (40, False), (40, True)])
 def test_no_more_evaluations_than_scipy(P, bounded):
     """Over ten starts, at the same norm of the gradient; 1.3 leaves room for chance."""
     optimize = pytest.importorskip("scipy.optimize")

@@ -273,7 +273,16 @@ def test_singular_jacobians_give_the_shortest_step():
         assert np.allclose(minimize(loss, [0, 0], method).theta, 1)
 
 
-BOUNDED = [GradientDescent(), Nesterov(), CoordinateDescent(), LevenbergMarquardt(), LBFGS()]
+BOUNDED = [
+    GradientDescent(),
+    Nesterov(),
+    CoordinateDescent(),
+    ConjugateGradient(),
+    ConjugateGradient(preconditioner="diagonal"),
+    LevenbergMarquardt(),
+    LBFGS(),
+    LBFGS(preconditioner="diagonal"),
+]
 
 
 @pytest.mark.parametrize("method", BOUNDED, ids=lambda m: m.name)
@@ -291,10 +300,16 @@ def test_bounds_are_kept_and_their_optimality_conditions_met(method, seed, P):
 
 def test_bounds_of_curved_valley_and_their_release():
     bounds = -2, [0.5, 2]
-    for method in (LevenbergMarquardt(), GradientDescent(), CoordinateDescent(), LBFGS()):
+    for method in (
+        LevenbergMarquardt(),
+        GradientDescent(),
+        CoordinateDescent(),
+        ConjugateGradient(),
+        LBFGS(),
+    ):
         r = minimize(rosenbrock(), [-1.2, 1], method, bounds=bounds, max_iter=50_000, tol=1e-6)
         assert r.success and np.allclose(r.theta, [0.5, 0.25], atol=1e-4), r.summary()
-    for method in (LevenbergMarquardt(), LBFGS()):
+    for method in (LevenbergMarquardt(), LBFGS(), ConjugateGradient()):
         r = minimize(rosenbrock(), [0, 2], method, bounds=(-2, 2))  # starts on a bound
         assert r.success and np.allclose(r.theta, 1)
 
@@ -377,7 +392,7 @@ def test_incomplete_cholesky_refuses_a_diagonal_that_is_not_positive():
 
 def test_bounds_need_a_diagonal_preconditioner():
     loss = QuadraticLoss(np.eye(2))
-    for method in (GradientDescent, Nesterov, LBFGS):
+    for method in (GradientDescent, Nesterov, ConjugateGradient, LBFGS):
         with pytest.raises(ValueError, match="needs a diagonal preconditioner"):
             minimize(loss, [1, 1], method(preconditioner=np.eye(2)), bounds=(0, 2))
         assert minimize(loss, [1, 1], method(preconditioner=[1, 2]), bounds=(0, 2)).success

@@ -299,7 +299,9 @@ class Quiet:
         return False
 
 
-_BOUNDED = "GradientDescent, Nesterov, CoordinateDescent, LevenbergMarquardt and LBFGS"
+_BOUNDED = (
+    "GradientDescent, Nesterov, CoordinateDescent, ConjugateGradient, LevenbergMarquardt and LBFGS"
+)
 
 
 def _refuse_kinds(loss: Any, method: Any) -> None:

@@ -11,18 +11,26 @@ d_i' H d_j = 0, and P steps find the minimum but for rounding; the error's H-nor
 as 2 ((sqrt kappa - 1) / (sqrt kappa + 1))^k.  Elsewhere it is the method of Polak and Ribiere,
 which begins anew along -z where beta would be negative or d does not go downhill.
 
+Within bounds z is 0 for the parameters that stay where they are (`faces`), and the directions begin
+anew whenever these change or a bound has cut a step.
+
 References: Hestenes and Stiefel, J. Res. Natl Bur. Stand. 49 (1952) 409; Nocedal and Wright,
-"Numerical Optimization", 2nd edition, sections 5.1 and 5.2.
+"Numerical Optimization", 2nd edition, sections 5.1 and 5.2; Polyak, USSR Comput. Math. Math. Phys.
+9 (4) (1969) 94, for bounds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from .._check import Array
 from ..losses.curvature import Solve
 from .base import Method, Point, Problem
+from .faces import along_inside, moving
+from .gradient_descent import refuse_skewed_bounds
 from .line_search import StrongWolfe, along, first_step
 from .precondition import solver
 
@@ -31,13 +39,14 @@ _SEARCH = StrongWolfe(c2=0.1)  # flat, because the next direction rests on it
 
 @dataclass(slots=True)
 class State:
-    """The last direction with its gradient g, z . g and slope."""
+    """The last direction with its gradient g and z . g; what it gained; which parameters move."""
 
     solve: Solve
     d: Array
     g: Array
     zg: float = 0.0
     gain: float | None = None
+    moving: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -50,26 +59,48 @@ class ConjugateGradient(Method):
         For losses whose minimum along a line has no closed form; c2 must be small, because the
         next direction rests on a flat slope.
     preconditioner : optional
-        See `thalweg.optimizers.precondition`.
+        See `thalweg.optimizers.precondition`; a diagonal one within bounds.
     """
+
+    bounds: ClassVar[bool] = True
 
     line_search: StrongWolfe = _SEARCH
     preconditioner: Any = None
 
     def prepare(self, problem: Problem, point: Point) -> State:
+        refuse_skewed_bounds(problem, self)
         solve = solver(self.preconditioner, problem.loss, point.theta)
         return State(solve, 0.0 * point.theta, point.gradient)
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         g = point.gradient
         z = state.solve(g)
+        if problem.bounded:
+            z = self._on_face(problem, point, state, z)
         beta = max(0.0, float(z.dot(g - state.g)) / state.zg) if state.zg > 0 else 0.0
         d = beta * state.d - z
         if not g.dot(d) < 0:
             d = -z
         slope = float(g.dot(d))
         first = first_step(point, d) if state.gain is None else state.gain / slope
-        new = along(problem, point, d, first, self.line_search)
         state.d, state.g, state.zg = d, g, float(z.dot(g))
+        if problem.bounded:
+            return self._inside(problem, point, state, first)
+        new = along(problem, point, d, first, self.line_search)
         state.gain = new.step_size * slope
+        return new
+
+    def _on_face(self, problem: Problem, point: Point, state: State, z: Array) -> Array:
+        """Return z of the parameters that move; directions begin anew where these change."""
+        move = moving(problem, point, z)
+        if state.moving is None or not np.array_equal(move, state.moving):
+            state.zg, state.moving = 0.0, move
+        return np.where(move, z, 0.0)
+
+    def _inside(self, problem: Problem, point: Point, state: State, first: float) -> Point:
+        new, cut = along_inside(problem, point, state.d, first, self.line_search)
+        if cut:
+            state.zg = 0.0
+        else:
+            state.gain = new.step_size * float(point.gradient.dot(state.d))
         return new

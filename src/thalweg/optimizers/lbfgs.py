@@ -8,15 +8,11 @@ K meets K y = s for the last pair, so it knows the curvature where the descent h
 never formed, because two loops over the pairs give K times a vector.  A pair with s'y <= 0 would
 make K indefinite and is left out; the Wolfe conditions see to it that there is none.
 
-Within bounds, a parameter that a step of gamma times its derivative would carry beyond its bound is
-put there; K of the others alone, from the parts of the pairs that belong to them, gives their part
-of d.  What d would still carry beyond is cut off at the bound, and theta + alpha d with alpha <= 1
-stays inside.  Where the cut d does not go downhill well enough it is that of the gradient alone,
-which always does.
+Within bounds d is the minimum of the quadratic model with K^-1 as its Hessian, in the box of the
+bounds (`box_model`), and alpha <= 1; where -K gradient keeps within the bounds it is that minimum.
 
 References: Nocedal, Math. Comp. 35 (1980) 773; Nocedal and Wright, "Numerical Optimization", 2nd
-edition, algorithms 7.4 and 7.5; Bertsekas, SIAM J. Control Optim. 20 (1982) 221, for the bounds;
-Birgin, Martinez and Raydan, SIAM J. Optim. 10 (2000) 1196, for the safeguard.
+edition, algorithms 7.4 and 7.5.
 """
 
 from __future__ import annotations
@@ -32,12 +28,12 @@ from .._check import Array, count
 from ..losses.curvature import Solve
 from ..stop import Halt, Stop
 from .base import Method, Point, Problem
+from .box_model import lowest_inside
 from .gradient_descent import refuse_skewed_bounds
 from .line_search import USUAL_SEARCH, StrongWolfe, along, first_step
 from .precondition import solver
 
 _EPS = float(np.finfo(float).eps)
-_DOWNHILL = 1e-6  # the least share of the gradient's own slope that a cut direction must keep
 
 
 class Pair(NamedTuple):
@@ -112,11 +108,14 @@ class LBFGS(Method):
         return new
 
     def _search(self, problem: Problem, point: Point, state: State) -> Point:
-        if problem.bounded:
-            d = direction_inside(problem, point, state)
-            return along(problem, point, d, 1.0, self.line_search, most=1.0)
-        d = -two_loops(point.gradient, state.pairs, state.solve, initial_scale(state))
-        return along(problem, point, d, 1.0, self.line_search)
+        theta, g = point.theta, point.gradient
+        d = -two_loops(g, state.pairs, state.solve, initial_scale(state))
+        if not problem.bounded:
+            return along(problem, point, d, 1.0, self.line_search)
+        if not np.array_equal(problem.inside(theta + d), theta + d):
+            B0 = 1.0 / (initial_scale(state) * state.solve(np.ones_like(g)))
+            d = lowest_inside(problem, theta, g, state.pairs, B0)
+        return along(problem, point, d, 1.0, self.line_search, most=1.0)
 
 
 def two_loops(g: Array, pairs: deque[Pair], solve: Solve, gamma: float) -> Array:
@@ -145,31 +144,3 @@ def remember(state: State, s: Array, y: Array) -> None:
     sy = float(s.dot(y))
     if sy > _EPS * np.sqrt(s.dot(s) * y.dot(y)) and sy < inf:
         state.pairs.append(Pair(s, y, sy))
-
-
-def direction_inside(problem: Problem, point: Point, state: State) -> Array:
-    """Return d such that theta + alpha d, alpha <= 1, is downhill and within the bounds."""
-    theta, g = point.theta, point.gradient
-    gamma = initial_scale(state)
-    plain = theta - gamma * state.solve(g)
-    d = problem.inside(plain) - theta
-    free = (plain > problem.lower) & (plain < problem.upper)
-    pairs = restricted(state.pairs, free)
-    if not pairs:
-        return d
-    inner = two_loops(np.where(free, g, 0.0), pairs, state.solve, gamma)
-    cut = problem.inside(np.where(free, theta - inner, plain)) - theta
-    return cut if g.dot(cut) <= _DOWNHILL * g.dot(d) else d
-
-
-def restricted(pairs: deque[Pair], free: Array) -> deque[Pair]:
-    """Return the parts of the pairs that belong to the free parameters, 0 elsewhere."""
-    if free.all():
-        return pairs
-    kept: deque[Pair] = deque(maxlen=pairs.maxlen)
-    for s, y, _ in pairs:
-        inner = np.where(free, s, 0.0), np.where(free, y, 0.0)
-        sy = float(inner[0].dot(inner[1]))
-        if sy > _EPS * np.sqrt(inner[0].dot(inner[0]) * inner[1].dot(inner[1])):
-            kept.append(Pair(*inner, sy))
-    return kept
