@@ -44,6 +44,7 @@ class Output:
 
     def __init__(self, path: Path) -> None:
         self.path, self.written = path, False
+        self._renaming = False
         self._target = Path(os.path.realpath(path))  # a symbolic link goes on pointing there
         mode = _mode(path)
         try:
@@ -67,8 +68,10 @@ class Output:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+            self._renaming = True
             os.replace(self._temporary, self._target)
         except OSError as error:
+            self._renaming = False
             raise OSError(
                 error.errno, f"it was not written: {error.strerror or error}", str(self.path)
             ) from None
@@ -81,8 +84,8 @@ class Output:
             self._file.close()
         try:
             os.unlink(self._temporary)
-        except FileNotFoundError:  # the renaming took place, even if a signal came right after it
-            self.written = True
+        except FileNotFoundError:  # renamed, even if a signal came right after it, or closed before
+            self.written = self._renaming
 
 
 def _mode(path: Path) -> int:

@@ -272,7 +272,10 @@ def _from_columns(
             skipped = ", ".join(table.names[j] for j in sorted(texts))
             notes.append(f"no numbers, so left out: {skipped}")
     if not y_places:
-        raise ValueError(f"{table.path} has no column of numbers left for y")
+        raise ValueError(
+            f"{table.path} has no column of numbers left for y"
+            + (_why_ragged(table.lines[0], None) if n_columns == 1 else "")
+        )
     if len(sigma_places) not in (0, 1, len(y_places)):
         raise ValueError(
             f"--sigma must name one column or one for each of the {len(y_places)} columns of y, "

@@ -1,0 +1,542 @@
+"""Files of the command line under attack: broken and hostile ones in, whole ones out."""
+
+import io
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thalweg.cli import main
+
+X = np.linspace(0, 4, 12)
+LINE = ("--model", "line")
+DECAY = ("--model", "a*exp(-x/t) + c", "--p0", "a=1,t=1,c=0")
+
+
+def call(capsys, *arguments):
+    """Exit status and both outputs of a command in this process; no exception may leave it."""
+    capsys.readouterr()
+    try:
+        status = main([*map(str, arguments)])
+    except SystemExit as stop:  # of argparse
+        status = stop.code
+    return status, *capsys.readouterr()
+
+
+def one_sentence(status, said):
+    assert status == 2
+    assert said.startswith("thalweg") and said.count("\n") == 1 and len(said) < 1000, said
+
+
+# ---- broken files ------------------------------------------------------------------------------
+
+
+def archive(compressed):
+    buffer = io.BytesIO()
+    y = np.outer([1, 2, 3.0], X) + 1
+    (np.savez_compressed if compressed else np.savez)(buffer, x=X, y=y, sigma=np.ones(12))
+    return buffer.getvalue()
+
+
+def array():
+    buffer = io.BytesIO()
+    np.save(buffer, np.outer([1, 2, 3.0], X) + 1)
+    return buffer.getvalue()
+
+
+def table():
+    lines = [f'{x:.3f},{2 * x + 1:.4f},"{3 * x:.3e}"' for x in X]
+    return "\n".join(["# data", "x,first,second", *lines, ""]).encode()
+
+
+FILES = {
+    "a.npy": array(),
+    "b.npz": archive(False),
+    "c.npz": archive(True),
+    "d.csv": table(),
+    "e.csv": table().decode().encode("utf-16"),
+}
+
+
+def damaged(content, rng):
+    """The content with one or a few things wrong somewhere, more often near its ends."""
+    data = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        size = max(len(data), 1)
+        near_end = rng.integers(3)
+        at = int(rng.integers(size) if near_end == 0 else rng.integers(min(size, 128)))
+        at = size - 1 - at if near_end == 2 else at
+        kind = rng.integers(6)
+        if kind == 0 and data:
+            data[at] = rng.integers(256)
+        elif kind == 1 and data:
+            data[at] ^= 1 << int(rng.integers(8))
+        elif kind == 2:
+            del data[at:]
+        elif kind == 3:
+            data[at:at] = rng.bytes(int(rng.integers(1, 40)))
+        elif kind == 4:
+            del data[at : at + int(rng.integers(1, 40))]
+        else:
+            data[at : at + 8] = struct.pack("<q", int(rng.choice([-1, 2**31, 2**62, 0])))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, about numbers that are garbage
+def test_a_damaged_file_is_fitted_or_refused_in_one_sentence(name, seed, tmp_path, capsys):
+    rng = np.random.default_rng([seed, len(name), *name.encode()])
+    path = tmp_path / name
+    x = ("--x", ",".join(map(str, X))) if name.endswith("npy") else ()
+    refused = 0
+    for _ in range(60):
+        path.write_bytes(damaged(FILES[name], rng))
+        status, _, said = call(capsys, "fit", path, *LINE, *x, "--quiet", "--threads", "1")
+        assert status in (0, 1, 2)
+        if status == 2:
+            refused += 1
+            one_sentence(status, said.splitlines(keepends=True)[-1])
+    assert refused > 5
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def with_header(header, version=(1, 0), data=b""):
+    raw = header.encode()
+    size = struct.pack("<H" if version == (1, 0) else "<I", len(raw))
+    return b"\x93NUMPY" + bytes(version) + size + raw + data
+
+
+def header(shape, descr="'<f8'"):
+    return f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n"
+
+
+def zipped(members, method=zipfile.ZIP_DEFLATED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def pickled():
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([os.system], dtype=object), allow_pickle=True)
+    return buffer.getvalue()
+
+
+def bomb():
+    """A zip of a few bytes whose directory claims 30 GB."""
+    content = bytearray(zipped({"y.npy": with_header(header("(4000000000,)"))}))
+    place = content.rindex(b"PK\x01\x02")
+    content[place + 24 : place + 28] = struct.pack("<I", 2**32 - 2)
+    return bytes(content)
+
+
+HOSTILE = {
+    "huge.npy": with_header(header("(1000000000000, 25)")),
+    "overflow.npy": with_header(header("(4611686018427387904, 4611686018427387904)")),
+    "empty_but_endless.npy": with_header(header("(0, 4611686018427387904)")),
+    "negative.npy": with_header(header("(-5,)"), data=bytes(40)),
+    "header.npy": with_header(header("(" + "(" * 5000 + ")" * 5000 + ")"), (2, 0)),
+    "long.npy": with_header(header("(3,)") + " " * 100_000, (2, 0)),
+    "beyond.npy": b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + header("(3,)").encode(),
+    "version.npy": with_header(header("(3,)"), (9, 9)),
+    "code.npy": with_header("__import__('os').system('true')\n"),
+    "pickle.npy": pickled(),
+    "object.npy": with_header(header("(1,)", "'|O'"), data=b"cos\nsystem\n(S'true'\ntR."),
+    "nested.npy": with_header(header("(1,)", "[('a', '|O')]"), data=bytes(64)),
+    "record.npy": with_header(header("(2,)", "[('a', '<f8')]"), data=bytes(16)),
+    "complex.npy": with_header(header("(2,)", "'<c16'"), data=bytes(32)),
+    "dates.npy": with_header(header("(2,)", "'<M8[s]'"), data=bytes(16)),
+    "words.npy": with_header(header("(2,)", "'<U2'"), data="abcd".encode("utf-32-le")),
+    "void.npy": with_header(header("(2,)", "'|V0'")),
+    "nothing.npy": b"",
+    "text.npy": b"1,2,3\n",
+    "huge.npz": zipped({"y.npy": with_header(header("(1000000000000, 25)"))}),
+    "bomb.npz": bomb(),
+    "pickle.npz": zipped({"y.npy": pickled()}),
+    "text.npz": zipped({"y": b"hello", "x.npy": b"1,2"}),
+    "other.npz": zipped({"../../y.npy": array()}),
+    "plain.npz": b"x,y\n1,2\n",
+    "cut.npz": archive(True)[:-30],
+    "none.npz": zipped({}),
+    "lzma.npz": zipped({"y.npy": array()}, zipfile.ZIP_LZMA)[:-200],
+    "cell.csv": b"x,y\n0,1\n1," + b"9" * 200_000 + b"\n",
+    "quote.csv": b'x,y\n0,"' + b"1\n" * 100_000,
+    "nul.csv": b"x,y\n0,1\n1,\0\n",
+    "sheet.csv": zipped({"xl/sheet1.xml": b"<xml/>"}),
+    "image.csv": b"II*\0\x08\0\0\0" + bytes(100),
+    "cells.csv": b"x,y\n" + b"," * 100_000 + b"\n",
+    "words.csv": b"x,y\n" + b"lorem ipsum,dolor\n" * 5,
+    "long.csv": b"x,y\n0," + b"word " * 20_000 + b"\n1,2\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_one_sentence(name, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_bytes(HOSTILE[name])
+    x = ("--x", "1,2,3") if name.endswith("npy") else ()
+    status, printed, said = call(capsys, "fit", path, *LINE, *x)
+    one_sentence(status, said)
+    assert not printed
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        " and ".join(["a"] * 3000) + " and x",
+        " or ".join(["a"] * 3000) + " or x",
+        "<".join(["a"] * 3000) + "<x",
+        "(" * 300 + "x" + ")" * 300,
+        "-" * 5000 + "x",
+        "a+" * 5000 + "x +",
+        "a*x**" + "9" * 10_000,
+        "not " * 5000 + "x",
+        "max(" * 400 + "x" + ",a)" * 400,
+        "a if x else " * 2000 + "x",
+        "__import__('os').system('true')*x",
+        "a*\udcff*x",
+        "a*x\n*b\r*\t2",
+        "lambda: x",
+        "y = a*x",
+        "2a + x",
+        "np.exp(x)*a",
+    ],
+)
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+def test_a_hostile_formula_is_fitted_or_one_sentence(formula, tmp_path, capsys):
+    path = tmp_path / "d.csv"
+    path.write_bytes(table())
+    status, _, said = call(capsys, "fit", path, f"--model={formula}", "--p0", "a=1", "--quiet")
+    assert status in (0, 1) or one_sentence(status, said) is None
+
+
+def test_an_unknown_instruction_set_is_one_sentence(tmp_path):
+    (tmp_path / "d.csv").write_bytes(table())
+    environment = {**os.environ, "THALWEG_SIMD": "nonsense"}
+    for command in (["fit", "d.csv", *LINE], ["info"]):
+        run = subprocess.run(
+            [sys.executable, "-m", "thalweg", *command],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        one_sentence(run.returncode, run.stderr)
+        assert "THALWEG_SIMD: instruction set 'nonsense' is not available here" in run.stderr
+    code = "import thalweg as tw; tw.fit('a*x', [1.0, 2], [1.0, 2], [1.0])"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.stderr.splitlines()[-1].startswith("ValueError: THALWEG_SIMD: instruction set")
+
+
+# ---- how numbers are written -------------------------------------------------------------------
+
+NUMBERS = {
+    "decimal comma, semicolons": "t;s\n0;1,5\n1;2,5\n2;3,5\n",
+    "decimal comma, tabs": "t\ts\n0\t1,5\n1\t2,5\n2\t3,5\n",
+    "decimal comma, no names": "0;1,5\n1;2,5\n2;3,5\n",
+    "decimal comma, blanks below names": "t s\n0 1,5\n1 2,5\n2 3,5\n",
+    "Fortran": "t,s\n0.D0,1.5D+00\n1.D0,.25D1\n2.d0,3.5d0\n",
+    "minus U+2212": "t,s\n\u22120,1.5\n1,2.5\n2,3.5\n",
+    "units": "t,s\ns,mV\n0,1.5\n1,2.5\n2,3.5\n",
+    "units in brackets": "t,s\n(s),\n0,1.5\n1,2.5\n2,3.5\n",
+    "unnamed index": ",s\n0,1.5\n1,2.5\n2,3.5\n",
+    "missing": "t,s\n0,1.5\n1,2.5\n2,3.5\n3,#N/A\n#N/A,7\n4,<NA>\n5,null\n",
+    "comments": "# a, \"b\nt,s\n0,1.5\n# it's\n1,2.5\n\n2,3.5\n",
+    "quoted line ends": 't,s,note\n0,1.5,"a\nb"\n1,2.5,"# c\n\n"\n2,3.5,d\n',
+    "sep=": "sep=;\nt;s\n0;1.5\n1;2.5\n2;3.5\n",
+    "thin columns": "t,s,empty\n0,1.5,\n1,2.5,\n2,3.5,\n",
+    "carriage returns": "t,s\r0,1.5\r1,2.5\r2,3.5\r",
+    "a date beside": "t,s,day\n0,1.5,2020-01-02\n1,2.5,2020-01-03\n2,3.5,2020-01-04\n",
+    "a text and no names": "0,1.5,good\n1,2.5,good\n2,3.5,bad\n",
+    "names that are numbers": "t,10\n0,1.5\n1,2.5\n2,3.5\n",
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_numbers_as_people_write_them_are_read(kind, encoding, tmp_path, capsys):
+    path = tmp_path / "d.csv"
+    path.write_bytes(NUMBERS[kind].encode(encoding))
+    status, printed, said = call(capsys, "fit", path, *LINE)
+    assert status == 0, said
+    assert "slope = 1 " in printed and "intercept = 1.5" in printed
+    assert "dof = 1" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        (NUMBERS["decimal comma, semicolons"], "read with a decimal comma; --decimal . says"),
+        (NUMBERS["units"], "line 2 holds no numbers and is left out"),
+        (NUMBERS["unnamed index"], "the first column has no name, as that of an index"),
+        (NUMBERS["a date beside"], "no numbers, so left out: day"),
+    ],
+)
+def test_what_is_left_out_or_understood_is_told(text, note, tmp_path, capsys):
+    path = tmp_path / "d.csv"
+    path.write_text(text)
+    assert note in call(capsys, "fit", path, *LINE, "--quiet")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('t,s\n0,"1,5"\n1,"2,5"\n', "line 2, column s: '1,5' is not a number; it has a decimal"),
+        ("t;s\n0,5;1.5\n1,5;2.5\n", "line 2, column t: '0,5' is not a number; it has a decimal"),
+        ('t,s\n0,"3,506.91"\n1,2\n', "'3,506.91' is not a number; it has thousands separators"),
+        ("t;s\n0;3.506,91\n1;2,5\n", "'3.506,91' is not a number; it has thousands separators"),
+        ("t;s\n0;1 000\n1;2\n", "'1 000' is not a number; it has thousands separators"),
+        ('t,s\n0,"1,234,567"\n1,2\n', "'1,234,567' is not a number; it has thousands separators"),
+        ("t,s\n0,12%\n1,13%\n", "'12%' is not a number; it is a percentage"),
+        ("t,s\n0,12 mV\n1,13 mV\n", "'12 mV' is not a number; a unit stands behind it"),
+        ("t,s\n2020-01-02,1\n2020-01-03,2\n", "it looks like a date or a time"),
+        ("t,s\n12:30,1\n12:31,2\n", "it looks like a date or a time"),
+        ("t,s\n0,1\n1,#VALUE!\n", "'#VALUE!' is not a number; it is an error of a spreadsheet"),
+        ("t,s\n0,1\n1,OVER\n", "line 3, column s: 'OVER' is not a number"),
+        ("0,OVER\n1,2\n2,3\n", "line 1, column 2: 'OVER' is not a number, and the line begins"),
+        ("t,s\n0,9,5\n1,8,5\n", "3 cells, but line 1 has 2; a decimal comma needs another"),
+        ("Instrument 7\nserial 5\nt;s\n0;1\n", "line 3: 1 cells, but line 1 has 2; if line 1"),
+        ("Instrument\nt;s\n0;1\n", "is no part of the table, leave it out with --skip-rows"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_with_its_cause(text, sentence, tmp_path, capsys):
+    path = tmp_path / "d.csv"
+    path.write_text(text)
+    status, _, said = call(capsys, "fit", path, *LINE)
+    assert status == 2 and sentence in said.splitlines()[-1]
+
+
+def test_the_user_says_how_a_file_is_written(tmp_path, capsys):
+    path = tmp_path / "d.csv"
+    path.write_text("Instrument 7\nday 5\nt,s\n0,1\n1,OVER\n2,3\n3,4\n")
+    status, printed, _ = call(capsys, "fit", path, *LINE, "--skip-rows", 2, "--missing", "over")
+    assert status == 0 and "slope = 1 " in printed and "dof = 1" in printed
+    path.write_text('t,s\n0,"1,5"\n1,"2,5"\n2,"3,5"\n')
+    path.write_text("t s\n0,0 1,5\n1,0 2,5\n2,0 3,5\n")
+    status, printed, _ = call(capsys, "fit", path, *LINE, "--decimal", ",")
+    assert status == 0 and "intercept = 1.5" in printed
+    path.write_text("t;s\n0;1,234\n1;2,234\n")
+    status, _, said = call(capsys, "fit", path, *LINE, "--decimal", ".")
+    assert status == 2 and "'1,234' is not a number" in said
+
+
+# ---- whole files or none -----------------------------------------------------------------------
+
+OLD = b"the results of last week\n"
+FITS = 40_000
+
+
+@pytest.fixture
+def batch(tmp_path):
+    rng = np.random.default_rng(3)
+    y = np.exp(-X) + rng.normal(0, 0.01, (FITS, X.size))
+    np.savez(tmp_path / "data.npz", x=X, y=y)
+    for name in ("out.csv", "out.npz", "out.svg"):
+        (tmp_path / name).write_bytes(OLD)
+    return tmp_path
+
+
+def command(folder, *outputs):
+    arguments = ["fit", "data.npz", *DECAY, *outputs]
+    return subprocess.Popen(
+        [sys.executable, "-m", "thalweg", *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def is_whole(path):
+    """Whether a file of results is the old one or a new one to its last fit."""
+    if path.read_bytes() == OLD:
+        return True
+    if path.suffix == ".npz":
+        with np.load(path) as saved:
+            return saved["status"].size == FITS and saved["n_iter"].size == FITS
+    return path.read_text().endswith("\n") and path.read_text().count("\n") == FITS + 1
+
+
+def wait_for_growth(folder, process, least=1):
+    """Wait until the file that is to replace the old one has begun to grow."""
+    while process.poll() is None:
+        sizes = [p.stat().st_size for p in folder.glob(".thalweg-*.part") if p.exists()]
+        if sizes and max(sizes) >= least:
+            return True
+        time.sleep(0.001)
+    return False
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.npz"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_writing_leaves_the_old_file_or_the_new_one(name, number, batch):
+    process = command(batch, "--out", name)
+    growing = wait_for_growth(batch, process)
+    if growing:
+        process.send_signal(number)
+    printed, said = process.communicate(timeout=60)
+    assert is_whole(batch / name)
+    assert f"{FITS} fits" in printed  # the report comes first
+    if growing and number != signal.SIGKILL and process.returncode != 0:
+        assert process.returncode == 128 + number
+        written = (batch / name).read_bytes() != OLD
+        words = f"they are in {name}" if written else f"{name} was not written"
+        assert said == f"thalweg: interrupted: {FITS} of {FITS} fits had finished; {words}\n"
+        assert not [*batch.glob(".thalweg-*")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_any_moment_leaves_whole_files(number, batch):
+    begin = time.monotonic()
+    command(batch, "--out", "out.csv").communicate()
+    duration = time.monotonic() - begin
+    for fraction in np.linspace(0.05, 1, 8):
+        (batch / "out.csv").write_bytes(OLD)
+        process = command(batch, "--out", "out.csv", "--quiet")
+        time.sleep(fraction * duration)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+        content = (batch / "out.csv").read_bytes()
+        assert content == OLD or content.endswith(b"\n")
+        if process.returncode == 128 + number and "interrupted" in said:  # Python itself was up
+            assert ("was not written" in said) == (content == OLD)
+            assert not [*batch.glob(".thalweg-*")] or number == signal.SIGKILL
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from thalweg.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_without_room_the_old_file_stays_and_the_report_is_printed(batch):
+    for name in ("out.csv", "out.npz", "out.svg"):
+        option = "--plot" if name.endswith("svg") else "--out"
+        run = subprocess.run(
+            [sys.executable, "-c", LIMITED, "fit", "data.npz", *DECAY, option, name],
+            cwd=batch, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if name == "out.svg" and run.returncode == 0:
+            continue  # the picture was smaller than the limit
+        assert run.returncode == 2 and f"{FITS} fits, {FITS} succeeded" in run.stdout
+        assert run.stderr == f"thalweg: {name}: it was not written: File too large\n"
+        assert (batch / name).read_bytes() == OLD and not [*batch.glob(".thalweg-*")]
+
+
+def test_on_a_full_disk_the_old_file_stays(batch, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("no right to mount a file system here")
+    try:
+        (disk / "out.csv").write_bytes(OLD)
+        process = command(batch, "--out", "disk/out.csv")
+        printed, said = process.communicate(timeout=60)
+        assert process.returncode == 2 and f"{FITS} fits" in printed
+        assert said == "thalweg: disk/out.csv: it was not written: No space left on device\n"
+        assert [p.name for p in disk.iterdir()] == ["out.csv"]
+        assert (disk / "out.csv").read_bytes() == OLD
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("folder.csv", "Is a directory"),
+        ("pipe.csv", "it is no regular file"),
+        ("/proc/x.csv", ""),
+        ("loop.csv", ""),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_refused_before_the_fit(
+    target, sentence, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("thalweg.fit_command.fit", None)  # it is not called
+    Path("folder.csv").mkdir()
+    os.mkfifo("pipe.csv")
+    Path("loop.csv").symlink_to("loop.csv")
+    Path("d.csv").write_bytes(table())
+    before = sorted(os.listdir())
+    status, _, said = call(capsys, "fit", "d.csv", *LINE, "--out", target)
+    one_sentence(status, said)
+    assert sentence in said and sorted(os.listdir()) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_file_or_folder_without_the_right_to_write_is_refused(tmp_path, capsys):
+    data, out = tmp_path / "d.csv", tmp_path / "sub" / "out.csv"
+    data.write_bytes(table())
+    out.parent.mkdir()
+    out.write_bytes(OLD)
+    out.chmod(0o444)
+    one_sentence(*call(capsys, "fit", data, *LINE, "--out", out)[::2])
+    out.chmod(0o644)
+    out.parent.chmod(0o555)
+    one_sentence(*call(capsys, "fit", data, *LINE, "--out", out)[::2])
+    assert out.read_bytes() == OLD
+
+
+def test_the_new_file_keeps_the_place_of_a_link_and_the_rights_of_the_old(tmp_path, capsys):
+    data, real, link = (tmp_path / n for n in ("d.csv", "real.csv", "link.csv"))
+    data.write_bytes(table())
+    real.write_bytes(OLD)
+    real.chmod(0o640)
+    link.symlink_to("real.csv")
+    assert call(capsys, "fit", data, *LINE, "--out", link)[0] == 0
+    assert link.is_symlink() and real.read_text().startswith("data,")
+    assert real.stat().st_mode & 0o777 == 0o640
+    new = tmp_path / "new.csv"
+    before = os.umask(0o027)
+    try:
+        assert call(capsys, "fit", data, *LINE, "--out", new)[0] == 0
+    finally:
+        os.umask(before)
+    assert new.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_reader_or_a_device_that_takes_no_report_does_not_cost_the_results(batch):
+    for redirection, status in (("| true", 1), ("> /dev/full", 2)):
+        (batch / "out.csv").write_bytes(OLD)
+        shell = (
+            f"'{sys.executable}' -m thalweg fit data.npz --model '{DECAY[1]}' --p0 {DECAY[3]} "
+            f"--out out.csv {redirection}; echo ${{PIPESTATUS[0]}}"
+        )
+        run = subprocess.run(
+            ["bash", "-c", shell], cwd=batch, capture_output=True, text=True, check=True
+        )
+        assert int(run.stdout) in ((0, status) if "true" in redirection else (status,))
+        assert (batch / "out.csv").read_text().count("\n") == FITS + 1
+
+
+def test_letters_that_the_terminal_lacks_cost_nothing(tmp_path):
+    text = table().decode().replace("first", "µ\u2212größe")
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "thalweg", "fit", "d.csv", *LINE, "--out", "o.csv"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "\\xb5\\u2212gr" in run.stdout
+    assert "µ\u2212größe" in (tmp_path / "o.csv").read_text(encoding="utf-8")
+
+
+def test_limits_of_this_process_are_as_they_were():
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
