@@ -136,10 +136,22 @@ static void fit_solos(void *context, ptrdiff_t part) {
     ptrdiff_t begin = 0, end = 0;
     for (ptrdiff_t fit; !interrupted(r) && (fit = take(r, &begin, &end)) >= 0;) {
         if (r->own_x)
-            run_point_code(&o->summers->m, r->job->n_points, r->job->x, r->job->x_step, fit);
+            run_point_code_watched(&o->summers->m, r->job->n_points, r->job->x, r->job->x_step, fit,
+                                   r->watch);
         fit_one(o, fit);
         atomic_fetch_add(r->done, 1);
     }
+}
+
+/* The x stage that all fits share. */
+static void run_x_stage(void *context, ptrdiff_t part) {
+    run *r = context;
+    (void)part;
+    const tw_fit_job *job = r->job;
+    const machine *m = &r->solos[0]->summers->m;
+    run_point_code_watched(m, job->n_points, job->x, job->x_step, 0, r->watch);
+    if (r->expanded)
+        expand_points(m, job->n_points, r->expanded, -1);
 }
 
 static size_t engine_fit_work(const tw_fit_job *job, int threads) {
@@ -157,16 +169,11 @@ static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw
         r->solos[k]->watch = watch;
         r->solos[k]->threads = r->share_chunks ? r->threads : 1;
     }
-    const machine *x_stage = &r->solos[0]->summers->m;
     if (!r->own_x && job->n_fits)
-        run_point_code(x_stage, job->n_points, job->x, job->x_step, 0);
-    if (r->expanded && job->n_fits)
-        expand_points(x_stage, job->n_points, r->expanded, -1);
+        tw_parallel(run_x_stage, r, 1, 1, watch);
     tw_task task = job->n_points <= SIDE_BY_SIDE ? fit_lanes : fit_solos;
-    if (r->share_chunks)
-        task(r, 0); /* the chunks of each fit are the parallel part */
-    else
-        tw_parallel(task, r, r->threads, r->threads, watch);
+    /* where threads share chunks, those of each fit are the parallel part */
+    tw_parallel(task, r, r->share_chunks ? 1 : r->threads, r->threads, watch);
 }
 
 /* ---- a tape at one theta ------------------------------------------------------------------- */

@@ -12,7 +12,10 @@
 
 #include "outcome.h"
 
-enum { CHUNK_BLOCKS = 16 };
+enum {
+    CHUNK_BLOCKS = 16,
+    X_PIECE = 64, /* groups of the x stage at a time: 4 KB a slot */
+};
 
 /* What one thread needs to sum a chunk. */
 typedef struct {
@@ -40,18 +43,36 @@ typedef struct {
 } solo;
 
 /* The x stage of one data set, points side by side: the machine's point slots are filled from
- * x[k] (N values), the last group padded with the last point, so that padding is harmless. */
+ * x[k] (N values), the last group padded with the last point, so that padding is harmless.
+ * A piece at a time, so that it stays in the cache from instruction to instruction; between two
+ * pieces the watch, if there is one, may end it. */
+static void run_point_code_watched(const machine *m, ptrdiff_t n_points, const void *const *x,
+                                   const ptrdiff_t *x_step, ptrdiff_t fit, struct tw_watch *watch) {
+    const tw_tape *t = m->tape;
+    const ptrdiff_t groups = n_points ? m->point_size / LANES : 0;
+    for (ptrdiff_t start = 0; start < groups; start += X_PIECE) {
+        const ptrdiff_t n = groups - start < X_PIECE ? groups - start : X_PIECE;
+        const ptrdiff_t begin = start * LANES, end = begin + n * LANES;
+        const ptrdiff_t last = end < n_points ? end : n_points;
+        if (watch) {
+            tw_watch_poll(watch);
+            if (watch->stop)
+                return;
+        }
+        for (int32_t k = 0; k < t->n_x; k++) {
+            const real *values = (const real *)x[k] + fit * x_step[k];
+            real *slot = m->point + k * m->point_size;
+            memcpy(slot + begin, values + begin, (size_t)(last - begin) * sizeof *slot);
+            for (ptrdiff_t i = last; i < end; i++)
+                slot[i] = values[n_points - 1];
+        }
+        run_code_to(m->point_code, t->n_point_code, start, n, start);
+    }
+}
+
 static void run_point_code(const machine *m, ptrdiff_t n_points, const void *const *x,
                            const ptrdiff_t *x_step, ptrdiff_t fit) {
-    const tw_tape *t = m->tape;
-    for (int32_t k = 0; k < t->n_x && n_points; k++) {
-        const real *values = (const real *)x[k] + fit * x_step[k];
-        real *slot = m->point + k * m->point_size;
-        memcpy(slot, values, (size_t)n_points * sizeof *slot);
-        for (ptrdiff_t i = n_points; i < m->point_size; i++)
-            slot[i] = values[n_points - 1];
-    }
-    run_code(m->point_code, t->n_point_code, 0, m->point_size / LANES);
+    run_point_code_watched(m, n_points, x, x_step, fit, NULL);
 }
 
 static summer summer_on(arena *a, const tw_fit_job *job, real *point) {

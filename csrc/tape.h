@@ -126,13 +126,15 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
 #define TW_B const vec b = v_load(pb + p * sb + o);
 #define TW_C const vec c = v_load(pc + p * sc + o);
 
-/* Run code on n groups of points, the first of which is `start`. */
-static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n) {
+/* Run code on n groups of points, the first of which is `start`; results go `out_start` groups behind
+ * the begin of their slot. */
+static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n,
+                        ptrdiff_t out_start) {
     for (const instruction *i = code; i < code + n_code; i++) {
         const real *pa = operand_at(i->in[0], start), *pb = operand_at(i->in[1], start),
                    *pc = operand_at(i->in[2], start);
         const ptrdiff_t sa = i->in[0].step, sb = i->in[1].step, sc = i->in[2].step;
-        real *out = i->out;
+        real *out = i->out + out_start * LANES;
         switch (i->op) {
 #define TW_OP1(name, value) TW_CASE(name, value, TW_A)
 #define TW_OP2(name, value) TW_CASE(name, value, TW_A TW_B)
@@ -143,6 +145,11 @@ static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, p
 #undef TW_OP3
         }
     }
+}
+
+/* The same where results are block registers or lane values, which begin at their slot. */
+static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n) {
+    run_code_to(code, n_code, start, n, 0);
 }
 
 /* The theta stage: parameters are in their lane slots, results of theta alone follow. */
