@@ -221,11 +221,11 @@ def test_other_refusals():
         QuadraticLoss(np.eye(1), [np.nan])
     with pytest.raises(ValueError, match="the product of B must have shape \\(2,\\), got \\(1,\\)"):
         QuadraticLoss(lambda v: v[:1], n_params=2)
-    with pytest.raises(ValueError, match="b must have shape \\(n=2,\\), got \\(3,\\)"):
+    with pytest.raises(ValueError, match=r"b must have shape \(n=2,\) or \(n=2, M\), got \(3,"):
         LinearLeastSquares(np.eye(2), [1, 2, 3])
     with pytest.raises(ValueError, match="b must be finite"):
         LinearLeastSquares(np.eye(1), [np.nan])
-    with pytest.raises(ValueError, match=r"weights must be >= 0, got -1\.0 in row 1"):
+    with pytest.raises(ValueError, match=r"weights must not be negative, got -1\.0 at row 1"):
         LinearLeastSquares(np.eye(2), [1, 2], [1, -1])
     with pytest.raises(ValueError, match="A must have shape \\(n, P\\), got \\(2,\\)"):
         LinearLeastSquares([1, 2], [1, 2])

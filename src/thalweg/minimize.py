@@ -16,7 +16,9 @@ from ._progress import open_bar
 from .descent import DescentResult, History
 from .losses.base import Loss
 from .losses.curvature import extreme_curvatures
+from .losses.linear import LinearLeastSquares
 from .optimizers.base import Method, Point, Problem
+from .several import minimize_columns
 from .stop import Halt, Stop
 
 _LEVEL = 4 * float(np.finfo(float).eps)  # relative rounding error of a loss
@@ -73,7 +75,8 @@ def minimize(
     loss : Loss
         What to minimise: `QuadraticLoss`, `LinearLeastSquares`, `MSELoss` or your own.
     theta0 : array_like, shape (P,)
-        Start; not changed.
+        Start; not changed.  A linear loss of M right-hand sides also takes (P, M), one start for
+        each, and the result's theta has that shape.
     method : Method
         How, such as ``GradientDescent(step_size=0.1)``.
     tol : float
@@ -127,6 +130,11 @@ def minimize(
     'step_size 0.6 exceeds 2/sigma_max = 0.5 of this loss; try <= 0.5, best fixed 0.333'
     """
     _refuse_kinds(loss, method)
+    if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
+        options: dict[str, Any] = dict(method=method, tol=tol, step_tol=step_tol, loss_tol=loss_tol)
+        options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
+        options |= dict(callback=callback, progress=progress)
+        return minimize_columns(minimize, loss, theta0, options)
     loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
     lower, upper = _bounds(bounds, loss.n_params)
     problem = Problem(loss, lower, upper)

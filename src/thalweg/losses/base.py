@@ -15,6 +15,7 @@ forwards J v (`LeastSquares.jvp`) and backwards e' J (`LeastSquares.vjp`).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -129,6 +130,18 @@ class Loss(ABC):
         if array.shape != (self.n_params,):
             raise ValueError(f"{name} must have shape (P={self.n_params},), got {array.shape}")
         return array
+
+    def describe(self) -> tuple[str, str]:
+        """Return the formula and the sizes, for the repr."""
+        return "L(theta)", f"P={self.n_params}"
+
+    def __repr__(self) -> str:
+        formula, sizes = self.describe()
+        return f"<{self.name}: {formula}\n {sizes}>"
+
+    def _repr_html_(self) -> str:
+        formula, sizes = (escape(text) for text in self.describe())
+        return f"<b>{escape(self.name)}</b> <code>{formula}</code><br>{sizes}"
 
     @property
     def name(self) -> str:

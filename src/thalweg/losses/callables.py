@@ -28,6 +28,11 @@ def to_numpy(value: Any) -> np.ndarray[Any, Any]:
         return np.asarray(value)
 
 
+def by_row(weights: Array, values: Array) -> Array:
+    """Return weights, or a mask, of shape (n,) so that it broadcasts against the values."""
+    return weights[:, None] if weights.ndim < values.ndim else weights
+
+
 @dataclass(frozen=True, eq=False)
 class CallableModel:
     """Sums over K samples of the squared error of predictions.
@@ -35,7 +40,7 @@ class CallableModel:
     Attributes
     ----------
     targets : ndarray, shape (K, Nx)
-    weights : ndarray, shape (K,), or None
+    weights : ndarray, shape (K,) or (K, Nx), or None
     shape : tuple of int
         What predictions must have: (K, Nx), or (K,) for targets of that shape.
     n_params : int
@@ -63,12 +68,12 @@ class CallableModel:
 
     def loss(self, theta: Array) -> float:
         """Return sum_k w_k |e_k|^2."""
-        e = self.residuals(theta)
+        e = self._used(self.residuals(theta))
         return float(np.vdot(e, self._weighted(e)))
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Return the same and its gradient."""
-        e = self.residuals(theta)
+        e = self._used(self.residuals(theta))
         weighted = self._weighted(e)
         return float(np.vdot(e, weighted)), -2.0 * self.vjp(theta, weighted)
 
@@ -76,6 +81,13 @@ class CallableModel:
         """Return e, shape (K, Nx)."""
         predictions = self._checked(self.predict(theta), "predict", self.shape)
         return self.targets - predictions.reshape(self.targets.shape)
+
+    def _used(self, product: Array) -> Array:
+        """What the samples add to a sum, shape (K, Nx, ...), with 0 where there is no weight."""
+        if self.weights is None or np.isfinite(product).all():
+            return product
+        unused = by_row(self.weights, self.targets) == 0
+        return np.where(unused.reshape(*unused.shape, *[1] * (product.ndim - 2)), 0.0, product)
 
     def jvp(self, theta: Array, v: Array) -> Array:
         """Return J v, shape (K, Nx)."""
@@ -91,7 +103,10 @@ class CallableModel:
         """Return sum_k e_k' J_k, shape (P,); e has shape (K, Nx)."""
         if self.vjp_of is not None:
             return self._checked(self.vjp_of(theta, e.reshape(self.shape)), "vjp", (self.n_params,))
-        return e.ravel() @ self._jacobian(theta).reshape(-1, self.n_params)
+        J = self._jacobian(theta).reshape(-1, self.n_params)
+        if not np.isfinite(J).all():  # of samples that e leaves out
+            J = np.where(e.reshape(-1, 1) == 0, 0.0, J)
+        return e.ravel() @ J
 
     def hessian_vector(self, theta: Array, d: Array) -> Array:
         """Return 2 sum_k w_k (J_k' J_k d - e_k' (second derivatives of f_k) d), shape (P,)."""
@@ -99,27 +114,30 @@ class CallableModel:
             raise ValueError(
                 "this loss has no exact Hessian: give vjp_derivative, or use gauss_newton"
             )
-        e = self._weighted(self.residuals(theta)).reshape(self.shape)
+        e = self._weighted(self._used(self.residuals(theta))).reshape(self.shape)
         bend = self._checked(self.vjp_derivative(theta, e, d), "vjp_derivative", (self.n_params,))
-        return 2.0 * (self.vjp(theta, self._weighted(self.jvp(theta, d))) - bend)
+        return 2.0 * (self.vjp(theta, self._weighted(self._used(self.jvp(theta, d)))) - bend)
 
     def gauss_newton(self, theta: Array) -> Array:
         """Return sum_k w_k J_k' J_k, shape (P, P)."""
         if self.jacobian is not None:
             J = self._jacobian(theta)
-            J = J.reshape(*self.targets.shape, self.n_params)
-            weighted = J if self.weights is None else J * self.weights[:, None, None]
+            J = self._used(J.reshape(*self.targets.shape, self.n_params))
+            weighted = (
+                J if self.weights is None else J * by_row(self.weights, self.targets)[..., None]
+            )
             flat = (-1, self.n_params)
             return np.asarray(weighted.reshape(flat).T @ J.reshape(flat))
         columns = [
-            self.vjp(theta, self._weighted(self.jvp(theta, v))) for v in np.eye(self.n_params)
+            self.vjp(theta, self._weighted(self._used(self.jvp(theta, v))))
+            for v in np.eye(self.n_params)
         ]
         product: Array = np.array(columns)
         return (product + product.T) / 2
 
     def along(self, theta: Array, d: Array) -> tuple[float, float, float]:
         """Return sum w |e|^2, sum w e'J d and sum w |J d|^2."""
-        e, t = self.residuals(theta), self.jvp(theta, d)
+        e, t = self._used(self.residuals(theta)), self._used(self.jvp(theta, d))
         weighted = self._weighted(e), self._weighted(t)
         return (
             float(np.vdot(e, weighted[0])),
@@ -128,7 +146,7 @@ class CallableModel:
         )
 
     def _weighted(self, e: Array) -> Array:
-        return e if self.weights is None else e * self.weights[:, None]
+        return e if self.weights is None else e * by_row(self.weights, self.targets)
 
     def _jacobian(self, theta: Array) -> Array:
         assert self.jacobian is not None

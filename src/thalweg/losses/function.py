@@ -90,6 +90,15 @@ class FunctionLoss(Loss):
             raise ValueError("the number of parameters is not known yet: give n_params")
         return self._seen
 
+    def describe(self) -> tuple[str, str]:
+        """Return the functions and the size, for the repr."""
+        gives = ["value", "gradient"]
+        gives += ["hessian"] * (self._hessian is not None)
+        gives += ["hessian_vector"] * (self._hessian_vector is not None)
+        name = getattr(self._value, "__name__", type(self._value).__name__)
+        size = "P as theta's" if self._seen is None else f"P={self._seen}"
+        return f"{name}(theta)", f"{', '.join(gives)}; {size}"
+
     def at(self, theta: Any, name: str = "theta") -> Array:
         """Return ``theta`` as a float64 array of shape (P,), or say what is wrong with it."""
         if name.startswith("theta") and self._given is None:

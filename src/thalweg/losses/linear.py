@@ -9,39 +9,50 @@ so one product with A and one with its transpose give value and gradient.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
-from .._check import Array, all_finite, numbers
+from .._check import Array, left_out, numbers
 from ..kernels import coordinate_sweep
 from .base import CachedState, CoordinateState, LeastSquares, SweepingState
-from .operators import Dense, Matrix, Sparse, as_matrix
+from .callables import by_row
+from .left_out import settled
+from .operators import Dense, Matrix, Product, Sparse, as_matrix, without_rows
 
 
 class LinearLeastSquares(LeastSquares):
     r"""The loss :math:`L(\theta) = \frac12 \|A \theta - b\|_W^2`, with weights W on the diagonal.
 
+    With M right-hand sides b, shape (n, M), theta has shape (P, M), the loss is the sum over the
+    columns, and `minimize` goes down on each column by itself.
+
     Parameters
     ----------
     A : array_like, shape (n, P), sparse matrix or operator
         An operator has ``matvec``, ``rmatvec`` and ``shape``.  Not copied.
-    b : array_like, shape (n,)
+    b : array_like, shape (n,) or (n, M)
         What A theta should be.
-    weights : array_like, shape (n,), optional
-        Not negative; 1.
+    weights : array_like, shape (n,) or that of b, optional
+        Not negative; 1.  What is masked in b or in the weights has weight 0; where the weight is 0
+        b and that row of A may hold anything, NaN and infinity too.
 
     Attributes
     ----------
     A : Matrix
         The matrix by its products.
-    b, weights : ndarray, shape (n,)
-        ``weights`` is None where all are 1.
+    b, weights : ndarray
+        ``weights`` is None where all are 1; b is 0 where it was masked or no number.
+    n_columns : int or None
+        M; None for one right-hand side of shape (n,).
 
     Raises
     ------
     ValueError
-        Shapes do not fit, a number is not finite, or a weight is negative.
+        Shapes do not fit, a number that is used is not finite, or a weight is negative.
+    TypeError
+        A is masked: what an equation with a missing coefficient says nobody knows.
 
     Examples
     --------
@@ -55,52 +66,116 @@ class LinearLeastSquares(LeastSquares):
     is_quadratic = True
 
     def __init__(self, A: Any, b: Any, weights: Any = None) -> None:
-        self.A: Matrix = as_matrix(A, "A")
-        n, self.n_params = self.A.shape
-        self.b = _column(b, "b", n)
-        self.weights = None if weights is None else _column(weights, "weights", n)
-        if self.weights is not None and not (self.weights >= 0).all():
-            i = int(np.argmin(self.weights >= 0))
-            raise ValueError(f"weights must be >= 0, got {self.weights[i]} in row {i}")
+        matrix = as_matrix(A, "A", checked=False)
+        n, self.n_params = matrix.shape
+        values, mask = _rows_of(b, "b", n)
+        w, missing = (None, None) if weights is None else _rows_of(weights, "weights", n)
+        if w is not None and w.ndim > 1 and w.shape != values.shape:
+            raise ValueError(
+                f"weights must have shape (n={n},) or that of b, {values.shape}, got {w.shape}"
+            )
+        self.b, self.weights = settled(values, mask, w, missing, "b", "row")
+        self.n_columns = None if self.b.ndim == 1 else self.b.shape[1]
+        self.A: Matrix = without_rows(matrix, self._unused(), "A")
+
+    def _unused(self) -> Array | None:
+        """Which rows no column uses, shape (n,)."""
+        if self.weights is None:
+            return None
+        unused = np.asarray(self.weights == 0)
+        return unused if unused.ndim == 1 else np.asarray(unused.all(axis=1))
+
+    def describe(self) -> tuple[str, str]:
+        """Return the formula and the sizes, for the repr."""
+        n, P = self.A.shape
+        columns = "" if self.n_columns is None else f", M={self.n_columns}"
+        out = 0 if self.weights is None else int((self.weights == 0).sum())
+        weights = "" if self.weights is None else f", weights, {out} of them 0"
+        return "1/2 ||A theta - b||^2_W", f"A: {self.A.kind} (n={n}, P={P}){columns}{weights}"
+
+    def column(self, k: int) -> LinearLeastSquares:
+        """Return the loss of the right-hand side b[:, k]; it shares A."""
+        if self.n_columns is None:
+            raise ValueError("this loss has one right-hand side, so it has no columns")
+        one = copy(self)
+        w = self.weights
+        one.b = np.ascontiguousarray(self.b[:, k])
+        one.weights = w if w is None or w.ndim == 1 else np.ascontiguousarray(w[:, k])
+        one.n_columns = None
+        return one
+
+    def at(self, theta: Any, name: str = "theta") -> Array:
+        """Return ``theta`` as a float64 array of shape (P,) or (P, M), or say what is wrong."""
+        if self.n_columns is None:
+            return super().at(theta, name)
+        array = numbers(theta, name, np.float64)
+        wanted = self.n_params, self.n_columns
+        if array.shape != wanted:
+            raise ValueError(
+                f"{name} must have shape (P={wanted[0]}, M={wanted[1]}), got {array.shape}"
+            )
+        return array
 
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
-        """Return 1/2 r'W r and -A'W r, shape (P,), with r = b - A theta."""
-        e = self.A.apply(self.at(theta)) - self.b
+        """Return 1/2 r'W r and -A'W r, of the shape of theta, with r = b - A theta."""
+        e = self._times(self.at(theta)) - self.b
         We = self._weigh(e)
-        return 0.5 * float(e.dot(We)), self.A.apply_transposed(We)
+        return 0.5 * float(np.vdot(e, We)), self._times_transposed(We)
 
     def residuals(self, theta: Any) -> Array:
-        """Return r = b - A theta, shape (n,)."""
-        return self.b - self.A.apply(self.at(theta))
+        """Return r = b - A theta, of the shape of b."""
+        return self.b - self._times(self.at(theta))
 
     def jvp(self, theta: Any, v: Any) -> Array:
-        """Return A v, shape (n,)."""
-        return self.A.apply(self.at(v, "v"))
+        """Return A v, of the shape of b."""
+        return self._times(self.at(v, "v"))
 
     def vjp(self, theta: Any, e: Any) -> Array:
-        """Return e'A, shape (P,)."""
-        return self.A.apply_transposed(_column(e, "e", self.A.shape[0]))
+        """Return e'A, of the shape of theta."""
+        array = numbers(e, "e", np.float64)
+        if array.shape != self.b.shape:
+            raise ValueError(f"e must have the shape of b, {self.b.shape}, got {array.shape}")
+        return self._times_transposed(array)
+
+    def _times(self, v: Array) -> Array:
+        if v.ndim == 1 or not isinstance(self.A, Product):
+            return self.A.apply(v)
+        return np.stack([self.A.apply(column) for column in v.T], axis=1)
+
+    def _times_transposed(self, e: Array) -> Array:
+        if e.ndim == 1 or not isinstance(self.A, Product):
+            return self.A.apply_transposed(e)
+        return np.stack([self.A.apply_transposed(column) for column in e.T], axis=1)
+
+    def _one_matrix(self) -> Array | None:
+        """The weights of the Hessian, shape (n,), which all columns share."""
+        if self.weights is not None and self.weights.ndim > 1:
+            raise ValueError(
+                "the columns of this loss have weights of their own, so it has no one Hessian: "
+                "column(k) has"
+            )
+        return self.weights
 
     def hessian(self, theta: Any = None) -> Array:
         """Return A'W A, shape (P, P), the same everywhere."""
-        return self.A.gram(self.weights)
+        return self.A.gram(self._one_matrix())
 
     def hessian_vector(self, theta: Any, d: Any) -> Array:
         """Return A'W A d, shape (P,)."""
-        return self.A.apply_transposed(self._weigh(self.A.apply(self.at(d, "d"))))
+        return self._times_transposed(self._weigh(self._times(self.at(d, "d"))))
 
     def curvature(self, theta: Any, d: Any) -> float:
         """Return d'A'W A d = ||A d||^2_W: one product, and never negative."""
-        Ad = self.A.apply(self.at(d, "d"))
-        return float(Ad.dot(self._weigh(Ad)))
+        Ad = self._times(self.at(d, "d"))
+        return float(np.vdot(Ad, self._weigh(Ad)))
 
     def hessian_diagonal(self, theta: Any = None) -> Array:
         """Return the diagonal of A'W A, shape (P,)."""
-        return self.A.gram_diagonal(self.weights)
+        return self.A.gram_diagonal(self._one_matrix())
 
     def sparse_hessian(self, theta: Any = None) -> Any | None:
         """Return A'W A as a sparse matrix of SciPy; None where A is not sparse."""
-        return self.A.sparse_gram(self.weights) if isinstance(self.A, Sparse) else None
+        return self.A.sparse_gram(self._one_matrix()) if isinstance(self.A, Sparse) else None
 
     def coordinate_state(self, theta: Any) -> CoordinateState:
         """Return a point that moves along one parameter at a time and keeps its residual."""
@@ -109,7 +184,7 @@ class LinearLeastSquares(LeastSquares):
         return _Coordinates(self, self.at(theta))
 
     def _weigh(self, e: Array) -> Array:
-        return e if self.weights is None else self.weights * e
+        return e if self.weights is None else by_row(self.weights, e) * e
 
 
 class _Coordinates(CachedState):
@@ -160,10 +235,10 @@ class _Sweeping(_Coordinates, SweepingState):
         self.count(turns.size)
 
 
-def _column(value: Any, name: str, size: int) -> Array:
-    array = numbers(value, name, np.float64)
-    if array.shape != (size,):
-        raise ValueError(f"{name} must have shape (n={size},), got {array.shape}")
-    if not all_finite(array):
-        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
-    return array
+def _rows_of(value: Any, name: str, n: int) -> tuple[Array, Array | None]:
+    """Return numbers of n rows, shape (n,) or (n, M), and where they are masked."""
+    array, mask = left_out(value)
+    array = numbers(array, name, np.float64)
+    if array.shape[:1] != (n,) or array.ndim > 2 or array.shape[1:] == (0,):
+        raise ValueError(f"{name} must have shape (n={n},) or (n={n}, M), got {array.shape}")
+    return array, mask

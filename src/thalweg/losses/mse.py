@@ -10,10 +10,11 @@ import numpy as np
 from .._check import Array, count, numbers
 from ..model import as_model
 from .base import LeastSquares
-from .callables import CallableModel, jax_functions, to_numpy, torch_functions
+from .callables import CallableModel, jax_functions, torch_functions
 from .coordinates import Coordinates
+from .left_out import ELEMENTS, FLOAT64
 from .recorded import RecordedModel, parameters_of
-from .samples import ELEMENTS, FLOAT64, columns_of, targets_of, weights_of
+from .samples import samples_of, targets_and_weights
 
 _Function = Callable[..., Any]
 
@@ -49,7 +50,8 @@ class MSELoss(LeastSquares):
     targets : array_like, shape (K,) or (K, Nx)
         The samples' x; a grid if the inputs are grids.  Unit of the model's values.
     weights : array_like, shape (K,), optional
-        :math:`w_k \ge 0`; 1 if not given.
+        :math:`w_k \ge 0`; 1 if not given.  What is masked, in inputs, targets or weights, has
+        weight 0; where the weight is 0 anything may stand, NaN and infinity too.
     n_params : int, optional
         P, for a model that takes its parameters as one array.
     independent : str or sequence of str, optional
@@ -106,28 +108,28 @@ class MSELoss(LeastSquares):
     ) -> None:
         info = as_model(model, independent)
         P, self._names = parameters_of(info, n_params)
-        columns, single, points = columns_of(inputs)
-        x, self._shape = targets_of(targets, points)
-        self._K = len(x)
-        if info.n_x is not None and info.n_x != len(columns):
+        samples = samples_of(inputs, targets, weights)
+        self._shape, self._there, self._K = samples.shape, samples.there, len(samples.targets)
+        if info.n_x is not None and info.n_x != len(samples.columns):
             raise ValueError(
-                f"{info.label} takes {info.n_x} independent variables, inputs have {len(columns)}"
+                f"{info.label} takes {info.n_x} independent variables, inputs have "
+                f"{len(samples.columns)}"
             )
         element = np.dtype(FLOAT64 if dtype is None else dtype)
         if element not in ELEMENTS:
             raise TypeError(f"dtype must be float64 or float32, got {element}")
         self._model: RecordedModel | CallableModel = RecordedModel(
             info.function,
-            columns,
-            x,
-            weights_of(weights, len(x)),
+            samples.columns,
+            samples.targets,
+            samples.weights,
             n_params=P,
-            single=single,
+            single=samples.single,
             vector=n_params is not None,
             dtype=element,
             threads=0 if threads is None else count(threads, "threads", 1, 256),
         )
-        self.n_params = P
+        self.n_params, self._label = P, info.label
 
     @classmethod
     def from_functions(
@@ -189,13 +191,13 @@ class MSELoss(LeastSquares):
         """
         if vjp is None and jacobian is None:
             raise ValueError("give vjp or jacobian: the gradient needs one of them")
-        array = to_numpy(targets)
-        x, shape = targets_of(array, array.shape[:1])
+        x, w, shape, there = targets_and_weights(targets, weights)
         loss = cls.__new__(cls)
-        loss._names, loss._shape, loss._K = None, shape, len(x)
+        loss._names, loss._shape, loss._K, loss._there = None, shape, len(x), there
+        loss._label = getattr(predict, "__name__", type(predict).__name__)
         loss._model = CallableModel(
             np.asarray(x, float),
-            weights_of(weights, len(x)),
+            w,
             shape,
             count(n_params, "n_params", 1, 2**31 - 1),
             predict,
@@ -250,6 +252,14 @@ class MSELoss(LeastSquares):
 
     # ---- what it is -------------------------------------------------------------------------
 
+    def describe(self) -> tuple[str, str]:
+        """Return the formula and the sizes, for the repr."""
+        sizes = f"K={self._K}, Nx={self._model.targets.shape[1]}, P={self.n_params}"
+        names = "" if self._names is None else f": {', '.join(self._names)}"
+        w = self._model.weights
+        weights = "" if w is None else f"; weights, {int((w == 0).sum())} of them 0"
+        return f"(1/K) sum_k w_k |x_k - f_k|^2, f = {self._label}", f"{sizes}{names}{weights}"
+
     @property
     def n_samples(self) -> int:
         """K."""
@@ -268,36 +278,23 @@ class MSELoss(LeastSquares):
     # ---- values and derivatives -------------------------------------------------------------
 
     def value(self, theta: Any) -> float:
-        r"""Return :math:`L(\theta)`; NaN where a prediction is.
-
-        Parameters
-        ----------
-        theta : array_like, shape (P,)
-
-        Returns
-        -------
-        float
-        """
+        r"""Return :math:`L(\theta)`; NaN where a prediction is."""
         return self._model.loss(self.at(theta)) / self._K
 
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
         r"""Return :math:`L` and :math:`\nabla L = -\frac{2}{K}\sum_k w_k\varepsilon_k^t J_k`.
 
-        Parameters
-        ----------
-        theta : array_like, shape (P,)
-
-        Returns
-        -------
-        value : float
-        gradient : ndarray, shape (P,)
+        The gradient has shape (P,).
         """
         value, gradient = self._model.loss_and_gradient(self.at(theta))
         return value / self._K, gradient / self._K
 
     def residuals(self, theta: Any) -> Array:
-        r"""Return :math:`\varepsilon_k = x_k - f_\theta(y_k)`, of the shape of the targets."""
-        return self._model.residuals(self.at(theta)).reshape(self._shape)
+        r"""Return :math:`\varepsilon_k = x_k - f_\theta(y_k)`, 0 where a sample has no numbers.
+
+        Of the shape of the targets.
+        """
+        return self._seen(self._model.residuals(self.at(theta)))
 
     def jvp(self, theta: Any, v: Any) -> Array:
         r"""Return :math:`J_k v`, the change of the predictions along v: forward propagation.
@@ -312,7 +309,7 @@ class MSELoss(LeastSquares):
             Of the shape of the targets.
         """
         theta, v = self.at(theta), self.at(v, "v")
-        return self._model.jvp(theta, v).reshape(self._shape)
+        return self._seen(self._model.jvp(theta, v))
 
     def vjp(self, theta: Any, e: Any) -> Array:
         r"""Return :math:`\sum_k e_k^t J_k`: backward propagation.
@@ -329,7 +326,13 @@ class MSELoss(LeastSquares):
         theta, e = self.at(theta), numbers(e, "e", FLOAT64)
         if e.shape != self._shape:
             raise ValueError(f"e must have the shape of the targets, {self._shape}, got {e.shape}")
-        return self._model.vjp(theta, e.reshape(self._K, -1))
+        return self._model.vjp(theta, self._seen(e.reshape(self._K, -1)).reshape(self._K, -1))
+
+    def _seen(self, rows: Array) -> Array:
+        """Rows of the samples with 0 where a target is left out, of the shape of the targets."""
+        if self._there is not None:
+            rows = np.where(self._there, rows, 0.0)
+        return rows.reshape(self._shape)
 
     def hessian_vector(self, theta: Any, d: Any) -> Array:
         r"""Return :math:`\nabla^2 L\, d`, exact, for about twice the cost of a gradient.

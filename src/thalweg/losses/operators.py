@@ -17,6 +17,8 @@ import numpy as np
 from .._check import Array, all_finite, numbers
 from ..kernels import Symmetric, quadratic_form
 
+_HUGE = float(np.sqrt(np.finfo(float).max))  # the square of more is infinite, and 0 times it NaN
+
 # What rounding alone may make of B - B'.
 _ASYMMETRY = 32 * float(np.finfo(float).eps)
 
@@ -26,6 +28,8 @@ class Matrix(ABC):
 
     Attributes
     ----------
+    kind : str
+        What it is, in a word.
     apply : callable
         v, shape (P,), to A v.
     apply_transposed : callable
@@ -33,6 +37,7 @@ class Matrix(ABC):
     """
 
     shape: tuple[int, int]
+    kind: str
     apply: Callable[[Array], Array]
     apply_transposed: Callable[[Array], Array]
 
@@ -64,6 +69,8 @@ class Matrix(ABC):
 class Dense(Matrix):
     """An array; columns are kept contiguous for those who walk along them."""
 
+    kind = "dense"
+
     def __init__(self, array: Array) -> None:
         self.array = array
         self.shape = array.shape[0], array.shape[1]
@@ -92,6 +99,8 @@ class Dense(Matrix):
 
 class Packed(Matrix):
     """A symmetric matrix of which only the lower triangle is kept, row after row."""
+
+    kind = "packed"
 
     def __init__(self, triangle: Array, name: str) -> None:
         P = (isqrt(8 * triangle.size + 1) - 1) // 2
@@ -136,6 +145,8 @@ class Packed(Matrix):
 class Sparse(Matrix):
     """A sparse matrix of SciPy, kept by columns."""
 
+    kind = "sparse"
+
     def __init__(self, array: Any) -> None:
         self.array = array.tocsc().astype(np.float64)
         self.array.sum_duplicates()
@@ -177,6 +188,8 @@ class Sparse(Matrix):
 
 class Product(Matrix):
     """A matrix known by its products alone; its columns are its products with unit vectors."""
+
+    kind = "a product"
 
     def __init__(
         self,
@@ -225,8 +238,10 @@ def is_sparse(value: Any) -> bool:
     return scipy_sparse is not None and bool(scipy_sparse.issparse(value))
 
 
-def as_matrix(value: Any, name: str, shape: tuple[int, int] | None = None) -> Matrix:
+def as_matrix(value: Any, name: str, *, checked: bool = True) -> Matrix:
     """Return what a user passed as a matrix of shape (n, P).
+
+    Whether it is finite is looked at here unless `without_rows` will.
 
     Raises
     ------
@@ -235,8 +250,7 @@ def as_matrix(value: Any, name: str, shape: tuple[int, int] | None = None) -> Ma
     """
     if is_sparse(value):
         matrix: Matrix = Sparse(value)
-        _refuse_not_finite(value.data, name)
-        return matrix
+        return without_rows(matrix, None, name) if checked else matrix
     if callable(getattr(value, "matvec", None)):
         back = getattr(value, "rmatvec", None)
         if not callable(back):
@@ -245,8 +259,44 @@ def as_matrix(value: Any, name: str, shape: tuple[int, int] | None = None) -> Ma
     array = numbers(value, name, np.float64)
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (n, P), got {array.shape}")
-    _refuse_not_finite(array, name)
-    return Dense(array)
+    return without_rows(Dense(array), None, name) if checked else Dense(array)
+
+
+def without_rows(matrix: Matrix, unused: Array | None, name: str) -> Matrix:
+    """Return the matrix with 0 for what is no number in unused rows, where it may be anything.
+
+    Parameters
+    ----------
+    matrix : Matrix
+    unused : ndarray of bool, shape (n,), or None
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity in a row that is used.
+    """
+    if not isinstance(matrix, Dense | Sparse):
+        return matrix
+    values = matrix.array if isinstance(matrix, Dense) else matrix.array.data
+    if all_finite(values) and unused is None:
+        return matrix
+    wrong = ~(np.abs(values) <= _HUGE)
+    rows = np.nonzero(wrong)[0] if isinstance(matrix, Dense) else matrix.array.indices[wrong]
+    if not rows.size:
+        return matrix
+    used = ~np.isfinite(values[wrong])
+    if unused is not None:
+        used &= ~unused[rows]
+        wrong[wrong] = unused[rows]
+    if used.any():
+        raise ValueError(
+            f"{name} must be finite, but holds NaN or infinity in row {rows[np.argmax(used)]}"
+        )
+    if isinstance(matrix, Dense):
+        return Dense(np.where(wrong, 0.0, values))
+    clean = matrix.array.copy()
+    clean.data = np.where(wrong, 0.0, values)
+    return Sparse(clean)
 
 
 def as_symmetric(value: Any, name: str, size: int | None = None) -> Matrix:

@@ -68,6 +68,10 @@ class QuadraticLoss(Loss):
             raise ValueError("theta_star must be finite, but holds NaN or infinity")
         self._apply = self.B.apply
 
+    def describe(self) -> tuple[str, str]:
+        """Return the formula and the sizes, for the repr."""
+        return "(theta - theta*)' B (theta - theta*)", f"B: {self.B.kind} (P={self.n_params})"
+
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
         """Return u'Bu and 2 B u, shape (P,), with u = theta - theta_star."""
         u = self.at(theta) - self.theta_star

@@ -47,7 +47,7 @@ class RecordedModel:
     columns : sequence of ndarray, each (K,)
         The independent variables; float64 or float32 with any step.
     targets : ndarray, shape (K, Nx)
-    weights : ndarray, shape (K,), or None
+    weights : ndarray, shape (K,) or (K, Nx), or None
     n_params : int
     single, vector : bool
         See `thalweg.model.trace.record_outputs`.
@@ -70,6 +70,9 @@ class RecordedModel:
         dtype: np.dtype[Any],
         threads: int,
     ) -> None:
+        given = dict(n_params=n_params, single=single, vector=vector, dtype=dtype, threads=threads)
+        self._made_of = function, columns, targets, weights, given
+        self.targets, self.weights = targets, weights
         K, n_outputs = targets.shape
         graph, outputs, arrays = record_outputs(
             function, len(columns), n_params, K, single=single, vector=vector, room=n_params
@@ -85,12 +88,19 @@ class RecordedModel:
         self._d = [graph.theta(n_params + j) for j in range(n_params)]
         x = [graph.append_x() for _ in range(n_outputs)]
         self._e = [graph.add("sub", a, b) for a, b in zip(x, outputs, strict=True)]
-        self._w = None if weights is None else graph.append_x()
-        self._weighted_e = [self._weighted(e) for e in self._e]
+        w = [] if weights is None else list(weights.reshape(K, -1).T)
+        self._w = [graph.append_x() for _ in w]
+        self._weighted_e = self._weighted(self._e)
         # as it stands: simplified, it might be the square of -e, which nothing else needs
-        self._l = self._weighted(_sum(graph, [graph.intern("square", e) for e in self._e]))
-        self._columns = [*columns, *arrays, *targets.T, *([] if weights is None else [weights])]
+        squares = [graph.intern("square", e) for e in self._e]
+        self._l = self._weighted_sum(squares)
+        self._columns = [*columns, *arrays, *targets.T, *w]
         self._samples = core.Samples(self._columns, K)
+        self._used = _used(self._columns, weights, self._samples)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Programs are not copied: the model is recorded anew from the same function and data."""
+        return _recorded, self._made_of
 
     # ---- values and derivatives -------------------------------------------------------------
 
@@ -126,7 +136,7 @@ class RecordedModel:
         triangle = np.empty(P * (P + 1) // 2)
         core.normal(
             self._jacobian_terms,
-            self._samples,
+            self._used,
             self._is_float,
             self._parameters(theta),
             len(self._f),
@@ -184,10 +194,13 @@ class RecordedModel:
     @cached_property
     def _jacobian_terms(self) -> core.Terms:
         graph = self._graph
-        rows = [i for f in self._f for i in gradient(graph, f, self._theta)]
-        if self._w is not None:
-            root = graph.add("sqrt", self._w)
-            rows = [graph.add("mul", root, i) for i in rows]
+        rows = []
+        for k, f in enumerate(self._f):
+            row = gradient(graph, f, self._theta)
+            if self._w:
+                root = graph.add("sqrt", self._w[k % len(self._w)])
+                row = [graph.add("mul", root, i) for i in row]
+            rows += row
         return lower_terms(graph, rows, products=False)
 
     @cached_property
@@ -196,8 +209,8 @@ class RecordedModel:
         t = jvp(graph, self._f, self._theta, self._d)
         pairs = zip(self._weighted_e, t, strict=True)
         slope = _sum(graph, [graph.add("mul", a, b) for a, b in pairs])
-        size = _sum(graph, [graph.add("square", a) for a in t])
-        return lower_terms(graph, [self._l, slope, self._weighted(size)])
+        size = self._weighted_sum([graph.add("square", a) for a in t])
+        return lower_terms(graph, [self._l, slope, size])
 
     # ---- passes -----------------------------------------------------------------------------
 
@@ -205,8 +218,17 @@ class RecordedModel:
     def _is_float(self) -> bool:
         return bool(self._dtype == np.float32)
 
-    def _weighted(self, node: int) -> int:
-        return node if self._w is None else self._graph.add("mul", self._w, node)
+    def _weighted(self, nodes: Sequence[int]) -> list[int]:
+        """The nodes times the weights: one for all, or one each."""
+        if not self._w:
+            return list(nodes)
+        weights = self._w * len(nodes) if len(self._w) == 1 else self._w
+        return [self._graph.add("mul", w, i) for w, i in zip(weights, nodes, strict=True)]
+
+    def _weighted_sum(self, nodes: Sequence[int]) -> int:
+        if len(self._w) == 1:
+            return self._graph.add("mul", self._w[0], _sum(self._graph, nodes))
+        return _sum(self._graph, self._weighted(nodes))
 
     def _parameters(self, theta: Array, d: Array | None = None) -> _Column:
         parameters = np.zeros(2 * self.n_params, self._dtype)
@@ -223,7 +245,7 @@ class RecordedModel:
         samples: core.Samples | None = None,
     ) -> Array:
         out = np.empty(terms.n)
-        samples = self._samples if samples is None else samples
+        samples = self._used if samples is None else samples
         parameters = self._parameters(theta, d)
         core.sums(terms, samples, self._is_float, parameters, out, self._threads)
         return out
@@ -233,6 +255,26 @@ class RecordedModel:
         parameters = self._parameters(theta, d)
         core.values(terms, self._samples, self._is_float, parameters, out, self._threads)
         return out
+
+
+def _recorded(
+    function: Callable[..., Any],
+    columns: Sequence[_Column],
+    targets: _Column,
+    weights: _Column | None,
+    given: dict[str, Any],
+) -> RecordedModel:
+    return RecordedModel(function, columns, targets, weights, **given)
+
+
+def _used(columns: Sequence[_Column], weights: _Column | None, every: Any) -> Any:
+    """The samples that have a weight: where the others overflow, 0 times infinity is no number."""
+    if weights is None or (weights > 0).all():
+        return every
+    used = weights > 0 if weights.ndim == 1 else (weights > 0).any(axis=1)
+    if used.all() or not used.any():
+        return every
+    return core.Samples([np.ascontiguousarray(column[used]) for column in columns], int(used.sum()))
 
 
 def _sum(graph: Graph, nodes: Sequence[int]) -> int:

@@ -2,39 +2,121 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import numbers
-from .callables import to_numpy
+from .callables import by_row
+from .left_out import read, refuse_not_finite, settled, usable
 
 Column = np.ndarray[Any, np.dtype[Any]]
 
-FLOAT64 = np.dtype(np.float64)
-ELEMENTS = (FLOAT64, np.dtype(np.float32))
+
+class Samples(NamedTuple):
+    """K samples, settled: every number is finite, and what is left out has weight 0.
+
+    Attributes
+    ----------
+    columns : list of ndarray, each (K,)
+        The inputs; where a sample is left out, those of another stand in if its own are no numbers.
+    single : bool
+        Whether there is one variable.
+    targets : ndarray, shape (K, Nx)
+    weights : ndarray, shape (K,) or (K, Nx), or None
+    shape : tuple of int
+        That of the targets as they were given.
+    there : ndarray of bool, shape (K, Nx), or None
+        False where an input or a target is masked or no number.
+    """
+
+    columns: list[Column]
+    single: bool
+    targets: Column
+    weights: Column | None
+    shape: tuple[int, ...]
+    there: Column | None
 
 
-def columns_of(inputs: Any) -> tuple[list[Column], bool, tuple[int, ...]]:
-    """Return the variables, whether there is one, and the shape of the points."""
+def samples_of(inputs: Any, targets: Any, weights: Any) -> Samples:
+    """Return what a user passed as samples."""
+    columns, single, points = columns_of(inputs)
+    x, mask, shape = targets_of(targets, points)
+    masked = [m for _, m in columns if m is not None]
+    rows = np.logical_or.reduce(masked) if masked else None
+    if rows is not None:
+        mask = np.broadcast_to(rows[:, None], x.shape) if mask is None else mask | rows[:, None]
+    seen = _there(x, mask, weights)
+    x, w = _weighed(x, mask, weights)
+    arrays = [_stand_in(column, own, w, k, single) for k, (column, own) in enumerate(columns)]
+    return Samples(arrays, single, x, w, shape, seen)
+
+
+def targets_and_weights(
+    targets: Any, weights: Any
+) -> tuple[Column, Column | None, tuple[int, ...], Column | None]:
+    """Return targets, shape (K, Nx), their weights, their own shape and which are there."""
+    x, mask, shape = targets_of(targets, None)
+    return *_weighed(x, mask, weights), shape, _there(x, mask, weights)
+
+
+def _there(values: Column, masked: Column | None, weights: Any) -> Column | None:
+    """Return which values can be read and no mask hides; None for all."""
+    if masked is None and weights is None:
+        return None
+    seen = usable(values)
+    if masked is not None:
+        seen &= ~by_row(masked, values)
+    return None if seen.all() else seen
+
+
+def _weighed(x: Column, mask: Column | None, weights: Any) -> tuple[Column, Column | None]:
+    w, missing = (None, None) if weights is None else read(weights, "weights")
+    if w is not None and w.shape != (len(x),):
+        raise ValueError(f"weights must have shape (K={len(x)},), got {w.shape}")
+    return settled(x, mask, w, missing, "targets")
+
+
+def _stand_in(
+    column: Column, masked: Column | None, weights: Column | None, k: int, single: bool
+) -> Column:
+    """The column, with the value of a sample that is used where one left out has no number."""
+    name = "inputs" if single else f"inputs[{k}]"
+    if weights is not None and (masked is not None or not np.isfinite(column).all()):
+        used = weights > 0 if weights.ndim == 1 else (weights > 0).any(axis=1)
+        wrong = ~used & (~np.isfinite(column) if masked is None else masked | ~np.isfinite(column))
+        other = column[used][0] if used.any() else column.dtype.type(0)
+        column = np.where(wrong, other, column)
+    refuse_not_finite(column, name)
+    return column
+
+
+def columns_of(
+    inputs: Any,
+) -> tuple[list[tuple[Column, Column | None]], bool, tuple[int, ...]]:
+    """Return the variables with their masks, whether there is one, and the shape of the points."""
     if isinstance(inputs, tuple):
-        arrays = [_floating(v, f"inputs[{k}]") for k, v in enumerate(inputs)]
-        shapes = {a.shape for a in arrays}
+        pairs = [read(v, f"inputs[{k}]") for k, v in enumerate(inputs)]
+        shapes = {a.shape for a, _ in pairs}
         if len(shapes) != 1:
-            got = ", ".join(map(str, (a.shape for a in arrays)))
+            got = ", ".join(map(str, (a.shape for a, _ in pairs)))
             raise ValueError(f"all inputs must have one shape, got {got or 'none'}")
-        return [a.reshape(-1) for a in arrays], False, arrays[0].shape
-    array = _floating(inputs, "inputs")
+        flat = [(a.reshape(-1), None if m is None else m.reshape(-1)) for a, m in pairs]
+        return flat, False, pairs[0][0].shape
+    array, mask = read(inputs, "inputs")
     if array.ndim == 1:
-        return [array], True, array.shape
+        return [(array, mask)], True, array.shape
     if array.ndim != 2:
         raise ValueError(f"inputs must have shape (K,) or (K, Ny), got {array.shape}")
-    return list(array.T), False, array.shape[:1]
+    masks = [None] * array.shape[1] if mask is None else list(mask.T)
+    return list(zip(array.T, masks, strict=True)), False, array.shape[:1]
 
 
-def targets_of(targets: Any, points: tuple[int, ...]) -> tuple[Column, tuple[int, ...]]:
-    """Return the targets as (K, Nx), and their own shape."""
-    array = _floating(targets, "targets")
+def targets_of(
+    targets: Any, points: tuple[int, ...] | None
+) -> tuple[Column, Column | None, tuple[int, ...]]:
+    """Return the targets as (K, Nx), where they are masked, and their own shape."""
+    array, mask = read(targets, "targets")
+    points = array.shape[:1] if points is None else points
     if array.shape[: len(points)] != points or array.ndim > len(points) + 1 or not points:
         wanted = ", ".join([f"K={points[0]}"] if len(points) == 1 else map(str, points))
         raise ValueError(
@@ -43,29 +125,4 @@ def targets_of(targets: Any, points: tuple[int, ...]) -> tuple[Column, tuple[int
     if not array.size:
         raise ValueError(f"there must be a sample and a target, got targets of shape {array.shape}")
     K = int(np.prod(points))
-    return array.reshape(K, -1), array.shape
-
-
-def weights_of(weights: Any, K: int) -> Column | None:
-    if weights is None:
-        return None
-    array = _floating(weights, "weights")
-    if array.shape != (K,):
-        raise ValueError(f"weights must have shape (K={K},), got {array.shape}")
-    if not (array >= 0).all():
-        k = int(np.argmin(array >= 0))
-        raise ValueError(f"weights must not be negative, got {array[k]} at sample {k}")
-    return array
-
-
-def _floating(value: Any, name: str) -> Column:
-    """Return data as float64 or float32, which are not copied, all finite."""
-    array = to_numpy(value)
-    if array.dtype not in ELEMENTS or not (array.dtype.isnative and array.flags.aligned):
-        array = numbers(array, name, FLOAT64)
-    with np.errstate(all="ignore"):
-        total = array.sum(dtype=np.float64)
-    if not np.isfinite(total) and not np.isfinite(array).all():
-        place = np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape)
-        raise ValueError(f"{name} must be finite, got {array[place]} at sample {place[0]}")
-    return array
+    return array.reshape(K, -1), None if mask is None else mask.reshape(K, -1), array.shape
