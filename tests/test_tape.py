@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from expressions import models
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tape_tools import apply, run
 
 from thalweg._core import engine
 from thalweg._core.engine import Tape, operations
-from thalweg.model.graph import NUMPY, Graph, evaluate
+from thalweg.model.graph import NUMPY, ON_X, Graph, evaluate
 from thalweg.model.tape import OPCODE, compile_model, lower
 from thalweg.model.trace import record
 
@@ -333,3 +334,30 @@ def test_the_program_that_the_refusals_change_is_right():
 def test_buffers_that_do_not_fit_are_refused(x, theta, error):
     with pytest.raises((ValueError, TypeError), match=error):
         engine.evaluate(Tape(**GOOD), False, 5, [x], theta, np.empty((1, 5)))
+
+
+def test_what_only_the_x_stage_needs_is_not_kept_for_every_point():
+    """Of cos(k x) each k x is dead as soon as its cosine is there, which takes its place."""
+    graph, value, _ = record(
+        lambda x, *c: sum(c_k * np.cos((k + 2) * x) for k, c_k in enumerate(c)),
+        1,
+        50,
+        9,
+        single=True,
+    )
+    tape = lower(graph, [value], ())
+    assert tape.sizes["point_slots"] == 1 + 50  # x and the cosines
+
+
+@given(models)
+def test_slots_that_are_used_again_change_no_bit(model):
+    """Also where an array is needed by both stages."""
+    with np.errstate(all="ignore"):
+        graph, value, _ = record(model.function, 1, 3, 7, single=True)
+    x, theta = [np.linspace(-1, 2, 7)], (0.3, -0.7, 1.2)
+    arrays = [i for i in range(graph.size) if graph.stage(i) == ON_X]
+    all_kept = lower(graph, [value, *arrays], (0,) * len(arrays))
+    tape = lower(graph, [value], ())
+    assert tape.sizes["point_slots"] <= all_kept.sizes["point_slots"]
+    got, want = run(tape, x, theta, np.float64), run(all_kept, x, theta, np.float64)
+    np.testing.assert_array_equal(got[0], want[0])

@@ -3,8 +3,9 @@
 Every node goes to the stage in which it is needed least often: what depends on x alone is computed
 once per data set, what depends on theta alone once per evaluation, the rest once per point and
 evaluation.  Constants and parameters are slots of the second kind.  In the block stage a product
-that only one sum uses becomes one fused instruction, and registers are given back after their
-last use, so that a block of points stays in the first cache.
+that only one sum uses becomes one fused instruction.  Slots of points are given back after their
+last use, so that a block of points stays in the first cache, and of many points no more is kept
+than the block stage reads.
 """
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -14,6 +15,9 @@ from thalweg._core.graph cimport CONST, ON_BOTH, ON_THETA, ON_X, Graph, Node, Wa
 from thalweg._core.thalweg_h cimport ADD, COPY, FMA, FMS, FNMA, MUL, SQUARE, SUB
 
 from thalweg._core.engine import Tape
+
+cdef enum:
+    FOR_EVER = -1  # in the place of a node: what must be kept
 
 
 def lower(Graph graph not None, outputs, free):
@@ -44,8 +48,8 @@ cdef tuple lay_out(Graph graph, list outputs, list copies):
     cdef int n_lane = first_lane + program.number(ON_THETA, first_lane)
     for i in range(n_x):
         program.slot[graph.x(i)] = n_lane + i
-    cdef int n_point = n_x + program.number(ON_X, n_lane + n_x)
-    cdef int n_block = program.allocate(n_lane + n_point)
+    cdef int n_point = n_x + program.allocate(ON_X, n_lane + n_x)
+    cdef int n_block = program.allocate(ON_BOTH, n_lane + n_point)
     point, lane, block = [program.rows(stage) for stage in (ON_X, ON_THETA, ON_BOTH)]
     copied = {i: n_lane + n_point + n_block + k for k, i in enumerate(copies)}
     for i, to in copied.items():
@@ -134,35 +138,46 @@ cdef class Program:
                 count += 1
         return count
 
-    cdef int allocate(self, int first) noexcept:
-        """Give each operation of the block stage a register; return how many they need."""
+    cdef int allocate(self, int stage, int first) noexcept:
+        """Give each operation of a stage a slot; return how many they need.
+
+        A slot whose value no later operation of the stage needs, nor one of another stage, nor the
+        caller, is used again.
+        """
         cdef Py_ssize_t n
         cdef int count = 0, n_idle = 0, i, j, k
         cdef Node *node
-        for n in range(self.walk.n):
-            i = self.walk.order[n]
-            if self.node[i].depends == ON_BOTH:
-                for k in range(self.node[i].arity):
-                    self.user[self.node[i].ids[k]] = i
-        for n in range(self.walk.n_outputs):
-            self.user[self.walk.outputs[n]] = -1  # for ever
+        self.find_last_users(stage)
         for n in range(self.walk.n):
             i = self.walk.order[n]
             node = &self.node[i]
-            if node.depends != ON_BOTH or node.arity == 0:
+            if node.depends != stage or node.arity == 0:
                 continue
             for k in range(node.arity):
                 j = node.ids[k]
-                if self.user[j] == i and self.node[j].depends == ON_BOTH:
+                if self.user[j] == i and self.node[j].depends == stage and self.node[j].arity:
                     self.idle[n_idle] = self.slot[j]
                     n_idle += 1
-                    self.user[j] = -1  # given back once, even if it is both operands
+                    self.user[j] = FOR_EVER  # given back once, even if it is both operands
             if n_idle == 0:
                 self.idle[0] = first + count
                 n_idle, count = 1, count + 1
             n_idle -= 1
             self.slot[i] = self.idle[n_idle]
         return count
+
+    cdef void find_last_users(self, int stage) noexcept:
+        """Of each value of a stage, the last operation that needs it, into `user`."""
+        cdef Py_ssize_t n
+        cdef int i, j, k
+        for n in range(self.walk.n):
+            i = self.walk.order[n]
+            for k in range(self.node[i].arity):
+                j = self.node[i].ids[k]
+                if self.node[j].depends == stage and self.user[j] != FOR_EVER:
+                    self.user[j] = i if self.node[i].depends == stage else FOR_EVER
+        for n in range(self.walk.n_outputs):
+            self.user[self.walk.outputs[n]] = FOR_EVER
 
     cdef list rows(self, int stage):
         """The instructions of a stage."""
