@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Run the tests with the C code under the address and undefined-behaviour sanitizers.
+# Run tests with the C code under the address and undefined-behaviour sanitizers, where every piece
+# of a workspace ends at a wall (csrc/arena.h).
 #
-#   scripts/sanitize.sh [arguments of pytest]
+#   scripts/sanitize.sh [tests and options of pytest; all tests if none]
 #
-# Needs GCC.  Works in a virtual environment of its own, which it removes.  The thread pool's
-# races are looked for by .ci/run.
+# The code is compiled once, for all that this processor has; TW_LEVELS="v4;v3" compiles these
+# instruction sets and the base one instead, as a release does.  Needs GCC.  Works in a virtual
+# environment of its own, which it removes.  The thread pool's races are looked for by .ci/run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,13 +14,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
 export PATH="$work/venv/bin:$PATH" SKBUILD_BUILD_DIR="$work/wheel"
+[[ -v TW_LEVELS ]] || export CFLAGS="${CFLAGS:-} -march=native"
 
 # no build type and no stripping, so that reports name lines
 python -m pip install --quiet ".[test]" -C cmake.build-type=None -C install.strip=false \
-    -C cmake.define.TW_SANITIZE=address,undefined
+    -C cmake.define.TW_SANITIZE=address,undefined -C cmake.define.TW_LEVELS="${TW_LEVELS-}"
 
 # a report must not be captured, for the process ends with it; the interpreter itself is not built
 # for the sanitizers: their libraries must be loaded first, its leaks are not ours, and its own
 # allocator would hide an overrun of a small object
+(($#)) || set -- tests
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
-    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest --capture=no tests "$@"
+    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest --capture=no "$@"
