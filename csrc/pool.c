@@ -150,6 +150,13 @@ void tw_watch_poll(struct tw_watch *watch) {
     watch->next_poll = now() + watch->interval; /* poll may itself take long */
 }
 
+int tw_stopped(struct tw_watch *watch) {
+    if (!watch)
+        return 0;
+    tw_watch_poll(watch);
+    return atomic_load(&watch->stop);
+}
+
 /* 1 if the watch is now this thread's.  A call from inside a task may bring the same watch
  * again: then it stays the outer caller's.
  */

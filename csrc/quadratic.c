@@ -1,12 +1,14 @@
 /* quadratic.c - the quadratic loss, compiled once per instruction set and element type.
  *
- * With x = theta - theta* and the strict lower triangle's row sums s_i = sum_{j<i} B_ij x_j,
+ * With x = theta - theta*, and for a symmetric B the strict lower triangle's row sums s_i = sum_{j<i} B_ij
+ * x_j,
  *
  *     x'Bx = sum_i x_i (s_i + t_i),   t_i = s_i + B_ii x_i,   (Bx)_i = t_i + sum_{j>i} B_ji x_j .
  *
  * An element B_ij that has been loaded serves s_i and, for the gradient, (Bx)_j: the matrix is read
  * once and only half of it, and beyond the caches reading is all that counts.  Eight rows go
- * together, so that x_j and (Bx)_j are touched once for eight elements of B.
+ * together, so that x_j and (Bx)_j are touched once for eight elements of B.  A general B is read
+ * whole (quadratic_full.h), also once.
  *
  * Order of the sums: the rows are cut into parts of equal area, a matter of P alone.  In a row,
  * WIDE partial sums over the columns, then the diagonal block; the values of a part in the order of
@@ -16,6 +18,7 @@
 #include "arena.h"
 #include "dispatch.h"
 #include "quadratic_csr.h"
+#include "quadratic_full.h"
 #include "quadratic_many.h"
 #include "triangle.h"
 
@@ -25,25 +28,27 @@ enum {
 };
 
 typedef struct {
-    const tw_symmetric *B;
+    const tw_square *B;
     const double *x; /* [P] */
-    double *y;       /* [parts][P] of Bx, or NULL */
-    double *value;   /* [parts] */
-    int *symmetric;  /* [parts], or NULL: not asked */
+    double *y;       /* [parts][y_step] of Bx, or NULL */
+    ptrdiff_t y_step;
+    double *value; /* [parts] */
     ptrdiff_t parts;
+    struct tw_watch *watch;
 } pass;
 
 static ptrdiff_t parts_of(ptrdiff_t P) { return most(1, least(P / PART_ROWS, PARTS)); }
 
-/* The first row of a part, counted from the triangle's tip: areas are equal. */
-static ptrdiff_t part_begin(ptrdiff_t P, ptrdiff_t parts, ptrdiff_t part) {
+/* The first row of a part, of a triangle counted from its tip: areas are equal. */
+static ptrdiff_t part_begin(const tw_square *B, ptrdiff_t parts, ptrdiff_t part) {
+    const double share = (double)part / (double)parts;
     if (part == parts)
-        return P;
-    return (ptrdiff_t)((double)P * __builtin_sqrt((double)part / (double)parts)) / BAND * BAND;
+        return B->P;
+    return (ptrdiff_t)((double)B->P * (B->general ? share : __builtin_sqrt(share))) / BAND * BAND;
 }
 
 /* Columns [from, to) of R rows: s_r += B_rj x_j in WIDE partial sums, y_j += B_rj x_r. */
-TW_INLINE void columns(const int R, const tw_symmetric *B, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
+TW_INLINE void columns(const int R, const tw_square *B, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
                        const double *x, wide *sum, double *y) {
     const real *b[ROWS];
     wide s[ROWS], x_row[ROWS];
@@ -120,20 +125,16 @@ static double block_diagonal(const pass *p, ptrdiff_t tip, ptrdiff_t count, cons
     return count == ROWS ? whole_diagonal(p, i, sum, y) : diagonal((int)count, p->B->upper, p, i, sum, y);
 }
 
-/* The value of rows [begin, end), counted from the tip. */
-static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *y, int *symmetric) {
+/* The value of rows [begin, end), of a triangle counted from the tip. */
+static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *y) {
     wide sum[BAND];
-    const ptrdiff_t segment = symmetric ? SEGMENT : most(end, 1);
     double value = 0;
+    if (p->B->general)
+        return full_rows(p->B, begin, end, p->x, y);
     for (ptrdiff_t r = 0; r < ceiling(end - begin, ROWS) * ROWS; r++)
         sum[r] = (wide){0};
-    for (ptrdiff_t c = 0; c < end; c += segment) {
-        for (ptrdiff_t k = begin; k < end; k += ROWS) {
-            block_columns(p, k, least(ROWS, end - k), c, least(c + segment, k), sum + (k - begin), y);
-        }
-        if (symmetric)
-            *symmetric &= equals_transpose(p->B, begin, end - begin, c, c + segment);
-    }
+    for (ptrdiff_t k = begin; k < end; k += ROWS)
+        block_columns(p, k, least(ROWS, end - k), 0, k, sum + (k - begin), y);
     for (ptrdiff_t k = begin; k < end; k += ROWS)
         value += block_diagonal(p, k, least(ROWS, end - k), sum + (k - begin), y);
     return value;
@@ -141,95 +142,105 @@ static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *
 
 static void part_task(void *context, ptrdiff_t part) {
     const pass *p = context;
-    const ptrdiff_t P = p->B->P, end = part_begin(P, p->parts, part + 1);
-    double *y = p->y ? p->y + part * P : NULL;
-    int *symmetric = p->symmetric ? p->symmetric + part : NULL;
+    const ptrdiff_t P = p->B->P, end = part_begin(p->B, p->parts, part + 1);
+    double *y = p->y ? p->y + part * p->y_step : NULL;
     double value = 0;
     if (y)
         memset(y, 0, (size_t)P * sizeof *y);
-    if (symmetric)
-        *symmetric = 1;
-    for (ptrdiff_t k = part_begin(P, p->parts, part); k < end && !(symmetric && !*symmetric); k += BAND)
-        value += band_value(p, k, least(k + BAND, end), y, symmetric);
+    for (ptrdiff_t k = part_begin(p->B, p->parts, part); k < end && !tw_stopped(p->watch); k += BAND)
+        value += band_value(p, k, least(k + BAND, end), y);
     p->value[part] = value;
 }
 
-static pass *pass_on(arena *a, const tw_symmetric *B, const tw_quadratic_job *job, double **x) {
-    const ptrdiff_t parts = parts_of(B->P);
+/* Lay out a pass; of a general B x and y have margins. */
+static pass *pass_on(arena *a, const tw_square *B, const tw_quadratic_job *job, double **x) {
+    const ptrdiff_t P = B->P, parts = parts_of(P), margin = B->general ? MARGIN : 0;
+    const ptrdiff_t y_step = P + 2 * margin;
     pass *p = TAKE(a, pass, 1);
     double *value = TAKE(a, double, parts);
-    int *symmetric = TAKE(a, int, parts);
-    double *y = job->gradient && parts > 1 ? TAKE(a, double, parts * B->P) : job->gradient;
-    *x = job->theta_star ? TAKE(a, double, B->P) : NULL;
-    if (!a->measuring)
-        *p = (pass){.B = B, .x = job->theta, .y = y, .value = value, .symmetric = symmetric, .parts = parts};
+    double *y =
+        job->gradient && (parts > 1 || margin) ? TAKE(a, double, parts *y_step) + margin : job->gradient;
+    *x = job->theta_star || margin ? TAKE(a, double, y_step) + margin : NULL;
+    if (!a->measuring) {
+        *p = (pass){
+            .B = B, .x = *x ? *x : job->theta, .y = y, .y_step = y_step, .value = value, .parts = parts};
+        if (*x)
+            memset(*x - margin, 0, (size_t)y_step * sizeof **x);
+    }
     return p;
 }
 
-static size_t quadratic_one_work(const tw_symmetric *B, const tw_quadratic_job *job) {
+static size_t quadratic_one_work(const tw_square *B, const tw_quadratic_job *job) {
     arena a = arena_on(NULL);
     double *x;
     pass_on(&a, B, job, &x);
     return arena_size(&a);
 }
 
-static int quadratic_one(const tw_symmetric *B, const tw_quadratic_job *job, int check, int threads,
-                         void *work) {
+static void quadratic_one(const tw_square *B, const tw_quadratic_job *job, int threads,
+                          struct tw_watch *watch, void *work) {
     arena a = arena_on(work);
-    double *x, value = 0, *const gradient = job->gradient;
+    const double *theta = job->theta, *star = job->theta_star, factor = B->general ? 1 : 2;
+    double *x, value = 0;
     pass *p = pass_on(&a, B, job, &x);
-    int symmetric = 1;
-    if (x) {
-        for (ptrdiff_t j = 0; j < B->P; j++)
-            x[j] = job->theta[j] - job->theta_star[j];
-        p->x = x;
-    }
-    if (!check)
-        p->symmetric = NULL;
-    tw_parallel(part_task, p, p->parts, threads, NULL);
-    for (ptrdiff_t part = 0; part < p->parts; part++) {
+    p->watch = watch;
+    for (ptrdiff_t j = 0; x && j < B->P; j++)
+        x[j] = star ? theta[j] - star[j] : theta[j];
+    tw_parallel(part_task, p, p->parts, threads, watch);
+    for (ptrdiff_t part = 0; part < p->parts; part++)
         value += p->value[part];
-        symmetric &= check ? p->symmetric[part] : 1;
-    }
-    for (ptrdiff_t j = 0; gradient && j < B->P; j++) {
+    for (ptrdiff_t j = 0; job->gradient && j < B->P; j++) {
         double sum = p->y[j];
         for (ptrdiff_t part = 1; part < p->parts; part++)
-            sum += p->y[part * B->P + j];
-        gradient[j] = 2 * sum;
+            sum += p->y[part * p->y_step + j];
+        job->gradient[j] = factor * sum;
     }
     job->value[0] = value;
     arena_end(&a); /* a small one lies on the caller's stack */
-    return symmetric;
 }
 
 /* ---- symmetry ------------------------------------------------------------------------------ */
 
 typedef struct {
-    const tw_symmetric *B;
+    const tw_square *B;
+    struct tw_watch *watch;
     _Atomic int symmetric;
 } comparison;
 
 static void compare_band(void *context, ptrdiff_t band) {
     comparison *c = context;
     const ptrdiff_t begin = band * BAND, end = least(begin + BAND, c->B->P);
-    for (ptrdiff_t j = 0; j < end && c->symmetric; j += SEGMENT)
+    for (ptrdiff_t j = 0; j < end && c->symmetric && !tw_stopped(c->watch); j += SEGMENT)
         if (!equals_transpose(c->B, begin, end - begin, j, j + SEGMENT))
             c->symmetric = 0;
 }
 
-static int quadratic_is_symmetric(const tw_symmetric *B, int threads) {
-    comparison c = {.B = B, .symmetric = 1};
-    tw_parallel(compare_band, &c, (B->P + BAND - 1) / BAND, threads, NULL);
+static int quadratic_is_symmetric(const tw_square *B, int threads, struct tw_watch *watch) {
+    comparison c = {.B = B, .watch = watch, .symmetric = 1};
+    tw_parallel(compare_band, &c, ceiling(B->P, BAND), threads, watch);
     return c.symmetric;
 }
 
-static void quadratic_symmetrise(const tw_symmetric *B, void *packed) {
-    real *out = packed;
-    for (ptrdiff_t begin = 0; begin < B->P; begin += BAND) /* tiles: columns of B are read in runs */
-        for (ptrdiff_t j0 = 0; j0 < begin + BAND; j0 += BAND)
-            for (ptrdiff_t i = begin; i < least(begin + BAND, B->P); i++)
-                for (ptrdiff_t j = j0; j < least(j0 + BAND, i + 1); j++)
-                    out[i * (i + 1) / 2 + j] = row(B, i)[j] / 2 + row(B, j)[i] / 2;
+typedef struct {
+    const tw_square *B;
+    struct tw_watch *watch;
+    real *out;
+} halves;
+
+/* Tiles: columns of B are read in runs. */
+static void symmetrise_band(void *context, ptrdiff_t band) {
+    const halves *h = context;
+    const tw_square *B = h->B;
+    const ptrdiff_t begin = band * BAND, end = least(begin + BAND, B->P);
+    for (ptrdiff_t j0 = 0; j0 < end && !tw_stopped(h->watch); j0 += BAND)
+        for (ptrdiff_t i = begin; i < end; i++)
+            for (ptrdiff_t j = j0; j < least(j0 + BAND, i + 1); j++)
+                h->out[i * (i + 1) / 2 + j] = row(B, i)[j] / 2 + row(B, j)[i] / 2;
+}
+
+static void quadratic_symmetrise(const tw_square *B, int threads, struct tw_watch *watch, void *packed) {
+    halves h = {.B = B, .watch = watch, .out = packed};
+    tw_parallel(symmetrise_band, &h, ceiling(B->P, BAND), threads, watch);
 }
 
 extern const struct tw_quadratic TW_TABLE(tw_quadratic);

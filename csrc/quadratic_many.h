@@ -5,7 +5,8 @@
  *
  *     x'Bx = 2 sum_i x_i s_i,   s_i = sum_{j<i} B_ij x_j + B_ii x_i / 2;
  *
- * the gradient needs all of Bx, and then x'Bx = sum_i x_i (Bx)_i.
+ * the gradient needs all of Bx, and then x'Bx = sum_i x_i (Bx)_i.  A general B is taken for (B + B')/2, which
+ * has the same value and gradient: the halves are added up while rows are packed.
  *
  * The inner loop is that of a matrix product (Goto and van de Geijn, "Anatomy of high-performance
  * matrix multiplication", 2008): PANEL rows of B and THETAS points give PANEL x THETAS sums that stay
@@ -32,8 +33,9 @@ enum {
 };
 
 typedef struct {
-    const tw_symmetric *B;
+    const tw_square *B;
     const tw_quadratic_job *job;
+    struct tw_watch *watch;
     ptrdiff_t batch;        /* points packed at once, a multiple of THETAS */
     ptrdiff_t first, count; /* the points of this batch */
     ptrdiff_t blocks, chunks, slots;
@@ -43,7 +45,7 @@ typedef struct {
     _Atomic ptrdiff_t next; /* the first item that nobody has taken */
 } batch_run;
 
-static batch_run *batch_run_on(arena *a, const tw_symmetric *B, const tw_quadratic_job *job, int threads) {
+static batch_run *batch_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, int threads) {
     const ptrdiff_t P = B->P, tiles = ceiling(job->n_theta, THETAS);
     const ptrdiff_t fitting = BATCH_ELEMENTS / (THETAS * most(P, 1));
     batch_run shape = {.B = B, .job = job};
@@ -93,11 +95,31 @@ static void pack_tile(void *context, ptrdiff_t t) {
         pack_points(r, r->first + t * THETAS + m, least(WIDE, points - m), x + m);
 }
 
+/* The same of (B + B')/2 for a general B. */
+static void pack_general(const batch_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
+    const tw_square *B = r->B;
+    const ptrdiff_t rows = least(PANEL, B->P - i);
+    memset(b, 0, (size_t)(length * PANEL) * sizeof *b);
+    for (ptrdiff_t k = 0; k < rows; k++)
+        for (ptrdiff_t j = 0; j < length; j++)
+            b[j * PANEL + k] = (double)row(B, i + k)[j] / 2;
+    for (ptrdiff_t j = 0; j < length; j++)
+        for (ptrdiff_t k = 0; k < rows; k++)
+            b[j * PANEL + k] += (double)row(B, j)[i + k] / 2;
+    for (ptrdiff_t k = 0; k < rows && !r->job->gradient; k++) /* of the value, one triangle */
+        for (ptrdiff_t j = i + k; j < i + rows; j++)
+            b[j * PANEL + k] = j == i + k ? b[j * PANEL + k] / 2 : 0;
+}
+
 /* Rows [i, i + PANEL) and columns [0, length) as b[j][PANEL]; 0 beyond the last row. */
 static void pack_panel(const batch_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
-    const tw_symmetric *B = r->B;
+    const tw_square *B = r->B;
     const int mirrored = r->job->gradient != NULL;
     const ptrdiff_t rows = least(PANEL, B->P - i);
+    if (B->general) {
+        pack_general(r, i, length, b);
+        return;
+    }
     memset(b, 0, (size_t)(length * PANEL) * sizeof *b);
     if (B->upper)
         for (ptrdiff_t j = 0; j < i; j++)
@@ -193,7 +215,7 @@ static void take_items(void *context, ptrdiff_t slot) {
     const ptrdiff_t P = r->B->P, tiles = ceiling(r->count, THETAS);
     double *b = r->b + slot * BLOCK * (P + PANEL);
     ptrdiff_t item;
-    while ((item = atomic_fetch_add(&r->next, 1)) < r->blocks * r->chunks) {
+    while (!tw_stopped(r->watch) && (item = atomic_fetch_add(&r->next, 1)) < r->blocks * r->chunks) {
         /* the long blocks first: what is left at the end is short */
         const ptrdiff_t block = r->blocks - 1 - item / r->chunks, t0 = item % r->chunks * TILES;
         double *panel = b;
@@ -204,26 +226,28 @@ static void take_items(void *context, ptrdiff_t slot) {
             pack_panel(r, i, length, panel);
             panel += length * PANEL;
         }
-        for (ptrdiff_t t = t0; t < least(t0 + TILES, tiles); t++)
+        for (ptrdiff_t t = t0; t < least(t0 + TILES, tiles) && !tw_stopped(r->watch); t++)
             tile_block(r, t, block, b);
     }
 }
 
-static size_t quadratic_many_work(const tw_symmetric *B, const tw_quadratic_job *job, int threads) {
+static size_t quadratic_many_work(const tw_square *B, const tw_quadratic_job *job, int threads) {
     arena a = arena_on(NULL);
     batch_run_on(&a, B, job, threads);
     return arena_size(&a);
 }
 
-static void quadratic_many(const tw_symmetric *B, const tw_quadratic_job *job, int threads, void *work) {
+static void quadratic_many(const tw_square *B, const tw_quadratic_job *job, int threads,
+                           struct tw_watch *watch, void *work) {
     arena a = arena_on(work);
     batch_run *r = batch_run_on(&a, B, job, threads);
     const double factor = job->gradient ? 1 : 2;
-    for (r->first = 0; r->first < job->n_theta; r->first += r->batch) {
+    r->watch = watch;
+    for (r->first = 0; r->first < job->n_theta && !(watch && watch->stop); r->first += r->batch) {
         r->count = least(r->batch, job->n_theta - r->first);
         r->next = 0;
-        tw_parallel(pack_tile, r, ceiling(r->count, THETAS), threads, NULL);
-        tw_parallel(take_items, r, r->slots, (int)r->slots, NULL);
+        tw_parallel(pack_tile, r, ceiling(r->count, THETAS), threads, watch);
+        tw_parallel(take_items, r, r->slots, (int)r->slots, watch);
         for (ptrdiff_t m = 0; m < r->count; m++) {
             double value = 0;
             for (ptrdiff_t block = 0; block < r->blocks; block++)

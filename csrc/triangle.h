@@ -15,6 +15,7 @@ enum {
 };
 
 typedef double wide __attribute__((vector_size(TW_VECTOR_BYTES)));
+typedef int64_t wide_bits __attribute__((vector_size(TW_VECTOR_BYTES)));
 typedef double wide_unaligned __attribute__((vector_size(TW_VECTOR_BYTES), aligned(8), may_alias));
 typedef real narrow __attribute__((vector_size(WIDE * sizeof(real)), aligned(sizeof(real)), may_alias));
 
@@ -22,6 +23,15 @@ TW_INLINE wide w_set(double a) { return a - (wide){0}; }
 TW_INLINE wide w_load(const double *p) { return *(const wide_unaligned *)p; }
 TW_INLINE void w_store(double *p, wide a) { *(wide_unaligned *)p = a; }
 TW_INLINE wide w_element(const real *p) { return __builtin_convertvector(*(const narrow *)p, wide); }
+
+/* The same in a register.  GCC would load it once for each of two products. */
+TW_INLINE wide w_element_once(const real *p) {
+    wide a = w_element(p);
+#if defined(__SSE2__)
+    __asm__("" : "+v"(a));
+#endif
+    return a;
+}
 
 /* Two vectors of N lanes exchange where bit D of the lane's number differs: LOW_N_D has all lanes
  * without the bit, first a's and then b's in its place, HIGH_N_D all lanes with it. */
@@ -76,6 +86,16 @@ TW_INLINE void sum_lanes(const wide *s, double *sums) {
     w_store(sums, a[0]);
 }
 
+/* the sum of the lanes, by halves */
+TW_INLINE double w_total(wide a) {
+    double lane[WIDE];
+    w_store(lane, a);
+    for (int half = WIDE / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
 /* a*b + c, rounded alike wherever it stands: left to itself, a compiler may fuse it here, not there */
 TW_INLINE double multiply_add(double a, double b, double c) {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
@@ -90,7 +110,7 @@ TW_INLINE ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 TW_INLINE ptrdiff_t ceiling(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
 
 /* Where B_i0 is, or would be: row(B, i)[j] is B_ij for every j of the triangle. */
-TW_INLINE const real *row(const tw_symmetric *B, ptrdiff_t i) {
+TW_INLINE const real *row(const tw_square *B, ptrdiff_t i) {
     const real *first = B->B;
     if (!B->packed)
         return first + i * B->row_step;
@@ -98,7 +118,7 @@ TW_INLINE const real *row(const tw_symmetric *B, ptrdiff_t i) {
 }
 
 /* B_ij, j <= i, from the triangle that is read */
-TW_INLINE double element(const tw_symmetric *B, ptrdiff_t i, ptrdiff_t j) {
+TW_INLINE double element(const tw_square *B, ptrdiff_t i, ptrdiff_t j) {
     return B->upper ? row(B, j)[i] : row(B, i)[j];
 }
 
@@ -154,8 +174,7 @@ enum {
 /* Are rows [i, i + count) equal to the columns of the same numbers, where their columns are in
  * [from, to) and not beyond the diagonal?  i and from are multiples of ROWS.  Columns outside, rows
  * inside: so the other triangle is read in runs of `count` elements. */
-static int equals_transpose(const tw_symmetric *B, ptrdiff_t i, ptrdiff_t count, ptrdiff_t from,
-                            ptrdiff_t to) {
+static int equals_transpose(const tw_square *B, ptrdiff_t i, ptrdiff_t count, ptrdiff_t from, ptrdiff_t to) {
     const real *const b = B->B;
     const ptrdiff_t step = B->row_step, whole = i + count / ROWS * ROWS;
     square_bits unequal = {0};

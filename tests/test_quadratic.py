@@ -83,6 +83,31 @@ WAYS = {
 STARS = ("none", "shared", "own")
 
 
+# Ways to bring a matrix that need not be symmetric.
+ANY = ("full", "columns", "strided", "every other", "reversed", "read-only", "swapped bytes")
+ANY_WAYS = {way: WAYS[way] for way in (*ANY, "sparse", "sparse, long", "sparse columns")} | {
+    "padded": lambda B: (
+        np.pad(B, ((0, 0), (8, 8)), constant_values=np.nan)[:, 8 : 8 + len(B)],
+        {},
+    ),
+    "one row": lambda B: (np.broadcast_to(B[:1], B.shape), {}),
+    "sparse, in pieces": lambda B: (in_pieces(B), {}),
+}
+
+
+def in_pieces(B):
+    """Return B in sparse rows that hold two halves of every element, columns falling."""
+    rows = sp.csr_array(B[:, ::-1])
+    data, index = np.repeat(rows.data / 2, 2), np.repeat(len(B) - 1 - rows.indices, 2)
+    return sp.csr_array((data, index, 2 * rows.indptr), shape=B.shape)
+
+
+def general(P, seed, dtype=np.float64):
+    """Return a matrix that is far from symmetric, whose elements differ widely in size."""
+    rng = np.random.default_rng(seed)
+    return (rng.standard_normal((P, P)) * 10.0 ** rng.integers(-3, 4, (P, P))).astype(dtype)
+
+
 @lru_cache
 def large(way, dtype):
     """Return a matrix of LARGE rows, the way it is brought, and the arguments that say so."""
@@ -141,6 +166,81 @@ def test_large_matrices_too(isa, way, dtype):
     assert (np.abs(g - wanted_gradient) <= of_gradient).all()
 
 
+def whole(way, B):
+    """Return the matrix that a way makes of B."""
+    return np.broadcast_to(B[:1], B.shape) if way == "one row" else B
+
+
+def assert_as_specified(B, given_as, theta, theta_star=None):
+    """Value and gradient, alone and together, are those of the specification."""
+    wanted = reference.quadratic_form(B, theta, theta_star, gradient=True)
+    x = theta - (0 if theta_star is None else theta_star)
+    both = np.abs(B.astype(float)) + np.abs(B.astype(float)).T
+    of_value, of_gradient = rounding(both, x)
+    value = quadratic_form(given_as, theta, theta_star)
+    with_gradient, g = quadratic_form(given_as, theta, theta_star, gradient=True)
+    for got in (value, with_gradient):
+        assert (np.abs(got - wanted[0]) <= of_value).all()
+    assert (np.abs(g - wanted[1]) <= of_gradient).all()
+    if theta.ndim == 1:
+        assert value == with_gradient
+
+
+@given(
+    P=SIZES,
+    M=st.one_of(st.none(), st.integers(0, 9), st.sampled_from([23, 24, 25, 100])),
+    way=st.sampled_from(sorted(ANY_WAYS)),
+    star=st.sampled_from(STARS),
+    dtype=st.sampled_from([np.float64, np.float32]),
+    seed=st.integers(0, 2**16),
+)
+@example(P=64, M=None, way="strided", star="none", dtype=np.float64, seed=0)
+@example(P=65, M=None, way="full", star="own", dtype=np.float32, seed=0)
+@example(P=130, M=30, way="columns", star="shared", dtype=np.float64, seed=0)
+def test_a_matrix_needs_no_symmetry(isa, P, M, way, star, dtype, seed):
+    B = whole(way, general(P, seed, dtype))
+    given_as, _ = ANY_WAYS[way](B)
+    assert_as_specified(B, given_as, *points(P, M, seed, star))
+
+
+@pytest.mark.parametrize("way", ANY_WAYS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_large_matrices_without_symmetry_too(isa, way, dtype):
+    B = whole(way, general(LARGE, 0, dtype))
+    theta, _ = points(LARGE, None, 1, "none")
+    assert_as_specified(B, ANY_WAYS[way](B)[0], theta)
+
+
+@pytest.mark.parametrize("P", [8, 24, 63, 64, 65, 128, 512])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_place_of_a_matrix_in_memory_changes_no_bit(isa, P, dtype):
+    B, (theta, _) = general(P, 0, dtype), points(P, None, 1, "none")
+    wanted = quadratic_form(B, theta, gradient=True)
+    memory = np.full(P * (P + 9) + 20, np.nan, dtype)
+    for first in range(9):
+        for step in (P, P + 1, P + 8):
+            placed = np.lib.stride_tricks.as_strided(
+                memory[first:], (P, P), (step * memory.itemsize, memory.itemsize)
+            )
+            placed[:] = B
+            assert same_bits(quadratic_form(placed, theta, gradient=True), wanted)
+            assert quadratic_form(placed, theta) == wanted[0]
+            memory[:] = np.nan
+
+
+@given(P=SIZES, M=st.sampled_from([None, 30]), seed=st.integers(0, 2**16))
+def test_a_matrix_and_its_transpose_have_one_value_and_one_gradient(isa, P, M, seed):
+    B, (theta, _) = general(P, seed), points(P, M, seed, "none")
+    here, there = (quadratic_form(A, theta, gradient=True) for A in (B, B.T))
+    if M is None:
+        assert same_bits(here, there)  # the same memory, read in one way
+    mean = quadratic_form(B, theta, gradient=True, symmetrise=True)
+    of_value, of_gradient = rounding(np.abs(B) + np.abs(B.T), theta)
+    for other in (there, mean):
+        assert (np.abs(here[0] - other[0]) <= of_value).all()
+        assert (np.abs(here[1] - other[1]) <= of_gradient).all()
+
+
 @given(
     P=st.integers(1, 40),
     M=st.one_of(st.none(), st.integers(0, 9)),
@@ -149,13 +249,13 @@ def test_large_matrices_too(isa, way, dtype):
     seed=st.integers(0, 2**16),
 )
 def test_line_minimum_is_what_the_specification_says(isa, P, M, one_direction, star, seed):
-    B = matrix(P, seed)
+    B = general(P, seed)
     theta, theta_star = points(P, M, seed, star)
     d, _ = points(P, None if one_direction else M, seed + 1, "none")
     got = line_minimum(B, theta, d, theta_star)
     wanted = reference.line_minimum(B, theta, d, theta_star)
     x = theta - (0 if theta_star is None else theta_star)
-    of_curvature, of_row = rounding(B, d)
+    of_curvature, of_row = rounding(np.abs(B) + np.abs(B.T), d)
     curvature = ((d @ B) * d).sum(-1)
     noise = (np.abs(x) * of_row).sum(-1) + np.abs(wanted) * 2 * of_curvature
     assert np.shape(got) == np.shape(wanted)
@@ -237,12 +337,11 @@ def test_one_point_has_the_same_value_with_and_without_gradient(isa, P, way, dty
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_the_check_of_the_symmetry_changes_no_bit(isa, dtype):
+def test_the_storage_of_a_triangle_changes_no_bit(isa, dtype):
     B, *_ = large("full", dtype)
     theta, _ = points(LARGE, None, 1, "none")
-    value, g = quadratic_form(B, theta, gradient=True)
+    value, g = quadratic_form(Symmetric(B), theta, gradient=True)
     for other in (
-        quadratic_form(Symmetric(B), theta, gradient=True),
         quadratic_form(B, theta, gradient=True, triangle="lower"),
         quadratic_form(B[np.tril_indices(LARGE)], theta, gradient=True),
     ):
@@ -342,33 +441,28 @@ def test_every_pair_is_compared_and_the_worst_is_named(isa, storage, dtype, P, d
     }[storage]()
     here = rf"B\[{i}, {j}\] = 3\.0 and B\[{j}, {i}\] = 1\.0"
     there = rf"B\[{j}, {i}\] = 1\.0 and B\[{i}, {j}\] = 3\.0"
-    for theta in (np.zeros(P), np.zeros((2, P))):
-        with pytest.raises(ValueError, match=f"{ASYMMETRY} ({here}|{there}); symmetrise=True"):
-            quadratic_form(given_as, theta)
-    with pytest.raises(ValueError, match=ASYMMETRY):
+    with pytest.raises(ValueError, match=f"{ASYMMETRY} ({here}|{there}); symmetrise=True"):
         Symmetric(given_as)
 
 
 def test_rows_far_apart_are_compared_too(isa):
     B = matrix(LARGE, 0)
-    theta = np.zeros(LARGE)
     for i, j in [(LARGE - 1, 0), (LARGE - 1, LARGE - 2), (700, 300), (1104, 5), (64, 63)]:
         spoilt = B.copy()
         spoilt[i, j] += 1e4
-        for asked in (lambda A: quadratic_form(A, theta), Symmetric):
-            with pytest.raises(ValueError, match=rf"B\[({i}, {j}|{j}, {i})\] = "):
-                asked(spoilt)
+        with pytest.raises(ValueError, match=rf"B\[({i}, {j}|{j}, {i})\] = "):
+            Symmetric(spoilt)
 
 
 def test_a_pattern_that_is_not_symmetric_is_refused(isa):
     B = sp.csr_array(np.array([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
     for A in (B, B.T.tocsr()):
         with pytest.raises(ValueError, match=ASYMMETRY):
-            quadratic_form(A, np.ones(3))
+            Symmetric(A)
     B = sp.csr_array(np.array([[1.0, 5.0], [5.0, 1.0]]))
     B.data[1] = 0  # an element that is stored and zero has no partner, and none is missed
     B = sp.csr_array((B.data[[0, 1, 3]], B.indices[[0, 1, 3]], [0, 2, 3]), shape=(2, 2))
-    assert quadratic_form(B, np.ones(2)) == 2
+    assert quadratic_form(Symmetric(B), np.ones(2)) == 2
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -381,7 +475,7 @@ def test_what_rounding_leaves_passes(isa, dtype, storage):
     theta, _ = points(P, None, 3, "none")
     of_value, _ = rounding(B.astype(float), theta)
     wanted = reference.quadratic_form(B, theta, triangle="lower")
-    assert abs(quadratic_form(storage(B), theta) - wanted) <= of_value
+    assert abs(quadratic_form(Symmetric(storage(B)), theta) - wanted) <= of_value
 
 
 def test_symmetric_keeps_the_caller_s_array_and_cannot_change():
@@ -403,6 +497,8 @@ def test_symmetric_keeps_the_caller_s_array_and_cannot_change():
 B3 = np.array([[2.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 4.0]])
 UNSORTED = sp.csr_array((np.ones(4), [1, 0, 1, 0], [0, 2, 4]), shape=(2, 2))
 TWICE = sp.csr_array((np.ones(3), [0, 0, 1], [0, 2, 3]), shape=(2, 2))
+OUTSIDE = sp.csr_array((np.ones(2), [0, 1], [0, 1, 2]), shape=(2, 2))
+OUTSIDE.indices[0] = 2
 READ_ONLY = np.zeros(3)
 READ_ONLY.flags.writeable = False
 
@@ -439,8 +535,22 @@ READ_ONLY.flags.writeable = False
             {"symmetrise": 1},
         ),
         (ValueError, "threads must be a whole number from 1", (B3, np.ones(3)), {"threads": 0}),
-        (ValueError, "row 0 of the sparse B has columns that are", (UNSORTED, [1, 2]), {}),
-        (ValueError, "row 0 of the sparse B has columns that are", (TWICE, [1, 2]), {}),
+        (ValueError, "row 0 of the sparse B has columns outside", (OUTSIDE, [1, 2]), {}),
+        (
+            ValueError,
+            "row 0 of the sparse B has columns that are",
+            (UNSORTED, [1, 2]),
+            {"triangle": "lower"},
+        ),
+        (
+            ValueError,
+            "row 0 of the sparse B has columns that are",
+            (TWICE, [1, 2]),
+            {"triangle": "upper"},
+        ),
+        (TypeError, "B must not be masked", (np.ma.masked_equal(B3, 4.0), np.ones(3)), {}),
+        (TypeError, "theta must not be masked", (B3, np.ma.masked_equal([1.0, 2, 3], 2)), {}),
+        (TypeError, "theta_star must not be", (B3, B3, np.ma.masked_equal([1.0, 2, 3], 2)), {}),
         (ValueError, "out is for the gradient", (B3, np.ones(3)), {"out": np.ones(3)}),
         (
             TypeError,
@@ -570,7 +680,7 @@ def test_indices_spoilt_after_the_check_lead_nowhere(isa):
         S.arrays[1][place] = index
         try:
             for theta in (np.ones(3), np.ones((9, 3))):
-                with pytest.raises(ValueError, match="has changed and is no longer sorted"):
+                with pytest.raises(ValueError, match="has changed: its columns are unsorted"):
                     quadratic_form(S, theta)
         finally:
             S.arrays[1][:] = spoilt

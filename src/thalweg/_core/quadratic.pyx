@@ -1,6 +1,7 @@
 """The quadratic loss: pointers in, GIL out.
 
-Buffers are checked for what memory safety needs; everything else, callers have checked.
+Buffers are checked for what memory safety needs; everything else, callers have checked.  What takes
+long raises KeyboardInterrupt at Ctrl-C; what it writes then means nothing.
 """
 cimport cython
 from cpython.buffer cimport (
@@ -18,11 +19,12 @@ from numpy import ndarray
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport active, threads_of
+from thalweg._core.engine cimport Watch, active, threads_of
 
 cdef enum:
     MAX_VIEWS = 4
     STACK_DOUBLES = 512  # workspace that needs no allocation: a small matrix is a matter of 0.1 us
+    LONG = 1 << 20  # elements: some 0.3 ms; less is over before anyone could interrupt it
 
 
 @cython.freelist(4)
@@ -66,11 +68,11 @@ cdef class Views:
 
 
 cdef class Matrix:
-    """A symmetric matrix as the kernels see it; made by one of `full`, `packed` and `csr`."""
+    """A square matrix as the kernels see it; made by one of `full`, `packed` and `csr`."""
 
     cdef Views views
-    cdef c.tw_symmetric dense
-    cdef c.tw_symmetric_csr sparse
+    cdef c.tw_square dense
+    cdef c.tw_square_csr sparse
     cdef bint is_float, is_sparse
 
     cdef Views begin(self):
@@ -79,8 +81,8 @@ cdef class Matrix:
         self.views = Views()
         return self.views
 
-    def _full(self, array, bint upper):
-        """B (P, P), contiguous along the last axis, of which one triangle will be read."""
+    def _full(self, array, bint upper, bint general=False):
+        """B (P, P), contiguous along the last axis: all of it if it is general, else a triangle."""
         cdef Py_buffer *view = self.begin().elements(array, b"df", PyBUF_STRIDES)
         if view.ndim != 2:
             raise ValueError(f"a matrix has two axes, got {view.ndim}")
@@ -90,8 +92,9 @@ cdef class Matrix:
             P > 1 and (view.strides[1] != view.itemsize or view.strides[0] % view.itemsize)
         ):
             raise ValueError("a square array, contiguous along the last axis, is needed")
-        self.dense = c.tw_symmetric(
-            B=view.buf, P=P, row_step=view.strides[0] // view.itemsize, packed=0, upper=upper
+        self.dense = c.tw_square(
+            B=view.buf, P=P, row_step=view.strides[0] // view.itemsize, packed=0,
+            upper=upper and not general, general=general,
         )
 
     def _packed(self, array, Py_ssize_t P, bint upper):
@@ -100,9 +103,9 @@ cdef class Matrix:
         self.is_float = view.itemsize == sizeof(float)
         if times(P, P + 1) // 2 != view.len // view.itemsize:
             raise ValueError(f"a triangle of {P} rows is needed")
-        self.dense = c.tw_symmetric(B=view.buf, P=P, row_step=0, packed=1, upper=upper)
+        self.dense = c.tw_square(B=view.buf, P=P, row_step=0, packed=1, upper=upper, general=0)
 
-    def _csr(self, data, index, start, Py_ssize_t P, bint upper):
+    def _csr(self, data, index, start, Py_ssize_t P, bint upper, bint general=False):
         """Compressed sparse rows; return the first row that is none, or -1."""
         cdef Views views = self.begin()
         cdef Py_buffer *values = views.elements(data, b"df", PyBUF_C_CONTIGUOUS)
@@ -113,14 +116,16 @@ cdef class Matrix:
                 or rows.len // rows.itemsize - 1 != P):
             raise ValueError("the arrays of compressed sparse rows do not fit each other")
         self.is_sparse, self.is_float = True, values.itemsize == sizeof(float)
-        self.sparse = c.tw_symmetric_csr(
+        self.sparse = c.tw_square_csr(
             data=values.buf, index=columns.buf, start=rows.buf, P=P, nnz=nnz,
-            is_long=columns.itemsize == 8, upper=upper,
+            is_long=columns.itemsize == 8, upper=upper and not general, general=general,
         )
         cdef const c.tw_quadratic *kernel = active(self.is_float).quadratic
         cdef Py_ssize_t bad
+        cdef Watch watch = Watch()
         with nogil:
-            bad = kernel.csr_bad_row(&self.sparse)
+            bad = kernel.csr_bad_row(&self.sparse, &watch.watch)
+        refuse_interrupt(watch)
         return bad
 
     def _is_symmetric(self, int threads):
@@ -128,17 +133,20 @@ cdef class Matrix:
         cdef const c.tw_quadratic *kernel = active(self.is_float).quadratic
         cdef Py_ssize_t *next_met
         cdef int same
+        cdef Watch watch = Watch()
         threads = threads_of(threads)
         if not self.is_sparse:
             with nogil:
-                same = kernel.is_symmetric(&self.dense, threads)
+                same = kernel.is_symmetric(&self.dense, threads, &watch.watch)
+            refuse_interrupt(watch)
             return same != 0
         next_met = <Py_ssize_t *> malloc((self.sparse.P + 1) * sizeof(Py_ssize_t))
         if next_met == NULL:
             raise MemoryError
         with nogil:
-            same = kernel.csr_is_symmetric(&self.sparse, next_met)
+            same = kernel.csr_is_symmetric(&self.sparse, &watch.watch, next_met)
         free(next_met)
+        refuse_interrupt(watch)
         return same != 0
 
     @property
@@ -147,16 +155,26 @@ cdef class Matrix:
         return self.sparse.P if self.is_sparse else self.dense.P
 
 
-def symmetrise(full, packed):
+cdef int refuse_interrupt(Watch watch) except -1:
+    """Raise what the watch has caught, if anything."""
+    if watch is not None and watch.error is not None:
+        raise watch.error
+    return 0
+
+
+def symmetrise(full, packed, int threads=0):
     """Write the lower triangle of (B + B')/2 by rows, in B's type."""
+    cdef Watch watch = Watch()
     cdef Matrix source = Matrix(), target = Matrix()
     source._full(full, False)
     target._packed(packed, source.dense.P, False)
     if source.is_float != target.is_float:
         raise TypeError("both arrays must have one type")
     cdef const c.tw_quadratic *kernel = active(source.is_float).quadratic
+    threads = threads_of(threads)
     with nogil:
-        kernel.symmetrise(&source.dense, <void *> target.dense.B)
+        kernel.symmetrise(&source.dense, threads, &watch.watch, <void *> target.dense.B)
+    refuse_interrupt(watch)
 
 
 def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shared_star,
@@ -168,6 +186,7 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
     cdef const c.tw_quadratic *kernel = active(B.is_float).quadratic
     cdef Py_ssize_t P = B.P, M = len(value), bad = -1
     cdef Views views = Views()
+    cdef Watch watch = Watch()
     cdef c.tw_quadratic_job job = c.tw_quadratic_job(
         n_theta=M, theta=views.doubles(theta, times(M, P), False),
         theta_star=views.if_given(theta_star, P if shared_star else M * P, False),
@@ -189,12 +208,13 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
         raise MemoryError(f"a quadratic form needs {size} bytes of workspace")
     with nogil:
         if B.is_sparse:
-            bad = kernel.csr(&B.sparse, &job, threads, work)
+            bad = kernel.csr(&B.sparse, &job, threads, &watch.watch, work)
         elif many:
-            kernel.many(&B.dense, &job, threads, work)
+            kernel.many(&B.dense, &job, threads, &watch.watch, work)
         else:
-            kernel.one(&B.dense, &job, 0, threads, work)
+            kernel.one(&B.dense, &job, threads, &watch.watch, work)
     free(work)
+    refuse_interrupt(watch)
     return bad
 
 
@@ -204,7 +224,7 @@ cdef inline bint is_format(const Py_buffer *view, char kind) noexcept:
     return view.format != NULL and view.format[0] == kind and view.format[1] == 0
 
 
-cdef bint is_square(const Py_buffer *view, int triangle, c.tw_symmetric *B) noexcept:
+cdef bint is_square(const Py_buffer *view, int triangle, c.tw_square *B) noexcept:
     """Whether a plain array is a matrix for the kernel; a column-major one is seen transposed."""
     cdef Py_ssize_t size = view.itemsize
     if (view.ndim != 2 or view.shape[0] != view.shape[1]
@@ -214,23 +234,24 @@ cdef bint is_square(const Py_buffer *view, int triangle, c.tw_symmetric *B) noex
     if view.strides[last] != size or view.strides[1 - last] % size:
         return False
     B.B, B.P, B.row_step = view.buf, view.shape[0], view.strides[1 - last] // size
-    B.packed, B.upper = 0, triangle == (2 if last else 1)
+    B.packed, B.upper, B.general = 0, triangle == (2 if last else 1), triangle == 0
     return True
 
 
-cdef int run_one(const c.tw_quadratic *kernel, const c.tw_symmetric *B, c.tw_quadratic_job *job,
-                 bint check, int threads) except -1:
+cdef int run_one(const c.tw_quadratic *kernel, const c.tw_square *B, c.tw_quadratic_job *job,
+                 int threads) except -1:
     cdef double stack[STACK_DOUBLES]
     cdef size_t size = kernel.one_work(B, job)
     cdef void *work = <void *> stack if size <= sizeof(stack) else malloc(size)
-    cdef int symmetric
+    cdef Watch watch = Watch() if B.P > LONG // (B.P + 1) else None
+    cdef c.tw_watch *look = NULL if watch is None else &watch.watch
     if work == NULL:
         raise MemoryError(f"a quadratic form needs {size} bytes of workspace")
     with nogil:
-        symmetric = kernel.one(B, job, check, threads, work)
+        kernel.one(B, job, threads, look, work)
     if work != <void *> stack:
         free(work)
-    return symmetric
+    return refuse_interrupt(watch)
 
 
 cdef const double *vector(Views views, object array, Py_ssize_t P, int flags) except? NULL:
@@ -248,13 +269,13 @@ def short_way(B, theta, theta_star, gradient, int triangle, int threads):
     """Return the value at one theta of plain arrays, or None: then the long way does what is left,
     or says what is wrong.
 
-    B is a `Matrix` or an array; ``triangle`` 0 checks that it is symmetric while it is read, 1 or 2
-    reads its lower or upper triangle.  ``gradient`` is an array or None.
+    B is a `Matrix` or an array; ``triangle`` 0 reads all of it, 1 or 2 its lower or upper triangle.
+    ``gradient`` is an array or None.
     """
     cdef Views views = Views()
-    cdef c.tw_symmetric plain
-    cdef const c.tw_symmetric *matrix = &plain
-    cdef bint is_float, check = False
+    cdef c.tw_square plain
+    cdef const c.tw_square *matrix = &plain
+    cdef bint is_float
     cdef double value = 0
     cdef c.tw_quadratic_job job
     if isinstance(B, Matrix):
@@ -262,7 +283,7 @@ def short_way(B, theta, theta_star, gradient, int triangle, int threads):
             return None
         matrix, is_float = &(<Matrix> B).dense, (<Matrix> B).is_float
     elif type(B) is ndarray and is_square(views.take(B, PyBUF_STRIDES), triangle, &plain):
-        is_float, check = is_format(&views.view[0], c"f"), triangle == 0
+        is_float = is_format(&views.view[0], c"f")
     else:
         return None
     job.n_theta, job.value, job.star_step, job.theta_star, job.gradient = 1, &value, 0, NULL, NULL
@@ -277,5 +298,5 @@ def short_way(B, theta, theta_star, gradient, int triangle, int threads):
         job.gradient = <double *> vector(views, gradient, matrix.P, PyBUF_WRITABLE)
         if job.gradient == NULL:
             return None
-    symmetric = run_one(active(is_float).quadratic, matrix, &job, check, threads_of(threads))
-    return value if symmetric and isfinite(value) else None
+    run_one(active(is_float).quadratic, matrix, &job, threads_of(threads))
+    return value if isfinite(value) else None

@@ -157,17 +157,17 @@ cdef extern from "loss.h" nogil:
                        tw_watch *watch, double *triangle) noexcept nogil
 
 cdef extern from "quadratic.h" nogil:
-    ctypedef struct tw_symmetric:
+    ctypedef struct tw_square:
         const void *B
         Py_ssize_t P, row_step
-        int packed, upper
+        int packed, upper, general
 
-    ctypedef struct tw_symmetric_csr:
+    ctypedef struct tw_square_csr:
         const void *data
         const void *index
         const void *start
         Py_ssize_t P, nnz
-        int is_long, upper
+        int is_long, upper, general
 
     ctypedef struct tw_quadratic_job:
         Py_ssize_t n_theta
@@ -178,21 +178,23 @@ cdef extern from "quadratic.h" nogil:
         double *gradient
 
     ctypedef struct tw_quadratic "struct tw_quadratic":
-        size_t (*one_work)(const tw_symmetric *B, const tw_quadratic_job *job) noexcept nogil
-        int (*one)(const tw_symmetric *B, const tw_quadratic_job *job, int check, int threads,
-                   void *work) noexcept nogil
-        size_t (*many_work)(const tw_symmetric *B, const tw_quadratic_job *job,
+        size_t (*one_work)(const tw_square *B, const tw_quadratic_job *job) noexcept nogil
+        void (*one)(const tw_square *B, const tw_quadratic_job *job, int threads, tw_watch *watch,
+                    void *work) noexcept nogil
+        size_t (*many_work)(const tw_square *B, const tw_quadratic_job *job,
                             int threads) noexcept nogil
-        void (*many)(const tw_symmetric *B, const tw_quadratic_job *job, int threads,
+        void (*many)(const tw_square *B, const tw_quadratic_job *job, int threads, tw_watch *watch,
                      void *work) noexcept nogil
-        int (*is_symmetric)(const tw_symmetric *B, int threads) noexcept nogil
-        void (*symmetrise)(const tw_symmetric *B, void *packed) noexcept nogil
-        size_t (*csr_work)(const tw_symmetric_csr *B, const tw_quadratic_job *job,
+        int (*is_symmetric)(const tw_square *B, int threads, tw_watch *watch) noexcept nogil
+        void (*symmetrise)(const tw_square *B, int threads, tw_watch *watch,
+                           void *packed) noexcept nogil
+        size_t (*csr_work)(const tw_square_csr *B, const tw_quadratic_job *job,
                            int threads) noexcept nogil
-        Py_ssize_t (*csr)(const tw_symmetric_csr *B, const tw_quadratic_job *job, int threads,
-                          void *work) noexcept nogil
-        Py_ssize_t (*csr_bad_row)(const tw_symmetric_csr *B) noexcept nogil
-        int (*csr_is_symmetric)(const tw_symmetric_csr *B, Py_ssize_t *next) noexcept nogil
+        Py_ssize_t (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
+                          tw_watch *watch, void *work) noexcept nogil
+        Py_ssize_t (*csr_bad_row)(const tw_square_csr *B, tw_watch *watch) noexcept nogil
+        int (*csr_is_symmetric)(const tw_square_csr *B, tw_watch *watch,
+                                Py_ssize_t *next) noexcept nogil
 
 cdef extern from "sweep.h" nogil:
     enum:

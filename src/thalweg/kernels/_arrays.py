@@ -13,6 +13,19 @@ _EFFORT = 1 << 20  # how hard NumPy tries to prove that two arrays do not overla
 _ELEMENTS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
+def unmasked(value: Any, name: str, cure: str = "fill in the masked elements") -> Any:
+    """Return a value that is not masked.
+
+    Raises
+    ------
+    TypeError
+        It is masked: what is left out has no meaning there.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked; {cure}")
+    return value
+
+
 def real_array(value: Any, name: str) -> Array:
     """Return an array as float64 or float32, without a copy where it is that already.
 

@@ -1,4 +1,4 @@
-"""What a symmetric matrix may come as, and whether it is symmetric."""
+"""What a square matrix may come as, and whether it is symmetric."""
 
 from __future__ import annotations
 
@@ -11,13 +11,80 @@ import numpy as np
 from thalweg._check import count, numbers
 from thalweg._core import quadratic as _core
 
+from ._arrays import unmasked
+
 Array = np.ndarray[Any, np.dtype[Any]]
 TriangleName = Literal["lower", "upper"] | None
 
 _CHUNK = 1 << 18  # elements of B looked at together when NumPy has to look
 
 
-class Symmetric(_core.Matrix):
+class Square(_core.Matrix):
+    """Any square matrix as it is: the caller's array, or data, indices, indptr of sparse rows."""
+
+    __slots__ = ("_arrays", "_storage", "_transposed")
+    _arrays: tuple[Array, ...]
+    _storage: str  # full, packed or sparse, and the triangle that is read, if not all of it is
+    _transposed: bool  # row i is the caller's column i
+
+    def __init__(self, B: Any) -> None:
+        if hasattr(B, "tocsr"):
+            arrays = _sparse_rows(B)
+            self._csr_or_refuse(arrays, len(arrays[2]) - 1, "", general=True)
+            return
+        B = _real(B, "B")
+        _refuse_oblong(B.shape)
+        rows = _by_rows(B)
+        self._transposed = rows.strides != B.strides and np.may_share_memory(rows, B)
+        self._full(rows, False, True)
+        self._arrays, self._storage = (rows,), "full"
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """What is read."""
+        return self._arrays
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"<{name} {self.P} x {self.P}, {self._storage}, {self._arrays[0].dtype}>"
+
+    def refuse_nonfinite(self) -> None:
+        """Raise ValueError naming a NaN or an infinity of what is read, if any."""
+        kind, _, triangle = self._storage.partition(" ")
+        rows = np.repeat(np.arange(self.P), np.diff(self._arrays[2])) if kind == "sparse" else None
+        for first, values in _chunks(self._arrays[0]):
+            finite = np.isfinite(values)
+            i: Any = np.arange(first, first + len(values))
+            j: Any = i
+            if rows is not None:
+                i, j = rows[i], self._arrays[1][i]
+            elif values.ndim == 2:
+                i, j = i[:, None], np.arange(self.P)
+            if kind != "packed" and triangle:
+                finite |= (i > j) if triangle == "upper" else (i < j)
+            if not finite.all():
+                at = np.unravel_index(int(np.argmin(finite)), finite.shape)
+                where = [np.broadcast_to(a, finite.shape)[at] for a in (i, j)]
+                if kind == "packed":
+                    where = where[:1]
+                elif self._transposed:
+                    where.reverse()
+                raise ValueError(f"{named('B', where)} is {values[at]}")
+
+    def _csr_or_refuse(
+        self, arrays: tuple[Array, ...], P: int, triangle: str, *, general: bool = False
+    ) -> None:
+        data, index, start = arrays
+        bad = self._csr(data, index, start, P, triangle == "upper", general)
+        if bad >= 0:
+            wrong = "outside" if general else "that are unsorted, repeated or outside"
+            cure = "" if general else "; B.sum_duplicates() puts them in order"
+            raise ValueError(f"row {bad} of the sparse B has columns {wrong}{cure}")
+        self._arrays = arrays
+        self._storage, self._transposed = f"sparse {triangle}".strip(), False
+
+
+class Symmetric(Square):
     """A symmetric matrix, checked once for any number of calls of `quadratic_form`.
 
     It keeps the caller's array, not a copy, and reads one triangle of it from then on; only
@@ -55,10 +122,7 @@ class Symmetric(_core.Matrix):
     [0.0, 3.0, 12.0]
     """
 
-    __slots__ = ("_arrays", "_storage", "_transposed")
-    _arrays: tuple[Array, ...]
-    _storage: str  # full, packed or sparse, and the triangle
-    _transposed: bool  # row i is the caller's column i
+    __slots__ = ()
 
     def __init__(
         self,
@@ -87,37 +151,6 @@ class Symmetric(_core.Matrix):
             raise ValueError("triangle and symmetrise were settled when B was made a Symmetric")
         return B
 
-    @property
-    def arrays(self) -> tuple[Array, ...]:
-        """What is read."""
-        return self._arrays
-
-    def __repr__(self) -> str:
-        return f"<Symmetric {self.P} x {self.P}, {self._storage}, {self._arrays[0].dtype}>"
-
-    def refuse_nonfinite(self) -> None:
-        """Raise ValueError naming a NaN or an infinity of the triangle that is read, if any."""
-        sparse = self._storage.startswith("sparse")
-        rows = np.repeat(np.arange(self.P), np.diff(self._arrays[2])) if sparse else None
-        for first, values in _chunks(self._arrays[0]):
-            finite = np.isfinite(values)
-            i: Any = np.arange(first, first + len(values))
-            j: Any = i
-            if rows is not None:
-                i, j = rows[i], self._arrays[1][i]
-            elif values.ndim == 2:
-                i, j = i[:, None], np.arange(self.P)
-            if not self._storage.startswith("packed"):
-                finite |= (i > j) if self._storage.endswith("upper") else (i < j)
-            if not finite.all():
-                at = np.unravel_index(int(np.argmin(finite)), finite.shape)
-                where = [np.broadcast_to(a, finite.shape)[at] for a in (i, j)]
-                if self._storage.startswith("packed"):
-                    where = where[:1]
-                elif self._transposed:
-                    where.reverse()
-                raise ValueError(f"{named('B', where)} is {values[at]}")
-
     def _take_dense(self, B: Array, triangle: str | None, symmetrise: bool, threads: int) -> None:
         if B.ndim == 1 and not symmetrise:
             P = (isqrt(8 * B.size + 1) - 1) // 2
@@ -127,13 +160,12 @@ class Symmetric(_core.Matrix):
             self._packed(B, P, triangle == "upper")
             self._arrays, self._storage = (B,), f"packed {triangle or 'lower'}"
             return
-        if B.ndim != 2 or B.shape[0] != B.shape[1]:
-            raise ValueError(f"B must have shape (P, P), got {B.shape}")
+        _refuse_oblong(B.shape)
         rows = _by_rows(B)
         if symmetrise:
             P = len(B)
             packed, self._transposed = np.empty(P * (P + 1) // 2, B.dtype), False
-            _core.symmetrise(rows, packed)
+            _core.symmetrise(rows, packed, threads)
             self._packed(packed, P, False)
             self._arrays, self._storage = (packed,), "packed lower"
             return
@@ -145,22 +177,24 @@ class Symmetric(_core.Matrix):
             _refuse_asymmetry(_dense_pairs(B), np.diagonal(B), B.dtype)
 
     def _take_sparse(self, B: Any, triangle: str | None, threads: int) -> None:
-        if B.shape[0] != B.shape[1]:
-            raise ValueError(f"B must have shape (P, P), got {B.shape}")
         B = B if B.format == "csr" else B.tocsr()
-        data = np.ascontiguousarray(_real(B.data, "B"))
-        integer = np.int32 if B.indices.dtype == B.indptr.dtype == np.int32 else np.int64
-        index, start = (np.ascontiguousarray(a, integer) for a in (B.indices, B.indptr))
-        bad = self._csr(data, index, start, B.shape[0], triangle == "upper")
-        if bad >= 0:
-            raise ValueError(
-                f"row {bad} of the sparse B has columns that are unsorted, repeated or outside; "
-                "B.sum_duplicates() puts them in order"
-            )
-        self._arrays = (data, index, start)
-        self._storage, self._transposed = f"sparse {triangle or 'lower'}", False
+        arrays = _sparse_rows(B)
+        self._csr_or_refuse(arrays, B.shape[0], triangle or "lower")
         if triangle is None and not self._is_symmetric(threads):
-            _refuse_asymmetry(_sparse_pairs(B), B.diagonal(), data.dtype)
+            _refuse_asymmetry(_sparse_pairs(B), B.diagonal(), arrays[0].dtype)
+
+
+def matrix_of(B: Any, triangle: TriangleName, symmetrise: bool, threads: int | None) -> Square:
+    """Return B as the kernels take it: any square matrix, or a symmetric one where it is said how.
+
+    A packed B is one triangle, hence symmetric.
+    """
+    if isinstance(B, Square) and not isinstance(B, Symmetric):
+        return B
+    plain = triangle is None and not symmetrise and not isinstance(B, Symmetric)
+    if plain and (hasattr(B, "tocsr") or np.ndim(B) != 1):
+        return Square(B)
+    return Symmetric.of(B, triangle=triangle, symmetrise=symmetrise, threads=threads)
 
 
 def named(name: str, where: Sequence[Any]) -> str:
@@ -170,10 +204,24 @@ def named(name: str, where: Sequence[Any]) -> str:
 
 def _real(B: Any, name: str) -> Array:
     """Return an aligned array of native float64 or float32, in whatever order it has."""
-    array = B.data if isinstance(B, np.ma.MaskedArray) else np.asarray(B)
+    array = np.asarray(unmasked(B, name))
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:
         return numbers(array, name, np.float64)
     return array if array.flags.aligned else np.require(array, requirements=("C", "A"))
+
+
+def _refuse_oblong(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"B must have shape (P, P), got {shape}")
+
+
+def _sparse_rows(B: Any) -> tuple[Array, ...]:
+    """Return data, indices and indptr of compressed rows."""
+    _refuse_oblong(B.shape)
+    B = B if B.format == "csr" else B.tocsr()
+    integer = np.int32 if B.indices.dtype == B.indptr.dtype == np.int32 else np.int64
+    data = np.ascontiguousarray(_real(B.data, "B"))
+    return data, *(np.ascontiguousarray(a, integer) for a in (B.indices, B.indptr))
 
 
 def _by_rows(B: Array) -> Array:

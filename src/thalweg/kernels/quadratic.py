@@ -1,8 +1,9 @@
 """The quadratic loss (θ − θ*)ᵗB(θ − θ*), its gradient and its minimum along a line.
 
-B is symmetric, so one triangle of it is all that is ever read, but for making sure of the symmetry.
-That is done while the triangle is read, or once, by `Symmetric`.  NaN and infinity need no pass of
-their own: they reach the value, and only then is looked for where they are.
+B is any square matrix, read once: the loss needs no symmetry, and its gradient (B + Bᵗ)(θ − θ*)
+takes both products from that read.  Of a `Symmetric` one, or where a triangle is named, half of it
+is read.  NaN and infinity need no pass of their own: they reach the value, and only then is looked
+for where they are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 from thalweg._check import count, numbers
 from thalweg._core import quadratic as _core
 
-from ._symmetry import Array, Symmetric, TriangleName, named
+from ._arrays import unmasked
+from ._symmetry import Array, Square, TriangleName, matrix_of, named
 
 _TRIANGLES = {None: 0, "lower": 1, "upper": 2}
 
@@ -54,14 +56,15 @@ def quadratic_form(
     out: Array | None = None,
     threads: int | None = None,
 ) -> Any:
-    r"""Evaluate (θ − θ*)ᵗB(θ − θ*) and, from the same pass over B, its gradient 2B(θ − θ*).
+    """Evaluate (θ − θ*)ᵗB(θ − θ*) and, from the same pass over B, its gradient (B + Bᵗ)(θ − θ*).
 
     Parameters
     ----------
     B : array_like or Symmetric
-        A symmetric matrix, float64 or float32 (sums are float64): shape (P, P), read by rows or by
-        columns without a copy; or one triangle packed by rows, shape (P(P + 1)/2,); or a SciPy
-        sparse matrix, best in compressed sparse rows with sorted columns.
+        Any square matrix, float64 or float32 (sums are float64): shape (P, P), read by rows or by
+        columns without a copy; or a SciPy sparse matrix, best in compressed sparse rows; or one
+        triangle of a symmetric matrix packed by rows, shape (P(P + 1)/2,).  Of a `Symmetric` only
+        one triangle is read, which takes half the time where memory is what limits.
     theta : array_like, shape (P,) or (M, P)
         One point, or M.
     theta_star : array_like, shape (P,) or (M, P), optional
@@ -69,10 +72,10 @@ def quadratic_form(
     gradient : bool
         Return the gradient as well.
     triangle : {"lower", "upper"}, optional
-        Read this triangle of B with the diagonal, whatever the other one holds.  Default: B must be
-        symmetric, and that is checked; of a packed B, the lower one.
+        B is symmetric: read this triangle with the diagonal, whatever the other one holds.
+        Default: read all of B; of a packed B, the lower triangle.
     symmetrise : bool
-        Use (B + Bᵗ)/2, which has the same value, in place of a B that is not symmetric.
+        Form (B + Bᵗ)/2 first, which has the same value and gradient.
     out : ndarray of float64, shape of ``theta``, optional
         Where to write the gradient.
     threads : int, optional
@@ -83,23 +86,17 @@ def quadratic_form(
     value : float, or ndarray of shape (M,)
         In the unit of B times that of ``theta`` squared.  Infinite where finite inputs overflow.
     gradient : ndarray, shape of ``theta``
-        Only with ``gradient=True``.  In a row of many points the value may then differ by rounding.
+        Only with ``gradient=True``; of a symmetric B it is 2B(θ − θ*).  In a row of many points the
+        value may then differ by rounding.
 
     Raises
     ------
     ValueError
-        Shapes disagree, B is not symmetric (the worst pair of elements is named), or a NaN or an
-        infinity is found in an input.
+        Shapes disagree, or a NaN or an infinity is found in an input.
     TypeError
-        An input is not of real numbers.
-
-    Notes
-    -----
-    A pair of elements is symmetric when it differs by no more than √ε of the larger of \|B_ij\|,
-    \|B_ji\| and √(\|B_ii B_jj\|): what rounding leaves in a computed matrix passes, and its lower
-    triangle is used.  The check reads the other triangle across its rows: beyond some hundred rows
-    it takes two to three times as long as the form at one point, and more where rows are a power
-    of two apart.  `Symmetric` makes it once for many calls, and ``triangle`` asks for none.
+        An input is not of real numbers, or is masked.
+    KeyboardInterrupt
+        Ctrl-C was pressed; what ``out`` then holds means nothing.
 
     References
     ----------
@@ -112,17 +109,19 @@ def quadratic_form(
     >>> B = np.array([[2.0, 1.0], [1.0, 3.0]])
     >>> quadratic_form(B, np.array([1.0, 1.0]), gradient=True)
     (7.0, array([6., 8.]))
+    >>> quadratic_form([[2.0, 2.0], [0.0, 3.0]], [1.0, 1.0], gradient=True)  # not symmetric
+    (7.0, array([6., 8.]))
     >>> quadratic_form(B, [[1.0, 1.0], [0.0, 1.0]], theta_star=[0.0, 1.0])
     array([2., 0.])
     """
     n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
-    if not symmetrise and out is None and triangle in _TRIANGLES:
+    if not symmetrise and out is None and triangle in _TRIANGLES:  # plain arrays
         target = np.empty_like(theta) if gradient and type(theta) is np.ndarray else None
         if gradient is False or target is not None:
             value = _core.short_way(B, theta, theta_star, target, _TRIANGLES[triangle], n_threads)
             if value is not None:
                 return (value, target) if gradient else value
-    matrix = Symmetric.of(B, triangle=triangle, symmetrise=symmetrise, threads=threads)
+    matrix = matrix_of(B, triangle, symmetrise, threads)
     points = _points(theta, "theta", matrix.P)
     star = None if theta_star is None else _points(theta_star, "theta_star", matrix.P)
     if star is not None and star.shape not in (points.shape, (matrix.P,)):
@@ -146,9 +145,9 @@ def line_minimum(
     symmetrise: bool = False,
     threads: int | None = None,
 ) -> Any:
-    r"""Return α* = −gᵗd/(2dᵗBd), g = 2B(θ − θ*): the minimum of the quadratic loss along θ + αd.
+    """Return α* = −gᵗd/(2dᵗBd), g = (B + Bᵗ)(θ − θ*): the loss's minimum along θ + αd.
 
-    One pass over B gives h = 2Bd and dᵗBd; then gᵗd = (θ − θ*)ᵗh.
+    One pass over B gives h = (B + Bᵗ)d and dᵗBd; then gᵗd = (θ − θ*)ᵗh.
 
     Parameters
     ----------
@@ -164,7 +163,7 @@ def line_minimum(
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError, TypeError, KeyboardInterrupt
         As `quadratic_form`.
 
     References
@@ -181,7 +180,7 @@ def line_minimum(
     >>> bool(abs(quadratic_form(B, theta + alpha * d, gradient=True)[1] @ d) < 1e-12)
     True
     """
-    matrix = Symmetric.of(B, triangle=triangle, symmetrise=symmetrise, threads=threads)
+    matrix = matrix_of(B, triangle, symmetrise, threads)
     points, directions = _points(theta, "theta", matrix.P), _points(d, "d", matrix.P)
     star = 0.0 if theta_star is None else _points(theta_star, "theta_star", matrix.P)
     for name, array in (("theta", points), ("theta_star", star), ("d", directions)):
@@ -201,7 +200,7 @@ def line_minimum(
 
 
 def _points(value: Any, name: str, P: int) -> Array:
-    array = numbers(value, name, np.float64)
+    array = numbers(unmasked(value, name), name, np.float64)
     if array.ndim not in (1, 2) or array.shape[-1] != P:
         raise ValueError(f"{name} must have shape (P={P},) or (M, P={P}), got {array.shape}")
     return array
@@ -220,14 +219,14 @@ def _target(out: Any, points: Array, inputs: tuple[Any, ...], gradient: bool) ->
     if not out.flags.writeable:
         raise ValueError("out is read-only")
     for name, array in zip(("theta", "theta_star", "B"), inputs, strict=True):
-        parts = array.arrays if isinstance(array, Symmetric) else (array,)
+        parts = array.arrays if isinstance(array, Square) else (array,)
         if any(isinstance(part, np.ndarray) and np.may_share_memory(out, part) for part in parts):
             raise ValueError(f"out overlaps {name}, which is read while it is written")
     return out
 
 
 def _evaluate(
-    B: Symmetric, points: Array, star: Array | None, target: Array | None, threads: int
+    B: Square, points: Array, star: Array | None, target: Array | None, threads: int
 ) -> Array:
     many = points.ndim == 2
     values = np.empty(len(points) if many else 1)
@@ -236,7 +235,9 @@ def _evaluate(
         shared_star=star is None or star.ndim == 1, many=many, threads=threads,
     )  # fmt: skip
     if bad >= 0:
-        raise ValueError(f"row {bad} of the sparse B has changed and is no longer sorted")
+        raise ValueError(
+            f"row {bad} of the sparse B has changed: its columns are unsorted or outside"
+        )
     if not np.isfinite(values).all():
         _refuse_nonfinite(points, "theta")
         if star is not None:

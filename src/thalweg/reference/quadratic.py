@@ -1,9 +1,10 @@
 """The specification of the quadratic loss and of its minimum along a line.
 
-    L(theta) = (theta - theta*)' B (theta - theta*),     g = 2 B (theta - theta*),     B' = B.
+    L(theta) = (theta - theta*)' B (theta - theta*),     g = (B + B')(theta - theta*),     B square.
 
 Along theta + alpha d it is a parabola, L + alpha g'd + alpha^2 d'Bd, with its minimum at
-alpha* = -g'd / (2 d'Bd).  Of B one triangle counts; which one makes no difference.
+alpha* = -g'd / (2 d'Bd).  Where a triangle is named, or B is packed, B is the symmetric matrix that
+has that triangle.
 
 Reference: Nocedal and Wright, "Numerical Optimization", 2nd ed., section 3.3.
 """
@@ -26,16 +27,16 @@ def quadratic_form(
     out: Any = None,
     threads: int | None = None,
 ) -> Any:
-    """Return (theta - theta*)' B (theta - theta*) and, if asked for, 2 B (theta - theta*)."""
+    """Return (theta - theta*)' B (theta - theta*) and, if asked for, (B + B')(theta - theta*)."""
     B = full_matrix(B, triangle, symmetrise)
     x = np.asarray(theta, float) - (0.0 if theta_star is None else np.asarray(theta_star, float))
-    Bx = x @ B
-    value = (Bx * x).sum(-1)
+    Btx = x @ B
+    value = (Btx * x).sum(-1)
     if not gradient:
         return value
     if out is None:
-        out = np.empty_like(Bx)
-    out[...] = 2 * Bx
+        out = np.empty_like(Btx)
+    out[...] = Btx + x @ B.T
     return value, out
 
 
