@@ -3,6 +3,7 @@
 #include "adjoint_narrow.h"
 #include "adjoint_normal.h"
 #include "adjoint_rows.h"
+#include "adjoint_small.h"
 #include "adjoint_sparse.h"
 #include "dispatch.h"
 
@@ -13,7 +14,8 @@ static summation adjoint_of(const tw_jacobian *A) {
                        .p = plan_sums(A, A->P, A->indptr ? PTRDIFF_MAX : STRIP, A->P),
                        .columns = A->P,
                        .add = A->indptr ? add_sparse : add_dense,
-                       .write = write_sum};
+                       .write = write_sum,
+                       .group = is_small(A) ? small_group : NULL};
 }
 
 static size_t sum_work(const tw_jacobian *A, int threads) {
@@ -21,12 +23,13 @@ static size_t sum_work(const tw_jacobian *A, int threads) {
     return summation_on(&s, threads, NULL);
 }
 
-static int sum(const tw_jacobian *A, double scale, int threads, void *work, double *d) {
+static int sum(const tw_jacobian *A, double scale, int threads, struct tw_watch *watch, void *work,
+               double *d) {
     if (A->P == 0)
         return 0;
     const tw_jacobian B = evened(A);
     summation s = adjoint_of(&B);
-    s.scale = scale;
+    s.scale = scale, s.watch = watch;
     s.out[0] = d;
     return run_summation(&s, threads, work);
 }
@@ -52,12 +55,12 @@ static void multiply_task(void *context, ptrdiff_t task) {
         atomic_fetch_or(&p->found, found);
 }
 
-static int jvp(const tw_jacobian *A, const double *v, int threads, double *y) {
+static int jvp(const tw_jacobian *A, const double *v, int threads, struct tw_watch *watch, double *y) {
     const tw_jacobian B = evened(A);
     product p = {.A = &B, .v = v, .y = y, .rows = B.K * B.Nx};
     p.found = d_all_finite(B.P, v) ? 0 : TW_FOUND_NOT_FINITE; /* also of columns without elements */
     p.task_rows = pieces(TASK_BYTES, row_bytes(&B, B.P));
-    tw_parallel(multiply_task, &p, pieces(p.rows, p.task_rows), threads, NULL);
+    tw_parallel(multiply_task, &p, pieces(p.rows, p.task_rows), threads, watch);
     return atomic_load(&p.found);
 }
 
@@ -82,10 +85,11 @@ static size_t normal_work(const tw_jacobian *A, int threads) {
     return summation_on(&s, threads, NULL);
 }
 
-static int normal(const tw_jacobian *A, int threads, void *work, double *JtWJ, double *JtWe, double *etWe) {
+static int normal(const tw_jacobian *A, int threads, struct tw_watch *watch, void *work, double *JtWJ,
+                  double *JtWe, double *etWe) {
     const tw_jacobian B = evened(A);
     summation s = normal_of(&B);
-    s.out[0] = JtWJ, s.out[1] = JtWe, s.out[2] = etWe;
+    s.watch = watch, s.out[0] = JtWJ, s.out[1] = JtWe, s.out[2] = etWe;
     return run_summation(&s, threads, work);
 }
 

@@ -3,6 +3,8 @@
  * Reached by tw_active(is_float)->adjoint; `is_float` is the element type of J, every sum is made in
  * double.  The rules of thalweg.h hold, but that arrays here come with the strides their owner gave
  * them: whoever has a Jacobian keeps it where and as it is.
+ *
+ * Where the watch (NULL: none) asks to stop, results mean nothing.
  */
 #ifndef TW_ADJOINT_H
 #define TW_ADJOINT_H
@@ -51,14 +53,15 @@ struct tw_adjoint {
      *   d  [P] or [K][P]  out
      */
     size_t (*sum_work)(const tw_jacobian *A, int threads);
-    int (*sum)(const tw_jacobian *A, double scale, int threads, void *work, double *d);
+    int (*sum)(const tw_jacobian *A, double scale, int threads, struct tw_watch *watch, void *work,
+               double *d);
 
     /* y_k = J_k v; e and weights are not used.
      *
      *   v  [P]      in
      *   y  [K][Nx]  out
      */
-    int (*jvp)(const tw_jacobian *A, const double *v, int threads, double *y);
+    int (*jvp)(const tw_jacobian *A, const double *v, int threads, struct tw_watch *watch, double *y);
 
     /* JtWJ = sum_k J_k' W_k J_k,  JtWe = sum_k J_k' W_k e_k,  etWe = sum_k e_k' W_k e_k from one pass
      * over J, or the three for each block.
@@ -68,7 +71,8 @@ struct tw_adjoint {
      *   etWe  [1] or [K]           out
      */
     size_t (*normal_work)(const tw_jacobian *A, int threads);
-    int (*normal)(const tw_jacobian *A, int threads, void *work, double *JtWJ, double *JtWe, double *etWe);
+    int (*normal)(const tw_jacobian *A, int threads, struct tw_watch *watch, void *work, double *JtWJ,
+                  double *JtWe, double *etWe);
 };
 
 #endif

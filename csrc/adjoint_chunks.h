@@ -59,13 +59,15 @@ TW_INLINE ptrdiff_t row_offset(const tw_jacobian *A, ptrdiff_t q, int is_flat) {
     return is_flat ? q * A->J_row : q / A->Nx * A->J_block + q % A->Nx * A->J_row;
 }
 
-/* The chunks of rows q ... q + n - 1, in order, to `take`.  The rows of a chunk lie evenly: all are in
- * place or none, so that their sums have the same bits. */
-TW_INLINE void each_chunk(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, double *scratch,
+/* The chunks of rows q ... q + n - 1, in order, to `take`, until the watch asks to stop.  The rows of a chunk
+ * lie evenly: all are in place or none, so that their sums have the same bits. */
+TW_INLINE void each_chunk(const summation *s, ptrdiff_t q, ptrdiff_t n, double *scratch,
                           void (*take)(const rows *chunk, void *context), void *context) {
+    const tw_jacobian *A = s->A;
     const ptrdiff_t most_rows = chunk_rows(A->P);
     const int is_flat = flat(A->J_block, A->J_row, A->Nx);
     double e_buffer[MOST_CHUNK], w_buffer[MOST_CHUNK];
+    ptrdiff_t read = 0;
     for (ptrdiff_t end = q + n; q < end;) {
         rows chunk = {.n = even_rows(q, least(end - q, most_rows), A->Nx, is_flat)};
         chunk.e = row_values(&A->e, A->Nx, q, chunk.n, e_buffer);
@@ -81,6 +83,8 @@ TW_INLINE void each_chunk(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, double
         }
         take(&chunk, context);
         q += chunk.n;
+        if (stops_after(s, chunk.n * A->P, &read))
+            break;
     }
 }
 

@@ -145,7 +145,7 @@ static int add_narrow_normal(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdi
     narrow_triangle t = {.P = s->A->P, .is_first = 1, .total = total};
     if (n == 0)
         memset(total, 0, (size_t)s->p.total * sizeof *total);
-    each_chunk(s->A, q, n, scratch, add_to_narrow, &t);
+    each_chunk(s, q, n, scratch, add_to_narrow, &t);
     return 0;
 }
 

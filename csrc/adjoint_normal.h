@@ -120,26 +120,31 @@ static int add_normal(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0
     for (int r = 0; r < MOST_CHUNK; r++)
         t.ones[r] = 1;
     memset(total + c0 * width, 0, (size_t)(end - c0 * width) * sizeof *total);
-    each_chunk(s->A, q, n, scratch, add_to_strip, &t);
+    each_chunk(s, q, n, scratch, add_to_strip, &t);
     return 0;
 }
 
 /* Rows c0 <= i < c1 of the triangle to where they belong, J'WJ in both of its. */
 static int write_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t c1, const double *total) {
-    const ptrdiff_t P = s->A->P, width = padded(P);
+    const ptrdiff_t P = s->A->P, width = padded(P), end = c1 == P ? s->p.total : c1 * width;
     double *JtWJ = s->out[0] + sum * P * P, *JtWe = s->out[1] + sum * P, *etWe = s->out[2] + sum;
-    for (ptrdiff_t i = c0; i < c1; i++)
+    const int is_small = end - c0 * width <= POLL_ELEMENTS;
+    ptrdiff_t written = 0;
+    int finite = 1;
+    for (ptrdiff_t i = c0; i < c1 && !stops_after(s, i + 1, &written); i++) {
         for (ptrdiff_t j = 0; j <= i; j++)
             JtWJ[i * P + j] = JtWJ[j * P + i] = total[i * width + j];
+        finite &= is_small || d_all_finite(i + 1, total + i * width);
+    }
     if (c1 == P) {
         for (ptrdiff_t j = 0; j < P; j++)
             JtWe[j] = total[P * width + j];
         *etWe = total[place_of_etWe(P)];
+        finite &= is_small || (d_all_finite(P, JtWe) && d_all_finite(1, etWe));
     }
-    const ptrdiff_t end = c1 == P ? s->p.total : c1 * width;
-    const int finite =
-        d_all_finite(end - c0 * width, total + c0 * width); /* a first look, which can only acquit */
-    return finite || finite_rows(P, c0, c1, total) ? 0 : TW_FOUND_NOT_FINITE;
+    if (is_small) /* a first look, which can only acquit */
+        finite = d_all_finite(end - c0 * width, total + c0 * width) || finite_rows(P, c0, c1, total);
+    return finite ? 0 : TW_FOUND_NOT_FINITE;
 }
 
 #endif

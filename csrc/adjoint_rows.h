@@ -106,6 +106,7 @@ static int add_dense(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0,
     const ptrdiff_t width = c1 - c0;
     dvec lanes[DEEP + FEW] = {{0}};
     double buffer[CHUNK], sum[STRIP];
+    ptrdiff_t read = 0;
     memset(total + c0, 0, (size_t)width * sizeof *total);
     for (ptrdiff_t m; n > 0; q += m, n -= m) {
         m = least(n, CHUNK);
@@ -116,6 +117,8 @@ static int add_dense(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0,
             add_even(A, q + r, even, c + r, c0, c1, lanes, sum);
         }
         d_add(width, sum, total + c0);
+        if (stops_after(s, m * width, &read))
+            break;
     }
     if (A->P <= FEW && A->J_column == 1)
         sort_lanes(A->P, lanes, total);

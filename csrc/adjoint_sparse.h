@@ -47,7 +47,9 @@ static int add_sparse(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0
                       double *scratch) {
     (void)scratch;
     const tw_jacobian *A = s->A;
+    const ptrdiff_t length = 1 + A->n_stored / most(A->K * A->Nx, 1);
     double buffer[CHUNK];
+    ptrdiff_t read = 0;
     int found = 0;
     memset(total + c0, 0, (size_t)(c1 - c0) * sizeof *total);
     for (ptrdiff_t m; n > 0; q += m, n -= m) {
@@ -55,6 +57,8 @@ static int add_sparse(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0
         const double *c = weighted_residuals(A, q, m, buffer);
         found |= d_all_finite(m, c) ? 0 : TW_FOUND_NOT_FINITE; /* also of rows without elements */
         found |= A->is_long ? add_csr_rows(A, 1, q, m, c, total) : add_csr_rows(A, 0, q, m, c, total);
+        if (stops_after(s, m * length, &read))
+            break;
     }
     return found;
 }
@@ -79,12 +83,13 @@ static int multiply_sparse(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const
 
 /* total, laid out as that of add_normal, += the products of row q with weight w and residual e.  Each
  * pair of elements is taken in both orders: two of the same place add up before they are squared. */
-TW_INLINE int add_csr_products(const tw_jacobian *A, int is_long, ptrdiff_t q, double w, double e,
-                               double *total) {
+TW_INLINE int add_csr_products(const summation *s, int is_long, ptrdiff_t q, double w, double e,
+                               double *total, ptrdiff_t *read) {
+    const tw_jacobian *A = s->A;
     const ptrdiff_t P = A->P, width = padded(P);
     const real *J = A->J;
     const csr_row row = row_of(A, is_long, q);
-    for (ptrdiff_t t = row.first; t < row.end; t++) {
+    for (ptrdiff_t t = row.first; t < row.end && !stops_after(s, row.end - row.first, read); t++) {
         const ptrdiff_t i = index_at(A->indices, is_long, t);
         const double weighted = w * (double)J[t];
         for (ptrdiff_t u = row.first; u < row.end; u++) {
@@ -103,15 +108,16 @@ static int add_sparse_normal(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdi
     (void)scratch, (void)c0, (void)c1; /* there is one strip */
     const tw_jacobian *A = s->A;
     double e_buffer[CHUNK], w_buffer[CHUNK];
+    ptrdiff_t read = 0;
     int found = 0;
     memset(total, 0, (size_t)s->p.total * sizeof *total);
-    for (ptrdiff_t m; n > 0; q += m, n -= m) {
+    for (ptrdiff_t m; n > 0 && !stops_after(s, 1, &read); q += m, n -= m) {
         m = least(n, CHUNK);
         const double *e = row_values(&A->e, A->Nx, q, m, e_buffer);
         const double *w = A->weights.at ? row_values(&A->weights, A->Nx, q, m, w_buffer) : NULL;
         for (ptrdiff_t r = 0; r < m; r++)
-            found |= A->is_long ? add_csr_products(A, 1, q + r, w ? w[r] : 1, e[r], total)
-                                : add_csr_products(A, 0, q + r, w ? w[r] : 1, e[r], total);
+            found |= A->is_long ? add_csr_products(s, 1, q + r, w ? w[r] : 1, e[r], total, &read)
+                                : add_csr_products(s, 0, q + r, w ? w[r] : 1, e[r], total, &read);
     }
     return found;
 }

@@ -16,11 +16,12 @@
 #include "dense.h"
 
 enum {
-    TASK_BYTES = 1 << 18, /* of J: far more than it takes to hand out a task, and a few of them in cache */
-    MAX_SPLITS = 256,     /* enough for every thread to be busy until the end */
-    TOTAL_SHARE = 8,      /* a split reads at least so many times the bytes it sums up into */
-    ROW_MULTIPLE = 64,    /* of the rows of a split, for whole vectors */
-    CHUNK = 1024,         /* rows whose weighted residuals are prepared at a time: 8 KiB */
+    TASK_BYTES = 1 << 18,    /* of J: far more than it takes to hand out a task, and a few of them in cache */
+    MAX_SPLITS = 256,        /* enough for every thread to be busy until the end */
+    TOTAL_SHARE = 8,         /* a split reads at least so many times the bytes it sums up into */
+    ROW_MULTIPLE = 64,       /* of the rows of a split, for whole vectors */
+    CHUNK = 1024,            /* rows whose weighted residuals are prepared at a time: 8 KiB */
+    POLL_ELEMENTS = 1 << 16, /* elements that are read between two looks at the watch: some 0.1 ms */
 };
 
 typedef struct {
@@ -35,6 +36,7 @@ typedef struct {
 typedef struct summation {
     const tw_jacobian *A;
     plan p;
+    struct tw_watch *watch;
     /* total of the columns c0 <= c < c1 = those of rows q ... q + n - 1; returns what was found */
     int (*add)(const struct summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0, ptrdiff_t c1, double *total,
                double *scratch);
@@ -73,16 +75,27 @@ static plan plan_sums(const tw_jacobian *A, ptrdiff_t columns, ptrdiff_t strip, 
     return p;
 }
 
+/* Count elements that were read; whether to stop. */
+TW_INLINE int stops_after(const summation *s, ptrdiff_t elements, ptrdiff_t *read) {
+    if ((*read += elements) < POLL_ELEMENTS)
+        return 0;
+    *read = 0;
+    return tw_stopped(s->watch);
+}
+
 /* ---- tasks --------------------------------------------------------------------------- */
 
 static int add_and_write(const summation *s, ptrdiff_t first, ptrdiff_t end, ptrdiff_t c0, ptrdiff_t c1,
                          double *own) {
     const plan *p = &s->p;
     int found = 0;
+    ptrdiff_t read = 0;
     for (ptrdiff_t sum = first; sum < end; sum++) {
         found |= s->add(s, sum * p->rows, p->rows, c0, c1, own, own + p->total);
         if (!(found & ~TW_FOUND_NOT_FINITE))
             found |= s->write(s, sum, c0, c1, own);
+        if (stops_after(s, p->rows * (c1 - c0) + p->total, &read))
+            break;
     }
     return found;
 }
@@ -105,18 +118,32 @@ static void take_tasks(void *context, ptrdiff_t part) {
     summation *s = context;
     double *own = s->own + part * (s->p.total * (s->p.splits == 1) + s->n_scratch);
     int found = 0;
-    for (ptrdiff_t task; (task = atomic_fetch_add(&s->next, 1)) < s->p.tasks;)
+    for (ptrdiff_t task; !tw_stopped(s->watch) && (task = atomic_fetch_add(&s->next, 1)) < s->p.tasks;)
         found |= one_task(s, task, own);
     if (found)
         atomic_fetch_or(&s->found, found);
 }
 
 /* Add the splits of a sum in pairs of neighbours, the pairs in pairs, and so on. */
-static double *add_splits(const plan *p, double *partial) {
+static double *add_splits(const summation *s, double *partial) {
+    const plan *p = &s->p;
     for (ptrdiff_t step = 1; step < p->splits; step *= 2)
         for (ptrdiff_t r = 0; r + step < p->splits; r += 2 * step)
-            d_add(p->total, partial + (r + step) * p->total, partial + r * p->total);
+            for (ptrdiff_t j = 0; j < p->total && !tw_stopped(s->watch); j += POLL_ELEMENTS)
+                d_add(least(POLL_ELEMENTS, p->total - j), partial + (r + step) * p->total + j,
+                      partial + r * p->total + j);
     return partial;
+}
+
+/* Put together the sums of several splits: one task, so that the watch is polled. */
+static void write_sums(void *context, ptrdiff_t part) {
+    summation *s = context;
+    const plan *p = &s->p;
+    int found = 0;
+    (void)part; /* the only one */
+    for (ptrdiff_t sum = 0; sum < p->sums && !tw_stopped(s->watch); sum++)
+        found |= s->write(s, sum, 0, s->columns, add_splits(s, s->partial + sum * p->splits * p->total));
+    atomic_fetch_or(&s->found, found);
 }
 
 /* Lay out the workspace; returns its size. */
@@ -132,11 +159,10 @@ static size_t summation_on(summation *s, int threads, void *work) {
 static int run_summation(summation *s, int threads, void *work) {
     const plan *p = &s->p;
     summation_on(s, threads, work);
-    tw_parallel(take_tasks, s, least(threads, p->tasks), threads, NULL);
-    int found = atomic_load(&s->found);
-    for (ptrdiff_t sum = 0; p->splits > 1 && !(found & ~TW_FOUND_NOT_FINITE) && sum < p->sums; sum++)
-        found |= s->write(s, sum, 0, s->columns, add_splits(p, s->partial + sum * p->splits * p->total));
-    return found;
+    tw_parallel(take_tasks, s, least(threads, p->tasks), threads, s->watch);
+    if (p->splits > 1 && !(atomic_load(&s->found) & ~TW_FOUND_NOT_FINITE))
+        tw_parallel(write_sums, s, 1, 1, s->watch);
+    return atomic_load(&s->found);
 }
 
 /* ---- what belongs to rows ------------------------------------------------------------ */

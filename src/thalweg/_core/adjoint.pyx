@@ -2,7 +2,8 @@
 
 Inputs are raw buffers with the strides their owner gave them; shapes, element types, strides and
 the size of each output are checked here, which with the kernels' look at sparse indices is all that
-memory safety needs.  Everything else, callers have checked.
+memory safety needs.  Everything else, callers have checked.  Ctrl-C raises KeyboardInterrupt; what
+outputs then hold means nothing.
 """
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS,
@@ -17,7 +18,7 @@ from libc.string cimport strchr
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport active, threads_of
+from thalweg._core.engine cimport Watch, active, threads_of
 
 cdef enum:
     MAX_VIEWS = 8
@@ -130,10 +131,11 @@ cdef class Jacobian:
         cdef double *target = self.doubles(d, times(A.P, A.K if A.per_block else 1), PyBUF_WRITABLE)
         self.need_residual()
         cdef void *work = memory(kernels.sum_work(A, n_threads))
+        cdef Watch watch = Watch()
         with nogil:
-            found = kernels.sum(A, scale, n_threads, work, target)
+            found = kernels.sum(A, scale, n_threads, &watch.watch, work, target)
         free(work)
-        return found
+        return found_by(watch, found)
 
     def jvp(self, v, int threads, y):
         """Write ``J v`` into ``y``, (K, Nx)."""
@@ -142,9 +144,10 @@ cdef class Jacobian:
         cdef int n_threads = threads_of(threads), found
         cdef const double *vector = self.doubles(v, A.P, 0)
         cdef double *target = self.doubles(y, A.K * A.Nx, PyBUF_WRITABLE)
+        cdef Watch watch = Watch()
         with nogil:
-            found = kernels.jvp(A, vector, n_threads, target)
-        return found
+            found = kernels.jvp(A, vector, n_threads, &watch.watch, target)
+        return found_by(watch, found)
 
     def normal(self, int threads, JtWJ, JtWe, etWe):
         """Write the three sums, or one of each for every block."""
@@ -158,10 +161,18 @@ cdef class Jacobian:
         cdef double *scalar = self.doubles(etWe, n, PyBUF_WRITABLE)
         self.need_residual()
         cdef void *work = memory(kernels.normal_work(A, n_threads))
+        cdef Watch watch = Watch()
         with nogil:
-            found = kernels.normal(A, n_threads, work, matrix, vector, scalar)
+            found = kernels.normal(A, n_threads, &watch.watch, work, matrix, vector, scalar)
         free(work)
-        return found
+        return found_by(watch, found)
+
+
+cdef int found_by(Watch watch, int found) except -1:
+    """What a kernel has found, unless it was interrupted."""
+    if watch.error is not None:
+        raise watch.error
+    return found
 
 
 cdef void *memory(size_t size) except NULL:

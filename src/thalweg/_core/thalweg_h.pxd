@@ -126,12 +126,13 @@ cdef extern from "adjoint.h" nogil:
 
     ctypedef struct tw_adjoint "struct tw_adjoint":
         size_t (*sum_work)(const tw_jacobian *A, int threads) noexcept nogil
-        int (*sum)(const tw_jacobian *A, double scale, int threads, void *work,
+        int (*sum)(const tw_jacobian *A, double scale, int threads, tw_watch *watch, void *work,
                    double *d) noexcept nogil
-        int (*jvp)(const tw_jacobian *A, const double *v, int threads, double *y) noexcept nogil
+        int (*jvp)(const tw_jacobian *A, const double *v, int threads, tw_watch *watch,
+                   double *y) noexcept nogil
         size_t (*normal_work)(const tw_jacobian *A, int threads) noexcept nogil
-        int (*normal)(const tw_jacobian *A, int threads, void *work, double *JtWJ, double *JtWe,
-                      double *etWe) noexcept nogil
+        int (*normal)(const tw_jacobian *A, int threads, tw_watch *watch, void *work, double *JtWJ,
+                      double *JtWe, double *etWe) noexcept nogil
 
 cdef extern from "loss.h" nogil:
     ctypedef struct tw_term:
