@@ -26,8 +26,8 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "chi2": np.empty(batch, dtype),
         "n_iter": np.empty(batch, np.int32),
         "n_used": np.empty(batch, np.int64),
-        "status": np.zeros(batch, np.int8),
         "detail": np.empty(batch, np.int32),
+        "status": np.zeros(batch, np.int8),  # the last: what has one has everything
     }
 
 
@@ -43,7 +43,7 @@ def fill_unfinished(out: dict[str, Array]) -> int:
         places = begin + np.flatnonzero(status[begin:end] == 0)
         # where none has run, as it is behind the last that has, a slice is many times faster
         unfinished = places if places.size < end - begin else slice(begin, end)
-        for name in ("theta", "covariance", "chi2"):
+        for name in rows.keys() & {"theta", "covariance", "chi2", "errors"}:
             rows[name][unfinished] = np.nan
         rows["n_iter"][unfinished] = rows["n_used"][unfinished] = 0
         rows["detail"][unfinished] = -1
@@ -73,9 +73,7 @@ def attach_result(error: BaseException, problem: Problem, out: dict[str, Array])
     """
     try:
         fill_unfinished(out)
-        with suppress(
-            AttributeError
-        ):  # a class of the user's may refuse it; its error matters more
+        with suppress(AttributeError):  # a class of the user's may refuse it; its error is told
             error.result = result_of(problem, out)  # type: ignore[attr-defined]
     except KeyboardInterrupt as another:
         attach_result(another, problem, out)

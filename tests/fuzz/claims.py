@@ -1,0 +1,277 @@
+"""What must hold for every fit: each function yields sentences about what does not."""
+
+import copy
+import warnings
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import least_squares
+
+import thalweg as tw
+from fuzz.draw import values
+from thalweg.status import Status
+
+CHECKED = 2  # fits of a batch that are fitted alone and by SciPy
+
+
+def check(case):
+    """Return sentences about what does not hold for a case."""
+    arrays = [*case.x, case.y, case.p0, *_arrays(case.options)]
+    before = copy.deepcopy(arrays)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", tw.SlowModelWarning)
+        try:
+            result = fit(case)
+        except Exception as error:
+            return [f"{type(error).__name__}: {error}"]
+        found = [*_unchanged(arrays, before), *_alone(case, result), *_neighbours(case, result)]
+        other = fit(case, threads=3 - case.options["threads"])
+        found += _same(result, other, "another number of threads")
+        for index in _some(result):
+            found += _numbers(Fit(case, result, index))
+    return found
+
+
+def fit(case, x=None, y=None, p0=None, **changed):
+    """Fit a case with some arguments changed; None takes one away."""
+    model, options = case.model()
+    options = {**options, **case.options, **changed}
+    if case.form == "built-in" and isinstance(options.get("fixed"), list):
+        own = getattr(tw.models, model).names
+        options["fixed"] = [own[case.template.names.index(n)] for n in options["fixed"]]
+    x = case.x if x is None else x
+    at = x[0] if len(x) == 1 else x
+    y, p0 = (case.y if y is None else y), (case.p0 if p0 is None else p0)
+    axis = -1
+    return tw.fit(model, at, y, p0, axis=axis, **options)
+
+
+def _arrays(options):
+    for value in options.values():
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, tuple):
+            yield from value
+
+
+def _some(result):
+    every = list(np.ndindex(result.chi2.shape))
+    return every[:: max(1, len(every) // CHECKED)][:CHECKED]
+
+
+def _unchanged(arrays, before):
+    for now, old in zip(arrays, before, strict=True):
+        if np.ma.getmaskarray(now).tobytes() != np.ma.getmaskarray(old).tobytes():
+            yield "a caller's mask was changed"
+        if np.ma.getdata(now).tobytes() != np.ma.getdata(old).tobytes():
+            yield "a caller's array was changed"
+
+
+# ---- the same bits -----------------------------------------------------------------------------
+
+FIELDS = ("params", "chi2", "n_iter", "n_used", "status", "cov", "stderr")
+
+
+def _same(result, other, what, index=()):
+    for name in FIELDS:
+        one, two = getattr(result, name)[index], getattr(other, name)
+        two = two.reshape(one.shape)  # a batch of one
+        if not np.array_equal(one, two, equal_nan=one.dtype.kind == "f"):
+            where = np.argwhere(~((one == two) | ((one != one) & (two != two))))[0]
+            place = tuple(where)
+            yield f"{name}{place} differs by {what}: {one[place]!r} and {two[place]!r}"
+
+
+def _row(case, index, array, letter="N"):
+    """The part of an array that is about one fit."""
+    return array[index] if np.ndim(array) > 1 else array
+
+
+def _parts(case, index):
+    """Arguments of one fit of a case."""
+    changed = {
+        name: _row(case, index, case.options[name])
+        for name in ("sigma", "mask", "fixed")
+        if isinstance(case.options.get(name), np.ndarray)
+    }
+    if "bounds" in case.options:
+        changed["bounds"] = tuple(_row(case, index, b) for b in case.options["bounds"])
+    x = tuple(_row(case, index, v) for v in case.x)
+    return {"x": x, "y": case.y[index], "p0": _row(case, index, case.p0), **changed}
+
+
+def _alone(case, result):
+    for index in _some(result) if result.chi2.ndim else ():
+        parts = _parts(case, index)
+        parts["y"] = parts["y"][None]
+        if "fixed" in parts:  # fixed for this fit; a row for all would be another model
+            parts["fixed"] = parts["fixed"][None]
+        yield from _same(result, fit(case, **parts), "fitting it alone", index)
+
+
+def _neighbours(case, result):
+    """What stands beside a fit does it no harm: others become NaN or infinite."""
+    if case.y.ndim < 2 or case.y.shape[0] < 2:
+        return
+    y = np.ma.array(case.y, dtype=float, copy=True).filled(np.nan)
+    y[0] = np.nan
+    if len(y) > 2:
+        y[1] = np.inf
+    other = fit(case, y=y)
+    kept = slice(2 if len(y) > 2 else 1, None)
+    for name in FIELDS:
+        one, two = getattr(result, name)[kept], getattr(other, name)[kept]
+        if not np.array_equal(one, two, equal_nan=one.dtype.kind == "f"):
+            yield f"{name} changes with what its neighbours hold"
+
+
+# ---- against NumPy and SciPy -------------------------------------------------------------------
+
+
+class Fit:
+    """One fit of a case as NumPy sees it: the points used, in float64, weighted."""
+
+    def __init__(self, case, result, index):
+        self.case, self.result, self.index = case, result, index
+        parts, eps = _parts(case, index), np.finfo(case.dtype).eps
+        y = np.ma.array(parts["y"], dtype=float).filled(np.nan)
+        sigma = np.broadcast_to(parts.get("sigma", case.options.get("sigma", 1.0)), y.shape)
+        mask = np.broadcast_to(parts.get("mask", case.options.get("mask", False)), y.shape)
+        used = ~mask & ~np.isnan(y) & (sigma < np.inf)
+        as_used = case.dtype.type  # what the engine computes with
+        self.x = tuple(v[used].astype(as_used).astype(float) for v in parts["x"])
+        self.y = y[used].astype(as_used).astype(float)
+        self.sigma = sigma[used].astype(as_used).astype(float)
+        self.theta = result.params[index].astype(float)
+        self.chi2 = float(result.chi2[index])
+        self.status = Status(int(result.status[index]))
+        self.free = self._free(case, parts)
+        self.magnitude = float(((self.y / self.sigma) ** 2).sum())
+        self.eps = float(eps)
+
+    def _free(self, case, parts):
+        names, fixed = case.template.names, case.options.get("fixed")
+        if fixed is None:
+            return np.arange(len(names))
+        if isinstance(fixed, list):
+            return np.array([j for j, name in enumerate(names) if name not in fixed])
+        return np.flatnonzero(~parts["fixed"])
+
+    def bounds(self):
+        P = len(self.theta)
+        if "bounds" not in self.case.options:
+            return np.full(P, -np.inf), np.full(P, np.inf)
+        parts = _parts(self.case, self.index)
+        return tuple(b.astype(self.case.dtype).astype(float) for b in parts["bounds"])
+
+    def residual(self, theta):
+        """(y - f) / sigma at some or all parameters."""
+        whole = self.theta.copy()
+        whole[self.free] = theta
+        f = values(self.case.template, self.x, whole)
+        return (self.y - f) / self.sigma
+
+    @cached_property
+    def jacobian(self):
+        """Of f / sigma by central differences in float64, and the relative error of each column."""
+        theta = self.theta[self.free]
+        J, error = np.empty((self.y.size, theta.size)), np.empty(theta.size)
+        rounding = np.finfo(float).eps * np.linalg.norm(
+            (self.y - self.residual(theta)) / self.sigma
+        )
+        for k, value in enumerate(theta):
+            h = 6e-6 * (abs(value) or 1.0)  # eps^(1/3)
+            above, below = theta.copy(), theta.copy()
+            above[k] += h
+            below[k] -= h
+            J[:, k] = (self.residual(below) - self.residual(above)) / (above[k] - below[k])
+            error[k] = rounding / (h * (np.linalg.norm(J[:, k]) or np.inf))
+        return J, error
+
+    @cached_property
+    def noise(self):
+        """How far rounding moves chi2: of f by some eps of its size, and of each parameter."""
+        J, _ = self.jacobian
+        size = np.sqrt(self.magnitude) + np.linalg.norm(J * self.theta[self.free], axis=0).sum()
+        error = 8 * self.eps * size
+        return 2 * np.sqrt(max(self.chi2, 0)) * error + error**2
+
+
+def _numbers(f):
+    if not f.status.success:
+        return
+    low, high = f.bounds()
+    if not ((low <= f.theta) & (f.theta <= high)).all():
+        yield f"{f.index}: parameters {f.theta} outside their bounds {low} {high}"
+    held = np.setdiff1d(np.arange(f.theta.size), f.free)
+    start = _parts(f.case, f.index)["p0"].astype(f.case.dtype)
+    if not np.array_equal(f.theta[held], start[held]):
+        yield f"{f.index}: a fixed parameter has moved"
+    if int(f.result.n_used[f.index]) != f.y.size:
+        yield f"{f.index}: n_used {f.result.n_used[f.index]}, wanted {f.y.size}"
+    here = float((f.residual(f.theta[f.free]) ** 2).sum())
+    if not abs(here - f.chi2) <= 2 * f.noise + 64 * f.eps * here:
+        yield f"{f.index}: chi2 {f.chi2}, NumPy's is {here}"
+    yield from _minimum(f, here, low, high)
+    yield from _covariance(f, low, high)
+
+
+def _minimum(f, here, low, high):
+    """SciPy, restarted from the solution, must not get lower than tolerance and noise allow."""
+    theta, n = f.theta[f.free], f.free.size
+    if not n or not np.isfinite(here):
+        return
+    open_side = low[f.free] < high[f.free]
+    if not open_side.all():
+        return  # SciPy refuses such a box
+    unit = np.sqrt(f.magnitude) or 1.0  # SciPy's tolerances are relative to 1
+    inside = np.clip(theta, low[f.free], high[f.free])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = least_squares(
+                lambda p: f.residual(p) / unit, inside, bounds=(low[f.free], high[f.free]),
+                jac="3-point", x_scale="jac", xtol=1e-12, ftol=1e-12, gtol=1e-14, max_nfev=200,
+            )  # fmt: skip
+    except ValueError:  # SciPy found the residual not finite
+        return
+    there = 2 * other.cost * unit**2
+    relative = 1e-6 if f.case.dtype == np.float64 else 3e-3
+    allowed = relative * here + 4 * f.noise
+    if here - there > allowed:
+        yield (
+            f"{f.index}: success {f.status.name} at chi2 {here:.9g}, theta {theta}, SciPy reaches "
+            f"{there:.9g} at {other.x} (noise {f.noise:.2g})"
+        )
+
+
+def _covariance(f, low, high):
+    """The covariance is inv(J'WJ), times chi2 / dof unless sigma is absolute."""
+    inside = ((low < f.theta) & (f.theta < high))[f.free].all()
+    dof = f.y.size - f.free.size
+    if not inside or dof <= 0 or not f.free.size or "if x" in f.case.template.formula:
+        return
+    J, error = f.jacobian
+    size = np.linalg.norm(J, axis=0)
+    if not np.isfinite(J).all() or not (size > 0).all():
+        return
+    R = np.linalg.qr(J / size, mode="r")
+    condition = np.linalg.cond(R)
+    own = 1e-5 if f.case.dtype == np.float64 else 2e-3
+    own = max(own, 1e-3) if f.case.form == "called" else own  # by differences there, too
+    tolerance = (own + error.max()) * condition
+    if not tolerance <= 0.05:
+        return
+    inverse = np.linalg.inv(R) / size[:, None]
+    wanted = inverse @ inverse.T
+    if not f.case.options.get("absolute_sigma", False):
+        if f.chi2 < 100 * f.noise:
+            return  # chi2 itself is rounding
+        wanted = wanted * f.chi2 / dof
+    got = f.result.cov[f.index].astype(float)[np.ix_(f.free, f.free)]
+    scale = np.sqrt(np.outer(np.diag(wanted), np.diag(wanted)))
+    if np.log10(scale).max() > np.log10(np.finfo(f.case.dtype).max) - 1:
+        return  # a variance that is no number of this type
+    if not (np.abs(got - wanted) <= tolerance * scale).all():
+        yield f"{f.index}: covariance {got.tolist()}, wanted {wanted.tolist()}"
