@@ -126,3 +126,13 @@ def test_what_ends_at_a_bound_ends_there_exactly(isa, bound):
     for r, end in ((lower, bound), (upper, -bound)):
         assert r.success and r.at_bound.all()
         np.testing.assert_array_equal(r.params, [end, end])
+
+
+def test_the_covariance_of_what_is_fixed_for_one_fit_is_zero_whatever_the_fit_ends_in():
+    x = np.linspace(0, 1, 6)
+    y = np.stack([2 * x + 1, 2 * x + 1, np.where(x > 0.5, np.inf, x)])
+    fixed = np.array([[False, False, True], [False, True, False], [True, False, False]])
+    r = tw.fit(lambda x, a, b, c: a * x + b * x + c, x, y, (1.0, 1, 0), fixed=fixed)
+    assert r.status[0] == tw.Status.SINGULAR and r.status[2] == tw.Status.NOT_FINITE
+    assert (r.cov[fixed] == 0).all() and (r.cov.swapaxes(1, 2)[fixed] == 0).all()
+    assert (r.stderr[fixed] == 0).all() and np.isinf(r.cov[0, 0, 0])

@@ -103,7 +103,16 @@ class FitResult:
         if len(full) < P * P:  # the rest is 0
             some, cov = cov, np.zeros((*self.chi2.shape, P * P), self.params.dtype)
             cov[..., full] = some
-        return cov.reshape(*self.chi2.shape, P, P)
+        cov = cov.reshape(*self.chi2.shape, P, P)
+        if (fixed := self._fixed_for_some()) is not None:
+            cov[fixed] = 0
+            cov.swapaxes(-1, -2)[fixed] = 0
+        return cov
+
+    def _fixed_for_some(self) -> Array | None:
+        """Which parameters are fixed for which fits, (..., P), if not the same for all."""
+        fixed = self.problem.fixed
+        return None if fixed is None else (fixed != 0).reshape(self.params.shape)
 
     @cached_property
     def stderr(self) -> Array:
@@ -113,6 +122,8 @@ class FitResult:
         if errors is None:
             errors = np.sqrt(self.covariance_rows[..., diagonal(len(free))])
         stderr[..., free] = errors
+        if (fixed := self._fixed_for_some()) is not None:
+            stderr[fixed] = 0
         return stderr
 
     @cached_property

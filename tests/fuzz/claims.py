@@ -177,9 +177,8 @@ class Fit:
         """Of f / sigma by central differences in float64, and the relative error of each column."""
         theta = self.theta[self.free]
         J, error = np.empty((self.y.size, theta.size)), np.empty(theta.size)
-        rounding = np.finfo(float).eps * np.linalg.norm(
-            (self.y - self.residual(theta)) / self.sigma
-        )
+        size = np.linalg.norm(self.y / self.sigma - self.residual(theta))  # of f / sigma
+        rounding = np.finfo(float).eps * size
         for k, value in enumerate(theta):
             h = 6e-6 * (abs(value) or 1.0)  # eps^(1/3)
             above, below = theta.copy(), theta.copy()
@@ -199,12 +198,14 @@ class Fit:
 
 
 def _numbers(f):
+    held = np.setdiff1d(np.arange(f.theta.size), f.free)
+    if f.status not in (Status.NOT_RUN, Status.NOT_FINITE) and f.result.cov[f.index][held].any():
+        yield f"{f.index}: the covariance of a fixed parameter is {f.result.cov[f.index][held]}"
     if not f.status.success:
         return
     low, high = f.bounds()
     if not ((low <= f.theta) & (f.theta <= high)).all():
         yield f"{f.index}: parameters {f.theta} outside their bounds {low} {high}"
-    held = np.setdiff1d(np.arange(f.theta.size), f.free)
     start = _parts(f.case, f.index)["p0"].astype(f.case.dtype)
     if not np.array_equal(f.theta[held], start[held]):
         yield f"{f.index}: a fixed parameter has moved"
