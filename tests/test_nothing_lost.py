@@ -123,7 +123,7 @@ def test_a_callback_whose_value_is_neither_is_an_exception_that_brings_the_resul
 
 FILES = {
     str(Path(tw.__file__).with_name(name))
-    for name in ("fit.py", "slow.py", "result.py", "storage.py", "_progress.py")
+    for name in ("fit.py", "slow.py", "result.py", "storage.py", "rescale.py", "_progress.py")
 }
 
 
@@ -166,18 +166,28 @@ def arrays(monkeypatch):
     return found
 
 
-def interrupted_fit(model, n, places, arrays):
+def fit_all(model, n, unit):
+    """A batch whose squares leave the range in some units: those fits are run again."""
+    p0 = np.array([2.0 * unit, 1.0, 0.0])
+    return tw.fit(model, X, unit * many(n), p0, callback=lambda done, total: None)
+
+
+def interrupted_fit(model, n, unit, places, arrays):
     """Whether Ctrl-C came, after checking that what had finished came with it."""
     arrays.clear()
     ctrl_c = CtrlC(*places)
     try:
         with ctrl_c:
-            tw.fit(model, X, many(n), P0, callback=lambda done, total: None)
+            fit_all(model, n, unit)
     except KeyboardInterrupt as error:
-        finished = np.count_nonzero(arrays[0]["status"]) if arrays else 0
+        status = arrays[0]["status"] if arrays else np.zeros(1)
+        if unit == 1:
+            finished = np.count_nonzero(status)
+        else:  # a fit that was refused for its unit is run again
+            finished = np.count_nonzero(status > 0)
         if finished:
             assert np.count_nonzero(error.result.status) == finished
-            same_where_finished(error.result, whole_result(model, n))
+            same_where_finished(error.result, whole_result(model, n, unit))
         return True
     return False
 
@@ -185,29 +195,34 @@ def interrupted_fit(model, n, places, arrays):
 WHOLE = {}
 
 
-def whole_result(model, n):
-    if (model, n) not in WHOLE:
-        with CtrlC():  # not traced again while it is computed
-            WHOLE[model, n] = tw.fit(model, X, many(n), P0)
-    return WHOLE[model, n]
+def whole_result(model, n, unit):
+    if (model, n, unit) not in WHOLE:
+        WHOLE[model, n, unit] = fit_all(model, n, unit)
+    return WHOLE[model, n, unit]
 
 
 @pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
-@pytest.mark.parametrize(("model", "n"), [(decay, 40), (called, 2)])
-def test_ctrl_c_at_any_line_loses_no_fit(model, n, arrays):
-    whole_result(model, n)
+@pytest.mark.parametrize(
+    ("model", "n", "unit"),
+    [(decay, 40, 1.0), (called, 2, 1.0), (decay, 9, 1e-170), (called, 2, 1e170)],
+)
+def test_ctrl_c_at_any_line_loses_no_fit(model, n, unit, arrays):
+    whole_result(model, n, unit)
     place = 1
-    while interrupted_fit(model, n, [place], arrays):
-        place += 1
+    while interrupted_fit(model, n, unit, [place], arrays):
+        place += 1 if model is decay else 13  # a called model takes many lines
     assert place > 50  # the whole of a fit was walked through
 
 
 @pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
-@pytest.mark.parametrize(("model", "n"), [(decay, 40), (called, 2)])
-def test_nor_does_a_second_ctrl_c_meanwhile(model, n, arrays):
-    whole_result(model, n)
+@pytest.mark.parametrize(
+    ("model", "n", "unit"),
+    [(decay, 40, 1.0), (called, 2, 1.0), (decay, 9, 1e-170), (called, 2, 1e170)],
+)
+def test_nor_does_a_second_ctrl_c_meanwhile(model, n, unit, arrays):
+    whole_result(model, n, unit)
     with CtrlC() as counted:
-        tw.fit(model, X, many(n), P0, callback=lambda done, total: None)
+        fit_all(model, n, unit)
     first = counted.lines - 8  # near the end, when fits have finished
     for second in range(first + 1, first + 40):
-        assert interrupted_fit(model, n, [first, second], arrays)
+        assert interrupted_fit(model, n, unit, [first, second], arrays)

@@ -17,7 +17,7 @@ from .data import Data, arrange
 from .model import as_model
 from .model.tape import compile_model
 from .problem import Problem, prepare
-from .rescale import run_again
+from .rescale import run_again, take_back
 from .result import FitResult
 from .storage import attach_result, fill_unfinished, result_of, results_for
 
@@ -230,18 +230,19 @@ def run(
     progress: bool = False,
 ) -> FitResult:
     """Run a prepared problem; an exception, whatever it is, brings what had finished along."""
-    out = results_for(problem)
+    out, decided = results_for(problem), False
     run_all = partial(_run_all, options=options, threads=threads)
     try:
         with _reporter(problem.data.n_fits, callback, progress) as report:
             run_all(problem, out, report)
             run_again(problem, out, options.absolute_sigma, run_all, report)
+            decided = True
             finished = fill_unfinished(out)
             if report is not None:
                 report(finished)
         return result_of(problem, out)
     except BaseException as error:
-        attach_result(error, problem, out)
+        attach_result(error, problem, out, None if decided else take_back)
         raise
 
 

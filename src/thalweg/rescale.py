@@ -82,9 +82,8 @@ def run_again(
     what it has not finished has status NOT_RUN, and so has here what comes after.
     ``out["errors"]`` holds the standard errors, shape (..., F), where a variance leaves the range.
     """
-    status, detail = out["status"].reshape(-1), out["detail"].reshape(-1)
-    refused = (status == Status.RANGE) | ((status == Status.NOT_FINITE) & (detail > 0))
-    fits = np.flatnonzero(refused)
+    status = out["status"].reshape(-1)
+    fits = _refused(out)
     if not len(fits):
         return
     finished = bool(status.all())
@@ -98,6 +97,17 @@ def run_again(
             _run_part(problem, out, fits[part], was[part], absolute_sigma, run, later)
         if not status[fits[part]].all():
             return
+
+
+def _refused(out: dict[str, Array]) -> Array:
+    """The fits that have left the range, or may have."""
+    status, detail = out["status"].reshape(-1), out["detail"].reshape(-1)
+    return np.flatnonzero((status == Status.RANGE) | ((status == Status.NOT_FINITE) & (detail > 0)))
+
+
+def take_back(out: dict[str, Array]) -> None:
+    """Give the fits that were still to be run again the status NOT_RUN: theirs was not the last."""
+    out["status"].reshape(-1)[_refused(out)] = Status.NOT_RUN
 
 
 def _continued(report: Report, done: int) -> Report:

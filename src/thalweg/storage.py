@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -66,15 +67,23 @@ def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
     )
 
 
-def attach_result(error: BaseException, problem: Problem, out: dict[str, Array]) -> None:
+def attach_result(
+    error: BaseException,
+    problem: Problem,
+    out: dict[str, Array],
+    prepare: Callable[[dict[str, Array]], None] | None,
+) -> None:
     """Give an exception the fits that had finished, as its attribute ``result``.
 
+    ``prepare(out)`` goes before, to take back what was not decided.
     A further Ctrl-C meanwhile replaces the exception; the one that goes out has the result.
     """
     try:
+        if prepare is not None:
+            prepare(out)
         fill_unfinished(out)
         with suppress(AttributeError):  # a class of the user's may refuse it; its error is told
             error.result = result_of(problem, out)  # type: ignore[attr-defined]
     except KeyboardInterrupt as another:
-        attach_result(another, problem, out)
+        attach_result(another, problem, out, prepare)
         raise
