@@ -17,17 +17,20 @@
  *     cbrt    1.0   1.0       acos    1.1   1.1       acosh   2.4   2.1
  *     pow     1.2   1.2       atan    1.7   1.8       atanh   1.5   1.6
  *     erf     2.0   2.2       atan2   1.5   1.6
- *     erfc    4.3   4.5       erfcx   3.8   4.1
+ *     erfc    4.3   4.5       erfcx   3.8   4.1     hypot   1.0   1.0
  *
- * Denormal results are within 2 of their own units.  The Faddeeva function is within 8e-15 |w| in
- * float64 and 9e-7 |w| in float32, for y = 0 too; it is NaN for y < 0.
+ * floor_divide and remainder are NumPy's to the last bit.  Denormal results are within 2 of their own
+ * units.  The Faddeeva function is within 8e-15 |w| in float64 and 9e-7 |w| in float32, for y = 0 too;
+ * it is NaN for y < 0.  So is the Voigt profile beside |W_0|, and it is NaN for negative widths.
  */
 #ifndef TW_VECMATH_H
 #define TW_VECMATH_H
 
 #include "vecmath_exp.h"
 #include "vecmath_power.h"
+#include "vecmath_quotient.h"
 #include "vecmath_special.h"
 #include "vecmath_trig.h"
+#include "vecmath_voigt.h"
 
 #endif

@@ -46,7 +46,16 @@ MAX_ULP = {
     "erfcx": (4.0, 4.25),
     "pow": (1.5, 1.5),
     "atan2": (1.75, 1.75),
+    "hypot": (1.1, 1.1),
 }
+PAIRS = ("pow", "atan2", "hypot")
+
+OF_TWO = ("voigt_re", "voigt_im", "minimum", "maximum", "floor_divide", "remainder")
+OF_THREE = (
+    "voigt",
+    "voigt_wing",
+    *(f"voigt_far_{k}_{p}" for k in (1, 2, 3, 4) for p in ("re", "im")),
+)
 
 # of the Faddeeva function, relative to its modulus
 W_TOLERANCE = {np.float64: 2e-14, np.float32: 1e-6}
@@ -64,6 +73,7 @@ NUMPY: dict[str, Callable[..., np.ndarray]] = {
     "erfcx": special.erfcx,
     "pow": np.power,
     "atan2": np.arctan2,
+    "hypot": np.hypot,
 } | {
     name: getattr(np, name)
     for name in "sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh sign floor".split()
@@ -134,6 +144,8 @@ def arguments(op: str, p: Points) -> list[np.ndarray]:
 
 
 def pairs(op: str, p: Points) -> list[np.ndarray]:
+    if op == "hypot":
+        return [np.concatenate([p.uniform(-3, 3), p.magnitudes(0, np.inf)]) for _ in range(2)]
     if op == "atan2":
         return [np.concatenate([p.uniform(-3, 3), p.magnitudes(1e-12, 1e12)]) for _ in range(2)]
     base = np.concatenate([p.magnitudes(1e-30, 1e30, (1,)), p.uniform(0.5, 2)])
@@ -145,7 +157,7 @@ def pairs(op: str, p: Points) -> list[np.ndarray]:
 def case(op: str, dtype: type) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Arguments and the exact value as the sum of two doubles."""
     p = Points(dtype, 200 if op in ("erf", "erfc", "erfcx") else 1000)
-    operands = pairs(op, p) if op in ("pow", "atan2") else [np.concatenate(arguments(op, p))]
+    operands = pairs(op, p) if op in PAIRS else [np.concatenate(arguments(op, p))]
     operands = [a.astype(dtype) for a in operands]
     f = exact(op)
     values = [f(*(LONG.mpf(float(x)) for x in row)) for row in zip(*operands, strict=True)]
@@ -190,7 +202,7 @@ def test_error_is_within_the_promised_ulps(op, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", sorted(set(NUMPY) - {"pow", "atan2"}))
+@pytest.mark.parametrize("op", sorted(set(NUMPY) - set(PAIRS)))
 def test_special_values_are_those_of_numpy(op, dtype):
     x = special_values(dtype)
     with np.errstate(all="ignore"):
@@ -199,7 +211,7 @@ def test_special_values_are_those_of_numpy(op, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", ["pow", "atan2"])
+@pytest.mark.parametrize("op", PAIRS)
 def test_special_pairs_are_those_of_c(op, dtype):
     x, y = (a.ravel() for a in np.meshgrid(special_values(dtype), special_values(dtype)))
     with np.errstate(all="ignore"):
@@ -228,6 +240,30 @@ def test_exact_operations_are_those_of_numpy(dtype):
         np.testing.assert_array_equal(apply(op, x), getattr(np, op)(x))
     for op in ("minimum", "maximum"):
         np.testing.assert_array_equal(apply(op, x, y), getattr(np, op)(x, y))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", ["floor_divide", "remainder"])
+def test_quotients_and_remainders_are_those_of_numpy_to_the_last_bit(op, dtype):
+    p = Points(dtype, 4000)
+    x = special_values(dtype)
+    a, b = (v.ravel() for v in np.meshgrid(x, x))
+    tenths = [np.round(p.uniform(-30, 30), 1), np.round(p.uniform(-3, 3), 1)]
+    parts = [
+        (a, b),
+        tenths,
+        (p.uniform(-100, 100), p.uniform(-3, 3)),
+        (p.magnitudes(0, np.inf), p.magnitudes(0, np.inf)),
+        (p.magnitudes(1e-3, 1e9), np.full(p.count // 2, 0.1)),
+    ]
+    parts += [(tenths[1] * k, tenths[1]) for k in (1, 3, 7, 10, 2**20)]  # whole, before rounding
+    a, b = (np.concatenate([part[k] for part in parts]).astype(dtype) for k in (0, 1))
+    with np.errstate(all="ignore"):
+        want = getattr(np, op)(a, b)
+    got = apply(op, a, b)
+    np.testing.assert_array_equal(got, want)
+    ordinary = ~np.isnan(want)
+    np.testing.assert_array_equal(np.signbit(got)[ordinary], np.signbit(want)[ordinary])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -293,19 +329,82 @@ def test_faddeeva_function_at_its_borders(dtype):
     assert np.isnan(w_of(-x[4:], y[4:]).real).all()
 
 
+def voigt_derivative(k: int, x: float, sigma: float, gamma: float) -> complex:
+    """W_k of csrc/vecmath_voigt.h; the recurrence cancels |z|^(2 k) : 1, in the end 1e80."""
+    with LONG.workprec(600):
+        return _voigt_derivative(k, x, sigma, gamma)
+
+
+def _voigt_derivative(k: int, x: float, sigma: float, gamma: float) -> complex:
+    X = LONG.mpc(x, gamma)
+    if sigma == 0:
+        return complex(1j * (-1) ** k * LONG.factorial(k) / (LONG.pi * X ** (k + 1)))
+    s = 1 / (LONG.sqrt(2) * LONG.mpf(sigma))
+    z = X * s
+    w = LONG.exp(-z * z) * LONG.erfc(LONG.mpc(z.imag, -z.real))
+    derivatives = [w, 2j / LONG.sqrt(LONG.pi) - 2 * z * w]
+    for j in range(2, k + 1):
+        derivatives.append(-2 * (z * derivatives[-1] + (j - 1) * derivatives[-2]))
+    return complex(derivatives[k] * s ** (k + 1) / LONG.sqrt(LONG.pi))
+
+
+@cache
+def voigt_case(dtype: type) -> tuple[np.ndarray, ...]:
+    rng = np.random.default_rng(7)
+    n = 40
+    x = np.concatenate([rng.uniform(-8, 8, 4 * n), rng.uniform(-300, 300, n)])
+    sigma = np.concatenate([10.0 ** rng.uniform(-8, 1, 3 * n), np.zeros(n), np.full(n, 1.0)])
+    gamma = np.concatenate([10.0 ** rng.uniform(-8, 1, 4 * n), np.zeros(n)])
+    unit = 10.0 ** rng.integers(-5, 6, 5 * n)
+    return tuple((a * unit).astype(dtype) for a in (x, sigma, gamma))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", [*NUMPY, "voigt_re", "voigt_im", "minimum", "maximum"])
+@pytest.mark.parametrize("k", range(5))
+def test_voigt_profile_and_its_derivatives(k, dtype):
+    x, sigma, gamma = voigt_case(dtype)
+    ops = (f"voigt_far_{k}_re", f"voigt_far_{k}_im") if k else ("voigt", "voigt_wing")
+    got = apply(ops[0], x, sigma, gamma).astype(float) + 1j * apply(ops[1], x, sigma, gamma)
+    rows = zip(x.tolist(), sigma.tolist(), gamma.tolist(), strict=True)
+    want = np.array([voigt_derivative(k, *row) for row in rows])
+    far = np.hypot(x, gamma, dtype=float) > np.sqrt(200) * sigma * (1 + 1e-6)
+    # the series loses what its last term leaves: see csrc/vecmath_voigt.h
+    tolerance = W_TOLERANCE[dtype] * (1, 4, 20, 60, 300)[k]
+    compared = far if k else np.full(len(x), True)
+    error = np.abs(got - want) / np.abs(want)
+    assert compared.sum() > 40 and (error[compared] <= tolerance).all(), np.max(error[compared])
+    if k:
+        assert (
+            got[~(np.hypot(x, gamma, dtype=float) >= np.sqrt(200) * sigma * (1 - 1e-6))] == 0
+        ).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_voigt_profile_at_its_borders(dtype):
+    nan = np.nan
+    x = np.array([0, 1, 0, 1, 1, nan, 1, 1, np.inf, 2], dtype)
+    sigma = np.array([0, 0, 1, 0, 1, 1, -1, 1, 1, 0], dtype)
+    gamma = np.array([0, 0, 0, 1, 0, 1, 1, -1, 1, 1e-30], dtype)
+    want = special.voigt_profile(x.astype(float), sigma.astype(float), gamma.astype(float))
+    want[6:8] = nan  # no profile has a negative width
+    np.testing.assert_allclose(
+        apply("voigt", x, sigma, gamma), want, rtol=8 * np.finfo(dtype).eps, atol=1e-37
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("op", [*NUMPY, *OF_TWO, *OF_THREE])
 def test_bits_do_not_depend_on_position_or_neighbours(op, dtype):
     rng = np.random.default_rng(3)
     n = 256
-    pair = op in ("pow", "atan2", "minimum", "maximum", "voigt_re", "voigt_im")
+    n_operands = 3 if op in OF_THREE else 2 if op in (*PAIRS, *OF_TWO) else 1
     outliers = np.concatenate([special_values(dtype), np.array([1e6, -740, 88.5, -0.7], dtype)])
 
     def draw() -> np.ndarray:
         usual = rng.uniform(-3, 3, n).astype(dtype)
         return np.where(rng.random(n) < 0.1, rng.choice(outliers, n), usual)
 
-    operands = [draw() for _ in range(1 + pair)]
+    operands = [draw() for _ in range(n_operands)]
     bits = apply(op, *operands).view(np.uint8).reshape(n, -1)
     for order in (rng.permutation(n), np.roll(np.arange(n), 1), np.arange(n)[: n - 3]):
         moved = apply(op, *(a[order] for a in operands)).view(np.uint8).reshape(order.size, -1)

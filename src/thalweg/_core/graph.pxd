@@ -29,6 +29,7 @@ cdef class Graph:
     cdef readonly int size  # number of nodes
     cdef readonly int n_theta
     cdef readonly int n_x
+    cdef public bint exact  # whether 0 * x stays, which is NaN for an infinite x
 
     cdef int constant(self, double value) except -1
     cdef int interned(self, int op, int a, int b=*, int c=*) except -1

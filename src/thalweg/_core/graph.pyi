@@ -5,6 +5,7 @@ class Graph:
     size: int
     n_theta: int
     n_x: int
+    exact: bool
     def __init__(self, n_theta: int, n_x: int) -> None: ...
     @property
     def nodes(self) -> list[tuple[Any, ...]]: ...

@@ -7,14 +7,14 @@ is said in simplify.pxi, what a node means in thalweg.model.graph.
 """
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.float cimport DBL_MIN
+from libc.float cimport DBL_MAX, DBL_MIN
 from libc.math cimport NAN, fabs, frexp
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from thalweg._core.thalweg_h cimport (
-    ABS, ADD, AND, COPY, COS, COSH, DIV, EQUAL, FLOOR, MAXIMUM, MINIMUM, MUL, NEG, NOT, NOT_EQUAL,
-    OR, POW, RECIP, SQRT, SQUARE, SUB, WHERE,
+    ABS, ADD, AND, COPY, COS, COSH, DIV, EQUAL, FLOOR, HYPOT, MAXIMUM, MINIMUM, MUL, NEG, NOT,
+    NOT_EQUAL, OR, POW, RECIP, SQRT, SQUARE, SUB, WHERE,
 )
 
 from thalweg._core.engine import operations

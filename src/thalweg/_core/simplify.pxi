@@ -14,7 +14,10 @@
 #    is computed once.
 #
 # Values change by rounding only, provided that they and the intermediate results are finite and
-# normal.  NaN is kept: x - x and 0 * (1 / x) aside, nothing is cancelled.
+# normal.  NaN is kept: nothing is cancelled, and constants combine only where their product is
+# normal too.  Where a graph is `exact`, as while a function is recorded, 0 * x stays as well, which
+# is NaN for an infinite x (a parameter is always finite); derivatives, which are full of factors 0,
+# are made without that.
 #
 # Rules copy the nodes they look at, because making another may move them all.
 
@@ -53,7 +56,7 @@ cdef int simplified(Graph g, int op, int a, int b, int c) except -1:
         return _where(g, a, b, c)
     if op == MINIMUM or op == MAXIMUM:
         return a if a == b else _sorted(g, op, a, b)
-    if op == EQUAL or op == NOT_EQUAL or op == AND or op == OR:
+    if op == EQUAL or op == NOT_EQUAL or op == AND or op == OR or op == HYPOT:
         return _sorted(g, op, a, b)
     return g.interned(op, a, b, c)
 
@@ -154,7 +157,7 @@ cdef int _mul(Graph g, int a, int b) except -1:
         return _even(g, SQUARE, a)
     if not left.depends:
         if left.value == 0.0:
-            return a
+            return g.interned(MUL, a, b) if g.exact and right.op != THETA else a
         if left.value == 1.0:
             return b
         if left.value == -1.0:
@@ -176,6 +179,8 @@ cdef int _combine(Graph g, int factor, int product) except -1:
     cdef int scale = g.at[product].ids[0], rest = g.at[product].ids[1]
     cdef int of_scale = g.at[scale].depends, of_product = g.at[product].depends
     cdef int whole = node.depends | of_product
+    if not node.depends and not of_scale and not _is_normal_product(node.value, g.at[scale].value):
+        return NONE
     # What is wholly at a lower stage stays there; only its constant may go on to theta.
     if of_product != whole and (of_scale or node.depends != ON_THETA):
         return NONE
@@ -193,13 +198,20 @@ cdef int _combine(Graph g, int factor, int product) except -1:
     return NONE
 
 
+cdef inline bint _is_normal_product(double a, double b) noexcept:
+    """Whether the product of two constants is normal, or neither is (then it is exact)."""
+    cdef double product = fabs(a * b)
+    cdef bint ordinary = a != 0.0 and b != 0.0 and fabs(a) <= DBL_MAX and fabs(b) <= DBL_MAX
+    return not ordinary or DBL_MIN <= product <= DBL_MAX
+
+
 cdef int _div(Graph g, int a, int b) except -1:
     if not _is_const(g, b):
         return _mul(g, a, _recip(g, b))
     cdef double value = g.at[b].value, inverse = 1.0 / value if value else 0.0
     cdef int exponent
     cdef bint exact = fabs(frexp(value, &exponent)) == 0.5
-    if (exact or g.at[a].depends == ON_BOTH) and DBL_MIN <= fabs(inverse):
+    if (exact or g.at[a].depends == ON_BOTH) and DBL_MIN <= fabs(inverse) <= DBL_MAX:
         return _mul(g, g.constant(inverse), a)
     return g.interned(DIV, a, b)
 

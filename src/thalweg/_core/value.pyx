@@ -3,12 +3,18 @@
 What the operators of Python mean to a graph stands here, what functions mean in
 thalweg.model.symbol.
 """
-from numpy import ndarray
+from numpy import bool_, ndarray
 
+from thalweg._core.engine import operations
 from thalweg._core.graph cimport Graph, simplified
 from thalweg._core.thalweg_h cimport (
-    ABS, ADD, AND, DIV, EQUAL, LESS, LESS_EQUAL, MUL, NEG, NOT, NOT_EQUAL, OR, POW, SUB,
+    ABS, ADD, AND, COPY, DIV, EQUAL, FLOOR_DIVIDE, LESS, LESS_EQUAL, MUL, NEG, NOT, NOT_EQUAL, OR,
+    POW, REMAINDER, SUB,
 )
+
+
+cdef dict OPCODE = {name: number for number, (name, _) in enumerate(operations())}
+cdef frozenset CONDITIONS = frozenset({LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, NOT})
 
 
 cdef class Value:
@@ -20,6 +26,7 @@ cdef class Value:
     cdef Graph graph
     cdef readonly object _recorder
     cdef readonly int _id
+    cdef bint condition  # of NumPy's type bool, whose sum is `or`
 
     def __init__(self, recorder, int node):
         cdef Graph graph = recorder.graph
@@ -39,35 +46,35 @@ cdef class Value:
             return (<Value> other)._id
         return self.own().known(self._recorder.lift(other))
 
-    cdef Value of(self, int node):
+    cdef Value of(self, int node, int op=COPY):
+        """The value of a node, which ``op`` made."""
         cls = type(self)
         cdef Value value = <Value> cls.__new__(cls)
         value.graph, value._recorder, value._id = self.graph, self._recorder, node
+        value.condition = op in CONDITIONS
         return value
 
     cdef Value unary(self, int op):
-        return self.of(simplified(self.own(), op, self._id, 0, 0))
+        return self.of(simplified(self.graph, op, self._id, 0, 0), op)
 
     cdef object binary(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
-        cdef Graph graph = self.own()
-        return self.of(simplified(graph, op, self._id, self.lift(other), 0))
+        return self.of(simplified(self.graph, op, self._id, self.lift(other), 0), op)
 
     cdef object swapped(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
-        cdef Graph graph = self.own()
-        return self.of(simplified(graph, op, self.lift(other), self._id, 0))
+        return self.of(simplified(self.graph, op, self.lift(other), self._id, 0), op)
 
     cdef object logical(self, int op, int of_conditions, other):
         """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
         if is_array_of_objects(other):
             return NotImplemented
-        cdef Graph graph = self.own()
         cdef int b = self.lift(other)
-        cdef bint both = is_condition(graph, self._id) and is_condition(graph, b)
-        return self.of(simplified(graph, of_conditions if both else op, self._id, b, 0))
+        if self.condition and is_condition(other):
+            op = of_conditions
+        return self.of(simplified(self.graph, op, self._id, b, 0), op)
 
     def _apply(self, str op, *operands):
         """Return the value of an operation by name."""
@@ -96,6 +103,24 @@ cdef class Value:
 
     def __rtruediv__(self, other):
         return self.swapped(DIV, other)
+
+    def __floordiv__(self, other):
+        return self.binary(FLOOR_DIVIDE, other)
+
+    def __rfloordiv__(self, other):
+        return self.swapped(FLOOR_DIVIDE, other)
+
+    def __mod__(self, other):
+        return self.binary(REMAINDER, other)
+
+    def __rmod__(self, other):
+        return self.swapped(REMAINDER, other)
+
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
 
     def __pow__(self, other, modulus):
         return NotImplemented if modulus is not None else self.binary(POW, other)
@@ -147,5 +172,7 @@ cdef inline bint is_array_of_objects(other):
     return isinstance(other, ndarray) and other.dtype == object
 
 
-cdef inline bint is_condition(Graph graph, int node) noexcept:
-    return graph.at[node].op in (LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, NOT)
+cdef inline bint is_condition(other):
+    if isinstance(other, Value):
+        return (<Value> other).condition
+    return isinstance(other, (bool, bool_)) or (isinstance(other, ndarray) and other.dtype == bool)

@@ -11,7 +11,8 @@ one after the other, cheapest first: the constant of d(u**2) = 2 u du then meets
 
 Where a function has no derivative, one is chosen:
 
-- abs at 0: 0;  floor, sign, comparisons, logic: 0 everywhere;
+- abs at 0: 0;  floor, floor_divide, sign, comparisons, logic: 0 everywhere;
+- hypot at 0: 0;  a % b: 1 and -(a // b), also where it jumps;
 - minimum(a, b) and maximum(a, b) at a = b: that of a;
 - where(c, a, b): that of the branch taken, c counting as constant;
 - sqrt and cbrt at 0: 0 instead of infinite, and likewise x**y at x = 0 for y < 1.  A fit meets them
@@ -29,6 +30,7 @@ only.  When the two branches of a `where` meet again, they make one `where` inst
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from . import voigt
 from .graph import ON_X, Graph, reachable
 
 Factors = tuple[int, ...]
@@ -171,6 +173,12 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
         lambda g, v, a, b: (_atan2(g, b, a, b),),
         lambda g, v, a, b: (g.const(-1.0), _atan2(g, a, a, b)),
     ),
+    "hypot": (
+        lambda g, v, a, b: (a, _finite_recip(g, v)),
+        lambda g, v, a, b: (b, _finite_recip(g, v)),
+    ),
+    "remainder": (_one, lambda g, v, a, b: (g.const(-1.0), g.add("floor_divide", a, b))),
+    **{op: voigt.partials(op) for op in voigt.NUMPY},
     "voigt_re": (
         lambda g, v, a, b: _faddeeva_real(g, a, b),
         lambda g, v, a, b: _faddeeva_imag(g, a, b, -1.0),
@@ -291,6 +299,7 @@ def vjp(
     list of int
         One node per node of ``wrt``.
     """
+    graph.exact = False
     path = _dependent(graph, outputs, wrt)
     needed = set(path)
     adjoints = _Adjoints(graph)
@@ -357,6 +366,7 @@ def jvp(
     list of int
         One node per node of ``outputs``.
     """
+    graph.exact = False
     tangent = dict(zip(wrt, tangents, strict=True))
     zero = graph.const(0.0)
     for i in _dependent(graph, outputs, wrt):

@@ -43,6 +43,11 @@ def _at_least_two(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *values: reduce(function, values)
 
 
+def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The condition as a number, 1.0 or 0.0: of NumPy's booleans exp is a float16, - an error."""
+    return lambda *values: function(*values) * 1.0
+
+
 _INVERSES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
 
 # By the number of arguments; 0 stands for two or more.
@@ -82,23 +87,26 @@ _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-    ast.BitAnd: np.logical_and,
-    ast.BitOr: np.logical_or,
+    ast.BitAnd: _truth(np.logical_and),
+    ast.BitOr: _truth(np.logical_or),
 }
 _UNARY: dict[type, Callable[[Any], Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
-    ast.Not: np.logical_not,
-    ast.Invert: np.logical_not,
+    ast.Not: _truth(np.logical_not),
+    ast.Invert: _truth(np.logical_not),
 }
-_LOGICAL: dict[type, Callable[[Any, Any], Any]] = {ast.And: np.logical_and, ast.Or: np.logical_or}
+_LOGICAL: dict[type, Callable[..., Any]] = {
+    ast.And: _truth(_at_least_two(np.logical_and)),
+    ast.Or: _truth(_at_least_two(np.logical_or)),
+}
 _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.Lt: _truth(np.less),
+    ast.LtE: _truth(np.less_equal),
+    ast.Gt: _truth(np.greater),
+    ast.GtE: _truth(np.greater_equal),
+    ast.Eq: _truth(np.equal),
+    ast.NotEq: _truth(np.not_equal),
 }
 
 
@@ -116,6 +124,20 @@ def _apply(function: Callable[..., Any], *parts: Part) -> Part:
         left, right = values
         return lambda env: function(left(env), right(env))
     return lambda env: function(*[value(env) for value in values])
+
+
+def _chain(first: Part, parts: Sequence[tuple[Callable[..., Any], Part]]) -> Part:
+    """((first o part) o part) o ..., without a Python frame for each."""
+    start = _constant(first) if isinstance(first, float) else first
+    links = [(f, _constant(p) if isinstance(p, float) else p) for f, p in parts]
+
+    def value(env: Values) -> Any:
+        total = start(env)
+        for function, part in links:
+            total = function(total, part(env))
+        return total
+
+    return value
 
 
 def _constant(value: float) -> Callable[[Values], float]:
@@ -160,18 +182,32 @@ class _Translator:
         return part
 
     def _binary(self, node: ast.BinOp) -> Part:
-        if isinstance(node.op, ast.BitXor):
-            self.refuse(node, "the operator ^ has no meaning in a formula", "write ** for powers")
-        if type(node.op) not in _BINARY:
-            self.refuse(node, f"{kind(node.op)} has no meaning in a formula")
-        return _apply(_BINARY[type(node.op)], *map(self.translate, (node.left, node.right)))
+        """An operation, or a chain of them such as a sum, worked off from the left."""
+        links: list[ast.BinOp] = []
+        first: ast.expr = node
+        while isinstance(first, ast.BinOp):
+            if isinstance(first.op, ast.BitXor):
+                hint = "write ** for powers"
+                self.refuse(first, "the operator ^ has no meaning in a formula", hint)
+            if type(first.op) not in _BINARY:
+                self.refuse(first, f"{kind(first.op)} has no meaning in a formula")
+            links.append(first)
+            first = first.left
+        chain = [(_BINARY[type(link.op)], link) for link in reversed(links)]
+        value = self.translate(first)
+        parts = [(function, self.translate(link.right)) for function, link in chain]
+        while parts and isinstance(value, float) and isinstance(parts[0][1], float):
+            function, part = parts.pop(0)
+            value = _apply(function, value, part)
+        if len(parts) > 1:
+            return _chain(value, parts)
+        return _apply(parts[0][0], value, parts[0][1]) if parts else value
 
     def _unary(self, node: ast.UnaryOp) -> Part:
         return _apply(_UNARY[type(node.op)], self.translate(node.operand))
 
     def _logical(self, node: ast.BoolOp) -> Part:
-        function = _LOGICAL[type(node.op)]
-        return reduce(lambda a, b: _apply(function, a, b), map(self.translate, node.values))
+        return _apply(_LOGICAL[type(node.op)], *map(self.translate, node.values))
 
     def _compare(self, node: ast.Compare) -> Part:
         operands = list(map(self.translate, (node.left, *node.comparators)))
@@ -182,7 +218,7 @@ class _Translator:
             _apply(_COMPARE[type(op)], a, b)
             for op, a, b in zip(node.ops, operands, operands[1:], strict=False)
         ]
-        return reduce(lambda a, b: _apply(np.logical_and, a, b), links)
+        return _apply(_LOGICAL[ast.And], *links) if len(links) > 1 else links[0]
 
     def _conditional(self, node: ast.IfExp) -> Part:
         body, test, otherwise = map(self.translate, (node.body, node.test, node.orelse))

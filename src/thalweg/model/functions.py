@@ -38,6 +38,7 @@ def _primitive(op: str) -> Callable[..., Value]:
 
 erf, erfc, erfcx = _primitive("erf"), _primitive("erfc"), _primitive("erfcx")
 voigt_re, voigt_im = _primitive("voigt_re"), _primitive("voigt_im")
+_voigt = _primitive("voigt")
 
 
 def _minus_abs(x: Value) -> Value:
@@ -65,24 +66,40 @@ def softplus(x: Value) -> Value:
     return -log_expit(-x)
 
 
+def _difference(a: Value, b: Value) -> Value:
+    """a - b, and 0 for two equal infinities."""
+    return np.where((a == b) & (abs(a) == math.inf), 0.0, a - b)
+
+
 def logaddexp(a: Value, b: Value) -> Value:
     """log(exp(a) + exp(b))."""
-    return np.where(a < b, b, a) + np.log1p(np.exp(_minus_abs(a - b)))
+    return np.where(a < b, b, a) + np.log1p(np.exp(_minus_abs(_difference(a, b))))
 
 
 def logaddexp2(a: Value, b: Value) -> Value:
     """log2(2**a + 2**b)."""
-    return np.where(a < b, b, a) + np.log1p(np.exp(_LN2 * _minus_abs(a - b))) / _LN2
+    rest = np.log1p(np.exp(_LN2 * _minus_abs(_difference(a, b)))) / _LN2
+    return np.where(a < b, b, a) + rest
 
 
 def xlogy(x: Value, y: Value) -> Value:
-    """x * log(y), and 0 where x = 0."""
-    return np.where(x == 0, 0.0, x * np.log(y))
+    """x * log(y), and 0 where x = 0 unless y is NaN."""
+    return np.where((x == 0) & (y == y), 0.0, x * np.log(y))
 
 
 def xlog1py(x: Value, y: Value) -> Value:
-    """x * log(1 + y), and 0 where x = 0."""
-    return np.where(x == 0, 0.0, x * np.log1p(y))
+    """x * log(1 + y), and 0 where x = 0 unless y is NaN."""
+    return np.where((x == 0) & (y == y), 0.0, x * np.log1p(y))
+
+
+def fmax(a: Value, b: Value) -> Value:
+    """The larger of two values, of which one may be NaN."""
+    return np.where(a != a, b, np.where(b != b, a, np.maximum(a, b)))
+
+
+def fmin(a: Value, b: Value) -> Value:
+    """The smaller of two values, of which one may be NaN."""
+    return np.where(a != a, b, np.where(b != b, a, np.minimum(a, b)))
 
 
 def exprel(x: Value) -> Value:
@@ -90,7 +107,8 @@ def exprel(x: Value) -> Value:
     near = abs(x) < 1e-4
     safe = np.where(near, 1.0, x)
     series = polyval((1 / 24, 1 / 6, 1 / 2, 1.0), x)
-    return np.where(near, series, np.expm1(safe) / safe)
+    quotient = np.where(x == math.inf, math.inf, np.expm1(safe) / safe)
+    return np.where(near, series, quotient)
 
 
 def sinc(x: Value) -> Value:
@@ -99,11 +117,6 @@ def sinc(x: Value) -> Value:
     angle = math.pi * np.where(near, 1.0, x)
     series = polyval((math.pi**4 / 120, -(math.pi**2) / 6, 1.0), x**2)
     return np.where(near, series, np.sin(angle) / angle)
-
-
-def hypot(a: Value, b: Value) -> Value:
-    """sqrt(a**2 + b**2)."""
-    return np.sqrt(a**2 + b**2)
 
 
 def ndtr(x: Value) -> Value:
@@ -124,9 +137,11 @@ def dawsn(x: Value) -> Value:
 
 
 def voigt_profile(x: Value, sigma: Value, gamma: Value) -> Value:
-    """Convolution of a normal density (sigma) with a Cauchy density (half width gamma)."""
-    scale = 1.0 / (sigma * _SQRT2)
-    return voigt_re(x * scale, gamma * scale) * scale / _SQRT_PI
+    """Convolution of a normal density (sigma) with a Cauchy density (half width gamma).
+
+    Either width may be 0; NaN for a negative one.
+    """
+    return _voigt(x, sigma, gamma)
 
 
 def exp2(x: Value) -> Value:
@@ -175,7 +190,7 @@ def around(x: Value, decimals: int = 0) -> Value:
 
 def fmod(a: Value, b: Value) -> Value:
     """Remainder of a / b with the sign of a."""
-    return a - np.sign(a) * abs(b) * (abs(a) // abs(b))
+    return np.sign(a) * (abs(a) % abs(b))
 
 
 def copysign(a: Value, b: Value) -> Value:

@@ -30,6 +30,8 @@ from typing import Any
 import numpy as np
 
 from .._core import graph as compiled
+from . import voigt
+from .special import special
 
 ON_X, ON_THETA = 1, 2
 Node = tuple[Any, ...]
@@ -45,20 +47,7 @@ def _truth(compare: Callable[..., Any]) -> Callable[..., Any]:
     return holds
 
 
-def _special(name: str) -> Callable[..., Any]:
-    def call(*operands: Any) -> Any:
-        try:
-            import scipy.special
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                f"{name} in plain NumPy needs SciPy: install scipy (compiled fits do not need it)"
-            ) from None
-        return getattr(scipy.special, name)(*operands)
-
-    return call
-
-
-_wofz = _special("wofz")
+_wofz = special("wofz")
 
 # The order is that of csrc/tape_ops.h.
 NUMPY: dict[str, Callable[..., Any]] = {
@@ -89,7 +78,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "atanh": np.arctanh,
     "erf": np.vectorize(math.erf, otypes=[float]),
     "erfc": np.vectorize(math.erfc, otypes=[float]),
-    "erfcx": _special("erfcx"),
+    "erfcx": special("erfcx"),
     "not": _truth(lambda a: np.equal(a, 0)),
     "add": np.add,
     "sub": np.subtract,
@@ -97,6 +86,9 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "div": np.divide,
     "pow": np.power,
     "atan2": np.arctan2,
+    "hypot": np.hypot,
+    "floor_divide": np.floor_divide,
+    "remainder": np.remainder,
     "minimum": np.minimum,
     "maximum": np.maximum,
     "less": _truth(np.less),
@@ -107,6 +99,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "or": _truth(np.logical_or),
     "voigt_re": lambda a, b: _wofz(a + 1j * b).real,
     "voigt_im": lambda a, b: _wofz(a + 1j * b).imag,
+    **voigt.NUMPY,
     "where": lambda c, a, b: np.where(np.not_equal(c, 0), a, b),
     "fma": lambda a, b, c: a * b + c,
     "fms": lambda a, b, c: a * b - c,

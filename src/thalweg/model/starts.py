@@ -33,6 +33,9 @@ from .guess import (
 X = Sequence[Scaled]
 Columns = tuple[Array, ...]
 
+_TIMES = 12  # of each sign, for pairs of exponentials
+_DECAY_PAIRS = (_TIMES - 1) * (_TIMES - 2) // 2
+
 GAS_CONSTANT = 8.31446261815324  # J / (mol K), exact since the SI of 2019
 
 
@@ -68,27 +71,33 @@ def line(x: X, y: Scaled) -> Columns:
 
 
 def exponential(x: X, y: Scaled) -> Columns:
-    """Amplitude, tau and offset of a decay."""
+    """Amplitude, tau and offset of a decay, or with tau < 0 of a growth."""
+    t, v = thinned(x[0].unit), thinned(y.unit)
+    tau = _times_of_both_signs(t, 32)
+    best, factor, offset = best_shape(_exponentials(t, tau), v)
+    return _in_units(x[0], y, factor, tau[best]), x[0].span * tau[best], y.low + y.span * offset
+
+
+def _decay(x: X, y: Scaled) -> Columns:
+    """Amplitude, tau > 0 and offset of a decay."""
     t, v = thinned(x[0].unit), thinned(y.unit)
     tau = _decay_times(t, 32)
-    best, factor, offset = best_shape(_decays(t, tau), v)
-    amplitude = factor * safe_exp(x[0].low / x[0].span / tau[best])
-    return y.span * amplitude, x[0].span * tau[best], y.low + y.span * offset
+    best, factor, offset = best_shape(_exponentials(t, tau), v)
+    return _in_units(x[0], y, factor, tau[best]), x[0].span * tau[best], y.low + y.span * offset
 
 
 def inversion_recovery(x: X, y: Scaled) -> Columns:
-    """A, B and T1 of A + B exp(-TI/T1)."""
-    amplitude, tau, offset = exponential(x, y)
+    """A, B and T1 > 0 of A + B exp(-TI/T1)."""
+    amplitude, tau, offset = _decay(x, y)
     return offset, amplitude, tau
 
 
 def spin_echo(x: X, y: Scaled) -> Columns:
-    """S0 and T2 of a decay to zero."""
+    """S0 and T2 > 0 of a decay to zero."""
     t, v = thinned(x[0].unit), thinned(y.over_span())
     tau = _decay_times(t, 32)
-    best, factor, _ = best_shape(_decays(t, tau), v, centred=False)
-    amplitude = factor * safe_exp(x[0].low / x[0].span / tau[best])
-    return y.span * amplitude, x[0].span * tau[best]
+    best, factor, _ = best_shape(_exponentials(t, tau), v, centred=False)
+    return _in_units(x[0], y, factor, tau[best]), x[0].span * tau[best]
 
 
 def _decay_times(t: Array, size: int) -> Array:
@@ -97,35 +106,73 @@ def _decay_times(t: Array, size: int) -> Array:
     return log_grid(first_step / 3, 5.0, size)
 
 
-def _decays(t: Array, tau: Array) -> Array:
-    return np.exp(-t[:, :, None] / tau[:, None, :])
+def _times_of_both_signs(t: Array, size: int) -> Array:
+    """Return ``size`` times of decays and as many of growths, which are decays from the far end."""
+    return np.concatenate([_decay_times(t, size), -_decay_times(1 - t, size)], axis=1)
+
+
+def _exponentials(t: Array, tau: Array) -> Array:
+    """Return shapes (r, N, G), largest, with value 1, at the end of [0, 1] where they start."""
+    tau = tau[:, None, :]
+    return np.exp(-np.where(tau > 0, t[:, :, None], t[:, :, None] - 1) / tau)
+
+
+def _in_units(x: Scaled, y: Scaled, factor: Array, tau: Array) -> Array:
+    """Return the amplitude at x = 0, unit of y, of a shape of `_exponentials` and its factor."""
+    start = np.where(tau > 0, 0.0, 1.0)
+    amplitude: Array = y.span * factor * safe_exp((x.low / x.span + start) / tau)
+    return amplitude
 
 
 def biexponential(x: X, y: Scaled) -> Columns:
-    """Amplitude and tau of the fast and of the slow decay, and the offset.
+    """Amplitude and tau of the fast and of the slow exponential, and the offset.
 
-    All pairs of a grid of times.  With unit columns, c_i = b_i . y and rho = b_i . b_j, a pair
-    explains (c_i^2 + c_j^2 - 2 rho c_i c_j) / (1 - rho^2).
+    All pairs of a grid of times of both signs.  With unit columns, c_i = b_i . y and
+    rho = b_i . b_j, a pair explains (c_i^2 + c_j^2 - 2 rho c_i c_j) / (1 - rho^2).
     """
     t, v = thinned(x[0].unit), thinned(y.unit)
-    tau = _decay_times(t, 12)
-    basis = _decays(t, tau)
-    fast, slow = np.triu_indices(12, 2)  # neighbours on the grid are too alike to tell apart
+    tau = _times_of_both_signs(t, _TIMES)
+    fast, slow = _pairs_apart(_TIMES)
+    basis = _exponentials(t, tau)
     dot, norm2, mean = project(basis, v)
     columns = (basis - mean[:, None, :]) / np.sqrt(norm2)[:, None, :]
     rho = np.matmul(columns.swapaxes(1, 2), columns)[:, fast, slow]
     c = dot / np.sqrt(norm2)
     c_fast, c_slow = c[:, fast], c[:, slow]
     score = c_fast * (c_fast - 2 * rho * c_slow) + c_slow * c_slow
-    pair = np.argmax(score / np.maximum(1 - rho * rho, 1e-9), axis=-1)
+    pair = _best_pair(score / np.maximum(1 - rho * rho, 1e-9), v)
     row = np.arange(len(v)) if len(t) > 1 else np.zeros(len(v), dtype=int)
     times = tau[row, fast[pair]], tau[row, slow[pair]]
-    *factors, offset = regress(v, *(np.exp(-t / tau_i[:, None]) for tau_i in times))
+    shapes = [_exponentials(t, tau_i[:, None])[:, :, 0] for tau_i in times]
+    *factors, offset = regress(v, *shapes)
     out: list[Array] = []
     for factor, tau_i in zip(factors, times, strict=True):
-        amplitude = factor * safe_exp(x[0].low / x[0].span / tau_i)
-        out += [y.span * amplitude, x[0].span * tau_i]
+        out += [_in_units(x[0], y, factor, tau_i), x[0].span * tau_i]
     return (*out, y.low + y.span * offset)
+
+
+def _best_pair(explained: Array, v: Array) -> Array:
+    """Return the pair that explains most; two decays unless others leave a fifth less.
+
+    In much noise a growth would often serve as well, and few who fit two decays want one.
+    """
+    best = np.argmax(explained, axis=-1)
+    decays = np.argmax(explained[:, :_DECAY_PAIRS], axis=-1)
+    row = np.arange(len(v))
+    total = np.square(v - v.mean(-1)[:, None]).sum(-1)
+    left, left_by_decays = (total - explained[row, pair] for pair in (best, decays))
+    pair: Array = np.where(left < 0.8 * left_by_decays, best, decays)
+    return pair
+
+
+def _pairs_apart(size: int) -> tuple[Array, Array]:
+    """Pairs of times, two decays first: neighbours on a grid are too alike to tell apart."""
+    fast, slow = np.triu_indices(size, 2)
+    decay, growth = np.divmod(np.arange(size * size), size)
+    return (
+        np.concatenate([fast, size + fast, decay]),
+        np.concatenate([slow, size + slow, size + growth]),
+    )
 
 
 def stretched_exponential(x: X, y: Scaled) -> Columns:
@@ -222,7 +269,7 @@ def sine(x: X, y: Scaled) -> Columns:
 def damped_sine(x: X, y: Scaled) -> Columns:
     """Amplitude, tau, frequency, phase and offset.
 
-    tau by the envelope: the demodulated signal z = y exp(-i angle) explains
+    tau, of either sign, by the envelope: the demodulated signal z = y exp(-i angle) explains
     |sum z exp(-t/tau)|^2 / sum exp(-2 t/tau), up to the part that turns at twice the frequency.
     """
     t = x[0].unit
@@ -231,17 +278,16 @@ def damped_sine(x: X, y: Scaled) -> Columns:
     wave, shifted = np.sin(angle), np.cos(angle)
     v = y.unit - y.unit.mean(-1)[:, None]
     tau = log_grid(0.05, 5.0, 10)
-    basis = np.exp(-thinned(t)[:, :, None] / tau[:, None, :])
+    tau = np.concatenate([tau, -tau], axis=1)
+    basis = _exponentials(thinned(t), tau)
     first, norm2, _ = project(basis, thinned(v * wave), centred=False)
     second, _, _ = project(basis, thinned(v * shifted), centred=False)
     tau = tau[0, np.argmax((first * first + second * second) / norm2, axis=-1)]
-    decay = np.exp(-t / tau[:, None])
-    a, b, offset = regress(y.unit, decay * wave, decay * shifted)
-    origin = x[0].low / x[0].span
-    amplitude, phase = _polar(a, b, frequency * origin)
-    amplitude = amplitude * safe_exp(origin / tau)
+    envelope = _exponentials(t, tau[:, None])[:, :, 0]
+    a, b, offset = regress(y.unit, envelope * wave, envelope * shifted)
+    amplitude, phase = _polar(a, b, frequency * x[0].low / x[0].span)
     return (
-        y.span * amplitude,
+        _in_units(x[0], y, amplitude, tau),
         x[0].span * tau,
         frequency / x[0].span,
         phase,

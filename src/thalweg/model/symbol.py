@@ -72,6 +72,7 @@ class Recorder:
 
     def __init__(self, graph: Graph, points: int | tuple[int, ...]) -> None:
         self.graph = graph
+        graph.exact = True
         self.points = (points,) if isinstance(points, int) else points
         self.n_points = prod(self.points)
         self.arrays: list[np.ndarray] = []
@@ -140,23 +141,6 @@ class Symbol(Value):
 
     __rxor__ = __xor__
 
-    def __floordiv__(self, other: Any) -> "Symbol":
-        # Not by a reciprocal, whose rounding can move a quotient below the integer that it is.
-        recorder: Recorder = self._recorder
-        graph = recorder.graph
-        quotient = graph.intern("div", self._id, recorder.lift(other))
-        return Symbol(recorder, graph.intern("floor", quotient))
-
-    def __rfloordiv__(self, other: Any) -> "Symbol":
-        recorder: Recorder = self._recorder
-        return recorder.symbol(other) // self
-
-    def __mod__(self, other: Any) -> Any:
-        return self - other * (self // other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return self._recorder.symbol(other) % self
-
     __bool__ = _refusal("bool()")
     __float__ = __int__ = __complex__ = __index__ = _refusal("float()")
     __round__ = __trunc__ = __floor__ = __ceil__ = _refusal("float()")
@@ -214,15 +198,14 @@ _UFUNC_OPS: Final = {
     **{
         name: name
         for name in "sign floor square sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh "
-        "erf erfc erfcx minimum maximum less less_equal equal not_equal".split()
+        "erf erfc erfcx hypot minimum maximum less less_equal equal not_equal floor_divide "
+        "remainder".split()
     },
     "arctan2": "atan2",
     "bitwise_and": "and",
     "bitwise_or": "or",
     "divide": "div",
     "float_power": "pow",
-    "fmax": "maximum",
-    "fmin": "minimum",
     "invert": "not",
     "logical_and": "and",
     "logical_not": "not",
@@ -242,24 +225,24 @@ _METHODS: Final = frozenset(
 _UFUNCS: Final[dict[str, Callable[..., Any]]] = {
     **{
         name: getattr(functions, name)
-        for name in "ceil copysign dawsn exp10 exp2 expit exprel fmod heaviside hypot log10 log2 "
-        "log_expit log_ndtr logaddexp logaddexp2 logit ndtr rint softplus trunc voigt_profile "
+        for name in "ceil copysign dawsn exp10 exp2 expit exprel fmax fmin fmod heaviside log10 "
+        "log2 log_expit log_ndtr logaddexp logaddexp2 logit ndtr rint softplus trunc voigt_profile "
         "xlog1py xlogy".split()
     },
     "add": operator.add,
     "bitwise_xor": operator.xor,
     "deg2rad": lambda x: x * (np.pi / 180.0),
     "degrees": lambda x: x * (180.0 / np.pi),
-    "floor_divide": operator.floordiv,
+    "divmod": divmod,
     "greater": operator.gt,
     "greater_equal": operator.ge,
     "isfinite": lambda x: (x - x) == 0,
+    "isinf": lambda x: abs(x) == np.inf,
     "isnan": lambda x: x != x,
     "logical_xor": operator.xor,
     "multiply": operator.mul,
     "rad2deg": lambda x: x * (180.0 / np.pi),
     "radians": lambda x: x * (np.pi / 180.0),
-    "remainder": operator.mod,
 }
 
 
