@@ -6,7 +6,7 @@ Nothing here changes or keeps a caller's array, and what already fits is not cop
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from math import prod
 from typing import Any, NamedTuple
@@ -134,14 +134,26 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
         raise ValueError(f"{what} must have one shape for all parameters, got {got}") from None
 
 
+_PART = 1 << 22  # elements of a large array that one call looks at: Ctrl-C waits for no more
+
+
+def _parts(array: Array) -> Iterable[Array]:
+    """The array, a large one in parts that hold it together."""
+    if array.size <= _PART or not array.flags.c_contiguous:
+        return (array,)
+    flat = array.reshape(-1)
+    return (flat[i : i + _PART] for i in range(0, flat.size, _PART))
+
+
 def has_nan(array: Array) -> bool:
     """Return whether an array holds a NaN."""
-    return bool(np.count_nonzero(np.isnan(array)))  # half the time of any() on small arrays
+    # half the time of any() on small arrays
+    return any(np.count_nonzero(np.isnan(part)) for part in _parts(array))
 
 
 def all_finite(array: Array) -> bool:
     """Return whether an array holds neither NaN nor infinity."""
-    return bool(np.count_nonzero(np.isfinite(array)) == array.size)
+    return all(np.count_nonzero(np.isfinite(part)) == part.size for part in _parts(array))
 
 
 def tolerance(value: float | None, name: str, default: float) -> float:
