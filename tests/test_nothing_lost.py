@@ -226,3 +226,27 @@ def test_nor_does_a_second_ctrl_c_meanwhile(model, n, unit, arrays):
     first = counted.lines - 8  # near the end, when fits have finished
     for second in range(first + 1, first + 40):
         assert interrupted_fit(model, n, unit, [first, second], arrays)
+
+
+# ---- numbers that are none -------------------------------------------------------------------
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"y": [1.0, 2, HUGE]}, "y must be numbers, got an integer that no float holds"),
+        ({"p0": [HUGE]}, "p0 must be numbers, got an integer that no float holds"),
+        ({"p0": {"a": HUGE}}, r"p0\['a'\] must be numbers, got an integer that no float holds"),
+        ({"sigma": [1, 1, -HUGE]}, "sigma must be numbers, got an integer that no float holds"),
+        ({"bounds": (0, HUGE)}, "bounds must be numbers, got an integer that no float holds"),
+        ({"xtol": HUGE}, "xtol must be a number >= 0"),
+        ({"max_iter": HUGE}, "max_iter must be a whole number from 0 to"),
+        ({"threads": HUGE}, "threads must be a whole number from 1 to"),
+    ],
+)
+def test_an_integer_beyond_all_floats_is_refused_in_a_sentence(arguments, sentence):
+    given = {"y": [1.0, 2, 3], "p0": [1.0], **arguments}
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        tw.fit("a*x", [1.0, 2, 3], **given)

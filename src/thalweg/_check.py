@@ -6,6 +6,7 @@ Nothing here changes or keeps a caller's array, and what already fits is not cop
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from math import prod
@@ -67,6 +68,8 @@ def left_out(value: Any) -> tuple[Any, Array | None]:
 def _what(array: Array) -> str:
     if array.dtype.kind == "O":
         for item in array.ravel():
+            if isinstance(item, int) and abs(item) > sys.float_info.max:
+                return "an integer that no float holds"
             if not isinstance(item, int | float):
                 return f"{item!r} in an object array"
     return f"an array of {array.dtype}"
@@ -160,7 +163,10 @@ def tolerance(value: float | None, name: str, default: float) -> float:
     """Return a tolerance, which must be a number >= 0."""
     if value is None:
         return default
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        value = np.inf  # an integer beyond all floats
     if not 0 <= value < np.inf:
         raise ValueError(f"{name} must be a number >= 0, got {value}")
     return value
