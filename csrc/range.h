@@ -24,15 +24,17 @@
 
 /* A column whose square is below `least`: does it matter?  It does where it moves f by more than eps of y
  * (a square that is 0 can be as large as REAL_MIN), or where theta_j is 0 and digits of the square are lost
- * though the gradient shows that the column is not 0. */
+ * though the gradient shows that the column is not 0.  A column of zeros does not, unless its parameter has
+ * a size whose powers vanish or overflow inside the model. */
 static int small_column_matters(const fits *s, int j, int lane) {
     const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;
     const real theta = s->theta[s->free_theta[j] * LANES + lane], magnitude = s->magnitude[lane];
     const real square = s->trial_sum[tri(j, j) * LANES + lane];
     const real slope = s->trial_sum[tri(s->F, j) * LANES + lane];
     const int some_error = s->trial_sum[last] > 16 * REAL_EPS * REAL_EPS * magnitude;
+    const real fourth = theta * theta * theta * theta;
     if (square == 0 && slope == 0 && (some_error || magnitude == 0))
-        return 0; /* a column of zeros */
+        return theta != 0 && !(fourth >= REAL_MIN && fourth <= REAL_MAX);
     if (theta == 0)
         return square < REAL_MIN / REAL_EPS && slope != 0;
     const real most = square > REAL_MIN ? square : REAL_MIN;

@@ -25,9 +25,9 @@ import numpy as np
 from ._check import Array, PerFit
 from ._core import engine
 from .data import Data
-from .model.graph import Graph, reachable
 from .model.tape import compile_model
 from .model.trace import Recording
+from .model.units import STEP, in_units
 from .problem import Problem
 from .result import diagonal
 from .status import Status
@@ -60,8 +60,8 @@ class Units(NamedTuple):
     Attributes
     ----------
     y, sigma : ndarray of int, shape (K,)
-    theta : ndarray of int, shape (K, F)
-        Of the parameters that are not fixed for all fits.
+    theta : ndarray of int, shape (K, P)
+        Multiples of `STEP`.
     """
 
     y: Array
@@ -158,11 +158,11 @@ def _scale_back(
     ratio, F = units.y - units.sigma, len(problem.free)
     theta = np.ascontiguousarray(results["theta"][:, : len(problem.names)])
     free = list(problem.free)
-    theta[:, free] = np.ldexp(theta[:, free], units.theta)
+    theta = np.ldexp(theta, units.theta)
     results["theta"] = np.clip(theta, problem.lower.array, problem.upper.array)  # NaN stays
     results["chi2"] = np.ldexp(results["chi2"], -2 * ratio)
     row, column = np.tril_indices(F)
-    unit = units.theta + (ratio[:, None] if absolute_sigma else 0)
+    unit = units.theta[:, free] + (ratio[:, None] if absolute_sigma else 0)
     errors = np.ldexp(np.sqrt(results["covariance"][:, row == column]), unit)
     results["covariance"] = np.ldexp(results["covariance"], unit[:, row] + unit[:, column])
     variances = results["covariance"][:, row == column]
@@ -207,74 +207,82 @@ def _selected(problem: Problem, fits: Array) -> Problem:
 
 
 def scaled(problem: Problem, units: Units) -> Problem:
-    """Return the problem in other units: its parameters, then 2^s, then 2^c of the free ones."""
-    data, P, free = problem.data, len(problem.names), list(problem.free)
-    K, dtype = data.n_fits, data.y.dtype
-    exponents = np.zeros((K, P), units.theta.dtype)
-    exponents[:, free] = units.theta
-    factors = np.ldexp(dtype.type(1), np.column_stack([units.y, units.theta]))
+    """Return the problem in other units; factors of the model follow its own parameters."""
+    data, sizes = problem.data, _sizes_of_x(problem)
+    function, recording, factors = _scaled_model(problem, units, sizes)
+    limits = _LIMITS[data.y.dtype]
+    factors = np.ldexp(data.y.dtype.type(1), np.clip(factors, limits.least, limits.most))
+    anywhere = np.full(factors.shape, np.inf, data.y.dtype)
 
     def rows(row: PerFit, extra: Array) -> PerFit:
-        own = np.ldexp(np.broadcast_to(row.array, (K, P)), -exponents)
-        return PerFit(np.ascontiguousarray(np.column_stack([own, extra]), dtype), 1)
+        own = np.ldexp(np.broadcast_to(row.array, units.theta.shape), -units.theta)
+        return PerFit(np.ascontiguousarray(np.column_stack([own, extra]), data.y.dtype), 1)
 
-    anywhere = np.full(factors.shape, np.inf, dtype)
-    names = (*problem.names, "unit of y", *(f"unit of {problem.names[j]}" for j in free))
     fixed = problem.fixed
     if fixed is not None:
         fixed = np.column_stack([fixed, np.zeros(factors.shape, fixed.dtype)])
     return problem._replace(
-        model=problem.model._replace(function=_wrapped(problem)),
-        data=_scaled_data(data, units),
-        names=names,
+        model=problem.model._replace(function=function),
+        data=_scaled_data(data, units, sizes if recording else []),
+        names=(*problem.names, *(f"factor {k}" for k in range(factors.shape[1]))),
+        free=problem.free,
         start=rows(problem.start, factors),
         lower=rows(problem.lower, -anywhere),
         upper=rows(problem.upper, anywhere),
         fixed=fixed,
-        recording=None if problem.recording is None else _substituted(problem),
+        recording=recording,
         scaled=True,
     )
 
 
-def _scaled_data(data: Data, units: Units) -> Data:
+def _scaled_data(data: Data, units: Units, sizes: list[Array]) -> Data:
     sigma = data.sigma
     if sigma is not None:
         spread = np.ldexp(np.broadcast_to(sigma.array, data.y.shape), units.sigma[:, None])
         sigma = PerFit(spread, 1)
-    return data._replace(y=np.ldexp(data.y, units.y[:, None]), sigma=sigma)
+    x = [_divided(row, e) for row, e in zip(data.x, sizes, strict=False)] or data.x
+    return data._replace(x=tuple(x), y=np.ldexp(data.y, units.y[:, None]), sigma=sigma)
 
 
-def _substituted(problem: Problem) -> Recording:
-    """The recorded model as a function of phi, 2^s and 2^c."""
-    assert problem.recording is not None
+def _divided(row: PerFit, exponents: Array) -> PerFit:
+    """Values of x in their units."""
+    return PerFit(
+        np.ldexp(row.array, -(exponents[:, None] if row.step else exponents[0])), row.step
+    )
+
+
+def _sizes_of_x(problem: Problem) -> list[Array]:
+    """The exponents of each variable and of each array of the model, one for each fit."""
+    arrays = [PerFit(a, 0) for a in problem.recording.arrays] if problem.recording else []
+    sizes = []
+    for row in (*problem.data.x, *arrays):
+        values = np.atleast_2d(np.where(np.isfinite(row.array), row.array, 0))
+        size = exponent(values).max(axis=1, initial=_NOTHING)
+        size = STEP * np.where(size > _NOTHING, np.round(size / STEP), 0).astype(np.int64)
+        sizes.append(np.broadcast_to(size, (problem.data.n_fits,)))
+    return sizes
+
+
+def _scaled_model(
+    problem: Problem, units: Units, sizes: list[Array]
+) -> tuple[Callable[..., Any], Recording | None, Array]:
+    """The function and the recording in other units, and the exponents of its factors."""
+    if problem.recording is None:
+        return _wrapped(problem), None, np.column_stack([units.y, units.theta])
     graph, output, arrays = problem.recording
-    P, free = len(problem.names), problem.free
-    new, nodes = Graph(P + 1 + len(free), graph.n_x), graph.nodes
-    place: dict[int, int] = {}
-    for i in reachable(nodes, [output]):
-        op, *operands = nodes[i]
-        if op == "const":
-            place[i] = new.const(*operands)
-        elif op == "x":
-            place[i] = new.x(*operands)
-        elif op != "theta":
-            place[i] = new.intern(op, *(place[k] for k in operands))
-        elif operands[0] in free:
-            factor = new.theta(P + 1 + free.index(operands[0]))
-            place[i] = new.intern("mul", new.theta(operands[0]), factor)
-        else:
-            place[i] = new.theta(*operands)
-    return Recording(new, new.intern("mul", new.theta(P), place[output]), arrays)
+    x = np.stack(sizes, axis=1) if sizes else np.zeros((len(units.y), 0), np.int64)
+    new, place, factors = in_units(graph, output, x, units.theta, -units.y)
+    first = len(problem.data.x)
+    arrays = [np.ldexp(a, -e[0]) for a, e in zip(arrays, sizes[first:], strict=True)]
+    return problem.model.function, Recording(new, place, arrays), factors
 
 
 def _wrapped(problem: Problem) -> Callable[..., Any]:
-    """The same for a model that is called."""
-    function, P, free = problem.model.function, len(problem.names), problem.free
+    """A model that is called, as a function of theta', 2^s and 2^c."""
+    function, P = problem.model.function, len(problem.names)
 
     def model(x: Any, *theta: Any) -> Any:
-        own = list(theta[:P])
-        for k, j in enumerate(free):
-            own[j] = own[j] * theta[P + 1 + k]
+        own = (a * b for a, b in zip(theta[:P], theta[P + 1 :], strict=True))
         value = function(x, *own)
         return (value if hasattr(value, "dtype") else np.asarray(value)) * theta[P]
 
@@ -288,33 +296,45 @@ def choose_units(problem: Problem) -> tuple[Units, Array]:
     """Return the units of each fit, and whether its model and derivatives are finite in them.
 
     Sizes of y, sigma and the parameters give a first choice, in which the model is evaluated at its
-    start; the sizes of its values and derivatives then give the units.
+    start; the sizes of its values and derivatives then give a better one, and so once more, for
+    what the first could not see.
     """
-    data, free, limits = problem.data, list(problem.free), _LIMITS[problem.data.y.dtype]
-    K, N = data.y.shape
+    data, limits = problem.data, _LIMITS[problem.data.y.dtype]
     weight, sigma = _weights(data, limits)
-    start = np.broadcast_to(problem.start.array, (K, len(problem.names)))[:, free]
-    size = exponent(start)
+    size = exponent(np.broadcast_to(problem.start.array, (data.n_fits, len(problem.names))))
     level = (exponent(data.y) + weight).max(axis=1, initial=_NOTHING)
     y = np.clip(np.where(level > _NOTHING, -level, 0), limits.least, limits.most)
-    theta = np.where(start == 0, 0, size)
-    values = _at_start(scaled(problem, Units(y, sigma, theta)))
+    units = Units(y, sigma, STEP * np.where(size > _NOTHING, np.round(size / STEP), 0).astype(int))
+    for _ in range(2):
+        units, finite = _better(problem, units, weight, level, size)
+    return units, finite
+
+
+def _better(
+    problem: Problem, units: Units, weight: Array, level: Array, size: Array
+) -> tuple[Units, Array]:
+    """Units by the sizes of the model and its derivatives, and whether these are finite."""
+    free, limits = list(problem.free), _LIMITS[problem.data.y.dtype]
+    values = _at_start(scaled(problem, units))
     values[np.broadcast_to((weight <= _NOTHING)[:, None], values.shape)] = 0  # not used
     finite: Array = np.asarray(np.isfinite(values).all(axis=2))
     found = np.maximum(exponent(values) + weight[:, None], _NOTHING).max(axis=2, initial=_NOTHING)
     model, columns = found[:, 0], found[:, 1:]
+    theta, own = units.theta[:, free], size[:, free]
 
-    level = np.where(level > _NOTHING, level + y, model)
-    highest = np.maximum(model, (size - theta + columns).max(axis=1, initial=_NOTHING))
-    room = (limits.room - N.bit_length()) // 2 - 1
+    level = np.where(level > _NOTHING, level + units.y, model)
+    highest = np.maximum(model, (own - theta + columns).max(axis=1, initial=_NOTHING))
+    room = (limits.room - values.shape[2].bit_length()) // 2 - 1
     shift = np.where(level > _NOTHING, np.minimum(-level, room - highest), 0)
-    shift = np.clip(y + shift, limits.least, limits.most) - y
-    usable = (columns > _NOTHING) & finite[:, 1:]
-    theta = theta - np.where(usable, columns + shift[:, None], 0)
-    far = limits.most - 40  # so that phi, which may change, remains a normal number
-    theta = np.where(start == 0, theta, np.clip(theta, size - far, size + far))
-    theta = np.clip(theta, limits.least, limits.most)
-    return Units(y + shift, sigma, theta), np.asarray(finite.all(axis=1))
+    y = np.clip(units.y + shift, limits.least, limits.most)
+    change = np.where((columns > _NOTHING) & finite[:, 1:], columns + (y - units.y)[:, None], 0)
+    theta = theta - change
+    far = limits.most // 4  # so that a square of theta' or of its inverse is a number
+    theta = np.where(own > _NOTHING, np.clip(theta, own - far, own + far), theta)
+    theta = STEP * np.round(np.clip(theta, limits.least, limits.most) / STEP).astype(np.int64)
+    every = units.theta.copy()
+    every[:, free] = theta
+    return Units(y, units.sigma, every), np.asarray(finite.all(axis=1))
 
 
 def exponent(values: Array) -> Array:

@@ -62,8 +62,8 @@ def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = Fal
 
 def _matters(theta: float, square: float, slope: float, magnitude: float, exact: bool) -> bool:
     """Whether a column of J with a small square matters."""
-    if square == 0 and slope == 0 and not exact:
-        return False  # a column of zeros
+    if square == 0 and slope == 0 and not exact:  # a column of zeros, or lost inside the model
+        return bool(theta != 0 and not MIN <= theta**4 < np.inf)
     if theta == 0:
         return bool(square < MIN / EPS and slope != 0)
     return bool(theta * max(square, MIN) * theta > EPS**2 * magnitude)

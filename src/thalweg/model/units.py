@@ -1,0 +1,193 @@
+"""A recorded model in other units, so that nothing inside it leaves the range of the arithmetic.
+
+The square of a width of 1e-200 is 0, and with it goes all that is divided by it.  So every node of
+the graph is given a unit, a power of two, and holds its value in that unit:
+
+    x_i = 2^e_i x_i',   theta_j = 2^c_j theta_j',   (a b)' = a' b' in the product of their units, ...
+
+Products, quotients, powers and roots have units of their own.  Sums and comparisons bring both
+sides to the larger unit, exponentials, logarithms and angles to 1.  The factors that do so are
+parameters of the new graph, one power of two for each fit: multiplying by one changes no digit of
+what is neither too large nor too small to matter.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .graph import Graph, reachable
+
+STEP = 12  # exponents of units are multiples of it, so that roots have whole ones, too
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Powers = dict[tuple[Any, ...], Fraction]  # of what a unit is made: x, theta, and larger units
+
+_SAME = ("copy", "neg", "abs")
+_LIKE_SUMS = ("add", "sub", "minimum", "maximum")
+_COMPARISONS = ("less", "less_equal", "equal", "not_equal", "atan2")
+_AS_THEY_ARE = ("sign", "not", "and", "or")
+_POWERS = {
+    "recip": Fraction(-1),
+    "square": Fraction(2),
+    "sqrt": Fraction(1, 2),
+    "cbrt": Fraction(1, 3),
+}
+_PLAIN = 64  # constants from 2^-64 to 2^64 stay as they are written
+
+
+class Unit(NamedTuple):
+    """2^exponent, for each of K fits; equal powers of the same are equal units."""
+
+    powers: Powers
+    exponent: Array  # int, (K,)
+
+    def times(self, other: Unit, sign: int = 1) -> Unit:
+        """Return the product of two units, or the quotient for sign -1."""
+        powers = dict(self.powers)
+        for base, power in other.powers.items():
+            powers[base] = powers.get(base, Fraction(0)) + sign * power
+        kept = {base: power for base, power in powers.items() if power}
+        return Unit(kept, self.exponent + sign * other.exponent)
+
+    def to_the(self, power: Fraction) -> Unit | None:
+        """Return a power of the unit; None where its exponents might not be whole."""
+        powers = {base: p * power for base, p in self.powers.items() if p * power}
+        if any(STEP % p.denominator for p in powers.values()):
+            return None
+        return Unit(powers, self.exponent * power.numerator // power.denominator)
+
+
+class Rewritten(NamedTuple):
+    """The model in other units: a graph whose last parameters are factors, 2^e of each fit."""
+
+    graph: Graph
+    output: int
+    factors: Array  # their exponents e, int, (K, number of them)
+
+
+def in_units(graph: Graph, output: int, x: Array, theta: Array, value: Array) -> Rewritten:
+    """Return a model whose variables, parameters and value are in other units.
+
+    Parameters
+    ----------
+    graph, output
+        The model.
+    x, theta : ndarray of int, (K, n_x) and (K, P)
+        Exponents of their units for K fits, multiples of `STEP`.
+    value : ndarray of int, (K,)
+        The exponent of the unit of the model's value.
+    """
+    model = _Model(x, theta)
+    nodes = graph.nodes
+    for i in reachable(nodes, [output]):
+        op, *operands = nodes[i]
+        model.place[i] = model.of(op, operands)
+    end = model.to(model.place[output], Unit({("value",): Fraction(1)}, value))
+    new = Graph(graph.n_theta + len(model.factors), graph.n_x)
+    numbers: list[int] = []
+    for op, *operands in model.nodes:
+        if op == "factor":
+            numbers.append(new.theta(graph.n_theta + operands[0]))
+        elif op in ("const", "theta", "x"):
+            numbers.append(getattr(new, op)(*operands))
+        else:
+            numbers.append(new.intern(op, *(numbers[k] for k in operands)))
+    factors = np.stack(model.factors, axis=1) if model.factors else np.zeros((len(value), 0), int)
+    return Rewritten(new, numbers[end], factors)
+
+
+class _Model:
+    """The nodes of the new graph, before it is known how many parameters they need."""
+
+    def __init__(self, x: Array, theta: Array) -> None:
+        self.x, self.theta = x, theta
+        self.one = Unit({}, np.zeros(len(x), x.dtype))
+        self.place: dict[int, int] = {}  # of the nodes of the old graph
+        self.nodes: list[tuple[Any, ...]] = []
+        self.units: list[Unit] = []
+        self.factors: list[Array] = []
+        self.known: dict[Any, int] = {}  # factors by what they are made of
+        self.larger: dict[Any, Unit] = {}  # the larger of two units, by both
+
+    def node(self, unit: Unit, *node: Any) -> int:
+        self.nodes.append(node)
+        self.units.append(unit)
+        return len(self.nodes) - 1
+
+    def of(self, op: str, operands: list[Any]) -> int:
+        """The node of an operation on nodes of the old graph."""
+        if op == "const":
+            return self.constant(*operands)
+        if op in ("x", "theta"):
+            exponent = (self.x if op == "x" else self.theta)[:, operands[0]]
+            return self.node(Unit({(op, *operands): Fraction(1)}, exponent), op, *operands)
+        ids = [self.place[k] for k in operands]
+        if op == "pow":
+            return self.power(*ids)
+        if op == "where":
+            unit, *both = self.alike(*ids[1:])
+            return self.node(unit, op, ids[0], *both)
+        if op in ("mul", "div"):
+            a, b = (self.units[k] for k in ids)
+            return self.node(a.times(b, 1 if op == "mul" else -1), op, *ids)
+        if op in _LIKE_SUMS or op in _COMPARISONS:
+            unit, *ids = self.alike(*ids)
+            return self.node(unit if op in _LIKE_SUMS else self.one, op, *ids)
+        if op in _SAME:
+            return self.node(self.units[ids[0]], op, *ids)
+        raised = self.units[ids[0]].to_the(_POWERS[op]) if op in _POWERS else None
+        if raised is not None:
+            return self.node(raised, op, *ids)
+        if op not in _AS_THEY_ARE:
+            ids = [self.to(k, self.one) for k in ids]
+        return self.node(self.one, op, *ids)
+
+    def constant(self, value: float) -> int:
+        exponent = int(np.frexp(value)[1])
+        if not np.isfinite(value) or value == 0 or abs(exponent) <= _PLAIN:
+            return self.node(self.one, "const", value)
+        exponent = STEP * round(exponent / STEP)
+        unit = Unit({("two",): Fraction(exponent)}, self.one.exponent + exponent)
+        return self.node(unit, "const", float(np.ldexp(value, -exponent)))
+
+    def power(self, base: int, exponent: int) -> int:
+        op, *value = self.nodes[exponent]
+        if op == "const" and not self.units[exponent].powers and np.isfinite(value[0]):
+            power = Fraction(value[0]).limit_denominator(STEP)
+            unit = self.units[base].to_the(power) if power == value[0] else None
+            if unit is not None:
+                return self.node(unit, "pow", base, exponent)
+        return self.node(self.one, "pow", self.to(base, self.one), self.to(exponent, self.one))
+
+    def alike(self, a: int, b: int) -> tuple[Unit, int, int]:
+        """Two nodes in one unit, which is the larger of theirs."""
+        ours, theirs = self.units[a], self.units[b]
+        if ours.powers == theirs.powers or self.nodes[b] == ("const", 0.0):
+            return ours, a, b
+        if self.nodes[a] == ("const", 0.0):
+            return theirs, a, b
+        key = _key(ours), _key(theirs)
+        if key not in self.larger:
+            exponent = -(-np.maximum(ours.exponent, theirs.exponent) // STEP) * STEP
+            unit = Unit({("larger", len(self.larger)): Fraction(1)}, exponent)
+            self.larger[key] = self.larger[key[::-1]] = unit
+        unit = self.larger[key]
+        return unit, self.to(a, unit), self.to(b, unit)
+
+    def to(self, node: int, unit: Unit) -> int:
+        """The node in another unit."""
+        ratio = self.units[node].times(unit, -1)
+        if not ratio.powers:
+            return node
+        key = _key(ratio)
+        if key not in self.known:
+            self.factors.append(ratio.exponent)
+            self.known[key] = self.node(ratio, "factor", len(self.factors) - 1)
+        return self.node(unit, "mul", self.known[key], node)
+
+
+def _key(unit: Unit) -> Any:
+    return frozenset(unit.powers.items())
