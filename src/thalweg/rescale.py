@@ -45,11 +45,13 @@ class _Limits(NamedTuple):
     most: int  # of a finite one
     room: int  # of the largest sum of squares that csrc/range.h lets pass
     weight: int  # of the largest 1/sigma, whose square is then far from infinite
+    digits: int  # of a number
+    small: int  # of a column that hardly moves the model at the start, so that it may grow
 
 
 _LIMITS = {
-    np.dtype(np.float64): _Limits(-1022, 1023, 510, 480),
-    np.dtype(np.float32): _Limits(-126, 127, 62, 55),
+    np.dtype(np.float64): _Limits(-1022, 1023, 510, 480, 53, -250),
+    np.dtype(np.float32): _Limits(-126, 127, 62, 55, 24, -30),
 }
 _NOTHING = np.iinfo(np.int32).min // 4  # the exponent of 0
 
@@ -306,8 +308,14 @@ def choose_units(problem: Problem) -> tuple[Units, Array]:
     y = np.clip(np.where(level > _NOTHING, -level, 0), limits.least, limits.most)
     units = Units(y, sigma, STEP * np.where(size > _NOTHING, np.round(size / STEP), 0).astype(int))
     for _ in range(2):
-        units, finite = _better(problem, units, weight, level, size)
-    return units, finite
+        units, _ = _better(problem, units, weight, level, size)
+    finite = _better(problem, units, weight, level, size)[1]
+    # powers of theta' or of its inverse may leave the range inside the model
+    far = limits.most // 4
+    near = np.where(size > _NOTHING, np.clip(units.theta, size - far, size + far), units.theta)
+    near = STEP * np.round(near / STEP).astype(np.int64)
+    units = units._replace(theta=np.where(finite[:, None], units.theta, near))
+    return units, finite | _better(problem, units, weight, level, size)[1]
 
 
 def _better(
@@ -327,9 +335,11 @@ def _better(
     room = (limits.room - values.shape[2].bit_length()) // 2 - 1
     shift = np.where(level > _NOTHING, np.minimum(-level, room - highest), 0)
     y = np.clip(units.y + shift, limits.least, limits.most)
-    change = np.where((columns > _NOTHING) & finite[:, 1:], columns + (y - units.y)[:, None], 0)
-    theta = theta - change
-    far = limits.most // 4  # so that a square of theta' or of its inverse is a number
+    moves = own - theta + columns - level[:, None]
+    wanted = np.where((own > _NOTHING) & (moves < -limits.digits), limits.small, 0)
+    change = columns + (y - units.y)[:, None] - wanted
+    theta = theta - np.where((columns > _NOTHING) & finite[:, 1:], change, 0)
+    far = limits.most - 40  # so that theta', which may change, remains a normal number
     theta = np.where(own > _NOTHING, np.clip(theta, own - far, own + far), theta)
     theta = STEP * np.round(np.clip(theta, limits.least, limits.most) / STEP).astype(np.int64)
     every = units.theta.copy()

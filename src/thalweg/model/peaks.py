@@ -108,14 +108,15 @@ def gaussian2d(x: X, y: Scaled) -> Columns:
     cx, cy, xx, yy, _ = _spot(x, y)
     variance = 0.5 * (xx + yy)
     amplitude, offset = _spot_height(x, y, (cx, cy), (1 / variance, 1 / variance, 0 * variance))
-    return amplitude, *_place(x, cx, cy), np.sqrt(variance), offset
+    return amplitude, *_place(x, cx, cy), _unit(x) * np.sqrt(variance), offset
 
 
 def gaussian2d_elliptic(x: X, y: Scaled) -> Columns:
     """Amplitude, centre x and y, sigma along x and y, and offset."""
     cx, cy, xx, yy, _ = _spot(x, y)
     amplitude, offset = _spot_height(x, y, (cx, cy), (1 / xx, 1 / yy, 0 * xx))
-    return amplitude, *_place(x, cx, cy), np.sqrt(xx), np.sqrt(yy), offset
+    unit = _unit(x)
+    return amplitude, *_place(x, cx, cy), unit * np.sqrt(xx), unit * np.sqrt(yy), offset
 
 
 def gaussian2d_rotated(x: X, y: Scaled) -> Columns:
@@ -128,12 +129,13 @@ def gaussian2d_rotated(x: X, y: Scaled) -> Columns:
     inverse = yy / determinant, xx / determinant, -xy / determinant
     amplitude, offset = _spot_height(x, y, (cx, cy), inverse)
     long, short = np.sqrt(mean + half), np.sqrt(determinant / (mean + half))
+    long, short = _unit(x) * long, _unit(x) * short
     theta = 0.5 * np.arctan2(2 * xy, xx - yy)
     return amplitude, *_place(x, cx, cy), long, short, offset, theta
 
 
 def _spot(x: X, y: Scaled) -> Columns:
-    """Return the centre in unit coordinates and the covariance xx, yy, xy in units of the data."""
+    """Return the centre in unit coordinates and the covariance xx, yy, xy, lengths in `_unit`."""
     up = _moments(x[0].unit, x[1].unit, y.unit)
     down = _moments(x[0].unit, x[1].unit, 1 - y.unit)
     is_up = up[2] + up[3] <= down[2] + down[3]
@@ -142,7 +144,7 @@ def _spot(x: X, y: Scaled) -> Columns:
     share = (1 - (1 + log_h) * h - h * log_h**2 / 2) / (1 - h - h * log_h)
     pixel2 = 1 / y.unit.shape[-1]  # of the unit square; a spot inside one pixel has no moments
     xx, yy = (np.maximum(a / share, pixel2 / 9) for a in (xx, yy))
-    sx, sy = x[0].span, x[1].span
+    sx, sy = x[0].span / _unit(x), x[1].span / _unit(x)
     return cx, cy, sx**2 * xx, sy**2 * yy, sx * sy * xy / share
 
 
@@ -157,10 +159,17 @@ def _moments(tx: Array, ty: Array, v: Array) -> Columns:
 
 def _spot_height(x: X, y: Scaled, centre: Columns, inverse: Columns) -> Columns:
     """Return amplitude and offset of a spot of the given inverse covariance xx, yy, xy."""
-    dx, dy = (c.span[:, None] * (c.unit - c0[:, None]) for c, c0 in zip(x, centre, strict=True))
+    spans = ((c.span / _unit(x))[:, None] for c in x)
+    dx, dy = (s * (c.unit - c0[:, None]) for s, c, c0 in zip(spans, x, centre, strict=True))
     xx, yy, xy = (a[:, None] for a in inverse)
     factor, offset = regress(y.unit, np.exp(-0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy))
     return y.span * factor, y.low + y.span * offset
+
+
+def _unit(x: X) -> Array:
+    """A power of two near the spans, whose squares might leave the range of numbers."""
+    unit: Array = np.ldexp(1.0, np.frexp(np.maximum(x[0].span, x[1].span))[1] - 1)
+    return unit
 
 
 def _place(x: X, cx: Array, cy: Array) -> Columns:

@@ -45,13 +45,15 @@ def polynomial(x: X, y: Scaled, degree: int) -> Columns:
     solve = np.linalg.pinv(chebyshev.chebvander(2 * t.unit - 1, degree)).swapaxes(1, 2)
     powers = np.matmul(y.unit[:, None, :], solve @ _chebyshev_to_powers(degree))[:, 0]
     scale, shift = 2 / t.span, -1 - 2 * t.low / t.span  # 2 unit - 1 = shift + scale x
+    mantissa, exponent = np.frexp(y.span)  # a power of two before: scale^2 may be no number
+    powers = np.ldexp(powers, exponent[:, None])
     out = [powers[:, degree]]
     for k in range(degree - 1, -1, -1):  # Horner, on polynomials in x
         lower = [shift * c for c in out] + [np.zeros(len(powers))]
         raised = [np.zeros(len(powers))] + [scale * c for c in out]
         out = [a + b for a, b in zip(lower, raised, strict=True)]
         out[0] = out[0] + powers[:, k]
-    out = [y.span * c for c in out]
+    out = [mantissa * c for c in out]
     out[0] = out[0] + y.low
     return tuple(out)
 

@@ -3,7 +3,7 @@
 The square of a width of 1e-200 is 0, and with it goes all that is divided by it.  So every node of
 the graph is given a unit, a power of two, and holds its value in that unit:
 
-    x_i = 2^e_i x_i',   theta_j = 2^c_j theta_j',   (a b)' = a' b' in the product of their units, ...
+    x_i = 2^e_i x_i',  theta_j = 2^c_j theta_j',  (a b)' = a' b' in the product of both units,
 
 Products, quotients, powers and roots have units of their own.  Sums and comparisons bring both
 sides to the larger unit, exponentials, logarithms and angles to 1.  The factors that do so are
@@ -39,10 +39,14 @@ _PLAIN = 64  # constants from 2^-64 to 2^64 stay as they are written
 
 
 class Unit(NamedTuple):
-    """2^exponent, for each of K fits; equal powers of the same are equal units."""
+    """2^exponent, for each of K fits; equal powers of the same are equal units.
+
+    ``raised`` holds further factors: units to the power of a node, as of x**b.
+    """
 
     powers: Powers
     exponent: Array  # int, (K,)
+    raised: dict[int, Unit] = {}  # noqa: RUF012 (never written to)
 
     def times(self, other: Unit, sign: int = 1) -> Unit:
         """Return the product of two units, or the quotient for sign -1."""
@@ -50,14 +54,27 @@ class Unit(NamedTuple):
         for base, power in other.powers.items():
             powers[base] = powers.get(base, Fraction(0)) + sign * power
         kept = {base: power for base, power in powers.items() if power}
-        return Unit(kept, self.exponent + sign * other.exponent)
+        raised = dict(self.raised)
+        for node, unit in other.raised.items():
+            before = raised.get(node, Unit({}, np.zeros_like(unit.exponent)))
+            raised[node] = before.times(unit, sign)
+        raised = {node: unit for node, unit in raised.items() if unit.powers}
+        return Unit(kept, self.exponent + sign * other.exponent, raised)
 
     def to_the(self, power: Fraction) -> Unit | None:
         """Return a power of the unit; None where its exponents might not be whole."""
         powers = {base: p * power for base, p in self.powers.items() if p * power}
-        if any(STEP % p.denominator for p in powers.values()):
+        raised = {node: unit.to_the(power) for node, unit in self.raised.items()}
+        if any(STEP % p.denominator for p in powers.values()) or None in raised.values():
             return None
-        return Unit(powers, self.exponent * power.numerator // power.denominator)
+        exponent = self.exponent * power.numerator // power.denominator
+        return Unit(powers, exponent, raised)  # type: ignore[arg-type]
+
+    @property
+    def key(self) -> Any:
+        """What equal units have in common."""
+        raised = frozenset((node, unit.key) for node, unit in self.raised.items())
+        return frozenset(self.powers.items()), raised
 
 
 class Rewritten(NamedTuple):
@@ -110,6 +127,7 @@ class _Model:
         self.units: list[Unit] = []
         self.factors: list[Array] = []
         self.known: dict[Any, int] = {}  # factors by what they are made of
+        self.turned: dict[Any, int] = {}  # nodes in other units
         self.larger: dict[Any, Unit] = {}  # the larger of two units, by both
 
     def node(self, unit: Unit, *node: Any) -> int:
@@ -160,16 +178,22 @@ class _Model:
             unit = self.units[base].to_the(power) if power == value[0] else None
             if unit is not None:
                 return self.node(unit, "pow", base, exponent)
-        return self.node(self.one, "pow", self.to(base, self.one), self.to(exponent, self.one))
+        exponent, unit = self.to(exponent, self.one), self.units[base]
+        if unit.raised:
+            base, unit = self.to(base, self.one), self.one
+        raised = {exponent: unit} if unit.powers else {}
+        return self.node(Unit({}, self.one.exponent, raised), "pow", base, exponent)
 
     def alike(self, a: int, b: int) -> tuple[Unit, int, int]:
         """Two nodes in one unit, which is the larger of theirs."""
         ours, theirs = self.units[a], self.units[b]
-        if ours.powers == theirs.powers or self.nodes[b] == ("const", 0.0):
+        if ours.key == theirs.key or self.nodes[b] == ("const", 0.0):
             return ours, a, b
         if self.nodes[a] == ("const", 0.0):
             return theirs, a, b
-        key = _key(ours), _key(theirs)
+        if ours.raised or theirs.raised:
+            return self.one, self.to(a, self.one), self.to(b, self.one)
+        key = ours.key, theirs.key
         if key not in self.larger:
             exponent = -(-np.maximum(ours.exponent, theirs.exponent) // STEP) * STEP
             unit = Unit({("larger", len(self.larger)): Fraction(1)}, exponent)
@@ -179,15 +203,21 @@ class _Model:
 
     def to(self, node: int, unit: Unit) -> int:
         """The node in another unit."""
-        ratio = self.units[node].times(unit, -1)
-        if not ratio.powers:
-            return node
-        key = _key(ratio)
+        key = node, unit.key
+        if key not in self.turned:
+            ratio = self.units[node].times(unit, -1)
+            for exponent, of in ratio.raised.items():
+                power = self.node(self.one, "pow", self.factor(of), exponent)
+                node = self.node(self.one, "mul", power, node)
+            if ratio.powers:
+                node = self.node(unit, "mul", self.factor(ratio), node)
+            self.turned[key] = node
+        return self.turned[key]
+
+    def factor(self, unit: Unit) -> int:
+        """The node of a power of two."""
+        key = frozenset(unit.powers.items())
         if key not in self.known:
-            self.factors.append(ratio.exponent)
-            self.known[key] = self.node(ratio, "factor", len(self.factors) - 1)
-        return self.node(unit, "mul", self.known[key], node)
-
-
-def _key(unit: Unit) -> Any:
-    return frozenset(unit.powers.items())
+            self.factors.append(unit.exponent)
+            self.known[key] = self.node(self.one, "factor", len(self.factors) - 1)
+        return self.known[key]

@@ -64,6 +64,6 @@ def _matters(theta: float, square: float, slope: float, magnitude: float, exact:
     """Whether a column of J with a small square matters."""
     if square == 0 and slope == 0 and not exact:  # a column of zeros, or lost inside the model
         return bool(theta != 0 and not MIN <= theta**4 < np.inf)
-    if theta == 0:
-        return bool(square < MIN / EPS and slope != 0)
+    if square < MIN / EPS and slope != 0:
+        return True
     return bool(theta * max(square, MIN) * theta > EPS**2 * magnitude)
