@@ -19,7 +19,9 @@ from .fit import Options, one_job, options_for, run
 from .model import ModelInfo, as_model
 from .model.tape import compile_model
 from .problem import Problem, prepare
+from .rescale import run_again
 from .result import FitResult
+from .scaled import in_other_units
 from .status import Status
 from .storage import result_of, results_for
 
@@ -323,8 +325,14 @@ def _run_by_trials(
             f, J = plain(theta)
             return whitened(f), whitened(J)
 
+    def run_scaled(scaled: Problem, results: dict[str, Array], _: Any) -> None:
+        job = one_job(scaled, scaled.data, options, results)
+        slow.run(job, in_other_units(evaluate), len(scaled.names), np.dtype(float))
+
     out = results_for(problem)
     slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
+    called = problem._replace(data=data, recording=None)
+    run_again(called, out, options.absolute_sigma, run_scaled, evaluate=evaluate)
     return result_of(problem, out)
 
 

@@ -26,10 +26,20 @@ from ._check import Array, PerFit
 from ._core import engine
 from .data import Data
 from .model.tape import compile_model
-from .model.trace import Recording
-from .model.units import STEP, in_units
 from .problem import Problem
 from .result import diagonal
+from .scaled import (
+    LIMITS,
+    NOTHING,
+    Limits,
+    Units,
+    exponent,
+    in_other_units,
+    scaled,
+    selected,
+    whole,
+)
+from .slow import Evaluate
 from .status import Status
 
 Report = Callable[[int], Any] | None
@@ -38,51 +48,22 @@ Run = Callable[[Problem, dict[str, Array], Report], None]
 _CHUNK = 2**21  # values of y, or of J, that are copied at a time: 16 MiB
 
 
-class _Limits(NamedTuple):
-    """Exponents of two of an element type."""
-
-    least: int  # of a normal number
-    most: int  # of a finite one
-    room: int  # of the largest sum of squares that csrc/range.h lets pass
-    weight: int  # of the largest 1/sigma, whose square is then far from infinite
-    digits: int  # of a number
-    small: int  # of a column that hardly moves the model at the start, so that it may grow
-
-
-_LIMITS = {
-    np.dtype(np.float64): _Limits(-1022, 1023, 510, 480, 53, -250),
-    np.dtype(np.float32): _Limits(-126, 127, 62, 55, 24, -30),
-}
-_NOTHING = np.iinfo(np.int32).min // 4  # the exponent of 0
-
-
-class Units(NamedTuple):
-    """The exponents of two of K fits.
-
-    Attributes
-    ----------
-    y, sigma : ndarray of int, shape (K,)
-    theta : ndarray of int, shape (K, P)
-        Multiples of `STEP`.
-    """
-
-    y: Array
-    sigma: Array
-    theta: Array
-
-
 def run_again(
     problem: Problem,
     out: dict[str, Array],
     absolute_sigma: bool,
     run: Run,
-    report: Report,
+    report: Report = None,
+    evaluate: Evaluate | None = None,
 ) -> None:
     """Run the fits again that have left the range, and write their results into ``out``.
 
     ``run(problem, results, report)`` fits a problem and writes results, which are as in ``out``;
     what it has not finished has status NOT_RUN, and so has here what comes after.
     ``out["errors"]`` holds the standard errors, shape (..., F), where a variance leaves the range.
+
+    A model that is neither recorded nor to be differentiated comes as ``evaluate``, theta to f and
+    J; then ``run`` is to call `in_other_units` of it.
     """
     status = out["status"].reshape(-1)
     fits = _refused(out)
@@ -96,7 +77,7 @@ def run_again(
         part = slice(first, first + step)
         with np.errstate(all="ignore"):
             later = _continued(report, int(np.count_nonzero(status)))
-            _run_part(problem, out, fits[part], was[part], absolute_sigma, run, later)
+            _run_part(problem, out, fits[part], was[part], absolute_sigma, run, later, evaluate)
         if not status[fits[part]].all():
             return
 
@@ -125,23 +106,27 @@ def _run_part(
     absolute_sigma: bool,
     run: Run,
     report: Report,
+    evaluate: Evaluate | None,
 ) -> None:
     """Run a few fits again; those whose model itself is not finite stay as they were."""
-    units, finite = choose_units(_selected(problem, fits))
-    finite |= was == Status.RANGE
-    out["status"].reshape(-1)[fits[~finite]] = was[~finite]
+    status = out["status"].reshape(-1)
+    status[fits] = was
+    fits = fits[(was == Status.RANGE) | _have_values(selected(problem, fits), evaluate)]
+    units, finite = choose_units(selected(problem, fits), evaluate)
+    finite |= status[fits] == Status.RANGE
     fits = fits[finite]
     if not len(fits):
         return
+    status[fits] = Status.NOT_RUN
     units = Units(*(u[finite] for u in units))
-    part = scaled(_selected(problem, fits), units)
+    part = scaled(selected(problem, fits), units)
     results = _room_for(part, out)
     try:
         run(part, results, report)
     finally:  # also what had finished before an exception
         overflow = results["status"] == Status.NOT_FINITE  # of squares: the rest is finite
         results["status"][overflow] = Status.RANGE
-        _scale_back(_selected(problem, fits), units, results, absolute_sigma)
+        _scale_back(selected(problem, fits), units, results, absolute_sigma)
         _write(out, fits, results)
 
 
@@ -159,8 +144,7 @@ def _scale_back(
     """Turn the results of the scaled fits into those of the problem's."""
     ratio, F = units.y - units.sigma, len(problem.free)
     theta = np.ascontiguousarray(results["theta"][:, : len(problem.names)])
-    free = list(problem.free)
-    theta = np.ldexp(theta, units.theta)
+    theta, free = np.ldexp(theta, units.theta), list(problem.free)
     results["theta"] = np.clip(theta, problem.lower.array, problem.upper.array)  # NaN stays
     results["chi2"] = np.ldexp(results["chi2"], -2 * ratio)
     row, column = np.tril_indices(F)
@@ -182,177 +166,95 @@ def _write(out: dict[str, Array], fits: Array, results: dict[str, Array]) -> Non
         out[name].reshape(out["status"].size, -1)[fits] = array.reshape(len(fits), -1)
 
 
-# ---- the problem -----------------------------------------------------------------------------
-
-
-def _selected(problem: Problem, fits: Array) -> Problem:
-    """The problem of some of the fits, in a batch of one axis."""
-
-    def rows(row: PerFit) -> PerFit:
-        return PerFit(row.array[fits], 1) if row.step else row
-
-    data = problem.data
-    part = data._replace(
-        x=tuple(rows(v) for v in data.x),
-        y=data.y[fits],
-        sigma=None if data.sigma is None else rows(data.sigma),
-        use=None if data.use is None else rows(data.use),
-        batch=(len(fits),),
-    )
-    return problem._replace(
-        data=part,
-        start=rows(problem.start),
-        lower=rows(problem.lower),
-        upper=rows(problem.upper),
-        fixed=None if problem.fixed is None else problem.fixed[fits],
-    )
-
-
-def scaled(problem: Problem, units: Units) -> Problem:
-    """Return the problem in other units; factors of the model follow its own parameters."""
-    data, sizes = problem.data, _sizes_of_x(problem)
-    function, recording, factors = _scaled_model(problem, units, sizes)
-    limits = _LIMITS[data.y.dtype]
-    factors = np.ldexp(data.y.dtype.type(1), np.clip(factors, limits.least, limits.most))
-    anywhere = np.full(factors.shape, np.inf, data.y.dtype)
-
-    def rows(row: PerFit, extra: Array) -> PerFit:
-        own = np.ldexp(np.broadcast_to(row.array, units.theta.shape), -units.theta)
-        return PerFit(np.ascontiguousarray(np.column_stack([own, extra]), data.y.dtype), 1)
-
-    fixed = problem.fixed
-    if fixed is not None:
-        fixed = np.column_stack([fixed, np.zeros(factors.shape, fixed.dtype)])
-    return problem._replace(
-        model=problem.model._replace(function=function),
-        data=_scaled_data(data, units, sizes if recording else []),
-        names=(*problem.names, *(f"factor {k}" for k in range(factors.shape[1]))),
-        free=problem.free,
-        start=rows(problem.start, factors),
-        lower=rows(problem.lower, -anywhere),
-        upper=rows(problem.upper, anywhere),
-        fixed=fixed,
-        recording=recording,
-        scaled=True,
-    )
-
-
-def _scaled_data(data: Data, units: Units, sizes: list[Array]) -> Data:
-    sigma = data.sigma
-    if sigma is not None:
-        spread = np.ldexp(np.broadcast_to(sigma.array, data.y.shape), units.sigma[:, None])
-        sigma = PerFit(spread, 1)
-    x = [_divided(row, e) for row, e in zip(data.x, sizes, strict=False)] or data.x
-    return data._replace(x=tuple(x), y=np.ldexp(data.y, units.y[:, None]), sigma=sigma)
-
-
-def _divided(row: PerFit, exponents: Array) -> PerFit:
-    """Values of x in their units."""
-    return PerFit(
-        np.ldexp(row.array, -(exponents[:, None] if row.step else exponents[0])), row.step
-    )
-
-
-def _sizes_of_x(problem: Problem) -> list[Array]:
-    """The exponents of each variable and of each array of the model, one for each fit."""
-    arrays = [PerFit(a, 0) for a in problem.recording.arrays] if problem.recording else []
-    sizes = []
-    for row in (*problem.data.x, *arrays):
-        values = np.atleast_2d(np.where(np.isfinite(row.array), row.array, 0))
-        size = exponent(values).max(axis=1, initial=_NOTHING)
-        size = STEP * np.where(size > _NOTHING, np.round(size / STEP), 0).astype(np.int64)
-        sizes.append(np.broadcast_to(size, (problem.data.n_fits,)))
-    return sizes
-
-
-def _scaled_model(
-    problem: Problem, units: Units, sizes: list[Array]
-) -> tuple[Callable[..., Any], Recording | None, Array]:
-    """The function and the recording in other units, and the exponents of its factors."""
-    if problem.recording is None:
-        return _wrapped(problem), None, np.column_stack([units.y, units.theta])
-    graph, output, arrays = problem.recording
-    x = np.stack(sizes, axis=1) if sizes else np.zeros((len(units.y), 0), np.int64)
-    new, place, factors = in_units(graph, output, x, units.theta, -units.y)
-    first = len(problem.data.x)
-    arrays = [np.ldexp(a, -e[0]) for a, e in zip(arrays, sizes[first:], strict=True)]
-    return problem.model.function, Recording(new, place, arrays), factors
-
-
-def _wrapped(problem: Problem) -> Callable[..., Any]:
-    """A model that is called, as a function of theta', 2^s and 2^c."""
-    function, P = problem.model.function, len(problem.names)
-
-    def model(x: Any, *theta: Any) -> Any:
-        own = (a * b for a, b in zip(theta[:P], theta[P + 1 :], strict=True))
-        value = function(x, *own)
-        return (value if hasattr(value, "dtype") else np.asarray(value)) * theta[P]
-
-    return model
-
-
 # ---- the units -------------------------------------------------------------------------------
 
 
-def choose_units(problem: Problem) -> tuple[Units, Array]:
+def _have_values(problem: Problem, evaluate: Evaluate | None) -> Array:
+    """Whether the model of each fit has values at its start, which may be infinite, at all."""
+    if problem.recording is None:
+        return np.ones(problem.data.n_fits, bool)  # rare, and evaluated soon enough
+    sizes = _sizes(problem)
+    first = scaled(problem._replace(free=()), _first_units(problem, sizes))
+    values = _at_start(first, evaluate)[:, 0]
+    values[sizes.weight <= NOTHING] = 0
+    return np.asarray(~np.isnan(values).any(axis=1))
+
+
+def choose_units(problem: Problem, evaluate: Evaluate | None = None) -> tuple[Units, Array]:
     """Return the units of each fit, and whether its model and derivatives are finite in them.
 
     Sizes of y, sigma and the parameters give a first choice, in which the model is evaluated at its
     start; the sizes of its values and derivatives then give a better one, and so once more, for
     what the first could not see.
     """
-    data, limits = problem.data, _LIMITS[problem.data.y.dtype]
-    weight, sigma = _weights(data, limits)
-    size = exponent(np.broadcast_to(problem.start.array, (data.n_fits, len(problem.names))))
-    level = (exponent(data.y) + weight).max(axis=1, initial=_NOTHING)
-    y = np.clip(np.where(level > _NOTHING, -level, 0), limits.least, limits.most)
-    units = Units(y, sigma, STEP * np.where(size > _NOTHING, np.round(size / STEP), 0).astype(int))
+    sizes = _sizes(problem)
+    units = _first_units(problem, sizes)
     for _ in range(2):
-        units, _ = _better(problem, units, weight, level, size)
-    finite = _better(problem, units, weight, level, size)[1]
-    # powers of theta' or of its inverse may leave the range inside the model
-    far = limits.most // 4
-    near = np.where(size > _NOTHING, np.clip(units.theta, size - far, size + far), units.theta)
-    near = STEP * np.round(near / STEP).astype(np.int64)
-    units = units._replace(theta=np.where(finite[:, None], units.theta, near))
-    return units, finite | _better(problem, units, weight, level, size)[1]
+        units, _ = _better(problem, units, sizes, evaluate)
+    finite = _better(problem, units, sizes, evaluate)[1]
+    if not finite.all():  # powers of theta' or of its inverse may leave the range inside the model
+        theta, far = sizes.theta, LIMITS[problem.data.y.dtype].most // 4
+        near = np.where(theta > NOTHING, np.clip(units.theta, theta - far, theta + far), 0)
+        units = units._replace(theta=np.where(finite[:, None], units.theta, whole(near)))
+        finite = _better(problem, units, sizes, evaluate)[1]
+    return units, finite
+
+
+class _Sizes(NamedTuple):
+    """The exponents of two of what K fits are given; `NOTHING` for 0."""
+
+    weight: Array  # (K, N) of 1 / sigma in its unit, `NOTHING` where a point is not used
+    sigma: Array  # (K,) the exponent of that unit
+    level: Array  # (K,) the largest of y / sigma
+    theta: Array  # (K, P)
+
+
+def _sizes(problem: Problem) -> _Sizes:
+    data = problem.data
+    weight, sigma = _weights(data, LIMITS[data.y.dtype])
+    theta = exponent(np.broadcast_to(problem.start.array, (data.n_fits, len(problem.names))))
+    level = (exponent(data.y) + weight).max(axis=1, initial=NOTHING)
+    return _Sizes(weight, sigma, np.maximum(level, NOTHING), theta)
+
+
+def _first_units(problem: Problem, sizes: _Sizes) -> Units:
+    """The units that sizes alone suggest."""
+    limits = LIMITS[problem.data.y.dtype]
+    y = np.where(sizes.level > NOTHING, -sizes.level, 0)
+    theta = np.where(sizes.theta > NOTHING, sizes.theta, 0)
+    return Units(np.clip(y, limits.least, limits.most), sizes.sigma, whole(theta))
 
 
 def _better(
-    problem: Problem, units: Units, weight: Array, level: Array, size: Array
+    problem: Problem, units: Units, sizes: _Sizes, evaluate: Evaluate | None
 ) -> tuple[Units, Array]:
     """Units by the sizes of the model and its derivatives, and whether these are finite."""
-    free, limits = list(problem.free), _LIMITS[problem.data.y.dtype]
-    values = _at_start(scaled(problem, units))
-    values[np.broadcast_to((weight <= _NOTHING)[:, None], values.shape)] = 0  # not used
+    free, limits = list(problem.free), LIMITS[problem.data.y.dtype]
+    weight, level = sizes.weight, sizes.level
+    values = _at_start(scaled(problem, units), evaluate)
+    values[np.broadcast_to((weight <= NOTHING)[:, None], values.shape)] = 0  # not used
     finite: Array = np.asarray(np.isfinite(values).all(axis=2))
-    found = np.maximum(exponent(values) + weight[:, None], _NOTHING).max(axis=2, initial=_NOTHING)
+    found = np.maximum(exponent(values) + weight[:, None], NOTHING).max(axis=2, initial=NOTHING)
     model, columns = found[:, 0], found[:, 1:]
-    theta, own = units.theta[:, free], size[:, free]
+    theta, own = units.theta[:, free], sizes.theta[:, free]
 
-    level = np.where(level > _NOTHING, level + units.y, model)
-    highest = np.maximum(model, (own - theta + columns).max(axis=1, initial=_NOTHING))
+    level = np.where(level > NOTHING, level + units.y, model)
+    highest = np.maximum(model, (own - theta + columns).max(axis=1, initial=NOTHING))
     room = (limits.room - values.shape[2].bit_length()) // 2 - 1
-    shift = np.where(level > _NOTHING, np.minimum(-level, room - highest), 0)
+    shift = np.where(level > NOTHING, np.minimum(-level, room - highest), 0)
     y = np.clip(units.y + shift, limits.least, limits.most)
     moves = own - theta + columns - level[:, None]
-    wanted = np.where((own > _NOTHING) & (moves < -limits.digits), limits.small, 0)
+    wanted = np.where((own > NOTHING) & (moves < -limits.digits), limits.small, 0)
     change = columns + (y - units.y)[:, None] - wanted
-    theta = theta - np.where((columns > _NOTHING) & finite[:, 1:], change, 0)
+    theta = theta - np.where((columns > NOTHING) & finite[:, 1:], change, 0)
     far = limits.most - 40  # so that theta', which may change, remains a normal number
-    theta = np.where(own > _NOTHING, np.clip(theta, own - far, own + far), theta)
-    theta = STEP * np.round(np.clip(theta, limits.least, limits.most) / STEP).astype(np.int64)
+    theta = np.where(own > NOTHING, np.clip(theta, own - far, own + far), theta)
     every = units.theta.copy()
-    every[:, free] = theta
+    every[:, free] = whole(np.clip(theta, limits.least, limits.most))
     return Units(y, units.sigma, every), np.asarray(finite.all(axis=1))
 
 
-def exponent(values: Array) -> Array:
-    """Return e with 2^(e - 1) <= abs(values) < 2^e, a very small number for 0."""
-    return np.where(values == 0, _NOTHING, np.frexp(values)[1].astype(np.int64))
-
-
-def _weights(data: Data, limits: _Limits) -> tuple[Array, Array]:
+def _weights(data: Data, limits: Limits) -> tuple[Array, Array]:
     """The exponents of 2^-t / sigma, (K, N), where a point is used, and t, (K,).
 
     The largest and the smallest are equally far from 1, but none is so large that its square leaves
@@ -362,23 +264,23 @@ def _weights(data: Data, limits: _Limits) -> tuple[Array, Array]:
     if data.use is not None:
         used &= data.use.array != 0
     if data.sigma is None:
-        return np.where(used, 0, _NOTHING), np.zeros(len(used), np.int64)
+        return np.where(used, 0, NOTHING), np.zeros(len(used), np.int64)
     used &= data.sigma.array < np.inf
     size = exponent(np.broadcast_to(data.sigma.array, used.shape))
-    least = size.min(axis=1, where=used, initial=-_NOTHING)
-    most = size.max(axis=1, where=used, initial=_NOTHING)
+    least = size.min(axis=1, where=used, initial=-NOTHING)
+    most = size.max(axis=1, where=used, initial=NOTHING)
     t = np.where(used.any(axis=1), np.maximum(-(least + most) // 2, -least - limits.weight), 0)
     t = np.clip(t, limits.least, limits.most)
-    return np.where(used, -size - t[:, None], _NOTHING), t
+    return np.where(used, -size - t[:, None], NOTHING), t
 
 
-def _at_start(problem: Problem) -> Array:
+def _at_start(problem: Problem, evaluate: Evaluate | None) -> Array:
     """f and its derivatives at the start of each fit, shape (K, 1 + F, N)."""
     data, F = problem.data, len(problem.free)
     values = np.empty((data.n_fits, 1 + F, data.n_points), data.y.dtype)
     if problem.recording is None:
         for k, theta in enumerate(problem.start.array):
-            f, J = problem.differences(k)(theta)
+            f, J = (in_other_units(evaluate) if evaluate else problem.differences(k))(theta)
             values[k, 0], values[k, 1:] = f, J.T
         return values
     graph, output, arrays = problem.recording
