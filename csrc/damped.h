@@ -204,7 +204,7 @@ static void judge(fits *s, const tolerances *t, int o) {
 
     const vec now = LOAD(s->sum, last);
     stop(s, o, fresh & ~finite, TW_NOT_FINITE);
-    stop(s, o, leaves_range(s, t->scaled, fresh & finite & (MASK(s->n_iter, 0) == 0), diagonal, o), TW_RANGE);
+    stop_out_of_range(s, t->scaled, fresh & finite, diagonal, o);
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
     stop(s, o, moved & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, moved & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);

@@ -65,22 +65,28 @@ static int out_of_range(const fits *s, int scaled, int lane) {
     return -1;
 }
 
-/* The lanes, of those whose trial is a start and has finite sums, that leave the range; `trace` is the sum
- * of the diagonal of trial_sum. */
-TW_INLINE ivec leaves_range(const fits *s, int scaled, ivec fresh, vec trace, int o) {
+/* Stop the lanes at `doubtful` that leave the range. */
+static void look_closely(fits *s, int scaled, ivec doubtful, int o) {
     ivec leaves = {0};
+    for (int l = 0; l < VL; l++)
+        leaves[l] = doubtful[l] && s->n_iter[o + l] == 0 && out_of_range(s, scaled, o + l) >= 0 ? -1 : 0;
+    stop(s, o, leaves, TW_RANGE);
+}
+
+/* Stop the lanes that leave the range, of those whose trial is a start and has finite sums; `trace` is the
+ * sum of the diagonal of trial_sum.  Once per fit, so that it costs next to nothing. */
+TW_INLINE void stop_out_of_range(fits *s, int scaled, ivec fresh, vec trace, int o) {
     if (!v_any(fresh))
-        return leaves;
-    vec least = LOAD(s->magnitude, 0), most = v_max(trace, least);
+        return;
+    vec least = LOAD(s->magnitude, 0), total = trace + least;
     for (int j = 0; j < s->F; j++) {
         const vec square = LOAD(s->trial_sum, tri(j, j)), theta = LOAD(s->theta, s->free_theta[j]);
         least = v_min(square, least);
-        most = v_max(theta * square * theta, most);
+        total += theta * square * theta;
     }
-    const ivec doubtful = fresh & ~((least >= LEAST_SUM) & (most <= MOST_SUM));
-    for (int l = 0; v_any(doubtful) && l < VL; l++)
-        leaves[l] = doubtful[l] && out_of_range(s, scaled, o + l) >= 0 ? -1 : 0;
-    return leaves;
+    const ivec doubtful = fresh & ~((least >= LEAST_SUM) & (total <= MOST_SUM));
+    if (v_any(doubtful))
+        look_closely(s, scaled, doubtful, o);
 }
 
 #endif
