@@ -112,6 +112,8 @@ def _run_part(
     status = out["status"].reshape(-1)
     status[fits] = was
     fits = fits[(was == Status.RANGE) | _have_values(selected(problem, fits), evaluate)]
+    if not len(fits):
+        return
     units, finite = choose_units(selected(problem, fits), evaluate)
     finite |= status[fits] == Status.RANGE
     fits = fits[finite]
