@@ -219,7 +219,8 @@ class Differences:
         ends = []
         for to in (here + h, here - h):
             end = theta.copy()
-            end[j] = to
+            with np.errstate(over="ignore"):  # of float32; the function says what infinity is
+                end[j] = to
             if lower <= to <= upper or lower == upper:
                 ends.append(end)
         return ends
