@@ -9,6 +9,7 @@ import thalweg as tw
 from thalweg._core import engine
 from thalweg.fit import options_for
 from thalweg.model.autodiff import gradient
+from thalweg.model.functions import voigt_profile
 from thalweg.model.graph import evaluate
 from thalweg.model.tape import compile_model
 from thalweg.model.trace import record
@@ -194,6 +195,8 @@ FORMULAS = {
     "functions": lambda x, a, b, c: a * np.exp(-x / b) * np.cos(x / c) + a * np.arctan2(x, b),
     "powers": lambda x, a, b, c: a * x**c / b**c + a * (x / b) ** 1.5,
     "choices": lambda x, a, b, c: np.where(x > b, a * x, a * np.maximum(x, b)) * np.minimum(x, c),
+    "lengths": lambda x, a, b, c: a * np.hypot(x, b) / np.hypot(a, c) + a * voigt_profile(x, b, c),
+    "parts": lambda x, a, b, c: (3 * x) // b * a + (a * x) % c,
     "constants": lambda x, a, b, c: 6.62607e-34 * a * x / 1.380649e-23 + c * 3e100 * (b / 3e100),
 }  # fmt: skip
 

@@ -26,8 +26,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Powers = dict[tuple[Any, ...], Fraction]  # of what a unit is made: x, theta, and larger units
 
 _SAME = ("copy", "neg", "abs")
-_LIKE_SUMS = ("add", "sub", "minimum", "maximum")
-_COMPARISONS = ("less", "less_equal", "equal", "not_equal", "atan2")
+_LIKE_SUMS = ("add", "sub", "minimum", "maximum", "hypot", "remainder")
+_OF_RATIOS = ("less", "less_equal", "equal", "not_equal", "atan2", "floor_divide")
 _AS_THEY_ARE = ("sign", "not", "and", "or")
 _POWERS = {
     "recip": Fraction(-1),
@@ -151,9 +151,13 @@ class _Model:
         if op in ("mul", "div"):
             a, b = (self.units[k] for k in ids)
             return self.node(a.times(b, 1 if op == "mul" else -1), op, *ids)
-        if op in _LIKE_SUMS or op in _COMPARISONS:
+        if op in _LIKE_SUMS or op in _OF_RATIOS:
             unit, *ids = self.alike(*ids)
             return self.node(unit if op in _LIKE_SUMS else self.one, op, *ids)
+        if op == "voigt":  # a density: of the inverse unit of its three lengths
+            unit, x, _ = self.alike(ids[0], ids[1])
+            unit, x, gamma = self.alike(x, ids[2])
+            return self.node(self.one.times(unit, -1), op, x, self.to(ids[1], unit), gamma)
         if op in _SAME:
             return self.node(self.units[ids[0]], op, *ids)
         raised = self.units[ids[0]].to_the(_POWERS[op]) if op in _POWERS else None
