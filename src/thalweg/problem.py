@@ -95,16 +95,34 @@ class Problem(NamedTuple):
         """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
         rows = np.ascontiguousarray(params.reshape(-1, len(self.names)))
         xs, points = (self.data.x, self.data.points) if x is None else self._variables(x)
-        if x is not None and self.recording is not None and self.recording.arrays:
-            raise ValueError(
-                "the model holds arrays for the fitted points only; call it to predict elsewhere"
-            )
+        recording = self.recording
+        if x is not None and recording is not None:
+            recording = self._recorded_at(xs, points)
         out = np.empty((len(rows), prod(points)), params.dtype)
-        if self.recording is None:
+        if recording is None:
             self._call(x, xs, points, rows, out)
         else:
-            self._run(xs, rows, out)
+            self._run(recording, xs, rows, out)
         return out.reshape(*params.shape[:-1], *points)
+
+    def _recorded_at(self, x: Sequence[PerFit], points: tuple[int, ...]) -> Recording:
+        """The model recorded at other points, of which its constants may be made."""
+        data = self.data
+        try:
+            return record(
+                self.model.function,
+                len(x),
+                len(self.names),
+                points,
+                single=data.single,
+                columns=data.names,
+                data=_shared(x),
+            )
+        except RecordingError as error:
+            raise ValueError(
+                f"the model holds arrays for the fitted points only; call it to predict elsewhere "
+                f"({error.operation})"
+            ) from None
 
     def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
         columns = columns_of(x)
@@ -127,9 +145,8 @@ class Problem(NamedTuple):
                 at = given if columns_of(given) else argument(x, fit, points, form, names)
             out[fit] = call(self.model.function, at, theta, points, out.dtype)
 
-    def _run(self, x: Sequence[PerFit], rows: Array, out: Array) -> None:
-        assert self.recording is not None
-        graph, output, arrays = self.recording
+    def _run(self, recording: Recording, x: Sequence[PerFit], rows: Array, out: Array) -> None:
+        graph, output, arrays = recording
         tape = compile_model(graph, output, ())
         at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
         values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
@@ -340,7 +357,7 @@ def _record(
     """The recorded model and its data, or why the model cannot be recorded."""
     try:
         if data.form == "columns":  # those that the model does not read are no part of the problem
-            read = columns_read(model.function, data.names, n_params, data.points)
+            read = columns_read(model.function, data.names, n_params, data.points, _shared(data.x))
             data = data.of_columns(read).settled(dtype)
         recording = record(
             model.function,
@@ -349,7 +366,13 @@ def _record(
             data.points,
             single=data.single,
             columns=data.names,
+            data=_shared(data.x),
         )
     except RecordingError as error:
         return None, data, error
     return recording, data, None
+
+
+def _shared(x: Sequence[PerFit]) -> list[Array | None]:
+    """The values of each variable, None where they differ from fit to fit."""
+    return [None if row.step else row.array for row in x]

@@ -26,7 +26,7 @@ cdef class Value:
     cdef Graph graph
     cdef readonly object _recorder
     cdef readonly int _id
-    cdef bint condition  # of NumPy's type bool, whose sum is `or`
+    cdef readonly bint _condition  # of NumPy's type bool, whose sum is `or`
 
     def __init__(self, recorder, int node):
         cdef Graph graph = recorder.graph
@@ -51,7 +51,7 @@ cdef class Value:
         cls = type(self)
         cdef Value value = <Value> cls.__new__(cls)
         value.graph, value._recorder, value._id = self.graph, self._recorder, node
-        value.condition = op in CONDITIONS
+        value._condition = op in CONDITIONS
         return value
 
     cdef Value unary(self, int op):
@@ -72,7 +72,7 @@ cdef class Value:
         if is_array_of_objects(other):
             return NotImplemented
         cdef int b = self.lift(other)
-        if self.condition and is_condition(other):
+        if self._condition and is_condition(other):
             op = of_conditions
         return self.of(simplified(self.graph, op, self._id, b, 0), op)
 
@@ -174,5 +174,5 @@ cdef inline bint is_array_of_objects(other):
 
 cdef inline bint is_condition(other):
     if isinstance(other, Value):
-        return (<Value> other).condition
+        return (<Value> other)._condition
     return isinstance(other, (bool, bool_)) or (isinstance(other, ndarray) and other.dtype == bool)

@@ -21,14 +21,14 @@ Where a function has no derivative, one is chosen:
   and this counts as constant in higher derivatives.
 
 The branch not taken may be infinite or NaN, and so may its derivative, which a factor 0 would not
-silence.  The same goes for 1 / (1 + exp(u)) and exp(-u**p) where they are 0 because exp(u) or u**p
-is infinite, at a dose of 0 for instance.  So an adjoint carries a *mask*, the set of conditions
-under which it is not 0, through the whole chain, and the mask is applied to the finished product
-only.  When the two branches of a `where` meet again, they make one `where` instead of two.
+silence; so may be what 1 / (1 + exp(u)) is made from, at a dose of 0.  So an adjoint carries a
+*mask*, the conditions under which it is not 0, and only the finished product is masked.  When the
+two branches of a `where` meet again, they make one `where` instead of two.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 
 from . import voigt
 from .graph import ON_X, Graph, reachable
@@ -38,6 +38,7 @@ Partial = Callable[..., Factors]  # of the graph, the value's node, and the oper
 Mask = frozenset[tuple[int, bool]]  # (condition, what it must be), all of which must hold
 
 _EVERYWHERE: Mask = frozenset()
+_MOST = 4  # conditions of a mask: the choices that models nest are seen through
 _TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
@@ -208,6 +209,7 @@ _PASSING = frozenset({"add", "sub", "mul", "neg", "square"})
 def _may_vanish(g: Graph, op: str, operand: int) -> bool:
     """Whether the value can be 0 at a point because its operand is infinite there."""
     stack = [operand] if op in _VANISHING else []
+    seen = set(stack)
     while stack:
         i = stack.pop()
         inner, *operands = g.node(i)
@@ -215,7 +217,8 @@ def _may_vanish(g: Graph, op: str, operand: int) -> bool:
             if inner in _OVERFLOWING or (inner == "recip" and g.stage(i) == ON_X):
                 return True
             if inner in _PASSING:
-                stack.extend(operands)
+                stack.extend(set(operands) - seen)
+                seen.update(operands)
     return False
 
 
@@ -223,6 +226,14 @@ def _times(g: Graph, value: int, factors: Factors) -> int:
     for factor in factors:
         value = g.add("mul", value, factor)
     return value
+
+
+def _and_also(g: Graph, mask: Mask, condition: int, holds: bool) -> Mask:
+    """The mask with one condition more; _MOST others become one, lest a chain be quadratic."""
+    if len(mask) >= _MOST:
+        every = [c if true else g.add("not", c) for c, true in sorted(mask)]
+        mask = frozenset({(reduce(lambda a, b: g.add("and", a, b), every), True)})
+    return mask | {(condition, holds)}
 
 
 def _where(g: Graph, mask: Iterable[tuple[int, bool]], value: int) -> int:
@@ -321,10 +332,10 @@ def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> N
         for branch, holds in ((a, True), (b, False)):
             # (condition, not holds) in the mask: this branch is never seen from here
             if branch in needed and (condition, not holds) not in mask:
-                adjoints.accumulate(branch, mask | {(condition, holds)}, value)
+                adjoints.accumulate(branch, _and_also(graph, mask, condition, holds), value)
         return
     if _may_vanish(graph, op, operands[0]):
-        mask |= {(i, True)}
+        mask = _and_also(graph, mask, i, True)
     for operand, partial in zip(operands, PARTIALS.get(op, ()), strict=False):
         if operand in needed:
             factors = partial(graph, i, *operands)

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from . import as_model
 from .autodiff import jvp, vjp
 from .graph import NUMPY, ON_THETA, ON_X, Graph, reachable
-from .symbol import Recorder, RecordingError, Symbol, Variables
+from .symbol import Recorder, RecordingError, Symbol
+from .variables import Variables
 
 
 class Operations(NamedTuple):

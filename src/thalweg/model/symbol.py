@@ -7,7 +7,7 @@ the operation and what to write instead; `trace.record` adds where in the user's
 """
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Final, NoReturn
 
@@ -16,7 +16,7 @@ import numpy as np
 from .._core.value import Value
 from . import functions
 from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
-from .graph import Graph
+from .graph import ON_X, Graph, evaluate, reachable
 
 
 class RecordingError(Exception):
@@ -68,15 +68,20 @@ def refuse(operation: str, hint: str | None = None) -> NoReturn:
 class Recorder:
     """The graph being recorded, and what becomes a node of it."""
 
-    __slots__ = ("_known", "arrays", "graph", "n_points", "points")
+    __slots__ = ("_known", "arrays", "data", "graph", "n_points", "parameters", "points")
 
-    def __init__(self, graph: Graph, points: int | tuple[int, ...]) -> None:
+    def __init__(
+        self, graph: Graph, points: int | tuple[int, ...], data: Sequence[Any] = ()
+    ) -> None:
         self.graph = graph
         graph.exact = True
         self.points = (points,) if isinstance(points, int) else points
         self.n_points = prod(self.points)
+        self.data = data  # of each variable, shape (N,); None where it differs from fit to fit
         self.arrays: list[np.ndarray] = []
-        self._known: dict[int, tuple[int, Any]] = {}  # by id; the array is kept so that id stays
+        self.parameters: list[Symbol] = []  # themselves: 1.0 * a may stand for one per point
+        # by id, with the array, so that its id stays, and what it held
+        self._known: dict[int, tuple[int, Any, Any]] = {}
 
     def lift(self, value: Any) -> int:
         """The node of an operand: a symbol, a number or a per-point array."""
@@ -91,16 +96,16 @@ class Recorder:
         refuse(f"an operand of type {type(value).__name__}", "use numbers and NumPy arrays")
 
     def _lift_array(self, value: Any) -> int:
-        known = self._known.get(id(value))
-        if known is not None:
-            return known[0]
         array = np.asarray(value)
+        known = self._known.get(id(value))
+        if known is not None and np.array_equal(known[2], array, equal_nan=True):
+            return known[0]
         if array.dtype.kind not in "biuf":
             refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
+        numbers = np.array(array, dtype=float)  # of its own: the function may go on writing
         if array.shape in ((self.n_points,), self.points):
             node = self.graph.append_x()
-            numbers = np.asarray(array, dtype=float)
-            self.arrays.append(numbers if numbers.ndim == 1 else numbers.reshape(-1))
+            self.arrays.append(numbers.reshape(-1))
         elif array.size == 1:
             node = self.graph.const(float(array.item()))
         else:
@@ -108,16 +113,48 @@ class Recorder:
                 f"an array of shape {array.shape} beside N={self.n_points} points",
                 f"arrays must have shape {self.points}",
             )
-        self._known[id(value)] = node, value
+        self._known[id(value)] = node, value, numbers
         return node
+
+    def concrete(self, value: Any) -> Any:
+        """The numbers of symbols that depend on the data alone, in lists and tuples too.
+
+        None if there is a symbol without numbers.  They are what the function would meet anyway.
+        """
+        if isinstance(value, list | tuple):
+            parts = [self.concrete(v) for v in value]
+            return None if any(p is None for p in parts) else type(value)(parts)
+        if not isinstance(value, Symbol):
+            return value
+        graph, arrays = self.graph, [*self.data, *self.arrays]
+        if not self.data or value._recorder is not self or graph.stage(value._id) != ON_X:
+            return None
+        needed = [graph.node(i) for i in reachable(graph.nodes, [value._id])]
+        if any(node[0] == "x" and arrays[node[1]] is None for node in needed):
+            return None
+        [numbers] = evaluate(graph, [value._id], x=arrays)
+        numbers = np.array(np.broadcast_to(numbers, self.n_points)).reshape(self.points)
+        return numbers.astype(bool) if value._condition else numbers
 
     def symbol(self, value: Any) -> "Symbol":
         return Symbol(self, self.lift(value))
 
 
-def _refusal(operation: str) -> Any:
-    def method(self: "Symbol", *_: Any, **__: Any) -> NoReturn:
+def refusal(operation: str) -> Any:
+    def method(self: Any, *_: Any, **__: Any) -> NoReturn:
         refuse(operation)
+
+    return method
+
+
+def _of_data(name: str, operation: str) -> Any:
+    """A method of arrays, which symbols have that depend on the data alone."""
+
+    def method(self: "Symbol", *args: Any) -> Any:
+        numbers, known = self._recorder.concrete(self), self._recorder.concrete(args)
+        if numbers is None or known is None:
+            refuse(operation)
+        return getattr(numbers, name)(*known)
 
     return method
 
@@ -141,54 +178,108 @@ class Symbol(Value):
 
     __rxor__ = __xor__
 
-    __bool__ = _refusal("bool()")
-    __float__ = __int__ = __complex__ = __index__ = _refusal("float()")
-    __round__ = __trunc__ = __floor__ = __ceil__ = _refusal("float()")
-    __len__ = _refusal("len()")
-    __getitem__ = _refusal("indexing")
-    __setitem__ = _refusal("writing into a recorded value")
+    __bool__ = _of_data("__bool__", "bool()")
+    __float__ = _of_data("__float__", "float()")
+    __int__ = _of_data("__int__", "float()")
+    __complex__ = __index__ = refusal("float()")
+    __round__ = __trunc__ = __floor__ = __ceil__ = refusal("float()")
+    __len__ = _of_data("__len__", "len()")
+    __iter__ = _of_data("__iter__", "iteration")
+    __setitem__ = refusal("writing into a recorded value")
+
+    def __getitem__(self, key: Any) -> Any:
+        if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
+            return self
+        numbers, known = self._recorder.concrete(self), self._recorder.concrete(key)
+        if numbers is None or known is None:
+            refuse("indexing")
+        return numbers[known]
+
+    def _is_parameter(self) -> bool:
+        return any(self is parameter for parameter in self._recorder.parameters)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        if dtype is None or np.dtype(dtype) != object:
+        numbers = self._recorder.concrete(self)
+        if numbers is not None and (dtype is None or np.dtype(dtype).kind != "O"):
+            return numbers if dtype is None else numbers.astype(dtype)
+        if not (self._is_parameter() and dtype is None) and (
+            dtype is None or np.dtype(dtype) != object
+        ):
             refuse("conversion to a NumPy array")
         array = np.empty((), object)  # np.array([a, b], dtype=object) asks each element
         array[()] = self
         return array
-
-    def __iter__(self) -> Iterator["Symbol"]:
-        refuse("iteration")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # Python and NumPy ask for protocols in this way
         if name in _METHODS:  # np.tanh of an array of objects calls a method of each
             return lambda: self._apply(_UFUNC_OPS[name], self)
+        recorder: Recorder = self._recorder
+        graph = recorder.graph
+        on_x = bool(graph.stage(self._id) & ON_X)
+        if on_x or self._is_parameter():
+            shape = recorder.points if on_x else ()
+            if name in ("shape", "ndim", "size", "dtype"):
+                return getattr(np.broadcast_to(0.0, shape), name)
+            if name in _SAME or (len(shape) < 2 and name in _SAME_ROW):
+                return self if name in ("T", "values") else _same_numbers(self)
+        numbers = recorder.concrete(self)
+        if numbers is not None:
+            return getattr(numbers, name)
         refuse(f"attribute .{name} of a recorded value", _REDUCTION_HINT)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if any(map(is_array_of_symbols, inputs)):
             return act_on_arrays(ufunc, method, inputs, options)
         name = ufunc.__name__
+        op, function = _UFUNC_OPS.get(name), _UFUNCS.get(name)
+        if not options and method == "__call__" and op is not None:
+            return self._apply(op, *inputs)
+        if not options and method == "__call__" and function is not None:
+            return function(*map(self._recorder.symbol, inputs))
+        if options.get("out") is not None:
+            refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
+        known = self._recorder.concrete(inputs)
+        if known is not None:
+            return getattr(ufunc, method)(*known, **options)
         if options or method != "__call__":
-            if options.get("out") is not None:
-                refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
             extra = f".{method}" if method != "__call__" else f" with {', '.join(options)}="
             refuse(f"np.{name}{extra}", _REDUCTION_HINT if method != "__call__" else _UFUNC_HINT)
-        op = _UFUNC_OPS.get(name)
-        if op is not None:
-            return self._apply(op, *inputs)
-        function = _UFUNCS.get(name)
-        if function is None:
-            refuse(f"the function {name}", _UFUNC_HINT)
-        return function(*map(self._recorder.symbol, inputs))
+        refuse(f"the function {name}", _UFUNC_HINT)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(map(is_array_of_symbols, args)):
             return act_on_each(function, args, kwargs)
+        recorder: Recorder = self._recorder
         known = _ARRAY_FUNCTIONS.get(function)
-        if known is None:
+        if known is not None:
+            return known(recorder, *args, **kwargs)
+        numbers, options = recorder.concrete(args), recorder.concrete(list(kwargs.values()))
+        if numbers is None or options is None:
             refuse(f"the function np.{function.__name__}", _REDUCTION_HINT)
-        return known(self._recorder, *args, **kwargs)
+        return function(*numbers, **dict(zip(kwargs, options, strict=True)))
+
+
+# What leaves numbers as they are: of any shape, and of one row.
+_SAME: Final = frozenset({"astype", "copy", "to_numpy", "values"})
+_SAME_ROW: Final = frozenset({"T", "flatten", "ravel", "squeeze"})
+
+
+def _same_numbers(symbol: Symbol) -> Callable[..., Any]:
+    """The method ``astype``, ``copy`` or the like of an array of floats."""
+
+    def method(dtype: Any = float, *_: Any, **__: Any) -> Any:
+        if isinstance(dtype, str) and dtype in "CFAK":  # the order of a copy
+            return symbol
+        if dtype is not None and np.dtype(dtype).kind != "f":
+            numbers = symbol._recorder.concrete(symbol)
+            if numbers is None:
+                refuse(f"conversion to {np.dtype(dtype)}", "values of a fit are floats")
+            return numbers.astype(dtype)
+        return symbol
+
+    return method
 
 
 # NumPy's and SciPy's ufuncs by name: first those that are one operation of a tape.
@@ -279,55 +370,3 @@ _ARRAY_FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
         for name in ("clip", "piecewise", "polyval", "select", "sinc")
     },
 }
-
-
-class Variables(tuple[Symbol, ...]):
-    """Several independent variables: ``x[0]``, ``x[0, :]``, ``x, y = xy``; no arithmetic."""
-
-    __slots__ = ()
-    __array_ufunc__ = None
-    __array__ = _refusal("conversion to a NumPy array")
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple) and all(k is Ellipsis or k == slice(None) for k in key[1:]):
-            key = key[0]
-        return super().__getitem__(key)
-
-    def _no_arithmetic(self, other: Any) -> NoReturn:
-        refuse(
-            "arithmetic with all independent variables at once",
-            "name them first: x, y = xy",
-        )
-
-    __add__ = __radd__ = __mul__ = __rmul__ = _no_arithmetic
-
-
-class Columns(Mapping[str, Symbol]):
-    """Independent variables by name: ``x["t"]``, or ``x.t`` as of a table.
-
-    It notes in ``names_read`` which have been asked for.
-    """
-
-    def __init__(self, symbols: dict[str, Symbol]) -> None:
-        self._symbols = symbols
-        self.names_read: set[str] = set()
-
-    def __getitem__(self, name: Any) -> Symbol:
-        if isinstance(name, list | slice | np.ndarray):
-            refuse(f"x[{name!r}]", "take one column at a time, x[name]")
-        symbol = self._symbols[name]
-        self.names_read.add(name)
-        return symbol
-
-    def __getattr__(self, name: str) -> Symbol:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name in self._symbols:
-            return self[name]
-        refuse(f"attribute .{name} of the columns of x", "take one column at a time, x[name]")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._symbols)
-
-    def __len__(self) -> int:
-        return len(self._symbols)

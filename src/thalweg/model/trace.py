@@ -19,7 +19,8 @@ from .arrays import Symbols, is_array_of_symbols
 from .functions import voigt_im, voigt_re
 from .graph import Graph
 from .signature import code_of, parameter_names
-from .symbol import Columns, Recorder, RecordingError, Symbol, Variables, refuse
+from .symbol import Recorder, RecordingError, Symbol, refuse
+from .variables import Columns, Variables
 
 __all__ = [
     "Outputs",
@@ -95,6 +96,7 @@ def record(
     *,
     single: bool,
     columns: Sequence[str] = (),
+    data: Sequence[Any] = (),
 ) -> Recording:
     """Call ``function(x, *params)`` once with symbols and return what it computes.
 
@@ -113,6 +115,9 @@ def record(
         Whether the function gets one symbol as x (then ``n_x`` is 1) or a sequence of them.
     columns : sequence of str
         The names by which the function finds its variables in x; none: by their places.
+    data : sequence of ndarray or None
+        The values (N,) of each variable, None where they differ from fit to fit.  What the function
+        does with them alone, such as ``x.max()``, is a number then.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def record(
     RecordingError
         The function did something that cannot be recorded, or raised an error of its own.
     """
-    recorder = Recorder(Graph(n_params, n_x), points)
+    recorder = Recorder(Graph(n_params, n_x), points, data)
     theta, x = _symbols(recorder)
     several = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
     output = _call(
@@ -138,6 +143,7 @@ def columns_read(
     names: Sequence[str],
     n_params: int,
     points: int | tuple[int, ...],
+    data: Sequence[Any] = (),
 ) -> list[int]:
     """Call ``function(x, *params)`` once with symbols; return which columns of x it asks for.
 
@@ -146,7 +152,7 @@ def columns_read(
     RecordingError
         As `record`.
     """
-    recorder = Recorder(Graph(n_params, len(names)), points)
+    recorder = Recorder(Graph(n_params, len(names)), points, data)
     theta, x = _symbols(recorder)
     columns = Columns(dict(zip(names, x, strict=True)))
     _call(function, lambda: _output(recorder, function(columns, *theta)))
@@ -199,7 +205,8 @@ def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
     """Parameters and variables: parameter j is node j and variable i is node n_theta + i."""
     graph = recorder.graph
     symbols = [Symbol(recorder, node) for node in range(graph.n_theta + graph.n_x)]
-    return symbols[: graph.n_theta], symbols[graph.n_theta :]
+    recorder.parameters = symbols[: graph.n_theta]
+    return recorder.parameters, symbols[graph.n_theta :]
 
 
 _T = TypeVar("_T")
