@@ -40,6 +40,7 @@ from .optimizers import (
     LevenbergMarquardt,
     Nesterov,
     Newton,
+    ProximalGradient,
     SteepestDescent,
     StrongWolfe,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Model",
     "Nesterov",
     "Newton",
+    "ProximalGradient",
     "QuadraticLoss",
     "SlowModelWarning",
     "Status",

@@ -137,7 +137,7 @@ def minimize(
         return minimize_columns(minimize, loss, theta0, options)
     loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
     lower, upper = _bounds(bounds, loss.n_params)
-    problem = Problem(loss, lower, upper)
+    problem = method.problem(loss, lower, upper)
     if problem.bounded and not method.bounds:
         raise ValueError(f"{method.name} does not keep within bounds; {_BOUNDED} do")
     start = _start(problem, theta0)

@@ -220,7 +220,15 @@ class CachedState(CoordinateState):
 
 
 class SweepingState(CoordinateState):
-    """A point of a quadratic loss that a compiled kernel moves along many parameters in turn."""
+    """A point of a quadratic loss that a compiled kernel moves along many parameters in turn.
+
+    Attributes
+    ----------
+    cost : float
+        Additions and multiplications of one move, roughly.
+    """
+
+    cost: float
 
     @abstractmethod
     def sweep(self, turns: Array, lower: Array, upper: Array) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import Array
+from ..watch import refuse_dense
 from .base import Loss
 from .krylov import lanczos
 
@@ -73,11 +74,9 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
     ValueError
         The loss knows nothing of its curvature.
     """
-    if loss.n_params > FEW and loss.is_quadratic:
-        return _ends(lambda d: loss.hessian_vector(theta, d), loss.n_params, solve)
-    H = curvature_matrix(loss, theta)
     if loss.n_params > FEW:
-        return _ends(H.dot, loss.n_params, solve)
+        return _ends(_product(loss, theta), loss.n_params, solve)
+    H = curvature_matrix(loss, theta)
     if solve is not None:
         inverse = np.stack([solve(unit) for unit in np.eye(loss.n_params)], axis=1)
         C = np.linalg.cholesky(0.5 * (inverse + inverse.T))
@@ -86,8 +85,20 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
     return Curvatures(float(eigenvalues[0]), float(eigenvalues[-1]))
 
 
+def _product(loss: Loss, theta: Array) -> Solve:
+    """Return v to H v: by the loss' own product where it has one, else from the matrix."""
+    if loss.is_quadratic or type(loss).hessian_vector is not Loss.hessian_vector:
+        try:
+            loss.hessian_vector(theta, np.zeros(loss.n_params))
+            return lambda d: loss.hessian_vector(theta, d)
+        except ValueError:  # it has residuals alone
+            pass
+    return curvature_matrix(loss, theta).dot
+
+
 def curvature_matrix(loss: Loss, theta: Array) -> Array:
     """Return the exact Hessian where the loss has one, else its Gauss-Newton matrix."""
+    refuse_dense(loss.n_params, "the curvature of this loss")
     try:
         return loss.hessian(theta)
     except ValueError:

@@ -222,6 +222,8 @@ class _Sweeping(_Coordinates, SweepingState):
     def __init__(self, loss: LinearLeastSquares, theta: Array, A: Any) -> None:
         super().__init__(loss, theta)
         self.A = A
+        elements = A.nnz if isinstance(loss.A, Sparse) else A.size
+        self.cost = 4.0 * elements / max(1, theta.size)
 
     def sweep(self, turns: Array, lower: Array, upper: Array) -> None:
         coordinate_sweep(

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._check import Array, count, numbers
 from ..model import as_model
+from ..watch import check
 from .base import LeastSquares
 from .callables import CallableModel, jax_functions, torch_functions
 from .coordinates import Coordinates
@@ -364,7 +365,10 @@ class MSELoss(LeastSquares):
             Symmetric.
         """
         theta = self.at(theta)
-        H: Array = np.array([self._model.hessian_vector(theta, d) for d in np.eye(self.n_params)])
+        H = np.empty((self.n_params, self.n_params))
+        for j in range(self.n_params):
+            check()
+            H[j] = self._model.hessian_vector(theta, np.eye(1, self.n_params, j)[0])
         return (H + H.T) / (2 * self._K)
 
     def gauss_newton(self, theta: Any) -> Array:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._check import Array, all_finite, numbers
 from ..kernels import Symmetric, quadratic_form
+from ..watch import check, watched
 
 _HUGE = float(np.sqrt(np.finfo(float).max))  # the square of more is infinite, and 0 times it NaN
 
@@ -87,8 +88,9 @@ class Dense(Matrix):
         return slice(None), self.array[:, j]
 
     def gram(self, weights: Array | None) -> Array:
-        A = self.array
-        product: Array = A.T @ (A if weights is None else weights[:, None] * A)
+        A, (n, P) = self.array, self.shape
+        rows = A if weights is None else weights[:, None] * A
+        product: Array = watched(2.0 * n * P * P, np.matmul, A.T, rows)
         return product
 
     def gram_diagonal(self, weights: Array | None) -> Array:
@@ -176,7 +178,9 @@ class Sparse(Matrix):
         return A.T @ (A if weights is None else A.multiply(weights[:, None]).tocsc())
 
     def gram(self, weights: Array | None) -> Array:
-        product: Array = self.sparse_gram(weights).toarray()
+        per_row = np.bincount(self.array.indices, minlength=self.shape[0]).astype(float)
+        cost = 2.0 * per_row.dot(per_row) + float(self.shape[1]) ** 2
+        product: Array = watched(cost, lambda: self.sparse_gram(weights).toarray())
         return product
 
     def gram_diagonal(self, weights: Array | None) -> Array:
@@ -203,7 +207,11 @@ class Product(Matrix):
         self.apply_transposed = _checked(apply_transposed, f"the product of {name}'", shape[1])
 
     def dense(self) -> Array:
-        return np.stack([self.apply(unit) for unit in np.eye(self.shape[1])], axis=1)
+        dense = np.zeros(self.shape)
+        for j in range(self.shape[1]):
+            check()
+            dense[:, j] = self.column(j)[1]
+        return dense
 
     def sparse(self) -> Any | None:
         return None
@@ -217,7 +225,12 @@ class Product(Matrix):
         return Dense(self.dense()).gram(weights)
 
     def gram_diagonal(self, weights: Array | None) -> Array:
-        return Dense(self.dense()).gram_diagonal(weights)
+        diagonal = np.empty(self.shape[1])
+        for j in range(self.shape[1]):
+            check()
+            squares = self.column(j)[1] ** 2
+            diagonal[j] = squares.sum() if weights is None else squares.dot(weights)
+        return diagonal
 
 
 def _checked(apply: Callable[[Array], Any], what: str, size: int) -> Callable[[Array], Array]:

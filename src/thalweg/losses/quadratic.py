@@ -136,6 +136,7 @@ class _Sweeping(_Coordinates, SweepingState):
         super().__init__(loss, theta)
         self.B = np.ascontiguousarray(B if B.flags.c_contiguous else B.T)
         self.none = np.zeros(theta.size)
+        self.cost = 2.0 * theta.size
 
     def sweep(self, turns: Array, lower: Array, upper: Array) -> None:
         low, high = np.ascontiguousarray(lower), np.ascontiguousarray(upper)

@@ -12,6 +12,7 @@ from .line_search import StrongWolfe
 from .nesterov import Nesterov
 from .newton import Newton
 from .precondition import Block, Diagonal, Given, IncompleteCholesky, Preconditioner
+from .proximal_gradient import ProximalGradient
 from .steepest_descent import SteepestDescent
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Point",
     "Preconditioner",
     "Problem",
+    "ProximalGradient",
     "SteepestDescent",
     "StrongWolfe",
 ]

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import watch
 from .._check import Array
 from ..losses.curvature import Solve
 from ..stop import Halt, Stop
@@ -51,6 +52,7 @@ def backtrack(problem: Problem, point: Point, d: Array, state: Any, grow: float 
     failed = 0.0
     level = NOISE * abs(point.loss)
     while True:
+        watch.check()
         new = problem.move(point.theta, alpha, d)
         delta = new.theta - point.theta
         promised = -float(point.gradient.dot(delta))
@@ -86,6 +88,7 @@ def searched_step(problem: Problem, point: Point, solve: Solve) -> float:
     d = -solve(point.gradient)
     alpha, here = first_step(point, d), point
     for _ in range(_SEARCHES):
+        watch.check()
         new = problem.move(point.theta, alpha, d)
         promised = -float(point.gradient.dot(new.theta - point.theta))
         enough = new.loss <= point.loss - _SHARE * promised

@@ -96,6 +96,10 @@ class Method(ABC):
     bounds: ClassVar[bool] = False
     growth: ClassVar[float] = 1e3
 
+    def problem(self, loss: Loss, lower: Array, upper: Array) -> Problem:
+        """Return the problem to solve: the loss within bounds, with what the method adds to it."""
+        return Problem(loss, lower, upper)
+
     @abstractmethod
     def prepare(self, problem: Problem, point: Point) -> Any:
         """Return the state: what the steps know and remember.

@@ -24,6 +24,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .. import watch
 from .._check import count
 from ..losses.base import CoordinateState, SweepingState
 from ..stop import Halt, Stop
@@ -33,6 +34,7 @@ from .line_search import NOISE, no_step
 
 _ORDERS = ("cyclic", "shuffled", "random", "greedy")
 _MANY = 32  # updates at once; below, the checks of a compiled sweep cost more than they save
+_WORK = 2e8  # additions and multiplications between two looks at the clock, a tenth of a second
 
 
 @dataclass(slots=True)
@@ -84,9 +86,12 @@ class CoordinateDescent(Method):
         here = state.here
         if isinstance(here, SweepingState) and self.order != "greedy" and state.updates >= _MANY:
             turns = np.fromiter(islice(state.turns, state.updates), np.intp, state.updates)
-            here.sweep(turns, problem.lower, problem.upper)
+            for piece in np.split(turns, range(_piece(here), turns.size, _piece(here))):
+                watch.check()
+                here.sweep(piece, problem.lower, problem.upper)
         else:
             for j in islice(state.turns, state.updates):
+                watch.check()
                 update(problem, here, j)
         return problem.at(here.theta.copy())
 
@@ -108,6 +113,11 @@ class CoordinateDescent(Method):
                 g = here.gradient()
                 point = Point(here.theta, np.nan, g)
                 yield int(np.argmax(np.abs(problem.free_gradient(point))))
+
+
+def _piece(here: SweepingState) -> int:
+    """How many updates one compiled call makes, in whole blocks of the kernel, before a look."""
+    return max(1, int(_WORK / max(1.0, here.cost) / _MANY)) * _MANY
 
 
 def update(problem: Problem, here: CoordinateState, j: int) -> None:

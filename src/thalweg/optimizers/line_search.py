@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import watch
 from .._check import Array, count
 from ..stop import Halt, Stop
 from .base import Point, Problem
@@ -190,6 +191,7 @@ def first_step(point: Point, d: Array) -> float:
 
 
 def _try(problem: Problem, point: Point, d: Array, alpha: float) -> Trial:
+    watch.check()
     new = problem.move(point.theta, alpha, d)
     return Trial(alpha, new, float(new.gradient.dot(d)))
 
