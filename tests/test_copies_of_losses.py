@@ -40,6 +40,7 @@ def losses():
     A, masked = np.c_[np.ones(30), T], np.ma.array(Y, mask=T > 3)
     return {
         "quadratic": tw.QuadraticLoss([[2, 1], [1, 3]], [1, 2]),
+        "packed": tw.QuadraticLoss([2.0, 1, 3]),
         "linear": tw.LinearLeastSquares(A, masked, 1 + T),
         "columns": tw.LinearLeastSquares(A, np.c_[Y, T]),
         "formula": tw.MSELoss("a*exp(-t/tau)", T, Y, independent="t"),
@@ -110,3 +111,40 @@ def test_reprs_name_what_matters():
             return 0.0, np.zeros(3)
 
     assert repr(Own()) == "<Own: L(theta)\n P=3>"
+
+
+def symmetric(kind):
+    rng = np.random.default_rng(0)
+    B = rng.standard_normal((5, 5))
+    B = B + B.T
+    if kind == "sparse":
+        return tw.kernels.Symmetric(pytest.importorskip("scipy.sparse").csr_array(B))
+    if kind == "packed":
+        return tw.kernels.Symmetric(B[np.tril_indices(5)])
+    if kind == "mean":
+        return tw.kernels.Symmetric(B, symmetrise=True)
+    junk = B + np.triu(np.full((5, 5), 9.0), 1)  # which a lower triangle does not see
+    by_columns = np.asfortranarray(junk)
+    return {
+        "whole": lambda: tw.kernels.Symmetric(B),
+        "float32": lambda: tw.kernels.Symmetric(B.astype(np.float32)),
+        "lower": lambda: tw.kernels.Symmetric(junk, triangle="lower"),
+        "lower, by columns": lambda: tw.kernels.Symmetric(by_columns, triangle="lower"),
+        "upper": lambda: tw.kernels.Symmetric(junk.T, triangle="upper"),
+        "upper, by rows": lambda: tw.kernels.Symmetric(by_columns.T.copy(), triangle="upper"),
+    }[kind]()
+
+
+KINDS = ["whole", "float32", "lower", "lower, by columns", "upper", "upper, by rows", "packed",
+         "mean", "sparse"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_symmetric_matrices_copy(kind):
+    B, theta = symmetric(kind), np.arange(5.0)
+    for other in (pickle.loads(pickle.dumps(B)), copy.deepcopy(B)):
+        assert repr(other) == repr(B)
+        one = tw.kernels.quadratic_form(B, theta, gradient=True)
+        two = tw.kernels.quadratic_form(other, theta, gradient=True)
+        assert one[0] == two[0] and np.array_equal(one[1], two[1])
+        assert not np.shares_memory(other.arrays[0], B.arrays[0])

@@ -48,6 +48,10 @@ class Square(_core.Matrix):
         name = type(self).__name__
         return f"<{name} {self.P} x {self.P}, {self._storage}, {self._arrays[0].dtype}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy reads the same triangle of a copy of the array, without checking it again."""
+        return _restored, (type(self), self._storage, self._transposed, self._arrays)
+
     def refuse_nonfinite(self) -> None:
         """Raise ValueError naming a NaN or an infinity of what is read, if any."""
         kind, _, triangle = self._storage.partition(" ")
@@ -195,6 +199,23 @@ def matrix_of(B: Any, triangle: TriangleName, symmetrise: bool, threads: int | N
     if plain and (hasattr(B, "tocsr") or np.ndim(B) != 1):
         return Square(B)
     return Symmetric.of(B, triangle=triangle, symmetrise=symmetrise, threads=threads)
+
+
+def _restored(
+    kind: type[Square], storage: str, transposed: bool, arrays: tuple[Array, ...]
+) -> Square:
+    """Return what `Square.__reduce__` took apart."""
+    layout, _, triangle = storage.partition(" ")
+    B: Any = arrays[0].T if transposed else arrays[0]
+    if layout == "sparse":
+        from scipy.sparse import csr_array
+
+        P = len(arrays[2]) - 1
+        B = csr_array(arrays, shape=(P, P))
+    if kind is not Symmetric:
+        return kind(B)
+    other = {"lower": "upper", "upper": "lower"}
+    return Symmetric(B, triangle=other[triangle] if transposed else triangle)  # type: ignore[arg-type]
 
 
 def named(name: str, where: Sequence[Any]) -> str:
