@@ -106,4 +106,4 @@ class Penalised(Loss):
 
 def shrunk(v: Array, by: Any) -> Array:
     """Return v moved towards 0 by so much, and not beyond: the soft threshold."""
-    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - by, 0.0))
+    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - by, 0.0) + 0.0)  # no zero is negative
