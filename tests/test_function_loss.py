@@ -224,3 +224,9 @@ def test_a_hessian_that_is_not_symmetric_is_named():
     loss = tw.FunctionLoss(bowl, bowl_row, lambda x: np.array([[1.0, 2], [0, 1]]))
     with pytest.raises(ValueError, match=r"elements \[0, 1\] and \[1, 0\] are 2 and 0"):
         loss.hessian([0, 0])
+
+
+def test_a_plain_function_is_refused_with_the_cure():
+    for call in (tw.check_gradient, lambda f, x: tw.minimize(f, x, tw.LBFGS())):
+        with pytest.raises(TypeError, match=r"FunctionLoss.value, gradient. makes one of plain"):
+            call(bowl, [1.0, 2.0])

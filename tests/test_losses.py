@@ -254,3 +254,12 @@ def test_the_jacobian_of_a_single_number_is_its_gradient():
     loss, theta, v = QuadraticLoss([[2, 1], [1, 3]]), np.array([1.0, -2.0]), np.array([0.5, 4.0])
     assert loss.jvp(theta, v) == loss.gradient(theta) @ v == -40.0
     np.testing.assert_array_equal(loss.vjp(theta, 3.0), 3.0 * loss.gradient(theta))
+
+
+def test_functions_and_operators_without_a_transpose_are_refused_early():
+    linalg = pytest.importorskip("scipy.sparse.linalg")
+    one_way = linalg.LinearOperator((3, 2), matvec=lambda v: np.ones(3))
+    with pytest.raises(ValueError, match="A has no rmatvec, the product with its transpose"):
+        LinearLeastSquares(one_way, np.ones(3))
+    with pytest.raises(TypeError, match="A is a function: give an operator with matvec, rmatvec"):
+        LinearLeastSquares(lambda v: v, np.ones(3))

@@ -316,6 +316,7 @@ def _refuse_kinds(loss: Any, method: Any) -> None:
     if not isinstance(loss, Loss):
         raise TypeError(
             f"loss must be a Loss, such as QuadraticLoss or MSELoss, got {type(loss).__name__}"
+            + "; FunctionLoss(value, gradient) makes one of plain functions" * callable(loss)
         )
     if not isinstance(method, Method):
         raise TypeError(

@@ -112,6 +112,11 @@ def check_gradient(loss: Loss, theta: Any) -> GradientReport:
     >>> report.passed
     True
     """
+    if not isinstance(loss, Loss):
+        raise TypeError(
+            f"loss must be a Loss, got {type(loss).__name__}; FunctionLoss(value, gradient) makes "
+            "one of plain functions"
+        )
     theta = loss.at(theta)
     gradient = loss.gradient(theta)
     differences, allowed = np.empty_like(theta), np.empty_like(theta)

@@ -268,7 +268,14 @@ def as_matrix(value: Any, name: str, *, checked: bool = True) -> Matrix:
         back = getattr(value, "rmatvec", None)
         if not callable(back):
             raise ValueError(f"{name} has matvec but no rmatvec, the product with its transpose")
-        return Product(value.matvec, back, _shape(value.shape, name), name)
+        shape = _shape(value.shape, name)
+        try:
+            back(np.zeros(shape[0]))
+        except NotImplementedError:  # as SciPy's operators say
+            raise ValueError(f"{name} has no rmatvec, the product with its transpose") from None
+        return Product(value.matvec, back, shape, name)
+    if callable(value):
+        raise TypeError(f"{name} is a function: give an operator with matvec, rmatvec and shape")
     array = numbers(value, name, np.float64)
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (n, P), got {array.shape}")
