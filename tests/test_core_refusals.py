@@ -166,6 +166,8 @@ def test_a_setting_of_threads_that_changes_meanwhile_harms_no_workspace():
         lambda s: s * 2,
         lambda s: 2 - s,
         lambda s: s**2,
+        lambda s: s // 2,
+        lambda s: 2 % s,
         lambda s: s < s,
         lambda s: ~s,
         lambda s: s & s,

@@ -55,26 +55,29 @@ cdef class Value:
         return value
 
     cdef Value unary(self, int op):
-        return self.of(simplified(self.graph, op, self._id, 0, 0), op)
+        return self.of(simplified(self.own(), op, self._id, 0, 0), op)
 
     cdef object binary(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
-        return self.of(simplified(self.graph, op, self._id, self.lift(other), 0), op)
+        cdef Graph graph = self.own()
+        return self.of(simplified(graph, op, self._id, self.lift(other), 0), op)
 
     cdef object swapped(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
-        return self.of(simplified(self.graph, op, self.lift(other), self._id, 0), op)
+        cdef Graph graph = self.own()
+        return self.of(simplified(graph, op, self.lift(other), self._id, 0), op)
 
     cdef object logical(self, int op, int of_conditions, other):
         """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
         if is_array_of_objects(other):
             return NotImplemented
+        cdef Graph graph = self.own()
         cdef int b = self.lift(other)
         if self._condition and is_condition(other):
             op = of_conditions
-        return self.of(simplified(self.graph, op, self._id, b, 0), op)
+        return self.of(simplified(graph, op, self._id, b, 0), op)
 
     def _apply(self, str op, *operands):
         """Return the value of an operation by name."""
