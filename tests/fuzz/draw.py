@@ -84,7 +84,7 @@ def _called(template):
     names = ", ".join(template.names)
 
     def model(x, *theta):
-        return template.function(x, *theta) if theta[0] < np.inf else None
+        return x if theta[0] > np.inf else template.function(x, *theta)
 
     # *theta tells no names, and a function of one signature is what users write
     scope = {"model": model}
