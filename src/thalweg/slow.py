@@ -18,6 +18,7 @@ and errors with them; so central ones take over as soon as chi2 moves by less th
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,11 @@ from ._core import engine
 
 Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
 
-NEAR = 0.1  # relative change of chi2 below which derivatives have to be good
+NEAR = 0.01  # relative change of chi2 below which derivatives have to be good
 _EXACT = 1e-10  # chi2 beside sum (y / sigma)^2 below which they have to be, too
 _TRIES = 6  # of a first step h, each up to JUMP times another
 _JUMP = 1e4
+_ALIKE = 30  # a factor between steps that costs few digits: errors grow as its square root at most
 _LARGEST_NOISE = 1e-3  # relative rounding of a model that hardly moves
 
 
@@ -50,12 +52,16 @@ def call(
         They are not real numbers.
     """
     value = function(copied(x), *theta)
-    array = np.asarray(np.ma.filled(value, np.nan) if np.ma.is_masked(value) else value)
-    if array.dtype.kind not in "biuf":
+    if isinstance(value, np.ma.MaskedArray):
+        value = np.ma.filled(value.astype(float), np.nan)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
         array = _numbers(value, array)
-    N = int(np.prod(points))
+    if array.shape == points:
+        return np.array(array, dtype).reshape(-1)
+    N = prod(points)
     if array.size == N:
-        return np.array(array.reshape(-1), dtype)
+        return np.array(array, dtype).reshape(-1)
     if array.size == 1:
         return np.full(N, array.reshape(()), dtype)
     raise ValueError(
@@ -117,10 +123,18 @@ class Differences:
     ) -> None:
         self.function, self.x, self.free = function, x, free
         self.y, self.weight = data
-        self.box, self.points, self.dtype = box, points, dtype
+        self.lower, self.upper = (side.tolist() for side in box)
+        self.points, self.dtype = points, dtype
         self.eps = float(np.finfo(dtype).eps)
-        self.scale = np.zeros(len(free))  # s_j; 0: not known yet
-        self.before: list[float] = []  # chi2 of the best trial and of the last ones
+        self.scale = [0.0] * len(free)  # s_j; 0: not known yet
+        self.before: list[float] = []  # chi2 of the best trial and of the last one
+        self.last: tuple[Array | None, Any] = None, None  # theta of good derivatives, and these
+        self.relative_step = self.eps ** (1 / 2) / 4  # changes J by less than its own error
+        kept = self.weight > 0
+        self.kept = None if kept.all() else kept
+        if self.kept is not None:
+            self.y = np.where(kept, self.y, 0)  # it may be infinite
+        self.total = self._sum_of_squares(self.y)
 
     def strict(self, theta: Array) -> Array:
         """Return the value at theta, or raise what the function raises."""
@@ -130,38 +144,54 @@ class Differences:
     def value(self, theta: Array) -> Array:
         """Return the value at theta, NaN where the function refuses it."""
         try:
-            return self.strict(theta)
+            return call(self.function, self.x, theta, self.points, self.dtype)
         except (ArithmeticError, ValueError):
             return np.full(len(self.y), np.nan, self.dtype)
 
     def __call__(self, theta: Array) -> tuple[Array, Array]:
         """Return the value and its derivatives, shapes (N,) and (N, F)."""
-        f = self.value(theta) if self.before else self.strict(theta)
-        central = self._is_near(f)
-        spread, relative = self._resolution(f, central)
-        J = np.empty((len(f), len(self.free)), self.dtype)
-        for k, j in enumerate(self.free):
-            J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
+        with np.errstate(all="ignore"):
+            f = self.value(theta) if self.before else self.strict(theta)
+            central = self._is_near(f)
+            if central and self._is_where_it_was(theta):
+                return f, self.last[1]
+            spread, relative = self._resolution(f, central)
+            J = np.empty((len(f), len(self.free)), self.dtype)
+            for k, j in enumerate(self.free):
+                J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
+        self.last = (theta.copy() if central else None), J
         return f, J
 
+    def _is_where_it_was(self, theta: Array) -> bool:
+        """Whether the last derivatives, if they were good ones, are good here as well."""
+        last = self.last[0]
+        return last is not None and all(
+            abs(float(theta[j]) - float(last[j])) <= self.relative_step * scale
+            for j, scale in zip(self.free, self.scale, strict=True)
+        )
+
+    def _sum_of_squares(self, residual: Array) -> float:
+        weighted = residual * self.weight
+        if self.kept is not None:  # what is left out may be NaN
+            weighted = weighted[self.kept]
+        return float(np.dot(weighted, weighted))
+
     def _is_near(self, f: Array) -> bool:
-        """Whether derivatives have to be good: at the start, and where chi2 hardly changes."""
-        with np.errstate(all="ignore"):
-            kept = self.weight > 0
-            chi2 = float(np.sum(np.square((self.y - f) * self.weight), where=kept))
-            total = float(np.sum(np.square(self.y * self.weight), where=kept))
-        known = self.before
-        near = not known or chi2 <= _EXACT * total
-        near = near or any(abs(chi2 - before) <= NEAR * before for before in known)
-        best = min([chi2, *known]) if chi2 == chi2 else min(known, default=np.inf)
-        self.before = [best, *known[1:][-1:], chi2]
+        """Whether derivatives have to be good: where chi2 hardly changes, or is nearly 0."""
+        chi2 = self._sum_of_squares(self.y - f)
+        near = chi2 <= _EXACT * self.total
+        near = near or any(abs(chi2 - before) <= NEAR * before for before in self.before)
+        best = self.before[0] if self.before and not chi2 < self.before[0] else chi2
+        self.before = [best, chi2]
         return near
 
     def _resolution(self, f: Array, central: bool) -> tuple[float, float]:
         """The range of the values, and the relative change of it that a step should make."""
-        finite = f[np.isfinite(f)].astype(float)
-        size = float(np.max(np.abs(finite), initial=0.0))
-        spread = float(np.ptp(finite)) if finite.size else 0.0
+        low, high = float(f.min()), float(f.max())
+        if not -np.inf < low <= high < np.inf:
+            finite = f[np.isfinite(f)]
+            low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        size, spread = max(-low, high), high - low
         if not spread > self.eps * size:
             spread = size or 1.0
         noise = min(self.eps * max(size, spread) / spread, _LARGEST_NOISE)
@@ -181,49 +211,46 @@ class Differences:
         scale = self.scale[k] or abs(float(theta[j])) or 1.0
         for _ in range(tries):
             column = self._quotient(f, theta, j, scale * relative, central)
-            finite = np.abs(column[np.isfinite(column)])
-            steepest = float(np.max(finite, initial=0.0))
+            steepest = float(max(column.max(), -column.min()))
+            if not steepest < np.inf:
+                finite = np.abs(column[np.isfinite(column)])
+                steepest = float(finite.max()) if finite.size else np.inf
             wanted = spread / steepest if steepest else scale * _JUMP
-            if not finite.size:
-                wanted = scale / _JUMP
             before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP)
-            if steepest and before / 8 <= scale <= 8 * before:
+            if before / _ALIKE <= scale <= _ALIKE * before:
                 break
-        self.scale[k] = scale if steepest else 0.0
+        self.scale[k] = scale if 0 < steepest < np.inf else 0.0
         return column
 
     def _quotient(self, f: Array, theta: Array, j: int, h: float, central: bool) -> Array:
         """(f(theta + h) - f(theta - h)) / 2 h; one-sided where only one side has a value."""
-        ends = self._ends(theta, j, h)
-        values = [self.value(ends[0])]
-        missing = np.isnan(values[0]) & ~np.isnan(f)
-        if len(ends) > 1 and (central or missing.any()):
-            values.append(self.value(ends[1]))
-        with np.errstate(all="ignore"):
-            column, *other = [
-                (v - f) / (end[j] - theta[j]) for v, end in zip(values, ends, strict=False)
-            ]
-            if other:
-                both = (values[0] - values[1]) / (ends[0][j] - ends[1][j])
-                one = np.where(np.isnan(column), other[0], column)
-                column = np.where(np.isnan(both), one, both)
-        result: Array = column
-        return result
+        ends = self._ends(float(theta[j]), j, h)
+        values = [self._moved(theta, j, ends[0])]
+        column: Array = (values[0] - f) / (ends[0] - theta[j])
+        if len(ends) == 1 or not (central or (np.isnan(column) & ~np.isnan(f)).any()):
+            return column
+        values.append(self._moved(theta, j, ends[1]))
+        both: Array = (values[0] - values[1]) / (ends[0] - ends[1])
+        missing = np.isnan(both)
+        if missing.any():
+            other = (values[1] - f) / (ends[1] - theta[j])
+            both = np.where(missing, np.where(np.isnan(column), other, column), both)
+        return both
 
-    def _ends(self, theta: Array, j: int, h: float) -> list[Array]:
+    def _moved(self, theta: Array, j: int, to: Any) -> Array:
+        end = theta.copy()
+        end[j] = to
+        return self.value(end)
+
+    def _ends(self, here: float, j: int, h: float) -> list[Any]:
         """theta_j moved by h upwards and downwards, as far as the bounds let it."""
-        here, lower, upper = (float(v[j]) for v in (theta, *self.box))
-        h = max(h, 4 * float(np.spacing(np.abs(theta[j]))))  # else theta_j might not move
+        lower, upper = self.lower[j], self.upper[j]
+        h = max(h, 4 * self.eps * abs(here))  # else theta_j might not move
         if upper - lower < 2 * h:
             h = (upper - lower) / 4 or h
-        ends = []
-        for to in (here + h, here - h):
-            end = theta.copy()
-            with np.errstate(over="ignore"):  # of float32; the function says what infinity is
-                end[j] = to
-            if lower <= to <= upper or lower == upper:
-                ends.append(end)
-        return ends
+        to = here + h, here - h
+        inside = [end for end in to if lower <= end <= upper or lower == upper]
+        return [np.dtype(self.dtype).type(end) for end in inside]
 
 
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:

@@ -35,6 +35,21 @@ EDITS = {
         ),
         ("registers given back early", "self.user[j] == i and", ""),
     ],
+    ("csrc/vecmath_quotient.h", "test_vecmath.py"): [
+        ("quotient rounded up", "rest += v_and(rest < 0, unit);", ""),
+        ("remainder of the other sign", "(b < 0) != (rest < 0)", "(b < 0) == (rest < 0)"),
+    ],
+    ("csrc/vecmath_voigt.h", "test_vecmath.py"): [
+        ("one order too many", "(2 * m + k + 2)", "(2 * m + k + 3)"),
+        ("Gaussian by the Faddeeva function", "(gamma == 0) & (sigma > 0)", "(gamma < 0)"),
+    ],
+    ("src/thalweg/_core/value.pyx", "test_shared_data.py"): [
+        (
+            "conditions of formulas added as booleans",
+            "self._condition and is_condition(other)",
+            "1",
+        ),
+    ],
     ("src/thalweg/_core/value.pyx", "test_graph.py"): [
         (
             "swapped difference",
