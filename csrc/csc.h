@@ -27,6 +27,7 @@ enum {
     DL = TW_VECTOR_BYTES / sizeof(double), /* doubles in a native vector */
     DV = LINE / DL,                        /* native vectors in a line */
     AHEAD = 256,                           /* elements by which the streams are fetched ahead */
+    POLL_VALUES = 1 << 16, /* values times right-hand sides between two looks at the watch: some 0.1 ms */
     SHORT = 16, /* columns below have one plain loop: a wrong guess of where it ends is most of their cost */
 };
 
@@ -44,6 +45,20 @@ TW_INLINE ptrdiff_t index_at(const void *index, ptrdiff_t k, int wide) {
 
 TW_INLINE const void *index_place(const void *index, ptrdiff_t k, int wide) {
     return (const char *)index + k * (wide ? 8 : 4);
+}
+
+/* What is to be looked at between updates. */
+typedef struct {
+    struct tw_watch *watch;
+    ptrdiff_t work;
+} patience;
+
+/* Count values that were visited; whether to stop. */
+TW_INLINE int runs_out(patience *p, ptrdiff_t values) {
+    if ((p->work += values) < POLL_VALUES)
+        return 0;
+    p->work = 0;
+    return tw_stopped(p->watch);
 }
 
 TW_INLINE column column_of(const struct tw_sweep_csc_job *job, ptrdiff_t j, int wide) {

@@ -58,12 +58,14 @@ static tournament tournament_on(arena *a, const struct tw_sweep_csc_job *job) {
     return t;
 }
 
-/* Store A by rows, by counting. */
-static void store_rows(const struct tw_sweep_csc_job *job, const row_storage *s) {
+/* Store A by rows, by counting, unless patience runs out. */
+static void store_rows(const struct tw_sweep_csc_job *job, const row_storage *s, patience *p) {
     memset(s->start, 0, (size_t)(job->n + 1) * sizeof *s->start);
     for (int pass = 0; pass < 2; pass++) {
         for (ptrdiff_t j = job->P; j-- > 0;) {
             const column c = column_of(job, j, job->wide);
+            if (runs_out(p, c.n + 1))
+                return;
             for (ptrdiff_t k = 0; k < c.n; k++) {
                 const ptrdiff_t i = index_at(c.row, k, job->wide);
                 if (pass == 0) {
@@ -96,15 +98,18 @@ static void play(const tournament *t, ptrdiff_t j, double promise) {
     }
 }
 
-/* theta_j has moved by d: the gradients that change, and what they promise. */
+/* theta_j has moved by d: the gradients that change, and what they promise.  Broken off where patience runs
+ * out, they are of no more use. */
 static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, const tournament *t,
-                   const double *curvature, const double *theta, ptrdiff_t j, double d) {
+                   const double *curvature, const double *theta, ptrdiff_t j, double d, patience *p) {
     const column c = column_of(job, j, job->wide);
     ptrdiff_t listed = 1;
     t->list[0] = j; /* also where the column is empty */
     t->listed[j] = 1;
     for (ptrdiff_t k = 0; k < c.n; k++) {
         const ptrdiff_t i = index_at(c.row, k, job->wide);
+        if (runs_out(p, s->start[i + 1] - s->start[i]))
+            return;
         const double moved = d * (double)c.value[k] * (job->weights ? job->weights[i] : 1);
         for (ptrdiff_t e = s->start[i]; e < s->start[i + 1]; e++) {
             const ptrdiff_t other = s->column[e];
@@ -121,11 +126,14 @@ static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, con
     }
 }
 
-/* The gradients anew, and the whole tournament. */
-static void begin_tournament(const struct tw_sweep_csc_job *job, const tournament *t, const double *curvature,
-                             const double *theta, const double *r) {
+/* The gradients anew, and the whole tournament; 0 where patience runs out meanwhile. */
+static int begin_tournament(const struct tw_sweep_csc_job *job, const tournament *t, const double *curvature,
+                            const double *theta, const double *r, patience *p) {
     for (ptrdiff_t j = 0; j < job->P; j++) {
-        t->g[j] = dot(column_of(job, j, job->wide), r, job->weights, AHEAD, job->wide);
+        const column c = column_of(job, j, job->wide);
+        if (runs_out(p, c.n + 1))
+            return 0;
+        t->g[j] = dot(c, r, job->weights, AHEAD, job->wide);
         t->promise[j] = update_of(&job->each, j, curvature[j], t->g[j], theta[j]).fall;
         t->listed[j] = 0;
     }
@@ -133,6 +141,7 @@ static void begin_tournament(const struct tw_sweep_csc_job *job, const tournamen
         t->best[t->leaves + k] = k < job->P ? k : -1;
     for (ptrdiff_t node = t->leaves - 1; node >= 1; node--)
         t->best[node] = winner(t, node);
+    return 1;
 }
 
 #endif

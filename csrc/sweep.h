@@ -9,6 +9,9 @@
  *     r = b - A theta,    lower_j <= theta_j <= upper_j;
  *
  * b itself is not needed.  coordinate.h has the step of one coordinate.
+ *
+ * Where the watch (NULL: none) asks to stop, arrays that are written mean nothing, but for theta and q of
+ * gram_run: they belong together, after the last update that was made.
  */
 #ifndef TW_SWEEP_H
 #define TW_SWEEP_H
@@ -25,21 +28,25 @@ struct tw_coordinates {
 };
 
 /* M right-hand sides at once.  Coordinates are the P columns of A and, with an intercept, a column of ones
- * that follows them; C = P + intercept. */
+ * that follows them; C = P + intercept.
+ *
+ * If it is `centered`, the intercept is no coordinate of the order: it is at its minimum before every update,
+ * which is coordinate descent on the columns less their weighted means. */
 struct tw_sweep_job {
     ptrdiff_t n, P, M;
     const void *A;                   /* element (i, j) at A[i row_step + j column_step]  in */
     ptrdiff_t row_step, column_step; /* in elements, of either sign */
     const double *weights;           /* [n], NULL = 1    in  >= 0 */
-    int intercept;                   /*                  1: there is a column of ones */
-    struct tw_coordinates each;      /* [C] */
-    const ptrdiff_t *order;          /* [n_order]        in  coordinates in the order of their updates */
-    ptrdiff_t n_order, sweeps;       /*                  the order is gone through so many times */
-    double *theta;                   /* [M][C]           in/out */
-    double *residual;                /* [M][n]           in/out */
-    double *gram;   /* [tw_sweep.gram]  out, in where gram_known: the same A, weights and order */
-    int gram_known; /*                  0: compute gram in the first sweep */
-    double *change; /* [M]              out largest |change of theta_j| in the last sweep */
+    int intercept, centered;    /*                  1: there is a column of ones, with or without order */
+    struct tw_coordinates each; /* [C] */
+    const ptrdiff_t *order;     /* [n_order]        in  coordinates in the order of their updates */
+    ptrdiff_t n_order, sweeps;  /*                  the order is gone through so many times */
+    double *theta;              /* [M][C]           in/out */
+    double *residual;           /* [M][n]           in/out */
+    double *gram;               /* [tw_sweep.gram]  out, in where gram_known: the same A, weights and order */
+    int gram_known;             /*                  0: compute gram in the first sweep */
+    double *change; /* [M]              out largest |change of theta_j| in the last sweep; of a centered
+                                            intercept, what goes with the changes of the others */
     double *fall;   /* [sweeps][M]      out by how much F fell in each sweep */
 };
 
@@ -64,8 +71,8 @@ struct tw_sweep {
     size_t (*work)(const struct tw_sweep_job *job, int threads);
     /* Run a job.  -1; or the first coordinate in `order` whose column has a sum of squares that is not
      * finite, and then theta and residual hold no answer. */
-    ptrdiff_t (*run)(const struct tw_sweep_job *job, int threads, void *work);
-    void (*gram_run)(const struct tw_gram_job *job, int threads);
+    ptrdiff_t (*run)(const struct tw_sweep_job *job, int threads, struct tw_watch *watch, void *work);
+    void (*gram_run)(const struct tw_gram_job *job, int threads, struct tw_watch *watch);
 };
 
 #endif

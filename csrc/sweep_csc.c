@@ -31,10 +31,12 @@ typedef struct {
     double *exact;     /* [n][W], with b */
     tournament t;
     double offset[LINE], intercept[LINE], change[LINE], fall[LINE];
+    patience patience;
 } block;
 
 typedef struct {
     const struct tw_sweep_csc_job *job;
+    struct tw_watch *watch;
     double *curvature;   /* [P] */
     double *mean;        /* [P] of the columns, where the intercept is centered, else NULL */
     double total_weight; /* v */
@@ -43,6 +45,13 @@ typedef struct {
     block *blocks;    /* [slots] */
     _Atomic ptrdiff_t next;
 } plan;
+
+/* The look at A before the sweeps. */
+typedef struct {
+    plan *p;
+    ptrdiff_t *column;
+    tw_csc_status status;
+} opening;
 
 TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax without its care for NaN */
 
@@ -109,8 +118,10 @@ static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, i
     return centered > noise * noise * curvature ? centered : 0;
 }
 
+/* Look at A and prepare what is known of its columns, unless patience runs out. */
 TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
     const struct tw_sweep_csc_job *job = p->job;
+    patience patience = {.watch = p->watch};
     p->total_weight = sum_of_weights(job);
     for (*j = 0; *j < job->P; ++*j) {
         if (indptr_is_bad(job, *j, wide))
@@ -129,6 +140,8 @@ TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
         if (p->mean)
             curvature = centered_curvature(p, *j, curvature, wide);
         p->curvature[*j] = curvature;
+        if (runs_out(&patience, c.n + 1))
+            return TW_CSC_OK;
     }
     return TW_CSC_OK;
 }
@@ -171,14 +184,14 @@ TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W
             change[l] = larger(change[l], fabs(u.change));
             fall[l] += u.fall;
         }
-        if (!moves)
-            continue;
-        if (W == 1)
+        if (moves && W == 1)
             subtract(c, d[0], s->r, wide);
-        else
+        else if (moves)
             subtract_line(c, d, s->r, wide);
-        for (int l = 0; p->mean && l < W; l++)
+        for (int l = 0; moves && p->mean && l < W; l++)
             s->offset[l] -= p->mean[j] * d[l];
+        if (runs_out(&s->patience, (c.n + 1) * W))
+            break;
     }
     for (int l = 0; l < W; l++) {
         s->change[l] = change[l];
@@ -188,9 +201,10 @@ TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W
 
 static void update_greedily(const plan *p, block *s) {
     const struct tw_sweep_csc_job *job = p->job;
-    begin_tournament(job, &s->t, p->curvature, s->theta, s->r);
     s->change[0] = 0;
-    for (ptrdiff_t t = 0; t < job->n_order; t++) {
+    if (!begin_tournament(job, &s->t, p->curvature, s->theta, s->r, &s->patience))
+        return;
+    for (ptrdiff_t t = 0; t < job->n_order && !(p->watch && p->watch->stop); t++) {
         const ptrdiff_t j = s->t.best[1];
         if (!(s->t.promise[j] > 0))
             return; /* no update lowers F */
@@ -199,7 +213,7 @@ static void update_greedily(const plan *p, block *s) {
         s->change[0] = larger(s->change[0], fabs(u.change));
         s->fall[0] += u.fall;
         subtract(column_of(job, j, job->wide), u.change, s->r, job->wide);
-        spread(job, &p->rows, &s->t, p->curvature, s->theta, j, u.change);
+        spread(job, &p->rows, &s->t, p->curvature, s->theta, j, u.change, &s->patience);
     }
 }
 
@@ -301,7 +315,8 @@ static void run_block(const plan *p, block *s, ptrdiff_t first) {
     const struct tw_sweep_csc_job *job = p->job;
     const int lanes = job->M - first < p->width ? (int)(job->M - first) : p->width;
     load(s, p, first, lanes);
-    for (ptrdiff_t k = 0; k < job->sweeps; k++) {
+    s->patience = (patience){.watch = p->watch};
+    for (ptrdiff_t k = 0; k < job->sweeps && !tw_stopped(p->watch); k++) {
         memset(s->fall, 0, sizeof s->fall);
         if (job->centered && k == 0)
             move_intercept(p, s, 1);
@@ -310,28 +325,38 @@ static void run_block(const plan *p, block *s, ptrdiff_t first) {
             move_intercept(p, s, job->centered ? 1 : job->each.relaxation);
         memcpy(job->fall + k * job->M + first, s->fall, (size_t)lanes * sizeof *s->fall);
     }
-    if (job->b)
+    if (job->b && !tw_stopped(p->watch))
         refresh(p, s, first, lanes);
     store(s, p, first, lanes);
 }
 
 static void run_blocks(void *context, ptrdiff_t slot) {
     plan *p = context;
-    for (ptrdiff_t k = atomic_fetch_add(&p->next, 1); k < blocks_of(p); k = atomic_fetch_add(&p->next, 1))
+    for (ptrdiff_t k; !tw_stopped(p->watch) && (k = atomic_fetch_add(&p->next, 1)) < blocks_of(p);)
         run_block(p, &p->blocks[slot], k * p->width);
 }
 
-static tw_csc_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, void *work,
-                                   ptrdiff_t *column_found) {
+/* What comes before the sweeps: one task, so that the watch is polled. */
+static void begin(void *context, ptrdiff_t part) {
+    opening *o = context;
+    patience patience = {.watch = o->p->watch};
+    (void)part; /* the only one */
+    o->status = o->p->job->wide ? prepare(o->p, o->column, 1) : prepare(o->p, o->column, 0);
+    if (!o->status && o->p->job->greedy)
+        store_rows(o->p->job, &o->p->rows, &patience);
+}
+
+static tw_csc_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,
+                                   void *work, ptrdiff_t *column_found) {
     arena a = arena_on(work);
     plan *p = plan_on(&a, job, threads);
-    const tw_csc_status status = job->wide ? prepare(p, column_found, 1) : prepare(p, column_found, 0);
-    if (status)
-        return status;
-    if (job->greedy)
-        store_rows(job, &p->rows);
+    p->watch = watch;
+    opening o = {.p = p, .column = column_found};
+    tw_parallel(begin, &o, 1, 1, watch);
+    if (o.status || (watch && watch->stop))
+        return o.status;
     atomic_store(&p->next, 0);
-    tw_parallel(run_blocks, p, p->slots, p->slots, NULL);
+    tw_parallel(run_blocks, p, p->slots, p->slots, watch);
     return TW_CSC_OK;
 }
 

@@ -10,6 +10,9 @@
  * coordinate.h has the step of one coordinate.  The intercept makes that step after each sweep.  If the job
  * is `centered` it is at its minimum after every update instead, at the cost of one scalar: c_j is then the
  * curvature of the column less its weighted mean, 0 for a column that is constant to rounding.
+ *
+ * Where the watch (NULL: none) asks to stop, theta, residual and intercept hold what the last update left,
+ * and belong together; change, fall and drift mean nothing, and nothing was computed anew from b.
  */
 #ifndef TW_SWEEP_CSC_H
 #define TW_SWEEP_CSC_H
@@ -53,7 +56,8 @@ struct tw_sweep_csc {
     size_t (*work)(const struct tw_sweep_csc_job *job, int threads);
     /* Check A, then run the job on at most `threads` threads.  Other than TW_CSC_OK, `column` is the first
      * that is wrong, and nothing else was written. */
-    tw_csc_status (*run)(const struct tw_sweep_csc_job *job, int threads, void *work, ptrdiff_t *column);
+    tw_csc_status (*run)(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch, void *work,
+                         ptrdiff_t *column);
 };
 
 #endif

@@ -165,12 +165,12 @@ def test_splitting_the_sweeps_changes_nothing(isa, centered):
 
 @pytest.mark.parametrize("order", ["cyclic", "shuffled"])
 def test_cutting_a_call_changes_no_bit(isa, monkeypatch, order):
-    """Long calls are cut so that Ctrl-C is heard."""
+    """Orders that are drawn are drawn for some sweeps at a time."""
     rng = np.random.default_rng(15)
     problem = Problem(matrix(rng, 60, 12, 0.3), rng.standard_normal((60, 2)), np.zeros((12, 2)),
                       np.zeros(2), {"order": order, "sweeps": 5, "rng": 3})  # fmt: skip
     whole = problem.run()
-    monkeypatch.setattr(sys.modules[sweep_csc.__module__], "_AT_ONCE", 1000)
+    monkeypatch.setattr(sys.modules[sweep_csc.__module__], "_AT_ONCE", 24)
     for ours, theirs in zip(problem.run()[1:], whole[1:], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(problem.run()[0].objectives, whole[0].objectives)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from thalweg import kernels
 
@@ -16,6 +17,19 @@ REFUSED = [
     (dict(A=np.ones((4, 3), int)), TypeError, "A must be float64 or float32, got int64"),
     (dict(A=np.ones(3)), ValueError, r"A must have shape \(n, P\), got \(3,\)"),
     (dict(A=np.ma.ones((4, 3))), TypeError, "A must not be masked"),
+    (dict(theta=np.ma.zeros(3)), TypeError, "theta must not be masked"),
+    (dict(residual=np.ma.zeros(4)), TypeError, "residual must not be masked"),
+    (dict(b=np.ma.masked_equal([0.0, 1, 2, 3], 2)), TypeError, "b must not be masked"),
+    (dict(relaxation=None), ValueError, "relaxation must be between 0 and 2, got None"),
+    (dict(centered=True), ValueError, "centered keeps the intercept .* it needs an intercept"),
+    (
+        dict(l1=[0, np.inf, 0], theta=np.ones(3)),
+        ValueError,
+        r"l1\[1\] is infinite, which keeps coordinate 1 at 0: theta must start there",
+    ),
+    (dict(l1=np.inf, bounds=(1, 2), theta=np.ones(3)), ValueError, r"l1\[0\] is infinite"),
+    (dict(A=scipy.sparse.coo_array(np.eye(4)[:, :3])), TypeError, r"as A.tocsc\(\) .* got coo"),
+    (dict(A=scipy.sparse.dok_array(np.eye(4)[:, :3])), TypeError, r"as A.tocsc\(\) .* got dok"),
     (dict(theta=np.zeros(2)), ValueError, r"theta must have shape \(P=3,\) or \(P=3, M\)"),
     (dict(theta=[0.0] * 3), TypeError, "theta is written in place: it must be a float64"),
     (dict(theta=np.zeros(3, "f4")), TypeError, "got float32"),

@@ -14,6 +14,7 @@ class Sweeper:
         intercept: bool,
         most_order: int,
         threads: int,
+        centered: bool = False,
     ) -> None: ...
     def run(
         self,

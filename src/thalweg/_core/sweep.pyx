@@ -16,7 +16,7 @@ from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport active, threads_of
+from thalweg._core.engine cimport Watch, active, threads_of
 
 cdef enum:
     MAX_VIEWS = 12
@@ -90,7 +90,7 @@ cdef class Sweeper:
     cdef Py_ssize_t most_order
 
     def __cinit__(self, A, theta, residual, weights, each, Py_ssize_t M, bint intercept,
-                  Py_ssize_t most_order, int threads):
+                  Py_ssize_t most_order, int threads, bint centered=False):
         cdef Views views = Views()
         cdef Py_buffer *matrix = views.take(A, b"df", PyBUF_STRIDES)
         cdef c.tw_sweep_job *job = &self.job
@@ -103,6 +103,9 @@ cdef class Sweeper:
         job.n, job.P, job.M, job.A = matrix.shape[0], matrix.shape[1], M, matrix.buf
         job.row_step, job.column_step = matrix.strides[0] // size, matrix.strides[1] // size
         job.intercept, C = intercept, job.P + intercept
+        job.centered = centered
+        if centered and not intercept:
+            raise ValueError("there is no intercept to center")
         job.weights = NULL if weights is None else views.doubles(weights, job.n)
         job.each = views.coordinates(each, C)
         job.theta = views.doubles(theta, times(M, C), PyBUF_WRITABLE)
@@ -122,12 +125,14 @@ cdef class Sweeper:
 
         ``gram_known`` says that the last run at this place had the same order.  ``change`` (M,) and
         ``fall`` (sweeps, M) are written.  Returns the first coordinate whose column is not finite,
-        or -1.
+        or -1.  Ctrl-C raises KeyboardInterrupt; theta and residual then hold no answer.
         """
         cdef Views views = Views()
+        cdef Watch watch = Watch()
         cdef c.tw_sweep_job job = self.job
         cdef Py_ssize_t bad
-        job.order = views.order(order, 0, job.P + job.intercept, &job.n_order)
+        cdef Py_ssize_t coordinates = job.P + (job.intercept and not job.centered)
+        job.order = views.order(order, 0, coordinates, &job.n_order)
         if not 0 <= begin <= end <= min(self.most_order, job.n_order) or begin % WIDTH:
             raise ValueError("the order is cut at the wrong place")
         job.order += begin
@@ -142,15 +147,21 @@ cdef class Sweeper:
         if work == NULL:
             raise MemoryError(f"the sweep needs {size} bytes of workspace")
         with nogil:
-            bad = self.kernel.run(&job, self.threads, work)
+            bad = self.kernel.run(&job, self.threads, &watch.watch, work)
         free(work)
+        if watch.error is not None:
+            raise watch.error
         return bad
 
 
 def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py_ssize_t choices,
                 change, fall, int threads):
-    """Run a ``tw_gram_job``; see csrc/sweep.h.  Gram (C, C), theta and q (M, C)."""
+    """Run a ``tw_gram_job``; see csrc/sweep.h.  Gram (C, C), theta and q (M, C).
+
+    Ctrl-C raises KeyboardInterrupt; theta and q then hold what the last update left.
+    """
     cdef Views views = Views()
+    cdef Watch watch = Watch()
     cdef c.tw_gram_job job
     cdef Py_ssize_t C = len(gram)
     cdef const c.tw_sweep *kernel = active(0).sweep
@@ -166,4 +177,6 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
     job.change = views.doubles(change, M, PyBUF_WRITABLE)
     job.fall = views.doubles(fall, times(sweeps, M), PyBUF_WRITABLE)
     with nogil:
-        kernel.gram_run(&job, n_threads)
+        kernel.gram_run(&job, n_threads, &watch.watch)
+    if watch.error is not None:
+        raise watch.error

@@ -16,7 +16,7 @@ from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport active, threads_of
+from thalweg._core.engine cimport Watch, active, threads_of
 
 cdef enum:
     MAX_VIEWS = 16
@@ -99,7 +99,11 @@ cdef int take_order(c.tw_sweep_csc_job *job, Views views, order) except -1:
 def sweep(shape, indptr, indices, values, *, weights, l1, l2, lower, upper, double relaxation,
           order, bint greedy, Py_ssize_t sweeps, bint centered, theta, residual, intercept, b,
           change, fall, drift, int threads):
-    """Run a ``tw_sweep_csc_job``; return its status and the column that is wrong, if any."""
+    """Run a ``tw_sweep_csc_job``; return its status and the column that is wrong, if any.
+
+    Ctrl-C raises KeyboardInterrupt; theta, residual and intercept then hold what was reached.
+    """
+    cdef Watch watch = Watch()
     cdef c.tw_sweep_csc_job job
     cdef Views views = Views()
     cdef Py_ssize_t column = -1
@@ -133,7 +137,9 @@ def sweep(shape, indptr, indices, values, *, weights, l1, l2, lower, upper, doub
         raise MemoryError(f"a sweep needs {kernel.work(&job, n_threads)} bytes of workspace")
     try:
         with nogil:
-            status = kernel.run(&job, n_threads, work, &column)
+            status = kernel.run(&job, n_threads, &watch.watch, work, &column)
     finally:
         free(work)
+    if watch.error is not None:
+        raise watch.error
     return status, column

@@ -216,7 +216,7 @@ cdef extern from "sweep.h" nogil:
         const void *A
         Py_ssize_t row_step, column_step
         const double *weights
-        int intercept
+        int intercept, centered
         tw_coordinates each
         const Py_ssize_t *order
         Py_ssize_t n_order, sweeps
@@ -241,8 +241,9 @@ cdef extern from "sweep.h" nogil:
     ctypedef struct tw_sweep "struct tw_sweep":
         size_t (*gram)(const tw_sweep_job *job) noexcept nogil
         size_t (*work)(const tw_sweep_job *job, int threads) noexcept nogil
-        Py_ssize_t (*run)(const tw_sweep_job *job, int threads, void *work) noexcept nogil
-        void (*gram_run)(const tw_gram_job *job, int threads) noexcept nogil
+        Py_ssize_t (*run)(const tw_sweep_job *job, int threads, tw_watch *watch,
+                          void *work) noexcept nogil
+        void (*gram_run)(const tw_gram_job *job, int threads, tw_watch *watch) noexcept nogil
 
 cdef extern from "sweep_csc.h" nogil:
     ctypedef enum tw_csc_status:
@@ -276,7 +277,7 @@ cdef extern from "sweep_csc.h" nogil:
 
     ctypedef struct tw_sweep_csc "struct tw_sweep_csc":
         size_t (*work)(const tw_sweep_csc_job *job, int threads) noexcept nogil
-        tw_csc_status (*run)(const tw_sweep_csc_job *job, int threads, void *work,
+        tw_csc_status (*run)(const tw_sweep_csc_job *job, int threads, tw_watch *watch, void *work,
                              Py_ssize_t *column) noexcept nogil
 
 cdef extern from "dispatch.h" nogil:

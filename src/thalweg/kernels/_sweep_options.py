@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._check import all_finite, count, numbers
+from thalweg._check import all_finite, count, left_out, numbers
+
+from ._arrays import unmasked
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -64,18 +66,48 @@ class Settings(NamedTuple):
     threads: int  # 0: as many as there are
 
 
-def unknowns(theta: Any, residual: Any, intercept: Any, shape: tuple[int, int]) -> Unknowns:
-    """Check the arrays that a sweep writes."""
+def weightless(weights: Any, n: int) -> Array | None:
+    """Return which of n rows have the weight 0, or None where none has."""
+    if weights is None:
+        return None
+    zero: Array = _weights(weights, n) == 0
+    return zero if zero.any() else None
+
+
+def void_of(residual: Array, b: Array | None, left: Array | None) -> Array | None:
+    """Return where a row that is left out has no finite residual, or None."""
+    if left is None:
+        return None
+    bad = ~np.isfinite(residual) & _by_row(left, residual)
+    if b is not None:
+        bad |= ~np.isfinite(b) & _by_row(left, b)
+    return bad if bad.any() else None
+
+
+def without(array: Array, void: Array | None) -> Array:
+    """Return the array, or a copy with 0 where its rows are left out and have no number."""
+    return array if void is None else np.where(void, 0.0, array)
+
+
+def unknowns(
+    theta: Any,
+    residual: Any,
+    intercept: Any,
+    shape: tuple[int, int],
+    left: Array | None = None,
+) -> Unknowns:
+    """Check the arrays that a sweep writes; residuals of rows that are left out may be anything."""
     n, P = shape
     for name, array in (("theta", theta), ("residual", residual), ("intercept", intercept)):
         if array is None and name == "intercept":
             continue
+        unmasked(array, name, "a row is left out by the weight 0")
         if not isinstance(array, np.ndarray) or array.dtype != np.float64:
             got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{name} is written in place: it must be a float64 array, got {got}")
         if not array.flags.writeable:
             raise ValueError(f"{name} is written in place, and this array is read-only")
-        _finite(array, name)
+        _finite(array, name, left if name == "residual" else None)
     if theta.ndim not in (1, 2) or len(theta) != P:
         raise ValueError(f"theta must have shape (P={P},) or (P={P}, M), got {theta.shape}")
     batch = theta.shape[1:]
@@ -106,16 +138,17 @@ def settings(
         raise ValueError(
             f"theta must start within its bounds; coordinate {j} is not in [{lower[j]}, {upper[j]}]"
         )
-    omega = float(relaxation)
+    omega = 0.0 if relaxation is None else float(relaxation)
     if not 0 < omega < 2:
         raise ValueError(f"relaxation must be between 0 and 2, got {relaxation}")
     if weights is not None:
-        weights = numbers(weights, "weights", np.float64)
-        _shape(weights, "weights", ("n",), (n,))
-        _not_negative(weights, "weights")
+        weights = _weights(weights, n)
+    l1 = _penalty(l1, "l1", u.P, infinite=True)
+    if np.isinf(l1).any():
+        l1, lower, upper = _kept_at_zero(l1, lower, upper, start)
     free = u.intercept is not None
     return Settings(
-        l1=_extended(_penalty(l1, "l1", u.P), 0.0, free),
+        l1=_extended(l1, 0.0, free),
         l2=_extended(_penalty(l2, "l2", u.P), 0.0, free),
         lower=_extended(lower, -np.inf, free),
         upper=_extended(upper, np.inf, free),
@@ -126,13 +159,39 @@ def settings(
     )
 
 
-def target(b: Any, u: Unknowns) -> Array | None:
+def _kept_at_zero(
+    l1: Array, lower: Array, upper: Array, start: Array
+) -> tuple[Array, Array, Array]:
+    """Return penalties and bounds without infinite penalties: their coordinates are bound to 0."""
+    kept = np.isinf(l1)
+    wrong = kept & ~((start == 0).all(1) & (lower <= 0) & (upper >= 0))
+    if wrong.any():
+        j = int(wrong.argmax())
+        raise ValueError(
+            f"l1[{j}] is infinite, which keeps coordinate {j} at 0: theta must start there, "
+            "and its bounds must not exclude it"
+        )
+    return tuple(np.where(kept, 0.0, array) for array in (l1, lower, upper))  # type: ignore[return-value]
+
+
+def _weights(weights: Any, n: int) -> Array:
+    """Return weights (n,), 0 where they are masked."""
+    array, masked = left_out(weights)
+    array = numbers(array, "weights", np.float64)
+    if masked is not None:
+        array = np.where(masked, 0.0, array)
+    _shape(array, "weights", ("n",), (n,))
+    _not_negative(array, "weights")
+    return array
+
+
+def target(b: Any, u: Unknowns, left: Array | None = None) -> Array | None:
     """Check the right-hand side b, which is asked for only to refresh the residual."""
     if b is None:
         return None
     array = numbers(b, "b", np.float64)
     _shape(array, "b", ("n", "M"), u.residual.shape)
-    _finite(array, "b")
+    _finite(array, "b", left)
     return array
 
 
@@ -213,9 +272,9 @@ def _extended(array: Array, value: float, free: bool) -> Array:
     return np.append(array, value) if free else array
 
 
-def _penalty(value: Any, name: str, P: int) -> Array:
+def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
     array = _per_coordinate(value, name, P)
-    _not_negative(array, name)
+    _not_negative(np.minimum(array, np.finfo(float).max) if infinite else array, name)
     return array
 
 
@@ -254,9 +313,19 @@ def _shape(array: Array, name: str, letters: tuple[str, ...], shape: tuple[int, 
         )
 
 
-def _finite(array: Array, name: str) -> None:
+def _by_row(rows: Array, array: Array) -> Array:
+    """Return rows (n,) so that they go with an array (n,) or (n, M)."""
+    return rows.reshape(-1, *(1,) * (array.ndim - 1))
+
+
+def _finite(array: Array, name: str, left: Array | None = None) -> None:
     if not all_finite(array):
-        place = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+        bad = ~np.isfinite(array)
+        if left is not None and len(left) == len(bad):
+            bad &= ~_by_row(left, array)
+        if not bad.any():
+            return
+        place = tuple(map(int, np.argwhere(bad)[0]))
         raise ValueError(
             f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {array[place]}"
         )

@@ -9,6 +9,8 @@ import numpy as np
 
 from thalweg._core import sweep as _core
 
+from ._arrays import unmasked
+from ._sweep_gram import products, row_slices, subtract
 from ._sweep_options import (
     Array,
     Order,
@@ -21,13 +23,11 @@ from ._sweep_options import (
     settings,
     target,
     unknowns,
+    void_of,
+    weightless,
+    without,
 )
 from .sweep_csc import sweep_csc
-
-# Products of A that one compiled call makes at most before Python looks at Ctrl-C: some 50 ms.
-_AT_ONCE = 2**27
-# Elements of A that NumPy takes at a time where A is multiplied outside the kernels.
-_ROWS_AT_ONCE = 2**20
 
 
 def coordinate_sweep(
@@ -43,6 +43,7 @@ def coordinate_sweep(
     sweeps: int = 1,
     relaxation: float = 1.0,
     intercept: Array | None = None,
+    centered: bool | None = None,
     gram: Any = None,
     b: Any = None,
     rng: Any = None,
@@ -69,9 +70,13 @@ def coordinate_sweep(
     residual : ndarray of float64, shape (n,) or (n, M)
         In: b − Aθ (less the intercept).  Out: the same for the new θ.
     l1, l2 : float or array_like of shape (P,)
-        Penalties, ≥ 0, in the unit of F over θ and over θ².
+        Penalties, ≥ 0, in the unit of F over θ and over θ².  A coordinate with an infinite l1 stays
+        at 0, where it must start.  scikit-learn, whose losses are divided by n, has
+        l1 = n·alpha·l1_ratio and l2 = n·alpha·(1 − l1_ratio).
     weights : array_like, shape (n,), optional
-        w ≥ 0, the inverse variance of each row.  Default: 1.
+        w ≥ 0, the inverse variance of each row; masked ones are 0.  Default: 1.  A row of weight 0
+        is left out: its A, residual and b may be NaN or infinite, and such a residual stays as it
+        is.
     bounds : pair of float, array_like of shape (P,) or None, optional
         (lower, upper), unit of θ; ``(0, None)`` for non-negativity.
     order : {"cyclic", "shuffled", "random", "greedy"} or array_like of int
@@ -83,8 +88,14 @@ def coordinate_sweep(
         ω in (0, 2): θ_j goes ω times the way to its minimum, but not beyond a bound nor, with
         l1 > 0 and ω > 1, across 0.
     intercept : ndarray of float64, shape (1,) or (M,), optional
-        A constant in the model, r = b − Aθ − intercept, neither penalised nor bounded.  Updated at
-        the end of each sweep, in place.
+        A constant in the model, r = b − Aθ − intercept, neither penalised nor bounded.  Updated in
+        place.
+    centered : bool, optional
+        Keep the intercept at its minimum before and after every update, which is coordinate descent
+        on the columns less their weighted means and costs no more: without it, a column that is
+        far from 0 for its spread, as of years, and the intercept creep towards their minimum
+        together.  False updates the intercept at the end of each sweep.  Default: True where there
+        is an intercept, but for a greedy order of a sparse A.
     gram : True or array_like of shape (P, P), optional
         Work on AᵗWr and AᵗWA, which is formed, or given, once: a sweep then costs P² instead of
         nP, for n ≫ P and many sweeps.  The residual is updated once at the end.
@@ -107,7 +118,11 @@ def coordinate_sweep(
         negative, bounds are empty, θ starts outside, or arrays that are written are read-only or
         share memory.  θ, residual and intercept are then as they were.
     TypeError
-        A is not float64 or float32, or an array to be written is not float64.
+        A is not float64 or float32, an array to be written is not float64, or an argument other
+        than the weights is masked.
+    KeyboardInterrupt
+        Ctrl-C was pressed.  With a dense A, θ, residual and intercept are as they were; with a
+        sparse one they hold what was reached, and belong together.
 
     References
     ----------
@@ -127,9 +142,10 @@ def coordinate_sweep(
     >>> theta.round(12), round(done.objective, 12)
     (array([1., 2.]), 0.0)
     """
-    if hasattr(A, "indptr"):
+    if hasattr(A, "tocsc"):
         if gram is not None:
             raise ValueError("gram is for dense A: a sparse A has no dense products")
+        able = intercept is not None and not (isinstance(order, str) and order == "greedy")
         return sweep_csc(
             A,
             theta,
@@ -142,12 +158,16 @@ def coordinate_sweep(
             sweeps=sweeps,
             relaxation=relaxation,
             intercept=intercept,
+            centered=able if centered is None else centered,
             b=b,
             rng=rng,
             threads=threads,
         )
+    if centered and intercept is None:
+        raise ValueError("centered keeps the intercept at its minimum: it needs an intercept")
     A = _matrix(A)
-    u = unknowns(theta, residual, intercept, A.shape)
+    left = weightless(weights, A.shape[0])
+    u = unknowns(theta, residual, intercept, A.shape, left)
     s = settings(
         u,
         A.shape[0],
@@ -159,50 +179,82 @@ def coordinate_sweep(
         relaxation=relaxation,
         threads=threads,
     )
-    plan, exact = order_of(order, u.P, rng), target(b, u)
+    plan, exact = order_of(order, u.P, rng), target(b, u, left)
     outputs = {"theta": theta, "residual": residual, "intercept": intercept}
     inputs = {"b": b, "weights": weights, "gram": gram}
     apart(outputs, inputs | {"A": A})
-    return _dense(A, u, s, plan, gram, exact)
+    return _dense(A, u, s, plan, gram, exact, left, intercept is not None and centered is not False)
 
 
 def _matrix(A: Any) -> Array:
-    if isinstance(A, np.ma.MaskedArray):
-        raise TypeError("A must not be masked; give rows to leave out the weight 0")
-    array = np.asarray(A)
+    array = np.asarray(unmasked(A, "A", "give rows to leave out the weight 0"))
     if array.ndim != 2:
         raise ValueError(f"A must have shape (n, P), got {array.shape}")
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:
-        raise TypeError(f"A must be float64 or float32, got {array.dtype}")
+        raise TypeError(
+            f"A must be float64 or float32, got {array.dtype}; A.astype(float) converts it"
+        )
     if not array.flags.aligned or any(step % array.itemsize for step in array.strides):
         raise ValueError("the elements of A must be aligned in memory")
     return array
 
 
-def _dense(A: Array, u: Unknowns, s: Settings, plan: Order, gram: Any, b: Array | None) -> Sweep:
+def _dense(
+    A: Array,
+    u: Unknowns,
+    s: Settings,
+    plan: Order,
+    gram: Any,
+    b: Array | None,
+    left: Array | None,
+    centered: bool,
+) -> Sweep:
     """Sweep over copies, theta (M, C) and residual (M, n), and hand them over at the end."""
-    C = len(s.l1)
-    theta, residual = np.empty((u.M, C)), _beside(A, u.M)
-    theta[:, : u.P] = u.theta.reshape(u.P, u.M).T
-    residual[:] = u.residual.reshape(len(A), u.M).T
-    if u.intercept is not None:
-        theta[:, u.P] = u.intercept
-    change, fall = np.zeros(u.M), np.zeros((s.sweeps, u.M))
+    void = void_of(u.residual, b, left)
     wanted = gram is not None and gram is not False
     run = _on_gram if wanted or plan.name == "greedy" else _on_residual
-    run(A, u, s, plan, gram, theta, residual, change, fall)
+    theta, residual = np.empty((u.M, len(s.l1))), _beside(A, u.M)
+    change, fall = np.zeros(u.M), np.zeros((s.sweeps, u.M))
+    _begin(u, void, theta, residual)
+    bad = run(A, u, s, plan, gram, theta, residual, change, fall, centered)
+    if bad >= 0 and left is not None:
+        A = _without(A, left)
+        _begin(u, void, theta, residual)
+        bad = run(A, u, s, plan, gram, theta, residual, change, fall, centered)
+    if bad >= 0:
+        raise ValueError(_bad_column(A, bad))
     drift = None
     if b is not None:
         kept = residual.copy()
-        residual[:] = b.reshape(len(A), u.M).T
-        _subtract(A, theta, residual)
+        residual[:] = without(b, void).reshape(len(A), u.M).T
+        subtract(A, np.zeros(u.P), theta[:, : u.P], residual)
+        residual -= theta[:, u.P :].sum(1, keepdims=True)
         drift = float(np.abs(kept - residual).max(initial=0))
     done = report(u, s, theta, residual, change, fall)
     u.theta[...] = theta[:, : u.P].T.reshape(u.theta.shape)
-    u.residual[...] = residual.T.reshape(u.residual.shape)
+    np.copyto(
+        u.residual, residual.T.reshape(u.residual.shape), where=True if void is None else ~void
+    )
     if u.intercept is not None:
         u.intercept[...] = theta[:, u.P]
     return done._replace(drift=drift)
+
+
+def _begin(u: Unknowns, void: Array | None, theta: Array, residual: Array) -> None:
+    """Copy what the caller brought."""
+    theta[:, : u.P] = u.theta.reshape(u.P, u.M).T
+    residual[:] = without(u.residual, void).reshape(len(u.residual), u.M).T
+    if u.intercept is not None:
+        theta[:, u.P] = u.intercept
+
+
+def _without(A: Array, left: Array) -> Array:
+    """Return a copy of A, 0 in the rows that are left out and are not finite."""
+    A = A.copy(order="K")
+    for rows in row_slices(A):
+        bad = left[rows] & ~np.isfinite(A[rows]).all(1)
+        A[rows][bad] = 0
+    return A
 
 
 def _beside(A: Array, M: int) -> Array:
@@ -214,24 +266,17 @@ def _beside(A: Array, M: int) -> Array:
     return raw[skip : skip + M * len(A)].reshape(M, len(A))
 
 
-def _each(s: Settings) -> tuple[Array, Array, Array, Array, float]:
-    return s.l1, s.l2, s.lower, s.upper, s.relaxation
+def _each(s: Settings, C: int) -> tuple[Array, Array, Array, Array, float]:
+    return s.l1[:C], s.l2[:C], s.lower[:C], s.upper[:C], s.relaxation
 
 
-def _orders(u: Unknowns, s: Settings, plan: Order, updates: int) -> Iterator[tuple[Array, int]]:
-    """Yield each order, with the intercept at its end, and how many sweeps it is for.
-
-    ``updates`` is how many of them a compiled call may make.
-    """
-    last = [] if u.intercept is None else [u.P]
-    if plan.fixed is None:
-        for order in plan.draw(s.sweeps):
-            yield np.append(order, last).astype(np.intp), 1
+def _orders(plan: Order, sweeps: int, last: list[int]) -> Iterator[tuple[Array, int]]:
+    """Yield each order, with ``last`` at its end, and how many sweeps it is for."""
+    if plan.fixed is not None:
+        yield np.append(plan.fixed, last).astype(np.intp), sweeps
         return
-    order = np.append(plan.fixed, last).astype(np.intp)
-    at_once = max(1, updates // max(1, len(order)))
-    for begin in range(0, s.sweeps, at_once):
-        yield order, min(at_once, s.sweeps - begin)
+    for order in plan.draw(sweeps):
+        yield np.append(order, last).astype(np.intp), 1
 
 
 def _on_residual(
@@ -244,25 +289,37 @@ def _on_residual(
     residual: Array,
     change: Array,
     fall: Array,
-) -> None:
+    centered: bool,
+) -> int:
+    """Sweep; return a coordinate whose column is not finite, or -1."""
     free = u.intercept is not None
-    size = plan.size + free
-    sweeper = _core.Sweeper(A, theta, residual, s.weights, _each(s), u.M, free, size, s.threads)
-    updates = max(1, _AT_ONCE // max(1, len(A) * u.M))
-    step = max(1, updates // _core.WIDTH) * _core.WIDTH
+    last = [u.P] if free and not centered else []
+    size = plan.size + len(last)
+    if size == 0:
+        _center(s, theta, residual, fall, centered)
+        return -1
+    each = _each(s, len(s.l1))
+    sweeper = _core.Sweeper(
+        A, theta, residual, s.weights, each, u.M, free, size, s.threads, centered
+    )
     begin = 0
-    for order, sweeps in _orders(u, s, plan, updates):
-        known = begin > 0 and plan.fixed is not None
-        change[:] = 0
-        for first in range(0, size, step):
-            end = min(size, first + step)
-            largest, fell = np.zeros(u.M), np.zeros((sweeps, u.M))
-            bad = sweeper.run(order, first, end, sweeps, known, largest, fell)
-            if bad >= 0:
-                raise ValueError(_bad_column(A, bad))
-            np.maximum(change, largest, out=change)
-            fall[begin : begin + sweeps] += fell
+    for order, sweeps in _orders(plan, s.sweeps, last):
+        bad = sweeper.run(order, 0, size, sweeps, False, change, fall[begin : begin + sweeps])
+        if bad >= 0:
+            return bad
         begin += sweeps
+    return -1
+
+
+def _center(s: Settings, theta: Array, residual: Array, fall: Array, centered: bool) -> None:
+    """Put the intercept to its minimum, where nothing else is to be updated."""
+    w = np.ones(residual.shape[1]) if s.weights is None else s.weights
+    if not (centered and len(fall) and w.sum() > 0):
+        return
+    way = residual @ w / w.sum()
+    theta[:, -1] += way
+    residual -= way[:, None]
+    fall[0] = 0.5 * w.sum() * way**2
 
 
 def _on_gram(
@@ -275,72 +332,35 @@ def _on_gram(
     residual: Array,
     change: Array,
     fall: Array,
-) -> None:
-    G, q = _products(A, u, s, gram, residual)
-    if not (np.isfinite(G).all() and np.isfinite(q).all()):
-        raise ValueError(_bad_column(A, int(np.argmin(np.isfinite(A).all(0)))))
-    start, begin = theta.copy(), 0
-    greedy = plan.name == "greedy"
-    updates = max(1, _AT_ONCE // max(1, (1 + greedy) * len(G) * u.M))
-    for order, sweeps in _orders(u, s, plan, updates):
+    centered: bool,
+) -> int:
+    """Sweep; return a coordinate whose column is not finite, or -1."""
+    p = products(A, u, s, gram, residual, centered)
+    if not (np.isfinite(p.gram).all() and np.isfinite(p.q).all()):
+        return int(np.argmin(np.isfinite(np.diag(p.gram))))
+    C, greedy, begin = len(p.gram), plan.name == "greedy", 0
+    moved = theta[:, :C].copy()
+    before = moved
+    for order, sweeps in _orders(plan, s.sweeps, [u.P] if C > u.P else []):
         if greedy:
             order[: u.P] = -1
-        fell = fall[begin : begin + sweeps]
-        choices = u.P if greedy else 0
-        _core.gram_sweeps(
-            G, theta, q, _each(s), order, u.M, sweeps, choices, change, fell, s.threads
-        )
-        begin += sweeps
-    _subtract(A, theta - start, residual)
-
-
-def _products(
-    A: Array, u: Unknowns, s: Settings, gram: Any, residual: Array
-) -> tuple[Array, Array]:
-    """Return AᵗWA (C, C) and AᵗWr (M, C), the intercept's column of ones included."""
-    C, P, given = len(s.l1), u.P, isinstance(gram, bool | None) is False
-    G, q = np.zeros((C, C)), np.zeros((u.M, C))
-    for rows in _row_slices(A):
-        root = np.ones((rows.stop - rows.start, 1))
-        if s.weights is not None:
-            root[:, 0] = np.sqrt(s.weights[rows])
-        S = np.concatenate((root * A[rows], root), axis=1)[:, :C]
-        if given:
-            G[:, P:] += S.T @ S[:, P:]
-        else:
-            G += S.T @ S
-        q += (residual[:, rows] * root[:, 0]) @ S
-    if given:
-        G[P:, :P] = G[:P, P:].T
-        G[:P, :P] = _given_gram(gram, P)
-    return G, q
-
-
-def _given_gram(gram: Any, P: int) -> Array:
-    G = np.asarray(gram, dtype=np.float64)
-    if G.shape != (P, P):
-        raise ValueError(f"gram must be True or have shape (P={P}, P={P}), got {G.shape}")
-    if not np.isfinite(G).all():
-        raise ValueError("gram must be finite")
-    size = np.sqrt(np.abs(np.diag(G)))
-    if not (np.abs(G - G.T) <= 1e-8 * np.outer(size, size)).all():
-        raise ValueError("gram must be symmetric: it is AᵗWA")
-    return G
-
-
-def _row_slices(A: Array) -> Iterator[slice]:
-    n, P = A.shape
-    step = max(1, _ROWS_AT_ONCE // max(1, P))
-    for begin in range(0, n, step):
-        yield slice(begin, min(n, begin + step))
-
-
-def _subtract(A: Array, theta: Array, residual: Array) -> None:
-    """residual (M, n) −= (Aθ)ᵗ, with theta (M, C), sums in float64."""
-    P = A.shape[1]
-    for rows in _row_slices(A):
-        part = A[rows].astype(np.float64, copy=False)
-        residual[:, rows] -= theta[:, :P] @ part.T + theta[:, P:].sum(1, keepdims=True)
+        for count in (sweeps - 1, 1) if sweeps > 1 else (sweeps,):
+            before, fell = moved.copy(), fall[begin : begin + count]
+            _core.gram_sweeps(
+                p.gram, moved, p.q, _each(s, C), order, u.M, count, u.P if greedy else 0,
+                change, fell, s.threads,
+            )  # fmt: skip
+            begin += count
+    d, theta[:, :C] = moved - theta[:, :C], moved
+    subtract(A, p.pivot, d[:, : u.P], residual)
+    residual -= d[:, u.P :].sum(1, keepdims=True)
+    if centered and s.sweeps:
+        np.maximum(change, np.abs((moved - before) @ (p.pivot + p.mean)), out=change)
+        fall[0] += 0.5 * p.weight * p.way**2
+        with_mean = p.way - d @ p.mean
+        residual -= with_mean[:, None]
+        theta[:, u.P] += with_mean - d @ p.pivot
+    return -1
 
 
 def _bad_column(A: Array, j: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._check import numbers
+from thalweg._check import all_finite, numbers
 from thalweg._core import sweep_csc as _core
 
 from ._sweep_options import (
@@ -23,10 +23,13 @@ from ._sweep_options import (
     settings,
     target,
     unknowns,
+    void_of,
+    weightless,
+    without,
 )
 
-# Stored values that one compiled call visits at most before Python looks at Ctrl-C: some 0.2 s.
-_AT_ONCE = 2**27
+# Coordinates of orders that are drawn before the sweeps they are for: 128 MiB.
+_AT_ONCE = 2**24
 
 _WRONG = {
     _core.INDPTR: "indptr of A must rise from 0 to at most the number of stored values, "
@@ -105,6 +108,9 @@ def sweep_csc(
     ValueError, TypeError
         As in `coordinate_sweep`, and where the indices of A are out of range, unsorted or
         duplicated; the first such column is named.
+    KeyboardInterrupt
+        Ctrl-C was pressed.  θ, residual and intercept hold what the last update left, and belong
+        together; F has not risen.
 
     References
     ----------
@@ -123,7 +129,8 @@ def sweep_csc(
     (array([0.5, 3. ]), array([1., 0., 2.]))
     """
     columns = _columns(A)
-    u = unknowns(theta, residual, intercept, (columns.n, columns.P))
+    left = weightless(weights, columns.n)
+    u = unknowns(theta, residual, intercept, (columns.n, columns.P), left)
     s = settings(
         u,
         columns.n,
@@ -136,7 +143,7 @@ def sweep_csc(
         threads=threads,
     )
     s = s._replace(**{k: getattr(s, k)[: u.P] for k in ("l1", "l2", "lower", "upper")})
-    plan, exact = order_of(order, u.P, rng), target(b, u)
+    plan, exact = order_of(order, u.P, rng), target(b, u, left)
     if centered and intercept is None:
         raise ValueError("centered keeps the intercept at its minimum: it needs an intercept")
     if centered and plan.name == "greedy":
@@ -151,8 +158,22 @@ def sweep_csc(
     }
     inputs |= {"b": exact, "weights": s.weights, "order": plan.fixed, "l1": l1, "l2": l2}
     apart(outputs, inputs | {"lower bounds": s.lower, "upper bounds": s.upper})
-    report(u, s, *_by_rows(u), np.zeros(u.M), np.zeros((0, u.M)))  # F overflows here or nowhere
-    return _run(columns, u, s, plan, bool(centered), exact)
+    void = void_of(u.residual, exact, left)
+    counted = u._replace(residual=without(u.residual, void))
+    report(u, s, *_by_rows(counted), np.zeros(u.M), np.zeros((0, u.M)))  # F overflows here or never
+    if left is not None:
+        columns = columns._replace(values=_values_without(columns, left))
+    exact = None if exact is None else without(exact, void)
+    return _run(columns, counted, u, s, plan, bool(centered), exact, void)
+
+
+def _values_without(columns: _Columns, left: Array) -> Array:
+    """Return the values of A, 0 where they are not finite in rows that are left out."""
+    if all_finite(columns.values) or not len(left):
+        return columns.values
+    out = left.take(columns.indices, mode="clip")
+    zero: Array = np.where(out & ~np.isfinite(columns.values), 0, columns.values)
+    return zero.astype(columns.values.dtype, copy=False)
 
 
 def _columns(A: Any) -> _Columns:
@@ -163,7 +184,9 @@ def _columns(A: Any) -> _Columns:
     n, P = A.shape
     values = np.asarray(A.data)
     if values.dtype not in (np.float64, np.float32) or not values.dtype.isnative:
-        raise TypeError(f"A must be float64 or float32, got {values.dtype}")
+        raise TypeError(
+            f"A must be float64 or float32, got {values.dtype}; A.astype(float) converts it"
+        )
     values = numbers(values, "A", values.dtype)
     indptr, indices = np.asarray(A.indptr), np.asarray(A.indices)
     for name, array in (("indptr", indptr), ("indices", indices)):
@@ -188,31 +211,45 @@ def _by_rows(u: Unknowns) -> tuple[Array, Array]:
 
 
 def _run(
-    columns: _Columns, u: Unknowns, s: Settings, plan: Order, centered: bool, b: Array | None
+    columns: _Columns,
+    counted: Unknowns,
+    u: Unknowns,
+    s: Settings,
+    plan: Order,
+    centered: bool,
+    b: Array | None,
+    void: Array | None,
 ) -> Sweep:
-    """Sweep in place, or over copies of what is not contiguous."""
-    work = [
-        None if a is None else np.ascontiguousarray(a) for a in (u.theta, u.residual, u.intercept)
+    """Sweep in place, or over copies of what is not contiguous or has rows that are left out."""
+    theirs = (u.theta, u.residual, u.intercept)
+    ours = [
+        None if a is None else np.ascontiguousarray(a)
+        for a in (u.theta, counted.residual, u.intercept)
     ]
     change, drift, fall = np.zeros(u.M), np.zeros(u.M), np.zeros((s.sweeps, u.M))
-    at_once = max(1, _AT_ONCE // max(1, len(columns.values) * u.M))
+    is_drawn = plan.fixed is None
+    at_once = max(1, _AT_ONCE // max(1, plan.size)) if is_drawn else max(1, s.sweeps)
     drawn = plan.draw(s.sweeps)
-    for begin in range(0, max(1, s.sweeps), at_once):
-        end = min(s.sweeps, begin + at_once)
-        status, column = _core.sweep(
-            (columns.n, u.P, u.M), columns.indptr, columns.indices, columns.values,
-            weights=s.weights, l1=s.l1, l2=s.l2, lower=s.lower, upper=s.upper,
-            relaxation=s.relaxation, order=_coordinates(plan, islice(drawn, end - begin)),
-            greedy=plan.name == "greedy", sweeps=end - begin, centered=centered,
-            theta=work[0], residual=work[1], intercept=work[2], b=b if end == s.sweeps else None,
-            change=change, fall=fall[begin:end], drift=drift, threads=s.threads,
-        )  # fmt: skip
-        if status:
-            raise ValueError(_WRONG[status].format(column, columns.n))
-    for ours, theirs in zip(work, (u.theta, u.residual, u.intercept), strict=True):
-        if ours is not None and theirs is not None and ours is not theirs:
-            theirs[...] = ours
-    done = report(u, s, *_by_rows(u), change, fall)
+    try:
+        for begin in range(0, max(1, s.sweeps), at_once):
+            end = min(s.sweeps, begin + at_once)
+            status, column = _core.sweep(
+                (columns.n, u.P, u.M), columns.indptr, columns.indices, columns.values,
+                weights=s.weights, l1=s.l1, l2=s.l2, lower=s.lower, upper=s.upper,
+                relaxation=s.relaxation, order=_coordinates(plan, islice(drawn, end - begin)),
+                greedy=plan.name == "greedy", sweeps=end - begin, centered=centered,
+                theta=ours[0], residual=ours[1], intercept=ours[2],
+                b=b if end == s.sweeps else None,
+                change=change, fall=fall[begin:end], drift=drift, threads=s.threads,
+            )  # fmt: skip
+            if status:
+                raise ValueError(_WRONG[status].format(column, columns.n))
+    finally:  # Ctrl-C leaves what was reached
+        for new, old in zip(ours, theirs, strict=True):
+            if old is not None and new is not None and new is not old:
+                keep = void if old is u.residual and void is not None else False
+                np.copyto(old, new, where=~np.asarray(keep))
+    done = report(u, s, *_by_rows(u._replace(residual=without(u.residual, void))), change, fall)
     return done if b is None else done._replace(drift=float(drift.max(initial=0)))
 
 

@@ -142,6 +142,8 @@ class _Sweeping(_Coordinates, SweepingState):
         low, high = np.ascontiguousarray(lower), np.ascontiguousarray(upper)
         each = self.none, self.none, low, high, 1.0
         q, change, fall = -self.Bu, np.zeros(1), np.zeros(1)
-        gram_sweeps(self.B, self.theta, q, each, turns, 1, 1, 0, change, fall, 1)
-        self.Bu = -q
+        try:
+            gram_sweeps(self.B, self.theta, q, each, turns, 1, 1, 0, change, fall, 1)
+        finally:  # Ctrl-C leaves theta and q as the last update did
+            self.Bu = -q
         self.count(turns.size)

@@ -103,6 +103,7 @@ def coordinate_sweep(
     sweeps: int = 1,
     relaxation: float = 1.0,
     intercept: Array | None = None,
+    centered: bool | None = None,
     gram: Any = None,
     b: Any = None,
     rng: Any = None,
@@ -115,9 +116,17 @@ def coordinate_sweep(
     A = np.asarray(A, dtype=np.float64)
     n, P = A.shape
     w = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
+    if intercept is not None and (centered or centered is None):
+        options = {"l1": l1, "l2": l2, "weights": weights, "bounds": bounds, "order": order}
+        options |= {"relaxation": relaxation, "rng": np.random.default_rng(rng)}
+        change, objectives = _centered(A, theta, residual, sweeps, intercept, options)
+        drift = _refreshed(A, theta, residual, intercept, b)
+        return change, float(objectives[-1].sum()), objectives, drift
     low, high = (None, None) if bounds is None else bounds
     limits = [l1, l2, -np.inf if low is None else low, np.inf if high is None else high]
     each = [np.broadcast_to(np.asarray(x, dtype=float), P) for x in limits]
+    kept = np.isinf(each[0])  # at 0, where they start
+    each = [np.where(kept, 0, x) if k != 1 else x for k, x in enumerate(each)]
     p = _Problem(A, w, w @ A**2, each, relaxation)
     generator = np.random.default_rng(rng)
     T, R = (a if theta.ndim == 2 else a[:, None] for a in (theta, residual))
@@ -131,10 +140,55 @@ def coordinate_sweep(
             if intercept is not None:
                 change = max(change, p.constant(R[:, m], intercept, m))
             objectives[s + 1, m] = p.F(T[:, m], R[:, m])
-    drift = None
-    if b is not None:
-        exact = np.asarray(b, float) - A @ theta - (0 if intercept is None else intercept)
-        drift = float(np.abs(residual - exact).max(initial=0))
-        residual[...] = exact
+    drift = _refreshed(A, theta, residual, intercept, b)
     shape = (sweeps + 1, *theta.shape[1:])
     return change, float(objectives[-1].sum()), objectives.reshape(shape), drift
+
+
+def _refreshed(
+    A: Array, theta: Array, residual: Array, intercept: Array | None, b: Any
+) -> float | None:
+    """Compute the residual anew, where b is given; return how far it was from that."""
+    if b is None:
+        return None
+    exact = np.asarray(b, float) - A @ theta - (0 if intercept is None else intercept)
+    drift = float(np.abs(residual - exact).max(initial=0))
+    residual[...] = exact
+    return drift
+
+
+def _centered(
+    A: Array,
+    theta: Array,
+    residual: Array,
+    sweeps: int,
+    intercept: Array,
+    options: dict[str, Any],
+) -> tuple[float, Array]:
+    """Descend on the columns less their weighted means, with the intercept that goes with theta."""
+    n, P = A.shape
+    w = np.ones(n) if options["weights"] is None else np.asarray(options["weights"], dtype=float)
+    if not w.sum() > 0:
+        change, _, objectives, _ = coordinate_sweep(A, theta, residual, sweeps=sweeps, **options)
+        return change, objectives
+    mean = w @ A / w.sum()
+    C = A - mean
+    used = w > 0
+    C[np.ix_(used, (A[used] == A[used][:1]).all(axis=0))] = 0  # does nothing the intercept does not
+    l1, l2 = (np.broadcast_to(options[k], P) for k in ("l1", "l2"))
+    r, t = (a.reshape(len(a), int(np.prod(a.shape[1:]))) for a in (residual, theta))
+    start = [penalised(r[:, m], w, t[:, m], l1, l2) for m in range(r.shape[1])]
+    history = [np.reshape(start, residual.shape[1:])]
+    change = 0.0
+    for k in range(sweeps):
+        if k == 0:
+            shift = w @ r / w.sum()
+            r -= shift
+            intercept += shift
+        before = theta.copy()
+        change, _, objectives, _ = coordinate_sweep(C, theta, residual, sweeps=1, **options)
+        moved = mean @ (theta - before)
+        intercept -= moved
+        change = max(change, float(np.abs(moved).max(initial=0)))
+        history.append(objectives[-1])
+    return change, np.array(history)

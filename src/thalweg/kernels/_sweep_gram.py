@@ -1,0 +1,102 @@
+"""Sweeps on AᵗWr and AᵗWA alone: what is formed of A before them, and what becomes of r after.
+
+With an intercept that is centered, both are those of the columns less their weighted means.  As
+differences of large numbers they would lose digits, so a pivot is first taken from each column: its
+element in the row of the largest weight (csrc/sweep.c says why that is enough).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._sweep_options import Array, Settings, Unknowns
+
+# Elements of A that NumPy takes at a time where A is multiplied outside the kernels.
+_ROWS_AT_ONCE = 2**20
+# Products that NumPy makes in one call, between which Python looks at Ctrl-C: some 50 ms.
+_PRODUCTS_AT_ONCE = 2**30
+
+
+class Products(NamedTuple):
+    """AᵗWA and AᵗWr as a sweep needs them, and what a centered intercept took from them."""
+
+    gram: Array  # (C, C), or (P, P) if centered
+    q: Array  # (M, C) or (M, P)
+    pivot: Array  # (P,) taken from the columns
+    mean: Array  # (P,) of the columns less their pivots
+    weight: float  # sum of the weights
+    way: Array  # (M,) from the intercept to its minimum at the start
+
+
+def row_slices(A: Array) -> Iterator[slice]:
+    """Yield the rows of A a part at a time."""
+    n, P = A.shape
+    step = max(1, _ROWS_AT_ONCE // max(1, P))
+    for begin in range(0, n, step):
+        yield slice(begin, min(n, begin + step))
+
+
+def subtract(A: Array, pivot: Array, theta: Array, residual: Array) -> None:
+    """residual (M, n) −= ((A − pivot)θ)ᵗ, with theta (M, P), sums in float64."""
+    for rows in row_slices(A):
+        residual[:, rows] -= theta @ (A[rows].astype(np.float64, copy=False) - pivot).T
+
+
+def products(
+    A: Array, u: Unknowns, s: Settings, gram: Any, residual: Array, centered: bool
+) -> Products:
+    """Form what a sweep needs; a ``gram`` that was given is taken as it is."""
+    n, P = A.shape
+    given = isinstance(gram, bool | None) is False
+    pivot = np.zeros(P)
+    weights = np.ones(n) if s.weights is None else s.weights
+    if centered and weights.any() and not given:
+        pivot = A[int(np.argmax(weights))].astype(np.float64)
+    G, q = _sums(A, pivot, s, residual, len(s.l1), from_column=P * given)
+    if given:
+        G[P:, :P] = G[:P, P:].T
+        G[:P, :P] = _given_gram(gram, P)
+    if not centered:
+        return Products(G, q, pivot, np.zeros(P), 0.0, np.zeros(u.M))
+    weight = float(G[P, P])
+    mean, way = (x / weight if weight > 0 else 0 * x for x in (G[:P, P], q[:, P]))
+    centred = G[:P, :P] - weight * np.outer(mean, mean)
+    # of a matrix that was given, what is of the size of rounding is the constant column's nothing
+    noise = n * np.finfo(float).eps * np.diag(G)[:P] * given
+    nothing = ~(np.diag(centred) > noise) & np.isfinite(np.diag(centred))
+    centred[nothing] = centred[:, nothing] = 0
+    return Products(centred, q[:, :P] - np.outer(q[:, P], mean), pivot, mean, weight, way)
+
+
+def _sums(
+    A: Array, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
+) -> tuple[Array, Array]:
+    """Return SᵗWS from some column on and SᵗWr, where S is A − pivot and, if C says so, ones."""
+    G, q = np.zeros((C, C)), np.zeros((len(residual), C))
+    for rows in row_slices(A):
+        root = np.ones((rows.stop - rows.start, 1))
+        if s.weights is not None:
+            root[:, 0] = np.sqrt(s.weights[rows])
+        with np.errstate(invalid="ignore", over="ignore"):  # the sums are looked at
+            S = np.concatenate((root * (A[rows] - pivot), root), axis=1)[:, :C]
+            step = max(1, _PRODUCTS_AT_ONCE // max(1, S.size))
+            for begin in range(from_column, C, step):
+                part = slice(begin, begin + step)
+                G[:, part] += S.T @ S[:, part]
+            q += (residual[:, rows] * root[:, 0]) @ S
+    return G, q
+
+
+def _given_gram(gram: Any, P: int) -> Array:
+    G = np.asarray(gram, dtype=np.float64)
+    if G.shape != (P, P):
+        raise ValueError(f"gram must be True or have shape (P={P}, P={P}), got {G.shape}")
+    if not np.isfinite(G).all():
+        raise ValueError("gram must be finite")
+    size = np.sqrt(np.abs(np.diag(G)))
+    if not (np.abs(G - G.T) <= 1e-8 * np.outer(size, size)).all():
+        raise ValueError("gram must be symmetric: it is AᵗWA")
+    return G

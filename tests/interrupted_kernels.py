@@ -1,0 +1,161 @@
+"""Interrupt one long call of a kernel with a real SIGINT, and print how long that took.
+
+Run as a program with the name of a case.  Sizes are made by repeating one row or column of memory,
+so that a case takes seconds and next to no memory; nothing of what is interrupted ever ends.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+from scipy import sparse
+
+from thalweg import kernels
+from thalweg.kernels import Symmetric, quadratic_form
+
+PROMISE = 0.2  # seconds
+TRIES = 6  # the machine may be busy: the best counts
+
+
+def repeated(n, P, by="rows", dtype=np.float64):
+    """Return a matrix of n rows and P columns that are all the same."""
+    one = np.random.default_rng(0).standard_normal(P if by == "rows" else n).astype(dtype)
+    steps = (0, one.itemsize) if by == "rows" else (one.itemsize, 0)
+    return np.lib.stride_tricks.as_strided(one, (n, P), steps, writeable=False)
+
+
+def random_sparse(n, P, row, make=sparse.csr_array):
+    """Return a sparse matrix with ``row`` elements in each row."""
+    rng = np.random.default_rng(1)
+    columns = np.sort(rng.permuted(np.tile(np.arange(P), (n, 1)), axis=1)[:, :row], axis=1)
+    rows = sparse.csr_array(
+        (rng.random(n * row), columns.ravel(), np.arange(n + 1) * row), shape=(n, P)
+    )
+    return make(rows)
+
+
+def sums(kernel, J, **how):
+    e = np.broadcast_to(1.0, J.shape[:-1])
+    return lambda: kernel(J, e, **how)
+
+
+def csr_sums(kernel, J, **how):
+    e = np.ones(J.shape[0])
+    return lambda: kernel(J, e, **how)
+
+
+def form(B, M=None, **how):
+    theta = np.ones((M, B.shape[0]) if M else B.shape[0])
+    return lambda: quadratic_form(B, theta, **how)
+
+
+def sweep(A, state=True, intercept=False, sweeps=10**6, M=None, **how):
+    """A sweep, and afterwards a look at what it has left."""
+    n, P = A.shape
+    b = np.random.default_rng(2).standard_normal(n if M is None else (n, M))
+    shape = P if M is None else (P, M)
+
+    def call():
+        theta, residual = np.zeros(shape), b.copy()
+        free = np.zeros(M or 1) if intercept else None
+        try:
+            kernels.coordinate_sweep(A, theta, residual, intercept=free, sweeps=sweeps, **how)
+        finally:
+            if not sparse.issparse(A):
+                assert not theta.any(), "a dense sweep leaves everything as it was"
+                assert (residual == b).all()
+                assert free is None or not free.any()
+            elif state:
+                exact = b - A @ theta - (0 if free is None else free)
+                assert np.abs(residual - exact).max() < 1e-8, "theta and residual do not fit"
+
+    return call
+
+
+BLOCKS = np.broadcast_to(repeated(1000, 64), (200_000, 1000, 64))
+ALL_ROWS = 2 * 10**8  # of 1000 columns
+ONES = np.lib.stride_tricks.as_strided(
+    np.ones(400_000), (400_000, 400_000), (0, 8), writeable=False
+)
+WELL = np.random.default_rng(3).standard_normal((3000, 1500))
+CASES = {
+    "adjoint_sum": lambda: sums(kernels.adjoint_sum, repeated(ALL_ROWS, 1000)),
+    "adjoint_sum by columns": lambda: sums(kernels.adjoint_sum, repeated(10**7, 10**5, "columns")),
+    "adjoint_sum sparse": lambda: csr_sums(
+        kernels.adjoint_sum, sparse.csr_array(
+            (repeated(1, 1)[0].repeat(4 * 10**7), np.zeros(4 * 10**7, np.int32),
+             np.arange(0, 4 * 10**7 + 1, 4, dtype=np.int32)), shape=(10**7, 3)), scale=2.0,
+    ),
+    "vjp": lambda: sums(kernels.vjp, BLOCKS),
+    "vjp small": lambda: sums(kernels.vjp, np.broadcast_to(repeated(1000, 3), (10**7, 1000, 3))),
+    "jvp": lambda: lambda: kernels.jvp(repeated(3 * 10**7, 1000), np.ones(1000)),
+    "normal_equations": lambda: sums(
+        kernels.normal_equations, repeated(10**7, 1500, dtype=np.float32)
+    ),
+    "normal_equations narrow": lambda: sums(kernels.normal_equations, repeated(10**10, 4)),
+    "normal_equations per problem": lambda: sums(
+        kernels.normal_equations, BLOCKS[:2000], per_problem=True
+    ),
+    "normal_equations sparse": lambda: csr_sums(
+        kernels.normal_equations, random_sparse(2000, 3000, 2500)
+    ),
+    "quadratic_form": lambda: form(repeated(400_000, 400_000)),
+    "quadratic_form gradient": lambda: form(repeated(400_000, 400_000), gradient=True),
+    "quadratic_form triangle": lambda: form(repeated(400_000, 400_000), triangle="lower"),
+    "quadratic_form many": lambda: form(repeated(3000, 3000), M=20_000),
+    "quadratic_form many gradient": lambda: form(repeated(3000, 3000), M=20_000, gradient=True),
+    "quadratic_form sparse": lambda: form(random_sparse(3000, 3000, 1500), M=10_000),
+    "quadratic_form sparse triangle": lambda: form(
+        random_sparse(3000, 3000, 1500), M=20_000, triangle="lower", gradient=True
+    ),
+    "Symmetric": lambda: lambda: Symmetric(ONES),
+    "sweep": lambda: sweep(repeated(10**6, 10**5, "columns")),
+    "sweep one long column": lambda: sweep(repeated(10**7, 40, "columns")),
+    "sweep centered": lambda: sweep(repeated(10**6, 10**5, "columns"), intercept=True),
+    "sweep by rows, many": lambda: sweep(repeated(10**5, 3000), M=20),
+    "sweep random order": lambda: sweep(WELL, order="random", relaxation=0.5),
+    "sweep gram": lambda: sweep(WELL, gram=True, intercept=True),
+    "sweep greedy": lambda: sweep(WELL, order="greedy"),
+    "sweep sparse": lambda: sweep(random_sparse(20_000, 500, 50, sparse.csc_array)),
+    "sweep sparse centered": lambda: sweep(
+        random_sparse(20_000, 500, 50, sparse.csc_array), intercept=True, l1=1e-3, M=20
+    ),
+    "sweep sparse greedy": lambda: sweep(
+        random_sparse(20_000, 2000, 200, sparse.csc_array), order="greedy", sweeps=1000
+    ),
+}  # fmt: skip
+
+
+def interrupt_once(call):
+    """Return how many seconds after the signal the call has ended."""
+    sent = []
+
+    def send():
+        time.sleep(0.4)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Thread(target=send)
+    timer.start()
+    try:
+        call()
+    except KeyboardInterrupt:
+        return time.perf_counter() - sent[0]
+    finally:
+        timer.join()
+    raise SystemExit("the call ended before it was interrupted")
+
+
+def main():
+    call = CASES[sys.argv[1]]()
+    delays = []
+    while len(delays) < TRIES and min(delays, default=1) > PROMISE:
+        delays.append(interrupt_once(call))
+    print(min(delays))
+
+
+if __name__ == "__main__":
+    main()
