@@ -110,12 +110,13 @@ static int add_sparse_normal(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdi
     double e_buffer[CHUNK], w_buffer[CHUNK];
     ptrdiff_t read = 0;
     int found = 0;
-    memset(total, 0, (size_t)s->p.total * sizeof *total);
+    for (ptrdiff_t j = 0; j < s->p.total && !tw_stopped(s->watch); j += POLL_ELEMENTS)
+        memset(total + j, 0, (size_t)least(POLL_ELEMENTS, s->p.total - j) * sizeof *total);
     for (ptrdiff_t m; n > 0 && !stops_after(s, 1, &read); q += m, n -= m) {
         m = least(n, CHUNK);
         const double *e = row_values(&A->e, A->Nx, q, m, e_buffer);
         const double *w = A->weights.at ? row_values(&A->weights, A->Nx, q, m, w_buffer) : NULL;
-        for (ptrdiff_t r = 0; r < m; r++)
+        for (ptrdiff_t r = 0; r < m && !(s->watch && s->watch->stop); r++)
             found |= A->is_long ? add_csr_products(s, 1, q + r, w ? w[r] : 1, e[r], total, &read)
                                 : add_csr_products(s, 0, q + r, w ? w[r] : 1, e[r], total, &read);
     }

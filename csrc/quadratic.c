@@ -24,6 +24,7 @@
 
 enum {
     PART_ROWS = 256, /* a part is worth its own gradient and the waking of a thread */
+    PIECE = 4096,    /* elements of the gradient whose parts are added together */
     PARTS = 64,      /* at most */
 };
 
@@ -33,6 +34,7 @@ typedef struct {
     double *y;       /* [parts][y_step] of Bx, or NULL */
     ptrdiff_t y_step;
     double *value; /* [parts] */
+    double *gradient;
     ptrdiff_t parts;
     struct tw_watch *watch;
 } pass;
@@ -177,24 +179,32 @@ static size_t quadratic_one_work(const tw_square *B, const tw_quadratic_job *job
     return arena_size(&a);
 }
 
+/* A piece of the gradient from what the parts have of Bx. */
+static void gather(void *context, ptrdiff_t piece) {
+    const pass *p = context;
+    const double factor = p->B->general ? 1 : 2;
+    for (ptrdiff_t j = piece * PIECE; j < least((piece + 1) * PIECE, p->B->P); j++) {
+        double sum = p->y[j];
+        for (ptrdiff_t part = 1; part < p->parts; part++)
+            sum += p->y[part * p->y_step + j];
+        p->gradient[j] = factor * sum;
+    }
+}
+
 static void quadratic_one(const tw_square *B, const tw_quadratic_job *job, int threads,
                           struct tw_watch *watch, void *work) {
     arena a = arena_on(work);
-    const double *theta = job->theta, *star = job->theta_star, factor = B->general ? 1 : 2;
+    const double *theta = job->theta, *star = job->theta_star;
     double *x, value = 0;
     pass *p = pass_on(&a, B, job, &x);
-    p->watch = watch;
+    p->watch = watch, p->gradient = job->gradient;
     for (ptrdiff_t j = 0; x && j < B->P; j++)
         x[j] = star ? theta[j] - star[j] : theta[j];
     tw_parallel(part_task, p, p->parts, threads, watch);
     for (ptrdiff_t part = 0; part < p->parts; part++)
         value += p->value[part];
-    for (ptrdiff_t j = 0; job->gradient && j < B->P; j++) {
-        double sum = p->y[j];
-        for (ptrdiff_t part = 1; part < p->parts; part++)
-            sum += p->y[part * p->y_step + j];
-        job->gradient[j] = factor * sum;
-    }
+    if (job->gradient)
+        tw_parallel(gather, p, ceiling(B->P, PIECE), threads, watch);
     job->value[0] = value;
     arena_end(&a); /* a small one lies on the caller's stack */
 }

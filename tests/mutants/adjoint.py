@@ -63,6 +63,27 @@ EDITS = {
         ),
         ("upper triangle", "JtWJ[i * P + j] = JtWJ[j * P + i] = total", "JtWJ[i * P + j] = total"),
     ],
+    ("csrc/adjoint_small.h", "test_adjoint_small.py"): [
+        ("small: rest of the rows lost", "for (; i < n; i++) {", "for (; i + 1 < n; i++) {"),
+        ("small: chains lost", "for (int u = 1; u < U; u++)", "for (int u = 2; u < U; u++)"),
+        (
+            "small: residuals of the first block",
+            "c + k * Nx, scale, d + k * P);                              \\",
+            "c, scale, d + k * P);                              \\",
+        ),
+        ("small: columns beyond the first", "Nx, J + j, A->J_row, c", "Nx, J, A->J_row, c"),
+        (
+            "small: scale of elements",
+            "d[k] = scale * (c[k] * (double)J[k])",
+            "d[k] = c[k] * (double)J[k]",
+        ),
+        ("small: blocks side by side taken as one", "d_dot(Nx, J + k * A->J_block", "d_dot(Nx, J"),
+        (
+            "small: NaN passes",
+            "? 0 : TW_FOUND_NOT_FINITE;\n}\n\n/* Whether",
+            "? 0 : 0;\n}\n\n/* Whether",
+        ),
+    ],
     ("csrc/adjoint_sparse.h", "test_adjoint.py"): [
         ("indices unchecked above", "(size_t)j >= (size_t)A->P", "j < 0"),
         (

@@ -21,17 +21,17 @@ EDITS = {
         ("lanes not turned back", "b->sum[k] = w_turn(s[k], (WL - turn) % WL)", "b->sum[k] = s[k]"),
         (
             "last rows lost",
-            "    for (; i < end; i++)\n        walk_row(b, i);\n}",
-            "    for (; i + 1 < end; i++)\n        walk_row(b, i);\n}",
+            "    for (; i < end; i++)\n        walk_row(centered, b, i);\n}",
+            "    for (; i + 1 < end; i++)\n        walk_row(centered, b, i);\n}",
         ),
-        ("odd columns stay", "even += odd);", "even);"),
+        ("odd columns stay", "even += less(centered, odd, d[WIDTH])", "even"),
         ("packed by columns only", "from[k][i * step[k]]", "from[k][i]"),
     ],
     ("csrc/sweep.c", "test_sweep.py"): [
         ("gradient inside the block", "g[l] -= gram", "g[l] -= 0 * gram"),
         (
             "Gram matrix of the first block",
-            "job->gram + number * WIDTH * WIDTH",
+            "job->gram + number * BLOCK_GRAM",
             "job->gram + 0 * number",
         ),
         (
@@ -44,11 +44,43 @@ EDITS = {
             "for (ptrdiff_t c = 1; c < t->chunks; c++)",
             "for (ptrdiff_t c = 1; c < t->chunks - 1; c++)",
         ),
-        ("change of all sweeps", "*fall = job->change[m] = 0;", "*fall = 0;"),
-        ("step of one right-hand side", "t->step + m * WIDTH, b.residual", "t->step, b.residual"),
+        ("change of all sweeps", "fall[m] = job->change[m] = t->drift", "fall[m] = t->drift"),
+        ("step of one right-hand side", "t->step + m * (WIDTH + 1), b.res", "t->step, b.res"),
         ("greedy takes the least", "if (fall > most)", "if (fall < most || most < 0)"),
         ("greedy takes the last of equals", "if (fall > most)", "if (fall >= most)"),
         ("q stays", "q[k] -= row[k] * u.change", "q[k] -= 0 * u.change"),
+    ],
+    ("csrc/sweep.c", "test_sweep_centered.py"): [
+        (
+            "centered, curvature of the columns as they are",
+            "pair[TRIANGLE(k, l)] -",
+            "pair[TRIANGLE(k, l)] - 0 *",
+        ),
+        ("centered, mean of r", "g[k] -= g[WIDTH] * mean[k]", "g[k] -= 0 * mean[k]"),
+        ("centered, means stay in r", "step[WIDTH] = way - with_means", "step[WIDTH] = way"),
+        ("centered, pivots stay in r", "step[WIDTH] - with_pivots", "step[WIDTH]"),
+        (
+            "centered, no pivots",
+            "b.pivot[k] = t->weight > 0 ?",
+            "b.pivot[k] = 0 && t->weight > 0 ?",
+        ),
+        ("centered, the start", "if (phase > 0 && !t->moved)", "if (!t->moved)"),
+        ("centered, change of the intercept", "t->drift[m] -= with_pivots + with_means", "(void)0"),
+        ("centered, fall of the start", "return 0.5 * t->weight * way * way", "return 0"),
+        ("centered, weight of a row", "t->weight += w[i]", "t->weight += 1"),
+    ],
+    ("csrc/columns.h", "test_sweep_centered.py"): [
+        (
+            "centered, sum of r",
+            "s[WIDTH] += weighted ? w_load(w + i) * even : even",
+            "s[WIDTH] += even",
+        ),
+        (
+            "centered, sum of columns",
+            "gram[PAIRS + k] += weighted_column",
+            "gram[PAIRS + k] += column[k]",
+        ),
+        ("centered, last rows without their pivots", "(centered ? b->next_pivot[k] : 0)", "0"),
     ],
     ("csrc/sweep.c", "test_sweep_refusals.py"): [
         ("not finite passes", "!(gram[k * WIDTH + k] <= DBL_MAX)", "0"),

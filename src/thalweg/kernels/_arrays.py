@@ -13,15 +13,17 @@ _EFFORT = 1 << 20  # how hard NumPy tries to prove that two arrays do not overla
 _ELEMENTS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
-def unmasked(value: Any, name: str, cure: str = "fill in the masked elements") -> Any:
-    """Return a value that is not masked.
+def unmasked(
+    value: Any, name: str, cure: str = "fill in the masked elements", strict: bool = False
+) -> Any:
+    """Return a value of which nothing is masked.
 
     Raises
     ------
     TypeError
-        It is masked: what is left out has no meaning there.
+        Something is, or a ``strict`` one could be: what is left out has no meaning there.
     """
-    if isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, np.ma.MaskedArray) and (strict or np.ma.is_masked(value)):
         raise TypeError(f"{name} must not be masked; {cure}")
     return value
 
@@ -46,8 +48,7 @@ def real_array(value: Any, name: str) -> Array:
 
 
 def _imported(value: Any, name: str) -> Array:
-    if isinstance(value, np.ma.MaskedArray):
-        value = value.filled(np.nan) if value.dtype.kind == "f" else value.data
+    value = unmasked(value, name, "give rows to leave out the weight 0")
     if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
         return np.asarray(value)
     try:

@@ -70,7 +70,7 @@ def weightless(weights: Any, n: int) -> Array | None:
     """Return which of n rows have the weight 0, or None where none has."""
     if weights is None:
         return None
-    zero: Array = _weights(weights, n) == 0
+    zero = _weights(weights, n) == 0
     return zero if zero.any() else None
 
 
@@ -101,7 +101,7 @@ def unknowns(
     for name, array in (("theta", theta), ("residual", residual), ("intercept", intercept)):
         if array is None and name == "intercept":
             continue
-        unmasked(array, name, "a row is left out by the weight 0")
+        unmasked(array, name, "a row is left out by the weight 0", strict=True)
         if not isinstance(array, np.ndarray) or array.dtype != np.float64:
             got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{name} is written in place: it must be a float64 array, got {got}")
@@ -176,8 +176,8 @@ def _kept_at_zero(
 
 def _weights(weights: Any, n: int) -> Array:
     """Return weights (n,), 0 where they are masked."""
-    array, masked = left_out(weights)
-    array = numbers(array, "weights", np.float64)
+    plain, masked = left_out(weights)
+    array = numbers(plain, "weights", np.float64)
     if masked is not None:
         array = np.where(masked, 0.0, array)
     _shape(array, "weights", ("n",), (n,))

@@ -7,12 +7,13 @@ alone, so that every result has the same bits for any number of threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import Array, count
+from .._check import Array, count, left_out
 from .._core import adjoint as _core
 from ._arrays import real_array, refuse_not_finite, refuse_output, whole_strides
 
@@ -60,9 +61,10 @@ def adjoint_sum(
         CSR, or anything with ``indptr``, ``indices``, ``data`` and ``shape``; its row k·Nx + i is
         row i of block k.
     e : array (K, Nx) or (Nx,)
-        Prediction errors ε, float64 or float32.
+        Prediction errors ε, float64 or float32.  Masked ones have the weight 0.
     weights : array that broadcasts to the shape of e, optional
-        Weights w; of any sign.  1 if left out.
+        Weights w; of any sign, 0 where masked.  1 if not given.  A row of weight 0 is left out, and
+        may hold NaN and infinity.
     scale : float
         A factor of the result.
     out : array (P,) of float64, optional
@@ -83,6 +85,8 @@ def adjoint_sum(
         Shapes disagree; an input is NaN or infinite, and which; ``out`` cannot take the result.
     OverflowError
         The inputs are finite and the result is not.
+    KeyboardInterrupt
+        Ctrl-C was pressed; ``out`` is as it was.
 
     References
     ----------
@@ -118,7 +122,7 @@ def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> A
 
     Raises
     ------
-    TypeError, ValueError, OverflowError
+    TypeError, ValueError, OverflowError, KeyboardInterrupt
         As of `adjoint_sum`.
 
     Examples
@@ -149,7 +153,7 @@ def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
 
     Raises
     ------
-    TypeError, ValueError, OverflowError
+    TypeError, ValueError, OverflowError, KeyboardInterrupt
         As of `adjoint_sum`.
 
     Examples
@@ -196,7 +200,7 @@ def normal_equations(
 
     Raises
     ------
-    TypeError, ValueError, OverflowError
+    TypeError, ValueError, OverflowError, KeyboardInterrupt
         As of `adjoint_sum`.
 
     References
@@ -216,9 +220,12 @@ def normal_equations(
     head = A.batch if per_problem else ()
     JtWJ, JtWe = np.empty((*head, A.P, A.P)), np.empty((*head, A.P))
     etWe = np.empty(head)
-    core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_problem)
-    found = core.normal(_threads(threads), JtWJ, JtWe, etWe)
-    _refuse(found, A.named, "a sum of the normal equations")
+
+    def sums(A: _Operands) -> int:
+        core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_problem)
+        return core.normal(_threads(threads), JtWJ, JtWe, etWe)
+
+    _run(sums, A, "a sum of the normal equations")
     return NormalEquations(JtWJ, JtWe, etWe)
 
 
@@ -235,9 +242,39 @@ def _sum(
     if out is not None:
         refuse_output(out, shape, f"(P={A.P},)", A.named)
     d = np.empty(shape)
-    core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_block)
-    _refuse(core.sum(scale, _threads(threads), d), A.named, "the sum of w J e")
+
+    def sums(A: _Operands) -> int:
+        core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_block)
+        return core.sum(scale, _threads(threads), d)
+
+    _run(sums, A, "the sum of w J e")
     return d
+
+
+def _run(sums: Callable[[_Operands], int], A: _Operands, what: str) -> None:
+    """Make sums, and once more without what rows of weight 0 hold where that is no number."""
+    found = sums(A)
+    if found == _core.NOT_FINITE and A.weights is not None and (A.weights == 0).any():
+        A = _without(A, A.weights == 0)
+        found = sums(A)
+    _refuse(found, A.named, what)
+
+
+def _without(A: _Operands, left: Array) -> _Operands:
+    """Return the operands with 0 in rows that are left out and are not finite."""
+    e = A.e if A.e is None else np.where(left & ~np.isfinite(A.e), 0, A.e)
+    if isinstance(A.J, tuple):
+        indptr, indices, data, P = A.J
+        rows = np.repeat(left.ravel(), np.diff(indptr))
+        data = np.where(rows & ~np.isfinite(data[: len(rows)]), 0, data[: len(rows)])
+        return A._replace(J=(indptr, indices, data, P), e=e, named=A.named | {"e": e})
+    J = A.J.copy()
+    for k in range(A.K if A.Nx > 1 else 0):
+        J[k][left[k] & ~np.isfinite(J[k]).all(1)] = 0
+    if A.Nx == 1:
+        J[(left & ~np.isfinite(J).all(2))[:, 0]] = 0
+    names = {"J": J if len(A.batch) else J[0], "e": e if len(A.batch) or e is None else e[0]}
+    return A._replace(J=J, e=e, named=A.named | names)
 
 
 def _threads(threads: int | None) -> int:
@@ -266,7 +303,7 @@ def _is_sparse(J: Any) -> bool:
 
 def _operands(J: Any, e: Any, weights: Any) -> _Operands:
     """Check everything that belongs to rows; ``e`` is None for products with J alone."""
-    sparse = type(J) is not np.ndarray and _is_sparse(J)
+    sparse = type(J) is not np.ndarray and (_is_sparse(J) or hasattr(J, "tocsr"))
     matrix: Any = _compressed(J) if sparse else real_array(J, "J")
     if sparse:
         rows, P = (int(n) for n in J.shape)
@@ -276,6 +313,8 @@ def _operands(J: Any, e: Any, weights: Any) -> _Operands:
         block = tuple(head)
     else:
         raise ValueError(f"J must have shape (K, Nx, P) or (Nx, P), got {matrix.shape}")
+    if isinstance(e, np.ma.MaskedArray) or isinstance(weights, np.ma.MaskedArray):
+        e, weights = _with_masks(e, weights)
     errors = None if e is None else real_array(e, "e")
     if errors is not None:
         block = _blocks(errors.shape, block, sparse)
@@ -292,6 +331,13 @@ def _operands(J: Any, e: Any, weights: Any) -> _Operands:
         weights=_per_row(w, K, Nx),
         named=named,
     )
+
+
+def _with_masks(e: Any, weights: Any) -> tuple[Any, Any]:
+    """Return e and weights without masks: what is masked has the weight 0."""
+    (e, out), (w, none) = left_out(e), left_out(1.0 if weights is None else weights)
+    w = np.where(False if none is None else none, 0.0, w)
+    return e, w if out is None else np.where(out, 0.0, w)
 
 
 def _blocks(shape: tuple[int, ...], block: tuple[int, ...], sparse: bool) -> tuple[int, ...]:

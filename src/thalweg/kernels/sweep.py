@@ -187,7 +187,7 @@ def coordinate_sweep(
 
 
 def _matrix(A: Any) -> Array:
-    array = np.asarray(unmasked(A, "A", "give rows to leave out the weight 0"))
+    array = np.asarray(unmasked(A, "A", "give rows to leave out the weight 0", strict=True))
     if array.ndim != 2:
         raise ValueError(f"A must have shape (n, P), got {array.shape}")
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:

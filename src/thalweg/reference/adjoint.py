@@ -78,4 +78,6 @@ def _dense(J: Any, e: Any, weights: Any) -> tuple[Array, Array, Array]:
         J = rows if e is None else rows.reshape(*np.shape(e), -1 if rows.size else J.shape[1])
     J = np.asarray(J, dtype=float)
     e = np.zeros(J.shape[:-1]) if e is None else np.asarray(e, dtype=float)
-    return J, e, np.broadcast_to(1.0 if weights is None else np.asarray(weights, float), e.shape)
+    w = np.broadcast_to(1.0 if weights is None else np.asarray(weights, float), e.shape)
+    left = w == 0  # out, whatever is there
+    return np.where(left[..., None], 0.0, J), np.where(left, 0.0, e), w
