@@ -96,6 +96,21 @@ def test_normal_equations_per_problem(numbers, count, record):
     record(name, r.median, "times", at_least=10)
 
 
+@pytest.mark.parametrize("elements", (10**5, 3 * 10**6))  # in the caches, and beyond them
+@pytest.mark.parametrize(
+    ("Nx", "P"), [(1, 1), (10, 1), (100, 1), (1, 4), (2, 2), (4, 3), (3, 8), (25, 5), (5, 20)]
+)
+def test_small_blocks(numbers, Nx, P, elements, record):
+    """One sum for each block; the processor's memory is the limit of the larger size."""
+    K = elements // (Nx * P)
+    J, e = (a[:K] for a in jacobian(numbers, Nx, P))
+    ours, theirs = partial(kernels.vjp, J, e), partial(np.einsum, "kip,ki->kp", J, e)
+    np.testing.assert_allclose(ours(), theirs(), rtol=0, atol=1e-11)
+    best = interleaved((ours, theirs), 25).min(0)
+    name = f"vjp of {elements} elements in blocks {Nx} x {P}, over einsum"
+    record(name, best[1] / best[0], "times", at_least=1.5)
+
+
 def test_small_call(benchmark, record):
     """What a call costs that has next to nothing to do."""
     J, e = np.ones((2, 3, 4)), np.ones((2, 3))

@@ -113,3 +113,27 @@ def test_many_right_hand_sides(M, record):
     together, alone = interleaved((partial(sweep, slice(None)), apart), 7).min(0)
     record(f"sweep {n} x {P}, {M} right-hand sides at once over one by one", alone / together,
            "times")  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["years", "mean 1e4, sd 1"])
+def test_columns_far_from_zero(kind, record):
+    """Sweeps until F is within 1e-9 of its minimum, with an intercept; and what they cost."""
+    n, P = 10_000, 20
+    A, b = problem(n, P)
+    A[:, 0] = 1990 + np.arange(n) % 31 if kind == "years" else 1e4 + A[:, 0]
+    C = A - A.mean(0)
+    b = b + C @ np.linspace(-1, 1, P)
+    least = 0.5 * np.linalg.lstsq(C, b - b.mean(), rcond=None)[1][0]
+    for gram in (None, True):
+        theta, residual, free = np.zeros(P), b.copy(), np.zeros(1)
+        done = coordinate_sweep(A, theta, residual, intercept=free, gram=gram, sweeps=100)
+        assert done.objective <= (1 + 1e-9) * least
+        needed = int(np.argmax(done.objectives <= (1 + 1e-9) * least))
+        name = f"sweeps to the minimum, a column of {kind}, gram={gram}"
+        record(name, needed, "sweeps", at_most=20)
+    calls = [
+        partial(ours, A, b, 5, threads=1, intercept=np.zeros(1), centered=centered)
+        for centered in (True, False)
+    ]
+    best = interleaved(calls, 15).min(0)
+    record(f"sweep {n} x {P}, centered over not, {kind}", best[1] / best[0], "times")
