@@ -215,7 +215,7 @@ def operation(row):
     if name in TRUTHS:
         return name, arity, lambda *a: function(*a) * 1.0
     if name in POSITIVE:
-        return name, arity, lambda x, s, g: function(x, abs(s), abs(g))
+        return name, arity, lambda x, s, g: function(x, *(np.minimum(abs(w), 50) for w in (s, g)))
     return row
 
 
