@@ -39,7 +39,7 @@ REFUSED = [
     ({"residual": np.ones(4)}, ValueError, r"residual must have shape \(n=3,\), got \(4,\)"),
     ({"l1": -1.0}, ValueError, r"l1 must be finite and not negative, but l1\[0\] is -1.0"),
     ({"weights": [1, NAN, 0]}, ValueError, "weights must be finite and not negative"),
-    ({"bounds": (1, [2, 0])}, ValueError, "bounds leave coordinate 1 no value"),
+    ({"bounds": (1, [2, 0])}, ValueError, "the lower bound of parameter 1 exceeds the upper one"),
     ({"bounds": (1, None)}, ValueError, "theta must start within its bounds"),
     ({"order": "sideways"}, ValueError, "order must be 'cyclic', 'shuffled', 'random', 'greedy'"),
     ({"order": [0, 2]}, ValueError, "order names coordinate 2, but there are P=2"),

@@ -74,12 +74,13 @@ def fit(
     model : callable, str or Model
         ``f(x, a, b, ...)`` written with operators and NumPy functions, a formula such as
         ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name.
-    x : array_like, shape (N,), or a tuple of them
-        The independent variable; several as a tuple ``(xx, yy)``.  Of the shape of y: one per fit.
+    x : array_like, shape (N,), a tuple of them, a dict or a table
+        The independent variable; several as a tuple ``(xx, yy)`` or by the names of columns.  Of
+        the shape of y: one per fit.
     y : array_like, shape (..., N)
-        One data set or a batch of any shape.  A NaN, and a masked value of a masked array, leaves
-        that point out of its fit.  With several variables of two or more dimensions, such as
-        pixel grids, the points are that many last axes of y.
+        One data set or a batch of any shape.  What is NaN or masked in y or x, or masked in sigma,
+        leaves its point out, and nothing else is asked of that point.  With several variables of
+        two or more dimensions, such as pixel grids, the points are that many last axes of y.
     p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
         Start, for all fits or for each.  Built-in models guess it from the data.
     sigma : array_like, shape (N,) or (..., N), optional
@@ -127,7 +128,8 @@ def fit(
     Raises
     ------
     ValueError
-        Shapes or names do not fit, or what all fits share (start, bounds, sigma) is wrong.
+        Shapes or names do not fit, what all fits share (start, bounds, sigma) is wrong, or float32
+        would merge distinct values.
     TypeError
         Something is not a real number, or not a model.
     KeyboardInterrupt

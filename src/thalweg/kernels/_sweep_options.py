@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from thalweg._bounds import bounds_of_one
 from thalweg._check import all_finite, count, left_out, numbers
 
 from ._arrays import unmasked
@@ -287,21 +288,8 @@ def _per_coordinate(value: Any, name: str, P: int) -> Array:
 
 
 def _bounds(bounds: Any, P: int) -> tuple[Array, Array]:
-    if bounds is None:
-        bounds = (None, None)
-    try:
-        low, high = bounds
-    except (TypeError, ValueError):
-        raise ValueError(f"bounds must be a pair (lower, upper), got {bounds!r}") from None
-    lower = _per_coordinate(-np.inf if low is None else low, "lower bounds", P)
-    upper = _per_coordinate(np.inf if high is None else high, "upper bounds", P)
-    empty = ~((lower <= upper) & (lower < np.inf) & (upper > -np.inf))  # NaN too
-    if empty.any():
-        j = int(empty.argmax())
-        raise ValueError(
-            f"bounds leave coordinate {j} no value: lower {lower[j]}, upper {upper[j]}"
-        )
-    return lower, upper
+    lower, upper = bounds_of_one(bounds, P)
+    return np.ascontiguousarray(lower), np.ascontiguousarray(upper)
 
 
 def _shape(array: Array, name: str, letters: tuple[str, ...], shape: tuple[int, ...]) -> None:
