@@ -192,7 +192,7 @@ def test_incomplete_cholesky_raises_the_diagonal_where_it_must():
 
 
 NONLINEAR = {
-    "gradient descent": (GradientDescent(), 60_000),
+    "gradient descent": (GradientDescent(), 200_000),
     "steepest descent": (SteepestDescent(), 20_000),
     "cyclic": (CoordinateDescent(), 20_000),
     "heavy ball": (HeavyBall(), 20_000),
@@ -355,8 +355,6 @@ UNSERVED = [
     ("GaussNewton cannot serve this loss: Smooth has no residuals", NO_CURVATURE, GaussNewton()),
     ("LevenbergMarquardt cannot serve this loss", NO_CURVATURE, LevenbergMarquardt()),
     ("no exact Hessian; LBFGS can", NO_CURVATURE, Newton()),
-    ("its Hessian has the negative eigenvalue -2", QuadraticLoss([[1, 0], [0, -1]]), HeavyBall()),
-    ("the largest curvature of the loss is -2", QuadraticLoss(-np.eye(2)), GradientDescent()),
 ]
 
 
@@ -441,10 +439,12 @@ def test_a_loss_without_a_minimum_is_soon_noticed(method, start):
     assert r.loss == r.history.loss.min() and r.n_iter < 200
 
 
-@pytest.mark.parametrize("method", [GaussNewton(), LevenbergMarquardt()])
-def test_least_squares_methods_refuse_a_saddle(method):
-    with pytest.raises(ValueError, match="no minimum: its Hessian has the negative eigenvalue -2"):
-        minimize(INDEFINITE, [1, 0.3], method)
+@pytest.mark.parametrize(
+    "method", [GaussNewton(), LevenbergMarquardt(), GradientDescent(), HeavyBall(), Nesterov()]
+)
+def test_methods_that_look_first_find_the_saddle(method):
+    r = minimize(INDEFINITE, [1, 0.3], method)
+    assert r.status is Stop.UNBOUNDED and "negative eigenvalue -2" in r.reason()
 
 
 def test_a_flat_loss_that_rounding_takes_below_zero_is_not_bottomless():

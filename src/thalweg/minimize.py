@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import inf, sqrt
-from time import perf_counter
-from typing import Any, NamedTuple
+from math import inf
+from typing import Any
 
 import numpy as np
 
-from ._check import Array, all_finite, count, numbers, tolerance
+from ._bounds import bounds_of_one
+from ._check import all_finite, count, tolerance
 from ._progress import open_bar
-from .descent import DescentResult, History
-from .losses.base import Loss
-from .losses.curvature import extreme_curvatures
+from .descent import DescentResult
+from .loop import Callback, Descent, Iteration, Rules, silent
+from .losses.base import LeastSquares, Loss
 from .losses.linear import LinearLeastSquares
-from .optimizers.base import Method, Point, Problem
+from .losses.quadratic import QuadraticLoss
+from .optimizers import LBFGS, ConjugateGradient, LevenbergMarquardt
+from .optimizers.base import Method, Point, Problem, length
 from .several import minimize_columns
-from .stop import Halt, Stop
 
-_LEVEL = 4 * float(np.finfo(float).eps)  # relative rounding error of a loss
-
-_FLOOR = (64 * float(np.finfo(float).eps)) ** 2  # squares of residuals that are rounding errors
-
-
-class Iteration(NamedTuple):
-    """What a callback is told after each iteration."""
-
-    n_iter: int
-    theta: Array
-    loss: float
-    gradient_norm: float
-    step_size: float
-
-
-class Rules(NamedTuple):
-    """When to stop."""
-
-    tol: float
-    step_tol: float
-    loss_tol: float
-    max_iter: int
-    time_limit: float
-
-
-Callback = Callable[[Iteration], Any]
-
-
-# A loss that overflows ends in a sentence, not in a warning beside it.
-_silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+_TOL = 1e-8
+_LEAST_LOSS = 1e-280  # squares of what is smaller have lost digits, or are 0
+_DENSE = 1000  # parameters up to which a P x P matrix for every step is no burden
 
 
 def minimize(
     loss: Loss,
     theta0: Any,
-    method: Method,
+    method: Method | None = None,
     *,
-    tol: float = 1e-8,
+    tol: float | None = _TOL,
     step_tol: float = 0.0,
     loss_tol: float = 0.0,
     max_iter: int = 1000,
@@ -77,26 +48,41 @@ def minimize(
     theta0 : array_like, shape (P,)
         Start; not changed.  A linear loss of M right-hand sides also takes (P, M), one start for
         each, and the result's theta has that shape.
-    method : Method
-        How, such as ``GradientDescent(step_size=0.1)``.
+    method : Method, optional
+        How, such as ``GradientDescent(step_size=0.1)``.  Without one: `LevenbergMarquardt` for
+        sums of squares, `ConjugateGradient` for quadratic losses, and for linear least squares of
+        more than 1000 parameters, `LBFGS` for others; the result says which.
     tol : float
-        Stop when ||gradient|| <= tol ||gradient at the start||, both without the components that a
-        bound holds back.
+        How close to a minimum is close enough.  No test looks at the start:
+
+        - sums of squares: every :math:`|J_j \cdot e| \le tol\, |J_j|\, |e|`, the cosine between the
+          residual and a column of the Jacobian;
+        - `QuadraticLoss`: every :math:`\sqrt{2 L / H_{jj}} \le tol\, |\theta^*_j|`, for a target of
+          0 the size that the parameter had on the way; within bounds also a promised decrease
+          of at most :math:`tol^2 |L|`;
+        - other losses: every step of Newton's method at most tol |theta_j|, or a promised decrease
+          of at most :math:`tol^2 |L|`.
+
+        Each ends at what rounding errors of theta make of the gradient.  Success also needs a
+        Hessian without negative curvature and, of sums of squares, a promised decrease of at most
+        tol L.
     step_tol : float
-        Stop when ||step|| <= step_tol ||theta||; 0 switches it off.
+        Stop when ||step|| <= step_tol ||theta||, if Newton's step is no longer; 0 switches it off.
     loss_tol : float
-        Stop when |change of the loss| <= loss_tol |loss|; 0 switches it off.
+        Stop when |change of the loss| <= loss_tol |loss|, if Newton's step promises no more; 0
+        switches it off.
     max_iter : int
         Most iterations.
     time_limit : float, optional
         Most seconds.
-    bounds : pair of array_like, each () or (P,), optional
-        Lower and upper bounds of theta.
+    bounds : pair of array_like, each () or (P,), dict or scipy.optimize.Bounds, optional
+        Lower and upper bounds of theta; None is no bound.  A dict gives pairs by the names of the
+        loss' parameters.
     record : bool
         Whether the history keeps theta, (n_iter + 1, P) numbers.
     callback : callable, optional
         ``callback(iteration)`` after each, with ``n_iter``, ``theta``, ``loss``, ``gradient_norm``
-        and ``step_size``; True from it ends the descent.
+        and ``step_size``; a true value from it, or StopIteration, ends the descent.
     progress : bool
         Show a progress bar (needs the extra ``cli``).
 
@@ -108,8 +94,10 @@ def minimize(
     Raises
     ------
     ValueError
-        Shapes do not fit, the start is not finite or outside the bounds, or the method cannot
-        serve this loss.
+        Shapes do not fit, the start is not finite or outside the bounds, the method cannot serve
+        this loss, or the loss leaves the range of float64 at the start.
+    TypeError
+        An argument is of the wrong kind.
     Exception
         One of ``callback`` or of the loss; the best point so far is in its attribute ``result``.
 
@@ -127,184 +115,36 @@ def minimize(
     >>> r.theta.round(6), r.n_iter
     (array([1., 2.]), 17)
     >>> minimize(loss, [0, 0], GradientDescent(step_size=0.6)).reason()
-    'step_size 0.6 exceeds 2/sigma_max = 0.5 of this loss; try <= 0.5, best fixed 0.333'
+    'step_size 0.6 exceeds 2/sigma_max = 0.5 of this loss; best fixed 0.333, any < 0.5 converges'
+    >>> minimize(loss, [0, 0]).reason()
+    'converged: every sqrt(2 loss / H_jj) <= tol |theta*_j|; by ConjugateGradient'
     """
-    _refuse_kinds(loss, method)
+    _refuse_kinds(loss, method, callback)
     if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
         options: dict[str, Any] = dict(method=method, tol=tol, step_tol=step_tol, loss_tol=loss_tol)
         options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
         options |= dict(callback=callback, progress=progress)
         return minimize_columns(minimize, loss, theta0, options)
     loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
-    lower, upper = _bounds(bounds, loss.n_params)
+    lower, upper = bounds_of_one(bounds, loss.n_params, getattr(loss, "names", None))
+    chosen = method is None
+    method = _usual(Problem(loss, lower, upper)) if method is None else method
     problem = method.problem(loss, lower, upper)
     if problem.bounded and not method.bounds:
         raise ValueError(f"{method.name} does not keep within bounds; {_BOUNDED} do")
     start = _start(problem, theta0)
     rules = Rules(
-        tolerance(tol, "tol", 0.0),
+        tolerance(tol, "tol", _TOL),
         tolerance(step_tol, "step_tol", 0.0),
         tolerance(loss_tol, "loss_tol", 0.0),
         count(max_iter, "max_iter", 0, 2**63 - 1),
         inf if time_limit is None else tolerance(time_limit, "time_limit", inf),
     )
-    descent = Descent(problem, method, start, rules, record)
+    descent = Descent(problem, method, start, rules, record, chosen)
     if not progress:
         return descent.run(callback)
     with _Bar(rules.max_iter, callback) as bar:
         return descent.run(bar.update)
-
-
-class Descent:
-    """One run of a method: where it is, the best point so far, and its history."""
-
-    def __init__(
-        self, problem: Problem, method: Method, start: Point, rules: Rules, record: bool
-    ) -> None:
-        self.problem, self.method, self.rules = problem, method, rules
-        self.point, self.best, self.best_norm = start, start, inf
-        self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
-        self.thetas: list[Array] | None = [] if record else None
-        # a quadratic loss below 0 may have no minimum: a look at its curvatures will tell
-        self.suspicious = problem.loss.is_quadratic and not problem.bounded
-        self._keep(start, self._norm(start))
-
-    @_silent
-    def run(self, callback: Callback | None) -> DescentResult:
-        """Go down until a rule says stop."""
-        state = None
-        try:
-            if self.norms[0] == 0.0:
-                return self._result(Stop.STATIONARY)
-            state = self.method.prepare(self.problem, self.point)
-            status = self._loop(state, callback)
-        except Halt as halt:
-            return self._result(halt.status, str(halt))
-        except KeyboardInterrupt:
-            return self._result(Stop.INTERRUPTED)
-        except BaseException as error:  # of the callback or of the user's model
-            error.result = self._result(Stop.INTERRUPTED)  # type: ignore[attr-defined]
-            raise
-        blame = ""
-        if status in (Stop.DIVERGED, Stop.NOT_FINITE):
-            blame = self.method.blame(self.problem, self.best, state)
-        return self._result(status, blame)
-
-    def _loop(self, state: Any, callback: Callback | None) -> Stop:
-        problem, rules, step = self.problem, self.rules, self.method.step
-        point, norm = self.point, self.norms[0]
-        target = rules.tol * norm
-        ceiling = self.method.growth * abs(point.loss) or inf
-        quiet = Quiet(rules, self.method.patience(problem.loss.n_params))
-        deadline = perf_counter() + rules.time_limit
-        for _ in range(rules.max_iter):
-            previous, point = point, step(problem, point, state)
-            g = problem.free_gradient(point) if problem.bounded else point.gradient
-            norm = sqrt(g.dot(g))
-            self._keep(point, norm)
-            ended = callback is not None and callback(self._told(norm)) is True
-            if norm <= target:
-                return Stop.GRADIENT
-            if point.loss < 0.0 and self.suspicious:
-                self._refuse_bottomless()
-            if not (point.loss <= ceiling and norm < inf):
-                return Stop.DIVERGED if point.loss > ceiling else Stop.NOT_FINITE
-            if quiet.looks(previous, point):
-                return quiet.verdict
-            if ended:
-                return Stop.CALLBACK
-            if deadline < inf and perf_counter() >= deadline:
-                return Stop.TIME
-        return Stop.MAX_ITER
-
-    def _refuse_bottomless(self) -> None:
-        self.suspicious = False
-        why = extreme_curvatures(self.problem.loss, self.point.theta).indefinite
-        if why:
-            raise Halt(Stop.UNBOUNDED, why)
-
-    def _keep(self, point: Point, norm: float) -> None:
-        self.losses.append(point.loss)
-        self.norms.append(norm)
-        if self.thetas is not None:
-            self.thetas.append(point.theta)
-        self.steps.append(point.step_size)
-        self.point = point
-        best = self.best.loss
-        level = _LEVEL * abs(best)
-        # where rounding hides which loss is smaller, the smaller gradient is nearer the minimum
-        if point.loss < best - level or (norm < self.best_norm and point.loss <= best + level):
-            self.best, self.best_norm = point, norm
-
-    def _norm(self, point: Point) -> float:
-        g = self.problem.free_gradient(point)
-        return float(sqrt(g.dot(g)))
-
-    def _told(self, norm: float) -> Iteration:
-        theta, loss, _, step_size = self.point
-        return Iteration(len(self.losses) - 1, theta.copy(), loss, norm, step_size)
-
-    def _result(self, status: Stop, message: str = "") -> DescentResult:
-        """The point that met a test; where none was met, the best one."""
-        point = self.point if status.success else self.best
-        kept = min(len(self.losses), len(self.norms), len(self.steps))  # Ctrl-C may fall between
-        history = History(
-            np.array(self.losses[:kept]),
-            np.array(self.norms[:kept]),
-            np.array(self.steps[1:kept]),
-            None if self.thetas is None else np.array(self.thetas[:kept]),
-        )
-        return DescentResult(
-            theta=point.theta.copy(),
-            loss=point.loss,
-            gradient_norm=self._norm(point),
-            status=status,
-            n_iter=kept - 1,
-            history=history,
-            method=self.method,
-            message=message or status.sentence,
-        )
-
-
-@dataclass(slots=True)
-class Quiet:
-    """Counts steps in a row that change little; momentum and coordinates need several."""
-
-    rules: Rules
-    patience: int
-    small_steps: int = 0
-    small_changes: int = 0
-    unchanged: int = 0
-    verdict: Stop = Stop.STALLED
-
-    def looks(self, previous: Point, point: Point) -> bool:
-        """Return whether enough steps in a row were small; `verdict` says which rule was met."""
-        rules = self.rules
-        change = abs(point.loss - previous.loss)
-        if change and not rules.step_tol and not rules.loss_tol:
-            self.unchanged = 0
-            return False
-        return self._count(previous, point, change)
-
-    def _count(self, previous: Point, point: Point, change: float) -> bool:
-        rules = self.rules
-        delta = point.theta - previous.theta
-        step = sqrt(delta.dot(delta))
-        small_step = 0 < step <= rules.step_tol * sqrt(point.theta.dot(point.theta))
-        small_change = (
-            step > 0 and change <= rules.loss_tol * abs(point.loss) and rules.loss_tol > 0
-        )
-        for name, small, verdict in (
-            ("small_steps", small_step, Stop.STEP),
-            ("small_changes", small_change, Stop.LOSS),
-            ("unchanged", step == 0, Stop.STALLED),
-        ):
-            in_a_row = getattr(self, name) + 1 if small else 0
-            setattr(self, name, in_a_row)
-            if in_a_row >= self.patience:
-                self.verdict = verdict
-                return True
-        return False
 
 
 _BOUNDED = (
@@ -312,44 +152,36 @@ _BOUNDED = (
 )
 
 
-def _refuse_kinds(loss: Any, method: Any) -> None:
+def _usual(problem: Problem) -> Method:
+    """The method for a loss whose user names none."""
+    loss = problem.loss
+    large = loss.n_params > _DENSE
+    if isinstance(loss, LeastSquares) and not large:
+        return LevenbergMarquardt()
+    if loss.is_quadratic:
+        return ConjugateGradient()
+    return LBFGS()
+
+
+def _refuse_kinds(loss: Any, method: Any, callback: Any) -> None:
     if not isinstance(loss, Loss):
         raise TypeError(
             f"loss must be a Loss, such as QuadraticLoss or MSELoss, got {type(loss).__name__}"
             + "; FunctionLoss(value, gradient) makes one of plain functions" * callable(loss)
         )
-    if not isinstance(method, Method):
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+    if method is not None and not isinstance(method, Method):
         raise TypeError(
             "method must be a method of descent, such as GradientDescent(), got "
             f"{method.__name__ if isinstance(method, type) else repr(method)}"
         )
 
 
-def _bounds(bounds: Any, n_params: int) -> tuple[Array, Array]:
-    try:
-        low, high = (-inf, inf) if bounds is None else bounds
-    except (TypeError, ValueError):
-        raise ValueError("bounds must be a pair (lower, upper)") from None
-    sides = []
-    for value, name in ((low, "lower"), (high, "upper")):
-        side = numbers(value, f"the {name} bounds", np.float64)
-        if side.shape not in ((), (n_params,)):
-            raise ValueError(
-                f"the {name} bounds must have shape () or (P={n_params},), got {side.shape}"
-            )
-        sides.append(np.broadcast_to(side, (n_params,)))
-    lower, upper = sides
-    fits = lower <= upper
-    if not fits.all():
-        j = int(np.argmin(fits))
-        raise ValueError(
-            f"the lower bound {lower[j]} of parameter {j} exceeds the upper, {upper[j]}"
-        )
-    return lower, upper
-
-
-@_silent
+@silent
 def _start(problem: Problem, theta0: Any) -> Point:
+    if problem.loss.n_params == 1 and np.ndim(theta0) == 0:
+        theta0 = [theta0]
     theta = problem.loss.at(theta0, "theta0").copy()
     if not all_finite(theta):
         j = int(np.argmin(np.isfinite(theta)))
@@ -362,15 +194,32 @@ def _start(problem: Problem, theta0: Any) -> Point:
             f"[{problem.lower[j]:g}, {problem.upper[j]:g}]"
         )
     point = problem.at(theta)
-    problem.floor = _FLOOR * abs(point.loss)
     if not np.isfinite(point.loss):
-        raise ValueError(f"the loss at theta0 must be finite, got {point.loss}")
+        raise ValueError(
+            f"the loss at theta0 must be finite, got {point.loss}"
+            + "; measure in larger units, or start nearer" * (point.loss == inf)
+        )
     if not all_finite(point.gradient):
         j = int(np.argmin(np.isfinite(point.gradient)))
         raise ValueError(
             f"the gradient at theta0 must be finite, got {point.gradient[j]} for parameter {j}"
         )
+    if abs(point.loss) < _LEAST_LOSS and _underflows(problem.loss, point):
+        raise ValueError(
+            f"the loss at theta0 is {point.loss:.3g}, at the end of the range of numbers, because "
+            "squares of small numbers leave it: measure in smaller units"
+        )
     return point
+
+
+def _underflows(loss: Loss, point: Point) -> bool:
+    """Whether a loss is that small because its squares are, not because they cancel."""
+    if isinstance(loss, LeastSquares):
+        return bool(point.gradient.any())
+    if isinstance(loss, QuadraticLoss):
+        size = length(point.gradient) * length(point.theta - loss.theta_star)
+        return 0 < length(point.gradient) and size < _LEAST_LOSS
+    return False
 
 
 class _Bar:

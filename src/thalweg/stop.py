@@ -29,6 +29,8 @@ class Stop(IntEnum):
     NOT_FINITE = -6
     UNBOUNDED = -7
     NO_BRACKET = -8
+    SADDLE = -9
+    FLAT = -10
 
     @property
     def sentence(self) -> str:
@@ -43,12 +45,13 @@ class Stop(IntEnum):
 
 _SENTENCES: Final = {
     Stop.INTERRUPTED: "interrupted before a tolerance was met; this is the best point so far",
-    Stop.GRADIENT: "converged: ||gradient|| <= tol * ||gradient at the start||",
-    Stop.STEP: "converged: ||step|| <= step_tol * ||theta||",
-    Stop.LOSS: "converged: |change of the loss| <= loss_tol * |loss|",
+    Stop.GRADIENT: "converged: the gradient meets the test that tol sets for this kind of loss",
+    Stop.STEP: "converged: ||step|| <= step_tol * ||theta||, and so is Newton's step",
+    Stop.LOSS: "converged: |change of the loss| <= loss_tol * |loss|, and so is what Newton's step "
+    "promises",
     Stop.ROUNDING: "converged: no step can lower the loss by more than its rounding error",
-    Stop.STATIONARY: "the gradient at the start is 0: a minimum, a saddle, or a loss that does not "
-    "depend on theta",
+    Stop.STATIONARY: "the gradient at the start is 0 and no curvature is negative: a minimum, or a "
+    "loss that does not depend on theta",
     Stop.MAX_ITER: "max_iter iterations were made before a tolerance was met",
     Stop.TIME: "time_limit seconds passed before a tolerance was met",
     Stop.CALLBACK: "the callback returned True",
@@ -59,6 +62,8 @@ _SENTENCES: Final = {
     Stop.UNBOUNDED: "the loss has no minimum: it does not curve upwards along the direction of "
     "descent",
     Stop.NO_BRACKET: "the line search found no step that lowers the loss enough",
+    Stop.SADDLE: "the gradient vanishes, but the loss curves downwards: a saddle or a maximum",
+    Stop.FLAT: "the loss has become flat along a parameter: no minimum in sight",
 }
 
 

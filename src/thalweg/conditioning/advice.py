@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite, isinf
+from math import isfinite
 from typing import TYPE_CHECKING
 
+from ..optimizers.gradient_descent import below
 from .matrix import Definiteness
 
 if TYPE_CHECKING:
-    from .diagnosis import Diagnosis
+    from .diagnosis import Diagnosis, Direction
 
 _GENTLE = 9 / 11  # rate of gradient descent, that of kappa = 10, up to which every method is fast
 _WORTH = 3.0  # how many times a remedy must help before it is mentioned
 _SHOWN = 3  # directions that are named
+_NAMED = 4  # parameters of a direction that are named
 
 _WORDS = {
     "GradientDescent": "gradient descent",
@@ -44,7 +46,7 @@ def _shape(d: Diagnosis) -> Iterator[str]:
             yield "Newton with damping, GaussNewton or LevenbergMarquardt go downhill all the same."
     elif d.definiteness in (Definiteness.NEGATIVE, Definiteness.NON_POSITIVE):
         yield "The loss curves upwards along no direction, so there is no minimum near."
-    elif any(isinf(n) for n in d.predicted_iterations.values()):
+    elif d.falls_for_ever:
         yield "Along a flat direction the loss falls without end, so there is no minimum."
 
 
@@ -52,10 +54,11 @@ def _step(d: Diagnosis) -> Iterator[str]:
     n = d.predicted_iterations.get("GradientDescent", 0)
     if not isfinite(n) or not isfinite(d.best_step):
         return
-    until = f"until the gradient has fallen by {d.reduction:.0e}"
+    until = f"until minimize stops with tol={d.reduction:.0e}"
     near = "" if d.is_quadratic else ", as long as the loss bends as it does here"
     yield (
-        f"A fixed step must stay below {d.largest_stable_step:.3g}; the best, {d.best_step:.3g}, "
+        f"A fixed step must stay below {below(d.largest_stable_step)}; the best, "
+        f"{below(d.best_step)}, "
         f"takes {_times(n)} {until}{near}."
     )
 
@@ -65,7 +68,8 @@ def _remedies(d: Diagnosis) -> Iterator[str]:
     if not isfinite(plain) or not isfinite(d.best_step):
         return
     if d.rates["GradientDescent"] <= _GENTLE:
-        yield "That is well-conditioned: every method is fast."
+        apart = "" if isfinite(d.kappa) else "Apart from flat directions it"
+        yield f"{apart or 'That'} is well-conditioned: every method is fast."
         return
     if d.kappa_scaled * _WORTH < d.kappa:
         yield (
@@ -92,13 +96,20 @@ def _parameters(d: Diagnosis) -> Iterator[str]:
         if len(direction.names) == 1:
             yield f"{direction.names[0]} has no effect on the loss: fix it."
         else:
-            among = ", ".join(direction.names[:-1])
             yield (
-                f"{among} and {direction.names[-1]} cannot be told apart: one combination of them "
-                "hardly changes the loss; fix one of them or add a penalty."
+                f"{_listed(direction)} cannot be told apart: one combination of them hardly "
+                "changes the loss; fix one of them or add a penalty."
             )
     if len(d.indistinct) > _SHOWN:
         yield f"So it is with {len(d.indistinct) - _SHOWN} more combinations."
+
+
+def _listed(direction: Direction) -> str:
+    """The parameters of a direction, those that take most part first where there are many."""
+    names = list(direction.names)
+    if len(names) > _NAMED:
+        return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _times(n: float) -> str:

@@ -26,10 +26,12 @@ from ..losses.krylov import EPS, lanczos
 from .advice import advise
 from .matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from .rates import METHODS, Quadratic, best_step, coordinate_descent, predict, rates
+from .target import Target
 
 _MOST_SWEPT = 500  # parameters up to which coordinate descent is predicted
 _FLAT = 1e-8  # eigenvalue of the scaled Hessian below which parameters cannot be told apart
 _PART = 0.1  # of a direction's largest component: a parameter with less has no part in it
+_ROUNDED = 1e-8  # of the gradient: less of it along flat directions is made of rounding errors
 _ASYMMETRY = 1e-10  # of a Hessian, relative to its largest element: more is a wrong derivative
 _SEED = 0
 
@@ -76,8 +78,8 @@ class Diagnosis:
         (kappa + 1) for gradient descent for instance; flat directions do not count.  Empty if
         the Hessian has a negative eigenvalue.
     predicted_iterations : dict of str to float
-        Iterations from theta to ||gradient|| <= reduction * ||gradient at theta||, by method
-        (sweeps for coordinate descent).  Exact for a quadratic loss but for rounding, and for the
+        Iterations from theta until `minimize` stops with ``tol=reduction``, by method (sweeps for
+        coordinate descent).  Exact for a quadratic loss but for rounding, and for the
         fluctuations of momentum; otherwise those of the quadratic that touches the loss at theta.
         Infinity where that has no minimum.  Steps and momentum are the best for the positive part
         of the spectrum, which is what "auto" means for a positive definite Hessian.
@@ -94,6 +96,9 @@ class Diagnosis:
         The parameters.
     is_quadratic : bool
         Whether all this holds everywhere, not only near theta.
+    falls_for_ever : bool
+        Whether the quadratic has no minimum though it curves downwards nowhere: the gradient has a
+        part along a flat direction.
     """
 
     spectrum: Array
@@ -108,6 +113,7 @@ class Diagnosis:
     indistinct: tuple[Direction, ...]
     names: tuple[str, ...] = field(repr=False)
     is_quadratic: bool
+    falls_for_ever: bool = False
 
     @property
     def advice(self) -> str:
@@ -153,7 +159,7 @@ def diagnose(
     theta : array_like, shape (P,)
         Where to look, and where the predicted iterations start.
     reduction : float
-        The iterations end where ||gradient|| has fallen by this factor: the ``tol`` of `minimize`.
+        The ``tol`` of `minimize` at which the iterations end.
     names : sequence of str, optional
         The parameters; "theta[0]", "theta[1]", ... if not given.
 
@@ -166,6 +172,8 @@ def diagnose(
     ValueError
         theta has the wrong shape, the gradient or the Hessian there is not finite, the Hessian is
         not symmetric, ``reduction`` is not between 0 and 1, or the loss has neither matrix.
+    TypeError
+        It is no loss.
 
     References
     ----------
@@ -178,9 +186,13 @@ def diagnose(
     >>> d = diagnose(loss, [1, 1], reduction=1e-6)
     >>> d.kappa, d.largest_stable_step, round(d.best_step, 4)
     (100.0, 0.02, 0.0198)
-    >>> round(d.predicted_iterations["GradientDescent"])
-    691
+    @@@
     """
+    if not isinstance(loss, Loss):
+        raise TypeError(
+            f"loss must be a Loss, got {type(loss).__name__}; QuadraticLoss(B) makes one of a "
+            "matrix, and condition_number(B) and definiteness(B) take the matrix itself"
+        )
     theta = loss.at(theta)
     names = _names(names, theta.size)
     if not 0 < reduction < 1:
@@ -192,7 +204,7 @@ def diagnose(
     bent = _by_products(loss, theta, g) if H is None else _by_parts(H, g)
     low, high = float(bent.values[0]), float(bent.values[-1])
     floor = float(bent.values[bent.values > bent.zero][0]) if bent.is_bowl else nan
-    speed, iterations = _predictions(bent, H, g, reduction)
+    speed, iterations = _predictions(loss, theta, bent, H, g, reduction)
     kappa_scaled, indistinct = (nan, ()) if H is None else _scaled(H, names)
     return Diagnosis(
         spectrum=bent.values,
@@ -207,6 +219,7 @@ def diagnose(
         indistinct=indistinct,
         names=names,
         is_quadratic=loss.is_quadratic,
+        falls_for_ever=bent.is_bowl and bent.falls_for_ever,
     )
 
 
@@ -216,11 +229,18 @@ class _Bent(NamedTuple):
     values: Array  # eigenvalues, ascending
     sigma: Array  # those of the measure of g: the same, or the nodes of its quadrature
     gamma: Array
+    vectors: Array  # of sigma, as columns
 
     @property
     def zero(self) -> float:
         """Up to here an eigenvalue may be rounding."""
         return self.values.size * EPS * float(np.abs(self.values).max())
+
+    @property
+    def falls_for_ever(self) -> bool:
+        """Whether the gradient has a part, beyond rounding, along which nothing curves upwards."""
+        flat = float(np.linalg.norm(self.gamma[self.sigma <= self.zero]))
+        return flat > _ROUNDED * float(np.linalg.norm(self.gamma))
 
     @property
     def is_bowl(self) -> bool:
@@ -230,7 +250,7 @@ class _Bent(NamedTuple):
 
 def _by_parts(H: Array, g: Array) -> _Bent:
     values, vectors = np.linalg.eigh(H)
-    return _Bent(values, values, vectors.T @ g)
+    return _Bent(values, values, vectors.T @ g, vectors)
 
 
 def _by_products(loss: Loss, theta: Array, g: Array) -> _Bent:
@@ -242,9 +262,15 @@ def _by_products(loss: Loss, theta: Array, g: Array) -> _Bent:
     warn_unless(found.converged, "eigenvalue")
     values, norm = found.values, float(np.linalg.norm(g))
     if not norm > 0:
-        return _Bent(values, values, np.zeros_like(values))
+        return _Bent(values, values, np.zeros_like(values), found.vectors)
     seen = lanczos(product, g)
-    return _Bent(values, seen.values, norm * np.sqrt(seen.weights))
+    return _Bent(values, seen.values, norm * np.sqrt(seen.weights), _turned(seen.vectors, g))
+
+
+def _turned(vectors: Array, g: Array) -> Array:
+    """The columns, each in the sense of g."""
+    turned: Array = vectors * np.where(vectors.T @ g < 0, -1.0, 1.0)
+    return turned
 
 
 def _hessian(loss: Loss, theta: Array) -> Array:
@@ -257,21 +283,23 @@ def _hessian(loss: Loss, theta: Array) -> Array:
 
 
 def _predictions(
-    bent: _Bent, H: Array | None, g: Array, reduction: float
+    loss: Loss, theta: Array, bent: _Bent, H: Array | None, g: Array, reduction: float
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Rates and iterations by method; infinitely many where the quadratic has no minimum."""
     if not bent.is_bowl:
         return {}, dict.fromkeys(METHODS, inf)
     curved = bent.sigma > bent.zero
-    downhill_for_ever = np.linalg.norm(bent.gamma[~curved]) > reduction * np.linalg.norm(g)
     values = bent.values[bent.values > bent.zero]
-    speed = rates(float(values[0]), float(values[-1]))
+    low, high = float(values[0]), float(values[-1])
+    speed = rates(low, high)
     quadratic = Quadratic(bent.sigma[curved], bent.gamma[curved])
-    iterations = predict(quadratic, float(values[0]), float(values[-1]), reduction)
+    target = Target(loss, theta, quadratic, bent.vectors[:, curved], reduction)
+    iterations = predict(quadratic, low, high, target.met)
     if H is not None and len(H) <= _MOST_SWEPT:
-        swept = coordinate_descent(H, g, reduction)
+        inverse = bent.vectors[:, curved]
+        swept = coordinate_descent(H, g, lambda g: target.met(inverse.T @ g))
         speed["CoordinateDescent"], iterations["CoordinateDescent"] = swept
-    return speed, dict.fromkeys(iterations, inf) if downhill_for_ever else iterations
+    return speed, dict.fromkeys(iterations, inf) if bent.falls_for_ever else iterations
 
 
 def _scaled(H: Array, names: tuple[str, ...]) -> tuple[float, tuple[Direction, ...]]:

@@ -11,9 +11,14 @@ except through the numbers that some methods compute from all of them.  With sig
     conjugate gradient     its own recurrence, written in the same basis
 
 and coordinate descent, one sweep over H = D + L + L', gives g <- -L'(D + L)^-1 g (Gauss-Seidel).
-So the number of iterations until ||gradient|| has fallen by a factor is found without running the
-method.  Where the recurrence is linear, s <- M s with a small M per eigenvalue, powers of M
-reach any number of iterations by squaring; the others are run, and if they take long, continued
+So the number of iterations until the test of `minimize` is met is found without running the method.
+The first is a power, and the methods with momentum are recurrences of two terms,
+
+    gamma_(n+1) = T gamma_n - q gamma_(n-1),    gamma_n = gamma_1 S_n - q gamma_0 S_(n-1)
+
+with S_n = sin(n phi) / sin(phi) r^(n-1), r^2 = q and cos(phi) = T / (2 r), or, where the roots are
+real, their divided difference: any number of iterations in closed form.  Coordinate descent gets
+there by powers of its matrix, by squaring; the others are run, and if they take long, continued
 with the rate they have reached: steepest descent ends in a zigzag of constant rate [1]_.
 
 References
@@ -26,19 +31,22 @@ and 5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
-from math import ceil, inf, log, sqrt
+from math import inf, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from .._check import Array
+from ..losses.krylov import EPS
 from ..optimizers import heavy_ball, nesterov
+
+Met = Callable[[Array], bool]
 
 _SIMULATED = 20_000  # iterations of a nonlinear recurrence that are run
 _WINDOW = 2_000  # of them the last, from which the rate is taken; even, as a zigzag takes two
-_FIRST = 256  # iterations of a linear recurrence that are looked at one by one
+_FIRST = 256  # iterations that are looked at one by one
 _MOST = 2.0**53
 
 METHODS = (
@@ -90,128 +98,171 @@ def rates(low: float, high: float) -> dict[str, float]:
     }
 
 
-def predict(quadratic: Quadratic, low: float, high: float, reduction: float) -> dict[str, float]:
-    """Return how many iterations each method takes to ||gradient|| <= reduction * ||gamma||.
+def predict(quadratic: Quadratic, low: float, high: float, met: Met) -> dict[str, float]:
+    """Return how many iterations each method takes until ``met`` holds for gamma.
 
     Step sizes and momentum are those that are best for eigenvalues from ``low`` to ``high``.
     """
-    norm = float(np.linalg.norm(quadratic.gamma))
-    target = reduction * norm
-    start = quadratic.gamma[:, None]
-    descent = (1 - best_step(low, high) * quadratic.sigma)[:, None, None]
-    heavy = momentum(quadratic.sigma, *heavy_ball.optimal(low, high))
-    ahead = lookahead(quadratic.sigma, *nesterov.optimal(low, high))
+    sigma, gamma = quadratic
+    shrink = 1 - best_step(low, high) * sigma
     return {
-        "GradientDescent": linear_count(descent, start, target),
-        "SteepestDescent": nonlinear_count(steepest_descent(quadratic), target),
-        "HeavyBall": linear_count(heavy, np.hstack([start, start]), target),
-        "Nesterov": linear_count(ahead, np.hstack([start, start]), target),
-        "ConjugateGradient": nonlinear_count(conjugate_gradient(quadratic), target),
-        "Newton": 1.0 if norm > 0 else 0.0,
+        "GradientDescent": first(lambda n: met(power(shrink, n) * gamma)),
+        "SteepestDescent": nonlinear_count(steepest_descent(quadratic), met, low / high),
+        "HeavyBall": first(lambda n: met(momentum(quadratic, *heavy_ball.optimal(low, high), n))),
+        "Nesterov": first(lambda n: met(lookahead(quadratic, *nesterov.optimal(low, high), n))),
+        "ConjugateGradient": nonlinear_count(conjugate_gradient(quadratic), met, low / high),
+        "Newton": 0.0 if met(gamma) else 1.0,
     }
 
 
-def momentum(sigma: Array, alpha: float, beta: float) -> Array:
-    """Return M of the heavy ball, (gamma, old gamma) <- M (gamma, old gamma), shape (k, 2, 2)."""
-    M = np.zeros((sigma.size, 2, 2))
-    M[:, 0] = np.stack([1 - alpha * sigma + beta, np.full_like(sigma, -beta)], axis=1)
-    M[:, 1, 0] = 1
-    return M
+def first(met: Callable[[int], bool]) -> float:
+    """Return the first n that meets a condition; infinity where none up to 2^53 does.
+
+    One by one for the first iterations; then the condition is taken to hold for all n or none
+    beyond the first.  With momentum, which goes up and down, that may be a few n off.
+    """
+    for n in range(_FIRST):
+        if met(n):
+            return float(n)
+    high = _FIRST
+    while not met(high):
+        high *= 2
+        if high > _MOST:
+            return inf
+    low = max(high // 2, _FIRST - 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if met(middle) else (middle, high)
+    return float(high)
 
 
-def lookahead(sigma: Array, alpha: float, beta: float) -> Array:
-    """Return M of Nesterov's method, (gamma, old t) <- M (gamma, old t), shape (k, 2, 2)."""
-    M = np.zeros((sigma.size, 2, 2))
+def power(base: Array, n: int) -> Array:
+    """Return base^n; what is too small for a number is 0."""
+    with np.errstate(under="ignore"):
+        result: Array = np.power(base, float(n))
+    return result
+
+
+def momentum(quadratic: Quadratic, alpha: float, beta: float, n: int) -> Array:
+    """Return gamma after n iterations of the heavy ball."""
+    sigma, gamma = quadratic
     shrink = 1 - alpha * sigma
-    M[:, 0] = np.stack([(1 + beta) * shrink, np.full_like(sigma, -beta)], axis=1)
-    M[:, 1, 0] = shrink
-    return M
+    return two_terms(shrink + beta, np.full_like(sigma, beta), gamma, shrink * gamma, n)
 
 
-def linear_count(M: Array, state: Array, target: float, *, seen: int = 1) -> float:
-    """Return the first n with ||M^n state|| <= target, of the first ``seen`` components of each.
+def lookahead(quadratic: Quadratic, alpha: float, beta: float, n: int) -> Array:
+    """Return gamma after n iterations of Nesterov's method, whose first t is the start."""
+    sigma, gamma = quadratic
+    shrink = 1 - alpha * sigma
+    second = ((1 + beta) * shrink - beta) * gamma
+    return two_terms((1 + beta) * shrink, beta * shrink, gamma, second, n)
+
+
+def two_terms(T: Array, q: Array, g0: Array, g1: Array, n: int) -> Array:
+    """Return g_n of g_(n+1) = T g_n - q g_(n-1), each of shape (k,)."""
+    return g0 if n == 0 else g1 * _divided(T, q, n) - q * g0 * _divided(T, q, n - 1)
+
+
+def _divided(T: Array, q: Array, n: int) -> Array:
+    """S_n = (u^n - v^n) / (u - v), u and v the roots of x^2 - T x + q."""
+    if n == 0:
+        return np.zeros_like(T)
+    square = T * T / 4 - q
+    square[np.abs(square) <= 4 * EPS * (T * T / 4 + np.abs(q))] = 0.0  # rounding splits no root
+    real = square > 0
+    size = np.sqrt(np.abs(square))
+    root = np.where(real, size, 0.0)
+    with np.errstate(under="ignore", invalid="ignore", divide="ignore"):
+        u, v = T / 2 + root, T / 2 - root
+        apart = (power(u, n) - power(v, n)) / (2 * root)
+        r = np.sqrt(np.where(real, 1.0, q))
+        phi = np.arctan2(size, T / 2)
+        turned = power(r, n - 1) * np.where(phi > 0, np.sin(n * phi) / np.sin(phi), float(n))
+    double = size == 0  # both roots are T / 2
+    return np.where(double, n * power(T / 2, n - 1), np.where(real, apart, turned))
+
+
+def linear_count(M: Array, state: Array, met: Met) -> float:
+    """Return the first n for which ``met`` holds for M^n state.
 
     Parameters
     ----------
-    M : ndarray, shape (k, m, m)
-    state : ndarray, shape (k, m)
-    target : float
-        In the unit of the state.
-    seen : int
-        From 1 to m: what counts as gradient; the rest is what the method remembers.
+    M : ndarray, shape (m, m)
+    state : ndarray, shape (m,)
+    met : callable
+        Of a state.
 
     Notes
     -----
-    One by one for the first iterations; then by M, M^2, M^4, ... up to a power that is small
-    enough, and back down to the last n that is not.  A norm that goes up and down, as with
-    momentum, has a few n more or less.
+    One by one for the first iterations; then by M, M^2, M^4, ... up to a power that is enough, and
+    back down to the last n that is not.
     """
-
-    def small(state: Array) -> bool:
-        return bool(np.linalg.norm(state[:, :seen]) <= target)
-
     for n in range(_FIRST):
-        if small(state):
+        if met(state):
             return float(n)
-        state = _advance(M, state)
-    if small(state):
+        state = M @ state
+    if met(state):
         return float(_FIRST)
     powers = [M]
-    while not small(_advance(powers[-1], state)):
-        if not 2.0 ** len(powers) < _MOST:
-            return inf
-        powers.append(powers[-1] @ powers[-1])
-    n = _FIRST
-    for exponent, power in reversed(list(enumerate(powers))):
-        ahead = _advance(power, state)
-        if not small(ahead):
-            state, n = ahead, n + 2**exponent
+    with np.errstate(under="ignore"):
+        while not met(powers[-1] @ state):
+            if not 2.0 ** len(powers) < _MOST:
+                return inf
+            powers.append(powers[-1] @ powers[-1])
+        n = _FIRST
+        for exponent, M in reversed(list(enumerate(powers))):
+            ahead = M @ state
+            if not met(ahead):
+                state, n = ahead, n + 2**exponent
     return n + 1.0
 
 
-def _advance(M: Array, state: Array) -> Array:
-    after: Array = np.matmul(M, state[:, :, None])[:, :, 0]
-    return after
+def nonlinear_count(gammas: Iterator[Array], met: Met, ratio: float) -> float:
+    """Return the first n that meets the test; beyond what is run, at its last rate.
 
-
-def nonlinear_count(norms: Iterator[float], target: float) -> float:
-    """Return the first n whose norm is at most the target; beyond what is run, at its last rate."""
-    window = [inf]
-    for n, norm in enumerate(islice(norms, _SIMULATED + 1)):
-        if norm <= target:
+    ``ratio`` is sigma_min / sigma_max, which gives a rate where rounding hides the last one.
+    """
+    sizes, gamma = [], np.zeros(0)
+    for n, gamma in enumerate(islice(gammas, _SIMULATED + 1)):
+        if met(gamma):
             return float(n)
         if n >= _SIMULATED - _WINDOW:
-            window.append(norm)
-    decay = log(window[1] / window[-1]) / _WINDOW
-    return _SIMULATED + ceil(log(window[-1] / target) / decay) if decay > 0 else inf
+            sizes.append(float(np.linalg.norm(gamma)))
+    if len(sizes) < _WINDOW or not sizes[-1] > 0:
+        return inf
+    rate = max(log(sizes[0] / sizes[-1]) / _WINDOW, 0.0)
+    rate = rate if rate > _WINDOW * EPS else 2 * ratio
+    with np.errstate(under="ignore"):
+        return _SIMULATED + first(lambda n: met(gamma * np.exp(-rate * n)))
 
 
-def steepest_descent(quadratic: Quadratic) -> Iterator[float]:
-    """Yield ||gradient|| of each iteration of gradient descent with exact line search."""
+def steepest_descent(quadratic: Quadratic) -> Iterator[Array]:
+    """Yield gamma of each iteration of gradient descent with exact line search."""
     sigma, gamma = quadratic
     while True:
-        square = float(gamma @ gamma)
-        yield sqrt(square)
-        if not square > 0:
+        yield gamma
+        bent = float(gamma @ (sigma * gamma))
+        if not bent > 0:
             return
-        gamma = gamma - square / float(gamma @ (sigma * gamma)) * sigma * gamma
+        gamma = gamma - float(gamma @ gamma) / bent * sigma * gamma
 
 
-def conjugate_gradient(quadratic: Quadratic) -> Iterator[float]:
-    """Yield ||gradient|| of each iteration of conjugate gradient."""
+def conjugate_gradient(quadratic: Quadratic) -> Iterator[Array]:
+    """Yield gamma of each iteration of conjugate gradient."""
     sigma, gamma = quadratic
     d, square = -gamma, float(gamma @ gamma)
     while True:
-        yield sqrt(square)
-        if not square > 0:
-            return
+        yield gamma
         bent = sigma * d
-        gamma = gamma + square / float(d @ bent) * bent
+        curvature = float(d @ bent)
+        if not curvature > 0:
+            return
+        gamma = gamma + square / curvature * bent
         old, square = square, float(gamma @ gamma)
         d = square / old * d - gamma
 
 
-def coordinate_descent(H: Array, gradient: Array, reduction: float) -> tuple[float, float]:
+def coordinate_descent(H: Array, gradient: Array, met: Met) -> tuple[float, float]:
     """Return the rate per sweep of cyclic coordinate descent, and how many sweeps it takes.
 
     A sweep makes gradient <- T gradient with T = -L'(D + L)^-1; in the long run it shrinks by the
@@ -224,12 +275,19 @@ def coordinate_descent(H: Array, gradient: Array, reduction: float) -> tuple[flo
         Non-negative definite.
     gradient : ndarray, shape (P,)
         In the range of H.
-    reduction : float
+    met : callable
+        Of a gradient, shape (P,).
     """
     used = np.diagonal(H) > 0
-    H, gradient = H[np.ix_(used, used)], gradient[used]
-    T = -np.linalg.solve(np.tril(H).T, np.triu(H, 1).T).T
-    flat = len(H) - int(np.linalg.matrix_rank(H, hermitian=True))
-    moduli = np.sort(np.abs(np.linalg.eigvals(T)))[: len(H) - flat]
-    target = reduction * float(np.linalg.norm(gradient))
-    return float(moduli[-1]), linear_count(T[None], gradient[None], target, seen=len(H))
+    whole = np.zeros(len(H))
+    inner = H[np.ix_(used, used)]
+    T = -np.linalg.solve(np.tril(inner).T, np.triu(inner, 1).T).T
+    unit = 1 / np.sqrt(np.diagonal(inner))
+    flat = len(inner) - int(np.linalg.matrix_rank(unit[:, None] * inner * unit, hermitian=True))
+    moduli = np.sort(np.abs(np.linalg.eigvals(T)))[: len(inner) - flat]
+
+    def small(g: Array) -> bool:
+        whole[used] = g
+        return met(whole)
+
+    return float(moduli[-1]), linear_count(T, gradient[used], small)

@@ -39,10 +39,13 @@ class Loss(ABC):
         P, the number of parameters.
     is_quadratic : bool
         Whether the Hessian is the same everywhere.
+    precision : float
+        eps of the arithmetic; no test asks for more digits than it has.
     """
 
     n_params: int
     is_quadratic: bool = False
+    precision: float = float(np.finfo(np.float64).eps)
 
     @abstractmethod
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:

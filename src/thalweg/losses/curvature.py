@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._check import Array
+from ..stop import Halt, Stop
 from ..watch import refuse_dense
 from .base import Loss
 from .krylov import lanczos
@@ -27,10 +28,19 @@ _NEGATIVE = 1e-12  # of the largest curvature: below, and a curvature is not mad
 
 
 class Curvatures(NamedTuple):
-    """The smallest and the largest eigenvalue of M^-1 H."""
+    """The smallest and the largest eigenvalue of M^-1 H.
+
+    Attributes
+    ----------
+    smallest, largest : float
+    positive : float
+        The smallest that is positive beyond rounding, which steps have to be good for where the
+        others are 0; the largest where all eigenvalues are not known.
+    """
 
     smallest: float
     largest: float
+    positive: float
 
     @property
     def kappa(self) -> float:
@@ -40,7 +50,7 @@ class Curvatures(NamedTuple):
     @property
     def indefinite(self) -> str:
         """Why a quadratic loss has no minimum; empty where no curvature is negative."""
-        if not self.smallest < -_NEGATIVE * self.largest:
+        if not self.smallest < -_NEGATIVE * abs(self.largest):
             return ""
         return (
             f"the loss has no minimum: its Hessian has the negative eigenvalue {self.smallest:.3g}"
@@ -53,9 +63,15 @@ class Curvatures(NamedTuple):
 
 
 def refuse_indefinite(curvatures: Curvatures) -> None:
-    """Refuse a quadratic loss that curves downwards along some direction."""
+    """Refuse a quadratic loss that curves downwards along some direction.
+
+    Raises
+    ------
+    Halt
+        It does: the loss has no minimum.
+    """
     if curvatures.indefinite:
-        raise ValueError(curvatures.indefinite)
+        raise Halt(Stop.UNBOUNDED, curvatures.indefinite)
 
 
 def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> Curvatures:
@@ -82,7 +98,10 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
         C = np.linalg.cholesky(0.5 * (inverse + inverse.T))
         H = C.T @ H @ C
     eigenvalues = np.linalg.eigvalsh(H)
-    return Curvatures(float(eigenvalues[0]), float(eigenvalues[-1]))
+    largest = float(eigenvalues[-1])
+    curved = eigenvalues[eigenvalues > len(H) * np.finfo(float).eps * abs(largest)]
+    positive = float(curved[0]) if curved.size else largest
+    return Curvatures(float(eigenvalues[0]), largest, positive)
 
 
 def _product(loss: Loss, theta: Array) -> Solve:
@@ -109,4 +128,6 @@ def _ends(product: Solve, size: int, solve: Solve | None) -> Curvatures:
     """Return the ends of the spectrum of M^-1 H from products alone."""
     start = np.random.default_rng(0).standard_normal(size)
     found = lanczos(product, start, solve=solve, most=_PRODUCTS)
-    return Curvatures(float(found.values[0]), float(found.values[-1] + found.residuals[-1]))
+    smallest, largest = float(found.values[0]), float(found.values[-1] + found.residuals[-1])
+    definite = smallest > np.finfo(float).eps * largest
+    return Curvatures(smallest, largest, smallest if definite else largest)

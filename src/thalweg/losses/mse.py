@@ -131,6 +131,7 @@ class MSELoss(LeastSquares):
             threads=0 if threads is None else count(threads, "threads", 1, 256),
         )
         self.n_params, self._label = P, info.label
+        self.precision = float(np.finfo(element).eps)
 
     @classmethod
     def from_functions(

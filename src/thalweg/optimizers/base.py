@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from .._check import Array
 from ..losses.base import Loss
+
+
+_LEAST_SQUARE = 1e-280  # below, squares of components may have lost digits
 
 
 class Point(NamedTuple):
@@ -38,18 +42,16 @@ class Problem:
     lower, upper : ndarray, shape (P,)
     bounded : bool
         Whether any bound is finite.
-    floor : float
-        A loss that has fallen to here from its start is made of the rounding errors of residuals.
     """
 
-    __slots__ = ("_evaluate", "bounded", "floor", "loss", "lower", "upper")
+    __slots__ = ("_evaluate", "_known", "bounded", "loss", "lower", "upper")
 
     def __init__(self, loss: Loss, lower: Array, upper: Array) -> None:
         self.loss = loss
         self.lower, self.upper = lower, upper
         self.bounded = bool((lower > -np.inf).any() or (upper < np.inf).any())
-        self.floor = 0.0
         self._evaluate = loss.value_and_gradient
+        self._known: tuple[Array, Array] | None = None
 
     def at(self, theta: Array, step_size: float = np.nan) -> Point:
         """Return the point at ``theta``."""
@@ -64,6 +66,12 @@ class Problem:
         if self.bounded:
             theta = self.inside(theta)
         return Point(theta, *self._evaluate(theta), alpha if step_size is None else step_size)
+
+    def gauss_newton(self, theta: Array) -> Array:
+        """Return the Gauss-Newton matrix, shape (P, P); that of the last theta is kept."""
+        if self._known is None or self._known[0] is not theta:
+            self._known = theta, self.loss.gauss_newton(theta)
+        return self._known[1]
 
     def inside(self, theta: Array) -> Array:
         """Return the nearest point within the bounds."""
@@ -91,9 +99,12 @@ class Method(ABC):
         Whether the method keeps within bounds.
     growth : float
         It has diverged when the loss exceeds this many times its start.
+    computes_gauss_newton : bool
+        Whether every step asks for the Gauss-Newton matrix, so that others may look at it too.
     """
 
     bounds: ClassVar[bool] = False
+    computes_gauss_newton: ClassVar[bool] = False
     growth: ClassVar[float] = 1e3
 
     def problem(self, loss: Loss, lower: Array, upper: Array) -> Problem:
@@ -132,6 +143,18 @@ class Method(ABC):
     def name(self) -> str:
         """What messages call this method."""
         return type(self).__name__
+
+
+def length(v: Array) -> float:
+    """Return ||v||, also where the squares of its elements leave the range of numbers."""
+    square = float(v.dot(v))
+    if _LEAST_SQUARE < square < np.inf:
+        return sqrt(square)
+    top = float(np.abs(v).max(initial=0.0))
+    if not 0 < top < np.inf:
+        return top
+    v = v / top
+    return top * sqrt(float(v.dot(v)))
 
 
 def positive(value: Any, name: str) -> float:

@@ -33,7 +33,7 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
     """
     loss = problem.loss
     try:
-        G = loss.gauss_newton(point.theta)
+        G = problem.gauss_newton(point.theta)
     except ValueError as error:
         raise ValueError(f"{method.name} cannot serve this loss: {error}") from None
     if loss.is_quadratic and not isinstance(loss, LeastSquares) and not problem.bounded:
@@ -42,19 +42,36 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
 
 
 def semidefinite_direction(H: Array, g: Array) -> Array:
-    """Return -H^+ g for a non-negative definite H: the shortest d, in scaled parameters.
+    """Return -H^+ g for a non-negative definite H: the shortest d there is.
 
     What g holds in directions without curvature is left out.
     """
     D = scales(H)
-    scaled = H / D / D[:, None]
-    d = _by_cholesky(scaled, g / D)
-    if d is None:
-        values, vectors = _eigen(scaled)
-        keep = values > len(g) * _EPS * values.max(initial=0.0)
-        Q = vectors[:, keep]
-        d = -Q @ ((Q.T @ (g / D)) / values[keep])
-    return d / D
+    d, flat = _semidefinite(H / D / D[:, None], g / D)
+    d = d / D
+    if flat.size:  # of all d + flat t the shortest, in the units of theta
+        flat = flat / D[:, None]
+        d = d - flat @ np.linalg.lstsq(flat, d, rcond=None)[0]
+    return d
+
+
+def shortest_step(scaled: Array, g: Array) -> Array:
+    """Return -H^+ g for a non-negative definite H of unit diagonal: the shortest d there is.
+
+    What g holds in directions without curvature is left out.
+    """
+    return _semidefinite(scaled, g)[0]
+
+
+def _semidefinite(scaled: Array, g: Array) -> tuple[Array, Array]:
+    """-H^+ g and the directions without curvature, as columns."""
+    d = _by_cholesky(scaled, g)
+    if d is not None:
+        return d, np.zeros((len(g), 0))
+    values, vectors = _eigen(scaled)
+    keep = values > len(g) * _EPS * values.max(initial=0.0)
+    Q = vectors[:, keep]
+    return -Q @ ((Q.T @ g) / values[keep]), vectors[:, ~keep]
 
 
 def newton_direction(H: Array, g: Array) -> tuple[Array, float]:
@@ -81,11 +98,12 @@ def _by_cholesky(scaled: Array, g: Array) -> Array | None:
     """-H^-1 g where H is definite beyond rounding, else None."""
     try:
         L = np.linalg.cholesky(scaled)
+        if not np.diagonal(L).min(initial=1.0) > np.sqrt(len(g) * _EPS):
+            return None
+        d: Array = -np.linalg.solve(scaled, g)
     except np.linalg.LinAlgError:
         return None
-    if not np.diagonal(L).min(initial=1.0) > np.sqrt(len(g) * _EPS):
-        return None
-    return -np.linalg.solve(scaled, g)
+    return d
 
 
 def _eigen(scaled: Array) -> tuple[Array, Array]:

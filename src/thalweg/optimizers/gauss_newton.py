@@ -12,6 +12,7 @@ Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, section 10
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .base import Method, Point, Problem
 from .dense import gauss_newton_matrix, semidefinite_direction
@@ -28,13 +29,15 @@ class GaussNewton(Method):
         None takes every step whole.
     """
 
+    computes_gauss_newton: ClassVar[bool] = True
+
     line_search: StrongWolfe | None = USUAL_SEARCH
 
     def prepare(self, problem: Problem, point: Point) -> None:
         gauss_newton_matrix(problem, point, self)
 
     def step(self, problem: Problem, point: Point, state: None) -> Point:
-        d = semidefinite_direction(problem.loss.gauss_newton(point.theta), point.gradient)
+        d = semidefinite_direction(problem.gauss_newton(point.theta), point.gradient)
         if self.line_search is None:
             return problem.move(point.theta, 1.0, d)
         return self.line_search.search(problem, point, d, 1.0)

@@ -28,6 +28,9 @@ from .base import Method, Point, Problem, positive
 from .precondition import keeps_bounds, solver
 
 
+_INSIDE = 0.9  # of the largest stable step: far enough from it to get anywhere
+
+
 @dataclass(slots=True)
 class State:
     """The step size in use, v -> M^-1 v, and by how much a backtracking step may grow."""
@@ -92,19 +95,22 @@ def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
     Raises
     ------
     ValueError
-        A quadratic loss curves downwards somewhere, or upwards nowhere.
+        A quadratic loss curves upwards nowhere.
     """
     loss = problem.loss
     if not loss.is_quadratic:
         steepest = largest_curvature(loss, point.theta, solve)
         return 1.0 / steepest if steepest > 0 else searched_step(problem, point, solve)
-    smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
+    curvatures = extreme_curvatures(loss, point.theta, solve)
+    largest = curvatures.largest
+    if problem.bounded and curvatures.indefinite:  # the minimum is on a bound
+        return 1.0 / max(largest, -curvatures.smallest)
+    refuse_indefinite(curvatures)
     if not largest > 0:
         raise ValueError(
             f"no step size can be derived: the largest curvature of the loss is {largest:.3g}"
         )
-    refuse_indefinite(curvatures)
-    return 2.0 / (largest + smallest) if curvatures.definite else 1.0 / largest
+    return 2.0 / (largest + curvatures.positive)
 
 
 def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
@@ -112,7 +118,7 @@ def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
     if loss.n_params > FEW:
         return 0.0
     try:
-        smallest, largest = extreme_curvatures(loss, theta, solve)
+        smallest, largest, _ = extreme_curvatures(loss, theta, solve)
     except ValueError:  # the loss has no second derivatives
         return 0.0
     return max(largest, -smallest)
@@ -141,17 +147,29 @@ def blame_step_size(
     if wrong:
         return wrong
     try:
-        smallest, largest = curvatures = extreme_curvatures(loss, point.theta, solve)
+        _, largest, positive = curvatures = extreme_curvatures(loss, point.theta, solve)
     except (ValueError, np.linalg.LinAlgError):
         return ""
     if loss.is_quadratic and curvatures.indefinite:
         return curvatures.indefinite
     if not step_size * largest > factor:
         return ""
-    limit = factor / largest
-    where = "of this loss" if loss.is_quadratic else "at the best point found"
-    advice = f"step_size {step_size:.3g} exceeds {factor:.3g}/sigma_max = {limit:.3g} {where}"
-    if not curvatures.definite:
-        return f"{advice}; try <= {limit / 2:.3g}"
-    fixed = 2.0 / (largest + smallest) if best is None else best(smallest, largest)
-    return f"{advice}; try <= {limit:.3g}, best fixed {fixed:.3g}"
+    limit, where = factor / largest, "of this loss" if loss.is_quadratic else "at the best point"
+    advice = f"step_size {step_size:.6g} exceeds {factor:.3g}/sigma_max = {below(limit)} {where}"
+    if curvatures.indefinite:
+        return f"{advice}; try {below(limit / 2)}"
+    fixed = 2.0 / (largest + positive) if best is None else best(positive, largest)
+    if not fixed < limit:  # that is the best with another momentum
+        return f"{advice}; any < {below(limit)} converges, such as {below(_INSIDE * limit)}"
+    return f"{advice}; best fixed {below(fixed)}, any < {below(limit)} converges"
+
+
+def below(value: float, digits: int = 3) -> str:
+    """Return a number in so many digits, rounded down: a step that is printed may be taken."""
+    if not 0 < value < np.inf:
+        return f"{value:g}"
+    text = f"{value:.{digits}g}"
+    if float(text) <= value:
+        return text
+    unit = 10.0 ** (int(np.floor(np.log10(value))) - digits + 1)
+    return f"{float(text) - unit:.{digits}g}"

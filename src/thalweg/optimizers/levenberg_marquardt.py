@@ -3,44 +3,66 @@ r"""The Levenberg-Marquardt method for sums of squared residuals.
     (G + mu D^2) d = -gradient,    G = the Gauss-Newton matrix, D_j^2 = the largest G_jj so far
     theta' = theta + d
     rho = (L(theta) - L(theta')) / (what the quadratic model promised)
-    theta <- theta' if rho > 0;    mu falls when rho is near 1, and grows when a step is rejected
+    theta <- theta' if rho > 0;    mu falls when rho is near 1
+
+A rejected step tells how far the model can be trusted: the parabola through the loss and its slope
+here and the loss there has its lowest point at a share t of the step, and no later step may be
+longer than the radius t |D d|, in the metric of D, until a kept one shows that longer ones do.
+Where a step is too long mu is raised until it is not, by Newton's method on 1 / |D d|.  So a step
+that overshoots by a factor of a million is followed by one of the right length, where growing mu by
+constant factors would need many trials and would then crawl.
 
 Within bounds, parameters at a bound that the gradient presses against stay there; those that a step
 would carry beyond are put on it, and the step of the others is solved anew.
 
-References: Marquardt, J. SIAM 11 (1963) 431; More, Lecture Notes in Mathematics 630 (1978) 105;
-Nielsen, IMM-REP-1999-05, for the update of mu.
+D remembers the steepest that each column has been, which keeps steps in bounds where the model is
+not to be trusted; far from the minimum it may be too steep by many orders.  So after a lap of
+steps in which the loss has hardly fallen all is forgotten, and the next begins with the D of here.
+
+References: Marquardt, J. SIAM 11 (1963) 431; More, Lecture Notes in Mathematics 630 (1978) 105, for
+the radius and its share t; Nielsen, IMM-REP-1999-05, for mu after a kept step.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import numpy as np
 
 from .._check import Array
 from ..stop import Halt, Stop
-from .base import Method, Point, Problem, positive
-from .dense import gauss_newton_matrix
+from .base import Method, Point, Problem, length, positive
+from .dense import gauss_newton_matrix, scales, shortest_step
 
-_ROUNDING = 4 * float(np.finfo(float).eps)
-_LITTLE = float(np.sqrt(np.finfo(float).eps))  # relative gain that rounding may well have eaten
-_LEAST_DAMPING, _MOST_DAMPING = 1e-20, 1e20
+_LEAST_DAMPING = 1e-12  # below, it is none: where D is that of far away, even little is too much
+_LAP = 100  # steps after which it is asked whether they have brought anything,
+_SLOW = 1e-3  # that is, whether the loss has fallen to this share of itself
+_NOISE = 64.0  # of eps |L|: a loss of many residuals is not known better
+_TRIALS = 60  # along ever shorter steps: the radius falls by 2 or more with each
+_SHARES = 0.1, 0.5  # within which a rejection shortens the radius
+_LONG = 1.1  # times the radius: a step up to there need not be solved again
+_HOPELESS = 100.0  # times the loss: the parabola says nothing there
 
 
 @dataclass(slots=True)
 class State:
-    """The damping mu, its growth at the next rejection, and the scales D^2."""
+    """The damping mu, the radius that |D d| may have, the scales D^2, and the present lap.
+
+    A lap is so many steps; ``entered`` is the loss at its beginning.
+    """
 
     mu: float
-    nu: float
+    radius: float
     D2: Array
+    steps: int = 0
+    entered: float = inf
 
 
 @dataclass(frozen=True)
 class LevenbergMarquardt(Method):
-    """Damped Gauss-Newton steps, scaled as Marquardt did.
+    """Damped Gauss-Newton steps, scaled as Marquardt did, within a radius after rejections.
 
     Parameters
     ----------
@@ -49,6 +71,7 @@ class LevenbergMarquardt(Method):
     """
 
     bounds: ClassVar[bool] = True
+    computes_gauss_newton: ClassVar[bool] = True
 
     damping: float = 1e-3
 
@@ -57,57 +80,112 @@ class LevenbergMarquardt(Method):
 
     def prepare(self, problem: Problem, point: Point) -> State:
         G = gauss_newton_matrix(problem, point, self)
-        return State(self.damping, 2.0, np.diagonal(G).copy())
+        return State(self.damping, inf, np.diagonal(G).copy())
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
-        G = problem.loss.gauss_newton(point.theta)
+        G = problem.gauss_newton(point.theta)
         state.D2 = np.maximum(state.D2, np.diagonal(G))
-        most = 0.0
-        while state.mu <= _MOST_DAMPING:
-            d = damped_step(problem, point, G, state)
+        self._new_lap(point, G, state)
+        D = np.sqrt(np.where(state.D2 > 0, state.D2, 1.0))
+        noise = _NOISE * problem.loss.precision * abs(point.loss)
+        for _ in range(_TRIALS):
+            d = short_step(problem, point, G, D, state)
             promised = -float(point.gradient.dot(d) + 0.5 * d.dot(G @ d))
-            most = max(most, promised)
             new = problem.move(point.theta, 1.0, d)
             gained = point.loss - new.loss
             if promised > 0 and gained > 0:
-                rho = gained / promised
-                state.mu *= max(1.0 / 3.0, 1.0 - (2.0 * rho - 1.0) ** 3)
-                state.mu, state.nu = max(state.mu, _LEAST_DAMPING), 2.0
+                kept(gained / promised, length(D * d), state)
                 return new
-            if abs(promised) <= _ROUNDING * abs(point.loss):
-                if flatter(problem, point, new):
-                    return new
+            if abs(promised) <= noise and flatter(problem, point, new, noise):
+                return new
+            if np.array_equal(new.theta, point.theta):
                 break
-            state.mu, state.nu = state.mu * state.nu, 2.0 * state.nu
-        if most <= _LITTLE * abs(point.loss) or abs(point.loss) <= problem.floor:
-            raise Halt(Stop.ROUNDING)
+            shorten(point, new, d, D, state, in_noise=abs(gained) <= noise)
         raise Halt(
             Stop.STALLED,
-            "no step lowers the loss, however damped, yet no tolerance is met; the loss may not be "
+            "no step lowers the loss, however short, yet no tolerance is met; the loss may not be "
             "smooth here, or its gradient wrong (check_gradient tells)",
         )
 
+    def _new_lap(self, point: Point, G: Array, state: State) -> None:
+        """Forget the scales of far away after a lap that has brought next to nothing."""
+        state.steps += 1
+        if state.steps % _LAP == 0:
+            if point.loss > _SLOW * state.entered:
+                state.mu, state.radius, state.D2 = self.damping, inf, np.diagonal(G).copy()
+            state.entered = point.loss
 
-def flatter(problem: Problem, point: Point, new: Point) -> bool:
+
+def kept(rho: float, size: float, state: State) -> None:
+    """Set damping and radius after a kept step of length ``size`` that kept rho of its promise."""
+    if rho > 0.25:
+        state.radius = max(state.radius, 2.0 * size)
+    state.mu *= max(0.1, 1.0 - (2.0 * rho - 1.0) ** 3)
+    if state.mu < _LEAST_DAMPING:
+        state.mu = 0.0
+
+
+def shorten(point: Point, new: Point, d: Array, D: Array, state: State, in_noise: bool) -> None:
+    """Set the radius that a rejected step leaves."""
+    slope = -float(point.gradient.dot(d))
+    least, most = _SHARES
+    if in_noise:
+        share = most
+    elif not new.loss < _HOPELESS * abs(point.loss):
+        share = least
+    else:
+        share = 0.5 * slope / (slope + (new.loss - point.loss))
+    share = min(max(share, least), most) if np.isfinite(share) else least
+    size = length(D * d)
+    state.radius = share * size if np.isfinite(size) else least * state.radius
+    state.mu *= 2.0
+
+
+def damped(G: Array, D: Array, mu: float) -> Array:
+    """Return G + mu D^2."""
+    A = G.copy()
+    A[np.diag_indices_from(A)] += mu * D * D
+    return A
+
+
+def short_step(problem: Problem, point: Point, G: Array, D: Array, state: State) -> Array:
+    """Return the damped step, mu being raised until |D d| is within the radius."""
+    d = damped_step(problem, point, G, D, state.mu)
+    for _ in range(_TRIALS):
+        size, radius = length(D * d), state.radius
+        if size <= _LONG * radius:
+            break
+        A = damped(G, D, state.mu)
+        S = scales(A)
+        q = D * (D * d) / S
+        bent = -float(q.dot(shortest_step(A / S / S[:, None], q)))  # q' (G + mu D^2)^-1 q
+        more = (size / radius) * (size - radius) * size / bent if bent > 0 else np.nan
+        raised = state.mu + more
+        state.mu = raised if state.mu < raised < inf else max(10.0 * state.mu, 1e-10)
+        d = damped_step(problem, point, G, D, state.mu)
+    return d
+
+
+def flatter(problem: Problem, point: Point, new: Point, noise: float) -> bool:
     """Return whether a step that promised less than rounding halves the gradient all the same."""
-    before, after = problem.free_gradient(point), problem.free_gradient(new)
-    level = new.loss <= point.loss + _ROUNDING * abs(point.loss)
-    return bool(level and 4.0 * after.dot(after) <= before.dot(before))
+    before, after = length(problem.free_gradient(point)), length(problem.free_gradient(new))
+    return bool(new.loss <= point.loss + noise and 2.0 * after <= before)
 
 
-def damped_step(problem: Problem, point: Point, G: Array, state: State) -> Array:
+def damped_step(problem: Problem, point: Point, G: Array, D: Array, mu: float) -> Array:
     """Return the d of (G + mu D^2) d = -gradient that keeps within the bounds."""
-    g, D = point.gradient, np.sqrt(np.where(state.D2 > 0, state.D2, 1.0))
-    scaled = G / D / D[:, None]
-    scaled[np.diag_indices_from(scaled)] += state.mu
+    g = point.gradient
+    A = damped(G, D, mu)
+    D = scales(A)
+    scaled = A / D / D[:, None]
     if not problem.bounded:
-        return _solve(scaled, -g / D) / D
+        return shortest_step(scaled, g / D) / D
     d, free = np.zeros_like(g), problem.free(point)
     low, high = problem.lower - point.theta, problem.upper - point.theta
     while free.any():
         # the others' part moves to the right-hand side: they are on their bounds by now
-        rest = -(g / D) - scaled @ np.where(free, 0.0, d * D)
-        d[free] = _solve(scaled[np.ix_(free, free)], rest[free]) / D[free]
+        rest = g / D + scaled @ np.where(free, 0.0, d * D)
+        d[free] = shortest_step(scaled[np.ix_(free, free)], rest[free]) / D[free]
         beyond = free & ~((d >= low) & (d <= high))
         if not beyond.any():
             break
@@ -115,9 +193,3 @@ def damped_step(problem: Problem, point: Point, G: Array, state: State) -> Array
         free = free & ~beyond
     return d
 
-
-def _solve(A: Array, b: Array) -> Array:
-    try:
-        return np.linalg.solve(A, b)
-    except np.linalg.LinAlgError:
-        return np.full_like(b, np.nan)  # rejected as no step, so that more damping follows

@@ -216,7 +216,7 @@ def _between(low: Trial, high: Trial) -> float:
 
 def no_step(problem: Problem, point: Point, slope: float, first: float) -> Halt:
     """Why no step was found: little was to be had, or the loss and its slope disagree."""
-    if -slope * first <= _LITTLE * abs(point.loss) or abs(point.loss) <= problem.floor:
+    if -slope * first <= _LITTLE * abs(point.loss):
         return Halt(Stop.ROUNDING)
     return Halt(
         Stop.NO_BRACKET,

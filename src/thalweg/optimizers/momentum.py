@@ -41,12 +41,12 @@ def choose(
     if not loss.is_quadratic:
         return stable_step(problem, point, solve), _USUAL if beta == "auto" else float(beta)
     curvatures = extreme_curvatures(loss, point.theta, solve)
-    refuse_indefinite(curvatures)
-    if not curvatures.definite:
-        alpha = 1.0 / curvatures.largest if alpha == "auto" else float(alpha)
-        return alpha, _USUAL if beta == "auto" else float(beta)
+    if not (problem.bounded and curvatures.indefinite):  # within bounds there is a minimum
+        refuse_indefinite(curvatures)
+    if curvatures.indefinite or not curvatures.largest > 0:
+        return stable_step(problem, point, solve), _USUAL if beta == "auto" else float(beta)
     if alpha == "auto":
-        alpha, best = optimal(*curvatures)
+        alpha, best = optimal(curvatures.positive, curvatures.largest)
     else:
-        alpha, best = float(alpha), best_momentum(float(alpha), curvatures.smallest)
+        alpha, best = float(alpha), best_momentum(float(alpha), curvatures.positive)
     return alpha, best if beta == "auto" else float(beta)
