@@ -487,6 +487,42 @@ def test_refused_diagnoses(arguments, options, sentence):
         diagnose(QuadraticLoss(np.eye(2)), *arguments, **options)
 
 
+def test_a_matrix_is_no_loss_and_a_loss_no_matrix():
+    with pytest.raises(TypeError, match=r"loss must be a Loss, got ndarray; .*QuadraticLoss.B."):
+        diagnose(np.eye(2), [1, 1])
+    with pytest.raises(TypeError, match="B must be a matrix, got QuadraticLoss: diagnose"):
+        condition_number(QuadraticLoss(np.eye(2)))
+
+
+@pytest.mark.parametrize(
+    "B", [np.diag([1e12, 1.0]), 1 / (np.add.outer(np.arange(10.0), np.arange(10)) + 1)]
+)
+def test_an_ill_conditioned_loss_has_a_minimum(B):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        d = diagnose(QuadraticLoss(B), np.ones(len(B)))
+    assert "no minimum" not in d.advice and np.isfinite(list(d.predicted_iterations.values())).all()
+    assert d.predicted_iterations["HeavyBall"] > 1e6
+
+
+def test_flat_directions_do_not_make_it_well_conditioned_and_are_not_listed_at_length():
+    X = np.random.default_rng(0).normal(size=(10, 30))
+    d = diagnose(LinearLeastSquares(X, np.ones(10)), np.zeros(30))
+    assert d.kappa == np.inf and "That is well-conditioned" not in d.advice
+    assert " and 26 more cannot be told apart" in d.advice or " more cannot be told" in d.advice
+    assert max(map(len, d.advice.split("."))) < 200
+
+
+@pytest.mark.parametrize("method", METHODS[:6], ids=lambda m: m.name)
+def test_predicted_iterations_with_a_flat_direction(method):
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(60, 10))
+    loss = LinearLeastSquares(np.c_[X, X[:, 0]], rng.normal(size=60))
+    d, r = diagnose(loss, np.zeros(11)), minimize(loss, np.zeros(11), method, max_iter=10_000)
+    assert r.success
+    assert d.predicted_iterations[method.name] == pytest.approx(r.n_iter, rel=0.2, abs=1)
+
+
 def test_a_wrong_hessian_is_refused():
     with pytest.raises(ValueError, match="the Hessian at theta is not symmetric: are the loss's d"):
         diagnose(Given([1, 1], [[1, 2], [0, 1]]), [0, 0])

@@ -96,7 +96,7 @@ def test_a_zero_gradient_at_the_start():
         (
             lambda a: HeavyBall(a, 0.5),
             "3/sigma_max = 0.03",
-            "any < 0.03 converges, such as 0.0269",
+            "any < 0.03 converges, such as 0.027",
         ),
         (
             lambda a: Nesterov(a, 0.5),
@@ -123,8 +123,10 @@ def test_divergence_of_others():
     r = minimize(QuadraticLoss([[1, 0], [0, -1]]), [0.5, 1], GradientDescent(0.4), max_iter=3000)
     assert not r.success and "negative eigenvalue -2" in r.reason()
     flat = QuadraticLoss([[1, 0], [0, 0]])
-    assert minimize(flat, [1, 1], GradientDescent(2.0)).reason().endswith(
-        "best fixed 0.5, any < 1 converges"
+    assert (
+        minimize(flat, [1, 1], GradientDescent(2.0))
+        .reason()
+        .endswith("best fixed 0.5, any < 1 converges")
     )
 
 
@@ -244,6 +246,8 @@ REFUSED = [
     (ValueError, "tol must be a number >= 0, got -1", dict(tol=-1)),
     (ValueError, "step_tol must be a number >= 0", dict(step_tol=np.nan)),
     (ValueError, "loss_tol must be a number >= 0", dict(loss_tol=np.inf)),
+    (TypeError, "tol must be a number >= 0, got 'tight'", dict(tol="tight")),
+    (TypeError, "callback must be callable, got int", dict(callback=3)),
     (ValueError, "max_iter must be a whole number", dict(max_iter=1.5)),
     (ValueError, "time_limit must be a number >= 0", dict(time_limit=-1)),
     (TypeError, "loss must be a Loss, such as QuadraticLoss or MSELoss, got ndarray",

@@ -343,6 +343,13 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize("method", [ConjugateGradient, SteepestDescent, Newton, GaussNewton, LBFGS])
+@pytest.mark.parametrize("value", [0.1, "wolfe"])
+def test_a_step_size_is_no_line_search(method, value):
+    with pytest.raises(TypeError, match=r"line_search must be a StrongWolfe.*takes a step size"):
+        method(line_search=value)
+
+
 @pytest.mark.parametrize(("sentence", "make"), REFUSED)
 def test_settings_refused(sentence, make):
     with pytest.raises(ValueError, match=sentence):

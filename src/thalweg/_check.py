@@ -164,12 +164,14 @@ def tolerance(value: float | None, name: str, default: float) -> float:
     if value is None:
         return default
     try:
-        value = float(value)
+        number = float(value)
     except OverflowError:
-        value = np.inf  # an integer beyond all floats
-    if not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be a number >= 0, got {value}")
-    return value
+        number = np.inf  # an integer beyond all floats
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number >= 0, got {value!r}") from None
+    if not 0 <= number < np.inf:
+        raise ValueError(f"{name} must be a number >= 0, got {number}")
+    return number
 
 
 def count(value: Any, name: str, least: int, most: int) -> int:

@@ -66,7 +66,7 @@ class Test(ABC):
     sentence : str
         The inequality, in words.
     seen : ndarray, shape (P,)
-        The largest size of each parameter so far: its rounding errors are of that size.
+        The largest size of each parameter so far.
     """
 
     sentence: ClassVar[str]
@@ -90,9 +90,9 @@ class Test(ABC):
 
     def noise(self, D: Array, theta: Array) -> float:
         """Return the slope, in the unit of sqrt(loss), that the last digits of theta make."""
-        root = np.sqrt(np.abs(D))
         eps = self.problem.loss.precision
-        return eps * (_DIGITS * float(root.dot(np.abs(theta))) + float((root * self.seen).max()))
+        sizes = np.maximum(np.abs(theta), eps * self.seen)  # where all go to 0, that of the way
+        return _DIGITS * eps * float(np.sqrt(np.abs(D)).dot(sizes))
 
 
 class ResidualTest(Test):

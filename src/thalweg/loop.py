@@ -89,9 +89,7 @@ class Descent:
             error.result = self._result(Stop.INTERRUPTED)  # type: ignore[attr-defined]
             raise
         if verdict.status in (Stop.DIVERGED, Stop.NOT_FINITE):
-            return self._result(
-                verdict.status, self.method.blame(self.problem, self.best, state)
-            )
+            return self._result(verdict.status, self.method.blame(self.problem, self.best, state))
         return self._result(*verdict)
 
     def _at_the_start(self) -> Verdict | None:
@@ -240,7 +238,10 @@ class Quiet:
         waited = self.n_iter >= self.after
         small_step = waited and 0 < step <= rules.step_tol * length(point.theta)
         small_change = (
-            waited and step > 0 and change <= rules.loss_tol * abs(point.loss) and rules.loss_tol > 0
+            waited
+            and step > 0
+            and change <= rules.loss_tol * abs(point.loss)
+            and rules.loss_tol > 0
         )
         for name, small, verdict in (
             ("small_steps", small_step, Stop.STEP),

@@ -18,6 +18,7 @@ from .losses.quadratic import QuadraticLoss
 from .optimizers import LBFGS, ConjugateGradient, LevenbergMarquardt
 from .optimizers.base import Method, Point, Problem, length
 from .several import minimize_columns
+from .units import minimize_in_units, unit_of
 
 _TOL = 1e-8
 _LEAST_LOSS = 1e-280  # squares of what is smaller have lost digits, or are 0
@@ -120,11 +121,15 @@ def minimize(
     'converged: every sqrt(2 loss / H_jj) <= tol |theta*_j|; by ConjugateGradient'
     """
     _refuse_kinds(loss, method, callback)
+    options: dict[str, Any] = dict(method=method, tol=tol, step_tol=step_tol, loss_tol=loss_tol)
+    options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
+    options |= dict(callback=callback, progress=progress)
     if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
-        options: dict[str, Any] = dict(method=method, tol=tol, step_tol=step_tol, loss_tol=loss_tol)
-        options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
-        options |= dict(callback=callback, progress=progress)
         return minimize_columns(minimize, loss, theta0, options)
+    unit = unit_of(loss, theta0)
+    if unit != 1.0:
+        return minimize_in_units(minimize, loss, theta0, unit, options)
+    theta0 = [theta0] if np.ndim(theta0) == 0 else theta0
     loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
     lower, upper = bounds_of_one(bounds, loss.n_params, getattr(loss, "names", None))
     chosen = method is None
@@ -180,8 +185,6 @@ def _refuse_kinds(loss: Any, method: Any, callback: Any) -> None:
 
 @silent
 def _start(problem: Problem, theta0: Any) -> Point:
-    if problem.loss.n_params == 1 and np.ndim(theta0) == 0:
-        theta0 = [theta0]
     theta = problem.loss.at(theta0, "theta0").copy()
     if not all_finite(theta):
         j = int(np.argmin(np.isfinite(theta)))

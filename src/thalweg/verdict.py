@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._check import Array
 from .certificate import Look, look, lower_point
 from .convergence import Promise, ResidualTest, SmoothTest, test_of
 from .optimizers.base import Method, Point, Problem, length
@@ -190,9 +189,8 @@ class Judge:
         if not seen:
             return ""
         now = seen[-1]
-        quantity = {ResidualTest: "the largest |J_j.e| / (|J_j| |e|)"}.get(
-            type(self.test), "the test's left side"
-        )
+        squares = isinstance(self.test, ResidualTest)
+        quantity = "the largest |J_j.e| / (|J_j| |e|)" if squares else "the test's left side"
         text = f"{quantity} is {now:.2g}, tol {self.tol:.2g}"
         before = seen[-_WINDOW:]
         if now <= self.tol:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._check import Array, all_finite
-from ..losses.base import Loss
+from ..losses.base import Loss, refuse_no_loss
 from ..losses.curvature import curvature_matrix
 from ..losses.krylov import EPS, lanczos
 from .advice import advise
@@ -188,11 +188,7 @@ def diagnose(
     (100.0, 0.02, 0.0198)
     @@@
     """
-    if not isinstance(loss, Loss):
-        raise TypeError(
-            f"loss must be a Loss, got {type(loss).__name__}; QuadraticLoss(B) makes one of a "
-            "matrix, and condition_number(B) and definiteness(B) take the matrix itself"
-        )
+    refuse_no_loss(loss)
     theta = loss.at(theta)
     names = _names(names, theta.size)
     if not 0 < reduction < 1:

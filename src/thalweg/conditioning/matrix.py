@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._check import Array
+from ..losses.base import Loss
 from ..losses.krylov import EPS, bidiagonalise, lanczos
 from ..losses.operators import Dense, Matrix, as_matrix, as_symmetric
 
@@ -306,6 +307,11 @@ def ratio(largest: float, smallest: float, size: int) -> float:
 
 def matrix_of(value: Any, name: str, *, square: bool = False) -> Matrix:
     """Return what a user passed as a matrix, or say what is wrong with it."""
+    if isinstance(value, Loss):
+        raise TypeError(
+            f"{name} must be a matrix, got {value.name}: diagnose(loss, theta) tells of a loss, "
+            "and loss.hessian(theta) is its matrix"
+        )
     operator = callable(getattr(value, "matvec", None))
     if not hasattr(value, "shape") if operator else callable(value):
         raise TypeError(

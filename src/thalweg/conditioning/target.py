@@ -10,7 +10,6 @@ from ..losses.base import Loss
 from ..optimizers.base import Point, Problem
 from .rates import Quadratic
 
-
 _ROUNDED = 1e-13  # of a loss: a minimum that is less of it is 0 but for rounding
 
 

@@ -152,6 +152,16 @@ class Loss(ABC):
         return type(self).__name__
 
 
+def refuse_no_loss(value: Any, kind: type[Loss] | None = None) -> None:
+    """Raise TypeError unless ``value`` is a loss, or one of a kind."""
+    if not isinstance(value, kind or Loss):
+        what = "sum of squares such as MSELoss or LinearLeastSquares" if kind else "Loss"
+        raise TypeError(
+            f"loss must be a {what}, got {type(value).__name__}; FunctionLoss(value, gradient) "
+            "makes a loss of functions, and QuadraticLoss(B) of a matrix"
+        )
+
+
 class LeastSquares(Loss):
     """A loss that is a sum of squared residuals e = data - prediction."""
 

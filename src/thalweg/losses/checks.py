@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._check import Array
-from .base import LeastSquares, Loss
+from .base import LeastSquares, Loss, refuse_no_loss
 
 _EPS = float(np.finfo(float).eps)
 _STEP = 2.0 * _EPS ** (1.0 / 3.0)  # balances both errors, relative to theta
@@ -112,11 +112,7 @@ def check_gradient(loss: Loss, theta: Any) -> GradientReport:
     >>> report.passed
     True
     """
-    if not isinstance(loss, Loss):
-        raise TypeError(
-            f"loss must be a Loss, got {type(loss).__name__}; FunctionLoss(value, gradient) makes "
-            "one of plain functions"
-        )
+    refuse_no_loss(loss)
     theta = loss.at(theta)
     gradient = loss.gradient(theta)
     differences, allowed = np.empty_like(theta), np.empty_like(theta)
@@ -172,6 +168,7 @@ def check_adjoint(
     """
     if not isinstance(loss, LeastSquares):
         raise TypeError(f"{loss.name} is not made of residuals, so it has no Jacobian to check")
+    refuse_no_loss(loss, LeastSquares)
     theta = loss.at(theta)
     rng = np.random.default_rng(seed)
     shape = np.shape(loss.residuals(theta))

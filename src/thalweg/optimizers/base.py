@@ -20,7 +20,6 @@ import numpy as np
 from .._check import Array
 from ..losses.base import Loss
 
-
 _LEAST_SQUARE = 1e-280  # below, squares of components may have lost digits
 
 
@@ -147,7 +146,8 @@ class Method(ABC):
 
 def length(v: Array) -> float:
     """Return ||v||, also where the squares of its elements leave the range of numbers."""
-    square = float(v.dot(v))
+    with np.errstate(over="ignore", under="ignore"):
+        square = float(v.dot(v))
     if _LEAST_SQUARE < square < np.inf:
         return sqrt(square)
     top = float(np.abs(v).max(initial=0.0))

@@ -31,7 +31,7 @@ from ..losses.curvature import Solve
 from .base import Method, Point, Problem
 from .faces import along_inside, moving
 from .gradient_descent import refuse_skewed_bounds
-from .line_search import StrongWolfe, along, first_step
+from .line_search import StrongWolfe, along, check_search, first_step
 from .precondition import solver
 
 _SEARCH = StrongWolfe(c2=0.1)  # flat, because the next direction rests on it
@@ -67,6 +67,9 @@ class ConjugateGradient(Method):
     line_search: StrongWolfe = _SEARCH
     preconditioner: Any = None
 
+    def __post_init__(self) -> None:
+        check_search(self.line_search)
+
     def prepare(self, problem: Problem, point: Point) -> State:
         refuse_skewed_bounds(problem, self)
         solve = solver(self.preconditioner, problem.loss, point.theta)
@@ -82,7 +85,7 @@ class ConjugateGradient(Method):
         if not g.dot(d) < 0:
             d = -z
         slope = float(g.dot(d))
-        first = first_step(point, d) if state.gain is None else state.gain / slope
+        first = state.gain / slope if state.gain is not None and slope < 0 else first_step(point, d)
         state.d, state.g, state.zg = d, g, float(z.dot(g))
         if problem.bounded:
             return self._inside(problem, point, state, first)

@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import watch
 from .._check import count
-from ..losses.base import CoordinateState, SweepingState
+from ..losses.base import CachedState, CoordinateState, SweepingState
 from ..stop import Halt, Stop
 from .backtracking import CLEAR
 from .base import Method, Point, Problem
@@ -83,6 +83,14 @@ class CoordinateDescent(Method):
         return State(here, self._turns(problem, here, P), self.updates or P)
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
+        here, before = state.here, state.here.theta.copy()
+        self._update(problem, state)
+        if isinstance(here, CachedState) and np.array_equal(here.theta, before):
+            here.refresh()  # what is kept up to date may have lost digits since far away
+            self._update(problem, state)
+        return problem.at(here.theta.copy())
+
+    def _update(self, problem: Problem, state: State) -> None:
         here = state.here
         if isinstance(here, SweepingState) and self.order != "greedy" and state.updates >= _MANY:
             turns = np.fromiter(islice(state.turns, state.updates), np.intp, state.updates)
@@ -93,7 +101,6 @@ class CoordinateDescent(Method):
             for j in islice(state.turns, state.updates):
                 watch.check()
                 update(problem, here, j)
-        return problem.at(here.theta.copy())
 
     def patience(self, n_params: int) -> int:
         """A sweep must change little; of random turns, as many as reach every parameter."""

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from .base import Method, Point, Problem
 from .dense import gauss_newton_matrix, semidefinite_direction
-from .line_search import USUAL_SEARCH, StrongWolfe
+from .line_search import USUAL_SEARCH, StrongWolfe, check_search
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class GaussNewton(Method):
     computes_gauss_newton: ClassVar[bool] = True
 
     line_search: StrongWolfe | None = USUAL_SEARCH
+
+    def __post_init__(self) -> None:
+        check_search(self.line_search, or_none=True)
 
     def prepare(self, problem: Problem, point: Point) -> None:
         gauss_newton_matrix(problem, point, self)

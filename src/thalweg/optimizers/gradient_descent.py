@@ -27,7 +27,6 @@ from .backtracking import GROWTH, backtrack, contradiction, searched_step
 from .base import Method, Point, Problem, positive
 from .precondition import keeps_bounds, solver
 
-
 _INSIDE = 0.9  # of the largest stable step: far enough from it to get anywhere
 
 

@@ -30,7 +30,7 @@ from ..stop import Halt, Stop
 from .base import Method, Point, Problem
 from .box_model import lowest_inside
 from .gradient_descent import refuse_skewed_bounds
-from .line_search import USUAL_SEARCH, StrongWolfe, along, first_step
+from .line_search import USUAL_SEARCH, StrongWolfe, along, check_search, first_step
 from .precondition import solver
 
 _EPS = float(np.finfo(float).eps)
@@ -87,6 +87,7 @@ class LBFGS(Method):
     preconditioner: Any = None
 
     def __post_init__(self) -> None:
+        check_search(self.line_search)
         count(self.memory, "memory", 1, 10_000)
 
     def prepare(self, problem: Problem, point: Point) -> State:

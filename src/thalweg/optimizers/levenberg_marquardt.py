@@ -17,7 +17,8 @@ would carry beyond are put on it, and the step of the others is solved anew.
 
 D remembers the steepest that each column has been, which keeps steps in bounds where the model is
 not to be trusted; far from the minimum it may be too steep by many orders.  So after a lap of
-steps in which the loss has hardly fallen all is forgotten, and the next begins with the D of here.
+steps in which the loss has hardly fallen all that is forgotten, and the next begins with the D of
+here.
 
 References: Marquardt, J. SIAM 11 (1963) 431; More, Lecture Notes in Mathematics 630 (1978) 105, for
 the radius and its share t; Nielsen, IMM-REP-1999-05, for mu after a kept step.
@@ -39,6 +40,7 @@ from .dense import gauss_newton_matrix, scales, shortest_step
 _LEAST_DAMPING = 1e-12  # below, it is none: where D is that of far away, even little is too much
 _LAP = 100  # steps after which it is asked whether they have brought anything,
 _SLOW = 1e-3  # that is, whether the loss has fallen to this share of itself
+_STEEP = 0.01  # cosine between the residual and a column: a minimum is not near
 _NOISE = 64.0  # of eps |L|: a loss of many residuals is not known better
 _TRIALS = 60  # along ever shorter steps: the radius falls by 2 or more with each
 _SHARES = 0.1, 0.5  # within which a rejection shortens the radius
@@ -85,7 +87,7 @@ class LevenbergMarquardt(Method):
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         G = problem.gauss_newton(point.theta)
         state.D2 = np.maximum(state.D2, np.diagonal(G))
-        self._new_lap(point, G, state)
+        self._new_lap(problem, point, G, state)
         D = np.sqrt(np.where(state.D2 > 0, state.D2, 1.0))
         noise = _NOISE * problem.loss.precision * abs(point.loss)
         for _ in range(_TRIALS):
@@ -107,11 +109,13 @@ class LevenbergMarquardt(Method):
             "smooth here, or its gradient wrong (check_gradient tells)",
         )
 
-    def _new_lap(self, point: Point, G: Array, state: State) -> None:
+    def _new_lap(self, problem: Problem, point: Point, G: Array, state: State) -> None:
         """Forget the scales of far away after a lap that has brought next to nothing."""
         state.steps += 1
         if state.steps % _LAP == 0:
-            if point.loss > _SLOW * state.entered:
+            columns = np.sqrt(2.0 * point.loss * np.diagonal(G))
+            steep = (np.abs(problem.free_gradient(point)) > _STEEP * columns).any()
+            if steep and point.loss > _SLOW * state.entered:
                 state.mu, state.radius, state.D2 = self.damping, inf, np.diagonal(G).copy()
             state.entered = point.loss
 
@@ -192,4 +196,3 @@ def damped_step(problem: Problem, point: Point, G: Array, D: Array, mu: float) -
         d = np.minimum(np.maximum(d, low), high)
         free = free & ~beyond
     return d
-

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -148,6 +148,22 @@ class StrongWolfe:
 USUAL_SEARCH = StrongWolfe()
 
 
+def check_search(value: Any, or_none: bool = False) -> None:
+    """Refuse what is no line search, such as a step size.
+
+    Raises
+    ------
+    TypeError
+        It is none.
+    """
+    if isinstance(value, StrongWolfe) or (or_none and value is None):
+        return
+    raise TypeError(
+        f"line_search must be a StrongWolfe{' or None' * or_none}, got {value!r}; "
+        "GradientDescent takes a step size"
+    )
+
+
 def along(
     problem: Problem,
     point: Point,
@@ -166,7 +182,9 @@ def along(
         if alpha is None:
             return line_search.search(problem, point, d, first, most)
         return problem.move(point.theta, min(alpha, most), d)
-    curvature = loss.curvature(point.theta, d)
+    curvature, slope = loss.curvature(point.theta, d), float(point.gradient.dot(d))
+    if slope == 0:  # it is too small for a number
+        raise Halt(Stop.ROUNDING)
     if not curvature > 0:
         if most < np.inf:
             return problem.move(point.theta, most, d)
@@ -175,7 +193,7 @@ def along(
             "the loss has no minimum: its curvature along the direction of descent is "
             f"{curvature:.3g}",
         )
-    return problem.move(point.theta, min(-float(point.gradient.dot(d)) / curvature, most), d)
+    return problem.move(point.theta, min(-slope / curvature, most), d)
 
 
 def first_step(point: Point, d: Array) -> float:

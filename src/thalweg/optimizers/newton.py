@@ -21,7 +21,7 @@ from ..losses.base import LeastSquares
 from ..stop import Halt, Stop
 from .base import Method, Point, Problem
 from .dense import newton_direction
-from .line_search import USUAL_SEARCH, StrongWolfe
+from .line_search import USUAL_SEARCH, StrongWolfe, check_search
 
 _FLAT = -1e-10  # a scaled eigenvalue below is negative beyond rounding
 
@@ -42,6 +42,7 @@ class Newton(Method):
     line_search: StrongWolfe | None = USUAL_SEARCH
 
     def __post_init__(self) -> None:
+        check_search(self.line_search, or_none=True)
         tolerance(self.damping, "damping", 0.0)
 
     def prepare(self, problem: Problem, point: Point) -> None:

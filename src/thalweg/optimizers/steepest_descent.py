@@ -17,7 +17,7 @@ from typing import Any
 
 from ..losses.curvature import Solve
 from .base import Method, Point, Problem
-from .line_search import USUAL_SEARCH, StrongWolfe, along, first_step
+from .line_search import USUAL_SEARCH, StrongWolfe, along, check_search, first_step
 from .precondition import solver
 
 
@@ -44,13 +44,16 @@ class SteepestDescent(Method):
     line_search: StrongWolfe = USUAL_SEARCH
     preconditioner: Any = None
 
+    def __post_init__(self) -> None:
+        check_search(self.line_search)
+
     def prepare(self, problem: Problem, point: Point) -> State:
         return State(solver(self.preconditioner, problem.loss, point.theta))
 
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         d = -state.solve(point.gradient)
         slope = float(point.gradient.dot(d))
-        first = first_step(point, d) if state.gain is None else state.gain / slope
+        first = state.gain / slope if state.gain is not None and slope < 0 else first_step(point, d)
         new = along(problem, point, d, first, self.line_search)
         state.gain = new.step_size * slope
         return new
