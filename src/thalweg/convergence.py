@@ -9,6 +9,7 @@ least squares     |J_j.e| / (|J_j| |e|) = |g_j| / sqrt(2 L G_jj): the cosine bet
 quadratic losses  sqrt(2 L / H_jj) / |theta*_j|: how far parameter j alone could move for the whole
                   loss, against its size.  Where the lowest value is not known to be 0, or bounds
                   keep the loss from it, the decrease that all parameters promise against the loss
+with an l1 term   the duality gap against that of theta = 0, or the cosine as above
 other losses      ||g|| / (h ||theta||): the step that the curvature h, seen by the last steps,
                   asks for
 
@@ -32,6 +33,7 @@ import numpy as np
 from ._check import Array
 from .losses.base import LeastSquares, Loss
 from .losses.operators import Product
+from .losses.penalised import Penalised
 from .losses.quadratic import QuadraticLoss
 from .optimizers.base import Point, Problem, length
 
@@ -240,11 +242,51 @@ class SmoothTest(Test):
         return short and promise.aside <= tol * abs(point.loss)
 
 
+class PenalisedTest(Test):
+    """The duality gap of a loss with an l1 term, or, where there is none, the slope of the rest.
+
+    The gap is compared with 1/2 |b|^2, as that of the linear models is; the slope, of parameters
+    that are not held at 0, with the loss: it is the cosine of sums of squares.
+    """
+
+    sentence = (
+        "converged: the duality gap <= tol / 2 |b|^2, or every |slope_j| <= tol sqrt(2 loss H_jj), "
+        "but for rounding"
+    )
+
+    def __init__(self, problem: Problem, point: Point, loss: Penalised) -> None:
+        super().__init__(problem, point)
+        self.loss = loss
+        self.level = loss.smooth.value(np.zeros(loss.n_params)) if loss.provable else 0.0
+        self.D = column_squares(
+            Problem(loss.smooth, problem.lower, problem.upper),
+            Point(point.theta, *loss.parts(point.theta)),
+        )
+
+    def ratio(self, previous: Point, point: Point) -> float:
+        if self.loss.provable:
+            gap = self.loss.gap(point.theta)
+            return gap / self.level if self.level > 0 else gap
+        slope = largest_slope(self.problem.free_gradient(point), self.D)
+        if slope <= self.noise(self.D, point.theta):
+            return 0.0
+        size = sqrt(2.0 * abs(point.loss))
+        return slope / size if size > 0 else inf
+
+    def near(self, point: Point, promise: Promise, tol: float) -> bool:
+        known = self.loss.provable and self.ratio(point, point) <= tol
+        return bool(known or promise.excess <= tol * abs(point.loss))
+
+
 def test_of(problem: Problem, point: Point, always: bool) -> Test:
     """Return the test that a loss asks for; ``always``: the Gauss-Newton matrix is at hand."""
-    if isinstance(problem.loss, LeastSquares):
+    loss = problem.loss
+    if isinstance(loss, Penalised):
+        squares = isinstance(loss.smooth, LeastSquares) or loss.smooth.is_quadratic
+        return PenalisedTest(problem, point, loss) if squares else SmoothTest(problem, point)
+    if isinstance(loss, LeastSquares):
         return ResidualTest(problem, point, always)
-    if problem.loss.is_quadratic:
+    if loss.is_quadratic:
         return QuadraticTest(problem, point)
     return SmoothTest(problem, point)
 

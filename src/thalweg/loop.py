@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import watch
 from ._check import Array
 from .descent import DescentResult, History
 from .losses.curvature import extreme_curvatures
@@ -65,6 +66,7 @@ class Descent:
         self.point, self.best, self.best_norm = start, start, inf
         self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
         self.thetas: list[Array] | None = [] if record else None
+        self.deadline = perf_counter() + rules.time_limit
         # a quadratic loss below 0 may have no minimum: a look at its curvatures will tell
         self.suspicious = problem.loss.is_quadratic and not problem.bounded
         self._keep(start, length(problem.free_gradient(start)))
@@ -74,11 +76,12 @@ class Descent:
         """Go down until a rule says stop."""
         state = None
         try:
-            self.judge = Judge(self.problem, self.point, self.method, self.rules.tol)
-            verdict = self._at_the_start()
-            if verdict is None:
-                state = self.method.prepare(self.problem, self.point)
-                verdict = self._loop(state, callback)
+            with watch.until(self.deadline):
+                self.judge = Judge(self.problem, self.point, self.method, self.rules.tol)
+                verdict = self._at_the_start()
+                if verdict is None:
+                    state = self.method.prepare(self.problem, self.point)
+                    verdict = self._loop(state, callback)
         except Halt as halt:
             verdict = Verdict(halt.status, str(halt))
             if halt.status in _NO_LOWER:
@@ -110,7 +113,7 @@ class Descent:
         point = self.point
         ceiling = self.method.growth * abs(point.loss) or inf
         quiet = Quiet(rules, self.method.patience(problem.loss.n_params))
-        deadline = perf_counter() + rules.time_limit
+        deadline = self.deadline
         for _ in range(rules.max_iter):
             previous, point = point, step(problem, point, state)
             norm = length(problem.free_gradient(point))
