@@ -92,7 +92,8 @@ def test_optimality_within_bounds_of_a_convex_loss(seed, P):
     low, high = -rng.uniform(0, 0.5, P), rng.uniform(0, 0.5, P)
     r = minimize(loss, np.zeros(P), LBFGS(), bounds=(low, high), tol=1e-8, max_iter=500)
     g = loss.gradient(r.theta)
-    slack = 1e-7 * (1 + np.abs(loss.gradient(np.zeros(P))).max())
+    # a step of 1e-8 of theta changes the gradient by that much of the curvature
+    slack = 1e-6 * (1 + np.abs(loss.gradient(np.zeros(P))).max())
     assert r.success and (r.theta >= low).all() and (r.theta <= high).all(), r.summary()
     assert (g[r.theta > low] <= slack).all() and (g[r.theta < high] >= -slack).all()
 

@@ -158,7 +158,7 @@ def refuse_no_loss(value: Any, kind: type[Loss] | None = None) -> None:
         what = "sum of squares such as MSELoss or LinearLeastSquares" if kind else "Loss"
         raise TypeError(
             f"loss must be a {what}, got {type(value).__name__}; FunctionLoss(value, gradient) "
-            "makes a loss of functions, and QuadraticLoss(B) of a matrix"
+            "makes one of plain functions, QuadraticLoss(B) of a matrix"
         )
 
 
