@@ -114,7 +114,7 @@ def minimize(
     >>> loss = QuadraticLoss([[2, 0], [0, 1]], theta_star=[1, 2])
     >>> r = minimize(loss, [0, 0], GradientDescent())
     >>> r.theta.round(6), r.n_iter
-    (array([1., 2.]), 17)
+    (array([1., 2.]), 18)
     >>> minimize(loss, [0, 0], GradientDescent(step_size=0.6)).reason()
     'step_size 0.6 exceeds 2/sigma_max = 0.5 of this loss; best fixed 0.333, any < 0.5 converges'
     >>> minimize(loss, [0, 0]).reason()
