@@ -196,7 +196,8 @@ def choose_units(problem: Problem, evaluate: Evaluate | None = None) -> tuple[Un
     finite = _better(problem, units, sizes, evaluate)[1]
     if not finite.all():  # powers of theta' or of its inverse may leave the range inside the model
         theta, far = sizes.theta, LIMITS[problem.data.y.dtype].most // 4
-        near = np.where(theta > NOTHING, np.clip(units.theta, theta - far, theta + far), 0)
+        near = np.clip(units.theta, theta - far, theta + far)
+        near = np.where(theta > NOTHING, near, units.theta)
         units = units._replace(theta=np.where(finite[:, None], units.theta, whole(near)))
         finite = _better(problem, units, sizes, evaluate)[1]
     return units, finite
@@ -215,8 +216,13 @@ def _sizes(problem: Problem) -> _Sizes:
     data = problem.data
     weight, sigma = _weights(data, LIMITS[data.y.dtype])
     theta = exponent(np.broadcast_to(problem.start.array, (data.n_fits, len(problem.names))))
-    level = (exponent(data.y) + weight).max(axis=1, initial=NOTHING)
-    return _Sizes(weight, sigma, np.maximum(level, NOTHING), theta)
+    return _Sizes(weight, sigma, _largest(exponent(data.y) + weight), theta)
+
+
+def _largest(exponents: Array) -> Array:
+    """The largest along the last axis, `NOTHING` where all are of products with 0."""
+    most = exponents.max(axis=-1, initial=NOTHING)
+    return np.where(most > NOTHING // 2, most, NOTHING)
 
 
 def _first_units(problem: Problem, sizes: _Sizes) -> Units:
@@ -236,7 +242,7 @@ def _better(
     values = _at_start(scaled(problem, units), evaluate)
     values[np.broadcast_to((weight <= NOTHING)[:, None], values.shape)] = 0  # not used
     finite: Array = np.asarray(np.isfinite(values).all(axis=2))
-    found = np.maximum(exponent(values) + weight[:, None], NOTHING).max(axis=2, initial=NOTHING)
+    found = _largest(exponent(values) + weight[:, None])
     model, columns = found[:, 0], found[:, 1:]
     theta, own = units.theta[:, free], sizes.theta[:, free]
 

@@ -35,7 +35,7 @@ _POWERS = {
     "sqrt": Fraction(1, 2),
     "cbrt": Fraction(1, 3),
 }
-_PLAIN = 64  # constants from 2^-64 to 2^64 stay as they are written
+_PLAIN = STEP  # constants from 2^-12 to 2^12 stay as they are written
 
 
 class Unit(NamedTuple):
