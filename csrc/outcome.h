@@ -17,6 +17,15 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
     job->status[fit] = (int8_t)status;
 }
 
+/* Does a variance that was written leave the range, so that it is no number or has lost digits? */
+static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane) {
+    const real *rows = (const real *)job->covariance + fit * tri(s->F, 0);
+    for (int j = 0; j < s->F; j++)
+        if (!s->held[j * LANES + lane] && !(rows[tri(j, j)] >= REAL_MIN && rows[tri(j, j)] <= REAL_MAX))
+            return 1;
+    return 0;
+}
+
 /* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
  * 0 and writes nothing where the orthogonal mode has to take over. */
 static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {
@@ -38,7 +47,11 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
     const int lost = unidentified(s, lane);
     if (lost < 0 && factor <= REAL_MAX)
         write_covariance(job, fit, s, lane, factor);
-    else
+    if (lost < 0 && factor <= REAL_MAX && factor > 0 && !job->scaled && variances_lost(job, fit, s, lane)) {
+        write_refusal(job, fit, TW_RANGE, TW_INPUT_DERIVATIVE, used);
+        return 1;
+    }
+    if (lost >= 0 || !(factor <= REAL_MAX))
         fill_covariance(job, fit, (real)INFINITY);
     if (lost >= 0 && (status > 0 || status == TW_NO_PROGRESS))
         status = TW_SINGULAR, detail = lost;

@@ -22,10 +22,10 @@
 #define LEAST_SCALED_SUM (REAL_MIN / REAL_EPS / REAL_EPS)
 #define MOST_SCALED_SUM ((real)(sizeof(real) == 8 ? 0x1p511 : 0x1p63))
 
-/* A column whose square is below `least`: does it matter?  It does where digits of the square are lost though
- * the gradient shows that the column is not 0, or where it moves f by more than eps of y (a square that is 0
- * can be as large as REAL_MIN).  A column of zeros does not, unless its parameter has a size whose powers
- * vanish or overflow inside the model. */
+/* A column whose square is below `least`: does it matter?  It does where digits of the square are lost, or
+ * theta_j is 0, though the gradient shows that the column is not 0, or where it moves f by more than eps of
+ * y (a square that is 0 can be as large as REAL_MIN).  A column of zeros does not, unless its parameter has
+ * a size whose powers vanish or overflow inside the model. */
 static int small_column_matters(const fits *s, int j, int lane) {
     const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;
     const real theta = s->theta[s->free_theta[j] * LANES + lane], magnitude = s->magnitude[lane];
@@ -35,7 +35,7 @@ static int small_column_matters(const fits *s, int j, int lane) {
     const real fourth = theta * theta * theta * theta;
     if (square == 0 && slope == 0 && (some_error || magnitude == 0))
         return theta != 0 && !(fourth >= REAL_MIN && fourth <= REAL_MAX);
-    if (square < REAL_MIN / REAL_EPS && slope != 0)
+    if ((square < REAL_MIN / REAL_EPS || theta == 0) && slope != 0)
         return 1;
     const real most = square > REAL_MIN ? square : REAL_MIN;
     return theta * most * theta > REAL_EPS * REAL_EPS * magnitude;
@@ -58,6 +58,8 @@ static int out_of_range(const fits *s, int scaled, int lane) {
         const real theta = s->theta[s->free_theta[j] * LANES + lane];
         const real square = s->trial_sum[tri(j, j) * LANES + lane];
         if (!(square <= most) || !(theta * square * theta <= most))
+            return TW_INPUT_DERIVATIVE;
+        if (!scaled && !(theta * theta <= 2 * most)) /* 1 / theta^4, which derivatives hold, has no digits */
             return TW_INPUT_DERIVATIVE;
         if (square < least && small_column_matters(s, j, lane))
             return TW_INPUT_DERIVATIVE;
@@ -82,7 +84,7 @@ TW_INLINE void stop_out_of_range(fits *s, int scaled, ivec fresh, vec trace, int
     for (int j = 0; j < s->F; j++) {
         const vec square = LOAD(s->trial_sum, tri(j, j)), theta = LOAD(s->theta, s->free_theta[j]);
         least = v_min(square, least);
-        total += theta * square * theta;
+        total += theta * theta * (square + (real)0.5);
     }
     const ivec doubtful = fresh & ~((least >= LEAST_SUM) & (total <= MOST_SUM));
     if (v_any(doubtful))

@@ -118,6 +118,33 @@ def test_nothing_is_exact_by_underflow(dtype, size):
     assert r.stderr[:2] / unit == pytest.approx(want.stderr, rel=1e-2)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_variance_that_leaves_the_range_at_the_end_keeps_its_error(dtype):
+    small = 1e-70 if dtype is np.float64 else 1e-14  # sums at the start are in range
+    y = Y * (1e70 if dtype is np.float64 else 1e5)
+    for start in (0.0, 1.0):
+        r = tw.fit(lambda x, a, b: a * x + small * b, X, y, p0=[start, start], dtype=dtype)
+        want = tw.fit("a*x + b", X, Y, p0=[1, 1])
+        unit = np.array([y[0] / Y[0], y[0] / Y[0] / small])
+        assert r.success
+        assert r.stderr / unit == pytest.approx(want.stderr, rel=1e-3)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("power", range(0, 36, 3))
+def test_powers_of_a_width_inside_a_derivative_keep_their_digits(power, direction):
+    unit = 10.0 ** (power * direction)
+    x = np.linspace(-3, 3, 40)
+    y = 2 * np.exp(-((x - 0.3) ** 2) / 2) + 0.01 * np.cos(17 * x)
+    want = tw.fit("gaussian", x, y, p0=[1.8, 0.2, 1.1, 0.1])
+    r = tw.fit("gaussian", x * unit, 1e8 * y, dtype=np.float32,
+               p0=[1.8e8, 0.2 * unit, 1.1 * unit, 1e7])  # fmt: skip
+    units = [1e8, unit, unit, 1e8]
+    assert r.success
+    assert r.params / units == pytest.approx(want.params, abs=1e-4)
+    assert r.stderr / units == pytest.approx(want.stderr, rel=1e-3)
+
+
 def test_data_that_are_zero_are_fitted_exactly():
     r = tw.fit("a*exp(-x/tau)", X, np.zeros((3, 5)), p0={"a": 0, "tau": 1})
     assert (r["a"] == 0).all() and (r.chi2 == 0).all()

@@ -229,6 +229,8 @@ def _first_units(problem: Problem, sizes: _Sizes) -> Units:
     """The units that sizes alone suggest."""
     limits = LIMITS[problem.data.y.dtype]
     y = np.where(sizes.level > NOTHING, -sizes.level, 0)
+    unknown = (sizes.theta[:, list(problem.free)] <= NOTHING).any(axis=1)
+    y = np.where(unknown, y // 2, y)  # a column of unknown size has room on both sides
     theta = np.where(sizes.theta > NOTHING, sizes.theta, 0)
     return Units(np.clip(y, limits.least, limits.most), sizes.sigma, whole(theta))
 

@@ -171,10 +171,11 @@ class Differences:
         )
 
     def _sum_of_squares(self, residual: Array) -> float:
-        weighted = residual * self.weight
-        if self.kept is not None:  # what is left out may be NaN
-            weighted = weighted[self.kept]
-        return float(np.dot(weighted, weighted))
+        with np.errstate(all="ignore"):  # it may be infinite
+            weighted = residual * self.weight
+            if self.kept is not None:  # what is left out may be NaN
+                weighted = weighted[self.kept]
+            return float(np.dot(weighted, weighted))
 
     def _is_near(self, f: Array) -> bool:
         """Whether derivatives have to be good: where chi2 hardly changes, or is nearly 0."""

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .squares import magnitude_of, out_of_range
+from .squares import DERIVATIVE, MIN, magnitude_of, out_of_range
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Model = Callable[[Array], tuple[Array, Array]]  # theta (P,) -> f (N,), df/dtheta (N, P)
@@ -432,6 +432,9 @@ def _finish(fit: _Fit, dof: int, absolute_sigma: bool) -> Outcome:
         W = np.linalg.inv(R)
         covariance = np.zeros((P, P))
         covariance[np.ix_(free, free)] = factor * (W @ W.T) / np.outer(size, size)
+        variances = np.diag(covariance)[free]
+        if factor > 0 and not ((variances >= MIN) & (variances <= MAX)).all():
+            return _refused("RANGE", DERIVATIVE, P)
     status, detail = fit.status, -1
     if unidentified >= 0 and status in ("FTOL", "XTOL", "GTOL", "EXACT", "NO_PROGRESS"):
         status, detail = "SINGULAR", int(free[unidentified])

@@ -54,6 +54,8 @@ def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = Fal
         for j, square in enumerate(squares):
             if not square <= most or not theta[j] * square * theta[j] <= most:
                 return DERIVATIVE
+            if not scaled and not theta[j] ** 2 <= 2 * most:  # derivatives hold theta^-4
+                return DERIVATIVE
             exact = chi2 <= 16 * EPS**2 * magnitude and magnitude > 0
             if square < least and _matters(theta[j], square, slope[j], magnitude, exact):
                 return DERIVATIVE
@@ -64,6 +66,6 @@ def _matters(theta: float, square: float, slope: float, magnitude: float, exact:
     """Whether a column of J with a small square matters."""
     if square == 0 and slope == 0 and not exact:  # a column of zeros, or lost inside the model
         return bool(theta != 0 and not MIN <= theta**4 < np.inf)
-    if square < MIN / EPS and slope != 0:
+    if (square < MIN / EPS or theta == 0) and slope != 0:
         return True
     return bool(theta * max(square, MIN) * theta > EPS**2 * magnitude)
