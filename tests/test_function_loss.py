@@ -228,5 +228,18 @@ def test_a_hessian_that_is_not_symmetric_is_named():
 
 def test_a_plain_function_is_refused_with_the_cure():
     for call in (tw.check_gradient, lambda f, x: tw.minimize(f, x, tw.LBFGS())):
-        with pytest.raises(TypeError, match=r"FunctionLoss.value, gradient. makes one of plain"):
+        with pytest.raises(TypeError, match=r"FunctionLoss.value, gradient. makes (one|a loss) of"):
             call(bowl, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_single_precision_hides_more_of_the_falls(method):
+    """A loss known to seven digits is not blamed for a wrong gradient next to its minimum."""
+    t = np.linspace(0, 4, 60)
+    y = 2 * np.exp(-t / 1.5) + 0.3 + 0.05 * np.cos(9 * t)
+    loss = tw.MSELoss("a*exp(-k*t) + c", t, y, independent="t", dtype=np.float32)
+    exact = tw.MSELoss("a*exp(-k*t) + c", t, y, independent="t")
+    want = tw.minimize(exact, [1.0, 1.0, 0.0], tw.LevenbergMarquardt()).loss
+    r = tw.minimize(loss, [1.0, 1.0, 0.0], method, max_iter=3000, tol=1e-6)
+    assert "check_gradient" not in r.reason(), r.summary()
+    assert exact.value(r.theta) <= want * (1 + 1e-4), r.summary()

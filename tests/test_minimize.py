@@ -152,7 +152,10 @@ def test_the_best_point_is_never_lost(seed, method, stop):
         if len(seen) == stop:
             raise KeyboardInterrupt
 
-    r = minimize(loss, np.ones(3), method, callback=callback, tol=0, max_iter=40)
+    try:
+        r = minimize(loss, np.ones(3), method, callback=callback, tol=0, max_iter=40)
+    except KeyboardInterrupt as error:
+        r = error.result
     interrupted = 0 < stop == len(seen)
     assert (r.status is Stop.INTERRUPTED) == interrupted
     assert r.n_iter == stop or not interrupted

@@ -86,9 +86,9 @@ class Descent:
             verdict = Verdict(halt.status, str(halt))
             if halt.status in _NO_LOWER:
                 verdict = self._at_rest(verdict)
-        except KeyboardInterrupt:
-            return self._result(Stop.INTERRUPTED)
-        except BaseException as error:  # of the callback or of the user's model
+            elif halt.status is Stop.TIME:
+                verdict = self._cut_short(Stop.TIME)
+        except BaseException as error:  # Ctrl-C, or one of the callback or of the user's model
             error.result = self._result(Stop.INTERRUPTED)  # type: ignore[attr-defined]
             raise
         if verdict.status in (Stop.DIVERGED, Stop.NOT_FINITE):

@@ -75,7 +75,7 @@ def minimize(
     max_iter : int
         Most iterations.
     time_limit : float, optional
-        Most seconds.
+        Most seconds; it also ends a step that takes long.
     bounds : pair of array_like, each () or (P,), dict or scipy.optimize.Bounds, optional
         Lower and upper bounds of theta; None is no bound.  A dict gives pairs by the names of the
         loss' parameters.
@@ -99,12 +99,10 @@ def minimize(
         this loss, or the loss leaves the range of float64 at the start.
     TypeError
         An argument is of the wrong kind.
+    KeyboardInterrupt
+        Ctrl-C; the best point so far is in its attribute ``result``.
     Exception
-        One of ``callback`` or of the loss; the best point so far is in its attribute ``result``.
-
-    Notes
-    -----
-    Ctrl-C returns the best point so far, with the status ``Stop.INTERRUPTED``.
+        One of ``callback`` or of the loss, with the same attribute.
 
     Examples
     --------

@@ -20,6 +20,7 @@ from typing import Any
 from .stop import Halt, Stop
 
 _LONG = 2e9  # operations, a tenth of a second or so; below, a thread is not worth its start
+PASSES = 100.0  # operations that take as long as to fill a few new elements of large arrays
 _PAUSE = 0.05  # seconds between two looks at the clock and at signals
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)

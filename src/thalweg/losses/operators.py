@@ -16,7 +16,7 @@ import numpy as np
 
 from .._check import Array, all_finite, numbers
 from ..kernels import Symmetric, quadratic_form
-from ..watch import check, watched
+from ..watch import PASSES, check, watched
 
 _HUGE = float(np.sqrt(np.finfo(float).max))  # the square of more is infinite, and 0 times it NaN
 
@@ -179,7 +179,7 @@ class Sparse(Matrix):
 
     def gram(self, weights: Array | None) -> Array:
         per_row = np.bincount(self.array.indices, minlength=self.shape[0]).astype(float)
-        cost = 2.0 * per_row.dot(per_row) + float(self.shape[1]) ** 2
+        cost = 2.0 * per_row.dot(per_row) + PASSES * float(self.shape[1]) ** 2
         product: Array = watched(cost, lambda: self.sparse_gram(weights).toarray())
         return product
 

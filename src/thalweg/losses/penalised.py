@@ -47,6 +47,7 @@ class Penalised(Loss):
 
     def __init__(self, smooth: Loss, l1: Any) -> None:
         self.smooth, self.n_params = smooth, smooth.n_params
+        self.precision = smooth.precision
         given = numbers(l1, "l1", np.float64)
         if given.shape not in ((), (self.n_params,)):
             raise ValueError(f"l1 must have shape () or (P={self.n_params},), got {given.shape}")

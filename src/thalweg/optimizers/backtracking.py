@@ -28,7 +28,7 @@ from .._check import Array
 from ..losses.curvature import Solve
 from ..stop import Halt, Stop
 from .base import Point, Problem
-from .line_search import NOISE, first_step, no_step
+from .line_search import first_step, no_step, noise
 
 GROWTH = 1.2  # after an accepted step: one trial in four or five is one too many
 _SHARE = 0.5  # of the promised fall that must come true
@@ -50,7 +50,7 @@ def backtrack(problem: Problem, point: Point, d: Array, state: Any, grow: float 
     """
     alpha = first = grow * state.step_size
     failed = 0.0
-    level = NOISE * abs(point.loss)
+    level = noise(problem, point.loss)
     while True:
         watch.check()
         new = problem.move(point.theta, alpha, d)
@@ -69,9 +69,9 @@ def backtrack(problem: Problem, point: Point, d: Array, state: Any, grow: float 
     return new
 
 
-def rises(point: Point, new: Point) -> bool:
+def rises(problem: Problem, point: Point, new: Point) -> bool:
     """Return whether the loss is higher, beyond rounding, or no number."""
-    return not new.loss <= point.loss + NOISE * abs(point.loss)
+    return not new.loss <= point.loss + noise(problem, point.loss)
 
 
 def searched_step(problem: Problem, point: Point, solve: Solve) -> float:
@@ -94,7 +94,7 @@ def searched_step(problem: Problem, point: Point, solve: Solve) -> float:
         enough = new.loss <= point.loss - _SHARE * promised
         if here is not point and not (enough and new.loss < here.loss):
             return 0.5 * alpha
-        if not enough and promised <= NOISE * abs(point.loss):
+        if not enough and promised <= noise(problem, point.loss):
             wrong = contradiction(problem, point)
             if wrong:
                 raise Halt(Stop.NO_BRACKET, wrong)

@@ -30,7 +30,7 @@ from ..losses.base import CachedState, CoordinateState, SweepingState
 from ..stop import Halt, Stop
 from .backtracking import CLEAR
 from .base import Method, Point, Problem
-from .line_search import NOISE, no_step
+from .line_search import no_step, noise
 
 _ORDERS = ("cyclic", "shuffled", "random", "greedy")
 _MANY = 32  # updates at once; below, the checks of a compiled sweep cost more than they save
@@ -85,7 +85,8 @@ class CoordinateDescent(Method):
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         here, before = state.here, state.here.theta.copy()
         self._update(problem, state)
-        if isinstance(here, CachedState) and np.array_equal(here.theta, before):
+        whole = state.updates >= before.size  # fewer may find nothing to do, and the next ones do
+        if whole and isinstance(here, CachedState) and np.array_equal(here.theta, before):
             here.refresh()  # what is kept up to date may have lost digits since far away
             self._update(problem, state)
         return problem.at(here.theta.copy())
@@ -150,7 +151,7 @@ def _halved(problem: Problem, here: CoordinateState, j: int, g: float, delta: fl
     Where rounding hides whether it does, the derivative must have lost half of its size.
     """
     before, origin, first = here.value(), float(here.theta[j]), delta
-    level = NOISE * abs(before)
+    level = noise(problem, before)
     hidden = abs(g * first) <= CLEAR * level
     here.move(j, delta)
     while here.theta[j] != origin:

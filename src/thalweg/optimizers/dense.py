@@ -12,6 +12,7 @@ from .._check import Array
 from ..losses.base import LeastSquares
 from ..losses.curvature import extreme_curvatures, refuse_indefinite
 from ..stop import Halt, Stop
+from ..watch import refuse_dense, watched
 from .base import Method, Point, Problem
 
 _EPS = float(np.finfo(float).eps)
@@ -32,6 +33,7 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
         There is none, or it is the Hessian of a quadratic loss without a minimum.
     """
     loss = problem.loss
+    refuse_dense(loss.n_params, method.name)
     try:
         G = problem.gauss_newton(point.theta)
     except ValueError as error:
@@ -97,10 +99,10 @@ def newton_direction(H: Array, g: Array) -> tuple[Array, float]:
 def _by_cholesky(scaled: Array, g: Array) -> Array | None:
     """-H^-1 g where H is definite beyond rounding, else None."""
     try:
-        L = np.linalg.cholesky(scaled)
+        L = watched(len(g) ** 3 / 3, np.linalg.cholesky, scaled)
         if not np.diagonal(L).min(initial=1.0) > np.sqrt(len(g) * _EPS):
             return None
-        d: Array = -np.linalg.solve(scaled, g)
+        d: Array = -watched(2 * len(g) ** 3 / 3, np.linalg.solve, scaled, g)
     except np.linalg.LinAlgError:
         return None
     return d
@@ -109,5 +111,5 @@ def _by_cholesky(scaled: Array, g: Array) -> Array | None:
 def _eigen(scaled: Array) -> tuple[Array, Array]:
     if not np.isfinite(scaled).all():
         raise Halt(Stop.NOT_FINITE, "the Hessian is not finite")
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors = watched(9.0 * len(scaled) ** 3, np.linalg.eigh, scaled)
     return values, vectors

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..watch import PASSES, watched
 from .base import Method, Point, Problem
 from .dense import gauss_newton_matrix, semidefinite_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search
@@ -40,7 +41,8 @@ class GaussNewton(Method):
         gauss_newton_matrix(problem, point, self)
 
     def step(self, problem: Problem, point: Point, state: None) -> Point:
-        d = semidefinite_direction(problem.gauss_newton(point.theta), point.gradient)
+        G = problem.gauss_newton(point.theta)
+        d = watched(PASSES * G.size, semidefinite_direction, G, point.gradient)
         if self.line_search is None:
             return problem.move(point.theta, 1.0, d)
         return self.line_search.search(problem, point, d, 1.0)

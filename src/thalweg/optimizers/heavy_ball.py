@@ -79,7 +79,7 @@ class HeavyBall(Method):
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         d = state.momentum * state.d - state.solve(point.gradient)
         new = problem.move(point.theta, state.step_size, d)
-        if state.halving and rises(point, new):
+        if state.halving and rises(problem, point, new):
             d = -state.solve(point.gradient)
             new = backtrack(problem, point, d, state)
         state.d = d

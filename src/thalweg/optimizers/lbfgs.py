@@ -27,7 +27,7 @@ import numpy as np
 from .._check import Array, count
 from ..losses.curvature import Solve
 from ..stop import Halt, Stop
-from .base import Method, Point, Problem
+from .base import Method, Point, Problem, length
 from .box_model import lowest_inside
 from .gradient_descent import refuse_skewed_bounds
 from .line_search import USUAL_SEARCH, StrongWolfe, along, check_search, first_step
@@ -143,5 +143,5 @@ def initial_scale(state: State) -> float:
 def remember(state: State, s: Array, y: Array) -> None:
     """Keep a pair whose product s'y is positive beyond rounding."""
     sy = float(s.dot(y))
-    if sy > _EPS * np.sqrt(s.dot(s) * y.dot(y)) and sy < inf:
+    if _EPS * length(s) * length(y) < sy < inf:
         state.pairs.append(Pair(s, y, sy))

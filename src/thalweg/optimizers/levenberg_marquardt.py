@@ -34,6 +34,7 @@ import numpy as np
 
 from .._check import Array
 from ..stop import Halt, Stop
+from ..watch import PASSES, watched
 from .base import Method, Point, Problem, length, positive
 from .dense import gauss_newton_matrix, scales, shortest_step
 
@@ -91,7 +92,7 @@ class LevenbergMarquardt(Method):
         D = np.sqrt(np.where(state.D2 > 0, state.D2, 1.0))
         noise = _NOISE * problem.loss.precision * abs(point.loss)
         for _ in range(_TRIALS):
-            d = short_step(problem, point, G, D, state)
+            d = watched(PASSES * G.size, short_step, problem, point, G, D, state)
             promised = -float(point.gradient.dot(d) + 0.5 * d.dot(G @ d))
             new = problem.move(point.theta, 1.0, d)
             gained = point.loss - new.loss

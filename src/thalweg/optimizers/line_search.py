@@ -28,19 +28,18 @@ from .._check import Array, count
 from ..stop import Halt, Stop
 from .base import Point, Problem
 
-NOISE = 1e3 * float(np.finfo(float).eps)  # relative rounding error that a loss may have: sums of
-# terms that cancel lose a few digits more than one operation does
-_LITTLE = float(np.sqrt(np.finfo(float).eps))  # relative gain that rounding may well have eaten
+_DIGITS = 1e3  # of eps, relative: the rounding error that a loss may have, whose terms may cancel
 _ENLARGE = 4.0
 _MARGIN = 0.1  # of the interval that interpolation leaves at either end
 
 
 class Trial(NamedTuple):
-    """A step size, the point there, and the slope phi' there."""
+    """A step size, the point there, the slope phi' there, and at the start the loss' noise."""
 
     alpha: float
     point: Point
     slope: float
+    noise: float = 0.0
 
     @property
     def loss(self) -> float:
@@ -80,7 +79,7 @@ class StrongWolfe:
         Halt
             d does not go downhill, the loss falls without end, or no step lowers it.
         """
-        start = Trial(0.0, point, float(point.gradient.dot(d)))
+        start = Trial(0.0, point, float(point.gradient.dot(d)), noise(problem, point.loss))
         if not start.slope < 0:
             raise Halt(
                 Stop.NO_BRACKET, f"the direction does not go downhill: slope {start.slope:.3g}"
@@ -133,10 +132,9 @@ class StrongWolfe:
     def _accepts(self, start: Trial, trial: Trial) -> bool:
         if not isfinite(trial.loss):
             return False
-        noise = NOISE * abs(start.loss)
         falls = trial.loss <= start.loss + self.c1 * trial.alpha * start.slope
         flat = abs(trial.slope) <= -self.c2 * start.slope
-        level = abs(trial.loss - start.loss) <= noise
+        level = abs(trial.loss - start.loss) <= start.noise
         return (falls and flat) or (
             level and (2 * self.c1 - 1) * start.slope >= trial.slope >= self.c2 * start.slope
         )
@@ -162,6 +160,11 @@ def check_search(value: Any, or_none: bool = False) -> None:
         f"line_search must be a StrongWolfe{' or None' * or_none}, got {value!r}; "
         "GradientDescent takes a step size"
     )
+
+
+def noise(problem: Problem, loss: float) -> float:
+    """Return how far two losses of this size may be apart for rounding alone."""
+    return _DIGITS * problem.loss.precision * abs(loss)
 
 
 def along(
@@ -234,10 +237,11 @@ def _between(low: Trial, high: Trial) -> float:
 
 def no_step(problem: Problem, point: Point, slope: float, first: float) -> Halt:
     """Why no step was found: little was to be had, or the loss and its slope disagree."""
-    if -slope * first <= _LITTLE * abs(point.loss):
+    if -slope * first <= sqrt(problem.loss.precision) * abs(point.loss):
         return Halt(Stop.ROUNDING)
     return Halt(
         Stop.NO_BRACKET,
-        f"no step from {first:.3g} downwards lowers the loss, though its slope is {slope:.3g}; "
-        "check_gradient tells whether the gradient is right",
+        f"no step from {first:.3g} downwards lowers the loss, though its slope is {slope:.3g}: the "
+        "loss is made of rounding errors, or has a kink here, or its gradient is wrong "
+        "(check_gradient tells)",
     )

@@ -89,7 +89,7 @@ class Nesterov(Method):
         beta = state.steps / (state.steps + 3.0) if state.growing else state.momentum
         new = problem.move(theta, beta, theta - state.theta, state.step_size)
         state.theta, state.steps = theta, state.steps + 1
-        if (state.growing or state.halving) and rises(point, new):
+        if (state.growing or state.halving) and rises(problem, point, new):
             return self._restart(problem, point, d, state)
         return new
 

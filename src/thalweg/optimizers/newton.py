@@ -19,6 +19,7 @@ import numpy as np
 from .._check import tolerance
 from ..losses.base import LeastSquares
 from ..stop import Halt, Stop
+from ..watch import PASSES, refuse_dense, watched
 from .base import Method, Point, Problem
 from .dense import newton_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search
@@ -46,6 +47,7 @@ class Newton(Method):
         tolerance(self.damping, "damping", 0.0)
 
     def prepare(self, problem: Problem, point: Point) -> None:
+        refuse_dense(problem.loss.n_params, self.name)
         try:
             problem.loss.hessian(point.theta)
         except ValueError as error:
@@ -56,7 +58,7 @@ class Newton(Method):
         H = problem.loss.hessian(point.theta)
         if self.damping:
             H = H + self.damping * np.diag(np.abs(np.diagonal(H)))
-        d, smallest = newton_direction(H, point.gradient)
+        d, smallest = watched(PASSES * H.size, newton_direction, H, point.gradient)
         if problem.loss.is_quadratic and smallest < _FLAT:
             raise Halt(
                 Stop.UNBOUNDED, "the loss has no minimum: its Hessian has a negative eigenvalue"

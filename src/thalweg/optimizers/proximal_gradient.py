@@ -39,7 +39,7 @@ from ..stop import Halt, Stop
 from .backtracking import rises
 from .base import Method, Point, Problem
 from .gradient_descent import stable_step
-from .line_search import NOISE
+from .line_search import noise
 from .momentum import MOMENTUM_PATIENCE
 from .precondition import keeps_bounds, solver
 
@@ -156,7 +156,7 @@ class ProximalGradient(Method):
         y = theta + beta * (theta - state.before)
         new = self._from(problem, y, g + beta * (g - state.g_before), state)
         uphill = float(((y - new.theta) / state.inverse).dot(new.theta - theta)) > 0
-        if beta > 0 and rises(point, new):
+        if beta > 0 and rises(problem, point, new):
             new, uphill = self._from(problem, theta, g, state), True
         if uphill:
             t = 1.0
@@ -176,7 +176,7 @@ class ProximalGradient(Method):
             delta = new.theta - y
             bound = value + float(g.dot(delta))
             bound += 0.5 * float(delta.dot(delta / state.inverse)) / state.step_size
-            if loss.parts(new.theta)[0] <= bound + NOISE * abs(value):
+            if loss.parts(new.theta)[0] <= bound + noise(problem, value):
                 return new
             state.step_size *= 0.5
         raise Halt(Stop.STALLED)
