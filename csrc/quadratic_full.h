@@ -112,7 +112,7 @@ TW_INLINE void full_rows_from(const int R, const int limit, const int gradient, 
     const full_block b = {.B = B,
                           .i = i,
                           .step = step,
-                          .lead = gradient && apart && even ? -place % WIDE : 0,
+                          .lead = (gradient || limit < FULL_ROWS) && apart && even ? -place % WIDE : 0,
                           .edge = !apart || i == 0 || i + (R - 1) * step == B->P - 1};
     wide s[FULL_ROWS] = {{0}};
     double s_row[FULL_ROWS];
