@@ -457,3 +457,23 @@ def test_called_models_cost_few_calls():
         r = tw.fit(model, t, y, (2.0, 1.0, 0.0))
     trials = int(r.n_iter) + 1
     assert r.success and calls < 0.85 * (2 * 3 + 1) * trials + 6
+
+
+def test_differences_of_residuals_that_vanish():
+    """Their range goes to 0, and steps that went with it would end in the rounding of theta."""
+    i = np.arange(1, 11)
+    t = i / 11
+
+    def residuals(x, *theta):  # a discrete integral equation of Moré, Garbow and Hillstrom
+        theta = np.array(theta, float)
+        cube = (theta + t + 1) ** 3
+        left, right = np.cumsum(t * cube), (1 - t) * cube
+        return theta + ((1 - t) * left + t * (np.sum(right) - np.cumsum(right))) / 22
+
+    start = dict(zip([f"p{k}" for k in i], t * (t - 1), strict=True))
+    names = ", ".join(start)
+    model = eval(f"lambda x, {names}: residuals(x, {names})", {"residuals": residuals})
+    with pytest.warns(SlowModelWarning):
+        r = tw.fit(model, t, np.zeros(10), start, absolute_sigma=True)
+    assert r.success and r.chi2 < 1e-20 and r.n_iter <= 8, r.reason()
+    assert (np.abs(r.stderr - 1) < 0.5).all()  # J is the identity and a little more

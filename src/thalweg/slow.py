@@ -217,6 +217,9 @@ class Differences:
                 finite = np.abs(column[np.isfinite(column)])
                 steepest = float(finite.max()) if finite.size else np.inf
             wanted = spread / steepest if steepest else scale * _JUMP
+            size = abs(float(theta[j]))
+            if steepest < np.inf and wanted < self.eps**0.5 * size:
+                wanted = size  # values that vanish, as residuals do, have no range to go by
             before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP)
             if before / _ALIKE <= scale <= _ALIKE * before:
                 break
