@@ -23,6 +23,7 @@ from thalweg.optimizers import (
     Newton,
     SteepestDescent,
 )
+from thalweg.optimizers.gradient_descent import below
 from thalweg.stop import Stop
 
 seeds = st.integers(0, 2**32 - 1)
@@ -319,6 +320,13 @@ def test_advised_steps_are_safe_to_the_last_digit(seed, P, kappa, singular):
         assert r.status in (Stop.MAX_ITER, Stop.GRADIENT)
         said = float(re.search(r"the best, ([\d.e+-]+),", tw.diagnose(loss, start).advice)[1])
         assert minimize(loss, start, GradientDescent(said), max_iter=20_000).success
+
+
+@given(value=st.floats(1e-300, 1e300))
+def test_printed_numbers_are_rounded_down_by_less_than_a_digit(value):
+    """Three digits: at most a hundredth is lost."""
+    for x in (value, float(f"{value:.3g}"), np.nextafter(float(f"{value:.1g}"), 0)):
+        assert 0.99 * x <= float(below(x)) <= x
 
 
 def test_max_iter_says_how_far_it_came_and_how_far_it_is():

@@ -186,6 +186,8 @@ def diagnose(
     >>> d = diagnose(loss, [1, 1], reduction=1e-6)
     >>> d.kappa, d.largest_stable_step, round(d.best_step, 4)
     (100.0, 0.02, 0.0198)
+    >>> round(d.predicted_iterations["GradientDescent"])
+    807
     """
     refuse_no_loss(loss)
     theta = loss.at(theta)

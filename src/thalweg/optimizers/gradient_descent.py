@@ -170,5 +170,5 @@ def below(value: float, digits: int = 3) -> str:
     text = f"{value:.{digits}g}"
     if float(text) <= value:
         return text
-    unit = 10.0 ** (int(np.floor(np.log10(value))) - digits + 1)
+    unit = 10.0 ** (int(f"{value:.16e}".split("e")[1]) - digits + 1)
     return f"{float(text) - unit:.{digits}g}"
