@@ -8,7 +8,9 @@ The step h.  Let s_j be the change of theta_j that changes the model by its own 
 rounding of the model relative to that range.  Truncation and rounding errors balance at
 h = s_j eps'^(1/2) for one-sided and h = s_j eps'^(1/3) for central differences, whose errors
 then are about eps'^(1/2) and eps'^(2/3).  s_j is range / max |df/dtheta_j|, from the derivative
-before: unlike |theta_j| it has the right size also where theta_j is near 0 or far from it.
+before: unlike |theta_j| it has the right size also where theta_j is near 0 or far from it.  Where
+the model is flat in theta_j it is not larger than |theta_j| has been: theta_j + h must not leave
+the neighbourhood.
 
 Far from a minimum one-sided differences, half the calls, lead as well: an error of 1e-8 of the
 derivatives changes a step by so much.  Where a fit converges they would end it beside the minimum,
@@ -32,6 +34,7 @@ NEAR = 0.01  # relative change of chi2 below which derivatives have to be good
 _EXACT = 1e-10  # chi2 beside sum (y / sigma)^2 below which they have to be, too
 _TRIES = 6  # of a first step h, each up to JUMP times another
 _JUMP = 1e4
+_FLAT = 1e-3  # where the model hardly depends on theta_j, s_j is |theta_j|, but at least so much
 _ALIKE = 30  # a factor between steps that costs few digits: errors grow as its square root at most
 _LARGEST_NOISE = 1e-3  # relative rounding of a model that hardly moves
 
@@ -127,6 +130,7 @@ class Differences:
         self.points, self.dtype = points, dtype
         self.eps = float(np.finfo(dtype).eps)
         self.scale = [0.0] * len(free)  # s_j; 0: not known yet
+        self.largest = [0.0] * len(free)  # |theta_j| at any trial
         self.before: list[float] = []  # chi2 of the best trial and of the last one
         self.last: tuple[Array | None, Any] = None, None  # theta of good derivatives, and these
         self.relative_step = self.eps ** (1 / 2) / 4  # changes J by less than its own error
@@ -209,6 +213,7 @@ class Differences:
         central: bool,
     ) -> Array:
         tries = 1 if self.scale[k] else _TRIES
+        largest = self.largest[k] = max(self.largest[k], abs(float(theta[j])))
         scale = self.scale[k] or abs(float(theta[j])) or 1.0
         for _ in range(tries):
             column = self._quotient(f, theta, j, scale * relative, central)
@@ -217,6 +222,8 @@ class Differences:
                 finite = np.abs(column[np.isfinite(column)])
                 steepest = float(finite.max()) if finite.size else np.inf
             wanted = spread / steepest if steepest else scale * _JUMP
+            if largest > 1e-9 * wanted:  # not a parameter that has always been 0
+                wanted = min(wanted, max(largest, _FLAT * wanted))
             size = abs(float(theta[j]))
             if steepest < np.inf and wanted < self.eps**0.5 * size:
                 wanted = size  # values that vanish, as residuals do, have no range to go by
