@@ -7,12 +7,18 @@
  * which is the same step in any unit of any parameter (More 1978, "The Levenberg-Marquardt
  * algorithm", section 5).  It promises the reduction  d'J'e + lambda d'D^2 d  of chi2; the gain
  * ratio rho = actual / promised decides whether the step is kept and how lambda goes on:
- * lambda max(1/10, 1 - (2 rho - 1)^3) after a good step, else lambda nu with nu doubling (Nielsen
- * 1999, "Damping parameter in Marquardt's method").
+ * lambda max(1/10, 1 - (2 rho - 1)^3) after a good step (Nielsen 1999, "Damping parameter in
+ * Marquardt's method").
+ *
+ * After the first rejection the length |D d| of a step is limited by delta, the radius of a region in
+ * which the linear model is trusted: a rejected step is shortened to where a parabola through chi2, its
+ * slope and the rejected chi2 has its minimum, between a tenth and a half of it (More 1978, section 4).
+ * A fit none of whose trials is rejected never meets the region.
  *
  * Below its rounding noise chi2 cannot tell good steps from bad ones, though the gradient still
- * can: a step that promises less than the noise is kept unless chi2 rises by more than the noise.
- * That is worth three more digits of theta.
+ * can: a step that promises less than the noise is kept unless chi2 rises by more than the noise above
+ * the smallest chi2 seen.  That is worth three more digits of theta.  The noise is that at the smallest
+ * chi2, so that a fit cannot drift away along a direction in which rounding is all that changes.
  *
  * Bounds: a parameter at its bound is held while descent points outwards, and free again as soon as
  * it does not.  A step that would leave the box is solved again with the offending parameters set
@@ -26,114 +32,35 @@
 #ifndef TW_DAMPED_H
 #define TW_DAMPED_H
 
-#include <math.h>
+#include "certificate.h"
+#include "range.h"
 
-#include "orthogonal.h"
-
-/* Reasons a lane stops that the user does not see. */
-enum { RUNNING = 0, ILL_CONDITIONED = 100 };
-
-/* A parameter is determined up to this condition; a column whose R_jj is below LOST_COLUMN is a
- * combination of those before it. */
-#define TRUSTED ((real)(sizeof(real) == 8 ? 1e10 : 1e5))
-#define LOST_COLUMN (1 / (1000 * TRUSTED))
-
-#define LEAST_DAMPING (REAL_MIN * 0x1p40)
-#define FIRST_DAMPING ((real)1e-2)
-#define CAREFUL_DAMPING ((real)1)  /* of the second attempt */
-#define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */
 enum { PATIENCE = 64 };            /* trials in a row that neither promise nor bring more than noise */
 enum { TRUST = 4 };                /* times in a row that an undamped promise may prove vain */
 #define UNDAMPED ((real)1e-8)      /* a damping that changes no step */
+#define FAST ((real)0.2)           /* a step so much shorter than the last is one before the end ... */
+#define EARLY ((real)1e2)          /* ... at so many times ftol, for it and all further ones are taken unseen */
+#define EARLIEST PICK(1e-10, 1e-5) /* but not at more than this share of chi2 */
+#define LAST_STEP ((real)1e-6)     /* of chi2 / dof: what a step may promise to be taken unseen at all */
+#define SLOW_FALL ((real)1e-3)     /* of chi2 / dof, over these marks; in the last attempt ... */
+#define LAST_SLOW_FALL PICK(1e-6, 1e-4)
 
-typedef struct {
-    real xtol, ftol, gtol;
-    int32_t max_iter;
-    int bounded;
-    int scaled; /* see range.h */
-} tolerances;
-
-/* A group of fits.  P parameters, F free ones; arrays [...][LANES]. */
-typedef struct {
-    int P, F;
-    const int32_t *free_theta;                   /* [F] */
-    real *start, *theta, *trial, *lower, *upper; /* [P] */
-    real *sum, *trial_sum;                       /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
-    real *first_theta, *first_sum;               /* where a first attempt ended; infinite chi2: none */
-    real *scale2;                                /* [F] D^2 */
-    real *step;                                  /* [F] trial - theta */
-    real *promised, *lambda, *nu, *magnitude;    /* magnitude: sum of (y/sigma)^2 */
-    mask_int *held;                              /* [F] not free in this step */
-    mask_int *fresh, *second;                    /* the trial is the start; this is the second attempt */
-    mask_int *status, *n_iter, *idle, *in_vain;  /* idle: see PATIENCE; in_vain: see confirm */
-    real *resumed;                               /* chi2 when confirm last let the lane go on */
-    real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
-    real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
-    real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
-    real *rows, *small;      /* orthogonal mode: [F + 1][padded F] and triangle of F + 1 */
-} fits;
-
-static fits fits_on(arena *a, const tw_tape *t, int orthogonal) {
-    const ptrdiff_t P = t->n_theta, F = t->n_free, L = LANES;
-    fits s = {.P = (int)P, .F = (int)F, .free_theta = t->free_theta};
-    s.start = TAKE(a, real, P * L), s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
-    s.lower = TAKE(a, real, P * L), s.upper = TAKE(a, real, P * L);
-    s.first_theta = TAKE(a, real, P * L), s.first_sum = TAKE(a, real, tri(F + 1, 0) * L);
-    s.sum = TAKE(a, real, tri(F + 1, 0) * L), s.trial_sum = TAKE(a, real, tri(F + 1, 0) * L);
-    s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
-    s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L);
-    s.nu = TAKE(a, real, L), s.magnitude = TAKE(a, real, L);
-    s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L);
-    s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
-    s.idle = TAKE(a, mask_int, L), s.second = TAKE(a, mask_int, L);
-    s.in_vain = TAKE(a, mask_int, L), s.resumed = TAKE(a, real, L);
-    s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
-    s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
-    s.unit = TAKE(a, real, F * L);
-    s.triangle = orthogonal ? TAKE(a, real, tri(F + 1, 0)) : NULL;
-    s.rows = orthogonal ? TAKE(a, real, (F + 1) * padded_rows(F)) : NULL;
-    s.small = orthogonal ? TAKE(a, real, tri(F + 1, 0)) : NULL;
-    return s;
-}
-
-/* [j] of an array of lanes, the native vector at o */
-#define AT(array, j) ((array)[(ptrdiff_t)(j) * LANES + o])
-#define LOAD(array, j) v_load(&AT(array, j))
-#define STORE(array, j, value) v_store(&AT(array, j), value)
-#define MASK(array, j) (*(ivec *)&AT(array, j))
-
-/* A lane begins a fit: its start is the first trial. */
-static void begin_fit(fits *s, int lane) {
-    s->fresh[lane] = -1;
-    s->status[lane] = RUNNING;
-    s->n_iter[lane] = s->idle[lane] = s->second[lane] = s->in_vain[lane] = 0;
-    s->resumed[lane] = (real)INFINITY;
-    for (int j = 0; j < s->P; j++)
-        s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
-    s->first_sum[tri(s->F, s->F) * LANES + lane] = (real)INFINITY;
-    s->lambda[lane] = FIRST_DAMPING, s->nu[lane] = 2, s->promised[lane] = 0;
-    for (int j = 0; j < s->F; j++)
-        s->scale2[j * LANES + lane] = 0, s->step[j * LANES + lane] = 0, s->held[j * LANES + lane] = 0;
-}
-
-/* Rounding noise of chi2 = |e|^2: that of the sum, and through e = y - f that of y and of f, 2 eps |e|
- * times their size.  The size of f before anything in it cancels is about that of the largest
- * theta_j J_j. */
-TW_INLINE vec noise_of_chi2(const fits *s, int o) {
-    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
+/* The square of the largest size that f has before anything in it cancels, or that y has: about that of
+ * the largest theta_j J_j. */
+TW_INLINE vec size2_of_model(const fits *s, int o) {
     vec size2 = LOAD(s->magnitude, 0);
     for (int j = 0; j < s->F; j++) {
         const vec theta = LOAD(s->theta, s->free_theta[j]);
         size2 = v_max(theta * theta * LOAD(s->sum, tri(j, j)), size2);
     }
-    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * size2);
+    return size2;
 }
 
-/* Set the status of the lanes in the mask that have none yet. */
-TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
-    ivec status = MASK(s->status, 0);
-    where &= status == RUNNING;
-    MASK(s->status, 0) = (where & why) | (~where & status);
+/* Rounding noise of chi2 = |e|^2: that of the sum, and through e = y - f that of y and of f, 2 eps |e|
+ * times their size. */
+TW_INLINE vec noise_of_chi2(const fits *s, int o) {
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
+    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * size2_of_model(s, o));
 }
 
 /* |d_j| <= xtol (|theta_j| + |e| / D_j) for each j; what was held at a bound did not move.  Without
@@ -148,6 +75,65 @@ TW_INLINE ivec small_step(const fits *s, real xtol, vec chi2, int o) {
     return small;
 }
 
+/* What the damping is relative to; a column that was always 0 is damped as if D = 1. */
+TW_INLINE vec damping_scale(const fits *s, int j, int o) {
+    const vec D2 = LOAD(s->scale2, j);
+    return v_sel(D2 > 0, D2, v_set(1));
+}
+
+/* The share of chi2 that a step may promise to be the last: see confirm.h. */
+TW_INLINE real early_ftol(const tolerances *t) {
+    const real early = EARLY * t->ftol < EARLIEST ? EARLY * t->ftol : EARLIEST;
+    return early > t->ftol ? early : t->ftol;
+}
+
+/* What a step may promise to be taken without a look at where it leads. */
+TW_INLINE vec unseen_promise(const fits *s, int o) {
+    return v_max(LAST_STEP * LOAD(s->sum, tri(s->F, s->F)) / LOAD(s->dof, 0), LOAD(s->noise, 0));
+}
+
+/* Does parameter j count in the length of a step?  Not where the damping leaves it alone. */
+TW_INLINE int is_damped(const fits *s, int j) { return !s->projecting || !s->projected[j]; }
+
+/* |D d|^2 of a step, all of it or over the parameters that are free in the present one */
+TW_INLINE vec length2_of(const fits *s, const real *step, int all, int o) {
+    vec length2 = {0};
+    for (int j = 0; j < s->F; j++) {
+        const vec d = LOAD(step, j);
+        if (is_damped(s, j))
+            length2 += v_and(all ? ~(ivec){0} : ~MASK(s->held, j), damping_scale(s, j, o) * d * d);
+    }
+    return length2;
+}
+
+TW_INLINE vec length2_of_step(const fits *s, int o) { return length2_of(s, s->step, 0, o); }
+
+/* Where chi2 is about to rise within its noise, remember the place of the smallest. */
+static void remember_best(fits *s, ivec leaves, int o) {
+    for (int j = 0; j < s->P; j++)
+        STORE(s->best_theta, j, v_sel(leaves, LOAD(s->theta, j), LOAD(s->best_theta, j)));
+    for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
+        STORE(s->best_sum, t, v_sel(leaves, LOAD(s->sum, t), LOAD(s->best_sum, t)));
+    if (s->triangle && leaves[0])
+        memcpy(s->best_triangle, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+}
+
+/* A fit that has failed returns the best place it has seen. */
+static void return_to_best(fits *s, int o) {
+    const ptrdiff_t last = tri(s->F, s->F);
+    const ivec status = MASK(s->status, 0);
+    const ivec failed = (status == TW_MAX_ITER) | (status == TW_NO_PROGRESS) | (status == TW_DRIFT);
+    const ivec back = failed & (LOAD(s->best_chi2, 0) < LOAD(s->sum, last));
+    if (!v_any(back))
+        return;
+    for (int j = 0; j < s->P; j++)
+        STORE(s->theta, j, v_sel(back, LOAD(s->best_theta, j), LOAD(s->theta, j)));
+    for (ptrdiff_t t = 0; t <= last; t++)
+        STORE(s->sum, t, v_sel(back, LOAD(s->best_sum, t), LOAD(s->sum, t)));
+    if (s->triangle && back[0])
+        memcpy(s->triangle, s->best_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+}
+
 /* Take the trial as the new theta where `kept`. */
 static void keep_trial(fits *s, ivec kept, int o) {
     for (int j = 0; j < s->P; j++)
@@ -155,100 +141,133 @@ static void keep_trial(fits *s, ivec kept, int o) {
     for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
         STORE(s->sum, t, v_sel(kept, LOAD(s->trial_sum, t), LOAD(s->sum, t)));
     for (int j = 0; j < s->F; j++) {
-        const vec before = LOAD(s->scale2, j), trial = LOAD(s->trial_sum, tri(j, j));
-        STORE(s->scale2, j, v_sel(kept, v_max(trial, before), before));
+        STORE(s->moved, j, v_sel(kept, LOAD(s->step, j), LOAD(s->moved, j)));
+        const vec trial = LOAD(s->trial_sum, tri(j, j)), before = LOAD(s->largest2, j);
+        STORE(s->largest2, j, v_sel(kept, v_max(trial, before), before));
+        if (s->largest2 != s->scale2) {
+            const vec D2 = LOAD(s->scale2, j), now = s->projecting ? trial : v_max(trial, D2);
+            STORE(s->scale2, j, v_sel(kept, now, D2));
+        }
     }
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), noise = noise_of_chi2(s, o);
+    const ivec best = kept & (chi2 <= LOAD(s->best_chi2, 0));
+    STORE(s->noise, 0, noise);
+    STORE(s->best_chi2, 0, v_sel(best, chi2, LOAD(s->best_chi2, 0)));
+    STORE(s->best_noise, 0, v_sel(best, noise, LOAD(s->best_noise, 0)));
+}
+
+/* What a trial was: masks of lanes, and its numbers. */
+typedef struct {
+    ivec kept, rejected, in_noise;
+    vec rho, actual, trial, chi2;
+} verdict;
+
+/* By how much a step that was rejected is to be shortened: the minimum of the parabola through chi2,
+ * its slope -2 d'J'e along d, and the chi2 of the trial; between 1/10 and 1/2. */
+static vec shortening(const fits *s, const verdict *v, int o) {
+    const vec tenth = v_set((real)0.1), half = v_set((real)0.5);
+    vec slope = {0};
+    for (int j = 0; j < s->F; j++)
+        slope += LOAD(s->step, j) * LOAD(s->sum, tri(s->F, j));
+    vec t = slope / (2 * slope - v->actual);
+    t = v_sel(v_finite(v->trial) & (v->trial < 100 * v->chi2), t, tenth);
+    t = v_sel(v->in_noise, half, t);
+    t = v_sel(t > tenth, t, tenth); /* NaN too */
+    return v_min(t, half);
+}
+
+/* The next radius of the region, from the trial; before D changes. */
+static void adapt_region(fits *s, const verdict *v, int o) {
+    const vec delta = LOAD(s->delta, 0);
+    if (!v_any(v->rejected | (delta <= REAL_MAX)))
+        return;
+    const vec length = v_sqrt(length2_of(s, s->step, 1, o)), t = shortening(s, v, o);
+    vec next;
+    if (s->projecting) { /* a region throughout: More 1978, section 7 */
+        const ivec poor = ~(v->rho > (real)0.25);
+        const ivec good = (LOAD(s->lambda, 0) <= LOST_COLUMN * LOST_COLUMN) | (v->rho >= (real)0.75);
+        const vec shorter = v_sel(v->actual > 0, v_set((real)0.5), t) * v_min(delta, 10 * length);
+        next = v_sel(poor, shorter, v_sel(good, 2 * length, delta));
+    } else {
+        const vec wider = v_sel(v->rho > (real)0.25, v_max(delta, 2 * length), delta);
+        next = v_sel(v->rejected, t * length, v_sel(v->kept, wider, delta));
+    }
+    STORE(s->delta, 0, v_sel(v->kept | v->rejected, next, delta));
 }
 
 /* The next damping, from the gain ratio of the trial. */
-static void adapt_damping(fits *s, ivec kept, vec rho, ivec in_noise, int o) {
-    const vec lambda = LOAD(s->lambda, 0), nu = LOAD(s->nu, 0), q = 2 * rho - 1;
+static void adapt_damping(fits *s, const verdict *v, int o) {
+    const vec lambda = LOAD(s->lambda, 0), q = 2 * v->rho - 1;
     const vec cubic = v_max(v_set((real)0.1), 1 - q * q * q);
-    const vec down = v_max(lambda * v_sel(in_noise, v_set((real)0.1), cubic), v_set(LEAST_DAMPING));
-    const vec up = v_min(lambda * nu, v_set(REAL_MAX / 4));
-    STORE(s->lambda, 0, v_sel(kept, down, up));
-    STORE(s->nu, 0, v_sel(kept, v_set(2), v_min(2 * nu, v_set((real)0x1p60))));
+    const vec down = v_max(lambda * v_sel(v->in_noise, v_set((real)0.1), cubic), v_set(LEAST_DAMPING));
+    const vec up = v_min(2 * lambda, v_set(REAL_MAX / 4));
+    STORE(s->lambda, 0, v_sel(v->kept, down, v_sel(v->rejected, up, lambda)));
 }
 
 /* Stop what has gone on for too long. */
 TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
     stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
-    stop(s, o, MASK(s->n_iter, 0) >= t->max_iter, TW_MAX_ITER);
+    stop(s, o, MASK(s->n_iter, 0) >= t->limit, TW_MAX_ITER);
 }
 
-#include "range.h"
+/* Every F + 1 kept trials chi2 is marked.  Where it has hardly fallen since the earliest mark that is
+ * kept, the lane stops as SLOW. */
+static void look_back(fits *s, const tolerances *t, ivec moved, vec now, int o) {
+    MASK(s->until_mark, 0) += moved; /* a mask is -1 */
+    const ivec due = moved & (MASK(s->until_mark, 0) <= 0);
+    if (!v_any(due))
+        return;
+    const vec fall = (t->last ? LAST_SLOW_FALL : SLOW_FALL) * now / LOAD(s->dof, 0);
+    stop(s, o, due & (LOAD(s->mark, MARKS - 1) - now < fall), SLOW);
+    for (int k = MARKS - 1; k >= 0; k--)
+        STORE(s->mark, k, v_sel(due, k ? LOAD(s->mark, k - 1) : now, LOAD(s->mark, k)));
+    MASK(s->until_mark, 0) = (due & (s->F + 1)) | (~due & MASK(s->until_mark, 0));
+}
 
-/* Decide on the trial whose sums are in trial_sum: keep or reject it, adapt lambda, and stop the
- * lanes that meet a tolerance.  A rejected trial never counts as convergence. */
+/* Decide on the trial whose sums are in trial_sum: keep or reject it, adapt lambda and delta, and stop
+ * the lanes that meet a tolerance.  A rejected trial never counts as convergence. */
 static void judge(fits *s, const tolerances *t, int o) {
     const int F = s->F;
     const ptrdiff_t last = tri(F, F);
     const ivec running = MASK(s->status, 0) == RUNNING, fresh = MASK(s->fresh, 0) & running;
-    const vec chi2 = LOAD(s->sum, last), trial = LOAD(s->trial_sum, last), promised = LOAD(s->promised, 0);
-
-    vec diagonal = trial;
+    const vec promised = LOAD(s->promised, 0), noise = LOAD(s->noise, 0);
+    vec diagonal = LOAD(s->trial_sum, last);
     for (int j = 0; j < F; j++)
         diagonal += LOAD(s->trial_sum, tri(j, j));
     const ivec finite = v_finite(diagonal);
-    const vec actual = chi2 - trial, noise = noise_of_chi2(s, o);
-    const ivec in_noise = promised <= noise;
-    const ivec kept = running & finite & (fresh | (actual > 0) | (in_noise & (actual >= -noise)));
-    const ivec moved = kept & ~fresh;
+    verdict v = {.trial = LOAD(s->trial_sum, last), .chi2 = LOAD(s->sum, last)};
+    v.actual = v.chi2 - v.trial;
+    v.in_noise = promised <= noise;
+    v.rho = v_sel(promised > 0, v.actual / promised, v_set(0));
+    const ivec level = v.trial <= LOAD(s->best_chi2, 0) + LOAD(s->best_noise, 0);
+    v.kept = running & ~fresh & finite & ((v.actual > 0) | (v.in_noise & level));
+    v.rejected = running & ~fresh & ~v.kept;
+    const ivec kept = v.kept | (fresh & finite);
 
+    adapt_region(s, &v, o);
+    adapt_damping(s, &v, o);
+    const ivec leaves = v.kept & (v.trial > v.chi2) & (v.chi2 <= LOAD(s->best_chi2, 0));
+    if (v_any(leaves))
+        remember_best(s, leaves, o);
     keep_trial(s, kept, o);
-    const vec rho = v_sel(promised > 0, actual / promised, v_set(0));
-    adapt_damping(s, kept | fresh, v_sel(fresh, v_set((real)0.5), rho), in_noise & ~fresh, o);
+    MASK(s->kept, 0) = kept;
     MASK(s->n_iter, 0) -= running & ~fresh; /* a mask is -1 */
-    MASK(s->idle, 0) = (MASK(s->idle, 0) - (in_noise & ~fresh)) & ~(kept & (actual > noise));
-    MASK(s->fresh, 0) = (ivec){0};
+    MASK(s->idle, 0) = (MASK(s->idle, 0) - (v.in_noise & running & ~fresh)) & ~(kept & (v.actual > noise));
+    MASK(s->fresh, 0) = MASK(s->doubt, 0) = (ivec){0};
 
     const vec now = LOAD(s->sum, last);
     stop(s, o, fresh & ~finite, TW_NOT_FINITE);
     stop_out_of_range(s, t->scaled, fresh & finite, diagonal, o);
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
-    stop(s, o, moved & small_step(s, t->xtol, now, o), TW_XTOL);
-    stop(s, o, moved & (promised <= t->ftol * chi2) & (actual <= t->ftol * chi2), TW_FTOL);
+    const ivec unasked = v.kept & ~MASK(s->asked, 0);
+    if (v_any(unasked))
+        stop(s, o, unasked & small_step(s, t->xtol, now, o), TW_XTOL);
+    stop(s, o, v.kept & (promised <= t->ftol * v.chi2) & (v.actual <= t->ftol * v.chi2), TW_FTOL);
     const ivec settled = (MASK(s->idle, 0) > PATIENCE) & (LOAD(s->lambda, 0) <= UNDAMPED);
-    stop(s, o, moved & in_noise & settled, TW_FTOL); /* undamped steps go around in the noise */
+    stop(s, o, v.kept & v.in_noise & settled, TW_FTOL); /* undamped steps go around in the noise */
+    look_back(s, t, v.kept, now, o);
+    certify(s, running & finite, t->bounded, o);
     give_up(s, t, o);
-}
-
-/* Lanes that got nowhere, usually because the first step was too bold and led where the model does not
- * depend on a parameter any more, begin once again at their start, with more damping. */
-static void start_again(fits *s, int o) {
-    const ivec again = (MASK(s->status, 0) == TW_NO_PROGRESS) & ~MASK(s->second, 0);
-    if (!v_any(again))
-        return;
-    for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
-        STORE(s->first_sum, t, v_sel(again, LOAD(s->sum, t), LOAD(s->first_sum, t)));
-    for (int j = 0; j < s->P; j++) {
-        STORE(s->first_theta, j, v_sel(again, LOAD(s->theta, j), LOAD(s->first_theta, j)));
-        STORE(s->theta, j, v_sel(again, LOAD(s->start, j), LOAD(s->theta, j)));
-        STORE(s->trial, j, v_sel(again, LOAD(s->start, j), LOAD(s->trial, j)));
-    }
-    for (int j = 0; j < s->F; j++)
-        STORE(s->scale2, j, v_and(~again, LOAD(s->scale2, j)));
-    STORE(s->lambda, 0, v_sel(again, v_set(CAREFUL_DAMPING), LOAD(s->lambda, 0)));
-    STORE(s->nu, 0, v_sel(again, v_set(2), LOAD(s->nu, 0)));
-    MASK(s->status, 0) &= ~again; /* RUNNING is 0 */
-    MASK(s->idle, 0) &= ~again;
-    MASK(s->in_vain, 0) &= ~again;
-    STORE(s->resumed, 0, v_sel(again, v_set((real)INFINITY), LOAD(s->resumed, 0)));
-    MASK(s->fresh, 0) |= again;
-    MASK(s->second, 0) |= again;
-}
-
-/* A second attempt that failed at a larger chi2 than the first gives way to it. */
-static void keep_better_attempt(fits *s, int o) {
-    const ptrdiff_t last = tri(s->F, s->F);
-    const ivec failed = MASK(s->status, 0) < RUNNING, better = LOAD(s->first_sum, last) < LOAD(s->sum, last);
-    const ivec first = failed & better;
-    if (!v_any(first))
-        return;
-    for (int j = 0; j < s->P; j++)
-        STORE(s->theta, j, v_sel(first, LOAD(s->first_theta, j), LOAD(s->theta, j)));
-    for (ptrdiff_t t = 0; t <= last; t++)
-        STORE(s->sum, t, v_sel(first, LOAD(s->first_sum, t), LOAD(s->sum, t)));
 }
 
 #endif

@@ -25,6 +25,9 @@ struct tw_engine {
     size_t (*fit_work)(const tw_fit_job *job, int threads);
     void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
                 _Atomic ptrdiff_t *done);
+    size_t (*again_work)(const tw_fit_job *job, ptrdiff_t n, int threads);
+    void (*again)(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
+                  struct tw_watch *watch, _Atomic ptrdiff_t *done);
     size_t (*tape_work)(const tw_tape *tape, ptrdiff_t n_points);
     void (*tape_run)(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta,
                      void *work, void *out);

@@ -5,6 +5,7 @@
  * (points.h).
  */
 #include "dispatch.h"
+#include "attempts.h"
 #include "lanes.h"
 
 enum {
@@ -176,6 +177,72 @@ static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw
     tw_parallel(task, r, r->share_chunks ? 1 : r->threads, r->threads, watch);
 }
 
+/* ---- later attempts ------------------------------------------------------------------------- */
+
+/* Later attempts of some fits of a job under way. */
+typedef struct {
+    const tw_fit_job *job;
+    const ptrdiff_t *which; /* [n] */
+    ptrdiff_t n;
+    int threads, share_chunks;
+    tw_fit_job curved; /* the same data, with the tape of second derivatives */
+    later **workers;
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t *done, next;
+} rerun;
+
+static rerun *rerun_on(arena *a, const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads) {
+    rerun *place = TAKE(a, rerun, 1), measured = {0}, *r = a->measuring ? &measured : place;
+    const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
+    *r = (rerun){.job = job, .which = which, .n = n, .threads = threads, .curved = *job};
+    r->curved.tape = job->curved, r->curved.n_linear = 0;
+    r->share_chunks = threads > 1 && job->n_points >= SHARED_CHUNKS * chunk && n < 2 * threads;
+    if (!r->share_chunks && threads > n)
+        r->threads = threads = n > 1 ? (int)n : 1;
+    const int workers = r->share_chunks ? 1 : threads, summers = r->share_chunks ? threads : 1;
+    r->workers = TAKE(a, later *, workers);
+    for (int k = 0; k < workers; k++) {
+        later *l = later_on(a, job, job->curved ? &r->curved : NULL, summers);
+        if (!a->measuring)
+            r->workers[k] = l;
+    }
+    return place;
+}
+
+/* One thread: one fit after the other. */
+static void fit_again(void *context, ptrdiff_t part) {
+    rerun *r = context;
+    for (ptrdiff_t k; (k = atomic_fetch_add(&r->next, 1)) < r->n;) {
+        if (r->watch) {
+            tw_watch_poll(r->watch);
+            if (r->watch->stop)
+                return;
+        }
+        try_again(r->workers[part], r->which[k]);
+        atomic_fetch_add(r->done, 1);
+    }
+}
+
+static size_t engine_again_work(const tw_fit_job *job, ptrdiff_t n, int threads) {
+    arena a = arena_on(NULL);
+    rerun_on(&a, job, NULL, n, threads);
+    return arena_size(&a);
+}
+
+static void engine_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
+                         struct tw_watch *watch, _Atomic ptrdiff_t *done) {
+    arena a = arena_on(work);
+    rerun *r = rerun_on(&a, job, which, n, threads);
+    r->watch = watch, r->done = done;
+    const int workers = r->share_chunks ? 1 : r->threads;
+    for (int k = 0; k < workers; k++)
+        for (solo *o = r->workers[k]->one; o; o = o->curved) {
+            o->watch = watch;
+            o->threads = r->share_chunks ? r->threads : 1;
+        }
+    tw_parallel(fit_again, r, workers, r->threads, watch); /* or threads share the chunks of each fit */
+}
+
 /* ---- a tape at one theta ------------------------------------------------------------------- */
 
 static size_t engine_tape_work(const tw_tape *tape, ptrdiff_t n_points) {
@@ -245,8 +312,7 @@ static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
     }
     t->data.stride = 1, t->data.unseen = -1;
     load_points(job, 0, 0, job->n_points, &t->data);
-    begin_one(&o->s);
-    o->s.magnitude[0] = magnitude_of(&o->totals);
+    begin_one(o);
     for (int j = 0; j < o->s.P; j++)
         ((real *)trial)[j] = o->s.trial[j * LANES];
     return 0;
@@ -282,6 +348,8 @@ extern const struct tw_engine TW_TABLE(tw_engine);
 const struct tw_engine TW_TABLE(tw_engine) = {
     .fit_work = engine_fit_work,
     .fit = engine_fit,
+    .again_work = engine_again_work,
+    .again = engine_again,
     .tape_work = engine_tape_work,
     .tape_run = engine_tape_run,
     .trial_work = engine_trial_work,

@@ -11,6 +11,15 @@ void tw_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *wat
     tw_active(job->is_float)->engine->fit(job, threads_of(threads), work, watch, done);
 }
 
+size_t tw_fit_again_work(const tw_fit_job *job, ptrdiff_t n, int threads) {
+    return tw_active(job->is_float)->engine->again_work(job, n, threads_of(threads));
+}
+
+void tw_fit_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
+                  struct tw_watch *watch, _Atomic ptrdiff_t *done) {
+    tw_active(job->is_float)->engine->again(job, which, n, threads_of(threads), work, watch, done);
+}
+
 size_t tw_tape_work(const tw_tape *tape, int is_float, ptrdiff_t n_points) {
     return tw_active(is_float)->engine->tape_work(tape, n_points);
 }

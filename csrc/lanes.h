@@ -7,7 +7,7 @@
 #ifndef TW_LANES_H
 #define TW_LANES_H
 
-#include "points.h"
+#include "one.h"
 
 typedef struct {
     const tw_fit_job *job;
@@ -27,9 +27,9 @@ typedef struct {
 static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed, real *expanded) {
     group *place = TAKE(a, group, 1), measured = {0}, *g = a->measuring ? &measured : place;
     const ptrdiff_t N = job->n_points, F = job->tape->n_free;
-    *g = (group){.job = job, .t = tolerances_of(job), .own_x = own_x};
+    *g = (group){.job = job, .t = tolerances_of(job, 1), .own_x = own_x};
     g->m = machine_on(a, job->tape, N * LANES, expanded);
-    g->s = fits_on(a, job->tape, 0);
+    g->s = fits_on(a, job, 0);
     g->y = TAKE(a, real, N * LANES), g->weight = TAKE(a, real, N * LANES);
     g->residual = TAKE(a, real, g->m.block * LANES);
     g->column = TAKE(a, operand, F + 1);
@@ -68,6 +68,7 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
     }
     begin_fit(&g->s, lane);
     g->s.magnitude[lane] = magnitude_of(&data);
+    g->s.dof[lane] = dof_of(job, fit, data.used);
     g->used[lane] = data.used;
     g->fit[lane] = fit;
     g->partial |= job->sigma != NULL || data.used < job->n_points;
@@ -103,25 +104,31 @@ static void evaluate_group(group *g) {
 static void finish_lane(group *g, int lane, int poor) {
     const ptrdiff_t fit = g->fit[lane];
     g->fit[lane] = -1;
-    if (write_outcome(g->job, fit, &g->s, lane, g->used[lane], poor))
-        return;
-    solo *one = g->one;
-    one->fit = fit;
-    int32_t detail;
-    prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
-    if (g->own_x)
-        run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
-    run_orthogonally(one, g->s.theta + lane, LANES, g->s.n_iter[lane], g->s.lambda[lane]);
+    if (!write_outcome(g->job, fit, &g->s, lane, g->used[lane], poor)) {
+        solo *one = g->one;
+        one->fit = fit;
+        int32_t detail;
+        prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
+        if (g->own_x)
+            run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
+        run_orthogonally(one, &g->s, lane);
+    }
+    g->s.status[lane] = TW_NOT_FINITE; /* idle */
 }
 
 /* Write the results of the lanes of one native vector that have stopped; returns how many. */
 static int finish_lanes(group *g, int o) {
     int stopped = 0;
-    keep_better_attempt(&g->s, o);
-    const ivec poor = scaled_covariance(&g->s, &g->t, o);
-    start_again(&g->s, o);
+    fits *s = &g->s;
+    return_to_best(s, o);
+    const ivec poor = scaled_covariance(s, &g->t, o);
+    const ivec drifts = (has_shrunk(s, RUN_OFF, o) & (MASK(s->status, 0) != RUNNING)) | (MASK(s->status, 0) == SLOW);
+    for (int l = 0; l < VL && v_any(drifts); l++)
+        if (g->fit[o + l] >= 0 && drifts[l])
+            look_for_drift(s, &g->t, o + l, poor[l] != 0);
+    return_to_best(s, o);
     for (int l = 0; l < VL; l++)
-        if (g->fit[o + l] >= 0 && g->s.status[o + l] != RUNNING) {
+        if (g->fit[o + l] >= 0 && s->status[o + l] != RUNNING) {
             finish_lane(g, o + l, poor[l] != 0);
             stopped++;
         }

@@ -15,6 +15,30 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
     job->n_used[fit] = used;
     job->detail[fit] = detail;
     job->status[fit] = (int8_t)status;
+    if (job->attempts)
+        job->attempts[fit] = 1;
+}
+
+/* What later attempts are to do about a fit, as the job hands it over: nothing; try again; but first look
+ * whether a lost column bends (curvature.h), or whether the status that is added to IN_DOUBT is right. */
+enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2 };
+
+/* A success is proved not to be the global minimum where some trial would have come lower with its linear
+ * parameters at their best. */
+static int is_beaten(const fits *s, int lane, real ftol) {
+    const real share = SLACK * ftol > BEATEN ? SLACK * ftol : BEATEN; /* a coarse tolerance allows more */
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
+    return s->bound[lane] < (chi2 - s->left[lane]) * (1 - share) - s->noise[lane];
+}
+
+static int next_attempt(const tw_fit_job *job, const fits *s, int lane, int status) {
+    if (status == TW_NO_PROGRESS && s->doubt[lane] > 0)
+        return IN_DOUBT + (int)s->doubt[lane];
+    if (status == TW_DRIFT && lost_effect(s, lane, SLOW_RUN_OFF) == s->lost[lane])
+        return COLUMN_LOST;
+    const int failed = status == TW_NO_PROGRESS || status == TW_DRIFT || status == TW_MAX_ITER;
+    const int beaten = (status > 0 || status == TW_SINGULAR) && is_beaten(s, lane, (real)job->ftol);
+    return (failed || beaten) && s->n_iter[lane] < job->max_iter ? TRY_AGAIN : DONE;
 }
 
 /* Does a variance that was written leave the range, so that it is no number or has lost digits? */
@@ -40,11 +64,11 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
         write_refusal(job, fit, TW_RANGE, out_of_range(s, job->scaled, lane), used);
         return 1;
     }
-    if (status == ILL_CONDITIONED || poor)
+    if (status == ILL_CONDITIONED || (poor && status != TW_DRIFT))
         return 0;
     const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));
     const real factor = job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
-    const int lost = unidentified(s, lane);
+    const int lost = status == TW_DRIFT ? (int)s->lost[lane] : inflated(s, lane, TRUSTED * TRUSTED);
     if (lost < 0 && factor <= REAL_MAX)
         write_covariance(job, fit, s, lane, factor);
     if (lost < 0 && factor <= REAL_MAX && factor > 0 && !job->scaled && variances_lost(job, fit, s, lane)) {
@@ -53,8 +77,10 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
     }
     if (lost >= 0 || !(factor <= REAL_MAX))
         fill_covariance(job, fit, (real)INFINITY);
-    if (lost >= 0 && (status > 0 || status == TW_NO_PROGRESS))
-        status = TW_SINGULAR, detail = lost;
+    if (lost >= 0)
+        status = status == TW_DRIFT ? TW_DRIFT : TW_SINGULAR, detail = lost;
+    if (job->next)
+        job->next[fit] = (int8_t)next_attempt(job, s, lane, status), job->attempts[fit] = 1;
     real *theta = (real *)job->theta + fit * s->P;
     for (int j = 0; j < s->P; j++)
         theta[j] = s->theta[j * LANES + lane];

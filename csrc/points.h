@@ -27,7 +27,7 @@ typedef struct {
 } summer;
 
 /* One fit at work. */
-typedef struct {
+typedef struct solo {
     const tw_fit_job *job;
     tolerances t;
     ptrdiff_t fit, n_chunks;
@@ -40,6 +40,7 @@ typedef struct {
     int n_summers, threads;
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
+    struct solo *curved; /* NULL, or what evaluates second derivatives: see curvature.h */
 } solo;
 
 /* The x stage of one data set, points side by side: the machine's point slots are filled from
@@ -86,19 +87,35 @@ static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
     return r;
 }
 
-static tolerances tolerances_of(const tw_fit_job *job) {
-    return (tolerances){(real)job->xtol, (real)job->ftol,          (real)job->gtol,
-                        job->max_iter,   job->lower || job->fixed, job->scaled};
+/* Trials after which an attempt ends: of 200 (P + 1) by default the first gets an eighth and the second
+ * as much as reaches half; but of few trials the first gets all, up to as many as by default. */
+static int32_t limit_of_attempt(const tw_fit_job *job, int attempt) {
+    const int32_t least[] = {25, 100}, share[] = {8, 2};
+    if (attempt > 2 || !job->next)
+        return job->max_iter;
+    const int64_t few = (int64_t)least[attempt - 1] * (job->tape->n_theta + 1);
+    const int64_t limit = job->max_iter / share[attempt - 1] > few ? job->max_iter / share[attempt - 1] : few;
+    return limit < job->max_iter ? (int32_t)limit : job->max_iter;
+}
+
+static tolerances tolerances_of(const tw_fit_job *job, int attempt) {
+    return (tolerances){(real)job->xtol,
+                        (real)job->ftol,
+                        (real)job->gtol,
+                        limit_of_attempt(job, attempt),
+                        job->lower || job->fixed,
+                        job->scaled,
+                        attempt > 2 || !job->next};
 }
 
 /* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */
 static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point) {
     solo *one = TAKE(a, solo, 1), measured = {0}, *o = a->measuring ? &measured : one;
     const ptrdiff_t T = tri(job->tape->n_free + 1, 0);
-    *o = (solo){.job = job, .t = tolerances_of(job), .n_summers = n_summers, .threads = 1};
+    *o = (solo){.job = job, .t = tolerances_of(job, 1), .n_summers = n_summers, .threads = 1};
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
     o->n_chunks = (job->n_points + chunk - 1) / chunk;
-    o->s = fits_on(a, job->tape, 1);
+    o->s = fits_on(a, job, 1);
     o->triangle = o->s.triangle;
     o->trial_triangle = TAKE(a, real, T);
     o->chunk_sum = TAKE(a, real, o->n_chunks * T);
@@ -227,97 +244,6 @@ static void evaluate_trial(solo *o) {
     }
 }
 
-/* Judge the trial in lane 0, and go on where it still runs. */
-static int judge_one(solo *o) {
-    fits *s = &o->s;
-    judge(s, &o->t, 0);
-    int kept = 1;
-    for (int j = 0; j < s->P; j++)
-        kept &= s->theta[j * LANES] == s->trial[j * LANES];
-    if (kept && s->triangle)
-        memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
-    advance(s, &o->t, 0);
-    if (s->status[0] == RUNNING)
-        return 0;
-    keep_better_attempt(s, 0);
-    o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
-    start_again(s, 0);
-    return s->status[0] != RUNNING;
-}
-
 static int stopped(const solo *o) { return o->watch && o->watch->stop; }
-
-/* Drive lane 0 from its trial to a stop; 0 where the watch asked to stop first. */
-static int run_one(solo *o) {
-    do {
-        evaluate_trial(o);
-        if (stopped(o))
-            return 0;
-    } while (!judge_one(o));
-    return 1;
-}
-
-/* Results of lane 0; 0 where the orthogonal mode has to take over. */
-static int write_one(solo *o) { return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, o->poor); }
-
-/* Lane 0 alone is in use. */
-static void begin_one(fits *s) {
-    for (int l = 1; l < LANES; l++)
-        s->status[l] = TW_NOT_FINITE;
-    begin_fit(s, 0);
-}
-
-/* Go on with a fit by orthogonal factorisation: from where it is, with its damping and its trials. */
-static void run_orthogonally(solo *o, const real *theta, ptrdiff_t step, mask_int n_iter, real lambda) {
-    fits *s = &o->s;
-    s->triangle = o->triangle;
-    for (int j = 0; j < s->P; j++)
-        s->start[j * LANES] = theta[j * step];
-    begin_one(s);
-    s->second[0] = -1;
-    s->n_iter[0] = n_iter, s->lambda[0] = lambda;
-    s->magnitude[0] = magnitude_of(&o->totals);
-    if (run_one(o))
-        write_one(o);
-}
-
-/* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
-static tw_status prepare_one(solo *o, int32_t *detail) {
-    summer *r = o->summers;
-    const ptrdiff_t size = r->m.block * LANES;
-    tw_status status = TW_NOT_RUN;
-    *detail = -1;
-    o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
-    for (ptrdiff_t first = 0; first < o->job->n_points; first += size) {
-        const ptrdiff_t left = o->job->n_points - first;
-        const tw_status why = load_points(o->job, o->fit, first, left < size ? left : size, &o->totals);
-        status = why ? why : status;
-    }
-    if (status == TW_NOT_FINITE)
-        *detail = TW_INPUT_Y;
-    if (!status)
-        status = load_start(o->job, o->fit, &o->s, 0, detail);
-    if (!status && o->totals.used < count_free(o->job, o->fit))
-        status = TW_TOO_FEW_POINTS;
-    return status;
-}
-
-/* Fit one data set; its x stage is done. */
-static void fit_one(solo *o, ptrdiff_t fit) {
-    int32_t detail;
-    o->fit = fit;
-    const tw_status refusal = prepare_one(o, &detail);
-    if (refusal) {
-        write_refusal(o->job, fit, refusal, detail, o->totals.used);
-        return;
-    }
-    fits *s = &o->s;
-    s->triangle = NULL;
-    begin_one(s);
-    s->magnitude[0] = magnitude_of(&o->totals);
-    if (!run_one(o) || write_one(o))
-        return;
-    run_orthogonally(o, s->theta, LANES, s->n_iter[0], s->lambda[0]);
-}
 
 #endif

@@ -8,11 +8,11 @@
  * units (src/thalweg/rescale.py): powers of two, which change no bit of anything that stays in range.
  *
  * A job that is `scaled` already is refused only what no unit brings into the range.
- *
- * Included by damped.h, whose group of fits it looks at.
  */
 #ifndef TW_RANGE_H
 #define TW_RANGE_H
+
+#include "state.h"
 
 /* The smallest sum of squares, such that chi2 at its rounding level, 16 eps^2 of it, times itself is a
  * normal number; the largest, whose square is below REAL_MAX. */

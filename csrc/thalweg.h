@@ -107,6 +107,12 @@ typedef struct {
     int64_t *n_used;           /* [B]                      out points used */
     int8_t *status;            /* [B]                      out tw_status */
     int32_t *detail;           /* [B]                      out see tw_status, else -1 */
+    int32_t n_linear;          /* parameters in which f is linear together, or 0 */
+    const int32_t *linear;     /* [n_linear]               in  their places in free_theta */
+    int8_t *next;              /* [B], or NULL             out not 0: tw_fit_again may do better; NULL: it
+                                                               will not be asked, so use up all trials */
+    int8_t *attempts;          /* [B]                      out of tw_fit_again: 1, 2 or 3 */
+    const tw_tape *curved;     /* or NULL                  in  of tw_fit_again: see there */
 } tw_fit_job;
 
 /* Run a job on at most `threads` threads (0: the default).  Fits already finished when `watch` asks to
@@ -114,6 +120,17 @@ typedef struct {
  * `done` counts finished fits while the job runs. */
 size_t tw_fit_work(const tw_fit_job *job, int threads);
 void tw_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch, _Atomic ptrdiff_t *done);
+
+/* Later attempts of the n fits `which`, those for which tw_fit wrote that `next` is not 0, from the results of
+ * tw_fit, which they replace unless the watch asks to stop; csrc/attempts.h says what is tried.  `done`
+ * counts the fits.
+ *
+ * job->curved is a tape of 2 P parameters, theta and a direction d; its outputs are f, its F derivatives and
+ * the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last counts for nothing.
+ * NULL: second derivatives are not to be had. */
+size_t tw_fit_again_work(const tw_fit_job *job, ptrdiff_t n, int threads);
+void tw_fit_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
+                  struct tw_watch *watch, _Atomic ptrdiff_t *done);
 
 /* out[k] = value of output k of the tape at each point, for one theta [P]:  out [1 + F][N].
  * x [n_x] -> [N]. */

@@ -157,7 +157,7 @@ def test_every_point_of_every_block(isa, dtype, n_points):
     x = np.linspace(0.1, 3, n_points).astype(dtype)
     theta = np.array([1.5, -0.3, 2.0], dtype)
     graph, output, _ = record(staged_model, 1, 3, n_points, single=True)
-    tape = compile_model(graph, output, (0, 1, 2))
+    tape = compile_model(graph, output, (0, 1, 2)).tape
     f, da, db, dc = run(tape, [x], theta, dtype).astype(float)
     x, (a, b, _) = x.astype(float), theta.astype(float)
     tolerance = dict(rtol=0, atol=30 * np.finfo(dtype).eps)  # values up to 3, a dozen operations
@@ -245,7 +245,7 @@ def test_opcodes_are_the_graphs_operations():
 def test_equal_formulas_share_one_tape():
     def tape(function, free=(0, 1)):
         graph, output, _ = record(function, 1, 2, 5, single=True)
-        return compile_model(graph, output, free)
+        return compile_model(graph, output, free).tape
 
     first = tape(lambda x, a, b: a * np.exp(-x) + b)
     assert tape(lambda t, p, q: q + np.exp(-t) * p) is first

@@ -339,7 +339,7 @@ def _run_by_trials(
 def _by_tape(problem: Problem) -> slow.Evaluate:
     assert problem.recording is not None
     graph, output, own = problem.recording
-    tape = compile_model(graph, output, problem.free)
+    tape = compile_model(graph, output, problem.free).tape
     x = [*(row.array for row in problem.data.x), *own]
     values = np.empty((1 + len(problem.free), problem.data.n_points))
 

@@ -15,11 +15,11 @@ from ._core import engine
 from ._progress import open_bar
 from .data import Data, arrange
 from .model import as_model
-from .model.tape import compile_model
+from .model.tape import Compiled, compile_curved, compile_model
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
 from .result import FitResult
-from .storage import attach_result, fill_unfinished, result_of, results_for
+from .storage import RESULTS, attach_result, fill_unfinished, result_of, results_for
 
 
 class Options(NamedTuple):
@@ -270,24 +270,32 @@ def _run_compiled(
     out: dict[str, Array],
     report: Callable[[int], Any] | None,
 ) -> None:
-    """Fit all data sets in the engine; raises what interrupted it."""
+    """Fit all data sets in the engine; raises what interrupted it.
+
+    The first attempt is made side by side.  Later ones, of the fits that need them, are given
+    second derivatives as well, which are recorded and lowered only then.
+    """
     assert problem.recording is not None
     graph, output, _ = problem.recording
-    tape = compile_model(graph, output, problem.free)
-    error = _job(problem, options, tape, out).run(threads, report).error
-    if error is not None:
-        raise error
+    job = _job(problem, options, compile_model(graph, output, problem.free), out)
+    watch = job.run(threads, report)
+    which = np.flatnonzero(out["next"])
+    if watch.error is None and not watch.stopped and which.size:
+        curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
+        watch = job.again(which, curved, threads, report and (lambda _: report(done)))
+    if watch.error is not None:
+        raise watch.error
 
 
 def _job(
-    problem: Problem, options: Options, tape: engine.Tape, out: dict[str, Array]
+    problem: Problem, options: Options, compiled: Compiled, out: dict[str, Array]
 ) -> engine.Job:
     """The engine's job for all fits of a recorded model."""
     data = problem.data
     own = problem.recording.arrays if problem.recording else ()
     arrays = [np.ascontiguousarray(a, data.y.dtype) for a in own]
     return engine.Job(
-        tape,
+        compiled.tape,
         data.y.dtype == np.float32,
         data.n_fits,
         data.n_points,
@@ -303,6 +311,7 @@ def _job(
         out=out,
         options=options,
         scaled=problem.scaled,
+        linear=compiled.linear,
     )
 
 
@@ -328,7 +337,7 @@ def one_job(
         lower=row(problem.lower)[0],
         upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
-        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
+        out={name: out[name].reshape(data.n_fits, -1)[one] for name in RESULTS},
         options=options,
         scaled=problem.scaled,
     )

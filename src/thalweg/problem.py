@@ -147,7 +147,7 @@ class Problem(NamedTuple):
 
     def _run(self, recording: Recording, x: Sequence[PerFit], rows: Array, out: Array) -> None:
         graph, output, arrays = recording
-        tape = compile_model(graph, output, ())
+        tape = compile_model(graph, output, ()).tape
         at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
         values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
         is_float, (n_rows, n_points) = out.dtype == np.float32, out.shape

@@ -294,7 +294,7 @@ def _at_start(problem: Problem, evaluate: Evaluate | None) -> Array:
             values[k, 0], values[k, 1:] = f, J.T
         return values
     graph, output, arrays = problem.recording
-    tape = compile_model(graph, output, problem.free)
+    tape = compile_model(graph, output, problem.free).tape
     x = [*data.x, *(PerFit(np.ascontiguousarray(a, values.dtype), 0) for a in arrays)]
     rows, steps = [v.array for v in x], [v.step for v in x]
     is_float, (K, N) = values.dtype == np.float32, data.y.shape

@@ -58,6 +58,8 @@ class FitResult:
         Lower triangle, by rows, of the covariance of the F parameters that were not fixed.
     detail : ndarray of int32, shape (...)
         Which parameter or input a status is about.
+    attempts : ndarray of int8, shape (...)
+        How many attempts each fit took, 1 to 3: see the guide on the engine.
     errors : ndarray or None, shape (..., F)
         Standard errors of these parameters, where the square of one leaves the range of numbers.
     """
@@ -71,6 +73,7 @@ class FitResult:
     problem: Problem = field(repr=False)
     covariance_rows: Array = field(repr=False)
     detail: Array = field(repr=False)
+    attempts: Array = field(repr=False)
     errors: Array | None = field(repr=False, default=None)
 
     def __getitem__(self, name: str) -> Array:

@@ -11,6 +11,9 @@ from ._check import Array
 from .problem import Problem
 from .result import FitResult
 
+# what every job writes; results_for has `next` and `attempts` as well, for later attempts
+RESULTS = ("theta", "covariance", "chi2", "n_iter", "n_used", "status", "detail")
+
 _FILLED_AT_ONCE = 1 << 16  # fits; bounds the memory that filling needs when there is none left
 
 
@@ -28,6 +31,8 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "n_iter": np.empty(batch, np.int32),
         "n_used": np.empty(batch, np.int64),
         "detail": np.empty(batch, np.int32),
+        "next": np.zeros(batch, np.int8),
+        "attempts": np.zeros(batch, np.int8),
         "status": np.zeros(batch, np.int8),  # the last: what has one has everything
     }
 
@@ -63,6 +68,7 @@ def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
         problem=problem,
         covariance_rows=out["covariance"],
         detail=out["detail"],
+        attempts=out["attempts"],
         errors=out.get("errors"),
     )
 

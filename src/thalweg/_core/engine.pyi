@@ -49,8 +49,16 @@ class Job:
         fixed: Any = ...,
         options: tuple[float, float, float, int, bool],
         scaled: bool = ...,
+        linear: Sequence[int] = ...,
     ) -> None: ...
     def run(self, threads: int = 0, progress: Callable[[int], Any] | None = None) -> Watch: ...
+    def again(
+        self,
+        which: Any,
+        curved: Tape | None,
+        threads: int = 0,
+        progress: Callable[[int], Any] | None = None,
+    ) -> Watch: ...
 
 class Trials:
     trial: Any

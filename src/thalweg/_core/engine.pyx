@@ -247,17 +247,19 @@ cdef class Job:
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
     ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
+    ``linear`` holds places among the free parameters, ascending.  Where ``out`` has ``next`` and
+    ``attempts``, `again` may be asked for more after `run`.
     """
 
     cdef c.tw_fit_job job
     cdef Views views
-    cdef Tape tape
-    cdef Memory x, x_step
+    cdef Tape tape, curved
+    cdef Memory x, x_step, linear
 
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options,
-                  bint scaled=False):
+                  bint scaled=False, linear=()):
         x = list(x)
         cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
@@ -299,6 +301,22 @@ cdef class Job:
         job.n_used = <int64_t *> views.take(out["n_used"], INT64, B, True)
         job.status = <int8_t *> views.take(out["status"], c"b", B, True)
         job.detail = <int32_t *> views.take(out["detail"], c"i", B, True)
+        if "next" in out:
+            job.next = <int8_t *> views.take(out["next"], c"b", B, True)
+            job.attempts = <int8_t *> views.take(out["attempts"], c"b", B, True)
+        self.take_linear(tuple(linear))
+
+    cdef int take_linear(self, tuple linear) except -1:
+        """The parameters that the model is linear in together."""
+        cdef Py_ssize_t k, n = len(linear)
+        self.linear = Memory(n, sizeof(int32_t))
+        cdef int32_t *places = <int32_t *> self.linear.at
+        for k in range(n):
+            places[k] = linear[k]
+            if not (places[k - 1] if k else -1) < places[k] < self.job.tape.n_free:
+                raise ValueError("the linear parameters must be ascending places of free ones")
+        self.job.linear, self.job.n_linear = places, <int32_t> n
+        return 0
 
     def run(self, int threads=0, progress=None):
         """Fit; return whether all fits were run.  An exception of ``progress``, or Ctrl-C, is in
@@ -318,6 +336,49 @@ cdef class Job:
         finally:
             free(work)
         return watch
+
+    def again(self, which, Tape curved, int threads=0, progress=None):
+        """Try the fits ``which`` (int64, ascending) again, as `run` advised in ``next``.
+
+        ``curved`` is the tape of second derivatives, or None; see tw_fit_again in csrc/thalweg.h.
+        """
+        cdef Py_ssize_t n = len(which), k
+        cdef Views views = Views(1)
+        cdef const Py_ssize_t *fits = <const Py_ssize_t *> views.take(which, INT64, n, False)
+        if self.job.next == NULL or self.job.attempts == NULL:
+            raise ValueError("the job has no place for later attempts")
+        for k in range(n):
+            if not (fits[k - 1] if k else -1) < fits[k] < self.job.n_fits:
+                raise ValueError("the fits to try again must be ascending and of the job")
+            if self.job.next[fits[k]] <= 0:
+                raise ValueError(f"fit {fits[k]} is not to be tried again")
+        self.refuse_curved(curved)
+        self.curved, self.job.curved = curved, NULL
+        if curved is not None:
+            self.job.curved = &curved.tape
+        cdef Watch watch = Watch(progress)
+        cdef int n_threads = threads_of(threads)
+        cdef size_t size = c.tw_fit_again_work(&self.job, n, n_threads)
+        cdef void *work = calloc(size, 1)
+        if work == NULL:
+            raise MemoryError(f"later attempts need {size} bytes of workspace")
+        try:
+            with nogil:
+                c.tw_fit_again(&self.job, fits, n, n_threads, work, &watch.watch, &watch.done)
+        finally:
+            free(work)
+        return watch
+
+    cdef int refuse_curved(self, Tape curved) except -1:
+        """A tape of second derivatives must have the sizes of the job's own."""
+        cdef const c.tw_tape *t = self.job.tape
+        if curved is None:
+            return 0
+        if (curved.tape.output == NULL or curved.tape.n_x != t.n_x
+                or curved.tape.n_theta != 2 * t.n_theta or curved.tape.n_free != t.n_free + 1):
+            raise ValueError("the tape of second derivatives does not fit the job's")
+        refuse_giant(&curved.tape, self.job.n_points)
+        return 0
 
 
 cdef class Trials:

@@ -47,12 +47,20 @@ cdef extern from "thalweg.h" nogil:
         int64_t *n_used
         int8_t *status
         int32_t *detail
+        int32_t n_linear
+        const int32_t *linear
+        int8_t *next
+        int8_t *attempts
+        const tw_tape *curved
 
     ctypedef Py_ssize_t atomic_count "_Atomic ptrdiff_t"
 
     int tw_operation(int number, const char **name)
     size_t tw_fit_work(const tw_fit_job *job, int threads)
     void tw_fit(const tw_fit_job *job, int threads, void *work, tw_watch *watch, atomic_count *done)
+    size_t tw_fit_again_work(const tw_fit_job *job, Py_ssize_t n, int threads)
+    void tw_fit_again(const tw_fit_job *job, const Py_ssize_t *which, Py_ssize_t n, int threads,
+                      void *work, tw_watch *watch, atomic_count *done)
     size_t tw_tape_work(const tw_tape *tape, int is_float, Py_ssize_t n_points)
     void tw_tape_run(const tw_tape *tape, int is_float, Py_ssize_t n_points, const void *const *x,
                      const void *theta, void *work, void *out)

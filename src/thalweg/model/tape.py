@@ -8,38 +8,127 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import Any
+from functools import reduce
+from itertools import combinations
+from operator import or_
+from typing import Any, NamedTuple, TypeVar
 
 from .._core.engine import Tape, operations
 from .._core.loss import Terms
 from .._core.lower import lower, lower_slots
-from .autodiff import gradient
-from .graph import ON_THETA, ON_X, Graph
+from .autodiff import gradient, jvp
+from .graph import ON_THETA, ON_X, Graph, reachable
 
-__all__ = ["OPCODE", "compile_model", "lower", "lower_terms"]
+__all__ = ["OPCODE", "Compiled", "compile_curved", "compile_model", "lower", "lower_terms"]
 
 OPCODE = {name: number for number, (name, _) in enumerate(operations())}
 
 _LEAVES = ("const", "theta", "x")
+_MOST_SUBSETS = 12  # 2^12 subsets are tried in milliseconds
 
-_TAPES: dict[Hashable, Tape] = {}
 _MOST_TAPES = 256
 
 
-def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Tape:
+class Compiled(NamedTuple):
+    """What the engine needs of a model."""
+
+    tape: Tape  # f and its derivatives with respect to the free parameters
+    linear: tuple[int, ...]  # see `linear_together`
+
+
+_COMPILED: dict[Hashable, Compiled] = {}
+_CURVED: dict[Hashable, Tape] = {}
+
+
+def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
     """Return the tape of node ``output`` and its derivatives with respect to parameters ``free``.
 
     Equal formulas share one tape, however they were written: it is kept by the graph's key.
     """
     key = (graph.key((output,)), tuple(free), graph.n_x)
-    tape = _TAPES.get(key)
-    if tape is None:
+    compiled = _COMPILED.get(key)
+    if compiled is None:
         derivatives = gradient(graph, output, [graph.theta(j) for j in free])
         tape = lower(graph, [output, *derivatives], free)
-        if len(_TAPES) >= _MOST_TAPES:
-            _TAPES.clear()  # formulas with ever new constants; the others come back at once
-        _TAPES[key] = tape
+        compiled = Compiled(tape, linear_together(graph, derivatives, free))
+        _keep(_COMPILED, key, compiled)
+    return compiled
+
+
+def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
+    r"""Return the tape with second derivatives, for later attempts of fits.
+
+    Its parameters are theta and then a direction d, its outputs f, its derivatives with respect to
+    ``free``, and the second derivative along d,
+    :math:`\sum_{ij} d_i d_j \, \partial^2 f / \partial \theta_i \partial \theta_j`.
+    """
+    key = (graph.key((output,)), tuple(free), graph.n_x)
+    tape = _CURVED.get(key)
+    if tape is None:
+        P = graph.n_theta
+        wide, value = _with_room(graph, output, P)
+        theta = [wide.theta(j) for j in range(P)]
+        direction = [wide.theta(P + j) for j in range(P)]
+        derivatives = gradient(wide, value, [theta[j] for j in free])
+        slope = jvp(wide, [value], theta, direction)
+        bend = jvp(wide, slope, theta, direction)
+        tape = lower(wide, [value, *derivatives, *bend], (*free, P))
+        _keep(_CURVED, key, tape)
     return tape
+
+
+_T = TypeVar("_T")
+
+
+def _keep(cache: dict[Hashable, _T], key: Hashable, value: _T) -> None:
+    if len(cache) >= _MOST_TAPES:
+        cache.clear()  # formulas with ever new constants; the others come back at once
+    cache[key] = value
+
+
+def _with_room(graph: Graph, output: int, room: int) -> tuple[Graph, int]:
+    """Return a graph of the same nodes with ``room`` more parameters, and node ``output`` in it."""
+    wide = Graph(graph.n_theta + room, graph.n_x)
+    nodes, place = graph.nodes, {}
+    for i in reachable(nodes, [output]):
+        op, *operands = nodes[i]
+        if op in _LEAVES:
+            place[i] = getattr(wide, op)(*operands)
+        else:
+            place[i] = wide.intern(op, *[place[j] for j in operands])
+    return wide, place[output]
+
+
+def linear_together(graph: Graph, derivatives: Sequence[int], free: Sequence[int]) -> tuple[int, ...]:
+    """Return the places in ``free`` of the most parameters in which the model is linear together.
+
+    That is where none of their derivatives depends on any of them.  Of sets of one size the first
+    is taken; among more than `_MOST_SUBSETS` parameters, each that goes with those before it.
+    """
+    nodes = graph.nodes
+    depends: dict[int, int] = {}  # the parameters that a node depends on, as bits
+    for i in reachable(nodes, derivatives):
+        op, *operands = nodes[i]
+        if op in _LEAVES:
+            depends[i] = 1 << operands[0] if op == "theta" else 0
+        else:
+            depends[i] = reduce(or_, (depends[j] for j in operands))
+    own = [depends[i] for i in derivatives]
+
+    def together(i: int, j: int) -> bool:
+        return not (own[i] >> free[j] & 1 or own[j] >> free[i] & 1)
+
+    alone = [i for i in range(len(free)) if together(i, i)]
+    first: tuple[int, ...] = ()
+    for i in alone:
+        first += (i,) if all(together(i, j) for j in first) else ()
+    if len(alone) > _MOST_SUBSETS:
+        return first
+    for size in range(len(alone), len(first), -1):
+        for subset in combinations(alone, size):
+            if all(together(i, j) for i, j in combinations(subset, 2)):
+                return subset
+    return first
 
 
 def lower_terms(graph: Graph, outputs: Sequence[int], *, products: bool = True) -> Terms:
