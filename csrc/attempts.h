@@ -270,7 +270,7 @@ static void try_again(later *l, ptrdiff_t fit) {
         if (!second_attempt(l))
             return;
     }
-    if (l->status <= 0 && l->n_iter < job->max_iter) {
+    if (l->status <= 0 && l->n_iter < job->max_iter && job->most_attempts > 2) {
         attempts = 3;
         if (!third_attempt(l))
             return;

@@ -91,7 +91,7 @@ static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
  * as much as reaches half; but of few trials the first gets all, up to as many as by default. */
 static int32_t limit_of_attempt(const tw_fit_job *job, int attempt) {
     const int32_t least[] = {25, 100}, share[] = {8, 2};
-    if (attempt > 2 || !job->next)
+    if (attempt >= job->most_attempts)
         return job->max_iter;
     const int64_t few = (int64_t)least[attempt - 1] * (job->tape->n_theta + 1);
     const int64_t limit = job->max_iter / share[attempt - 1] > few ? job->max_iter / share[attempt - 1] : few;
@@ -105,7 +105,7 @@ static tolerances tolerances_of(const tw_fit_job *job, int attempt) {
                         limit_of_attempt(job, attempt),
                         job->lower || job->fixed,
                         job->scaled,
-                        attempt > 2 || !job->next};
+                        attempt >= job->most_attempts};
 }
 
 /* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */

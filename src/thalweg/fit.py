@@ -22,6 +22,9 @@ from .result import FitResult
 from .storage import RESULTS, attach_result, fill_unfinished, result_of, results_for
 
 
+MOST_ATTEMPTS = 3  # see csrc/attempts.h
+
+
 class Options(NamedTuple):
     """When a fit stops, and how chi2 enters its covariance."""
 
@@ -30,6 +33,7 @@ class Options(NamedTuple):
     gtol: float
     max_iter: int
     absolute_sigma: bool
+    attempts: int = MOST_ATTEMPTS
 
 
 # Tight enough that a user of the certified problems of NIST gets their digits; one or two trial
@@ -59,6 +63,7 @@ def fit(
     ftol: float | None = None,
     gtol: float | None = None,
     max_iter: int | None = None,
+    attempts: int | None = None,
     threads: int | None = None,
     progress: bool = False,
     callback: Callable[[int, int], Any] | None = None,
@@ -109,6 +114,10 @@ def fit(
     gtol : float, optional
         Stop when the cosine between the residual and the tangent plane of the model is at most
         gtol; 1e-9 (3e-4).
+    attempts : int, optional
+        Most attempts of a fit, 1 to 3, which share ``max_iter``: a fit that fails, or stops where a
+        lower chi2 is proved to exist, is tried again, from other values of the parameters in which
+        the model is not linear, and then from the lowest point found; 3.
     max_iter : int, optional
         Most trial steps of a fit; 200 (P + 1).
     threads : int, optional
@@ -171,6 +180,7 @@ def fit(
         ftol=ftol,
         gtol=gtol,
         max_iter=max_iter,
+        attempts=attempts,
         absolute_sigma=absolute_sigma,
     )
     n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
@@ -186,6 +196,7 @@ def options_for(
     ftol: float | None = None,
     gtol: float | None = None,
     max_iter: int | None = None,
+    attempts: int | None = None,
 ) -> Options:
     """Return the options of a fit, with the defaults of the element type."""
     defaults = _TOLERANCES[dtype]
@@ -197,6 +208,7 @@ def options_for(
         tolerance(gtol, "gtol", defaults[2]),
         count(max_iter, "max_iter", 0, 2**31 - 1),
         bool(absolute_sigma),
+        MOST_ATTEMPTS if attempts is None else count(attempts, "attempts", 1, MOST_ATTEMPTS),
     )
 
 
@@ -309,9 +321,10 @@ def _job(
         bound_step=problem.lower.step,
         fixed=problem.fixed,
         out=out,
-        options=options,
+        options=options[:5],
         scaled=problem.scaled,
         linear=compiled.linear,
+        attempts=options.attempts,
     )
 
 
@@ -338,7 +351,7 @@ def one_job(
         upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
         out={name: out[name].reshape(data.n_fits, -1)[one] for name in RESULTS},
-        options=options,
+        options=options[:5],
         scaled=problem.scaled,
     )
 

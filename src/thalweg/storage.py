@@ -68,7 +68,7 @@ def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
         problem=problem,
         covariance_rows=out["covariance"],
         detail=out["detail"],
-        attempts=out["attempts"],
+        attempts=np.maximum(out["attempts"], (out["status"] != 0).astype(np.int8)),
         errors=out.get("errors"),
     )
 

@@ -247,8 +247,8 @@ cdef class Job:
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
     ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
-    ``linear`` holds places among the free parameters, ascending.  Where ``out`` has ``next`` and
-    ``attempts``, `again` may be asked for more after `run`.
+    ``linear`` holds places among the free parameters, ascending.  With more than one of
+    ``attempts``, ``out`` has ``next`` and ``attempts``, and `again` may be asked after `run`.
     """
 
     cdef c.tw_fit_job job
@@ -259,7 +259,7 @@ cdef class Job:
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options,
-                  bint scaled=False, linear=()):
+                  bint scaled=False, linear=(), int attempts=1):
         x = list(x)
         cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
@@ -301,7 +301,8 @@ cdef class Job:
         job.n_used = <int64_t *> views.take(out["n_used"], INT64, B, True)
         job.status = <int8_t *> views.take(out["status"], c"b", B, True)
         job.detail = <int32_t *> views.take(out["detail"], c"i", B, True)
-        if "next" in out:
+        job.most_attempts = attempts
+        if attempts > 1:
             job.next = <int8_t *> views.take(out["next"], c"b", B, True)
             job.attempts = <int8_t *> views.take(out["attempts"], c"b", B, True)
         self.take_linear(tuple(linear))
