@@ -187,14 +187,14 @@ static void take_last_step(fits *s, ivec where, vec promised, int bounded, int o
     STORE(s->sum, last, v_max(chi2 - v_and(where, promised), v_set(0)));
 }
 
-/* |D u|, for the region of a lane that goes on */
-static vec length_of_undamped_step(const fits *s, int o) {
+/* |D u|^2 */
+static vec length2_of_undamped_step(const fits *s, int o) {
     vec length2 = {0};
     for (int j = 0; j < s->F; j++) {
         const vec u = LOAD(s->work, j) * LOAD(s->unit, j);
         length2 += v_and(~MASK(s->held, j) & (LOAD(s->unit, j) <= REAL_MAX), LOAD(s->scale2, j) * u * u);
     }
-    return v_sqrt(length2);
+    return length2;
 }
 
 /* What the undamped step u of the lanes that met a tolerance tells. */
@@ -222,7 +222,7 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     a.asked = a.met & ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0)));
     if (v_any(a.asked))
         ask(s, t, a.asked, &a, o);
-    a.done = a.met & ~a.asked & (a.promised <= unseen_promise(s, o));
+    a.done = a.met & ~a.asked & may_be_unseen(s, a.promised, length2_of_undamped_step(s, o), o);
     STORE(s->left, 0, v_and(~a.done, a.promised));
     return a;
 }
@@ -247,7 +247,7 @@ static void go_on(fits *s, const tolerances *t, const answer *a, int o) {
     give_up(s, t, o);
     const vec lambda = v_max(LOAD(s->lambda, 0) * RELIEF, v_set(LEAST_DAMPING));
     STORE(s->lambda, 0, v_sel(resume, lambda, LOAD(s->lambda, 0)));
-    const vec delta = v_max(WIDER * LOAD(s->delta, 0), 2 * length_of_undamped_step(s, o));
+    const vec delta = v_max(WIDER * LOAD(s->delta, 0), 2 * v_sqrt(length2_of_undamped_step(s, o)));
     STORE(s->delta, 0, v_sel(resume, delta, LOAD(s->delta, 0)));
 }
 

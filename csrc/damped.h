@@ -42,6 +42,7 @@ enum { TRUST = 4 };                /* times in a row that an undamped promise ma
 #define EARLY ((real)1e2)          /* ... at so many times ftol, for it and all further ones are taken unseen */
 #define EARLIEST PICK(1e-10, 1e-5) /* but not at more than this share of chi2 */
 #define LAST_STEP ((real)1e-6)     /* of chi2 / dof: what a step may promise to be taken unseen at all */
+#define UNSEEN ((real)1e-3)        /* of |e|: how long |D d| it may be for that */
 #define SLOW_FALL ((real)1e-3)     /* of chi2 / dof, over these marks; in the last attempt ... */
 #define LAST_SLOW_FALL PICK(1e-6, 1e-4)
 
@@ -87,9 +88,13 @@ TW_INLINE real early_ftol(const tolerances *t) {
     return early > t->ftol ? early : t->ftol;
 }
 
-/* What a step may promise to be taken without a look at where it leads. */
-TW_INLINE vec unseen_promise(const fits *s, int o) {
-    return v_max(LAST_STEP * LOAD(s->sum, tri(s->F, s->F)) / LOAD(s->dof, 0), LOAD(s->noise, 0));
+/* May a step be taken without a look at where it leads?  It must promise little, and be so short, each
+ * parameter by itself, that the model is linear along it: columns that are nearly parallel promise little
+ * even for long steps. */
+TW_INLINE ivec may_be_unseen(const fits *s, vec promised, vec length2, int o) {
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
+    const vec little = v_max(LAST_STEP * chi2 / LOAD(s->dof, 0), LOAD(s->noise, 0));
+    return (promised <= little) & (length2 <= UNSEEN * UNSEEN * chi2);
 }
 
 /* Does parameter j count in the length of a step?  Not where the damping leaves it alone. */

@@ -305,12 +305,13 @@ static void advance(fits *s, const tolerances *t, int o) {
         STORE(s->lambda, 0, v_set(LOST_COLUMN * LOST_COLUMN)); /* the region alone limits the step */
     const ivec cut = find_step(s, t, o);
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), promised = LOAD(s->promised, 0);
-    const ivec whole = ~cut & MASK(s->kept, 0) & (promised <= unseen_promise(s, o));
+    const vec length2 = length2_of_step(s, o);
+    const ivec whole = ~cut & MASK(s->kept, 0) & may_be_unseen(s, promised, length2, o);
     stop(s, o, ~cut & (promised <= t->gtol * t->gtol * chi2), TW_GTOL);
     stop(s, o, whole & small_step(s, t->xtol, chi2, o), TW_XTOL);
     const ivec early = whole & (promised <= early_ftol(t) * chi2);
     if (v_any(early)) {
-        const ivec fast = length2_of_step(s, o) <= FAST * FAST * length2_of(s, s->moved, 0, o);
+        const ivec fast = length2 <= FAST * FAST * length2_of(s, s->moved, 0, o);
         stop(s, o, early & (fast | (promised <= t->ftol * chi2)), TW_FTOL);
     }
     MASK(s->asked, 0) = whole;
