@@ -1,0 +1,178 @@
+"""Attempts after the first (csrc/attempts.h), where it failed or did not find the global minimum.
+
+The second is a projected one (Golub and Pereyra): before every trial the parameters in which f is
+linear, together, are put at their best, so that the search goes on in the others alone, in a region
+whose radius is adapted as More's (1978) and with geodesic acceleration (Transtrum and Sethna).  It
+starts at the best of 16 points around the start.  The third goes on as the first does, from the
+lowest point found so far.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .confirm import columns_of, inflated, is_minimum
+from .judge import attempt, judge, settle
+from .state import EPS, LOST_COLUMN, SUCCESSES, TRUSTED, Array, Fit, Problem, merge_rows
+from .step import advance, find_step, solve_damped
+
+PROBES = 16
+BEATEN = 1e-6  # of chi2: a success with a bound lower by so much is not the global minimum
+SAME = 1e-9  # of chi2: what differs by less is the same
+FIRST_REGION = 0.1  # of |D theta|
+SMALLEST_REGION = 0.01 * EPS  # of |D theta|
+CURVED = 0.75  # 2 |D a| / |D d|: a step that bends more than this is too long
+MOST_SHORTER = 20  # times that a step is halved because it bends
+PRIMES = 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53
+
+
+def limit_of_attempt(problem: Problem, number: int) -> int:
+    """Trials after which an attempt ends: an eighth of all, half, all; of few trials more."""
+    max_iter, F = problem.stops.max_iter, len(problem.lower)
+    if number > 2:
+        return max_iter
+    share, least = ((8, 25), (2, 100))[number - 1]
+    return min(max_iter, max(max_iter // share, least * (F + 1)))
+
+
+def status_of(fit: Fit) -> str:
+    """The status of a finished attempt, SINGULAR where the data do not determine a parameter."""
+    if fit.status in (*SUCCESSES, "EXACT", "NO_PROGRESS", "MAX_ITER"):
+        if inflated(columns_of(fit).R, TRUSTED**2) >= 0:
+            return "SINGULAR"
+    return fit.status
+
+
+def needs_another(fit: Fit, bound: float) -> bool:
+    """Whether another attempt may do better."""
+    status = status_of(fit)
+    if status in (*SUCCESSES, "EXACT", "SINGULAR"):
+        return bound < fit.chi2 * (1 - BEATEN)
+    return status in ("NO_PROGRESS", "DRIFT", "MAX_ITER")
+
+
+def better(one: Fit, other: Fit) -> Fit:
+    """The lower of two attempts; where chi2 is the same, the one that is a success."""
+    if abs(one.chi2 - other.chi2) <= SAME * max(one.chi2, other.chi2):
+        succeeded = status_of(other) in (*SUCCESSES, "EXACT")
+        return other if succeeded and status_of(one) not in (*SUCCESSES, "EXACT") else one
+    return one if one.chi2 <= other.chi2 else other
+
+
+def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
+    """Return the best of up to three attempts, and how many there were."""
+    problem, best, bound = first.problem, first, first.bound
+    max_iter = problem.stops.max_iter
+    if first.status == "NO_PROGRESS" and first.doubt and problem.curvature and is_minimum(first):
+        first.status = first.doubt
+    taken, n_iter = 1, first.n_iter
+    for number in (2, 3):
+        if n_iter >= max_iter or not needs_another(best, bound):
+            break
+        limit = limit_of_attempt(problem, number)
+        if number == 2:
+            fit = projected_attempt(problem, start, limit, n_iter)
+        else:
+            fit = attempt(problem, best.theta, limit, n_iter=n_iter, orthogonal=True, last=True)
+        taken, n_iter = number, fit.n_iter
+        bound = min(bound, fit.bound)
+        if fit.status != "NOT_FINITE":
+            best = better(best, fit)
+    best.n_iter = n_iter
+    return best, taken
+
+
+# ---- the projected attempt -------------------------------------------------------------------
+
+
+def projected(problem: Problem, theta: Array) -> Array:
+    """theta with the linear parameters at their best; unchanged where columns are lost."""
+    linear = problem.linear
+    if not len(linear):
+        return theta
+    C = problem.evaluate(theta)[:, [*linear, -1]]
+    size = np.linalg.norm(C[:, :-1], axis=0)
+    if not np.isfinite(C).all() or not (size > 0).all():
+        return theta
+    R = merge_rows(np.zeros((0, C.shape[1])), C / np.append(size, 1.0))
+    if not (np.abs(np.diag(R)[:-1]) > 1e-12).all():
+        return theta
+    best = theta.copy()
+    best[linear] += np.linalg.solve(R[:-1, :-1], R[:-1, -1]) / size
+    return best
+
+
+def halton(k: int, base: int) -> float:
+    """The digits of k in this base, mirrored at the point: in (0, 1), evenly spread over k."""
+    value, unit = 0.0, 1.0
+    while k:
+        unit /= base
+        value += unit * (k % base)
+        k //= base
+    return value
+
+
+def probe(problem: Problem, start: Array) -> Array:
+    """The lowest of 16 points with nonlinear parameters within a factor of 10 of the start."""
+    nonlinear = np.setdiff1d(np.arange(len(start)), problem.linear)
+    lowest, best = np.inf, start
+    for k in range(1, PROBES + 1):
+        theta = start.copy()
+        factors = [
+            10 ** (2 * halton(k, PRIMES[i % len(PRIMES)]) - 1) for i in range(len(nonlinear))
+        ]
+        theta[nonlinear] *= factors
+        theta = projected(problem, np.clip(theta, problem.lower, problem.upper))
+        e = problem.evaluate(theta)[:, -1]
+        chi2 = float(e @ e)
+        if chi2 < lowest:
+            lowest, best = chi2, theta
+    return best
+
+
+def projected_attempt(problem: Problem, start: Array, limit: int, n_iter: int) -> Fit:
+    """Run the attempt whose linear parameters are always at their best."""
+    n_iter = min(n_iter + PROBES, limit)
+    begin = projected(problem, probe(problem, start))
+    fit = Fit(problem, begin, limit, n_iter, orthogonal=True, projecting=True)
+    while not fit.status:
+        C = problem.evaluate(fit.trial)
+        R = merge_rows(np.zeros((0, C.shape[1])), C)
+        with np.errstate(all="ignore"):
+            sums = R.T @ R
+        fresh = fit.fresh
+        judge(fit, sums, R)
+        size = float(np.linalg.norm((fit.scale * fit.theta)[fit.damped]))
+        if fresh:
+            fit.delta = FIRST_REGION * size or np.sqrt(fit.chi2)
+        fit.stop(fit.delta <= SMALLEST_REGION * size, "NO_PROGRESS")
+        if fit.status in ("", "SLOW", *SUCCESSES):
+            advance(fit)
+            bend(fit)
+            fit.trial = projected(problem, fit.trial)
+        settle(fit)
+    return fit
+
+
+def bend(fit: Fit) -> None:
+    """Follow the bend of the path that the model takes, to second order; shorten what bends much."""
+    problem = fit.problem
+    if problem.curvature is None or fit.promised <= fit.noise:
+        return
+    for _ in range(MOST_SHORTER):
+        w = problem.curvature(fit.theta, fit.step)
+        J = problem.evaluate(fit.theta)[:, :-1]
+        if not np.isfinite(w).all():
+            return
+        a, free = np.zeros_like(fit.step), ~fit.held
+        a[free] = -solve_damped(fit, (J.T @ w)[free])
+        counts = fit.damped & free
+        bends = 2 * float(np.linalg.norm((fit.scale * a)[counts]))
+        if bends <= CURVED * fit.length:
+            trial = fit.trial + a / 2
+            fit.trial = np.clip(trial, problem.lower, problem.upper)
+            return
+        fit.delta = fit.length / 2
+        fit.lam = LOST_COLUMN**2
+        find_step(fit)
+        fit.trial = fit.theta + fit.step

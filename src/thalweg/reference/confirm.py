@@ -1,0 +1,238 @@
+"""Is a fit that met a tolerance at a minimum (csrc/confirm.h and csrc/covariance.h)?
+
+Columns of J are scaled to unit length here.  A success stands if the undamped step u = A^-1 J'e, or
+the reduction of chi2 that it promises, is small as well, or lost in the rounding noise; and if no
+parameter has run so far away that chi2 no longer depends on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .state import (
+    EPS,
+    LEAST_DAMPING,
+    LOST_COLUMN,
+    SUCCESSES,
+    TINY,
+    Array,
+    Fit,
+    merge_rows,
+    noise_of_chi2,
+    size2_of_model,
+)
+from .step import WEAK_PIVOT
+
+PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
+TRUST = 4  # times in a row that an undamped promise may prove vain
+SLACK = 10.0  # of the undamped step over the tolerance that the damped one met
+RELIEF = 1e-2  # of the damping of a fit that goes on ...
+WIDER = 100.0  # ... and of its region
+FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
+LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
+LAST_STEP = 1e-6  # of chi2 / dof: what u may promise to be taken unseen
+RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
+NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
+SLOW_INFLATION, LAST_INFLATION = 1e6, 1e10  # of a slow fit whose parameters run off together
+SLOW_RUN_OFF, LAST_RUN_OFF = 1e-3, 1e-5  # the same for a column by itself, see RUN_OFF
+POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
+CONVEX = 1e-8  # the least pivot of the Hessian over its diagonal element
+NEWTON_GAIN = 1e-10  # of chi2: what a Newton step may bring at a minimum
+NEWTON_STEP = 1e-4  # of |theta_j| + |e| / D_j: how long it may be
+
+
+class Columns(NamedTuple):
+    """The columns of J that count, scaled to unit length."""
+
+    free: Any  # the parameters not at a bound
+    size: Array  # the lengths of their columns
+    R: Array  # the triangle of the scaled columns
+    z: Array  # what it makes of e
+
+
+def columns_of(fit: Fit) -> Columns:
+    """Scale the columns of the parameters that are not at a bound to unit length."""
+    lower, upper = fit.problem.lower, fit.problem.upper
+    free = np.flatnonzero((fit.theta > lower) & (fit.theta < upper))
+    size = np.sqrt(np.diag(fit.A))[free]
+    rows = np.column_stack([fit.R[:-1, free] / np.where(size > 0, size, 1.0), fit.R[:-1, -1]])
+    T = merge_rows(np.zeros((0, len(free) + 1)), rows)
+    return Columns(free, size, T[:-1, :-1], T[:-1, -1])
+
+
+def undamped_step(fit: Fit, c: Columns) -> tuple[Array, float]:
+    """Return the step u of all parameters, shape (F,), and the reduction of chi2 it promises.
+
+    By R the columns are damped by LOST_COLUMN, which gives the shortest step where some are
+    combinations of others.
+    """
+    n = len(c.free)
+    if fit.orthogonal:
+        rows = np.column_stack([c.R, c.z])
+        damping = np.column_stack([LOST_COLUMN * np.eye(n), np.zeros(n)])
+        T = merge_rows(damping, rows)
+        scaled, z = np.linalg.solve(T[:-1, :-1], T[:-1, -1]), T[:-1, -1]
+    else:
+        z = np.linalg.solve(c.R.T, fit.g[c.free] / c.size)
+        scaled = np.linalg.solve(c.R, z)
+    u = np.zeros(len(fit.theta))
+    u[c.free] = scaled / np.where(c.size > 0, c.size, np.inf)
+    return u, float(z @ z)
+
+
+def confirm(fit: Fit) -> None:
+    """Let a fit go on whose step was small only because it was damped; else take the last step."""
+    if fit.status not in SUCCESSES or (not fit.orthogonal and is_poor(fit)):
+        return  # the latter is asked again in the orthogonal mode
+    stops, columns = fit.problem.stops, columns_of(fit)
+    u, promised = undamped_step(fit, columns)
+    free, chi2 = columns.free, fit.chi2
+    unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
+    scale = np.abs(fit.theta[free]) + np.sqrt(chi2) * unit
+    small = bool((np.abs(u[free]) <= SLACK * stops.xtol * scale).all())
+    little = promised <= max(SLACK * max(stops.ftol, stops.gtol**2) * chi2, fit.noise)
+    flat = bool((fit.g[free] ** 2 <= FLAT * fit.D2[free] * chi2).all())
+    fit.doubt = ""
+    if not little:
+        level = _is_level(fit, promised)
+        if not (small and level):
+            _go_on(fit, u, small, flat, level)
+            return
+    if small or promised <= LAST_STEP * chi2 / fit.problem.dof:
+        take_last_step(fit, u, promised)
+
+
+def _is_level(fit: Fit, promised: float) -> bool:
+    """Whether u promises little in units of chi2, or the exact second derivatives show a minimum."""
+    share = max(LEVEL, fit.problem.stops.xtol**2)
+    if promised <= max(share * fit.chi2, 1e4 * EPS**2 * size2_of_model(fit)):
+        return True
+    return fit.orthogonal and fit.problem.curvature is not None and is_minimum(fit)
+
+
+def _go_on(fit: Fit, u: Array, small: bool, flat: bool, level: bool) -> None:
+    """Go on with less damping and a wider region, unless that has been in vain too often."""
+    fit.in_vain = 0 if fit.chi2 < fit.resumed - fit.noise else fit.in_vain + 1
+    vain = fit.in_vain > TRUST
+    fit.doubt = fit.status if small or (vain and flat) else ""
+    if vain:
+        if not (flat and level):
+            fit.status = "NO_PROGRESS"
+        return
+    fit.resumed = fit.chi2
+    fit.status, fit.lam = "", max(fit.lam * RELIEF, LEAST_DAMPING)
+    length = float(np.linalg.norm(np.sqrt(fit.D2) * u))
+    fit.delta = max(WIDER * fit.delta, 2 * length)
+    give_up(fit)
+
+
+def give_up(fit: Fit) -> None:
+    """Stop what has gone on for too long."""
+    fit.stop(fit.idle > PATIENCE, "NO_PROGRESS")
+    fit.stop(fit.n_iter >= fit.limit, "MAX_ITER")
+
+
+def take_last_step(fit: Fit, u: Array, promised: float) -> None:
+    """theta += u where that stays inside the bounds; chi2 falls as promised."""
+    theta = fit.theta + u
+    if ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
+        fit.theta = theta
+        fit.sums = fit.sums.copy()
+        fit.sums[-1, -1] = max(fit.chi2 - promised, 0.0)
+
+
+def hessian(fit: Fit, free: Any, size: Array) -> Array:
+    """(J'J - sum_i e_i f_i'') / (D_i D_j) from P (P + 1) / 2 second directional derivatives."""
+    problem, n = fit.problem, len(free)
+    assert problem.curvature is not None
+    directions = np.zeros((n, len(fit.theta)))
+    directions[np.arange(n), free] = 1 / size
+    e = problem.evaluate(fit.theta)[:, -1]
+
+    def along(d: Array) -> float:
+        return float(e @ problem.curvature(fit.theta, d))  # type: ignore[misc]
+
+    bent = np.diag([along(d) for d in directions])
+    for i in range(n):
+        for j in range(i):
+            both = along(directions[i] + directions[j])
+            bent[i, j] = bent[j, i] = (both - bent[i, i] - bent[j, j]) / 2
+    return fit.A[np.ix_(free, free)] / np.outer(size, size) - bent
+
+
+def is_minimum(fit: Fit) -> bool:
+    """Whether the exact Hessian is positive definite and a Newton step is short and brings nothing."""
+    columns = columns_of(fit)
+    size = np.where(columns.size > 0, columns.size, 1.0)
+    H = hessian(fit, columns.free, size)
+    g = fit.g[columns.free] / size
+    if not np.isfinite(H).all() or not _is_convex(H):
+        return False
+    step = np.linalg.solve(H, g)
+    scale = np.abs(fit.theta[columns.free]) * size + np.sqrt(fit.chi2)
+    short = (np.abs(step) <= NEWTON_STEP * scale).all()
+    return bool(short and g @ step <= max(NEWTON_GAIN * fit.chi2, noise_of_chi2(fit)))
+
+
+def _is_convex(H: Array) -> bool:
+    left = H.copy()
+    for j in range(len(H)):
+        if not left[j, j] > CONVEX * abs(H[j, j]):
+            return False
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
+    return True
+
+
+def lost_effect(fit: Fit, share: float) -> int:
+    """The parameter whose column has shrunk below a share of its largest, and has no effect, or -1.
+
+    So has a column whose squares leave the range.
+    """
+    lower, upper = fit.problem.lower, fit.problem.upper
+    now = np.diag(fit.A)
+    shrunk = (now < share**2 * fit.largest2) & (fit.theta**2 * now <= NO_EFFECT**2 * fit.chi2)
+    lost = (shrunk | ((now > 0) & (now < TINY / EPS))) & (fit.theta > lower) & (fit.theta < upper)
+    return int(np.argmax(lost)) if lost.any() else -1
+
+
+def inflated(R: Array, most: float) -> int:
+    """The column whose variance inflation (R'R)^-1_jj is largest and beyond ``most``, or -1."""
+    R = R.copy()
+    diagonal = np.diag(R)
+    R[np.diag_indices(len(R))] = np.where(np.abs(diagonal) > LOST_COLUMN, diagonal, LOST_COLUMN)
+    inflation = np.sum(np.linalg.inv(R) ** 2, axis=1)
+    return int(np.argmax(inflation)) if (inflation > most).any() else -1
+
+
+def look_for_drift(fit: Fit) -> None:
+    """Name the parameter that runs off, if one does; a slow fit where none does goes on."""
+    j = -1
+    if fit.status == "SLOW":
+        j = lost_effect(fit, LAST_RUN_OFF if fit.last else SLOW_RUN_OFF)
+        if j < 0:
+            c = columns_of(fit)
+            k = inflated(c.R, LAST_INFLATION if fit.last else SLOW_INFLATION)
+            j = int(c.free[k]) if k >= 0 else -1
+    elif fit.status in (*SUCCESSES, "EXACT", "NO_PROGRESS", "MAX_ITER"):
+        j = lost_effect(fit, RUN_OFF)
+    if j >= 0:
+        fit.status, fit.lost = "DRIFT", j
+    elif fit.status == "SLOW":
+        fit.status = ""
+
+
+def is_poor(fit: Fit) -> bool:
+    """Is J'J too ill-conditioned for a covariance?"""
+    if fit.status == "ILL_CONDITIONED":
+        return True
+    c = columns_of(fit)
+    if not (c.size > 0).all():
+        return True
+    left = fit.A[np.ix_(c.free, c.free)] / np.outer(c.size, c.size)
+    for j in range(len(left)):
+        if not left[j, j] > max(POOR_PIVOT, WEAK_PIVOT):
+            return True
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
+    return False

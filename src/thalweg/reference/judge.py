@@ -1,0 +1,169 @@
+"""One attempt of a fit: trials, and what becomes of them (csrc/damped.h)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .confirm import PATIENCE, confirm, give_up, is_poor, look_for_drift
+from .state import (
+    EPS,
+    LEAST_DAMPING,
+    LOST_COLUMN,
+    MAX,
+    SUCCESSES,
+    Array,
+    Fit,
+    Problem,
+    certify,
+    merge_rows,
+    noise_of_chi2,
+)
+from .step import advance, is_small
+
+UNDAMPED = 1e-8  # a damping that changes no step
+SLOW_FALL, LAST_SLOW_FALL = (
+    1e-3,
+    1e-6,
+)  # of chi2 / dof over the marks; the latter in the last attempt
+
+
+def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
+    """Run one attempt; the orthogonal mode takes over where J'J is too ill-conditioned."""
+    fit = run(Fit(problem, start, limit, **state))
+    if fit.status != "NOT_FINITE" and not fit.orthogonal and fit.status != "DRIFT" and is_poor(fit):
+        taken_over = Fit(problem, fit.theta, limit, fit.n_iter, orthogonal=True, last=fit.last)
+        taken_over.lam, taken_over.bound = fit.lam, fit.bound
+        taken_over.largest2 = fit.largest2
+        fit = run(taken_over)
+    return fit
+
+
+def run(fit: Fit) -> Fit:
+    """Evaluate trials until the fit stops."""
+    while not fit.status:
+        C = fit.problem.evaluate(fit.trial)
+        R = merge_rows(np.zeros((0, C.shape[1])), C)
+        with np.errstate(all="ignore"):
+            sums = R.T @ R if fit.orthogonal else C.T @ C
+        judge(fit, sums, R)
+        if fit.status in ("", "SLOW", *SUCCESSES):
+            advance(fit)
+        settle(fit)
+    return fit
+
+
+def settle(fit: Fit) -> None:
+    """Decide what becomes of a fit that has stopped; it may go on."""
+    return_to_best(fit)
+    confirm(fit)
+    if fit.status != "ILL_CONDITIONED":
+        look_for_drift(fit)
+    return_to_best(fit)
+
+
+def judge(fit: Fit, sums: Array, R: Array) -> None:
+    """Keep or reject the trial, adapt lambda and delta, and stop where a tolerance is met."""
+    stops, before, trial = fit.problem.stops, fit.chi2, float(sums[-1, -1])
+    fresh, promised, noise = fit.fresh, fit.promised, fit.noise
+    finite = bool(np.isfinite(np.trace(sums)))
+    actual, in_noise = before - trial, promised <= noise
+    rho = actual / promised if promised > 0 else 0.0
+    level = trial <= fit.best_chi2 + fit.best_noise
+    moved = not fresh and finite and (actual > 0 or (in_noise and level))
+    if not fresh:
+        adapt_region(fit, moved, rho, actual, trial, in_noise)
+        adapt_damping(fit, moved, rho, in_noise)
+        fit.n_iter += 1
+    fit.kept = moved or (fresh and finite)
+    if fit.kept:
+        keep_trial(fit, sums, R)
+    if not fresh:
+        fit.idle = 0 if moved and actual > noise else fit.idle + int(in_noise)
+    fit.fresh, fit.doubt = False, ""
+
+    little = stops.ftol * before
+    fit.stop(fresh and not finite, "NOT_FINITE")
+    fit.stop(fit.kept and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
+    fit.stop(moved and is_small(fit), "XTOL")
+    fit.stop(moved and promised <= little and actual <= little, "FTOL")
+    settled = fit.idle > PATIENCE and fit.lam <= UNDAMPED
+    fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps go around in the noise
+    if moved:
+        look_back(fit)
+    if finite:
+        certify(fit, sums)
+    give_up(fit)
+
+
+def keep_trial(fit: Fit, sums: Array, R: Array) -> None:
+    """Take the trial as the new theta; remember the place of the smallest chi2."""
+    squares = np.diag(sums)[:-1]
+    fit.theta, fit.sums, fit.R = fit.trial, sums, R
+    fit.largest2 = np.maximum(fit.largest2, squares)
+    fit.D2 = squares if fit.projecting else np.maximum(fit.D2, squares)
+    fit.noise = noise_of_chi2(fit)
+    if fit.chi2 <= fit.best_chi2:
+        fit.best_chi2, fit.best_noise = fit.chi2, fit.noise
+        fit.best = fit.theta, fit.sums, fit.R
+
+
+def return_to_best(fit: Fit) -> None:
+    """A fit that has failed returns the best place it has seen."""
+    if fit.status in ("MAX_ITER", "NO_PROGRESS", "DRIFT") and fit.best_chi2 < fit.chi2:
+        fit.theta, fit.sums, fit.R = fit.best
+
+
+def shortening(fit: Fit, actual: float, trial: float, in_noise: bool) -> float:
+    """By how much a rejected step is to be shortened: between 1/10 and 1/2.
+
+    The minimum of the parabola through chi2, its slope -2 d'J'e along d, and the trial's chi2.
+    """
+    if in_noise:
+        return 0.5
+    if not np.isfinite(trial) or trial >= 100 * fit.chi2:
+        return 0.1
+    slope = float(fit.step @ fit.g)
+    with np.errstate(all="ignore"):
+        t = np.float64(slope) / (2 * slope - actual)
+    return float(min(max(t, 0.1), 0.5)) if t > 0.1 else 0.1
+
+
+def adapt_region(
+    fit: Fit, moved: bool, rho: float, actual: float, trial: float, in_noise: bool
+) -> None:
+    """The next radius of the region, from the trial; before D changes."""
+    length = fit.length
+    if fit.projecting:  # a region throughout: More 1978, section 7
+        if fit.n_iter == fit.n_before:
+            fit.delta = min(fit.delta, length)
+        if not rho > 0.25:
+            t = 0.5 if actual > 0 else shortening(fit, actual, trial, in_noise)
+            fit.delta = t * min(fit.delta, 10 * length)
+        elif fit.lam <= LOST_COLUMN**2 or rho >= 0.75:
+            fit.delta = 2 * length
+    elif not moved:
+        fit.delta = shortening(fit, actual, trial, in_noise) * length
+    elif rho > 0.25:
+        fit.delta = max(fit.delta, 2 * length)
+
+
+def adapt_damping(fit: Fit, moved: bool, rho: float, in_noise: bool) -> None:
+    """The next damping, from the gain ratio rho of the trial (Nielsen)."""
+    if moved:
+        factor = 0.1 if in_noise else max(0.1, 1 - (2 * rho - 1) ** 3)
+        fit.lam = max(fit.lam * factor, LEAST_DAMPING)
+    else:
+        fit.lam = min(2 * fit.lam, MAX / 4)
+
+
+def look_back(fit: Fit) -> None:
+    """Every F + 1 kept trials mark chi2; slow is a fit whose chi2 hardly fell over the marks."""
+    fit.until_mark -= 1
+    if fit.until_mark > 0:
+        return
+    share = LAST_SLOW_FALL if fit.last else SLOW_FALL
+    fit.stop(fit.marks[-1] - fit.chi2 < share * fit.chi2 / fit.problem.dof, "SLOW")
+    fit.marks = [fit.chi2, *fit.marks[:-1]]
+    fit.until_mark = len(fit.theta) + 1

@@ -1,0 +1,189 @@
+"""A fit under way: what `damped`, `step`, `confirm` and `attempts` work on (csrc/state.h)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+EPS = float(np.finfo(float).eps)
+MAX = float(np.finfo(float).max)
+TINY = float(np.finfo(float).tiny)
+FIRST_DAMPING = 1e-2
+LEAST_DAMPING = TINY * 2.0**40
+TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
+LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
+MARKS = 4  # a mark every F + 1 kept trials: chi2 must fall over so many of them
+NO_PIVOT = 1e-12  # of its diagonal element: such a linear column is left out of the certificate
+CANCELLED = 1e-8  # of chi2: a difference below has no digits that count
+
+SUCCESSES = "FTOL", "XTOL", "GTOL"
+
+
+class Tolerances(NamedTuple):
+    """When to stop."""
+
+    xtol: float
+    ftol: float
+    gtol: float
+    max_iter: int
+
+
+class Problem(NamedTuple):
+    """One data set and its model as a function of the F parameters that are not fixed."""
+
+    evaluate: Callable[[Array], Array]  # theta (F,) -> [J | e] / sigma, (N, F + 1)
+    curvature: Callable[[Array, Array], Array] | None  # d2f(theta; d, d) / sigma, (N,)
+    lower: Array
+    upper: Array
+    linear: Array  # parameters that f is linear in, together; without bounds
+    magnitude: float  # sum of (y/sigma)^2
+    dof: int  # points less free parameters, at least 1
+    stops: Tolerances
+
+
+@dataclass
+class Fit:
+    """One attempt; the arrays of `fits` in csrc/state.h."""
+
+    problem: Problem
+    theta: Array
+    limit: int  # trials after which the attempt ends
+    n_iter: int = 0
+    orthogonal: bool = False  # steps from R instead of J'J
+    projecting: bool = False  # the linear parameters are always at their best
+    last: bool = False  # no other attempt follows: a slow fit is given more time
+    status: str = ""
+    lam: float = FIRST_DAMPING
+    delta: float = np.inf  # limit of |D d|
+    promised: float = 0.0
+    noise: float = 0.0  # of chi2 at theta
+    best_chi2: float = np.inf  # smallest chi2 kept, and its noise
+    best_noise: float = 0.0
+    bound: float = np.inf  # chi2 seen, but for linear parameters (certify)
+    idle: int = 0
+    resumed: float = np.inf  # chi2 when `confirm` last let it go on
+    in_vain: int = 0  # times in a row that it went on without chi2 falling
+    fresh: bool = True  # the trial is the start
+    kept: bool = False  # the last trial was kept
+    doubt: str = ""  # the status of a success that could not be shown
+    lost: int = -1  # the parameter that runs off, if that is the status
+    n_before: int = field(init=False)  # trials of earlier attempts
+    until_mark: int = field(init=False)  # kept trials until the next mark
+    marks: list[float] = field(init=False)  # earlier chi2, the latest first
+    start: Array = field(init=False)
+    trial: Array = field(init=False)
+    sums: Array = field(init=False)  # [J|e]'[J|e] at theta
+    R: Array = field(init=False)
+    best: tuple[Array, Array, Array] = field(init=False)  # theta, sums and R at best_chi2
+    D2: Array = field(init=False)
+    largest2: Array = field(init=False)  # largest (J'J)_jj of the attempt
+    step: Array = field(init=False)
+    held: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        F = len(self.theta)
+        self.start = self.trial = self.theta
+        self.sums = self.R = np.zeros((F + 1, F + 1))
+        self.best = self.theta, self.sums, self.R
+        self.D2, self.largest2, self.step = np.zeros((3, F))
+        self.held = np.zeros(F, bool)
+        self.n_before = self.n_iter
+        self.until_mark, self.marks = F + 1, [np.inf] * MARKS
+
+    @property
+    def A(self) -> Array:
+        """J'J, shape (F, F)."""
+        return self.sums[:-1, :-1]
+
+    @property
+    def g(self) -> Array:
+        """J'e, half the downhill gradient of chi2, shape (F,)."""
+        return self.sums[:-1, -1]
+
+    @property
+    def chi2(self) -> float:
+        """chi2 = |e|^2."""
+        return float(self.sums[-1, -1])
+
+    @property
+    def scale(self) -> Array:
+        """D, with 1 for a parameter that has never had an effect; shape (F,)."""
+        return np.sqrt(np.where(self.D2 > 0, self.D2, 1.0))
+
+    @property
+    def damped(self) -> Any:
+        """Which parameters the damping acts on, shape (F,)."""
+        damped = np.ones(len(self.theta), bool)
+        if self.projecting:
+            damped[self.problem.linear] = False
+        return damped
+
+    @property
+    def length(self) -> float:
+        """|D d| over the parameters that are damped and free in this step."""
+        counts = self.damped & ~self.held
+        return float(np.linalg.norm((self.scale * self.step)[counts]))
+
+    def stop(self, when: bool | np.bool_, status: str) -> None:
+        """Stop for this reason, unless there is one already."""
+        if when and not self.status:
+            self.status = status
+
+
+def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
+    """Return C'W^2 C, shape (P + 1, P + 1), with C = [J | e].
+
+    J is (N, P), e is (N,), weight is 1/sigma, (N,): 0 leaves a point out whatever it holds.
+    """
+    C = np.column_stack([J, e])
+    if weight is not None:
+        C = C[weight > 0] * weight[weight > 0, None]
+    return C.T @ C
+
+
+def merge_rows(R: Array, rows: Array) -> Array:
+    """Return the triangle whose R'R is R'R + rows'rows, shape (n, n), without forming these."""
+    n = R.shape[1]
+    triangle = np.zeros((n, n))
+    if np.isfinite(rows).all():
+        merged = np.linalg.qr(np.vstack([R, rows]), mode="r")
+        triangle[: len(merged)] = merged
+    else:
+        triangle[:] = np.nan
+    return triangle
+
+
+def size2_of_model(fit: Fit) -> float:
+    """The square of the size of f before anything in it cancels: the largest theta_j J_j, or y."""
+    return float(np.max(fit.theta**2 * np.diag(fit.A), initial=fit.problem.magnitude))
+
+
+def noise_of_chi2(fit: Fit) -> float:
+    """Rounding noise of chi2: of its sum, of y, and of f before anything in it cancels."""
+    return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2_of_model(fit)))
+
+
+def reduced_chi2(sums: Array, linear: Array) -> float:
+    """chi2 with the linear parameters at their best, chi2 - g'A^-1 g, from the sums at a trial."""
+    M = sums[np.ix_([*linear, -1], [*linear, -1])].copy()
+    for j in range(len(linear)):
+        pivot = M[j, j]
+        if pivot > NO_PIVOT * sums[linear[j], linear[j]]:
+            M[j + 1 :, j + 1 :] -= np.outer(M[j + 1 :, j], M[j, j + 1 :]) / pivot
+    return float(M[-1, -1])
+
+
+def certify(fit: Fit, sums: Array) -> bool:
+    """Note how low chi2 would be at this trial with the linear parameters at their best."""
+    if not len(fit.problem.linear):
+        return False
+    reduced = reduced_chi2(sums, fit.problem.linear)
+    lower = bool(CANCELLED * sums[-1, -1] < reduced < fit.bound)
+    if lower:
+        fit.bound = reduced
+    return lower

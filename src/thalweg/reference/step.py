@@ -1,0 +1,136 @@
+"""The step of damped least squares and the trial it leads to (csrc/step.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .state import EPS, LOST_COLUMN, Array, Fit, merge_rows
+
+WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
+MOST_ROUNDS = 60  # of Newton's method for the radius; one to three are seen
+LONGER = 1.1  # times the radius, which a step may have
+
+
+def advance(fit: Fit) -> None:
+    """Find the next trial, or stop where the gradient or the next step is small enough.
+
+    A step that follows a rejection is small for another reason.
+    """
+    stops, theta, d = fit.problem.stops, fit.theta, fit.step
+    if fit.projecting:
+        fit.lam = LOST_COLUMN**2  # the region alone limits the step
+    cut = find_step(fit)
+    d = fit.step
+    whole = not cut and fit.kept
+    fit.stop(not cut and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
+    fit.stop(whole and is_small(fit), "XTOL")
+    fit.stop(whole and fit.promised <= stops.ftol * fit.chi2, "FTOL")
+    # what was cut lands on its bound exactly
+    onto = np.where(d > 0, fit.problem.upper, np.where(d < 0, fit.problem.lower, theta))
+    fit.trial = np.where(fit.held, onto, theta + d)
+
+
+def is_small(fit: Fit) -> bool:
+    """|d_j| <= xtol (|theta_j| + |e| / D_j) for each j."""
+    xtol = fit.problem.stops.xtol
+    excess = np.maximum(0, np.abs(fit.step) - xtol * np.abs(fit.theta))
+    return bool((excess**2 * fit.D2 <= xtol**2 * fit.chi2).all())
+
+
+def find_step(fit: Fit) -> bool:
+    """Set the step within the box and within the region; return whether a bound cut it."""
+    theta, lower, upper = fit.theta, fit.problem.lower, fit.problem.upper
+    fit.step = np.zeros_like(theta)
+    fit.held = ((theta <= lower) & (fit.g <= 0)) | ((theta >= upper) & (fit.g >= 0))
+    cut = False
+    while True:
+        solve(fit)
+        shorten(fit)
+        below, above = theta + fit.step < lower, theta + fit.step > upper
+        outside = (below | above) & ~fit.held
+        if fit.status == "ILL_CONDITIONED" or not outside.any():
+            break
+        fit.step[outside] = (np.where(below, lower, upper) - theta)[outside]
+        fit.held = fit.held | outside
+        cut = True
+    d = fit.step
+    damping = fit.lam * fit.D2 * fit.damped
+    fit.promised = float(2 * (d @ fit.g) - d @ fit.A @ d if cut else d @ (fit.g + damping * d))
+    return cut
+
+
+def shorten(fit: Fit) -> None:
+    """Raise the damping until |D d| <= 1.1 delta.
+
+    Newton's method for 1/|D d| = 1/delta (More 1978, section 5), whose derivative needs q'p with
+    q = D^2 d and (J'J + lambda D^2) p = q.
+    """
+    for _ in range(MOST_ROUNDS):
+        length, delta, counts = fit.length, fit.delta, fit.damped & ~fit.held
+        if fit.status == "ILL_CONDITIONED" or length <= LONGER * delta:
+            return
+        q = (fit.scale**2 * fit.step * counts)[~fit.held]
+        with np.errstate(all="ignore"):
+            bending = q @ solve_damped(fit, q)
+            lam = fit.lam + length / delta * (length - delta) * length / bending
+        better = np.isfinite(lam) and lam > fit.lam
+        fit.lam = float(lam) if better else max(10 * fit.lam, 1e-10)
+        solve(fit)
+
+
+def solve(fit: Fit) -> None:
+    """Set the step of the parameters that are not held, given that of the others."""
+    free, held = ~fit.held, fit.held
+    if fit.orthogonal:
+        D, T = fit.scale[free], _triangle(fit)
+        fit.step[free] = np.linalg.solve(T[:-1, :-1], T[:-1, -1]) / D
+        return
+    if smallest_pivot(_matrix(fit)) <= WEAK_PIVOT:
+        fit.stop(True, "ILL_CONDITIONED")
+    else:
+        right = fit.g[free] - fit.A[np.ix_(free, held)] @ fit.step[held]
+        fit.step[free] = solve_damped(fit, right)
+
+
+def solve_damped(fit: Fit, right: Array) -> Array:
+    """(J'J + lambda D^2)^-1 right, over the parameters that are not held."""
+    D = fit.scale[~fit.held]
+    if fit.orthogonal:
+        T = _triangle(fit)[:-1, :-1]
+        return np.linalg.solve(T, np.linalg.solve(T.T, right / D)) / D
+    return np.linalg.solve(_matrix(fit), right / D) / D
+
+
+def _matrix(fit: Fit) -> Array:
+    """The damped normal matrix in units of D, over the parameters that are not held."""
+    free = ~fit.held
+    D = fit.scale[free]
+    A = fit.A[np.ix_(free, free)] / np.outer(D, D)
+    A[np.diag_indices(len(D))] += fit.lam
+    return A
+
+
+def _triangle(fit: Fit) -> Array:
+    """The triangle of [R; sqrt(lambda) D], in units of D, and what it makes of e.
+
+    A damping of LOST_COLUMN^2 at least gives the shortest step where columns are combinations of
+    one another; parameters that are not damped otherwise have it too.
+    """
+    free, held = ~fit.held, fit.held
+    D, n = fit.scale[free], np.count_nonzero(free)
+    R, z = fit.R[:-1, :-1], fit.R[:-1, -1]
+    rows = np.column_stack([R[:, free] / D, z - R[:, held] @ fit.step[held]])
+    least = LOST_COLUMN**2
+    damping = np.where(fit.damped[free], max(fit.lam, least), least)
+    return merge_rows(np.column_stack([np.diag(np.sqrt(damping)), np.zeros(n)]), rows)
+
+
+def smallest_pivot(A: Array) -> float:
+    """The smallest ratio of a pivot of L D L' to its diagonal element: what elimination leaves."""
+    left, smallest = A.copy(), 1.0
+    for j in range(len(A)):
+        if not left[j, j] > WEAK_PIVOT * A[j, j]:
+            return 0.0
+        smallest = min(smallest, float(left[j, j] / A[j, j]))
+        left[j + 1 :, j + 1 :] -= np.outer(left[j + 1 :, j], left[j, j + 1 :]) / left[j, j]
+    return smallest
