@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .confirm import columns_of, inflated, is_minimum
+from .confirm import NO_EFFECT, SLOW_RUN_OFF, columns_of, inflated, is_minimum, lost_effect
+from .confirm import newton_step
 from .judge import attempt, judge, settle
-from .state import EPS, LOST_COLUMN, SUCCESSES, TRUSTED, Array, Fit, Problem, merge_rows
+from .state import EPS, LOST_COLUMN, SUCCESSES, TRUSTED, Array, Fit, Problem, merge_rows, noise_of_chi2
 from .step import advance, find_step, solve_damped
 
 PROBES = 16
@@ -22,6 +23,7 @@ SAME = 1e-9  # of chi2: what differs by less is the same
 FIRST_REGION = 0.1  # of |D theta|
 SMALLEST_REGION = 0.01 * EPS  # of |D theta|
 CURVED = 0.75  # 2 |D a| / |D d|: a step that bends more than this is too long
+MOST_NEWTON = 20  # steps before the last attempt
 MOST_SHORTER = 20  # times that a step is halved because it bends
 PRIMES = 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53
 
@@ -63,8 +65,7 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     """Return the best of up to three attempts, and how many there were."""
     problem, best, bound = first.problem, first, first.bound
     max_iter = problem.stops.max_iter
-    if first.status == "NO_PROGRESS" and first.doubt and problem.curvature and is_minimum(first):
-        first.status = first.doubt
+    reconsider(first)
     taken, n_iter = 1, first.n_iter
     for number in (2, 3):
         if n_iter >= max_iter or not needs_another(best, bound):
@@ -73,13 +74,66 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
         if number == 2:
             fit = projected_attempt(problem, start, limit, n_iter)
         else:
-            fit = attempt(problem, best.theta, limit, n_iter=n_iter, orthogonal=True, last=True)
+            begin, n_iter = newton_descent(best, n_iter)
+            fit = attempt(problem, begin, limit, n_iter=n_iter, orthogonal=True, last=True)
+        reconsider(fit)
         taken, n_iter = number, fit.n_iter
         bound = min(bound, fit.bound)
         if fit.status != "NOT_FINITE":
             best = better(best, fit)
     best.n_iter = n_iter
     return best, taken
+
+
+def reconsider(fit: Fit) -> None:
+    """Ask the second derivatives whether what looked like a failure is a minimum after all.
+
+    A success in doubt is one; so is a parameter that seems to run off, where J says nothing of it
+    because the model is flat in it, but bends: where only a^2 matters and a vanishes.
+    """
+    if fit.problem.curvature is None:
+        return
+    if fit.status == "NO_PROGRESS" and fit.doubt and is_minimum(fit):
+        fit.status = fit.doubt
+    elif fit.status == "DRIFT" and bends_in(fit, fit.lost) and is_minimum(fit):
+        fit.status, fit.lost = "FTOL", -1
+
+
+def bends_in(fit: Fit, j: int) -> bool:
+    """Whether f changes by its second derivative alone as parameter j moves by its own size."""
+    if lost_effect(fit, SLOW_RUN_OFF) != j:
+        return False  # it does not run off by itself
+    assert fit.problem.curvature is not None
+    direction = np.zeros(len(fit.theta))
+    direction[j] = max(abs(fit.theta[j]), abs(fit.start[j]))
+    change = fit.problem.curvature(fit.theta, direction) / 2
+    return bool(change @ change > NO_EFFECT**2 * fit.chi2)
+
+
+def newton_descent(best: Fit, n_iter: int) -> tuple[Array, int]:
+    """Return where a few Newton steps lead from a fit that was only slow, and the trials so far.
+
+    Where the residuals at the minimum are large, steps by J'J alone converge slowly, if at all.
+    """
+    problem, limit = best.problem, best.problem.stops.max_iter
+    if problem.curvature is None or best.status not in ("MAX_ITER", "NO_PROGRESS"):
+        return best.theta, n_iter
+    fit = Fit(problem, best.theta, limit, n_iter, orthogonal=True)
+    fit.sums, fit.R = best.sums, best.R
+    for _ in range(MOST_NEWTON):
+        newton = newton_step(fit)
+        if newton is None or fit.n_iter >= limit or newton[1] <= noise_of_chi2(fit):
+            break
+        trial = fit.theta + newton[0]
+        if not ((trial >= problem.lower) & (trial <= problem.upper)).all():
+            break
+        C = problem.evaluate(trial)
+        fit.n_iter += 1
+        if not C[:, -1] @ C[:, -1] < fit.chi2:
+            break
+        fit.theta, fit.sums = trial, C.T @ C
+        fit.R = merge_rows(np.zeros((0, C.shape[1])), C)
+    return fit.theta, fit.n_iter
 
 
 # ---- the projected attempt -------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .state import (
     noise_of_chi2,
     size2_of_model,
 )
-from .step import WEAK_PIVOT
+from .step import WEAK_PIVOT, without_lost
 
 PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
 TRUST = 4  # times in a row that an undamped promise may prove vain
@@ -70,9 +70,9 @@ def undamped_step(fit: Fit, c: Columns) -> tuple[Array, float]:
     """
     n = len(c.free)
     if fit.orthogonal:
-        rows = np.column_stack([c.R, c.z])
+        R = np.vstack([np.column_stack([c.R, c.z]), np.zeros(n + 1)])
         damping = np.column_stack([LOST_COLUMN * np.eye(n), np.zeros(n)])
-        T = merge_rows(damping, rows)
+        T = merge_rows(without_lost(R), damping)
         scaled, z = np.linalg.solve(T[:-1, :-1], T[:-1, -1]), T[:-1, -1]
     else:
         z = np.linalg.solve(c.R.T, fit.g[c.free] / c.size)
@@ -162,18 +162,29 @@ def hessian(fit: Fit, free: Any, size: Array) -> Array:
     return fit.A[np.ix_(free, free)] / np.outer(size, size) - bent
 
 
-def is_minimum(fit: Fit) -> bool:
-    """Whether the exact Hessian is positive definite and a Newton step is short and brings nothing."""
+def newton_step(fit: Fit) -> tuple[Array, float] | None:
+    """Return the step H^-1 J'e in units of D and what it brings; None where H is not convex."""
     columns = columns_of(fit)
     size = np.where(columns.size > 0, columns.size, 1.0)
     H = hessian(fit, columns.free, size)
-    g = fit.g[columns.free] / size
     if not np.isfinite(H).all() or not _is_convex(H):
+        return None
+    g = fit.g[columns.free] / size
+    step = np.zeros(len(fit.theta))
+    step[columns.free] = np.linalg.solve(H, g) / size
+    return step, float(fit.g @ step)
+
+
+def is_minimum(fit: Fit) -> bool:
+    """Whether the exact Hessian is convex and a Newton step is short and brings nothing."""
+    newton = newton_step(fit)
+    if newton is None:
         return False
-    step = np.linalg.solve(H, g)
-    scale = np.abs(fit.theta[columns.free]) * size + np.sqrt(fit.chi2)
+    step, gain = newton
+    size = np.sqrt(np.diag(fit.A))
+    scale = np.abs(fit.theta) + np.sqrt(fit.chi2) / np.where(size > 0, size, 1.0)
     short = (np.abs(step) <= NEWTON_STEP * scale).all()
-    return bool(short and g @ step <= max(NEWTON_GAIN * fit.chi2, noise_of_chi2(fit)))
+    return bool(short and gain <= max(NEWTON_GAIN * fit.chi2, noise_of_chi2(fit)))
 
 
 def _is_convex(H: Array) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from .state import EPS, LOST_COLUMN, Array, Fit, merge_rows
 
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
+EARLY = 0.3  # of ftol: a step that promises less is the last one, and is not tried
 MOST_ROUNDS = 60  # of Newton's method for the radius; one to three are seen
 LONGER = 1.1  # times the radius, which a step may have
 
@@ -24,7 +25,7 @@ def advance(fit: Fit) -> None:
     whole = not cut and fit.kept
     fit.stop(not cut and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
     fit.stop(whole and is_small(fit), "XTOL")
-    fit.stop(whole and fit.promised <= stops.ftol * fit.chi2, "FTOL")
+    fit.stop(whole and fit.promised <= EARLY * stops.ftol * fit.chi2, "FTOL")
     # what was cut lands on its bound exactly
     onto = np.where(d > 0, fit.problem.upper, np.where(d < 0, fit.problem.lower, theta))
     fit.trial = np.where(fit.held, onto, theta + d)
@@ -114,7 +115,8 @@ def _triangle(fit: Fit) -> Array:
     """The triangle of [R; sqrt(lambda) D], in units of D, and what it makes of e.
 
     A damping of LOST_COLUMN^2 at least gives the shortest step where columns are combinations of
-    one another; parameters that are not damped otherwise have it too.
+    one another; parameters that are not damped otherwise have it too.  It is merged below R, since
+    small rows above large ones would lose their digits.
     """
     free, held = ~fit.held, fit.held
     D, n = fit.scale[free], np.count_nonzero(free)
@@ -122,7 +124,18 @@ def _triangle(fit: Fit) -> Array:
     rows = np.column_stack([R[:, free] / D, z - R[:, held] @ fit.step[held]])
     least = LOST_COLUMN**2
     damping = np.where(fit.damped[free], max(fit.lam, least), least)
-    return merge_rows(np.column_stack([np.diag(np.sqrt(damping)), np.zeros(n)]), rows)
+    T = without_lost(merge_rows(np.zeros((0, n + 1)), rows))
+    return merge_rows(T, np.column_stack([np.diag(np.sqrt(damping)), np.zeros(n)]))
+
+
+def without_lost(T: Array) -> Array:
+    """A triangle of scaled columns without the rows of those that are combinations of others.
+
+    Such a row holds nothing but rounding, and what it makes of e must not be fitted.
+    """
+    T = T.copy()
+    T[:-1][np.abs(np.diag(T)[:-1]) <= LOST_COLUMN] = 0
+    return T
 
 
 def smallest_pivot(A: Array) -> float:
