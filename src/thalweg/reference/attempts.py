@@ -11,10 +11,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from .confirm import NO_EFFECT, SLOW_RUN_OFF, columns_of, inflated, is_minimum, lost_effect
-from .confirm import newton_step
+from .confirm import (
+    NO_EFFECT,
+    SLOW_RUN_OFF,
+    columns_of,
+    inflated,
+    is_minimum,
+    lost_effect,
+    newton_step,
+)
 from .judge import attempt, judge, settle
-from .state import EPS, LOST_COLUMN, SUCCESSES, TRUSTED, Array, Fit, Problem, merge_rows, noise_of_chi2
+from .state import (
+    EPS,
+    LOST_COLUMN,
+    SUCCESSES,
+    TRUSTED,
+    Array,
+    Fit,
+    Problem,
+    merge_rows,
+    noise_of_chi2,
+)
 from .step import advance, find_step, solve_damped
 
 PROBES = 16
@@ -30,11 +47,11 @@ PRIMES = 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53
 
 def limit_of_attempt(problem: Problem, number: int) -> int:
     """Trials after which an attempt ends: an eighth of all, half, all; of few trials more."""
-    max_iter, F = problem.stops.max_iter, len(problem.lower)
+    max_iter = problem.stops.max_iter
     if number > 2:
         return max_iter
     share, least = ((8, 25), (2, 100))[number - 1]
-    return min(max_iter, max(max_iter // share, least * (F + 1)))
+    return min(max_iter, max(max_iter // share, least * (problem.n_params + 1)))
 
 
 def status_of(fit: Fit) -> str:
@@ -209,7 +226,7 @@ def projected_attempt(problem: Problem, start: Array, limit: int, n_iter: int) -
 
 
 def bend(fit: Fit) -> None:
-    """Follow the bend of the path that the model takes, to second order; shorten what bends much."""
+    """Follow the bend of the path, to second order; shorten the step where it bends much."""
     problem = fit.problem
     if problem.curvature is None or fit.promised <= fit.noise:
         return

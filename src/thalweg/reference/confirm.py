@@ -100,12 +100,12 @@ def confirm(fit: Fit) -> None:
         if not (small and level):
             _go_on(fit, u, small, flat, level)
             return
-    if small or promised <= LAST_STEP * chi2 / fit.problem.dof:
+    if small or promised <= LAST_STEP * chi2 / max(fit.problem.dof, 1):
         take_last_step(fit, u, promised)
 
 
 def _is_level(fit: Fit, promised: float) -> bool:
-    """Whether u promises little in units of chi2, or the exact second derivatives show a minimum."""
+    """Whether u promises little in units of chi2, or second derivatives show a minimum."""
     share = max(LEVEL, fit.problem.stops.xtol**2)
     if promised <= max(share * fit.chi2, 1e4 * EPS**2 * size2_of_model(fit)):
         return True

@@ -28,6 +28,7 @@ import numpy as np
 from . import attempts as later
 from .confirm import columns_of, inflated
 from .judge import attempt
+from .squares import magnitude_of, out_of_range
 from .state import TRUSTED, Array, Fit, Problem, Tolerances, add_block, merge_rows
 
 __all__ = ["Outcome", "add_block", "levenberg_marquardt", "merge_rows"]
@@ -81,8 +82,36 @@ def levenberg_marquardt(
     status, detail = _refusal(y, sigma, start, lower, upper, use)
     if status:
         return _refused(status, detail, P)
-    weight, target = np.where(use, 1 / sigma, 0.0), np.where(use, y, 0.0)
     free = np.flatnonzero(lower < upper)
+    weight, target = np.where(use, 1 / sigma, 0.0), np.where(use, y, 0.0)
+    evaluate, second = _on_free_parameters(
+        model_and_jacobian, curvature, start, free, target, weight
+    )
+    problem = Problem(
+        evaluate,
+        second,
+        P,
+        lower[free],
+        upper[free],
+        np.flatnonzero(np.isin(free, linear) & np.isinf(lower[free]) & np.isinf(upper[free])),
+        magnitude_of(target, weight),
+        int(np.count_nonzero(use)) - len(free),
+        Tolerances(xtol, ftol, gtol, max_iter),
+    )
+    outcome = _best_of(problem, start[free], attempts, absolute_sigma)
+    if outcome.status in ("NOT_FINITE", "RANGE"):
+        return _refused(outcome.status, outcome.detail, P)
+    covariance, params = np.zeros((P, P)), start.copy()
+    covariance[np.ix_(free, free)], params[free] = outcome.covariance, outcome.params
+    detail = int(free[outcome.detail]) if outcome.detail >= 0 else -1
+    return outcome._replace(params=params, covariance=covariance, detail=detail)
+
+
+def _on_free_parameters(
+    model: Model, curvature: Curvature | None, start: Array, free: Any, y: Array, weight: Array
+) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array] | None]:
+    """The weighted [J | e] and second derivative of the points used, by the free parameters."""
+    use = weight > 0
 
     def whole(theta: Array) -> Array:
         full = start.copy()
@@ -91,43 +120,34 @@ def levenberg_marquardt(
 
     def evaluate(theta: Array) -> Array:
         with np.errstate(all="ignore"):
-            f, J = model_and_jacobian(whole(theta))
-            return np.column_stack([J[:, free], target - f])[use] * weight[use, None]
+            f, J = model(whole(theta))
+            return np.asarray(np.column_stack([J[:, free], y - f])[use] * weight[use, None])
 
     def second(theta: Array, d: Array) -> Array:
-        direction = np.zeros(P)
+        assert curvature is not None
+        direction = np.zeros(len(start))
         direction[free] = d
         with np.errstate(all="ignore"):
-            return np.asarray(curvature(whole(theta), direction))[use] * weight[use]  # type: ignore
+            return np.asarray(curvature(whole(theta), direction)[use] * weight[use])
 
-    problem = Problem(
-        evaluate,
-        second if curvature else None,
-        lower[free],
-        upper[free],
-        np.array(
-            [k for k, j in enumerate(free) if j in linear and _unbounded(lower, upper, j)], int
-        ),
-        float(np.sum((target * weight) ** 2)),
-        max(int(np.count_nonzero(use)) - len(free), 1),
-        Tolerances(xtol, ftol, gtol, max_iter),
-    )
-    first = attempt(problem, start[free], later.limit_of_attempt(problem, 1), last=attempts == 1)
+    return evaluate, second if curvature else None
+
+
+def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: bool) -> Outcome:
+    """The outcome of all attempts, or of the first alone."""
+    alone = attempts == 1
+    limit = later.limit_of_attempt(problem, 3 if alone else 1)
+    first = attempt(problem, start, limit, last=alone)
     if first.status == "NOT_FINITE":
-        e = evaluate(first.trial)[:, -1]
-        return _refused("NOT_FINITE", 2 if np.isfinite(e @ e) else 1, P)
-    fit, taken = (first, 1) if attempts == 1 else later.go_on(first, start[free])
-    outcome = _finish(fit, absolute_sigma, int(np.count_nonzero(use)) - len(free))
-    covariance = np.zeros((P, P))
-    covariance[np.ix_(free, free)] = outcome.covariance
-    detail = int(free[outcome.detail]) if outcome.detail >= 0 else -1
-    return outcome._replace(
-        params=whole(outcome.params), covariance=covariance, detail=detail, attempts=taken
-    )
-
-
-def _unbounded(lower: Array, upper: Array, j: int) -> bool:
-    return bool(lower[j] == -np.inf and upper[j] == np.inf)
+        e = problem.evaluate(first.trial)[:, -1]
+        with np.errstate(all="ignore"):
+            detail = 2 if np.isfinite(e @ e) else 1
+        return _refused("NOT_FINITE", detail, len(start))
+    if first.status == "RANGE":
+        detail = out_of_range(first.sums, problem.magnitude, first.theta)
+        return _refused("RANGE", detail, len(start))
+    fit, taken = (first, 1) if alone else later.go_on(first, start)
+    return _finish(fit, absolute)._replace(attempts=taken)
 
 
 # ---- before and after ------------------------------------------------------------------------
@@ -155,9 +175,9 @@ def _refused(status: str, detail: int, P: int) -> Outcome:
     return Outcome(np.full(P, np.nan), np.nan, status, detail, 0, np.full((P, P), np.nan))
 
 
-def _finish(fit: Fit, absolute_sigma: bool, dof: int) -> Outcome:
+def _finish(fit: Fit, absolute_sigma: bool) -> Outcome:
     """The covariance (J'J)^-1 over the parameters that are not at a bound, times chi2 / dof."""
-    F = len(fit.theta)
+    F, dof = len(fit.theta), fit.problem.dof
     c = columns_of(fit)
     factor = 1.0 if absolute_sigma else fit.chi2 / dof if dof > 0 else np.inf
     status, detail = later.status_of(fit), fit.lost

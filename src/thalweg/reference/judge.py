@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .confirm import PATIENCE, confirm, give_up, is_poor, look_for_drift
+from .squares import out_of_range
 from .state import (
     EPS,
     LEAST_DAMPING,
@@ -23,16 +24,14 @@ from .state import (
 from .step import advance, is_small
 
 UNDAMPED = 1e-8  # a damping that changes no step
-SLOW_FALL, LAST_SLOW_FALL = (
-    1e-3,
-    1e-6,
-)  # of chi2 / dof over the marks; the latter in the last attempt
+SLOW_FALL = 1e-3  # of chi2 / dof, over the marks: a fit that falls by less is slow ...
+LAST_SLOW_FALL = 1e-6  # ... in the last attempt
 
 
 def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
     """Run one attempt; the orthogonal mode takes over where J'J is too ill-conditioned."""
     fit = run(Fit(problem, start, limit, **state))
-    if fit.status != "NOT_FINITE" and not fit.orthogonal and fit.status != "DRIFT" and is_poor(fit):
+    if fit.status not in ("NOT_FINITE", "RANGE", "DRIFT") and not fit.orthogonal and is_poor(fit):
         taken_over = Fit(problem, fit.theta, limit, fit.n_iter, orthogonal=True, last=fit.last)
         taken_over.lam, taken_over.bound = fit.lam, fit.bound
         taken_over.largest2 = fit.largest2
@@ -85,6 +84,8 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
 
     little = stops.ftol * before
     fit.stop(fresh and not finite, "NOT_FINITE")
+    if fresh and fit.n_iter == 0:
+        fit.stop(out_of_range(sums, fit.problem.magnitude, fit.theta) >= 0, "RANGE")
     fit.stop(fit.kept and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
     fit.stop(moved and is_small(fit), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
@@ -164,6 +165,6 @@ def look_back(fit: Fit) -> None:
     if fit.until_mark > 0:
         return
     share = LAST_SLOW_FALL if fit.last else SLOW_FALL
-    fit.stop(fit.marks[-1] - fit.chi2 < share * fit.chi2 / fit.problem.dof, "SLOW")
+    fit.stop(fit.marks[-1] - fit.chi2 < share * fit.chi2 / max(fit.problem.dof, 1), "SLOW")
     fit.marks = [fit.chi2, *fit.marks[:-1]]
     fit.until_mark = len(fit.theta) + 1

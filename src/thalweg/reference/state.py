@@ -38,11 +38,12 @@ class Problem(NamedTuple):
 
     evaluate: Callable[[Array], Array]  # theta (F,) -> [J | e] / sigma, (N, F + 1)
     curvature: Callable[[Array, Array], Array] | None  # d2f(theta; d, d) / sigma, (N,)
+    n_params: int  # of the model, with those that are fixed
     lower: Array
     upper: Array
-    linear: Array  # parameters that f is linear in, together; without bounds
+    linear: Any  # places of the parameters that f is linear in, together; without bounds
     magnitude: float  # sum of (y/sigma)^2
-    dof: int  # points less free parameters, at least 1
+    dof: int  # points less free parameters
     stops: Tolerances
 
 
@@ -168,7 +169,7 @@ def noise_of_chi2(fit: Fit) -> float:
     return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2_of_model(fit)))
 
 
-def reduced_chi2(sums: Array, linear: Array) -> float:
+def reduced_chi2(sums: Array, linear: Any) -> float:
     """chi2 with the linear parameters at their best, chi2 - g'A^-1 g, from the sums at a trial."""
     M = sums[np.ix_([*linear, -1], [*linear, -1])].copy()
     for j in range(len(linear)):

@@ -98,8 +98,8 @@ def solve_damped(fit: Fit, right: Array) -> Array:
     D = fit.scale[~fit.held]
     if fit.orthogonal:
         T = _triangle(fit)[:-1, :-1]
-        return np.linalg.solve(T, np.linalg.solve(T.T, right / D)) / D
-    return np.linalg.solve(_matrix(fit), right / D) / D
+        return np.asarray(np.linalg.solve(T, np.linalg.solve(T.T, right / D)) / D)
+    return np.asarray(np.linalg.solve(_matrix(fit), right / D) / D)
 
 
 def _matrix(fit: Fit) -> Array:
