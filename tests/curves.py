@@ -102,6 +102,9 @@ class Curve:
         self.name, self.model, self.x, self.y = name, model, x, np.asarray(y, float)
         self.truth, self.linear = np.asarray(truth, float), linear
 
+    def __repr__(self):
+        return self.name
+
     def starts(self, number, factor, seed=0):
         """Starts log-uniform within ``factor`` of the truth, shape (number, P)."""
         rng = np.random.default_rng(seed)
@@ -134,6 +137,13 @@ class Curve:
         for n, (i, j) in enumerate(zip(*np.tril_indices(P), strict=True)):
             twice[i, j] = twice[j, i] = rest[P + n]
         return f, np.stack(rest[:P]), twice
+
+    def with_jacobian(self, theta):
+        """f (N,) and its derivatives (N, P) at one theta (P,)."""
+        graph, xs, value, first, _ = self._graph
+        values = evaluate(graph, [value, *first], x=xs, theta=list(theta))
+        f, *columns = (np.broadcast_to(v, self.y.shape) for v in values)
+        return f, np.column_stack(columns)
 
     def curvature(self, theta, d):
         """d2f(theta; d, d), shape (N,)."""

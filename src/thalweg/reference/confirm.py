@@ -19,6 +19,7 @@ from .state import (
     TINY,
     Array,
     Fit,
+    early_ftol,
     merge_rows,
     noise_of_chi2,
     size2_of_model,
@@ -32,6 +33,7 @@ RELIEF = 1e-2  # of the damping of a fit that goes on ...
 WIDER = 100.0  # ... and of its region
 FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
 LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
+SLOWEST = 0.5  # rate of convergence that is extrapolated
 LAST_STEP = 1e-6  # of chi2 / dof: what u may promise to be taken unseen
 RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
 NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
@@ -92,7 +94,8 @@ def confirm(fit: Fit) -> None:
     unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
     scale = np.abs(fit.theta[free]) + np.sqrt(chi2) * unit
     small = bool((np.abs(u[free]) <= SLACK * stops.xtol * scale).all())
-    little = promised <= max(SLACK * max(stops.ftol, stops.gtol**2) * chi2, fit.noise)
+    some = max(SLACK * max(stops.ftol, stops.gtol**2), early_ftol(stops))
+    little = promised <= max(some * chi2, fit.noise)
     flat = bool((fit.g[free] ** 2 <= FLAT * fit.D2[free] * chi2).all())
     fit.doubt = ""
     if not little:
@@ -134,9 +137,22 @@ def give_up(fit: Fit) -> None:
     fit.stop(fit.n_iter >= fit.limit, "MAX_ITER")
 
 
+def rate(fit: Fit, u: Array) -> float:
+    """How much of the last step's error this one has left: u = r times that step.
+
+    Gauss-Newton steps shrink by a constant factor near a minimum whose residuals are not small, and
+    all further ones add up to u / (1 - r).
+    """
+    inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
+    weight = fit.D2 * inside
+    with np.errstate(all="ignore"):
+        r = float(np.float64(weight * fit.moved @ u) / (weight * fit.moved @ fit.moved))
+    return r if abs(r) <= SLOWEST else 0.0
+
+
 def take_last_step(fit: Fit, u: Array, promised: float) -> None:
-    """theta += u where that stays inside the bounds; chi2 falls as promised."""
-    theta = fit.theta + u
+    """theta += u, and all that would follow, within the bounds; chi2 falls as promised."""
+    theta = fit.theta + u / (1 - rate(fit, u))
     if ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
         fit.theta = theta
         fit.sums = fit.sums.copy()

@@ -87,7 +87,7 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
     if fresh and fit.n_iter == 0:
         fit.stop(out_of_range(sums, fit.problem.magnitude, fit.theta) >= 0, "RANGE")
     fit.stop(fit.kept and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
-    fit.stop(moved and is_small(fit), "XTOL")
+    fit.stop(moved and not fit.asked and is_small(fit), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
     settled = fit.idle > PATIENCE and fit.lam <= UNDAMPED
     fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps go around in the noise
@@ -101,7 +101,7 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
 def keep_trial(fit: Fit, sums: Array, R: Array) -> None:
     """Take the trial as the new theta; remember the place of the smallest chi2."""
     squares = np.diag(sums)[:-1]
-    fit.theta, fit.sums, fit.R = fit.trial, sums, R
+    fit.theta, fit.sums, fit.R, fit.moved = fit.trial, sums, R, fit.step
     fit.largest2 = np.maximum(fit.largest2, squares)
     fit.D2 = squares if fit.projecting else np.maximum(fit.D2, squares)
     fit.noise = noise_of_chi2(fit)

@@ -21,6 +21,8 @@ MARKS = 4  # a mark every F + 1 kept trials: chi2 must fall over so many of them
 NO_PIVOT = 1e-12  # of its diagonal element: such a linear column is left out of the certificate
 CANCELLED = 1e-8  # of chi2: a difference below has no digits that count
 
+EARLY, EARLIEST = 100.0, 1e-10  # times ftol, and a share of chi2: see `early_ftol`
+
 SUCCESSES = "FTOL", "XTOL", "GTOL"
 
 
@@ -31,6 +33,11 @@ class Tolerances(NamedTuple):
     ftol: float
     gtol: float
     max_iter: int
+
+
+def early_ftol(stops: Tolerances) -> float:
+    """The share of chi2 that a step may promise to be the last where steps shrink fast."""
+    return max(min(EARLY * stops.ftol, EARLIEST), stops.ftol)
 
 
 class Problem(NamedTuple):
@@ -71,6 +78,7 @@ class Fit:
     in_vain: int = 0  # times in a row that it went on without chi2 falling
     fresh: bool = True  # the trial is the start
     kept: bool = False  # the last trial was kept
+    asked: bool = False  # the trial's step was found not to be small before
     doubt: str = ""  # the status of a success that could not be shown
     lost: int = -1  # the parameter that runs off, if that is the status
     n_before: int = field(init=False)  # trials of earlier attempts
@@ -84,6 +92,7 @@ class Fit:
     D2: Array = field(init=False)
     largest2: Array = field(init=False)  # largest (J'J)_jj of the attempt
     step: Array = field(init=False)
+    moved: Array = field(init=False)  # the last step that was kept
     held: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +100,7 @@ class Fit:
         self.start = self.trial = self.theta
         self.sums = self.R = np.zeros((F + 1, F + 1))
         self.best = self.theta, self.sums, self.R
-        self.D2, self.largest2, self.step = np.zeros((3, F))
+        self.D2, self.largest2, self.step, self.moved = np.zeros((4, F))
         self.held = np.zeros(F, bool)
         self.n_before = self.n_iter
         self.until_mark, self.marks = F + 1, [np.inf] * MARKS
@@ -126,9 +135,13 @@ class Fit:
 
     @property
     def length(self) -> float:
-        """|D d| over the parameters that are damped and free in this step."""
+        """|D d| of the step."""
+        return self.length_of(self.step)
+
+    def length_of(self, step: Array) -> float:
+        """|D d| over the parameters that are damped, and free in the present step."""
         counts = self.damped & ~self.held
-        return float(np.linalg.norm((self.scale * self.step)[counts]))
+        return float(np.linalg.norm((self.scale * step)[counts]))
 
     def stop(self, when: bool | np.bool_, status: str) -> None:
         """Stop for this reason, unless there is one already."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .state import EPS, LOST_COLUMN, Array, Fit, merge_rows
+from .state import EPS, LOST_COLUMN, Array, Fit, early_ftol, merge_rows
 
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
-EARLY = 0.3  # of ftol: a step that promises less is the last one, and is not tried
+FAST = 0.2  # a step so much shorter than the last is one before the end: it is not tried
 MOST_ROUNDS = 60  # of Newton's method for the radius; one to three are seen
 LONGER = 1.1  # times the radius, which a step may have
 
@@ -25,7 +25,10 @@ def advance(fit: Fit) -> None:
     whole = not cut and fit.kept
     fit.stop(not cut and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
     fit.stop(whole and is_small(fit), "XTOL")
-    fit.stop(whole and fit.promised <= EARLY * stops.ftol * fit.chi2, "FTOL")
+    if whole and fit.promised <= early_ftol(stops) * fit.chi2:
+        fast = fit.length <= FAST * fit.length_of(fit.moved)
+        fit.stop(fast or fit.promised <= stops.ftol * fit.chi2, "FTOL")
+    fit.asked = whole
     # what was cut lands on its bound exactly
     onto = np.where(d > 0, fit.problem.upper, np.where(d < 0, fit.problem.lower, theta))
     fit.trial = np.where(fit.held, onto, theta + d)
