@@ -209,8 +209,7 @@ def projected_attempt(problem: Problem, start: Array, limit: int, n_iter: int) -
     while not fit.status:
         C = problem.evaluate(fit.trial)
         R = merge_rows(np.zeros((0, C.shape[1])), C)
-        with np.errstate(all="ignore"):
-            sums = R.T @ R
+        sums = R.T @ R
         fresh = fit.fresh
         judge(fit, sums, R)
         size = float(np.linalg.norm((fit.scale * fit.theta)[fit.damped]))

@@ -145,8 +145,7 @@ def rate(fit: Fit, u: Array) -> float:
     """
     inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
     weight = fit.D2 * inside
-    with np.errstate(all="ignore"):
-        r = float(np.float64(weight * fit.moved @ u) / (weight * fit.moved @ fit.moved))
+    r = float(np.float64(weight * fit.moved @ u) / (weight * fit.moved @ fit.moved))
     return r if abs(r) <= SLOWEST else 0.0
 
 

@@ -98,7 +98,8 @@ def levenberg_marquardt(
         int(np.count_nonzero(use)) - len(free),
         Tolerances(xtol, ftol, gtol, max_iter),
     )
-    outcome = _best_of(problem, start[free], attempts, absolute_sigma)
+    with np.errstate(all="ignore"):  # a trial may overflow: it is rejected then
+        outcome = _best_of(problem, start[free], attempts, absolute_sigma)
     if outcome.status in ("NOT_FINITE", "RANGE"):
         return _refused(outcome.status, outcome.detail, P)
     covariance, params = np.zeros((P, P)), start.copy()
@@ -119,16 +120,14 @@ def _on_free_parameters(
         return full
 
     def evaluate(theta: Array) -> Array:
-        with np.errstate(all="ignore"):
-            f, J = model(whole(theta))
-            return np.asarray(np.column_stack([J[:, free], y - f])[use] * weight[use, None])
+        f, J = model(whole(theta))
+        return np.asarray(np.column_stack([J[:, free], y - f])[use] * weight[use, None])
 
     def second(theta: Array, d: Array) -> Array:
         assert curvature is not None
         direction = np.zeros(len(start))
         direction[free] = d
-        with np.errstate(all="ignore"):
-            return np.asarray(curvature(whole(theta), direction)[use] * weight[use])
+        return np.asarray(curvature(whole(theta), direction)[use] * weight[use])
 
     return evaluate, second if curvature else None
 
@@ -140,9 +139,7 @@ def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: boo
     first = attempt(problem, start, limit, last=alone)
     if first.status == "NOT_FINITE":
         e = problem.evaluate(first.trial)[:, -1]
-        with np.errstate(all="ignore"):
-            detail = 2 if np.isfinite(e @ e) else 1
-        return _refused("NOT_FINITE", detail, len(start))
+        return _refused("NOT_FINITE", 2 if np.isfinite(e @ e) else 1, len(start))
     if first.status == "RANGE":
         detail = out_of_range(first.sums, problem.magnitude, first.theta)
         return _refused("RANGE", detail, len(start))

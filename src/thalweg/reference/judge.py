@@ -44,8 +44,7 @@ def run(fit: Fit) -> Fit:
     while not fit.status:
         C = fit.problem.evaluate(fit.trial)
         R = merge_rows(np.zeros((0, C.shape[1])), C)
-        with np.errstate(all="ignore"):
-            sums = R.T @ R if fit.orthogonal else C.T @ C
+        sums = R.T @ R if fit.orthogonal else C.T @ C
         judge(fit, sums, R)
         if fit.status in ("", "SLOW", *SUCCESSES):
             advance(fit)
@@ -126,8 +125,7 @@ def shortening(fit: Fit, actual: float, trial: float, in_noise: bool) -> float:
     if not np.isfinite(trial) or trial >= 100 * fit.chi2:
         return 0.1
     slope = float(fit.step @ fit.g)
-    with np.errstate(all="ignore"):
-        t = np.float64(slope) / (2 * slope - actual)
+    t = np.float64(slope) / (2 * slope - actual)
     return float(min(max(t, 0.1), 0.5)) if t > 0.1 else 0.1
 
 

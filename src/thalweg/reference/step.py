@@ -74,9 +74,8 @@ def shorten(fit: Fit) -> None:
         if fit.status == "ILL_CONDITIONED" or length <= LONGER * delta:
             return
         q = (fit.scale**2 * fit.step * counts)[~fit.held]
-        with np.errstate(all="ignore"):
-            bending = q @ solve_damped(fit, q)
-            lam = fit.lam + length / delta * (length - delta) * length / bending
+        bending = q @ solve_damped(fit, q)
+        lam = fit.lam + length / delta * (length - delta) * length / bending
         better = np.isfinite(lam) and lam > fit.lam
         fit.lam = float(lam) if better else max(10 * fit.lam, 1e-10)
         solve(fit)
