@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 import thalweg as tw
 from thalweg import reference
-from thalweg.model.autodiff import gradient
+from thalweg.model.autodiff import gradient, jvp
 from thalweg.model.graph import evaluate
-from thalweg.model.trace import record
+from thalweg.model.tape import linear_together
+from thalweg.model.trace import record, record_outputs
 
 EPS = np.finfo(float).eps
 
@@ -92,14 +93,17 @@ class Problem(NamedTuple):
     def specified(self, **options):
         """What the specification says of it."""
         lower, upper = self.bounds or (None, None)
+        P = len(self.start)
         return reference.levenberg_marquardt(
-            with_jacobian(self.model, self.x, len(self.start)),
+            with_jacobian(self.model, self.x, P),
             self.y,
             self.start,
             sigma=self.sigma,
             lower=lower,
             upper=upper,
-            **{"max_iter": 200 * (len(self.start) + 1), **options},
+            curvature=curvature(self.model, self.x, P),
+            linear=linear(self.model, self.x, P),
+            **{"max_iter": 200 * (P + 1), **options},
         )
 
     @property
@@ -131,6 +135,30 @@ def with_jacobian(model, x, n_params):
         return f, np.column_stack(columns)
 
     return both
+
+
+def curvature(model, x, n_params):
+    """theta, d -> d2f(theta; d, d), in NumPy: the derivative along d, twice."""
+    graph, (value,), _ = record_outputs(
+        model, 1, n_params, len(x), single=True, vector=False, room=n_params
+    )
+    theta = [graph.theta(j) for j in range(n_params)]
+    along = [graph.theta(n_params + j) for j in range(n_params)]
+    for _ in range(2):
+        (value,) = jvp(graph, [value], theta, along)
+
+    def second(theta, d):
+        (w,) = evaluate(graph, [value], x=[x], theta=[*theta, *d])
+        return np.broadcast_to(w, x.shape)
+
+    return second
+
+
+def linear(model, x, n_params):
+    """The parameters in which the model is linear together, as the engine finds them."""
+    graph, value, _ = record(model, 1, n_params, len(x), single=True)
+    derivatives = gradient(graph, value, [graph.theta(j) for j in range(n_params)])
+    return linear_together(graph, derivatives, range(n_params))
 
 
 @st.composite

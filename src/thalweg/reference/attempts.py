@@ -66,7 +66,7 @@ def needs_another(fit: Fit, bound: float) -> bool:
     """Whether another attempt may do better."""
     status = status_of(fit)
     if status in (*SUCCESSES, "EXACT", "SINGULAR"):
-        return bound < fit.chi2 * (1 - BEATEN)
+        return bound < fit.chi2 * (1 - BEATEN) - noise_of_chi2(fit)
     return status in ("NO_PROGRESS", "DRIFT", "MAX_ITER")
 
 
@@ -85,9 +85,13 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     reconsider(first)
     taken, n_iter = 1, first.n_iter
     for number in (2, 3):
-        if n_iter >= max_iter or not needs_another(best, bound):
+        succeeded = status_of(best) in (*SUCCESSES, "EXACT")
+        if n_iter >= max_iter or not needs_another(best, bound) or (number == 3 and succeeded):
             break
         limit = limit_of_attempt(problem, number)
+        if number == 2 and len(problem.linear) == len(start):
+            taken = number  # nothing is left to search in
+            continue
         if number == 2:
             fit = projected_attempt(problem, start, limit, n_iter)
         else:
@@ -212,12 +216,15 @@ def projected_attempt(problem: Problem, start: Array, limit: int, n_iter: int) -
         sums = R.T @ R
         fresh = fit.fresh
         judge(fit, sums, R)
-        size = float(np.linalg.norm((fit.scale * fit.theta)[fit.damped]))
         if fresh:
-            fit.delta = FIRST_REGION * size or np.sqrt(fit.chi2)
-        fit.stop(fit.delta <= SMALLEST_REGION * size, "NO_PROGRESS")
+            size = fit.length_of(fit.theta)
+            fit.delta = FIRST_REGION * size if size > 0 else float(np.sqrt(fit.chi2))
+        else:
+            exhausted = SMALLEST_REGION * float(np.linalg.norm(fit.theta * np.sqrt(fit.D2)))
+            fit.stop(fit.delta <= exhausted, "NO_PROGRESS")
         if fit.status in ("", "SLOW", *SUCCESSES):
             advance(fit)
+            fit.delta = min(fit.delta, fit.length) if fresh else fit.delta
             bend(fit)
             fit.trial = projected(problem, fit.trial)
         settle(fit)

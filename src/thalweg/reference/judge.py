@@ -135,8 +135,6 @@ def adapt_region(
     """The next radius of the region, from the trial; before D changes."""
     length = fit.length
     if fit.projecting:  # a region throughout: More 1978, section 7
-        if fit.n_iter == fit.n_before:
-            fit.delta = min(fit.delta, length)
         if not rho > 0.25:
             t = 0.5 if actual > 0 else shortening(fit, actual, trial, in_noise)
             fit.delta = t * min(fit.delta, 10 * length)

@@ -81,7 +81,6 @@ class Fit:
     asked: bool = False  # the trial's step was found not to be small before
     doubt: str = ""  # the status of a success that could not be shown
     lost: int = -1  # the parameter that runs off, if that is the status
-    n_before: int = field(init=False)  # trials of earlier attempts
     until_mark: int = field(init=False)  # kept trials until the next mark
     marks: list[float] = field(init=False)  # earlier chi2, the latest first
     start: Array = field(init=False)
@@ -102,7 +101,6 @@ class Fit:
         self.best = self.theta, self.sums, self.R
         self.D2, self.largest2, self.step, self.moved = np.zeros((4, F))
         self.held = np.zeros(F, bool)
-        self.n_before = self.n_iter
         self.until_mark, self.marks = F + 1, [np.inf] * MARKS
 
     @property

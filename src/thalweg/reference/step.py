@@ -75,7 +75,7 @@ def shorten(fit: Fit) -> None:
             return
         q = (fit.scale**2 * fit.step * counts)[~fit.held]
         bending = q @ solve_damped(fit, q)
-        lam = fit.lam + length / delta * (length - delta) * length / bending
+        lam = fit.lam + np.float64(length) / delta * (length - delta) * length / bending
         better = np.isfinite(lam) and lam > fit.lam
         fit.lam = float(lam) if better else max(10 * fit.lam, 1e-10)
         solve(fit)
