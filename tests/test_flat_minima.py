@@ -12,7 +12,7 @@ from thalweg.reference.damped import levenberg_marquardt
 
 X = np.linspace(0, 3, 40)
 NOISE = 0.05 * np.random.default_rng(0).standard_normal(len(X))
-FEW_TRIALS = 200  # of max_iter = 1000 and more; observed at most 90
+FEW_TRIALS = 300  # of max_iter = 600; observed at most 30, and 250 in the three attempts at a kink
 
 
 def by_size(x, a, c):
@@ -40,7 +40,12 @@ def test_a_square_that_cannot_become_negative_ends_at_zero(isa):
     assert r.success and r.n_iter < FEW_TRIALS, r.reason()
     best = float(((y - y.mean()) ** 2).sum())
     assert abs(r.params[0]) < 1e-3 and r.chi2 == pytest.approx(best, rel=1e-6)
-    same = levenberg_marquardt(lambda theta: slopes(by_square, theta), y, np.ones(2))
+    same = levenberg_marquardt(
+        lambda theta: slopes(by_square, theta),
+        y,
+        np.ones(2),
+        curvature=lambda theta, d: 2 * d[0] ** 2 * np.exp(-X),
+    )
     assert same.status in ("XTOL", "FTOL", "GTOL") and same.n_iter < FEW_TRIALS
     assert same.chi2 == pytest.approx(best, rel=1e-6)
 

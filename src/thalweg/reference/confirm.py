@@ -34,6 +34,7 @@ WIDER = 100.0  # ... and of its region
 FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
 LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
 SLOWEST = 0.5  # rate of convergence that is extrapolated
+UNDAMPED_RATE = 1e-3  # of the smallest pivot of J'J, times r: a damping that leaves r as it is
 LAST_STEP = 1e-6  # of chi2 / dof: what u may promise to be taken unseen
 RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
 NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
@@ -104,7 +105,7 @@ def confirm(fit: Fit) -> None:
             _go_on(fit, u, small, flat, level)
             return
     if small or promised <= LAST_STEP * chi2 / max(fit.problem.dof, 1):
-        take_last_step(fit, u, promised)
+        take_last_step(fit, u, promised, columns.R)
 
 
 def _is_level(fit: Fit, promised: float) -> bool:
@@ -137,21 +138,23 @@ def give_up(fit: Fit) -> None:
     fit.stop(fit.n_iter >= fit.limit, "MAX_ITER")
 
 
-def rate(fit: Fit, u: Array) -> float:
+def rate(fit: Fit, u: Array, R: Array) -> float:
     """How much of the last step's error this one has left: u = r times that step.
 
     Gauss-Newton steps shrink by a constant factor near a minimum whose residuals are not small, and
-    all further ones add up to u / (1 - r).
+    all further ones add up to u / (1 - r).  What damping has left of the last step tells nothing,
+    and that is about the damping over the smallest pivot of J'J, the square of R's diagonal.
     """
     inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
     weight = fit.D2 * inside
     r = float(np.float64(weight * fit.moved @ u) / (weight * fit.moved @ fit.moved))
-    return r if abs(r) <= SLOWEST else 0.0
+    damped = fit.lam > UNDAMPED_RATE * np.min(np.diag(R) ** 2, initial=1.0) * abs(r)
+    return r if abs(r) <= SLOWEST and not damped else 0.0
 
 
-def take_last_step(fit: Fit, u: Array, promised: float) -> None:
+def take_last_step(fit: Fit, u: Array, promised: float, R: Array) -> None:
     """theta += u, and all that would follow, within the bounds; chi2 falls as promised."""
-    theta = fit.theta + u / (1 - rate(fit, u))
+    theta = fit.theta + u / (1 - rate(fit, u, R))
     if ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
         fit.theta = theta
         fit.sums = fit.sums.copy()

@@ -133,8 +133,8 @@ class Fit:
 
     @property
     def length(self) -> float:
-        """|D d| of the step."""
-        return self.length_of(self.step)
+        """|D d| of the step, with what bounds have cut."""
+        return float(np.linalg.norm((self.scale * self.step)[self.damped]))
 
     def length_of(self, step: Array) -> float:
         """|D d| over the parameters that are damped, and free in the present step."""

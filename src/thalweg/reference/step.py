@@ -70,7 +70,8 @@ def shorten(fit: Fit) -> None:
     q = D^2 d and (J'J + lambda D^2) p = q.
     """
     for _ in range(MOST_ROUNDS):
-        length, delta, counts = fit.length, fit.delta, fit.damped & ~fit.held
+        length, delta = fit.length_of(fit.step), fit.delta
+        counts = fit.damped & ~fit.held
         if fit.status == "ILL_CONDITIONED" or length <= LONGER * delta:
             return
         q = (fit.scale**2 * fit.step * counts)[~fit.held]
