@@ -36,6 +36,7 @@ LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
 SLOWEST = 0.5  # rate of convergence that is extrapolated
 UNDAMPED_RATE = 1e-3  # of the smallest pivot of J'J, times r: a damping that leaves r as it is
 LAST_STEP = 1e-6  # of chi2 / dof: what u may promise to be taken unseen
+WIDEST = 1e-6  # xtol at which a step that is small by it is taken unseen
 RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
 NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
 SLOW_INFLATION, LAST_INFLATION = 1e6, 1e10  # of a slow fit whose parameters run off together
@@ -91,6 +92,7 @@ def confirm(fit: Fit) -> None:
         return  # the latter is asked again in the orthogonal mode
     stops, columns = fit.problem.stops, columns_of(fit)
     u, promised = undamped_step(fit, columns)
+    fit.left = promised
     free, chi2 = columns.free, fit.chi2
     unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
     scale = np.abs(fit.theta[free]) + np.sqrt(chi2) * unit
@@ -104,7 +106,8 @@ def confirm(fit: Fit) -> None:
         if not (small and level):
             _go_on(fit, u, small, flat, level)
             return
-    if small or promised <= LAST_STEP * chi2 / max(fit.problem.dof, 1):
+    close = small and stops.xtol <= WIDEST
+    if close or promised <= LAST_STEP * chi2 / max(fit.problem.dof, 1):
         take_last_step(fit, u, promised, columns.R)
 
 

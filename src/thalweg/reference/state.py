@@ -70,6 +70,7 @@ class Fit:
     delta: float = np.inf  # limit of |D d|
     promised: float = 0.0
     noise: float = 0.0  # of chi2 at theta
+    left: float = 0.0  # what the undamped step promises at the end
     best_chi2: float = np.inf  # smallest chi2 kept, and its noise
     best_noise: float = 0.0
     bound: float = np.inf  # chi2 seen, but for linear parameters (certify)
