@@ -70,7 +70,8 @@ def needs_another(fit: Fit, bound: float) -> bool:
     """
     status = status_of(fit)
     if status in (*SUCCESSES, "EXACT", "SINGULAR"):
-        return bound < fit.chi2 * (1 - BEATEN) - max(noise_of_chi2(fit), SLACK * fit.left)
+        share = max(BEATEN, SLACK * fit.problem.stops.ftol)
+        return bound < (fit.chi2 - fit.left) * (1 - share) - noise_of_chi2(fit)
     return status in ("NO_PROGRESS", "DRIFT", "MAX_ITER")
 
 

@@ -23,6 +23,7 @@ from .state import (
     merge_rows,
     noise_of_chi2,
     size2_of_model,
+    unseen_promise,
 )
 from .step import WEAK_PIVOT, without_lost
 
@@ -34,9 +35,7 @@ WIDER = 100.0  # ... and of its region
 FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
 LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
 SLOWEST = 0.5  # rate of convergence that is extrapolated
-UNDAMPED_RATE = 1e-3  # of the smallest pivot of J'J, times r: a damping that leaves r as it is
-LAST_STEP = 1e-6  # of chi2 / dof: what u may promise to be taken unseen
-WIDEST = 1e-6  # xtol at which a step that is small by it is taken unseen
+DAMPED = 0.01  # of u: by so much may the damping shorten a step whose rate means something
 RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
 NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
 SLOW_INFLATION, LAST_INFLATION = 1e6, 1e10  # of a slow fit whose parameters run off together
@@ -92,23 +91,24 @@ def confirm(fit: Fit) -> None:
         return  # the latter is asked again in the orthogonal mode
     stops, columns = fit.problem.stops, columns_of(fit)
     u, promised = undamped_step(fit, columns)
-    fit.left = promised
+    fit.left = 0.0
     free, chi2 = columns.free, fit.chi2
     unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
     scale = np.abs(fit.theta[free]) + np.sqrt(chi2) * unit
     small = bool((np.abs(u[free]) <= SLACK * stops.xtol * scale).all())
     some = max(SLACK * max(stops.ftol, stops.gtol**2), early_ftol(stops))
     little = promised <= max(some * chi2, fit.noise)
-    flat = bool((fit.g[free] ** 2 <= FLAT * fit.D2[free] * chi2).all())
+    flat = bool((fit.g[free] ** 2 <= FLAT * fit.largest2[free] * chi2).all())
     fit.doubt = ""
     if not little:
         level = _is_level(fit, promised)
         if not (small and level):
             _go_on(fit, u, small, flat, level)
             return
-    close = small and stops.xtol <= WIDEST
-    if close or promised <= LAST_STEP * chi2 / max(fit.problem.dof, 1):
-        take_last_step(fit, u, promised, columns.R)
+    if promised <= unseen_promise(fit):
+        take_last_step(fit, u, promised)
+    else:
+        fit.left = promised
 
 
 def _is_level(fit: Fit, promised: float) -> bool:
@@ -141,23 +141,24 @@ def give_up(fit: Fit) -> None:
     fit.stop(fit.n_iter >= fit.limit, "MAX_ITER")
 
 
-def rate(fit: Fit, u: Array, R: Array) -> float:
+def rate(fit: Fit, u: Array) -> float:
     """How much of the last step's error this one has left: u = r times that step.
 
     Gauss-Newton steps shrink by a constant factor near a minimum whose residuals are not small, and
-    all further ones add up to u / (1 - r).  What damping has left of the last step tells nothing,
-    and that is about the damping over the smallest pivot of J'J, the square of R's diagonal.
+    all further ones add up to u / (1 - r).  Where damping still shortens steps, they shrink for
+    another reason, and r is 0.
     """
     inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
-    weight = fit.D2 * inside
-    r = float(np.float64(weight * fit.moved @ u) / (weight * fit.moved @ fit.moved))
-    damped = fit.lam > UNDAMPED_RATE * np.min(np.diag(R) ** 2, initial=1.0) * abs(r)
-    return r if abs(r) <= SLOWEST and not damped else 0.0
+    D = np.sqrt(fit.D2) * inside
+    moved, undamped, less = D * fit.moved, D * u, D * (u - fit.step)
+    r = float(moved @ undamped / (moved @ moved))
+    steady = bool(less @ less <= DAMPED**2 * (undamped @ undamped))
+    return r if abs(r) <= SLOWEST and steady else 0.0
 
 
-def take_last_step(fit: Fit, u: Array, promised: float, R: Array) -> None:
+def take_last_step(fit: Fit, u: Array, promised: float) -> None:
     """theta += u, and all that would follow, within the bounds; chi2 falls as promised."""
-    theta = fit.theta + u / (1 - rate(fit, u, R))
+    theta = fit.theta + u / (1 - rate(fit, u))
     if ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
         fit.theta = theta
         fit.sums = fit.sums.copy()

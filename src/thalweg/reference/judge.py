@@ -74,8 +74,8 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
         adapt_region(fit, moved, rho, actual, trial, in_noise)
         adapt_damping(fit, moved, rho, in_noise)
         fit.n_iter += 1
-    fit.kept, taken = moved, moved or (fresh and finite)
-    if taken:
+    fit.kept = moved or (fresh and finite)
+    if fit.kept:
         keep_trial(fit, sums, R)
     if not fresh:
         fit.idle = 0 if moved and actual > noise else fit.idle + int(in_noise)
@@ -85,7 +85,7 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
     fit.stop(fresh and not finite, "NOT_FINITE")
     if fresh and fit.n_iter == 0:
         fit.stop(out_of_range(sums, fit.problem.magnitude, fit.theta) >= 0, "RANGE")
-    fit.stop(taken and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
+    fit.stop(fit.kept and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
     fit.stop(moved and not fit.asked and is_small(fit), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
     settled = fit.idle > PATIENCE and fit.lam <= UNDAMPED

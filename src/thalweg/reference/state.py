@@ -21,6 +21,7 @@ MARKS = 4  # a mark every F + 1 kept trials: chi2 must fall over so many of them
 NO_PIVOT = 1e-12  # of its diagonal element: such a linear column is left out of the certificate
 CANCELLED = 1e-8  # of chi2: a difference below has no digits that count
 
+LAST_STEP = 1e-6  # of chi2 / dof: what a step may promise to be taken unseen
 EARLY, EARLIEST = 100.0, 1e-10  # times ftol, and a share of chi2: see `early_ftol`
 
 SUCCESSES = "FTOL", "XTOL", "GTOL"
@@ -70,7 +71,7 @@ class Fit:
     delta: float = np.inf  # limit of |D d|
     promised: float = 0.0
     noise: float = 0.0  # of chi2 at theta
-    left: float = 0.0  # what the undamped step promises at the end
+    left: float = 0.0  # what the undamped step still promises at the end
     best_chi2: float = np.inf  # smallest chi2 kept, and its noise
     best_noise: float = 0.0
     bound: float = np.inf  # chi2 seen, but for linear parameters (certify)
@@ -179,6 +180,11 @@ def size2_of_model(fit: Fit) -> float:
 def noise_of_chi2(fit: Fit) -> float:
     """Rounding noise of chi2: of its sum, of y, and of f before anything in it cancels."""
     return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2_of_model(fit)))
+
+
+def unseen_promise(fit: Fit) -> float:
+    """What a step may promise to be taken without a look at where it leads."""
+    return max(LAST_STEP * fit.chi2 / max(fit.problem.dof, 1), fit.noise)
 
 
 def reduced_chi2(sums: Array, linear: Any) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .state import EPS, LOST_COLUMN, Array, Fit, early_ftol, merge_rows
+from .state import EPS, LOST_COLUMN, Array, Fit, early_ftol, merge_rows, unseen_promise
 
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
 FAST = 0.2  # a step so much shorter than the last is one before the end: it is not tried
@@ -22,7 +22,7 @@ def advance(fit: Fit) -> None:
         fit.lam = LOST_COLUMN**2  # the region alone limits the step
     cut = find_step(fit)
     d = fit.step
-    whole = not cut and fit.kept
+    whole = not cut and fit.kept and fit.promised <= unseen_promise(fit)
     fit.stop(not cut and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
     fit.stop(whole and is_small(fit), "XTOL")
     if whole and fit.promised <= early_ftol(stops) * fit.chi2:
