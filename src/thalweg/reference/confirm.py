@@ -35,7 +35,7 @@ WIDER = 100.0  # ... and of its region
 FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
 LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
 SLOWEST = 0.5  # rate of convergence that is extrapolated
-DAMPED = 0.01  # of u: by so much may the damping shorten a step whose rate means something
+DAMPED = 0.01  # of r u: what damping may take of u; of the last step it took more
 RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
 NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
 SLOW_INFLATION, LAST_INFLATION = 1e6, 1e10  # of a slow fit whose parameters run off together
@@ -152,7 +152,7 @@ def rate(fit: Fit, u: Array) -> float:
     D = np.sqrt(fit.D2) * inside
     moved, undamped, less = D * fit.moved, D * u, D * (u - fit.step)
     r = float(moved @ undamped / (moved @ moved))
-    steady = bool(less @ less <= DAMPED**2 * (undamped @ undamped))
+    steady = bool(less @ less <= (DAMPED * r) ** 2 * (undamped @ undamped))
     return r if abs(r) <= SLOWEST and steady else 0.0
 
 
