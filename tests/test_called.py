@@ -475,5 +475,5 @@ def test_differences_of_residuals_that_vanish():
     model = eval(f"lambda x, {names}: residuals(x, {names})", {"residuals": residuals})
     with pytest.warns(SlowModelWarning):
         r = tw.fit(model, t, np.zeros(10), start, absolute_sigma=True)
-    assert r.success and r.chi2 < 1e-25 and r.n_iter <= 8, r.reason()
+    assert r.success and r.chi2 < 1e-20 and r.n_iter <= 8, r.reason()
     assert (np.abs(r.stderr - 1) < 0.5).all()  # J is the identity and a little more

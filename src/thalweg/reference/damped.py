@@ -28,8 +28,8 @@ import numpy as np
 from . import attempts as later
 from .confirm import columns_of, inflated
 from .judge import attempt
-from .squares import magnitude_of, out_of_range
-from .state import TRUSTED, Array, Fit, Problem, Tolerances, add_block, merge_rows
+from .squares import DERIVATIVE, magnitude_of, out_of_range
+from .state import MAX, TINY, TRUSTED, Array, Fit, Problem, Tolerances, add_block, merge_rows
 
 __all__ = ["Outcome", "add_block", "levenberg_marquardt", "merge_rows"]
 
@@ -185,4 +185,7 @@ def _finish(fit: Fit, absolute_sigma: bool) -> Outcome:
         W = np.linalg.inv(c.R)
         covariance = np.zeros((F, F))
         covariance[np.ix_(c.free, c.free)] = factor * (W @ W.T) / np.outer(c.size, c.size)
+        variances = np.diag(covariance)[c.free]
+        if factor > 0 and not ((variances >= TINY) & (variances <= MAX)).all():
+            return _refused("RANGE", DERIVATIVE, F)
     return Outcome(fit.theta, fit.chi2, status, detail, fit.n_iter, covariance)
