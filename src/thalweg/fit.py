@@ -21,7 +21,6 @@ from .rescale import run_again, take_back
 from .result import FitResult
 from .storage import RESULTS, attach_result, fill_unfinished, result_of, results_for
 
-
 MOST_ATTEMPTS = 3  # see csrc/attempts.h
 
 

@@ -99,7 +99,9 @@ def _with_room(graph: Graph, output: int, room: int) -> tuple[Graph, int]:
     return wide, place[output]
 
 
-def linear_together(graph: Graph, derivatives: Sequence[int], free: Sequence[int]) -> tuple[int, ...]:
+def linear_together(
+    graph: Graph, derivatives: Sequence[int], free: Sequence[int]
+) -> tuple[int, ...]:
     """Return the places in ``free`` of the most parameters in which the model is linear together.
 
     That is where none of their derivatives depends on any of them.  Of sets of one size the first

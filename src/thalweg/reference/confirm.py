@@ -20,10 +20,10 @@ from .state import (
     Array,
     Fit,
     early_ftol,
+    may_be_unseen,
     merge_rows,
     noise_of_chi2,
     size2_of_model,
-    unseen_promise,
 )
 from .step import WEAK_PIVOT, without_lost
 
@@ -105,7 +105,7 @@ def confirm(fit: Fit) -> None:
         if not (small and level):
             _go_on(fit, u, small, flat, level)
             return
-    if promised <= unseen_promise(fit):
+    if may_be_unseen(fit, promised, float(np.linalg.norm(np.sqrt(fit.D2) * u))):
         take_last_step(fit, u, promised)
     else:
         fit.left = promised

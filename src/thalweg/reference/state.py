@@ -21,7 +21,8 @@ MARKS = 4  # a mark every F + 1 kept trials: chi2 must fall over so many of them
 NO_PIVOT = 1e-12  # of its diagonal element: such a linear column is left out of the certificate
 CANCELLED = 1e-8  # of chi2: a difference below has no digits that count
 
-LAST_STEP = 1e-6  # of chi2 / dof: what a step may promise to be taken unseen
+LAST_STEP = 1e-6  # of chi2 / dof: what a step may promise to be taken unseen ...
+UNSEEN = 1e-3  # ... of |e|: and how long |D d| it may be
 EARLY, EARLIEST = 100.0, 1e-10  # times ftol, and a share of chi2: see `early_ftol`
 
 SUCCESSES = "FTOL", "XTOL", "GTOL"
@@ -182,9 +183,14 @@ def noise_of_chi2(fit: Fit) -> float:
     return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2_of_model(fit)))
 
 
-def unseen_promise(fit: Fit) -> float:
-    """What a step may promise to be taken without a look at where it leads."""
-    return max(LAST_STEP * fit.chi2 / max(fit.problem.dof, 1), fit.noise)
+def may_be_unseen(fit: Fit, promised: float, length: float) -> bool:
+    """Whether a step of this length |D d| may be taken without a look at where it leads.
+
+    It must promise little, and be so short that the model is linear along it: columns that are
+    nearly parallel promise little even for long steps.
+    """
+    little = max(LAST_STEP * fit.chi2 / max(fit.problem.dof, 1), fit.noise)
+    return bool(promised <= little and length**2 <= UNSEEN**2 * fit.chi2)
 
 
 def reduced_chi2(sums: Array, linear: Any) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .state import EPS, LOST_COLUMN, Array, Fit, early_ftol, merge_rows, unseen_promise
+from .state import EPS, LOST_COLUMN, Array, Fit, early_ftol, may_be_unseen, merge_rows
 
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
 FAST = 0.2  # a step so much shorter than the last is one before the end: it is not tried
@@ -22,11 +22,12 @@ def advance(fit: Fit) -> None:
         fit.lam = LOST_COLUMN**2  # the region alone limits the step
     cut = find_step(fit)
     d = fit.step
-    whole = not cut and fit.kept and fit.promised <= unseen_promise(fit)
+    length = fit.length_of(fit.step)
+    whole = not cut and fit.kept and may_be_unseen(fit, fit.promised, length)
     fit.stop(not cut and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
     fit.stop(whole and is_small(fit), "XTOL")
     if whole and fit.promised <= early_ftol(stops) * fit.chi2:
-        fast = fit.length <= FAST * fit.length_of(fit.moved)
+        fast = length <= FAST * fit.length_of(fit.moved)
         fit.stop(fast or fit.promised <= stops.ftol * fit.chi2, "FTOL")
     fit.asked = whole
     # what was cut lands on its bound exactly
