@@ -68,11 +68,13 @@ def needs_another(fit: Fit, bound: float) -> bool:
 
     A success falls short of its own minimum by what its tolerances leave, and that is no proof.
     """
+    if fit.status == "MAX_ITER":
+        return True
     status = status_of(fit)
     if status in (*SUCCESSES, "EXACT", "SINGULAR"):
         share = max(BEATEN, SLACK * fit.problem.stops.ftol)
         return bound < (fit.chi2 - fit.left) * (1 - share) - noise_of_chi2(fit)
-    return status in ("NO_PROGRESS", "DRIFT", "MAX_ITER")
+    return status in ("NO_PROGRESS", "DRIFT")
 
 
 def better(one: Fit, other: Fit) -> Fit:
@@ -87,7 +89,8 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     """Return the best of up to three attempts, and how many there were."""
     problem, best, bound = first.problem, first, first.bound
     max_iter = problem.stops.max_iter
-    reconsider(first)
+    if first.n_iter < max_iter:
+        reconsider(first)
     taken, n_iter = 1, first.n_iter
     for number in (2, 3):
         succeeded = status_of(best) in (*SUCCESSES, "EXACT")
