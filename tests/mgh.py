@@ -159,10 +159,12 @@ def _osborne2(x, m, y):
 
 
 def _watson(x, m):
-    t, j = np.arange(1, 30) / 29, np.arange(len(x))
-    slope = (t[:, None] ** np.maximum(j - 1, 0)) @ (j * x)
-    value = (t[:, None] ** j) @ x
-    return np.concatenate([slope - value**2 - 1, [x[0], x[1] - x[0] ** 2 - 1]])
+    i = np.arange(1, 32)
+    t = i / 29
+    value = sum(x[j] * t**j for j in range(len(x)))
+    slope = sum(j * x[j] * t ** (j - 1) for j in range(1, len(x)))
+    ends = np.where(i == 30, x[0], x[1] - x[0] ** 2 - 1)
+    return np.where(i <= 29, slope - value**2 - 1, ends)
 
 
 def _penalty1(x, m):
