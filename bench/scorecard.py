@@ -51,6 +51,7 @@ class Card:
         label = f" --label {self.label}" if self.label else ""
         name = f"score card{', ' + self.label if self.label else ''}: {name}"
         command = f"python bench/scorecard.py{label} {self.part}"
+        target = {} if self.label else target  # another version has none
         self.results.append(store.entry(name, value, unit, command, **target))
         print(store.table(self.results[-1:]), flush=True)
 
