@@ -60,16 +60,17 @@ def update(
 ) -> Path:
     """Write results to this machine's file, in place of what the same commands gave before.
 
-    Counts, which are no times, leave the machine's state as they were.
+    Counts, which are no times, leave the date and the machine's state as they were.
     """
     file = path()
     old = json.loads(file.read_text()) if file.exists() else {"results": [], "accuracy": []}
     again = {result["command"] for result in results}
     kept = [result for result in old["results"] if result["command"] not in again]
+    new = timed or "machine" not in old
     content = {
         "version": tw.__version__,
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine.facts() if timed or "machine" not in old else old["machine"],
+        "date": datetime.now(UTC).date().isoformat() if new else old["date"],
+        "machine": machine.facts() if new else old["machine"],
         "results": [*results, *kept],
         "accuracy": list(old["accuracy"] if accuracy is None else accuracy),
     }
