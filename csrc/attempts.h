@@ -265,7 +265,7 @@ static void try_again(later *l, ptrdiff_t fit) {
     if (!recall_first(l, fit))
         return;
     int attempts = 1;
-    if (was_success || l->status <= 0) {
+    if ((was_success || l->status <= 0) && l->n_iter < job->max_iter) {
         attempts = 2;
         if (!second_attempt(l))
             return;

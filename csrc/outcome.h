@@ -31,23 +31,17 @@ static int is_beaten(const fits *s, int lane, real ftol) {
     return s->bound[lane] < (chi2 - s->left[lane]) * (1 - share) - s->noise[lane];
 }
 
-static int next_attempt(const tw_fit_job *job, const fits *s, int lane, int status) {
+/* `stop` is why the lane stopped, `status` what its inflation has made of it. */
+static int next_attempt(const tw_fit_job *job, const fits *s, int lane, int stop, int status) {
+    if (s->n_iter[lane] >= job->max_iter)
+        return DONE;
     if (status == TW_NO_PROGRESS && s->doubt[lane] > 0)
         return IN_DOUBT + (int)s->doubt[lane];
     if (status == TW_DRIFT && lost_effect(s, lane, SLOW_RUN_OFF) == s->lost[lane])
         return COLUMN_LOST;
-    const int failed = status == TW_NO_PROGRESS || status == TW_DRIFT || status == TW_MAX_ITER;
+    const int failed = status == TW_NO_PROGRESS || status == TW_DRIFT || stop == TW_MAX_ITER;
     const int beaten = (status > 0 || status == TW_SINGULAR) && is_beaten(s, lane, (real)job->ftol);
-    return (failed || beaten) && s->n_iter[lane] < job->max_iter ? TRY_AGAIN : DONE;
-}
-
-/* Does a variance that was written leave the range, so that it is no number or has lost digits? */
-static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane) {
-    const real *rows = (const real *)job->covariance + fit * tri(s->F, 0);
-    for (int j = 0; j < s->F; j++)
-        if (!s->held[j * LANES + lane] && !(rows[tri(j, j)] >= REAL_MIN && rows[tri(j, j)] <= REAL_MAX))
-            return 1;
-    return 0;
+    return failed || beaten ? TRY_AGAIN : DONE;
 }
 
 /* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
@@ -77,10 +71,11 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
     }
     if (lost >= 0 || !(factor <= REAL_MAX))
         fill_covariance(job, fit, (real)INFINITY);
+    const int stop = status;
     if (lost >= 0)
-        status = status == TW_DRIFT ? TW_DRIFT : TW_SINGULAR, detail = lost;
+        status = stop == TW_DRIFT ? TW_DRIFT : TW_SINGULAR, detail = lost;
     if (job->next)
-        job->next[fit] = (int8_t)next_attempt(job, s, lane, status), job->attempts[fit] = 1;
+        job->next[fit] = (int8_t)next_attempt(job, s, lane, stop, status), job->attempts[fit] = 1;
     real *theta = (real *)job->theta + fit * s->P;
     for (int j = 0; j < s->P; j++)
         theta[j] = s->theta[j * LANES + lane];
