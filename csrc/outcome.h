@@ -44,6 +44,15 @@ static int next_attempt(const tw_fit_job *job, const fits *s, int lane, int stop
     return failed || beaten ? TRY_AGAIN : DONE;
 }
 
+/* Does a variance that was written leave the range, so that it is no number or has lost digits? */
+static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane) {
+    const real *rows = (const real *)job->covariance + fit * tri(s->F, 0);
+    for (int j = 0; j < s->F; j++)
+        if (!s->held[j * LANES + lane] && !(rows[tri(j, j)] >= REAL_MIN && rows[tri(j, j)] <= REAL_MAX))
+            return 1;
+    return 0;
+}
+
 /* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
  * 0 and writes nothing where the orthogonal mode has to take over. */
 static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {

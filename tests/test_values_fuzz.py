@@ -114,7 +114,7 @@ def recorded_values(function, x, theta=()):
     x = [np.ascontiguousarray(v, float) for v in x]
     with np.errstate(all="ignore"):
         graph, output, arrays = record(function, len(x), len(theta), len(x[0]), single=False)
-    return run(compile_model(graph, output, ()), [*x, *arrays], theta, np.float64)[0]
+    return run(compile_model(graph, output, ()).tape, [*x, *arrays], theta, np.float64)[0]
 
 
 def direct_values(function, x, theta=()):
