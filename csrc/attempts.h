@@ -36,7 +36,8 @@ static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved
     l->job = job;
     l->origin = TAKE(a, real, P), l->probe = TAKE(a, real, P);
     l->theta = TAKE(a, real, P), l->R = TAKE(a, real, tri(F + 1, 0));
-    solo *one = solo_on(a, job, n_summers, NULL), *bends = curved ? solo_on(a, curved, n_summers, NULL) : NULL;
+    solo *one = solo_on(a, job, n_summers, NULL),
+         *bends = curved ? solo_on(a, curved, n_summers, NULL) : NULL;
     if (!a->measuring)
         l->one = one, one->curved = bends;
     return place;
@@ -58,7 +59,8 @@ static void compare(later *l) {
     memcpy(l->R, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
 }
 
-/* theta + Newton's step, which newton_step has left in units of u, as the trial; 0 if a bound is in the way. */
+/* theta + Newton's step, which newton_step has left in units of u, as the trial; 0 if a bound is in the way.
+ */
 static int set_newton_trial(fits *s) {
     for (int j = 0; j < s->F; j++) {
         const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;

@@ -13,9 +13,9 @@
 
 #include "state.h"
 
-#define NO_PIVOT PICK(1e-12, 1e-5)     /* of its diagonal element: such a column is left out */
-#define CANCELLED PICK(1e-8, 1e-3)     /* of chi2: a difference below has no digits that count */
-#define BEATEN PICK(1e-6, 1e-3)        /* of chi2: by so much must it be lower */
+#define NO_PIVOT PICK(1e-12, 1e-5) /* of its diagonal element: such a column is left out */
+#define CANCELLED PICK(1e-8, 1e-3) /* of chi2: a difference below has no digits that count */
+#define BEATEN PICK(1e-6, 1e-3)    /* of chi2: by so much must it be lower */
 
 /* place of the i-th linear parameter among the free ones; behind them that of the residual */
 TW_INLINE int linear_place(const fits *s, int n, int i) { return i < n ? s->linear[i] : s->F; }
@@ -44,7 +44,8 @@ TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int 
                 STORE(M, tri(i, k), LOAD(M, tri(i, k)) - factor * LOAD(M, tri(k, j)));
         }
     }
-    const vec reduced = LOAD(M, tri(n, n)), chi2 = LOAD(s->trial_sum, tri(s->F, s->F)), bound = LOAD(s->bound, 0);
+    const vec reduced = LOAD(M, tri(n, n)), chi2 = LOAD(s->trial_sum, tri(s->F, s->F)),
+              bound = LOAD(s->bound, 0);
     const ivec lower = where & (reduced > CANCELLED * chi2) & (reduced < bound);
     STORE(s->bound, 0, v_sel(lower, reduced, bound));
 }

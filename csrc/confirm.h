@@ -21,16 +21,17 @@
 
 #define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
 
-#define SLACK ((real)10)            /* of the undamped step over the tolerance that the damped one met */
-#define RELIEF ((real)1e-2)         /* of the damping of a lane that goes on ... */
-#define WIDER ((real)100)           /* ... and of its region */
-#define FLAT ((real)1e-6)           /* of chi2: what a parameter can still bring, by D */
-#define LEVEL (4500 * REAL_EPS)     /* of chi2: what u may promise at a minimum; 1e-12 in double */
-#define SLOWEST ((real)0.5)         /* rate of convergence that is extrapolated */
-#define DAMPED ((real)1e-2)         /* of r u: how much of u the damping may take; of the last step it took ten
-                                       times as much */
-#define RUN_OFF PICK(1e-7, 1e-4)    /* |J_j| over its largest in the attempt: it has lost its effect ... */
-#define NO_EFFECT ((real)1e-3)      /* ... if |theta_j| |J_j| is below this share of |e| as well */
+#define SLACK ((real)10)        /* of the undamped step over the tolerance that the damped one met */
+#define RELIEF ((real)1e-2)     /* of the damping of a lane that goes on ... */
+#define WIDER ((real)100)       /* ... and of its region */
+#define FLAT ((real)1e-6)       /* of chi2: what a parameter can still bring, by D */
+#define LEVEL (4500 * REAL_EPS) /* of chi2: what u may promise at a minimum; 1e-12 in double */
+#define SLOWEST ((real)0.5)     /* rate of convergence that is extrapolated */
+#define DAMPED                                                                                               \
+    ((real)1e-2)                 /* of r u: how much of u the damping may take; of the last step it took ten \
+                                    times as much */
+#define RUN_OFF PICK(1e-7, 1e-4) /* |J_j| over its largest in the attempt: it has lost its effect ... */
+#define NO_EFFECT ((real)1e-3)   /* ... if |theta_j| |J_j| is below this share of |e| as well */
 
 /* Stopped lanes: hold what lies at a bound; 1 / the length of each column. */
 static void settle(fits *s, int o) {

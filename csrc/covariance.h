@@ -52,7 +52,7 @@ static ivec scaled_covariance(fits *s, const tolerances *t, int o) {
     return poor;
 }
 
-#define SLOW_INFLATION PICK(1e6, 1e4) /* of a slow lane whose parameters run off together; in the ... */
+#define SLOW_INFLATION PICK(1e6, 1e4)  /* of a slow lane whose parameters run off together; in the ... */
 #define LAST_INFLATION PICK(1e16, 1e8) /* ... last attempt */
 #define SLOW_RUN_OFF ((real)1e-3)      /* the same for a column by itself, see RUN_OFF */
 #define LAST_RUN_OFF PICK(1e-5, 1e-4)

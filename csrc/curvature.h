@@ -20,10 +20,10 @@
 
 #include "points.h"
 
-enum { MOST_BENDS = 20 };       /* times that a step is shortened for bending too much */
-#define MOST_BEND ((real)0.75)  /* of |D d|: 2 |D a| of a step that is taken */
+enum { MOST_BENDS = 20 };            /* times that a step is shortened for bending too much */
+#define MOST_BEND ((real)0.75)       /* of |D d|: 2 |D a| of a step that is taken */
 #define AT_MINIMUM PICK(1e-10, 1e-3) /* of chi2: what Newton's step may promise at a minimum */
-#define NEWTON_STEP ((real)1e-4) /* of |theta_j| + |e|/D_j: how long it may be there */
+#define NEWTON_STEP ((real)1e-4)     /* of |theta_j| + |e|/D_j: how long it may be there */
 
 /* ---- linear parameters ---------------------------------------------------------------------- */
 
@@ -235,7 +235,8 @@ static int is_minimum(solo *o) {
 /* Does f change by its second derivative alone as parameter j moves by its own size? */
 static int bends_in(solo *o, int parameter) {
     const fits *s = &o->s;
-    const real theta = (real)fabs(s->theta[parameter * LANES]), start = (real)fabs(s->start[parameter * LANES]);
+    const real theta = (real)fabs(s->theta[parameter * LANES]),
+               start = (real)fabs(s->start[parameter * LANES]);
     clear_direction(o);
     o->curved->s.trial[(s->P + parameter) * LANES] = theta > start ? theta : start;
     const real *R = bent(o);

@@ -35,11 +35,11 @@
 #include "certificate.h"
 #include "range.h"
 
-enum { PATIENCE = 64 };            /* trials in a row that neither promise nor bring more than noise */
-enum { TRUST = 4 };                /* times in a row that an undamped promise may prove vain */
-#define UNDAMPED ((real)1e-8)      /* a damping that changes no step */
-#define FAST ((real)0.2)           /* a step so much shorter than the last is one before the end ... */
-#define EARLY ((real)1e2)          /* ... at so many times ftol, for it and all further ones are taken unseen */
+enum { PATIENCE = 64 };       /* trials in a row that neither promise nor bring more than noise */
+enum { TRUST = 4 };           /* times in a row that an undamped promise may prove vain */
+#define UNDAMPED ((real)1e-8) /* a damping that changes no step */
+#define FAST ((real)0.2)      /* a step so much shorter than the last is one before the end ... */
+#define EARLY ((real)1e2)     /* ... at so many times ftol, for it and all further ones are taken unseen */
 #define EARLIEST PICK(1e-10, 1e-5) /* but not at more than this share of chi2 */
 #define LAST_STEP ((real)1e-6)     /* of chi2 / dof: what a step may promise to be taken unseen at all */
 #define UNSEEN ((real)1e-3)        /* of |e|: how long |D d| it may be for that */

@@ -4,8 +4,8 @@
  * on the batch: below SIDE_BY_SIDE points fits lie side by side (lanes.h), above it points do
  * (points.h).
  */
-#include "dispatch.h"
 #include "attempts.h"
+#include "dispatch.h"
 #include "lanes.h"
 
 enum {

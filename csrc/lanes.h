@@ -122,7 +122,8 @@ static int finish_lanes(group *g, int o) {
     fits *s = &g->s;
     return_to_best(s, o);
     const ivec poor = scaled_covariance(s, &g->t, o);
-    const ivec drifts = (has_shrunk(s, RUN_OFF, o) & (MASK(s->status, 0) != RUNNING)) | (MASK(s->status, 0) == SLOW);
+    const ivec drifts =
+        (has_shrunk(s, RUN_OFF, o) & (MASK(s->status, 0) != RUNNING)) | (MASK(s->status, 0) == SLOW);
     for (int l = 0; l < VL && v_any(drifts); l++)
         if (g->fit[o + l] >= 0 && drifts[l])
             look_for_drift(s, &g->t, o + l, poor[l] != 0);

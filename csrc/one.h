@@ -4,7 +4,8 @@
 
 #include "curvature.h"
 
-/* The first radius of the region, of an attempt that has one throughout: a tenth of the start in units of D. */
+/* The first radius of the region, of an attempt that has one throughout: a tenth of the start in units of D.
+ */
 static void first_radius(fits *s) {
     real length2 = 0;
     for (int j = 0; j < s->F; j++) {

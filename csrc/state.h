@@ -28,7 +28,7 @@ typedef struct {
     int32_t limit; /* trials after which the attempt ends */
     int bounded;
     int scaled; /* see range.h */
-    int last; /* no other attempt follows: a slow fit is given more time */
+    int last;   /* no other attempt follows: a slow fit is given more time */
 } tolerances;
 
 /* A group of fits.  P parameters, F free ones; arrays [...][LANES]. */
@@ -89,7 +89,8 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.in_vain = TAKE(a, mask_int, L);
     s.until_mark = TAKE(a, mask_int, L);
-    s.doubt = TAKE(a, mask_int, L), s.lost = TAKE(a, mask_int, L), s.resumed = TAKE(a, real, L), s.left = TAKE(a, real, L);
+    s.doubt = TAKE(a, mask_int, L), s.lost = TAKE(a, mask_int, L), s.resumed = TAKE(a, real, L),
+    s.left = TAKE(a, real, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
     s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
     s.unit = TAKE(a, real, F * L);

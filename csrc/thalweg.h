@@ -121,13 +121,13 @@ typedef struct {
 size_t tw_fit_work(const tw_fit_job *job, int threads);
 void tw_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch, _Atomic ptrdiff_t *done);
 
-/* Later attempts of the n fits `which`, those for which tw_fit wrote that `next` is not 0, from the results of
- * tw_fit, which they replace unless the watch asks to stop; csrc/attempts.h says what is tried.  `done`
+/* Later attempts of the n fits `which`, those for which tw_fit wrote that `next` is not 0, from the results
+ * of tw_fit, which they replace unless the watch asks to stop; csrc/attempts.h says what is tried.  `done`
  * counts the fits.
  *
  * job->curved is a tape of 2 P parameters, theta and a direction d; its outputs are f, its F derivatives and
- * the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last counts for nothing.
- * NULL: second derivatives are not to be had. */
+ * the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last counts for
+ * nothing. NULL: second derivatives are not to be had. */
 size_t tw_fit_again_work(const tw_fit_job *job, ptrdiff_t n, int threads);
 void tw_fit_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
                   struct tw_watch *watch, _Atomic ptrdiff_t *done);

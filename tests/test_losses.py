@@ -169,9 +169,10 @@ def test_adjoint_check_fails_what_is_wrong():
 def test_curvatures_of_a_large_loss():
     P = 2000
     loss = QuadraticLoss(sparse(np.diag(np.geomspace(1, 50, P))))
-    smallest, largest = extreme_curvatures(loss, np.zeros(P))
+    smallest, largest, positive = extreme_curvatures(loss, np.zeros(P))
     assert largest == pytest.approx(100, rel=1e-3) and largest >= 100
     assert smallest == pytest.approx(2, rel=5e-2) and smallest >= 2
+    assert positive == smallest  # none is zero or negative
     scaled = extreme_curvatures(loss, np.zeros(P), lambda v: v / np.geomspace(1, 50, P))
     assert np.allclose(scaled, 2, rtol=1e-9)
 
@@ -179,7 +180,7 @@ def test_curvatures_of_a_large_loss():
 def test_curvatures_of_a_large_loss_that_is_not_quadratic():
     P = 300
     loss = Smooth(P, lambda x: x @ x / 2, lambda x: x, lambda x: np.diag(np.linspace(1, 4, P)))
-    assert np.allclose(extreme_curvatures(loss, np.zeros(P)), (1, 4), rtol=1e-3)
+    assert np.allclose(extreme_curvatures(loss, np.zeros(P)), (1, 4, 1), rtol=1e-3)
 
 
 class OnlyForward(Operator):

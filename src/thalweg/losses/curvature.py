@@ -75,7 +75,7 @@ def refuse_indefinite(curvatures: Curvatures) -> None:
 
 
 def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> Curvatures:
-    """Return the smallest and the largest eigenvalue of M^-1 H at ``theta``.
+    """Return the smallest, the largest and the least positive eigenvalue of M^-1 H at ``theta``.
 
     Parameters
     ----------
