@@ -21,15 +21,13 @@
 
 #define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
 
-#define SLACK ((real)10)        /* of the undamped step over the tolerance that the damped one met */
-#define RELIEF ((real)1e-2)     /* of the damping of a lane that goes on ... */
-#define WIDER ((real)100)       /* ... and of its region */
-#define FLAT ((real)1e-6)       /* of chi2: what a parameter can still bring, by D */
-#define LEVEL (4500 * REAL_EPS) /* of chi2: what u may promise at a minimum; 1e-12 in double */
-#define SLOWEST ((real)0.5)     /* rate of convergence that is extrapolated */
-#define DAMPED                                                                                               \
-    ((real)1e-2)                 /* of r u: how much of u the damping may take; of the last step it took ten \
-                                    times as much */
+#define SLACK ((real)10)         /* of the undamped step over the tolerance that the damped one met */
+#define RELIEF ((real)1e-2)      /* of the damping of a lane that goes on ... */
+#define WIDER ((real)100)        /* ... and of its region */
+#define FLAT ((real)1e-6)        /* of chi2: what a parameter can still bring, by D */
+#define LEVEL (4500 * REAL_EPS)  /* of chi2: what u may promise at a minimum; 1e-12 in double */
+#define SLOWEST ((real)0.5)      /* rate of convergence that is extrapolated */
+#define DAMPED ((real)1e-2)      /* of r u: how much of u the damping may take; it took tenfold before */
 #define RUN_OFF PICK(1e-7, 1e-4) /* |J_j| over its largest in the attempt: it has lost its effect ... */
 #define NO_EFFECT ((real)1e-3)   /* ... if |theta_j| |J_j| is below this share of |e| as well */
 
@@ -204,13 +202,13 @@ typedef struct {
     ivec met, done, asked, small, level; /* asked: to go on, for neither u nor its promise is small */
 } answer;
 
-/* The lanes among `unsure` are asked more than whether u promises little. */
-static void ask(const fits *s, const tolerances *t, ivec unsure, answer *a, int o) {
+/* Lanes whose u promises more than little are asked whether u is short, and promises little beside chi2. */
+static void ask(const fits *s, const tolerances *t, answer *a, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), size2 = size2_of_model(s, o);
     const real share = LEVEL > t->xtol * t->xtol ? LEVEL : t->xtol * t->xtol;
     a->small = small_undamped_step(s, t->xtol, v_sqrt(chi2), o);
     a->level = a->promised <= v_max(share * chi2, 10000 * REAL_EPS * REAL_EPS * size2);
-    a->asked &= unsure & ~(a->small & a->level);
+    a->asked &= ~(a->small & a->level);
 }
 
 static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
@@ -222,7 +220,7 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     a.met = ((status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL)) & ~poor;
     a.asked = a.met & ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0)));
     if (v_any(a.asked))
-        ask(s, t, a.asked, &a, o);
+        ask(s, t, &a, o);
     a.done = a.met & ~a.asked & may_be_unseen(s, a.promised, length2_of_undamped_step(s, o), o);
     STORE(s->left, 0, v_and(~a.done, a.promised));
     return a;
