@@ -257,6 +257,10 @@ static void try_again(later *l, ptrdiff_t fit) {
     const int was_success = job->status[fit] > 0;
     o->fit = fit, s->triangle = o->triangle, s->projecting = 0;
     prepare_one(o, &detail); /* it was accepted before */
+    if (stopped(o))
+        return;
+    if (job->call)
+        load_points(job, fit, 0, job->n_points, &o->called.data);
     run_point_code_watched(&o->summers->m, job->n_points, job->x, job->x_step, fit, o->watch);
     if (o->curved) {
         o->curved->fit = fit;

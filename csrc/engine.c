@@ -319,22 +319,11 @@ static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
 }
 
 static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial) {
+    (void)job; /* is that of the solo */
     arena a = arena_on(work);
     trial_state *t = TAKE(&a, trial_state, 1);
     solo *o = t->one;
-    const ptrdiff_t N = job->n_points, n_rows = padded_rows(N);
-    const int F = o->s.F;
-    memset(t->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *t->rows);
-    for (ptrdiff_t i = 0; i < N; i++) {
-        const real w = t->data.weight[i];
-        for (int k = 0; k < F && w > 0; k++)
-            t->rows[k * n_rows + i] = ((const real *)J)[i * F + k] * w;
-        if (w > 0)
-            t->rows[F * n_rows + i] = (t->data.y[i] - ((const real *)f)[i]) * w;
-    }
-    memset(o->trial_triangle, 0, (size_t)tri(F + 1, 0) * sizeof(real));
-    merge_rows(F + 1, o->trial_triangle, n_rows, t->rows);
-    normal_from_triangle(F + 1, o->trial_triangle, o->s.trial_sum);
+    take_values(o, &t->data, f, J, t->rows);
     if (judge_one(o)) {
         write_one(o);
         return 1;

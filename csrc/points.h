@@ -26,6 +26,12 @@ typedef struct {
     real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
 } summer;
 
+/* Of a model that its caller evaluates: a data set, what was asked and answered, and [J | e] by columns. */
+typedef struct {
+    sample data;
+    real *theta, *f, *J, *rows; /* [P], [N], [N][F], [F + 1][padded N] */
+} called;
+
 /* One fit at work. */
 typedef struct solo {
     const tw_fit_job *job;
@@ -40,6 +46,7 @@ typedef struct solo {
     int n_summers, threads;
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
+    called called;       /* where the job has a `call` */
     struct solo *curved; /* NULL, or what evaluates second derivatives: see curvature.h */
 } solo;
 
@@ -108,6 +115,15 @@ static tolerances tolerances_of(const tw_fit_job *job, int attempt) {
                         attempt >= job->most_attempts};
 }
 
+static called called_on(arena *a, const tw_fit_job *job) {
+    const ptrdiff_t N = job->n_points, P = job->tape->n_theta, F = job->tape->n_free;
+    called c = {.data = {.stride = 1, .unseen = -1}};
+    c.data.y = TAKE(a, real, N), c.data.weight = TAKE(a, real, N);
+    c.theta = TAKE(a, real, P), c.f = TAKE(a, real, N), c.J = TAKE(a, real, N * F);
+    c.rows = TAKE(a, real, (F + 1) * padded_rows(N));
+    return c;
+}
+
 /* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */
 static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point) {
     solo *one = TAKE(a, solo, 1), measured = {0}, *o = a->measuring ? &measured : one;
@@ -119,6 +135,8 @@ static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point
     o->triangle = o->s.triangle;
     o->trial_triangle = TAKE(a, real, T);
     o->chunk_sum = TAKE(a, real, o->n_chunks * T);
+    if (job->call)
+        o->called = called_on(a, job);
     o->summers = TAKE(a, summer, n_summers);
     for (int k = 0; k < n_summers; k++) {
         const summer r = summer_on(a, job, point);
@@ -221,9 +239,41 @@ static void merge_triangle(const solo *o, summer *r, real *R, const real *next) 
     merge_rows(n, R, n_rows, r->rows);
 }
 
+/* [J | e] of values and derivatives that the caller gave, into trial_triangle and trial_sum. */
+static void take_values(solo *o, const sample *data, const real *f, const real *J, real *rows) {
+    const ptrdiff_t N = o->job->n_points, n_rows = padded_rows(N);
+    const int F = o->s.F;
+    memset(rows, 0, (size_t)((F + 1) * n_rows) * sizeof *rows);
+    for (ptrdiff_t i = 0; i < N; i++) {
+        const real w = data->weight[i];
+        for (int k = 0; k < F && w > 0; k++)
+            rows[k * n_rows + i] = J[i * F + k] * w;
+        if (w > 0)
+            rows[F * n_rows + i] = (data->y[i] - f[i]) * w;
+    }
+    memset(o->trial_triangle, 0, (size_t)tri(F + 1, 0) * sizeof(real));
+    merge_rows(F + 1, o->trial_triangle, n_rows, rows);
+    normal_from_triangle(F + 1, o->trial_triangle, o->s.trial_sum);
+}
+
+/* Ask the caller for the trial; where it cannot answer, the job stops. */
+static void evaluate_by_call(solo *o) {
+    const called *c = &o->called;
+    for (int j = 0; j < o->s.P; j++)
+        c->theta[j] = o->s.trial[j * LANES];
+    if (o->job->call(o->job->context, c->theta, c->f, c->J))
+        atomic_store(&o->watch->stop, 1);
+    else
+        take_values(o, &c->data, c->f, c->J, c->rows);
+}
+
 /* [J | e] at the trial, all chunks, into trial_sum (and trial_triangle). */
 static void evaluate_trial(solo *o) {
     const ptrdiff_t T = tri(o->s.F + 1, 0);
+    if (o->job->call) {
+        evaluate_by_call(o);
+        return;
+    }
     atomic_store(&o->next_chunk, 0);
     if (o->threads > 1)
         tw_parallel(sum_chunks, o, o->n_summers, o->threads, o->watch);

@@ -113,6 +113,8 @@ typedef struct {
     int8_t *next;              /* [B], NULL for 1 attempt  out not 0: tw_fit_again may do better */
     int8_t *attempts;          /* [B]                      out of tw_fit_again: 1, 2 or 3 */
     const tw_tape *curved;     /* or NULL                  in  of tw_fit_again: see there */
+    int (*call)(void *context, const void *theta, void *f, void *J); /* or NULL  in  of tw_fit_again */
+    void *context;                                                   /*                              */
 } tw_fit_job;
 
 /* Run a job on at most `threads` threads (0: the default).  Fits already finished when `watch` asks to
@@ -127,7 +129,11 @@ void tw_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *wat
  *
  * job->curved is a tape of 2 P parameters, theta and a direction d; its outputs are f, its F derivatives and
  * the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last counts for
- * nothing. NULL: second derivatives are not to be had. */
+ * nothing. NULL: second derivatives are not to be had.
+ *
+ * Where the caller alone can evaluate the model, job->call(context, theta [P], f [N], J [N][F]) does, in the
+ * calling thread of a job for one thread with a watch; it returns not 0 where it cannot go on, which stops
+ * the job. */
 size_t tw_fit_again_work(const tw_fit_job *job, ptrdiff_t n, int threads);
 void tw_fit_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
                   struct tw_watch *watch, _Atomic ptrdiff_t *done);

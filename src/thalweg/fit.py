@@ -19,7 +19,7 @@ from .model.tape import Compiled, compile_curved, compile_model
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
 from .result import FitResult
-from .storage import RESULTS, attach_result, fill_unfinished, result_of, results_for
+from .storage import attach_result, fill_unfinished, result_of, results_for
 
 MOST_ATTEMPTS = 3  # see csrc/attempts.h
 
@@ -349,9 +349,10 @@ def one_job(
         lower=row(problem.lower)[0],
         upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
-        out={name: out[name].reshape(data.n_fits, -1)[one] for name in RESULTS},
+        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
         options=options[:5],
         scaled=problem.scaled,
+        attempts=options.attempts,
     )
 
 

@@ -265,8 +265,14 @@ class Differences:
 
 
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
-    """Fit data set 0 of a job, whose results are then written."""
+    """Fit data set 0 of a job, whose results are then written; try again where that may help."""
+
+    def values(theta: Array) -> tuple[Array, Array]:
+        f, J = evaluate(theta)
+        return np.ascontiguousarray(f), np.ascontiguousarray(J)
+
     trials = engine.Trials(job, np.empty(n_params, dtype))
     while not trials.done:
-        f, J = evaluate(trials.trial)
-        trials.next(np.ascontiguousarray(f), np.ascontiguousarray(J))
+        trials.next(*values(trials.trial))
+    if job.unsettled:
+        job.again_called(values, np.empty(n_params, dtype))

@@ -11,9 +11,6 @@ from ._check import Array
 from .problem import Problem
 from .result import FitResult
 
-# what every job writes; results_for has `next` and `attempts` as well, for later attempts
-RESULTS = ("theta", "covariance", "chi2", "n_iter", "n_used", "status", "detail")
-
 _FILLED_AT_ONCE = 1 << 16  # fits; bounds the memory that filling needs when there is none left
 
 

@@ -8,7 +8,7 @@ import os
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport INT32_MAX, int8_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport MOST, USUAL_VIEWS, Memory, Views, times
@@ -370,6 +370,34 @@ cdef class Job:
             free(work)
         return watch
 
+    @property
+    def unsettled(self):
+        """Whether later attempts of fit 0 may do better, for a model that Python evaluates."""
+        return self.job.next != NULL and self.job.next[0] > 0
+
+    def again_called(self, evaluate, trial):
+        """Try fit 0 again; ``evaluate(trial)`` gives f (N,) and J (N, F), trial being (P,)."""
+        if not self.unsettled:
+            raise ValueError("the fit is not to be tried again")
+        cdef Called called = Called(self, evaluate, trial)
+        cdef Watch watch = Watch(None)
+        cdef Py_ssize_t fit = 0
+        self.job.call, self.job.context = call_model, <void *> called
+        cdef size_t size = c.tw_fit_again_work(&self.job, 1, 1)
+        cdef void *work = calloc(size, 1)
+        try:
+            if work == NULL:
+                raise MemoryError(f"later attempts need {size} bytes of workspace")
+            with nogil:
+                c.tw_fit_again(&self.job, &fit, 1, 1, work, &watch.watch, &watch.done)
+        finally:
+            free(work)
+            self.job.call, self.job.context = NULL, NULL
+        if called.error is not None:
+            raise called.error
+        if watch.error is not None:
+            raise watch.error
+
     cdef int refuse_curved(self, Tape curved) except -1:
         """A tape of second derivatives must have the sizes of the job's own."""
         cdef const c.tw_tape *t = self.job.tape
@@ -380,6 +408,39 @@ cdef class Job:
             raise ValueError("the tape of second derivatives does not fit the job's")
         refuse_giant(&curved.tape, self.job.n_points)
         return 0
+
+
+cdef class Called:
+    """A model that Python evaluates, as the engine calls it."""
+
+    cdef Job job
+    cdef object evaluate, trial, error
+
+    def __cinit__(self, Job job not None, evaluate, trial):
+        self.job, self.evaluate, self.trial, self.error = job, evaluate, trial, None
+
+    cdef int answer(self, const void *theta, void *f, void *J) except -1:
+        """Write value and derivatives at theta."""
+        cdef Py_ssize_t N = self.job.job.n_points, F = self.job.tape.tape.n_free
+        cdef Py_ssize_t P = self.job.tape.tape.n_theta
+        cdef size_t size = sizeof(float) if self.job.job.is_float else sizeof(double)
+        cdef char real = c"f" if self.job.job.is_float else c"d"
+        cdef Views views = Views()
+        memcpy(views.take(self.trial, real, P, True), theta, P * size)
+        value, jacobian = self.evaluate(self.trial)
+        memcpy(f, views.take(value, real, N, False), N * size)
+        memcpy(J, views.take(jacobian, real, times(N, F), False), N * F * size)
+        return 0
+
+
+cdef int call_model(void *context, const void *theta, void *f, void *J) noexcept with gil:
+    cdef Called self = <Called> context
+    try:
+        self.answer(theta, f, J)
+        return 0
+    except BaseException as error:
+        self.error = error
+        return 1
 
 
 cdef class Trials:

@@ -53,6 +53,8 @@ cdef extern from "thalweg.h" nogil:
         int8_t *next
         int8_t *attempts
         const tw_tape *curved
+        int (*call)(void *context, const void *theta, void *f, void *J) noexcept
+        void *context
 
     ctypedef Py_ssize_t atomic_count "_Atomic ptrdiff_t"
 

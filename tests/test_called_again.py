@@ -1,0 +1,68 @@
+"""Later attempts of models that Python evaluates."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+
+X = np.linspace(0, 5, 30)
+
+
+def decay(x, a, tau, c):
+    """A model that cannot be recorded: it works with numbers, one by one."""
+    return np.array([float(a) * np.exp(-float(v) / float(tau)) + float(c) for v in x])
+
+
+def poor_starts(dtype=np.float64):
+    """One noisy decay, from 40 starts up to a factor of 100 off."""
+    rng = np.random.default_rng(0)
+    y = decay(X, 2, 1.5, 0.3) + 0.05 * rng.standard_normal(len(X))
+    starts = np.array([2, 1.5, 0.3]) * 10 ** rng.uniform(-2, 2, (40, 3))
+    return np.tile(y.astype(dtype), (40, 1)), starts.astype(dtype)
+
+
+def fit(model, y, p0, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tw.SlowModelWarning)
+        return tw.fit(model, X.astype(y.dtype), y, p0, **options)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_later_attempts_find_what_the_first_does_not(dtype):
+    y, p0 = poor_starts(dtype)
+    all_three, first = (fit(decay, y, p0, dtype=dtype, attempts=n) for n in (3, 1))
+    right = 1 + 100 * np.sqrt(np.finfo(dtype).eps)  # rounding, and of differences
+    least = all_three.chi2.min()
+    assert (first.attempts == 1).all() and (all_three.attempts > 1).any()
+    found = [(r.success & (r.chi2 <= least * right)).mean() for r in (all_three, first)]
+    # observed: 0.93 of 0.68 in double, 0.88 in float; what is left runs off and says so
+    assert found[0] >= 0.85 and found[0] >= found[1] + 0.1
+
+
+def test_what_the_first_attempt_found_stays_where_a_later_one_is_ended():
+    """The user's error in the middle of a later attempt, when the first has long been written."""
+    y, p0 = poor_starts()
+    which = int(np.argmax(fit(decay, y, p0).attempts > 1))
+    calls = []
+
+    def counted(x, a, tau, c):
+        calls.append(a)
+        return decay(x, a, tau, c)
+
+    first = fit(
+        counted, y[which], p0[which], attempts=1, max_iter=100
+    )  # as many as it has of three
+    n = len(calls)
+
+    def ends(x, a, tau, c):
+        if len(calls) > 2 * n + 10:
+            raise RuntimeError("enough")
+        return counted(x, a, tau, c)
+
+    with pytest.raises(RuntimeError, match="enough") as caught:
+        fit(ends, y[which], p0[which], max_iter=800)
+    result = caught.value.result
+    assert result.status != 0 and not result.success
+    np.testing.assert_array_equal(result.params, first.params)
