@@ -121,7 +121,7 @@ static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, i
 /* Look at A and prepare what is known of its columns, unless patience runs out. */
 TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
     const struct tw_sweep_csc_job *job = p->job;
-    patience patience = {.watch = p->watch};
+    patience looking = {.watch = p->watch};
     p->total_weight = sum_of_weights(job);
     for (*j = 0; *j < job->P; ++*j) {
         if (indptr_is_bad(job, *j, wide))
@@ -140,7 +140,7 @@ TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
         if (p->mean)
             curvature = centered_curvature(p, *j, curvature, wide);
         p->curvature[*j] = curvature;
-        if (runs_out(&patience, c.n + 1))
+        if (runs_out(&looking, c.n + 1))
             return TW_CSC_OK;
     }
     return TW_CSC_OK;
@@ -339,11 +339,11 @@ static void run_blocks(void *context, ptrdiff_t slot) {
 /* What comes before the sweeps: one task, so that the watch is polled. */
 static void begin(void *context, ptrdiff_t part) {
     opening *o = context;
-    patience patience = {.watch = o->p->watch};
+    patience storing = {.watch = o->p->watch};
     (void)part; /* the only one */
     o->status = o->p->job->wide ? prepare(o->p, o->column, 1) : prepare(o->p, o->column, 0);
     if (!o->status && o->p->job->greedy)
-        store_rows(o->p->job, &o->p->rows, &patience);
+        store_rows(o->p->job, &o->p->rows, &storing);
 }
 
 static tw_csc_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,

@@ -130,7 +130,10 @@ CASES = {
 
 
 def interrupt_once(call):
-    """Return how many seconds after the signal the call has ended."""
+    """Return how many seconds after the signal the call has ended.
+
+    Where the machine is fast enough to end it before the signal, the signal meets the next one.
+    """
     sent = []
 
     def send():
@@ -141,12 +144,12 @@ def interrupt_once(call):
     timer = threading.Thread(target=send)
     timer.start()
     try:
-        call()
+        while True:
+            call()
     except KeyboardInterrupt:
         return time.perf_counter() - sent[0]
     finally:
         timer.join()
-    raise SystemExit("the call ended before it was interrupted")
 
 
 def main():
