@@ -1,6 +1,6 @@
 r"""
 Plain functions, bounds, and parameters that become zero
-=======================================================
+========================================================
 
 Often all there is of a loss is a function and its gradient. `FunctionLoss` takes the two, and every
 first-order method goes down on it: step sizes come from backtracking where no second derivative is
