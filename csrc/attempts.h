@@ -43,7 +43,8 @@ static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved
     return place;
 }
 
-/* The columns of R of the attempt that has ended, if it is the best so far. */
+/* Keep the attempt that has ended as the best result if its chi2 is lower than that of all before; at the
+ * same chi2 the later one counts, unless it would put a failure in place of a success. */
 static void compare(later *l) {
     const fits *s = &l->one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
@@ -175,6 +176,8 @@ static int recall_first(later *l, ptrdiff_t fit) {
     return 1;
 }
 
+/* Variable projection from the best probe; nothing to do where no parameter is left to search in.  0 where
+ * the watch asked to stop. */
 static int second_attempt(later *l) {
     solo *o = l->one;
     fits *s = &o->s;
@@ -222,6 +225,7 @@ static int descend_by_newton(later *l) {
     return !stopped(o);
 }
 
+/* The first method again, from where Newton's steps have led.  0 where the watch asked to stop. */
 static int third_attempt(later *l) {
     if (!descend_by_newton(l))
         return 0;

@@ -281,7 +281,6 @@ typedef struct {
     solo *one;
     sample data;
     real *rows;
-    int refused;
 } trial_state;
 
 static trial_state *trial_on(arena *a, const tw_fit_job *job) {
