@@ -19,7 +19,7 @@ from .model.tape import Compiled, compile_curved, compile_model
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
 from .result import FitResult
-from .storage import attach_result, fill_unfinished, result_of, results_for
+from .storage import attach_result, result_of, results_for
 
 MOST_ATTEMPTS = 3  # see csrc/attempts.h
 
@@ -250,9 +250,8 @@ def run(
             run_all(problem, out, report)
             run_again(problem, out, options.absolute_sigma, run_all, report)
             decided = True
-            finished = fill_unfinished(out)
             if report is not None:
-                report(finished)
+                report(int(np.count_nonzero(out["status"])))
         return result_of(problem, out)
     except BaseException as error:
         attach_result(error, problem, out, None if decided else take_back)
