@@ -66,3 +66,24 @@ def test_what_the_first_attempt_found_stays_where_a_later_one_is_ended():
     result = caught.value.result
     assert result.status != 0 and not result.success
     np.testing.assert_array_equal(result.params, first.params)
+
+
+def test_steps_of_differences_that_leave_the_neighbourhood_are_shortened():
+    """A lifetime s that has lost its effect is tried with longer steps; s - h must not be negative.
+
+    There exp(-x / s) is 1e60, and a column of J with such numbers ended the fit as a success where
+    no derivative was 0.
+    """
+
+    def model(x, a, s, b, t):
+        return a * np.exp(-x / s) + b * np.exp(-x / t) if a < np.inf else x
+
+    x = np.array([0.0, 1.25, 3.75, 5.0])
+    y = np.array([-2.3654972906, -2.8345822829, -1.8559323956, -2.1728783413])
+    sigma = np.array([0.5950417711, 0.1998967425, 0.2788585664, 0.198753502])
+    start = [2.0285651497, 0.7455039209, -5.0833490098, 5.0052835471]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tw.SlowModelWarning)
+        r = tw.fit(model, x, y, p0=start, sigma=sigma, attempts=1)
+    assert r.status == tw.Status.DRIFT and r.names[r.detail] == "s"
+    assert r.chi2 < 2.632  # the model has gone flat in s at its infimum

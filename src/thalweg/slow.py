@@ -10,7 +10,8 @@ h = s_j eps'^(1/2) for one-sided and h = s_j eps'^(1/3) for central differences,
 then are about eps'^(1/2) and eps'^(2/3).  s_j is range / max |df/dtheta_j|, from the derivative
 before: unlike |theta_j| it has the right size also where theta_j is near 0 or far from it.  Where
 the model is flat in theta_j it is not larger than |theta_j| has been: theta_j + h must not leave
-the neighbourhood.
+the neighbourhood.  A step that changes the model by far more than it should has left it, as where
+theta_j - h of a lifetime is negative, and is shortened.
 
 Far from a minimum one-sided differences, half the calls, lead as well: an error of 1e-8 of the
 derivatives changes a step by so much.  Where a fit converges they would end it beside the minimum,
@@ -36,6 +37,7 @@ _TRIES = 6  # of a first step h, each up to JUMP times another
 _JUMP = 1e4
 _FLAT = 1e-3  # where the model hardly depends on theta_j, s_j is |theta_j|, but at least so much
 _ALIKE = 30  # a factor between steps that costs few digits: errors grow as its square root at most
+_TOO_LONG = 0.1  # of the model's range: a step that changes so much, not a small share, is too long
 _LARGEST_NOISE = 1e-3  # relative rounding of a model that hardly moves
 
 
@@ -212,10 +214,10 @@ class Differences:
         relative: float,
         central: bool,
     ) -> Array:
-        tries = 1 if self.scale[k] else _TRIES
+        known, longest = bool(self.scale[k]), np.inf
         largest = self.largest[k] = max(self.largest[k], abs(float(theta[j])))
         scale = self.scale[k] or abs(float(theta[j])) or 1.0
-        for _ in range(tries):
+        for _ in range(_TRIES):
             column = self._quotient(f, theta, j, scale * relative, central)
             steepest = float(max(column.max(), -column.min()))
             if not steepest < np.inf:
@@ -227,8 +229,13 @@ class Differences:
             size = abs(float(theta[j]))
             if steepest < np.inf and wanted < self.eps**0.5 * size:
                 wanted = size  # values that vanish, as residuals do, have no range to go by
-            before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP)
-            if before / _ALIKE <= scale <= _ALIKE * before:
+            too_long = scale > _ALIKE * largest > 0 and (
+                steepest * scale * relative > spread * max(_TOO_LONG, _ALIKE * relative)
+                or bool((~np.isfinite(column) & np.isfinite(f)).any())
+            )
+            longest = scale / _ALIKE if too_long else longest
+            before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP, longest)
+            if not too_long and (known or before / _ALIKE <= scale <= _ALIKE * before):
                 break
         self.scale[k] = scale if 0 < steepest < np.inf else 0.0
         return column
