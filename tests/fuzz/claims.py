@@ -12,6 +12,7 @@ from fuzz.draw import values
 from thalweg.status import Status
 
 CHECKED = 2  # fits of a batch that are fitted alone and by SciPy
+NEAR = 0.03  # of a parameter: what is near a solution
 
 
 def check(case):
@@ -174,19 +175,32 @@ class Fit:
 
     @cached_property
     def jacobian(self):
-        """Of f / sigma by central differences in float64, and the relative error of each column."""
+        """Of f / sigma by central differences in float64, and the relative error of each column.
+
+        f(theta + h) - f(theta - h) errs by rounding, the more the shorter h is, and by the bend of
+        f, which half the step tells.  A model may oscillate a thousand times faster in theta_j than
+        theta_j does by its own size, so the best of several steps is taken.
+        """
         theta = self.theta[self.free]
-        J, error = np.empty((self.y.size, theta.size)), np.empty(theta.size)
+        J, error = np.empty((self.y.size, theta.size)), np.full(theta.size, np.inf)
         size = np.linalg.norm(self.y / self.sigma - self.residual(theta))  # of f / sigma
         rounding = np.finfo(float).eps * size
         for k, value in enumerate(theta):
-            h = 6e-6 * (abs(value) or 1.0)  # eps^(1/3)
-            above, below = theta.copy(), theta.copy()
-            above[k] += h
-            below[k] -= h
-            J[:, k] = (self.residual(below) - self.residual(above)) / (above[k] - below[k])
-            error[k] = rounding / (h * (np.linalg.norm(J[:, k]) or np.inf))
+            for share in (6e-6, 1e-7, 2e-9):  # eps^(1/3) and less
+                h = share * (abs(value) or 1.0)
+                column, half = self._quotient(theta, k, h), self._quotient(theta, k, h / 2)
+                length = np.linalg.norm(half) or np.inf
+                bend = np.linalg.norm(column - half)
+                e = (2 * rounding / h + (bend if bend < np.inf else np.inf)) / length
+                if share == 6e-6 or e < error[k]:
+                    J[:, k], error[k] = half, e
         return J, error
+
+    def _quotient(self, theta, k, h):
+        above, below = theta.copy(), theta.copy()
+        above[k] += h
+        below[k] -= h
+        return (self.residual(below) - self.residual(above)) / (above[k] - below[k])
 
     @cached_property
     def noise(self):
@@ -221,32 +235,66 @@ def _numbers(f):
 
 
 def _minimum(f, here, low, high):
-    """SciPy, restarted from the solution, must not get lower than tolerance and noise allow."""
-    theta, n = f.theta[f.free], f.free.size
-    if not n or not np.isfinite(here):
+    """A success is a local minimum: no descent by SciPy leads lower from it.
+
+    SciPy's first steps are long and may land in another valley, which refutes nothing.  So where
+    it reaches less, the success is no minimum if chi2 falls before it climbs, by more than
+    tolerance and noise, on the straight way there or along one parameter alone; or if SciPy, kept
+    near the solution, still gets lower.  From a plateau, a slope or a saddle one way leads down.
+    """
+    if not f.free.size or not np.isfinite(here):
         return
-    open_side = low[f.free] < high[f.free]
-    if not open_side.all():
+    if not (low[f.free] < high[f.free]).all():
         return  # SciPy refuses such a box
+    relative = 1e-6 if f.case.dtype == np.float64 else 3e-3
+    allowed = relative * here + 4 * f.noise
+    theta, box = f.theta[f.free], np.stack([low[f.free], high[f.free]])
+    there, other = _restarted(f, theta, box)
+    if not here - there > allowed:
+        return
+    ends = [other, *_ends(theta, other, box)]
+    if not any(_falls(f, theta, end, here, allowed) for end in ends):
+        reach = NEAR * np.maximum(np.abs(theta), 1e-3 * np.abs(other - theta))
+        near = np.clip(np.stack([theta - reach, theta + reach]), *box)
+        there, other = _restarted(f, theta, near)
+        if not here - there > allowed:
+            return
+    yield (
+        f"{f.index}: success {f.status.name} at chi2 {here:.9g}, theta {theta}, SciPy reaches "
+        f"{there:.9g} at {other} (noise {f.noise:.2g})"
+    )
+
+
+def _ends(theta, other, box):
+    """Where one parameter alone may go: by ten times its size or way, or to a bound."""
+    for k, far in enumerate(10 * np.maximum(np.abs(theta), np.abs(other - theta))):
+        for side in (-far, far):
+            end = theta.copy()
+            end[k] = np.clip(theta[k] + side, *box[:, k])
+            yield end
+
+
+def _falls(f, theta, end, here, allowed):
+    """Whether chi2 falls on the straight way to the end before it climbs."""
+    ways = theta + np.linspace(0, 1, 1001)[:, None] ** 2 * (end - theta)
+    heights = np.array([(f.residual(way) ** 2).sum() for way in ways])
+    lower, higher = heights < here - allowed, ~(heights <= here + allowed)
+    return lower.any() and not higher[: np.argmax(lower)].any()
+
+
+def _restarted(f, theta, box):
+    """The least chi2 that SciPy finds from theta in a box, and where; inf where it cannot."""
     unit = np.sqrt(f.magnitude) or 1.0  # SciPy's tolerances are relative to 1
-    inside = np.clip(theta, low[f.free], high[f.free])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             other = least_squares(
-                lambda p: f.residual(p) / unit, inside, bounds=(low[f.free], high[f.free]),
+                lambda p: f.residual(p) / unit, np.clip(theta, *box), bounds=tuple(box),
                 jac="3-point", x_scale="jac", xtol=1e-12, ftol=1e-12, gtol=1e-14, max_nfev=200,
             )  # fmt: skip
     except ValueError:  # SciPy found the residual not finite
-        return
-    there = 2 * other.cost * unit**2
-    relative = 1e-6 if f.case.dtype == np.float64 else 3e-3
-    allowed = relative * here + 4 * f.noise
-    if here - there > allowed:
-        yield (
-            f"{f.index}: success {f.status.name} at chi2 {here:.9g}, theta {theta}, SciPy reaches "
-            f"{there:.9g} at {other.x} (noise {f.noise:.2g})"
-        )
+        return np.inf, theta
+    return 2 * other.cost * unit**2, other.x
 
 
 def _covariance(f, low, high):
