@@ -270,15 +270,26 @@ static ivec has_shrunk(const fits *s, real share, int o) {
     return shrunk;
 }
 
+/* Does a bound keep parameter j of a stopped lane, as descent presses it there, or as there is no room
+ * between the bounds?  If not, the bound is merely where it was when the model went flat. */
+static int is_kept(const fits *s, int lane, int j) {
+    const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES + lane;
+    const real descent = s->sum[tri(s->F, j) * LANES + lane];
+    return (s->theta[at] <= s->lower[at] && descent < 0) || (s->theta[at] >= s->upper[at] && descent > 0) ||
+           s->lower[at] == s->upper[at];
+}
+
 /* The parameter of a lane whose column has shrunk to less than `share` of its largest norm in the attempt
- * and has no effect left on the model, or -1.  So has one whose squares leave the range. */
+ * and has no effect left on the model, or -1; not one that a bound keeps.  So has one whose squares leave
+ * the range. */
 static int lost_effect(const fits *s, int lane, real share) {
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
     for (int j = 0; j < s->F; j++) {
         const real now = s->sum[tri(j, j) * LANES + lane], most = s->largest2[j * LANES + lane];
         const real theta = s->theta[s->free_theta[j] * LANES + lane];
         const int shrunk = now < share * share * most && theta * theta * now <= NO_EFFECT * NO_EFFECT * chi2;
-        if (!s->held[j * LANES + lane] && (shrunk || (now > 0 && now < REAL_MIN / REAL_EPS)))
+        const int vanished = s->held[j * LANES + lane] && now == 0; /* elsewhere J'J is singular */
+        if (!is_kept(s, lane, j) && (shrunk || vanished || (now > 0 && now < REAL_MIN / REAL_EPS)))
             return s->free_theta[j];
     }
     return -1;

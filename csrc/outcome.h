@@ -53,6 +53,22 @@ static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, i
     return 0;
 }
 
+#define UNDETERMINED PICK(1e12, 1e8) /* of f, squared: a standard error of theta_j moves f by so much */
+
+/* The largest variance inflation of a parameter that the data determine, the variance of a residual being
+ * `factor`: in this arithmetic; and its standard error must not be beyond all that the model has, such as
+ * 10^10 times the width of a peak narrower than the distance of points. */
+static real most_inflation(const fits *s, int lane, real factor) {
+    const real most = TRUSTED * TRUSTED, chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
+    real size2 = s->magnitude[lane] > chi2 ? s->magnitude[lane] : chi2; /* y may be 0 throughout */
+    for (int j = 0; j < s->F; j++) {
+        const real theta = s->theta[s->free_theta[j] * LANES + lane];
+        const real own = theta * theta * s->sum[tri(j, j) * LANES + lane];
+        size2 = own > size2 ? own : size2;
+    }
+    return factor <= REAL_MAX && UNDETERMINED * size2 < most * factor ? UNDETERMINED * size2 / factor : most;
+}
+
 /* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
  * 0 and writes nothing where the orthogonal mode has to take over. */
 static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {
@@ -71,7 +87,8 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
         return 0;
     const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));
     const real factor = job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
-    const int lost = status == TW_DRIFT ? (int)s->lost[lane] : inflated(s, lane, TRUSTED * TRUSTED);
+    const int lost =
+        status == TW_DRIFT ? (int)s->lost[lane] : inflated(s, lane, most_inflation(s, lane, factor));
     if (lost < 0 && factor <= REAL_MAX)
         write_covariance(job, fit, s, lane, factor);
     if (lost < 0 && factor <= REAL_MAX && factor > 0 && !job->scaled && variances_lost(job, fit, s, lane)) {

@@ -19,6 +19,7 @@ from .confirm import (
     inflated,
     is_minimum,
     lost_effect,
+    most_inflation,
     newton_step,
 )
 from .judge import attempt, judge, settle
@@ -26,7 +27,6 @@ from .state import (
     EPS,
     LOST_COLUMN,
     SUCCESSES,
-    TRUSTED,
     Array,
     Fit,
     Problem,
@@ -58,7 +58,7 @@ def limit_of_attempt(problem: Problem, number: int) -> int:
 def status_of(fit: Fit) -> str:
     """The status of a finished attempt, SINGULAR where the data do not determine a parameter."""
     if fit.status in (*SUCCESSES, "EXACT", "NO_PROGRESS", "MAX_ITER"):
-        if inflated(columns_of(fit).R, TRUSTED**2) >= 0:
+        if inflated(columns_of(fit).R, most_inflation(fit)) >= 0:
             return "SINGULAR"
     return fit.status
 

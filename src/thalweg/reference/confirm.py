@@ -17,6 +17,7 @@ from .state import (
     LOST_COLUMN,
     SUCCESSES,
     TINY,
+    TRUSTED,
     Array,
     Fit,
     early_ftol,
@@ -43,6 +44,7 @@ SLOW_RUN_OFF, LAST_RUN_OFF = 1e-3, 1e-5  # the same for a column by itself, see 
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 CONVEX = 1e-8  # the least pivot of the Hessian over its diagonal element
 NEWTON_GAIN = 1e-10  # of chi2: what a Newton step may bring at a minimum
+UNDETERMINED = 1e6  # times the model: by how much a standard error of theta_j moves it
 NEWTON_STEP = 1e-4  # of |theta_j| + |e| / D_j: how long it may be
 
 
@@ -221,12 +223,16 @@ def _is_convex(H: Array) -> bool:
 def lost_effect(fit: Fit, share: float) -> int:
     """The parameter whose column has shrunk below a share of its largest, and has no effect, or -1.
 
-    So has a column whose squares leave the range.
+    So has a column whose squares leave the range.  A parameter that descent presses against its
+    bound is kept there; if not, the bound is merely where it was when the model went flat, and a
+    column of zeros, which elsewhere makes J'J singular, tells the same.
     """
-    lower, upper = fit.problem.lower, fit.problem.upper
+    lower, upper = fit.theta <= fit.problem.lower, fit.theta >= fit.problem.upper
+    kept = (lower & (fit.g < 0)) | (upper & (fit.g > 0))
     now = np.diag(fit.A)
     shrunk = (now < share**2 * fit.largest2) & (fit.theta**2 * now <= NO_EFFECT**2 * fit.chi2)
-    lost = (shrunk | ((now > 0) & (now < TINY / EPS))) & (fit.theta > lower) & (fit.theta < upper)
+    shrunk |= (lower | upper) & (now == 0)
+    lost = (shrunk | ((now > 0) & (now < TINY / EPS))) & ~kept
     return int(np.argmax(lost)) if lost.any() else -1
 
 
@@ -237,6 +243,23 @@ def inflated(R: Array, most: float) -> int:
     R[np.diag_indices(len(R))] = np.where(np.abs(diagonal) > LOST_COLUMN, diagonal, LOST_COLUMN)
     inflation = np.sum(np.linalg.inv(R) ** 2, axis=1)
     return int(np.argmax(inflation)) if (inflation > most).any() else -1
+
+
+def most_inflation(fit: Fit) -> float:
+    """The largest variance inflation of a parameter that the data determine.
+
+    Beyond TRUSTED^2 they do not in this arithmetic.  Nor do they where its standard error moves the
+    model by UNDETERMINED times all that the model has, as that of a peak narrower than the distance
+    of points does.
+    """
+    problem = fit.problem
+    variance = 1.0 if problem.absolute_sigma else np.inf
+    if problem.dof > 0 and not problem.absolute_sigma:
+        variance = fit.chi2 / problem.dof
+    if not 0 < variance < np.inf:
+        return TRUSTED**2
+    size2 = max(size2_of_model(fit), fit.chi2)  # y may be 0 throughout
+    return min(TRUSTED**2, UNDETERMINED**2 * size2 / variance)
 
 
 def look_for_drift(fit: Fit) -> None:

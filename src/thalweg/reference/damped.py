@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import attempts as later
-from .confirm import columns_of, inflated
+from .confirm import columns_of, inflated, most_inflation
 from .judge import attempt
 from .squares import DERIVATIVE, magnitude_of, out_of_range
-from .state import MAX, TINY, TRUSTED, Array, Fit, Problem, Tolerances, add_block, merge_rows
+from .state import MAX, TINY, Array, Fit, Problem, Tolerances, add_block, merge_rows
 
 __all__ = ["Outcome", "add_block", "levenberg_marquardt", "merge_rows"]
 
@@ -96,6 +96,7 @@ def levenberg_marquardt(
         np.flatnonzero(np.isin(free, linear) & np.isinf(lower[free]) & np.isinf(upper[free])),
         magnitude_of(target, weight),
         int(np.count_nonzero(use)) - len(free),
+        absolute_sigma,
         Tolerances(xtol, ftol, gtol, max_iter),
     )
     with np.errstate(all="ignore"):  # a trial may overflow: it is rejected then
@@ -179,7 +180,7 @@ def _finish(fit: Fit, absolute_sigma: bool) -> Outcome:
     factor = 1.0 if absolute_sigma else fit.chi2 / dof if dof > 0 else np.inf
     status, detail = later.status_of(fit), fit.lost
     if status == "SINGULAR":
-        detail = int(c.free[inflated(c.R, TRUSTED**2)])
+        detail = int(c.free[inflated(c.R, most_inflation(fit))])
     covariance = np.full((F, F), np.inf)
     if detail < 0 and factor < np.inf:
         W = np.linalg.inv(c.R)

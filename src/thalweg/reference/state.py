@@ -53,6 +53,7 @@ class Problem(NamedTuple):
     linear: Any  # places of the parameters that f is linear in, together; without bounds
     magnitude: float  # sum of (y/sigma)^2
     dof: int  # points less free parameters
+    absolute_sigma: bool  # the variance of a residual is 1, else chi2 / dof
     stops: Tolerances
 
 

@@ -1,0 +1,98 @@
+"""Places that look like minima and are none: flat models at a bound, parameters without data."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg.reference.damped import levenberg_marquardt
+
+SUCCESSES = ("FTOL", "XTOL", "GTOL", "EXACT")
+
+# ---- flat at a bound -----------------------------------------------------------------------------
+
+X = np.array([1.1049260109, 2.0657569789, 2.1094386468, 2.3831286708, 3.2893904311, 3.6460868821])
+Y = -3 * np.tanh(X) - 1.5 * np.abs(X - 1)
+LOWER, UPPER = np.array([-43.0, 1.2, -921.0]), np.array([-31.0, 18.2, -39.0])
+START = np.array([-35.0, 8.2, -428.0])
+
+
+def saturated(x, a, b, c):
+    return a * np.tanh(b * x) + c * np.abs(x - 1)
+
+
+def test_a_model_gone_flat_at_a_bound_is_no_minimum(isa):
+    """a tanh(b x): b is carried to a bound where tanh is 1 to rounding; the other one is better."""
+    r = tw.fit(saturated, X, Y, p0=START, bounds=(LOWER, UPPER))
+    assert r.status == tw.Status.DRIFT and r.names[r.detail] == "b"
+    below = saturated(X, r.params[0], 1.2, r.params[2])
+    assert ((Y - below) ** 2).sum() < 0.999 * r.chi2
+
+    def slopes(theta):
+        a, b, _ = theta
+        t = np.tanh(b * X)
+        J = np.stack([t, a * X * (1 - t**2), np.abs(X - 1)], axis=1)
+        return saturated(X, *theta), J
+
+    same = levenberg_marquardt(slopes, Y, START, lower=LOWER, upper=UPPER)
+    assert same.status == "DRIFT" and same.detail == 1
+
+
+def test_a_kink_beyond_all_points_at_a_bound_is_no_minimum():
+    """Of two lines that meet at k, the second has no points once k is at its upper bound."""
+
+    def called(x, a, k, b):
+        return np.where(x < k, a * x, a * k + b * (x - k)) if a < np.inf else x
+
+    x = np.linspace(0, 5, 15)
+    y = called(x, -1.7194977, 2.4526, -0.92706613)
+    weights = [4, 19, 6, 4, 14, 10, 16, 6, 18, 8, 15, 7, 5, 12, 15]
+    bounds = ([-2.933, -4.4736, -0.75971578], [1.2513, 6.3194, -0.0815584])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tw.SlowModelWarning)
+        r = tw.fit(
+            called, x, y, p0=[-0.2284, 1.857, -0.226], bounds=bounds, sigma=1e-4 * np.array(weights)
+        )
+    assert r.params[1] > 5 or r.chi2 < 1e6
+    assert not (r.success and r.params[1] > 5), r.reason()
+
+
+def test_a_bound_that_descent_presses_on_is_a_minimum(isa):
+    """The data want a lifetime beyond its bound, or a square below 0: the bound is best."""
+    x = np.linspace(0, 3, 40)
+    noise = 0.01 * np.random.default_rng(0).standard_normal(40)
+    line = tw.fit("a*exp(-x/t)", x, 2 - 1e-9 * x + noise, p0=[1, 1], bounds={"t": (0, 1e4)})
+    assert line.success or line.params[1] < 1e4
+    y = 2 - 0.3 * np.exp(-x) + noise
+    square = tw.fit("a*a*exp(-x) + c", x, y, p0=[1, 1], bounds={"a": (0, None)})
+    assert square.success and square.params[0] < 1e-3
+    assert square.params[1] == pytest.approx(y.mean(), rel=1e-6)
+
+
+# ---- parameters that the data do not determine ---------------------------------------------------
+
+
+def test_a_peak_narrower_than_the_distance_of_points_is_not_determined(isa):
+    """Two points hold three parameters: their errors would be 10^10 times what the model has."""
+    rng, x, n = np.random.default_rng(1), np.linspace(0, 5, 40), 3000
+    truth = np.c_[rng.uniform(0.5, 5, n), rng.uniform(1, 4, n), rng.uniform(0.1, 0.8, n)]
+
+    def model(x, a, m, s):
+        return a * np.exp(-0.5 * ((x - m) / s) ** 2)
+
+    y = np.array([model(x, *t) for t in truth]) + 0.02 * rng.normal(size=(n, 40))
+    start = truth * np.exp(rng.normal(size=truth.shape))
+    r = tw.fit(model, x, y, p0=start)
+    assert not (r.success[:, None] & (r.stderr > 1e4 * np.abs(r.params))).any()
+    narrow = 96
+    assert np.abs(r.params[narrow, 2]) < 0.03 and r.status[narrow] == tw.Status.SINGULAR
+
+    def slopes(theta):
+        a, m, s = theta
+        z = (x - m) / s
+        g = np.exp(-0.5 * z**2)
+        return a * g, np.stack([g, a * g * z / s, a * g * z**2 / s], axis=1)
+
+    same = levenberg_marquardt(slopes, y[narrow], start[narrow])
+    assert same.status not in SUCCESSES
