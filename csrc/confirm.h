@@ -28,6 +28,8 @@
 #define LEVEL (4500 * REAL_EPS)  /* of chi2: what u may promise at a minimum; 1e-12 in double */
 #define SLOWEST ((real)0.5)      /* rate of convergence that is extrapolated */
 #define DAMPED ((real)1e-2)      /* of r u: how much of u the damping may take; it took tenfold before */
+#define PART ((real)0.1)         /* of |D u|: what damping may take of a last step, if it is longer ... */
+#define SHORT ((real)1e-5)       /* ... than this share of |e| */
 #define RUN_OFF PICK(1e-7, 1e-4) /* |J_j| over its largest in the attempt: it has lost its effect ... */
 #define NO_EFFECT ((real)1e-3)   /* ... if |theta_j| |J_j| is below this share of |e| as well */
 
@@ -196,6 +198,21 @@ static vec length2_of_undamped_step(const fits *s, int o) {
     return length2;
 }
 
+/* May u be taken as the last step?  Where damping still takes a part of it, as the linear model errs along
+ * it, only if it is so short that this does not matter. */
+static ivec may_be_last(const fits *s, vec promised, int o) {
+    const vec length2 = length2_of_undamped_step(s, o), chi2 = LOAD(s->sum, tri(s->F, s->F));
+    const ivec unseen = may_be_unseen(s, promised, length2, o), brief = length2 <= SHORT * SHORT * chi2;
+    if (!v_any(unseen & ~brief))
+        return unseen;
+    vec damped = {0};
+    for (int j = 0; j < s->F; j++) {
+        const vec less = LOAD(s->work, j) * LOAD(s->unit, j) - LOAD(s->step, j);
+        damped += v_and(~MASK(s->held, j) & (LOAD(s->unit, j) <= REAL_MAX), LOAD(s->scale2, j) * less * less);
+    }
+    return unseen & (brief | (damped <= PART * PART * length2));
+}
+
 /* What the undamped step u of the lanes that met a tolerance tells. */
 typedef struct {
     vec promised;
@@ -221,7 +238,7 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     a.asked = a.met & ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0)));
     if (v_any(a.asked))
         ask(s, t, &a, o);
-    a.done = a.met & ~a.asked & may_be_unseen(s, a.promised, length2_of_undamped_step(s, o), o);
+    a.done = a.met & ~a.asked & may_be_last(s, a.promised, o);
     STORE(s->left, 0, v_and(~a.done, a.promised));
     return a;
 }

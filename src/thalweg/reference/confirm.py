@@ -37,6 +37,8 @@ FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
 LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
 SLOWEST = 0.5  # rate of convergence that is extrapolated
 DAMPED = 0.01  # of r u: what damping may take of u; of the last step it took more
+PART = 0.1  # of |D u|: what damping may take of a last step, if it is longer ...
+SHORT = 1e-5  # ... than this share of |e|
 RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
 NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
 SLOW_INFLATION, LAST_INFLATION = 1e6, 1e16  # of a slow fit whose parameters run off together
@@ -107,10 +109,23 @@ def confirm(fit: Fit) -> None:
         if not (small and level):
             _go_on(fit, u, small, flat, level)
             return
-    if may_be_unseen(fit, promised, float(np.linalg.norm(np.sqrt(fit.D2) * u))):
+    if _may_be_last(fit, u, promised):
         take_last_step(fit, u, promised)
     else:
         fit.left = promised
+
+
+def _may_be_last(fit: Fit, u: Array, promised: float) -> bool:
+    """Whether u may be taken as the last step, without a look at where it leads.
+
+    Where damping still takes a part of it, as the linear model errs along it, only if it is so
+    short that this does not matter.
+    """
+    D = np.sqrt(fit.D2) * ((fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper))
+    length = float(np.linalg.norm(D * u))
+    damped = float(np.linalg.norm(D * (u - fit.step)))
+    short = length <= SHORT * np.sqrt(fit.chi2) or damped <= PART * length
+    return bool(may_be_unseen(fit, promised, length) and short)
 
 
 def _is_level(fit: Fit, promised: float) -> bool:
