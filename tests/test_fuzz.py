@@ -9,3 +9,23 @@ from fuzz.draw import draw
 def test_random_cases_hold_every_claim(seed):
     found = {number: sentences for number in range(40) if (sentences := check(draw(seed, number)))}
     assert not found
+
+
+# Cases that a longer run found once, each of its kind.
+FOUND = {
+    "a kink beyond all points, at a bound": (12, 1776),
+    "tanh saturated at a bound": (12, 801),
+    "a difference across the pole of a lifetime": (11, 836),
+    "a lower valley behind a climb": (12, 167),
+    "a phase of 5,000 turns, whose differences bend": (12, 2773),
+    "a last step that the linear model misjudged": (13, 6263),
+    "the same where a parameter is at the end of its range": (13, 5507),
+    "the same, in chi2": (13, 3527),
+    "a covariance that changes within the last step": (13, 6410),
+    "a fit that float32 refuses alone": (13, 4094),
+}
+
+
+@pytest.mark.parametrize("case", FOUND.values(), ids=FOUND)
+def test_what_was_found_once_holds(case):
+    assert not check(draw(*case))
