@@ -243,9 +243,10 @@ def _minimum(f, here, low, high):
     """A success is a local minimum: no descent by SciPy leads lower from it.
 
     SciPy's first steps are long and may land in another valley, which refutes nothing.  So where
-    it reaches less, the success is no minimum if chi2 falls before it climbs, by more than
-    tolerance and noise, on the straight way there or along one parameter alone; or if SciPy, kept
-    near the solution, still gets lower.  From a plateau, a slope or a saddle one way leads down.
+    it reaches less, the success is no minimum if chi2 falls, by more than tolerance and noise,
+    before it climbs, by more than its noise, on the straight way there or along one parameter
+    alone; or if SciPy, kept near the solution, still gets lower.  From a plateau, a slope or a
+    saddle one of these ways leads down.
     """
     if not f.free.size or not np.isfinite(here):
         return
@@ -282,8 +283,9 @@ def _ends(theta, other, box):
 def _falls(f, theta, end, here, allowed):
     """Whether chi2 falls on the straight way to the end before it climbs."""
     ways = theta + np.linspace(0, 1, 1001)[:, None] ** 2 * (end - theta)
-    heights = np.array([(f.residual(way) ** 2).sum() for way in ways])
-    lower, higher = heights < here - allowed, ~(heights <= here + allowed)
+    with np.errstate(all="ignore"):
+        heights = np.array([(f.residual(way) ** 2).sum() for way in ways])
+    lower, higher = heights < here - allowed, ~(heights <= (1 + 1e-6) * here + 4 * f.noise)
     return lower.any() and not higher[: np.argmax(lower)].any()
 
 
@@ -324,7 +326,7 @@ def _covariance(f, low, high):
         if f.chi2 < 100 * f.noise:
             return  # chi2 itself is rounding
         wanted, got = wanted, got * dof / f.chi2
-    scale = np.sqrt(np.outer(np.diag(wanted), np.diag(wanted)))
+    scale = np.outer(*2 * [np.sqrt(np.diag(wanted))])
     variances = scale * (f.chi2 / dof if not f.case.options.get("absolute_sigma", False) else 1)
     if np.log10(variances).max() > np.log10(np.finfo(f.case.dtype).max) - 1:
         return  # a variance that is no number of this type
