@@ -28,6 +28,8 @@
 #define LEVEL (4500 * REAL_EPS)  /* of chi2: what u may promise at a minimum; 1e-12 in double */
 #define SLOWEST ((real)0.5)      /* rate of convergence that is extrapolated */
 #define DAMPED ((real)1e-2)      /* of r u: how much of u the damping may take; it took tenfold before */
+#define COARSE ((real)1e-7)      /* of chi2: a fall that float hides ... */
+#define POOR_FIT ((real)10)      /* ... where chi2 is more than the tenth part of sum (y/sigma)^2 */
 #define PART ((real)0.1)         /* of |D u|: what damping may take of a last step, if it is longer ... */
 #define SHORT ((real)1e-5)       /* ... than this share of |e| */
 #define RUN_OFF PICK(1e-7, 1e-4) /* |J_j| over its largest in the attempt: it has lost its effect ... */
@@ -217,6 +219,7 @@ static ivec may_be_last(const fits *s, vec promised, int o) {
 typedef struct {
     vec promised;
     ivec met, done, asked, small, level; /* asked: to go on, for neither u nor its promise is small */
+    ivec slope;                          /* see may_be_slope */
 } answer;
 
 /* Lanes whose u promises more than little are asked whether u is short, and promises little beside chi2. */
@@ -224,8 +227,19 @@ static void ask(const fits *s, const tolerances *t, answer *a, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), size2 = size2_of_model(s, o);
     const real share = LEVEL > t->xtol * t->xtol ? LEVEL : t->xtol * t->xtol;
     a->small = small_undamped_step(s, t->xtol, v_sqrt(chi2), o);
-    a->level = a->promised <= v_max(share * chi2, 10000 * REAL_EPS * REAL_EPS * size2);
+    a->level = (a->promised <= v_max(share * chi2, 10000 * REAL_EPS * REAL_EPS * size2)) & ~a->slope;
     a->asked &= ~(a->small & a->level);
+}
+
+/* Lanes whose u promises no more than the noise of chi2, but more than rounding of the gradient explains,
+ * beside residuals as large as y.  In float the noise is a millionth part of chi2, and with such
+ * residuals the model bends so much that steps by J'J are short on a slope, or beside a maximum. */
+static ivec may_be_slope(const fits *s, vec promised, int o) {
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
+    const ivec more = (promised > COARSE * chi2) & (POOR_FIT * chi2 > LOAD(s->magnitude, 0));
+    if (sizeof(real) == 8 || !v_any(more))
+        return (ivec){0};
+    return more & (promised > 10000 * REAL_EPS * REAL_EPS * size2_of_model(s, o));
 }
 
 static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
@@ -235,7 +249,8 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     const real some = SLACK * least > early_ftol(t) ? SLACK * least : early_ftol(t);
     answer a = {.promised = undamped_step(s, o)};
     a.met = ((status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL)) & ~poor;
-    a.asked = a.met & ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0)));
+    a.slope = a.met & may_be_slope(s, a.promised, o);
+    a.asked = a.met & (a.slope | ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0))));
     if (v_any(a.asked))
         ask(s, t, &a, o);
     a.done = a.met & ~a.asked & may_be_last(s, a.promised, o);

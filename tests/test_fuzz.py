@@ -23,6 +23,9 @@ FOUND = {
     "the same, in chi2": (13, 3527),
     "a covariance that changes within the last step": (13, 6410),
     "a fit that float32 refuses alone": (13, 4094),
+    "steps that are short beside a maximum, in float32": (15, 1862),
+    "a climb that is lower than the descent behind it": (14, 1575),
+    "variances whose products leave the range": (14, 5699),
 }
 
 
