@@ -24,10 +24,12 @@
 enum {
     FULL_ROWS = 8,                     /* in a block */
     GRADIENT_ROWS = WIDE == 8 ? 8 : 4, /* read together: their sums and x_i in 32 registers, or in 16 */
-    CROWDED_ROWS = 4, /* of the value alone, where rows begin CROWDED bytes apart: there ... */
-    CROWDED = 4096,   /* ... all compete for the same few places of the first cache */
-    EVEN_ROWS = 8,    /* a multiple of every WIDE */
-    MARGIN = WIDE,    /* zeros before and after x, and numbers of no meaning around y */
+    CROWDED_ROWS = 4,  /* of the value alone, where rows begin CROWDED bytes apart: there ... */
+    CROWDED = 4096,    /* ... all compete for the same few places of the first cache */
+    NEAREST = 1 << 17, /* bytes of a matrix that the first cache holds, or nearly so, and ... */
+    NEAR = 3 << 22,    /* ... that another one holds, whose lines come sooner to fewer rows */
+    EVEN_ROWS = 8,     /* a multiple of every WIDE */
+    MARGIN = WIDE,     /* zeros before and after x, and numbers of no meaning around y */
 };
 
 /* Rows i, i + step, ... of which some go together. */
@@ -181,7 +183,9 @@ static __attribute__((noinline)) double gradient_band(const tw_square *B, ptrdif
 static double full_rows(const tw_square *B, ptrdiff_t begin, ptrdiff_t end, const double *x, double *y) {
     if (y)
         return gradient_band(B, begin, end, x, y);
-    if (B->row_step * (ptrdiff_t)sizeof(real) % CROWDED == 0)
+    const ptrdiff_t row_bytes = B->row_step * (ptrdiff_t)sizeof(real), size = B->P * row_bytes;
+    const int near = WIDE == 8 && sizeof(real) == 8 && size >= NEAREST && size <= NEAR;
+    if (near || row_bytes % CROWDED == 0)
         return crowded_band(B, begin, end, x);
     return value_band(B, begin, end, x);
 }

@@ -27,17 +27,18 @@ EDITS = {
     ("src/thalweg/_core/lower.pyx", "test_tape.py"): [
         ("a product fused twice", "or self.user[sum.ids[place]] != 1", ""),
         ("fms for fnma", "FNMA if place else FMS", "FMS if place else FNMA"),
-        ("outputs overwritten", "self.user[self.walk.outputs[n]] = -1  # for ever", "pass"),
+        ("outputs overwritten", "self.user[self.walk.outputs[n]] = FOR_EVER", "pass"),
         (
             "registers given back twice",
-            "self.user[j] = -1  # given back once, even if it is both operands",
+            "self.user[j] = FOR_EVER  # given back once, even if it is both operands",
             "pass",
         ),
         ("registers given back early", "self.user[j] == i and", ""),
     ],
     ("csrc/vecmath_quotient.h", "test_vecmath.py"): [
         ("quotient rounded up", "rest += v_and(rest < 0, unit);", ""),
-        ("remainder of the other sign", "(b < 0) != (rest < 0)", "(b < 0) == (rest < 0)"),
+        ("remainder of the other sign", "(b < 0) != (rest < 0)), b)", "(b < 0) == (rest < 0)), b)"),
+        ("quotient of another sign", "(b < 0) != (rest < 0)));", "(b < 0) == (rest < 0)));"),
     ],
     ("csrc/vecmath_voigt.h", "test_vecmath.py"): [
         ("one order too many", "(2 * m + k + 2)", "(2 * m + k + 3)"),
