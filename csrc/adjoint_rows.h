@@ -24,6 +24,7 @@ enum {
     FEW = 16,     /* columns that a stream may have */
     DEEP = 4,     /* independent sums that hide the latency of an addition */
     STRIP = 1024, /* columns: with a chunk of c they fill half of the first cache */
+    AHEAD = 6144, /* bytes: what rows will read soon; the processor's own foresight ends with a page */
 };
 
 /* c's lane (first + l) / P in lane l */
@@ -95,7 +96,7 @@ static void add_even(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const doubl
         J += whole * A->P, c += whole, n -= whole;
     }
     for (ptrdiff_t r = 0; r < n; r++)
-        d_axpy(c1 - c0, c[r], J + r * A->J_row, sum);
+        d_axpy_ahead(c1 - c0, c[r], J + r * A->J_row, AHEAD, sum);
 }
 
 static int add_dense(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0, ptrdiff_t c1, double *total,

@@ -53,22 +53,30 @@ TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
 }
 
 /* y += a x.  Four vectors at a time, all read before one is written: for the processor, writing one
- * might change what the next reads. */
-TW_INLINE void d_axpy(ptrdiff_t n, double a, const real *x, double *y) {
+ * might change what the next reads.  What lies `ahead` bytes behind x is fetched, unless that is 0. */
+TW_INLINE void d_axpy_ahead(ptrdiff_t n, double a, const real *x, ptrdiff_t ahead, double *y) {
+    const ptrdiff_t line = 64, four = 4 * DL * (ptrdiff_t)sizeof(real);
     const dvec factor = d_set(a);
     ptrdiff_t i = 0;
     for (; i + 4 * DL <= n; i += 4 * DL) {
         dvec sum[4];
+        for (ptrdiff_t b = 0; ahead && b < four; b += line)
+            __builtin_prefetch((const char *)(x + i) + ahead + b);
         for (int v = 0; v < 4; v++)
             sum[v] = d_load(y + i + v * DL) + factor * d_loadu(x + i + v * DL);
         for (int v = 0; v < 4; v++)
             d_store(y + i + v * DL, sum[v]);
     }
-    for (; i + DL <= n; i += DL)
+    for (; i + DL <= n; i += DL) {
+        if (ahead)
+            __builtin_prefetch((const char *)(x + i) + ahead);
         d_store(y + i, d_load(y + i) + factor * d_loadu(x + i));
+    }
     for (; i < n; i++)
         y[i] += a * (double)x[i];
 }
+
+TW_INLINE void d_axpy(ptrdiff_t n, double a, const real *x, double *y) { d_axpy_ahead(n, a, x, 0, y); }
 
 /* x += y */
 TW_INLINE void d_add(ptrdiff_t n, const double *y, double *x) {
