@@ -76,6 +76,19 @@ static void scale_elements(ptrdiff_t n, const real *J, const double *c, double s
         d[k] = scale * (c[k] * (double)J[k]);
 }
 
+/* d [n][P] = scale c_k J_k, a row each */
+static void scale_rows(const tw_jacobian *A, ptrdiff_t n, const real *J, const double *c, double scale,
+                       double *d) {
+    const ptrdiff_t P = A->P;
+    for (ptrdiff_t k = 0; k < n; k++, J += A->J_block, d += P) {
+        ptrdiff_t j = 0;
+        for (; j + DL <= P; j += DL)
+            d_store(d + j, d_set(scale) * (d_set(c[k]) * d_loadu(J + j)));
+        for (; j < P; j++)
+            d[j] = scale * (c[k] * (double)J[j]);
+    }
+}
+
 /* One block of more columns than FEW, or whose columns lie side by side.  Of one that is in the first cache,
  * FEW columns at a time stay in registers. */
 static void wide_block(const tw_jacobian *A, double scale, const real *J, const double *c, double *d) {
@@ -89,7 +102,7 @@ static void wide_block(const tw_jacobian *A, double scale, const real *J, const 
     } else {
         memset(d, 0, (size_t)P * sizeof *d);
         for (ptrdiff_t i = 0; i < Nx; i++)
-            d_axpy(P, c[i], J + i * A->J_row, d);
+            d_axpy_ahead(P, c[i], J + i * A->J_row, AHEAD, d);
         for (ptrdiff_t j = 0; j < P; j++)
             d[j] *= scale;
     }
@@ -101,6 +114,8 @@ static void sum_blocks(const tw_jacobian *A, ptrdiff_t n, const real *J, const d
     const ptrdiff_t P = A->P, Nx = A->Nx;
     if (P == 1 && Nx == 1 && A->J_block == 1)
         scale_elements(n, J, c, scale, d);
+    else if (P >= DL && Nx == 1 && A->J_column == 1)
+        scale_rows(A, n, J, c, scale, d);
     else if (P == 1 && A->J_row == 1 && Nx >= 2 * DL)
         for (ptrdiff_t k = 0; k < n; k++)
             d[k] = scale * d_dot(Nx, J + k * A->J_block, c + k * Nx);

@@ -72,11 +72,6 @@ EDITS = {
             "c, scale, d + k * P);                              \\",
         ),
         ("small: columns beyond the first", "Nx, J + j, A->J_row, c", "Nx, J, A->J_row, c"),
-        (
-            "small: scale of elements",
-            "d[k] = scale * (c[k] * (double)J[k])",
-            "d[k] = c[k] * (double)J[k]",
-        ),
         ("small: blocks side by side taken as one", "d_dot(Nx, J + k * A->J_block", "d_dot(Nx, J"),
         (
             "small: NaN passes",
@@ -135,5 +130,31 @@ EDITS = {
             "x->row == 1 && !x->is_float",
             "!x->is_float",
         ),
+    ],
+    ("csrc/adjoint_small.h", "test_adjoint_plain.py"): [
+        (
+            "small: scale of elements",
+            "d[k] = scale * (c[k] * (double)J[k])",
+            "d[k] = c[k] * (double)J[k]",
+        ),
+        (
+            "small: scale of rows",
+            "d_set(scale) * (d_set(c[k]) * d_loadu(J + j))",
+            "d_set(c[k]) * d_loadu(J + j)",
+        ),
+        ("small: rows side by side", "J += A->J_block, d += P", "J += P, d += P"),
+        ("small: last columns of a row", "d[j] = scale * (c[k] * (double)J[j])", "d[j] = 0"),
+    ],
+    ("src/thalweg/_core/adjoint.pyx", "test_adjoint_plain.py"): [
+        ("plain: rows of another number", "view.shape[i] != J.shape[i]", "view.shape[i] < 0"),
+        (
+            "plain: any place in memory",
+            "return <size_t> view.buf % view.itemsize == 0",
+            "return True",
+        ),
+        ("plain: columns with gaps", "return A.J_column == 1 or", "return A.J_column != 0 or"),
+        ("plain: numbers that are none", "return None if found else d", "return d"),
+        ("plain: weights forgotten", "&view[0], &A.weights)", "&view[0], &A.e)"),
+        ("plain: block of one row", "(A.Nx > 1 and A.J_row == 1)", "A.J_row == 1"),
     ],
 }

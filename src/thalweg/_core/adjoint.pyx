@@ -14,7 +14,9 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from libc.stdlib cimport calloc, free
-from libc.string cimport strchr
+from libc.string cimport memset, strchr
+
+from numpy import empty, ndarray
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport times
@@ -22,6 +24,8 @@ from thalweg._core.engine cimport Watch, active, threads_of
 
 cdef enum:
     MAX_VIEWS = 8
+    PLAIN_VIEWS = 4
+    LONG = 1 << 20  # elements: less is over before anyone could interrupt it
 
 NOT_FINITE = c.TW_FOUND_NOT_FINITE
 BAD_INDPTR = c.TW_FOUND_BAD_INDPTR
@@ -126,16 +130,9 @@ cdef class Jacobian:
     def sum(self, double scale, int threads, d):
         """Write ``scale J' W e`` into ``d``, (P,) or (K, P)."""
         cdef c.tw_jacobian *A = &self.A
-        cdef const c.tw_adjoint *kernels = active(self.is_float).adjoint
-        cdef int n_threads = threads_of(threads), found
         cdef double *target = self.doubles(d, times(A.P, A.K if A.per_block else 1), PyBUF_WRITABLE)
         self.need_residual()
-        cdef void *work = memory(kernels.sum_work(A, n_threads))
-        cdef Watch watch = Watch()
-        with nogil:
-            found = kernels.sum(A, scale, n_threads, &watch.watch, work, target)
-        free(work)
-        return found_by(watch, found)
+        return sum_into(A, self.is_float, scale, threads, target)
 
     def jvp(self, v, int threads, y):
         """Write ``J v`` into ``y``, (K, Nx)."""
@@ -180,3 +177,91 @@ cdef void *memory(size_t size) except NULL:
     if work == NULL:
         raise MemoryError(f"the sums need {size} bytes of workspace")
     return work
+
+
+# ---- the short way ---------------------------------------------------------------------------
+
+
+cdef bint take_plain(object array, Py_buffer *view, int *n) except -1:
+    """Take the buffer of a plain array; whether its elements and strides are those of a kernel."""
+    cdef int i
+    if type(array) is not ndarray:
+        return False
+    PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT)
+    n[0] += 1
+    if view.format == NULL or view.format[0] not in b"df" or view.format[1] != 0:
+        return False
+    for i in range(view.ndim):
+        if view.strides[i] % view.itemsize:
+            return False
+    return <size_t> view.buf % view.itemsize == 0
+
+
+cdef bint is_per_row(const Py_buffer *view, const Py_buffer *J, c.tw_per_row *values) noexcept:
+    """Whether an array has a number for each row of J; then ``values`` describes it."""
+    cdef int i, last = J.ndim - 2
+    if view.ndim != J.ndim - 1:
+        return False
+    for i in range(view.ndim):
+        if view.shape[i] != J.shape[i]:
+            return False
+    values.at, values.is_float = view.buf, view.itemsize == 4
+    values.row = view.strides[last] // view.itemsize
+    values.block = view.strides[0] // view.itemsize if last else 0
+    return True
+
+
+cdef bint is_jacobian(const Py_buffer *view, c.tw_jacobian *A) noexcept:
+    """Whether an array is (K, Nx, P) or (Nx, P), not empty, with rows or columns side by side."""
+    cdef int last = view.ndim - 1
+    if last not in (1, 2) or view.len == 0:
+        return False
+    A.K, A.Nx, A.P = view.shape[0] if last == 2 else 1, view.shape[last - 1], view.shape[last]
+    A.J, A.J_block = view.buf, view.strides[0] // view.itemsize if last == 2 else 0
+    A.J_row = view.strides[last - 1] // view.itemsize
+    A.J_column = view.strides[last] // view.itemsize
+    return A.J_column == 1 or A.P == 1 or (A.Nx > 1 and A.J_row == 1)
+
+
+def sum_plain(J, e, weights, double scale, bint per_block, int threads):
+    """Return ``scale J' W e`` of plain arrays, or None: then the long way does what is left, or
+    says what is wrong.
+
+    J is (K, Nx, P) or (Nx, P), e and weights, unless None, have its shape without P.
+    """
+    cdef Py_buffer view[PLAIN_VIEWS]
+    cdef int i, n = 0
+    cdef c.tw_jacobian A
+    memset(&A, 0, sizeof(A))
+    try:
+        if not (take_plain(J, &view[0], &n) and is_jacobian(&view[0], &A)
+                and take_plain(e, &view[1], &n) and is_per_row(&view[1], &view[0], &A.e)):
+            return None
+        if weights is not None and not (
+            take_plain(weights, &view[2], &n) and is_per_row(&view[2], &view[0], &A.weights)
+        ):
+            return None
+        A.per_block = per_block
+        d = empty(A.P) if view[0].ndim == 2 or not per_block else empty((A.K, A.P))
+        PyObject_GetBuffer(d, &view[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+        n += 1
+        found = sum_into(&A, view[0].itemsize == 4, scale, threads, <double *> view[n - 1].buf)
+        return None if found else d
+    finally:
+        for i in range(n):
+            PyBuffer_Release(&view[i])
+
+
+cdef int sum_into(const c.tw_jacobian *A, bint is_float, double scale, int threads,
+                  double *d) except -1:
+    """Write the sums into ``d``; return what was found."""
+    cdef const c.tw_adjoint *kernels = active(is_float).adjoint
+    cdef int n_threads = threads_of(threads), found
+    cdef Py_ssize_t rows = times(A.K, A.Nx)
+    cdef Watch watch = Watch() if A.indptr != NULL or (rows and A.P > LONG // rows) else None
+    cdef c.tw_watch *look = NULL if watch is None else &watch.watch
+    cdef void *work = memory(kernels.sum_work(A, n_threads))
+    with nogil:
+        found = kernels.sum(A, scale, n_threads, look, work, d)
+    free(work)
+    return found if watch is None else found_by(watch, found)

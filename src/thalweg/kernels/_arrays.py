@@ -64,6 +64,48 @@ def whole_strides(array: Array) -> Array:
     return array if not any(s % array.itemsize for s in array.strides) else array.copy()
 
 
+def lying(J: Array) -> Array:
+    """Return J (K, Nx, P) as it is if its rows or its columns are contiguous, else a copy."""
+    step_k, step_i, step_j = J.strides
+    _, Nx, P = J.shape
+    if step_j == J.itemsize and not (step_k % step_j or step_i % step_j):
+        return J
+    J = whole_strides(J)
+    if P <= 1 or (step_k if Nx == 1 else step_i) == J.itemsize:
+        return J
+    return np.ascontiguousarray(J)
+
+
+def compressed(J: Any) -> tuple[Array, Array, Array]:
+    """Return indptr, indices and data of compressed rows, contiguous, the indices of one type.
+
+    Raises
+    ------
+    TypeError, ValueError
+        J is of another format, or its arrays do not fit each other.
+    """
+    kind = getattr(J, "format", "csr")
+    if kind != "csr":
+        raise TypeError(f"a sparse J must be in CSR format, got {kind}; J.tocsr() converts it")
+    if len(J.shape) != 2:
+        raise ValueError(f"a sparse J must have shape (K·Nx, P), got {tuple(J.shape)}")
+    indptr, indices = np.asarray(J.indptr), np.asarray(J.indices)
+    for name, array in (("indptr", indptr), ("indices", indices)):
+        if array.dtype.kind not in "iu" or array.ndim != 1:
+            raise TypeError(f"J.{name} must be whole numbers in one axis, got {array.dtype}")
+    if len(indptr) != J.shape[0] + 1:
+        raise ValueError(f"J.indptr must have {J.shape[0] + 1} elements, got {len(indptr)}")
+    data = real_array(J.data, "J.data")
+    if data.shape != indices.shape:
+        raise ValueError(f"J.data must have shape {indices.shape} as J.indices, got {data.shape}")
+    index = np.int32 if indptr.dtype == indices.dtype == np.int32 else np.int64
+    return (
+        np.ascontiguousarray(indptr, index),
+        np.ascontiguousarray(indices, index),
+        np.ascontiguousarray(data),
+    )
+
+
 def overlaps(out: Array, array: Array) -> bool:
     """Return whether two arrays share memory, or may do so where that is hard to tell."""
     if not np.may_share_memory(out, array):

@@ -15,7 +15,14 @@ import numpy as np
 
 from .._check import Array, count, left_out
 from .._core import adjoint as _core
-from ._arrays import real_array, refuse_not_finite, refuse_output, whole_strides
+from ._arrays import (
+    compressed,
+    lying,
+    real_array,
+    refuse_not_finite,
+    refuse_output,
+    whole_strides,
+)
 
 
 class NormalEquations(NamedTuple):
@@ -100,6 +107,10 @@ def adjoint_sum(
     >>> kernels.adjoint_sum(J, np.ones((2, 3)))
     array([30., 36.])
     """
+    if out is None and isfinite(scale):
+        plain: Array | None = _core.sum_plain(J, e, weights, scale, False, _threads(threads))
+        if plain is not None:
+            return plain
     A = _operands(J, e, weights)
     d = _sum(A, scale, False, (A.P,), out, threads)
     if out is None:
@@ -133,6 +144,9 @@ def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> A
     array([[ 6.,  9.],
            [24., 27.]])
     """
+    plain: Array | None = _core.sum_plain(J, e, weights, 1.0, True, _threads(threads))
+    if plain is not None:
+        return plain
     A = _operands(J, e, weights)
     return _sum(A, 1.0, True, (*A.batch, A.P), None, threads)
 
@@ -304,7 +318,7 @@ def _is_sparse(J: Any) -> bool:
 def _operands(J: Any, e: Any, weights: Any) -> _Operands:
     """Check everything that belongs to rows; ``e`` is None for products with J alone."""
     sparse = type(J) is not np.ndarray and (_is_sparse(J) or hasattr(J, "tocsr"))
-    matrix: Any = _compressed(J) if sparse else real_array(J, "J")
+    matrix: Any = compressed(J) if sparse else real_array(J, "J")
     if sparse:
         rows, P = (int(n) for n in J.shape)
         block: tuple[int, ...] = (rows,)
@@ -322,7 +336,7 @@ def _operands(J: Any, e: Any, weights: Any) -> _Operands:
     w = None if weights is None else _weights(weights, block)
     named = {"J": J if sparse else matrix, "e": errors, "weights": w}
     return _Operands(
-        J=(*matrix, P) if sparse else _lying(matrix if matrix.ndim == 3 else matrix[None]),
+        J=(*matrix, P) if sparse else lying(matrix if matrix.ndim == 3 else matrix[None]),
         batch=block[:-1],
         K=K,
         Nx=Nx,
@@ -369,39 +383,3 @@ def _per_row(array: Array | None, K: int, Nx: int) -> Array | None:
     if array is None:
         return None
     return whole_strides(array if array.ndim == 2 else array[None]).reshape(K, Nx)
-
-
-def _lying(J: Array) -> Array:
-    """Return J (K, Nx, P) as it is if its rows or its columns are contiguous, else a copy."""
-    step_k, step_i, step_j = J.strides
-    _, Nx, P = J.shape
-    if step_j == J.itemsize and not (step_k % step_j or step_i % step_j):
-        return J
-    J = whole_strides(J)
-    if P <= 1 or (step_k if Nx == 1 else step_i) == J.itemsize:
-        return J
-    return np.ascontiguousarray(J)
-
-
-def _compressed(J: Any) -> tuple[Array, Array, Array]:
-    """Return indptr, indices and data of compressed rows, contiguous, the indices of one type."""
-    kind = getattr(J, "format", "csr")
-    if kind != "csr":
-        raise TypeError(f"a sparse J must be in CSR format, got {kind}; J.tocsr() converts it")
-    if len(J.shape) != 2:
-        raise ValueError(f"a sparse J must have shape (K·Nx, P), got {tuple(J.shape)}")
-    indptr, indices = np.asarray(J.indptr), np.asarray(J.indices)
-    for name, array in (("indptr", indptr), ("indices", indices)):
-        if array.dtype.kind not in "iu" or array.ndim != 1:
-            raise TypeError(f"J.{name} must be whole numbers in one axis, got {array.dtype}")
-    if len(indptr) != J.shape[0] + 1:
-        raise ValueError(f"J.indptr must have {J.shape[0] + 1} elements, got {len(indptr)}")
-    data = real_array(J.data, "J.data")
-    if data.shape != indices.shape:
-        raise ValueError(f"J.data must have shape {indices.shape} as J.indices, got {data.shape}")
-    index = np.int32 if indptr.dtype == indices.dtype == np.int32 else np.int64
-    return (
-        np.ascontiguousarray(indptr, index),
-        np.ascontiguousarray(indices, index),
-        np.ascontiguousarray(data),
-    )
