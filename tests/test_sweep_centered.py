@@ -67,8 +67,9 @@ def test_columns_far_from_zero_converge_like_centred_ones(isa, kind, gram, weigh
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_centered_sweep_is_what_the_specification_says(isa, gram, order, M, dtype):
     rng = np.random.default_rng(3)
-    A, shape = (5 + rng.standard_normal((70, 6))).astype(dtype), () if M is None else (M,)
-    b, w = rng.standard_normal((70, *shape)), rng.uniform(0, 2, 70)
+    n, shape = 71, () if M is None else (M,)  # whole vectors of rows, and a row beside them
+    A = (5 + rng.standard_normal((n, 6))).astype(dtype)
+    b, w = rng.standard_normal((n, *shape)), rng.uniform(0, 2, n)
     w[::7] = 0
     results = []
     for sweep, how in (

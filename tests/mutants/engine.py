@@ -140,7 +140,7 @@ EDITS = {
         ("a small step is enough", "~(a->small & a->level)", "~a->small"),
         (
             "columns are never lost",
-            "(shrunk || (now > 0 && now < REAL_MIN / REAL_EPS))",
+            "(shrunk || vanished || (now > 0 && now < REAL_MIN / REAL_EPS))",
             "(shrunk && now < 0)",
         ),
         (

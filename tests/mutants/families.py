@@ -7,6 +7,7 @@ import engine
 import graph
 import loss
 import quadratic
+import scales
 import sweep
 import sweep_csc
 
@@ -27,5 +28,5 @@ FAMILIES = {
         for (file, tests), edits in module.EDITS.items()
         for edit in edits
     ]
-    for module in (adjoint, quadratic, sweep, sweep_csc, loss, graph, engine)
+    for module in (adjoint, quadratic, sweep, sweep_csc, loss, graph, scales, engine)
 }
