@@ -14,6 +14,7 @@ from thalweg.model.graph import evaluate
 from thalweg.model.tape import compile_model
 from thalweg.model.trace import record
 from thalweg.model.units import STEP, in_units
+from thalweg.reference import squares
 from thalweg.reference.damped import levenberg_marquardt
 from thalweg.status import Status, explain
 
@@ -214,6 +215,61 @@ def test_the_engine_refuses_what_its_specification_refuses(seed):
         want.status,
         want.detail,
     )
+
+
+LIMITS = {  # of sums of squares, as csrc/range.h explains them
+    np.float64: {"LEAST": 2.0**-460, "MOST": 2.0**510, "MOST_SCALED": 2.0**511},
+    np.float32: {"LEAST": 2.0**-40, "MOST": 2.0**60, "MOST_SCALED": 2.0**63},
+}
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_each_limit_of_the_range_is_that_of_the_specification(isa, monkeypatch, dtype, scaled):
+    """Many lines a x + b whose sizes are powers of two, at every limit and far from any."""
+    info, rng, B = np.finfo(dtype), np.random.default_rng(1), 6000
+    limits = {"EPS": float(info.eps), "MIN": float(info.tiny), **LIMITS[dtype]}
+    limits["LEAST_SCALED"] = limits["MIN"] / limits["EPS"] ** 2
+    for name, value in limits.items():
+        monkeypatch.setattr(squares, name, value)
+    end = 500 if dtype is np.float64 else 62
+
+    def sizes(shape=B, zeros=0.2):
+        exponents = rng.integers(-end, end, shape) * (rng.random(shape) < 0.6)
+        return np.ldexp((rng.random(shape) >= zeros).astype(dtype), exponents)
+
+    x = np.array([0, 1, 1, 1], dtype) * sizes((B, 1))
+    y = np.array([1, -1, 1, 1], dtype) * sizes((B, 1))
+    start = sizes((B, 2))
+    graph, output, _ = record(lambda x, a, b: a * x + b, 1, 2, 4, single=True)
+    out = {
+        "theta": np.empty((B, 2), dtype), "covariance": np.empty((B, 3), dtype),
+        "chi2": np.empty(B, dtype), "n_iter": np.empty(B, np.int32), "n_used": np.empty(B, int),
+        "status": np.zeros(B, np.int8), "detail": np.empty(B, np.int32),
+    }  # fmt: skip
+    engine.Job(
+        compile_model(graph, output, (0, 1)).tape, dtype is np.float32, B, 4, x=[(x, 4)], y=y,
+        start=(start, 2), out=out, scaled=scaled,
+        options=options_for(np.dtype(dtype), 2, absolute_sigma=False, max_iter=1)[:5],
+    ).run(1)  # fmt: skip
+    seen = dict.fromkeys((-1, 0, 1, 2), 0)
+    for k in range(B):
+        with np.errstate(all="ignore"):
+            error = y[k] - (start[k, :1] * x[k] + start[k, 1:])
+            rows = np.stack([x[k], np.ones(4, dtype), error], axis=1)
+            sums, magnitude = rows.T @ rows, y[k] @ y[k]
+        if magnitude == 0 and y[k].any():
+            magnitude = info.smallest_subnormal
+        if not np.isfinite(sums).all():
+            continue  # which is a status of its own
+        wanted = squares.out_of_range(sums, magnitude, start[k], scaled)  # in this arithmetic
+        status, detail = out["status"][k], out["detail"][k]
+        if wanted >= 0:
+            assert (status, detail) == (Status.RANGE, wanted), (x[k], y[k], start[k])
+        elif status == Status.RANGE:  # at the end, where a variance has left the range
+            assert not scaled and detail == 2
+        seen[wanted] += 1
+    assert min(seen.values()) > 20, seen
 
 
 FORMULAS = {
