@@ -1,0 +1,93 @@
+"""How many threads a call uses, what a fork leaves of them, and which instruction set they run."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg._core import engine
+
+COUNT = "import thalweg._core.engine as e; print(e.get_num_threads())"
+
+
+def processors():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def said_by(script, **environment):
+    """Return what a process of its own prints last, without the settings of this one."""
+    names = ("THALWEG_NUM_THREADS", "OMP_NUM_THREADS", "THALWEG_SIMD")
+    kept = {k: v for k, v in os.environ.items() if k not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=kept | environment, capture_output=True, text=True,
+        timeout=120, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({}, None),
+        ({"THALWEG_NUM_THREADS": "3"}, 3),
+        ({"THALWEG_NUM_THREADS": "3", "OMP_NUM_THREADS": "7"}, 3),
+        ({"OMP_NUM_THREADS": "5,2"}, 5),  # of nested loops: the outer one's
+        ({"THALWEG_NUM_THREADS": "0", "OMP_NUM_THREADS": "4"}, 4),
+        ({"THALWEG_NUM_THREADS": "-2"}, None),
+        ({"THALWEG_NUM_THREADS": "many"}, None),
+        ({"THALWEG_NUM_THREADS": "100000"}, 256),
+    ],
+)
+def test_the_environment_says_how_many_threads(environment, threads):
+    assert int(said_by(COUNT, **environment)) == (threads or min(processors(), 256))
+
+
+def test_a_setting_comes_before_the_environment_and_is_taken_back():
+    before = engine.get_num_threads()
+    try:
+        for asked, used in ((3, 3), (1, 1), (100_000, 256), (0, before), (-5, before)):
+            engine.set_num_threads(asked)
+            assert engine.get_num_threads() == used
+    finally:
+        engine.set_num_threads(0)
+
+
+def a_fit(threads):
+    x = np.linspace(0, 4, 30)
+    y = np.exp(-x / np.linspace(0.8, 2, 3000)[:, None])
+    return tw.fit("a*exp(-x/t)", x, y, p0={"a": 0.9, "t": 1.0}, threads=threads).params
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_starts_threads_of_its_own():
+    """The parent's are gone there; what they did may not be waited for."""
+    wanted = a_fit(threads=3)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, b"same" if np.array_equal(a_fit(threads=3), wanted) else b"other")
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        assert pipe.read() == b"same"
+    assert os.waitpid(child, 0)[1] == 0
+    assert np.array_equal(a_fit(threads=3), wanted)  # the parent's work on
+
+
+def test_an_instruction_set_is_chosen_by_its_name():
+    best, *_ = engine.variants()
+    script = "import thalweg._core.engine as e; print(e.active_variant())"
+    assert said_by(script) == best
+    for name in engine.variants():
+        assert said_by(script, THALWEG_SIMD=name) == name
+    with pytest.raises(ValueError, match="instruction set 'abacus' is not available here"):
+        engine.select_variant("abacus")
+    refused = "try: e.active_variant()\nexcept ValueError as error: print(error)"
+    said = said_by(f"import thalweg._core.engine as e\n{refused}", THALWEG_SIMD="abacus")
+    assert said.startswith("THALWEG_SIMD: instruction set 'abacus' is not available here; this")
