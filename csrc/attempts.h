@@ -12,7 +12,7 @@
 #ifndef TW_ATTEMPTS_H
 #define TW_ATTEMPTS_H
 
-#include "one.h"
+#include "saddle.h"
 
 enum {
     PROBES = 16,
@@ -25,6 +25,7 @@ typedef struct {
     const tw_fit_job *job;
     solo *one;
     real *origin, *probe; /* [P] the start that the user gave; the best probe */
+    real *size;           /* [F] of what starts at 0: how far its probes go */
     real *theta, *R;      /* [P], triangle of F + 1: the best result so far ... */
     real chi2, bound;     /* ... its chi2; the least that was proved to be reached */
     mask_int status, lost, n_iter;
@@ -34,7 +35,7 @@ static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved
     later *place = TAKE(a, later, 1), measured = {0}, *l = a->measuring ? &measured : place;
     const ptrdiff_t P = job->tape->n_theta, F = job->tape->n_free;
     l->job = job;
-    l->origin = TAKE(a, real, P), l->probe = TAKE(a, real, P);
+    l->origin = TAKE(a, real, P), l->probe = TAKE(a, real, P), l->size = TAKE(a, real, F);
     l->theta = TAKE(a, real, P), l->R = TAKE(a, real, tri(F + 1, 0));
     solo *one = solo_on(a, job, n_summers, NULL),
          *bends = curved ? solo_on(a, curved, n_summers, NULL) : NULL;
@@ -44,10 +45,13 @@ static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved
 }
 
 /* Keep the attempt that has ended as the best result if its chi2 is lower than that of all before; at the
- * same chi2 the later one counts, unless it would put a failure in place of a success. */
+ * same chi2 the later one counts, unless it would put a failure in place of a success.  A success at a saddle
+ * is none. */
 static void compare(later *l) {
-    const fits *s = &l->one->s;
+    fits *s = &l->one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
+    if (s->status[0] > 0 && s->status[0] != TW_EXACT && is_at_saddle(l->one, l->origin))
+        s->status[0] = TW_NO_PROGRESS;
     const mask_int status = s->status[0];
     l->n_iter = s->n_iter[0];
     l->bound = s->bound[0] < l->bound ? s->bound[0] : l->bound;
@@ -104,7 +108,16 @@ static int next_prime(int p) {
     }
 }
 
-/* The k-th probe into the trial; a start of 0 has no size to multiply and stays. */
+/* A start of 0 has no size to multiply: such a parameter is probed on both sides, as far as its effect is
+ * that of the residual. */
+static real probe_from_zero(const later *l, int j, int k, real factor) {
+    const fits *s = &l->one->s;
+    const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
+    const real theta = l->size[j] * factor * (k % 2 ? 1 : -1);
+    return theta < s->lower[at] || theta > s->upper[at] ? -theta : theta;
+}
+
+/* The k-th probe into the trial. */
 static void set_probe(later *l, int k) {
     fits *s = &l->one->s;
     for (int j = 0; j < s->P; j++)
@@ -114,7 +127,8 @@ static void set_probe(later *l, int k) {
         if (s->projected[j] || s->lower[at] == s->upper[at])
             continue;
         prime = next_prime(prime);
-        const real theta = l->origin[i] * (real)pow(10, 2 * radical_inverse(k, prime) - 1);
+        const real factor = (real)pow(10, 2 * radical_inverse(k, prime) - 1);
+        const real theta = l->origin[i] == 0 ? probe_from_zero(l, j, k, factor) : l->origin[i] * factor;
         s->trial[at] = theta < s->lower[at] ? s->lower[at] : theta > s->upper[at] ? s->upper[at] : theta;
     }
 }
@@ -168,12 +182,14 @@ static int recall_first(later *l, ptrdiff_t fit) {
     judge(s, &o->t, 0);
     memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
     s->n_iter[0] = job->n_iter[fit], s->lost[0] = job->detail[fit];
-    s->status[0] = job->status[fit], s->doubt[0] = job->next[fit] - IN_DOUBT;
+    s->status[0] = job->status[fit], s->doubt[0] = job->next[fit] == STAYED ? 0 : job->next[fit] - IN_DOUBT;
     settle(s, 0);
+    for (int j = 0; j < s->F; j++)
+        l->size[j] = l->origin[s->free_theta[j]] == 0 ? size_of_effect(o, j) : 0;
     if (o->curved)
         reconsider(o, job->next[fit] == COLUMN_LOST);
     compare(l);
-    return 1;
+    return !stopped(o);
 }
 
 /* Variable projection from the best probe; nothing to do where no parameter is left to search in.  0 where
@@ -258,7 +274,7 @@ static void try_again(later *l, ptrdiff_t fit) {
     fits *s = &o->s;
     const tw_fit_job *job = l->job;
     int32_t detail;
-    const int was_success = job->status[fit] > 0;
+    const int beaten = job->status[fit] > 0 && job->next[fit] == TRY_AGAIN;
     o->fit = fit, s->triangle = o->triangle, s->projecting = 0;
     prepare_one(o, &detail); /* it was accepted before */
     if (stopped(o))
@@ -275,12 +291,14 @@ static void try_again(later *l, ptrdiff_t fit) {
     if (!recall_first(l, fit))
         return;
     int attempts = 1;
-    if ((was_success || l->status <= 0) && l->n_iter < job->max_iter) {
+    /* what is SINGULAR is tried again only where a lower chi2 was seen, or beside a saddle */
+    const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(o, l->origin);
+    if ((beaten || l->status <= 0) && !settled && l->n_iter < job->max_iter) {
         attempts = 2;
         if (!second_attempt(l))
             return;
     }
-    if (l->status <= 0 && l->n_iter < job->max_iter && job->most_attempts > 2) {
+    if (l->status <= 0 && !settled && l->n_iter < job->max_iter && job->most_attempts > 2) {
         attempts = 3;
         if (!third_attempt(l))
             return;

@@ -232,18 +232,27 @@ static int is_minimum(solo *o) {
     return good;
 }
 
-/* Does f change by its second derivative alone as parameter j moves by its own size? */
+/* Does f change by its second derivative alone as parameter j moves by its own size?  Where it is and was 0,
+ * it has none: then, if it bends at all. */
 static int bends_in(solo *o, int parameter) {
     const fits *s = &o->s;
     const real theta = (real)fabs(s->theta[parameter * LANES]),
-               start = (real)fabs(s->start[parameter * LANES]);
+               start = (real)fabs(s->start[parameter * LANES]), size = theta > start ? theta : start;
     clear_direction(o);
-    o->curved->s.trial[(s->P + parameter) * LANES] = theta > start ? theta : start;
+    o->curved->s.trial[(s->P + parameter) * LANES] = size > 0 ? size : 1;
     const real *R = bent(o);
     real change2 = 0;
     for (int k = 0; R && k <= s->F; k++)
         change2 += R[tri(s->F, k)] * R[tri(s->F, k)] / 4;
-    return change2 > NO_EFFECT * NO_EFFECT * s->sum[tri(s->F, s->F) * LANES];
+    return change2 > (size > 0 ? NO_EFFECT * NO_EFFECT * s->sum[tri(s->F, s->F) * LANES] : 0);
+}
+
+/* Is theta a minimum, parameter j not being held at its bound? */
+static int is_minimum_beside_bound(solo *o, int parameter) {
+    for (int j = 0; j < o->s.F; j++)
+        if (o->s.free_theta[j] == parameter)
+            o->s.held[j * LANES] = 0;
+    return is_minimum(o);
 }
 
 /* Ask the second derivatives whether what looks like a failure is a minimum after all: a success in doubt; or
@@ -253,7 +262,8 @@ static void reconsider(solo *o, int column_is_lost) {
     fits *s = &o->s;
     if (s->status[0] == TW_NO_PROGRESS && s->doubt[0] > 0 && is_minimum(o))
         s->status[0] = s->doubt[0];
-    else if (s->status[0] == TW_DRIFT && column_is_lost && bends_in(o, (int)s->lost[0]) && is_minimum(o))
+    else if (s->status[0] == TW_DRIFT && column_is_lost && bends_in(o, (int)s->lost[0]) &&
+             is_minimum_beside_bound(o, (int)s->lost[0]))
         s->status[0] = TW_FTOL, s->lost[0] = -1;
 }
 

@@ -20,8 +20,42 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
 }
 
 /* What later attempts are to do about a fit, as the job hands it over: nothing; try again; but first look
- * whether a lost column bends (curvature.h), or whether the status that is added to IN_DOUBT is right. */
-enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2 };
+ * whether a lost column bends (curvature.h), whether the status that is added to IN_DOUBT is right, or
+ * whether a parameter that has not left its start is at a saddle (saddle.h). */
+enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
+#define NO_MOVE                                                                                              \
+    PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: so near the start a parameter has not moved               \
+                      */
+
+/* Has parameter j, in which f is not linear, not left its start, though no bound keeps it? */
+static int has_stayed(const fits *s, int lane, int j, const real *start) {
+    const real theta = s->theta[s->free_theta[j] * LANES + lane];
+    const real moved = (real)fabs(theta - start[s->free_theta[j]]);
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane], square = s->sum[tri(j, j) * LANES + lane];
+    if (moved > NO_MOVE * (real)fabs(theta) && moved * moved * square > NO_MOVE * NO_MOVE * chi2)
+        return 0;
+    for (int i = 0; i < s->n_linear; i++)
+        if (s->linear[i] == j)
+            return 0;
+    return !is_kept(s, lane, j);
+}
+
+/* Must second derivatives say whether this is a minimum?  For a success, where some parameter has not moved;
+ * for a parameter of no effect where it is 0, as the model may be even in it.  A model without code has none.
+ */
+static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int status) {
+    const real *start = ROW(real, job->start, job->start_step);
+    const int success = status > 0 && status != TW_EXACT;
+    if (!job->tape->output)
+        return 0;
+    for (int j = 0; j < s->F && (success || status == TW_SINGULAR); j++) {
+        const int idle =
+            s->sum[tri(j, j) * LANES + lane] == 0 && s->theta[s->free_theta[j] * LANES + lane] == 0;
+        if ((success || idle) && has_stayed(s, lane, j, start))
+            return 1;
+    }
+    return 0;
+}
 
 /* A success is proved not to be the global minimum where some trial would have come lower with its linear
  * parameters at their best. */
@@ -32,7 +66,7 @@ static int is_beaten(const fits *s, int lane, real ftol) {
 }
 
 /* `stop` is why the lane stopped, `status` what its inflation has made of it. */
-static int next_attempt(const tw_fit_job *job, const fits *s, int lane, int stop, int status) {
+static int next_attempt(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int stop, int status) {
     if (s->n_iter[lane] >= job->max_iter)
         return DONE;
     if (status == TW_NO_PROGRESS && s->doubt[lane] > 0)
@@ -41,7 +75,9 @@ static int next_attempt(const tw_fit_job *job, const fits *s, int lane, int stop
         return COLUMN_LOST;
     const int failed = status == TW_NO_PROGRESS || status == TW_DRIFT || stop == TW_MAX_ITER;
     const int beaten = (status > 0 || status == TW_SINGULAR) && is_beaten(s, lane, (real)job->ftol);
-    return failed || beaten ? TRY_AGAIN : DONE;
+    if (failed || beaten)
+        return TRY_AGAIN;
+    return may_be_saddle(job, s, fit, lane, status) ? STAYED : DONE;
 }
 
 /* Does a variance that was written leave the range, so that it is no number or has lost digits? */
@@ -101,7 +137,7 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
     if (lost >= 0)
         status = stop == TW_DRIFT ? TW_DRIFT : TW_SINGULAR, detail = lost;
     if (job->next)
-        job->next[fit] = (int8_t)next_attempt(job, s, lane, stop, status), job->attempts[fit] = 1;
+        job->next[fit] = (int8_t)next_attempt(job, s, fit, lane, stop, status), job->attempts[fit] = 1;
     real *theta = (real *)job->theta + fit * s->P;
     for (int j = 0; j < s->P; j++)
         theta[j] = s->theta[j * LANES + lane];

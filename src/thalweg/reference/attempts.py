@@ -23,6 +23,7 @@ from .confirm import (
     newton_step,
 )
 from .judge import attempt, judge, settle
+from .saddle import may_leave, refuse_saddle, size_of_effect
 from .state import (
     EPS,
     LOST_COLUMN,
@@ -89,23 +90,29 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     """Return the best of up to three attempts, and how many there were."""
     problem, best, bound = first.problem, first, first.bound
     max_iter = problem.stops.max_iter
+    leaves = False
     if first.n_iter < max_iter:
         reconsider(first)
+        refuse_saddle(first, start)
+        leaves = status_of(first) == "SINGULAR" and may_leave(first, start)
+    sizes = np.array([0.0 if value else size_of_effect(first, j) for j, value in enumerate(start)])
     taken, n_iter = 1, first.n_iter
     for number in (2, 3):
         succeeded = status_of(best) in (*SUCCESSES, "EXACT")
-        if n_iter >= max_iter or not needs_another(best, bound) or (number == 3 and succeeded):
+        more = leaves or needs_another(best, bound)
+        if n_iter >= max_iter or not more or (number == 3 and succeeded):
             break
         limit = limit_of_attempt(problem, number)
         if number == 2 and len(problem.linear) == len(start):
             taken = number  # nothing is left to search in
             continue
         if number == 2:
-            fit = projected_attempt(problem, start, limit, n_iter)
+            fit = projected_attempt(problem, start, sizes, limit, n_iter)
         else:
             begin, n_iter = newton_descent(best, n_iter)
             fit = attempt(problem, begin, limit, n_iter=n_iter, orthogonal=True, last=True)
         reconsider(fit)
+        refuse_saddle(fit, start)
         taken, n_iter = number, fit.n_iter
         bound = min(bound, fit.bound)
         if fit.status != "NOT_FINITE":
@@ -124,19 +131,23 @@ def reconsider(fit: Fit) -> None:
         return
     if fit.status == "NO_PROGRESS" and fit.doubt and is_minimum(fit):
         fit.status = fit.doubt
-    elif fit.status == "DRIFT" and bends_in(fit, fit.lost) and is_minimum(fit):
+    elif fit.status == "DRIFT" and bends_in(fit, fit.lost) and is_minimum(fit, fit.lost):
         fit.status, fit.lost = "FTOL", -1
 
 
 def bends_in(fit: Fit, j: int) -> bool:
-    """Whether f changes by its second derivative alone as parameter j moves by its own size."""
+    """Whether f changes by its second derivative alone as parameter j moves by its own size.
+
+    Where it is and was 0, it has none: then, if f bends at all.
+    """
     if lost_effect(fit, SLOW_RUN_OFF) != j:
         return False  # it does not run off by itself
     assert fit.problem.curvature is not None
     direction = np.zeros(len(fit.theta))
-    direction[j] = max(abs(fit.theta[j]), abs(fit.start[j]))
+    size = max(abs(fit.theta[j]), abs(fit.start[j]))
+    direction[j] = size or 1.0
     change = fit.problem.curvature(fit.theta, direction) / 2
-    return bool(change @ change > NO_EFFECT**2 * fit.chi2)
+    return bool(change @ change > (NO_EFFECT**2 * fit.chi2 if size else 0))
 
 
 def newton_descent(best: Fit, n_iter: int) -> tuple[Array, int]:
@@ -195,8 +206,11 @@ def halton(k: int, base: int) -> float:
     return value
 
 
-def probe(problem: Problem, start: Array) -> Array:
-    """The lowest of 16 points with nonlinear parameters within a factor of 10 of the start."""
+def probe(problem: Problem, start: Array, sizes: Array) -> Array:
+    """The lowest of 16 points with nonlinear parameters within a factor of 10 of the start.
+
+    What starts at 0 is probed on both sides, as far as ``sizes`` says.
+    """
     nonlinear = np.setdiff1d(np.arange(len(start)), problem.linear)
     lowest, best = np.inf, start
     for k in range(1, PROBES + 1):
@@ -204,7 +218,10 @@ def probe(problem: Problem, start: Array) -> Array:
         factors = [
             10 ** (2 * halton(k, PRIMES[i % len(PRIMES)]) - 1) for i in range(len(nonlinear))
         ]
-        theta[nonlinear] *= factors
+        beside = sizes[nonlinear] * factors * (1 if k % 2 else -1)
+        outside = (beside < problem.lower[nonlinear]) | (beside > problem.upper[nonlinear])
+        beside[outside] *= -1
+        theta[nonlinear] = np.where(theta[nonlinear] == 0, beside, theta[nonlinear] * factors)
         theta = projected(problem, np.clip(theta, problem.lower, problem.upper))
         e = problem.evaluate(theta)[:, -1]
         chi2 = float(e @ e)
@@ -213,10 +230,10 @@ def probe(problem: Problem, start: Array) -> Array:
     return best
 
 
-def projected_attempt(problem: Problem, start: Array, limit: int, n_iter: int) -> Fit:
+def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, n_iter: int) -> Fit:
     """Run the attempt whose linear parameters are always at their best."""
     n_iter = min(n_iter + PROBES, limit)
-    begin = projected(problem, probe(problem, start))
+    begin = projected(problem, probe(problem, start, sizes))
     fit = Fit(problem, begin, limit, n_iter, orthogonal=True, projecting=True)
     while not fit.status:
         C = problem.evaluate(fit.trial)

@@ -59,10 +59,10 @@ class Columns(NamedTuple):
     z: Array  # what it makes of e
 
 
-def columns_of(fit: Fit) -> Columns:
-    """Scale the columns of the parameters that are not at a bound to unit length."""
-    lower, upper = fit.problem.lower, fit.problem.upper
-    free = np.flatnonzero((fit.theta > lower) & (fit.theta < upper))
+def columns_of(fit: Fit, beside: int = -1) -> Columns:
+    """Scale the columns of parameters that are not at a bound, or ``beside`` it, to length 1."""
+    inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
+    free = np.flatnonzero(inside | (np.arange(len(inside)) == beside))
     size = np.sqrt(np.diag(fit.A))[free]
     rows = np.column_stack([fit.R[:-1, free] / np.where(size > 0, size, 1.0), fit.R[:-1, -1]])
     T = merge_rows(np.zeros((0, len(free) + 1)), rows)
@@ -201,9 +201,9 @@ def hessian(fit: Fit, free: Any, size: Array) -> Array:
     return fit.A[np.ix_(free, free)] / np.outer(size, size) - bent
 
 
-def newton_step(fit: Fit) -> tuple[Array, float] | None:
+def newton_step(fit: Fit, beside: int = -1) -> tuple[Array, float] | None:
     """Return the step H^-1 J'e in units of D and what it brings; None where H is not convex."""
-    columns = columns_of(fit)
+    columns = columns_of(fit, beside)
     size = np.where(columns.size > 0, columns.size, 1.0)
     H = hessian(fit, columns.free, size)
     if not np.isfinite(H).all() or not _is_convex(H):
@@ -214,9 +214,12 @@ def newton_step(fit: Fit) -> tuple[Array, float] | None:
     return step, float(fit.g @ step)
 
 
-def is_minimum(fit: Fit) -> bool:
-    """Whether the exact Hessian is convex and a Newton step is short and brings nothing."""
-    newton = newton_step(fit)
+def is_minimum(fit: Fit, beside: int = -1) -> bool:
+    """Whether the exact Hessian is convex and a Newton step is short and brings nothing.
+
+    Parameters at a bound do not count, but for the one that is looked at ``beside`` it.
+    """
+    newton = newton_step(fit, beside)
     if newton is None:
         return False
     step, gain = newton
@@ -235,6 +238,12 @@ def _is_convex(H: Array) -> bool:
     return True
 
 
+def kept_by_bounds(fit: Fit) -> Any:
+    """Which parameters descent presses against the bound that they are at, shape (F,)."""
+    lower, upper = fit.theta <= fit.problem.lower, fit.theta >= fit.problem.upper
+    return (lower & (fit.g < 0)) | (upper & (fit.g > 0))
+
+
 def lost_effect(fit: Fit, share: float) -> int:
     """The parameter whose column has shrunk below a share of its largest, and has no effect, or -1.
 
@@ -242,11 +251,11 @@ def lost_effect(fit: Fit, share: float) -> int:
     bound is kept there; if not, the bound is merely where it was when the model went flat, and a
     column of zeros, which elsewhere makes J'J singular, tells the same.
     """
-    lower, upper = fit.theta <= fit.problem.lower, fit.theta >= fit.problem.upper
-    kept = (lower & (fit.g < 0)) | (upper & (fit.g > 0))
+    at_bound = (fit.theta <= fit.problem.lower) | (fit.theta >= fit.problem.upper)
+    kept = kept_by_bounds(fit)
     now = np.diag(fit.A)
     shrunk = (now < share**2 * fit.largest2) & (fit.theta**2 * now <= NO_EFFECT**2 * fit.chi2)
-    shrunk |= (lower | upper) & (now == 0)
+    shrunk |= at_bound & (now == 0)
     lost = (shrunk | ((now > 0) & (now < TINY / EPS))) & ~kept
     return int(np.argmax(lost)) if lost.any() else -1
 

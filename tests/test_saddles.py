@@ -1,0 +1,113 @@
+"""No success at a saddle: starts from which no step by J leads, by the symmetry of a model."""
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg.reference.damped import levenberg_marquardt
+
+X = np.linspace(0, 5, 50)
+EVEN = np.linspace(-10, 10, 101)
+RNG = np.random.default_rng(0)
+VOIGT = np.array([3.0, 0.3, 1.2, 0.8, 1.0])
+SPECTRUM = tw.models.voigt(EVEN, *VOIGT) + 0.01 * RNG.standard_normal(len(EVEN))
+NOISE = 0.05 * RNG.standard_normal(len(X))
+
+CASES = {
+    "a square": ("a**2*x + c", X, 2 * X + 1, [0, 1], [1.4, 1]),
+    "a square alone": ("a**2*x", X, 2 * X, [0], [1.4]),
+    "a frequency": ("cos(a*x)", X, np.cos(0.7 * X), [0], [0.7]),
+    "a frequency with size": ("b*cos(a*x) + c", X, 2 * np.cos(0.7 * X), [1, 0, 0], [2, 0.7, 0]),
+    "a hyperbola": ("a*cosh(b*x)", X, 2 * np.cosh(0.5 * X), [1, 0], [2, 0.5]),
+    "a width": ("a*exp(-s*s*x*x) + c", X, 2 * np.exp(-0.5 * X * X), [1, 0, 0], [2, 0.7, 0]),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_start_where_the_model_is_even_is_left(isa, case):
+    """The derivative along the parameter is 0 at the start; the second one shows the way down."""
+    formula, x, clean, start, beside = case
+    y = clean + NOISE
+    best = tw.fit(formula, x, y, p0=beside, independent="x")
+    r = tw.fit(formula, x, y, p0=start, independent="x")
+    assert r.success and r.attempts == 2
+    assert r.chi2 == pytest.approx(best.chi2, rel=1e-6)
+
+
+@pytest.mark.parametrize("bounds", [None, {"sigma": (0, None)}, {"sigma": (-5, 0)}])
+def test_a_voigt_profile_from_no_width(isa, bounds):
+    """At a bound of 0 this was a success: every step kept sigma = 0."""
+    best = tw.fit(tw.models.voigt, EVEN, SPECTRUM, p0=VOIGT)
+    start = [2, 0.2, 0, 1.0, 0.8]
+    r = tw.fit(tw.models.voigt, EVEN, SPECTRUM, p0=start, bounds=bounds)
+    assert r.success and r.chi2 == pytest.approx(best.chi2, rel=1e-6)
+    assert abs(r.params[2]) == pytest.approx(abs(best.params[2]), rel=1e-3)
+    one = tw.fit(tw.models.voigt, EVEN, SPECTRUM, p0=start, bounds=bounds, attempts=1)
+    assert not one.success
+
+
+def test_a_width_of_zero_may_be_the_minimum(isa):
+    """A line without a Gaussian part: that sigma is at its bound is right, from there or beside."""
+    y = tw.models.lorentzian(EVEN, 2, 0.3, 1.5, 1) + 0.01 * RNG.standard_normal(len(EVEN))
+    lorentzian = tw.fit(tw.models.lorentzian, EVEN, y, p0=[2, 0.3, 1.5, 1])
+    for sigma in (0.0, 0.1):
+        bounds = {"sigma": (0, None)}
+        p0 = [9, 0.2, sigma, 1.3, 0.8]
+        r = tw.fit(tw.models.voigt, EVEN, y, p0=p0, bounds=bounds)
+        assert r.chi2 <= lorentzian.chi2 * (1 + 1e-6)
+        assert r.success and r.params[2] < 0.3
+
+
+def peak(x, a, m):
+    return a * np.exp(-((x - m) ** 2))
+
+
+def slopes(theta):
+    a, m = theta
+    g = np.exp(-((EVEN - m) ** 2))
+    return a * g, np.stack([g, 2 * a * (EVEN - m) * g], axis=1)
+
+
+def curvature(theta, d):
+    a, m = theta
+    z, g = EVEN - m, np.exp(-((EVEN - m) ** 2))
+    return 4 * d[0] * d[1] * z * g + d[1] ** 2 * a * (4 * z**2 - 2) * g
+
+
+def test_a_centre_between_two_equal_peaks_is_left(isa):
+    """chi2 has a maximum there along the centre, which the symmetry of the data keeps at 0."""
+    y = peak(EVEN, 2, 1.4) + peak(EVEN, 2, -1.4)
+    r = tw.fit(peak, EVEN, y, p0=[1.0, 0.0])
+    assert r.success and abs(r.params[1]) > 1
+    same = levenberg_marquardt(
+        slopes, y, np.array([1.0, 0.0]), curvature=curvature, linear=(0,), max_iter=600
+    )
+    assert same.attempts > 1 and same.chi2 == pytest.approx(r.chi2, rel=1e-6)
+    assert same.status in ("FTOL", "XTOL", "GTOL")
+
+
+def test_the_specification_leaves_what_is_even():
+    y = 2 * X + 1 + NOISE
+    r = levenberg_marquardt(
+        lambda t: (t[0] ** 2 * X + t[1], np.stack([2 * t[0] * X, np.ones_like(X)], axis=1)),
+        y,
+        np.array([0.0, 1.0]),
+        curvature=lambda t, d: 2 * d[0] ** 2 * X,
+        linear=(1,),
+        lower=np.array([0.0, -np.inf]),
+    )
+    assert r.status in ("FTOL", "XTOL", "GTOL") and r.params[0] == pytest.approx(1.41, abs=0.05)
+
+
+def test_a_start_at_the_minimum_stays_a_success(isa):
+    """What has not moved is asked for its curvature, which is that of a minimum."""
+    for model, x, y, p0 in (
+        (tw.models.voigt, EVEN, SPECTRUM, VOIGT),
+        (peak, EVEN, peak(EVEN, 2, 1.4) + 0.01 * np.cos(EVEN), [2.0, 1.4]),
+        ("a**2*x + c", X, 2 * X + 1 + NOISE, [1.4, 1.0]),
+    ):
+        options = {"independent": "x"} if isinstance(model, str) else {}
+        first = tw.fit(model, x, y, p0=p0, **options)
+        again = tw.fit(model, x, y, p0=first.params, **options)
+        assert first.success and again.success and again.attempts == 1
+        np.testing.assert_allclose(again.params, first.params, rtol=1e-6)
