@@ -25,6 +25,7 @@ FOUND = {
     "a fit that float32 refuses alone": (13, 4094),
     "steps that are short beside a maximum, in float32": (15, 1862),
     "a climb that is lower than the descent behind it": (14, 1575),
+    "a difference across a pole after a trial far away": (17, 5355),
     "variances whose products leave the range": (14, 5699),
 }
 

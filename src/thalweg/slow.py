@@ -133,6 +133,7 @@ class Differences:
         self.eps = float(np.finfo(dtype).eps)
         self.scale = [0.0] * len(free)  # s_j; 0: not known yet
         self.largest = [0.0] * len(free)  # |theta_j| at any trial
+        self.range = 0.0  # of the values at the start: those of residuals vanish
         self.before: list[float] = []  # chi2 of the best trial and of the last one
         self.last: tuple[Array | None, Any] = None, None  # theta of good derivatives, and these
         self.relative_step = self.eps ** (1 / 2) / 4  # changes J by less than its own error
@@ -162,6 +163,7 @@ class Differences:
             if central and self._is_where_it_was(theta):
                 return f, self.last[1]
             spread, relative = self._resolution(f, central)
+            self.range = self.range or spread
             J = np.empty((len(f), len(self.free)), self.dtype)
             for k, j in enumerate(self.free):
                 J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
@@ -229,9 +231,9 @@ class Differences:
             size = abs(float(theta[j]))
             if steepest < np.inf and wanted < self.eps**0.5 * size:
                 wanted = size  # values that vanish, as residuals do, have no range to go by
-            too_long = scale > _ALIKE * largest > 0 and (
-                steepest * scale * relative > spread * max(_TOO_LONG, _ALIKE * relative)
-                or bool((~np.isfinite(column) & np.isfinite(f)).any())
+            most = max(spread, self.range) * max(_TOO_LONG, _ALIKE * relative)
+            too_long = steepest * scale * relative > most or bool(
+                (~np.isfinite(column) & np.isfinite(f)).any()
             )
             longest = scale / _ALIKE if too_long else longest
             before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP, longest)

@@ -282,7 +282,7 @@ def _ends(theta, other, box):
 
 def _falls(f, theta, end, here, allowed):
     """Whether chi2 falls on the straight way to the end before it climbs."""
-    ways = theta + np.linspace(0, 1, 1001)[:, None] ** 2 * (end - theta)
+    ways = theta + np.geomspace(1e-9, 1, 1000)[:, None] * (end - theta)
     with np.errstate(all="ignore"):
         heights = np.array([(f.residual(way) ** 2).sum() for way in ways])
     lower, higher = heights < here - allowed, ~(heights <= (1 + 1e-6) * here + 4 * f.noise)
