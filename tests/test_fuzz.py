@@ -26,6 +26,7 @@ FOUND = {
     "steps that are short beside a maximum, in float32": (15, 1862),
     "a climb that is lower than the descent behind it": (14, 1575),
     "a difference across a pole after a trial far away": (17, 5355),
+    "a phase of 10^10, whose rounding is noise": (18, 6961),
     "variances whose products leave the range": (14, 5699),
 }
 

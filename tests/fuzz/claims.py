@@ -12,6 +12,7 @@ from fuzz.draw import values
 from thalweg.status import Status
 
 CHECKED = 2  # fits of a batch that are fitted alone and by SciPy
+ENOUGH = 1e-6  # a relative error of a derivative that needs no better one
 NEAR = 0.03  # of a parameter: what is near a solution
 
 
@@ -191,7 +192,9 @@ class Fit:
         size = np.linalg.norm(self.y / self.sigma - self.residual(theta))  # of f / sigma
         rounding = np.finfo(float).eps * size
         for k, value in enumerate(theta):
-            for share in (6e-6, 1e-7, 2e-9):  # eps^(1/3) and less
+            for share in (6e-6, 1e-7, 2e-9, 1e-11, 2e-13):  # eps^(1/3) and less
+                if error[k] < ENOUGH:
+                    break
                 h = share * (abs(value) or 1.0)
                 column, half = self._quotient(theta, k, h), self._quotient(theta, k, h / 2)
                 length = np.linalg.norm(half) or np.inf

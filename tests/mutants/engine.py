@@ -185,7 +185,29 @@ EDITS = {
         ("what bends is no minimum", "<= NEWTON_STEP *", "< 0 *"),
     ],
     ("csrc/curvature.h", "test_flat_minima.py"): [
-        ("nothing bends", "return change2 > NO_EFFECT", "return change2 < -NO_EFFECT"),
+        ("nothing bends", "return change2 > (size > 0", "return change2 < -(size > 0"),
+    ],
+    ("csrc/confirm.h", "test_false_minima.py"): [
+        ("a bound keeps what is flat", "!is_kept(s, lane, j) &&", "!s->held[j * LANES + lane] &&"),
+    ],
+    ("csrc/confirm.h", "test_fuzz.py"): [
+        ("a damped step is the last", "brief | (damped <=", "brief | (0 * damped <="),
+        ("float rests on a slope", "a.slope = a.met &", "a.slope = a.met & ~a.met &"),
+    ],
+    ("csrc/outcome.h", "test_false_minima.py"): [
+        ("any error is determined", "? UNDETERMINED * size2 / factor :", "? most :"),
+    ],
+    ("csrc/outcome.h", "test_saddles.py"): [
+        ("what has stayed is not asked", "? STAYED : DONE", "? DONE : DONE"),
+    ],
+    ("csrc/saddle.h", "test_saddles.py"): [
+        ("all stays where it is", "- slope < -DOWNWARDS", "- slope < -1 / DOWNWARDS"),
+        ("all is a saddle", "- slope < -DOWNWARDS", "- slope < 1 / DOWNWARDS"),
+    ],
+    ("csrc/attempts.h", "test_saddles.py"): [
+        ("0 stays 0", "l->origin[i] == 0 ? probe_from_zero(l, j, k, factor) :", ""),
+        ("a probe beyond its bound", "? -theta : theta;", "? theta : theta;"),
+        ("a saddle is a success", "is_at_saddle(l->one, l->origin))", "0)"),
     ],
     ("csrc/sample.h", "test_engine.py"): [
         (
