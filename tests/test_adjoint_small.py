@@ -48,6 +48,15 @@ def test_each_block_has_its_own_sum(isa, P, Nx, dtype):
             np.testing.assert_allclose(got, want, rtol=0, atol=8 * (Nx + 3) * EPS * max(Nx, 1))
 
 
+@pytest.mark.parametrize("P", range(17, 33))
+def test_the_columns_beyond_the_first_few_may_be_any_number(isa, P):
+    rng = np.random.default_rng(P)
+    for dtype in (np.float64, np.float32):
+        J, e = (rng.uniform(-2, 2, s).astype(dtype) for s in ((4, 3, P), (4, 3)))
+        got, want = kernels.vjp(J, e), reference.vjp(J, e)
+        np.testing.assert_allclose(got, want, rtol=0, atol=8 * 6 * EPS * 3)
+
+
 @pytest.mark.parametrize("shape", [(300, 1, 1), (90, 4, 3), (40, 1, 20)])
 def test_a_block_alone_has_the_same_bits(isa, shape):
     rng = np.random.default_rng(1)

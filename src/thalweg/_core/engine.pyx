@@ -84,7 +84,8 @@ def set_num_threads(int n):
 
 
 try:
-    select_variant(os.environ.get("THALWEG_SIMD") or None)
+    if os.environ.get("THALWEG_SIMD"):  # else C takes the best when it is first asked
+        select_variant(os.environ["THALWEG_SIMD"])
 except ValueError as error:  # said by whatever would compute: an import cannot say it in a sentence
     refused = f"THALWEG_SIMD: {error}"
 
