@@ -3,11 +3,15 @@
  * 1  The attempt that all fits get, side by side (lanes.h) or one by one (one.h).
  * 2  Variable projection within a region throughout, with geodesic acceleration (curvature.h).  It begins at
  *    the best of PROBES points around the start: parameters in which f is not linear are multiplied by
- *    10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear ones are put at their best.
+ *    10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear ones are put at their best.  Where
+ *    the first attempt has run off, and has come lower than all of them, as many more lie beyond infinity:
+ *    a decay that the data want to be slower than any is a growth, for f depends on 1/tau, which passes
+ *    through 0.
  * 3  The first method again, from the lowest point found so far.
  *
  * Each follows only where the best result so far is no success, or where a lower chi2 has been proved to
- * exist (certificate.h).  The result is that of the lowest chi2; at equal chi2 a success.
+ * exist (certificate.h); the third does not where the first two have run off to the same chi2.  The result is
+ * that of the lowest chi2; at equal chi2 a success.
  */
 #ifndef TW_ATTEMPTS_H
 #define TW_ATTEMPTS_H
@@ -18,7 +22,8 @@ enum {
     PROBES = 16,
     MOST_NEWTON = 20, /* steps before the third attempt */
 };
-#define SAME ((real)1e-9) /* of chi2: a difference below tells no attempt from another */
+#define SAME ((real)1e-9)   /* of chi2: a difference below tells no attempt from another */
+#define FAR_OFF ((real)100) /* times its start: how far a parameter is that has run off */
 
 /* One thread's memory for later attempts. */
 typedef struct {
@@ -29,6 +34,7 @@ typedef struct {
     real *theta, *R;      /* [P], triangle of F + 1: the best result so far ... */
     real chi2, bound;     /* ... its chi2; the least that was proved to be reached */
     mask_int status, lost, n_iter;
+    int alike; /* two attempts have run off to the same chi2 */
 } later;
 
 static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved, int n_summers) {
@@ -117,8 +123,22 @@ static real probe_from_zero(const later *l, int j, int k, real factor) {
     return theta < s->lower[at] || theta > s->upper[at] ? -theta : theta;
 }
 
-/* The k-th probe into the trial. */
-static void set_probe(later *l, int k) {
+/* Of a first attempt that has run off: the parameter that has gone farthest, if it has no bounds; or -1. */
+static int farthest(const later *l) {
+    const fits *s = &l->one->s;
+    real most = FAR_OFF;
+    int parameter = -1;
+    for (int j = 0; j < s->F && l->status == TW_DRIFT; j++) {
+        const int i = s->free_theta[j];
+        const real ratio = (real)fabs(l->theta[i] / l->origin[i]);
+        if (!s->projected[j] && l->origin[i] != 0 && ratio > most && has_no_bound(s, i, 0)[0])
+            most = ratio, parameter = i;
+    }
+    return parameter;
+}
+
+/* The k-th probe into the trial, with parameter `crossed` on the other side of infinity, near it. */
+static void set_probe(later *l, int k, int crossed) {
     fits *s = &l->one->s;
     for (int j = 0; j < s->P; j++)
         s->trial[j * LANES] = l->origin[j];
@@ -127,31 +147,41 @@ static void set_probe(later *l, int k) {
         if (s->projected[j] || s->lower[at] == s->upper[at])
             continue;
         prime = next_prime(prime);
-        const real factor = (real)pow(10, 2 * radical_inverse(k, prime) - 1);
+        const real exponent = 2 * radical_inverse(k, prime);
+        const real factor = i == crossed ? -(real)pow(10, exponent) : (real)pow(10, exponent - 1);
         const real theta = l->origin[i] == 0 ? probe_from_zero(l, j, k, factor) : l->origin[i] * factor;
         s->trial[at] = theta < s->lower[at] ? s->lower[at] : theta > s->upper[at] ? s->upper[at] : theta;
     }
 }
 
-/* The start of the second attempt into `probe`; 0 where the watch asked to stop. */
-static int choose_probe(later *l) {
+/* The lowest of PROBES probes into `probe`, if its chi2 is below *lowest, which it replaces; 0 where the
+ * watch asked to stop. */
+static int choose_among(later *l, int crossed, real *lowest) {
     solo *o = l->one;
     fits *s = &o->s;
-    real lowest = (real)INFINITY;
-    memcpy(l->probe, l->origin, (size_t)s->P * sizeof(real));
     for (int k = 1; k <= PROBES; k++, l->n_iter++) {
-        set_probe(l, k);
+        set_probe(l, k, crossed);
         evaluate_trial(o);
         if (stopped(o))
             return 0;
         const real chi2 = project(o);
-        if (!(chi2 < lowest))
+        if (!(chi2 < *lowest))
             continue;
-        lowest = chi2;
+        *lowest = chi2;
         for (int j = 0; j < s->P; j++)
             l->probe[j] = s->trial[j * LANES];
     }
     return 1;
+}
+
+/* The start of the second attempt into `probe`; 0 where the watch asked to stop. */
+static int choose_probe(later *l) {
+    real lowest = (real)INFINITY;
+    memcpy(l->probe, l->origin, (size_t)l->one->s.P * sizeof(real));
+    if (!choose_among(l, -1, &lowest))
+        return 0;
+    const int crossed = farthest(l);
+    return crossed < 0 || lowest < l->chi2 || choose_among(l, crossed, &lowest);
 }
 
 /* ---- attempts ------------------------------------------------------------------------------- */
@@ -174,7 +204,7 @@ static int recall_first(later *l, ptrdiff_t fit) {
     solo *o = l->one;
     fits *s = &o->s;
     const tw_fit_job *job = l->job;
-    l->n_iter = 0, l->chi2 = l->bound = (real)INFINITY, l->status = TW_NO_PROGRESS;
+    l->n_iter = 0, l->chi2 = l->bound = (real)INFINITY, l->status = TW_NO_PROGRESS, l->alike = 0;
     begin_attempt(l, ROW(real, job->theta, s->P), 3);
     evaluate_trial(o);
     if (stopped(o))
@@ -192,6 +222,14 @@ static int recall_first(later *l, ptrdiff_t fit) {
     return !stopped(o);
 }
 
+/* Has the attempt that has ended run off to the same chi2 as the best result so far? */
+static int runs_off_alike(const later *l) {
+    const fits *s = &l->one->s;
+    const real difference = l->chi2 - s->sum[tri(s->F, s->F) * LANES];
+    return l->status == TW_DRIFT && s->status[0] == TW_DRIFT &&
+           fabs(difference) <= SLOW_FALL * l->chi2 / s->dof[0];
+}
+
 /* Variable projection from the best probe; nothing to do where no parameter is left to search in.  0 where
  * the watch asked to stop. */
 static int second_attempt(later *l) {
@@ -206,9 +244,11 @@ static int second_attempt(later *l) {
     begin_attempt(l, l->probe, 2);
     const int whole = run_one(o);
     s->projecting = 0;
-    if (whole)
-        compare(l);
-    return whole;
+    if (!whole)
+        return 0;
+    l->alike = runs_off_alike(l);
+    compare(l);
+    return 1;
 }
 
 /* A few of Newton's steps with the exact Hessian, from the best result into `probe`, if that was only slow:
@@ -298,7 +338,7 @@ static void try_again(later *l, ptrdiff_t fit) {
         if (!second_attempt(l))
             return;
     }
-    if (l->status <= 0 && !settled && l->n_iter < job->max_iter && job->most_attempts > 2) {
+    if (l->status <= 0 && !settled && !l->alike && l->n_iter < job->max_iter && job->most_attempts > 2) {
         attempts = 3;
         if (!third_attempt(l))
             return;

@@ -40,11 +40,12 @@ enum { TRUST = 4 };           /* times in a row that an undamped promise may pro
 #define UNDAMPED ((real)1e-8) /* a damping that changes no step */
 #define FAST ((real)0.2)      /* a step so much shorter than the last is one before the end ... */
 #define EARLY ((real)1e2)     /* ... at so many times ftol, for it and all further ones are taken unseen */
-#define EARLIEST PICK(1e-10, 1e-5) /* but not at more than this share of chi2 */
-#define LAST_STEP ((real)1e-6)     /* of chi2 / dof: what a step may promise to be taken unseen at all */
-#define UNSEEN ((real)1e-3)        /* of |e|: how long |D d| it may be for that */
-#define SLOW_FALL ((real)1e-3)     /* of chi2 / dof, over these marks; in the last attempt ... */
-#define LAST_SLOW_FALL PICK(1e-6, 1e-4)
+#define EARLIEST PICK(1e-10, 1e-5)    /* but not at more than this share of chi2 */
+#define LAST_STEP ((real)1e-6)        /* of chi2 / dof: what a step may promise to be taken unseen at all */
+#define UNSEEN ((real)1e-3)           /* of |e|: how long |D d| it may be for that */
+#define SLOW_FALL ((real)1e-3)        /* of chi2 / dof, over these marks: a fit that falls by less is slow */
+#define REGION_SLOW_FALL ((real)1e-4) /* the same in an attempt that has a region throughout ... */
+#define LAST_SLOW_FALL PICK(1e-6, 1e-4) /* ... and in the last attempt */
 
 /* The square of the largest size that f has before anything in it cancels, or that y has: about that of
  * the largest theta_j J_j. */
@@ -215,6 +216,12 @@ TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
     stop(s, o, MASK(s->n_iter, 0) >= t->limit, TW_MAX_ITER);
 }
 
+/* The fall of chi2 below which a fit is slow. */
+TW_INLINE vec slow_fall(const fits *s, const tolerances *t, vec chi2, int o) {
+    const real share = t->last ? LAST_SLOW_FALL : s->projecting ? REGION_SLOW_FALL : SLOW_FALL;
+    return share * chi2 / LOAD(s->dof, 0);
+}
+
 /* Every F + 1 kept trials chi2 is marked.  Where it has hardly fallen since the earliest mark that is
  * kept, the lane stops as SLOW. */
 static void look_back(fits *s, const tolerances *t, ivec moved, vec now, int o) {
@@ -222,8 +229,7 @@ static void look_back(fits *s, const tolerances *t, ivec moved, vec now, int o) 
     const ivec due = moved & (MASK(s->until_mark, 0) <= 0);
     if (!v_any(due))
         return;
-    const vec fall = (t->last ? LAST_SLOW_FALL : SLOW_FALL) * now / LOAD(s->dof, 0);
-    stop(s, o, due & (LOAD(s->mark, MARKS - 1) - now < fall), SLOW);
+    stop(s, o, due & (LOAD(s->mark, MARKS - 1) - now < slow_fall(s, t, now, o)), SLOW);
     for (int k = MARKS - 1; k >= 0; k--)
         STORE(s->mark, k, v_sel(due, k ? LOAD(s->mark, k - 1) : now, LOAD(s->mark, k)));
     MASK(s->until_mark, 0) = (due & (s->F + 1)) | (~due & MASK(s->until_mark, 0));

@@ -13,6 +13,7 @@ enum {
     SHARED_CHUNKS = 8,  /* a fit of fewer chunks is not worth sharing between threads */
     TAKEN_AT_ONCE = 64, /* data sets a thread takes from the queue, at most */
     POINTS_PER_THREAD = 4096,
+    LOOK_UP = 16, /* rounds of a group between two looks at the clock: tens of microseconds */
 };
 
 /* A job under way. */
@@ -111,23 +112,29 @@ static int fill_lanes(run *r, group *g) {
     return busy;
 }
 
-/* One thread: fits side by side until the queue is empty. */
+/* One thread: fits side by side until the queue is empty and all have stopped. */
 static void fit_lanes(void *context, ptrdiff_t part) {
     run *r = context;
     group *g = r->groups[part];
-    for (int lane = 0; lane < LANES; lane++) {
-        g->fit[lane] = -1;
-        g->s.status[lane] = TW_NOT_FINITE;
-    }
-    while (fill_lanes(r, g) && !interrupted(r)) {
+    make_idle(&g->s, g->fit);
+    make_idle(&g->stopped, g->stopped_fit);
+    for (int round = 0; round % LOOK_UP || !interrupted(r); round++) {
+        if (!fill_lanes(r, g)) {
+            atomic_fetch_add(r->done, finish_stopped(g));
+            if (!fill_lanes(r, g))
+                break;
+        }
         evaluate_group(g);
+        ivec ended = {0};
         for (int o = 0; o < LANES; o += VL) {
             judge(&g->s, &g->t, o);
             advance(&g->s, &g->t, o);
-            if (v_any(MASK(g->s.status, 0) != RUNNING))
-                atomic_fetch_add(r->done, finish_lanes(g, o));
+            ended |= MASK(g->s.status, 0) != RUNNING;
         }
+        if (v_any(ended))
+            atomic_fetch_add(r->done, empty_lanes(g));
     }
+    atomic_fetch_add(r->done, finish_stopped(g));
 }
 
 /* One thread: one fit after the other. */

@@ -42,6 +42,14 @@ static void advance_in_region(solo *o, int first) {
         accelerate(o);
 }
 
+/* In a region that doubles from step to step, a parameter that runs off is found by its column alone: stop as
+ * SLOW where it has vanished and the trial, which was kept, has brought next to nothing. */
+static void stop_if_run_off(fits *s, const tolerances *t, real before) {
+    const vec now = v_load(s->sum + tri(s->F, s->F) * LANES);
+    if (s->kept[0] && before - now[0] < slow_fall(s, t, now, 0)[0] && lost_effect(s, 0, RUN_OFF) >= 0)
+        stop(s, 0, ~(ivec){0}, SLOW);
+}
+
 /* Why lane 0 has stopped, and its scaled covariance; or RUNNING where it should go on. */
 static void conclude(solo *o) {
     fits *s = &o->s;
@@ -57,7 +65,10 @@ static void conclude(solo *o) {
 static int judge_one(solo *o) {
     fits *s = &o->s;
     const int first = s->fresh[0] != 0;
+    const real before = s->sum[tri(s->F, s->F) * LANES];
     judge(s, &o->t, 0);
+    if (s->projecting && !first)
+        stop_if_run_off(s, &o->t, before);
     if (s->kept[0] && s->triangle)
         memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
     if (s->projecting)

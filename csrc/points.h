@@ -280,8 +280,8 @@ static void evaluate_trial(solo *o) {
     else
         sum_chunks(o, 0);
     if (o->s.triangle) {
-        memset(o->trial_triangle, 0, (size_t)T * sizeof(real));
-        for (ptrdiff_t c = 0; c < o->n_chunks; c++)
+        memcpy(o->trial_triangle, o->chunk_sum, (size_t)T * sizeof(real));
+        for (ptrdiff_t c = 1; c < o->n_chunks; c++)
             merge_triangle(o, o->summers, o->trial_triangle, o->chunk_sum + c * T);
         normal_from_triangle(o->s.F + 1, o->trial_triangle, o->s.trial_sum);
         return;

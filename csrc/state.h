@@ -130,6 +130,52 @@ static void begin_fit(fits *s, int lane) {
     }
 }
 
+/* The state of one lane into a place of another group: all but what the next step or the covariance finds
+ * anew, the trial's sums, the start, and bounds where there are none. */
+static void copy_lane(const fits *from, int lane, fits *to, int place, int bounded) {
+#define COPY(array, rows)                                                                                    \
+    for (ptrdiff_t row = 0; row < (rows); row++)                                                             \
+    to->array[row * LANES + place] = from->array[row * LANES + lane]
+    const ptrdiff_t P = from->P, F = from->F, T = tri(F + 1, 0);
+    COPY(theta, P);
+    COPY(trial, P);
+    COPY(sum, T);
+    COPY(scale2, F);
+    COPY(step, F);
+    COPY(moved, F);
+    COPY(mark, MARKS);
+    COPY(promised, 1);
+    COPY(lambda, 1);
+    COPY(delta, 1);
+    COPY(magnitude, 1);
+    COPY(dof, 1);
+    COPY(bound, 1);
+    COPY(noise, 1);
+    COPY(best_chi2, 1);
+    COPY(best_noise, 1);
+    COPY(resumed, 1);
+    COPY(kept, 1);
+    COPY(asked, 1);
+    COPY(status, 1);
+    COPY(n_iter, 1);
+    COPY(idle, 1);
+    COPY(in_vain, 1);
+    COPY(until_mark, 1);
+    COPY(doubt, 1);
+    COPY(lost, 1);
+    if (bounded) {
+        COPY(lower, P);
+        COPY(upper, P);
+        COPY(held, F);
+    }
+    if (from->best_chi2[lane] < from->sum[(T - 1) * LANES + lane]) { /* else the best place is theta */
+        COPY(best_theta, P);
+        COPY(best_sum, T);
+    }
+#undef COPY
+    to->fresh[place] = 0;
+}
+
 /* Set the status of the lanes in the mask that have none yet. */
 TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
     ivec status = MASK(s->status, 0);

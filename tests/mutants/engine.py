@@ -180,6 +180,34 @@ EDITS = {
         ("the last attempt counts", "!(chi2 < l->chi2 * (1 - SAME) || as_low)", "chi2 < 0"),
         ("no Newton steps", "k <= MOST_NEWTON", "k < 1"),
     ],
+    ("csrc/attempts.h", "test_beyond_infinity.py"): [
+        ("never beyond infinity", "return crossed < 0 || lowest < l->chi2 ||", "return 1 ||"),
+        ("beyond infinity is here", "(i == crossed ? -(real)pow", "(i == crossed ? (real)pow"),
+        ("a third attempt in vain", "l->alike = runs_off_alike(l)", "l->alike = 0"),
+    ],
+    ("csrc/one.h", "test_beyond_infinity.py"): [
+        ("what runs off is not seen", "if (s->projecting && !first)\n", "if (0)\n"),
+    ],
+    ("csrc/lanes.h", "test_beyond_infinity.py"): [
+        (
+            "what goes on is another fit",
+            "copy_lane(&g->stopped, place, &g->s, lane, g->t.bounded);",
+            "",
+        ),
+        ("weights of other lanes", "g->weight[i] = 1;", "g->weight[i] = 0;"),
+        ("points counted wrongly", "g->stopped_used[place] = g->used[lane]", "(void)0"),
+    ],
+    ("csrc/state.h", "test_beyond_infinity.py"): [
+        ("damping stays behind", "COPY(lambda, 1);", ""),
+        ("the step stays behind", "COPY(step, F);", ""),
+    ],
+    ("csrc/engine.c", "test_beyond_infinity.py"): [
+        (
+            "the last wait for ever",
+            "atomic_fetch_add(r->done, finish_stopped(g));\n            if",
+            "if",
+        ),
+    ],
     ("csrc/curvature.h", "test_promises.py"): [
         ("linear parameters stay", "+= x[i] * s->work[i]", "+= 0 * x[i] * s->work[i]"),
         ("what bends is no minimum", "<= NEWTON_STEP *", "< 0 *"),

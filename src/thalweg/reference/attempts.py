@@ -3,8 +3,9 @@
 The second is a projected one (Golub and Pereyra): before every trial the parameters in which f is
 linear, together, are put at their best, so that the search goes on in the others alone, in a region
 whose radius is adapted as More's (1978) and with geodesic acceleration (Transtrum and Sethna).  It
-starts at the best of 16 points around the start.  The third goes on as the first does, from the
-lowest point found so far.
+starts at the best of 16 points around the start, or of 16 more beyond infinity where the first has
+run off.  The third goes on as the first does, from the lowest point found so far; it is left out
+where two attempts have run off to the same chi2.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .confirm import (
     most_inflation,
     newton_step,
 )
-from .judge import attempt, judge, settle
+from .judge import SLOW_FALL, attempt, judge, settle, stop_if_run_off
 from .saddle import may_leave, refuse_saddle, size_of_effect
 from .state import (
     EPS,
@@ -39,6 +40,7 @@ from .step import advance, find_step, solve_damped
 PROBES = 16
 BEATEN = 1e-6  # of chi2: a success with a bound lower by so much is not the global minimum
 SAME = 1e-9  # of chi2: what differs by less is the same
+FAR_OFF = 100  # times its start: how far a parameter is that has run off
 FIRST_REGION = 0.1  # of |D theta|
 SMALLEST_REGION = 0.01 * EPS  # of |D theta|
 CURVED = 0.75  # 2 |D a| / |D d|: a step that bends more than this is too long
@@ -86,6 +88,12 @@ def better(one: Fit, other: Fit) -> Fit:
     return one if one.chi2 <= other.chi2 else other
 
 
+def run_off_alike(one: Fit, other: Fit) -> bool:
+    """Whether two attempts have run off to the same chi2: then a third would as well."""
+    same = abs(one.chi2 - other.chi2) <= SLOW_FALL * one.chi2 / max(one.problem.dof, 1)
+    return one.status == other.status == "DRIFT" and same
+
+
 def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     """Return the best of up to three attempts, and how many there were."""
     problem, best, bound = first.problem, first, first.bound
@@ -107,7 +115,7 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
             taken = number  # nothing is left to search in
             continue
         if number == 2:
-            fit = projected_attempt(problem, start, sizes, limit, n_iter)
+            fit = projected_attempt(problem, start, sizes, limit, first)
         else:
             begin, n_iter = newton_descent(best, n_iter)
             fit = attempt(problem, begin, limit, n_iter=n_iter, orthogonal=True, last=True)
@@ -115,8 +123,11 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
         refuse_saddle(fit, start)
         taken, n_iter = number, fit.n_iter
         bound = min(bound, fit.bound)
+        alike = run_off_alike(best, fit)
         if fit.status != "NOT_FINITE":
             best = better(best, fit)
+        if alike:
+            break
     best.n_iter = n_iter
     return best, taken
 
@@ -206,45 +217,71 @@ def halton(k: int, base: int) -> float:
     return value
 
 
-def probe(problem: Problem, start: Array, sizes: Array) -> Array:
+def probe(problem: Problem, start: Array, sizes: Array, first: Fit) -> tuple[Array, int]:
     """The lowest of 16 points with nonlinear parameters within a factor of 10 of the start.
 
-    What starts at 0 is probed on both sides, as far as ``sizes`` says.
+    What starts at 0 is probed on both sides, as far as ``sizes`` says.  Where the first attempt has
+    run off, and has come lower than all of them, 16 more lie beyond infinity.  Returns the point
+    and how many were looked at.
     """
+    chi2, best = lowest_probe(problem, start, sizes, -1)
+    crossed = farthest(first, start)
+    if crossed < 0 or chi2 < first.chi2:
+        return best, PROBES
+    beyond, other = lowest_probe(problem, start, sizes, crossed)
+    return (other if beyond < chi2 else best), 2 * PROBES
+
+
+def lowest_probe(problem: Problem, start: Array, sizes: Array, crossed: int) -> tuple[float, Array]:
+    """The least chi2 of 16 probes and its place; parameter ``crossed`` lies beyond infinity."""
     nonlinear = np.setdiff1d(np.arange(len(start)), problem.linear)
     lowest, best = np.inf, start
     for k in range(1, PROBES + 1):
         theta = start.copy()
-        factors = [
-            10 ** (2 * halton(k, PRIMES[i % len(PRIMES)]) - 1) for i in range(len(nonlinear))
-        ]
-        beside = sizes[nonlinear] * factors * (1 if k % 2 else -1)
-        outside = (beside < problem.lower[nonlinear]) | (beside > problem.upper[nonlinear])
-        beside[outside] *= -1
-        theta[nonlinear] = np.where(theta[nonlinear] == 0, beside, theta[nonlinear] * factors)
+        for i, j in enumerate(nonlinear):
+            exponent = 2 * halton(k, PRIMES[i % len(PRIMES)])
+            factor = -(10**exponent) if j == crossed else 10 ** (exponent - 1)
+            beside = sizes[j] * factor * (1 if k % 2 else -1)
+            beside *= 1 if problem.lower[j] <= beside <= problem.upper[j] else -1
+            theta[j] = beside if theta[j] == 0 else theta[j] * factor
         theta = projected(problem, np.clip(theta, problem.lower, problem.upper))
         e = problem.evaluate(theta)[:, -1]
         chi2 = float(e @ e)
         if chi2 < lowest:
             lowest, best = chi2, theta
-    return best
+    return lowest, best
 
 
-def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, n_iter: int) -> Fit:
+def farthest(first: Fit, start: Array) -> int:
+    """The unbounded nonlinear parameter that has gone farthest in an attempt that ran off, or -1.
+
+    A decay that the data want to be slower than any is a growth: f depends on 1/tau, which passes
+    through 0 as tau passes through infinity.
+    """
+    ratio = np.abs(first.theta / start)
+    ratio[start == 0] = 0
+    ratio[first.problem.linear] = 0
+    ratio[np.isfinite(first.problem.lower) | np.isfinite(first.problem.upper)] = 0
+    ratio[~(ratio > FAR_OFF)] = 0
+    return int(np.argmax(ratio)) if first.status == "DRIFT" and ratio.any() else -1
+
+
+def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, first: Fit) -> Fit:
     """Run the attempt whose linear parameters are always at their best."""
-    n_iter = min(n_iter + PROBES, limit)
-    begin = projected(problem, probe(problem, start, sizes))
+    point, n_probes = probe(problem, start, sizes, first)
+    begin, n_iter = projected(problem, point), min(first.n_iter + n_probes, limit)
     fit = Fit(problem, begin, limit, n_iter, orthogonal=True, projecting=True)
     while not fit.status:
         C = problem.evaluate(fit.trial)
         R = merge_rows(np.zeros((0, C.shape[1])), C)
         sums = R.T @ R
-        fresh = fit.fresh
+        fresh, before = fit.fresh, fit.chi2
         judge(fit, sums, R)
         if fresh:
             size = fit.length_of(fit.theta)
             fit.delta = FIRST_REGION * size if size > 0 else float(np.sqrt(fit.chi2))
         else:
+            stop_if_run_off(fit, before)
             exhausted = SMALLEST_REGION * float(np.linalg.norm(fit.theta * np.sqrt(fit.D2)))
             fit.stop(fit.delta <= exhausted, "NO_PROGRESS")
         if fit.status in ("", "SLOW", *SUCCESSES):

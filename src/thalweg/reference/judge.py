@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .confirm import PATIENCE, confirm, give_up, is_poor, look_for_drift
+from .confirm import (
+    PATIENCE,
+    RUN_OFF,
+    confirm,
+    give_up,
+    is_poor,
+    look_for_drift,
+    lost_effect,
+)
 from .squares import out_of_range
 from .state import (
     EPS,
@@ -25,7 +33,8 @@ from .step import advance, is_small
 
 UNDAMPED = 1e-8  # a damping that changes no step
 SLOW_FALL = 1e-3  # of chi2 / dof, over the marks: a fit that falls by less is slow ...
-LAST_SLOW_FALL = 1e-6  # ... in the last attempt
+REGION_SLOW_FALL = 1e-4  # ... in an attempt that has a region throughout ...
+LAST_SLOW_FALL = 1e-6  # ... and in the last attempt
 
 
 def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
@@ -155,12 +164,23 @@ def adapt_damping(fit: Fit, moved: bool, rho: float, in_noise: bool) -> None:
         fit.lam = min(2 * fit.lam, MAX / 4)
 
 
+def stop_if_run_off(fit: Fit, before: float) -> None:
+    """Stop as SLOW where a column has vanished and the trial that was kept has brought nothing."""
+    little = before - fit.chi2 < slow_fall(fit)
+    fit.stop(fit.kept and little and lost_effect(fit, RUN_OFF) >= 0, "SLOW")
+
+
+def slow_fall(fit: Fit) -> float:
+    """The fall of chi2 below which a fit is slow."""
+    share = LAST_SLOW_FALL if fit.last else REGION_SLOW_FALL if fit.projecting else SLOW_FALL
+    return share * fit.chi2 / max(fit.problem.dof, 1)
+
+
 def look_back(fit: Fit) -> None:
     """Every F + 1 kept trials mark chi2; slow is a fit whose chi2 hardly fell over the marks."""
     fit.until_mark -= 1
     if fit.until_mark > 0:
         return
-    share = LAST_SLOW_FALL if fit.last else SLOW_FALL
-    fit.stop(fit.marks[-1] - fit.chi2 < share * fit.chi2 / max(fit.problem.dof, 1), "SLOW")
+    fit.stop(fit.marks[-1] - fit.chi2 < slow_fall(fit), "SLOW")
     fit.marks = [fit.chi2, *fit.marks[:-1]]
     fit.until_mark = len(fit.theta) + 1
