@@ -238,11 +238,15 @@ def test_each_limit_of_the_range_is_that_of_the_specification(isa, monkeypatch, 
         exponents = rng.integers(-end, end, shape) * (rng.random(shape) < 0.6)
         return np.ldexp((rng.random(shape) >= zeros).astype(dtype), exponents)
 
-    # with and without a sum, and of some the start is all of y but a x
-    x = rng.choice(np.array([[0, 1, 1, 1], [-1, 1, -1, 1]], dtype), B) * sizes((B, 1))
+    # with and without a sum; of some b is all of y, and of some a x + b is 0
+    patterns = np.array([[0, 1, 1, 1], [-1, 1, -1, 1], [1, 1, 1, 1]], dtype)
+    x = rng.choice(patterns, B) * sizes((B, 1))
     start = sizes((B, 2))
     y = np.array([1, -1, 1, 1], dtype) * sizes((B, 1))
     y[::3] = start[::3, 1:]
+    with np.errstate(all="ignore"):
+        opposite = -start[1::3, 0] * x[1::3, 3]
+    start[1::3, 1] = np.where(np.isfinite(opposite), opposite, 1)
     graph, output, _ = record(lambda x, a, b: a * x + b, 1, 2, 4, single=True)
     out = {
         "theta": np.empty((B, 2), dtype), "covariance": np.empty((B, 3), dtype),
