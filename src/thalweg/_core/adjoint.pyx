@@ -183,7 +183,10 @@ cdef void *memory(size_t size) except NULL:
 
 
 cdef bint take_plain(object array, Py_buffer *view, int *n) except -1:
-    """Take the buffer of a plain array; whether its elements and strides are those of a kernel."""
+    """Take the buffer of a plain array; whether its elements and strides are those of a kernel.
+
+    The format of elements that are not aligned has a sign of its own in front.
+    """
     cdef int i
     if type(array) is not ndarray:
         return False
@@ -194,7 +197,7 @@ cdef bint take_plain(object array, Py_buffer *view, int *n) except -1:
     for i in range(view.ndim):
         if view.strides[i] % view.itemsize:
             return False
-    return <size_t> view.buf % view.itemsize == 0
+    return True
 
 
 cdef bint is_per_row(const Py_buffer *view, const Py_buffer *J, c.tw_per_row *values) noexcept:
