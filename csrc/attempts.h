@@ -199,6 +199,14 @@ static int divide_parameters(fits *s) {
     return others > 0;
 }
 
+/* Where rows of J are not finite though the sums of the first attempt were: chi2 alone is known. */
+static void recall_chi2_alone(fits *s, real chi2) {
+    const ptrdiff_t last = tri(s->F, s->F);
+    for (ptrdiff_t t = 0; t <= last; t++)
+        s->sum[t * LANES] = s->triangle[t] = 0;
+    s->sum[last * LANES] = chi2, s->triangle[last] = (real)sqrt(chi2);
+}
+
 /* Stand where the first attempt ended, with its status; 0 where the watch asked to stop. */
 static int recall_first(later *l, ptrdiff_t fit) {
     solo *o = l->one;
@@ -211,6 +219,8 @@ static int recall_first(later *l, ptrdiff_t fit) {
         return 0;
     judge(s, &o->t, 0);
     memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+    if (!s->kept[0])
+        recall_chi2_alone(s, ((const real *)job->chi2)[fit]);
     s->n_iter[0] = job->n_iter[fit], s->lost[0] = job->detail[fit];
     s->status[0] = job->status[fit], s->doubt[0] = job->next[fit] == STAYED ? 0 : job->next[fit] - IN_DOUBT;
     settle(s, 0);
