@@ -27,6 +27,8 @@ FOUND = {
     "a climb that is lower than the descent behind it": (14, 1575),
     "a difference across a pole after a trial far away": (17, 5355),
     "a phase of 10^10, whose rounding is noise": (18, 6961),
+    "an end where rows of J are not finite": (20, 1164),
+    "a batch that float32 refuses": (20, 4860),
     "variances whose products leave the range": (14, 5699),
 }
 

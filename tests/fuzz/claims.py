@@ -28,6 +28,8 @@ def check(case):
             other = fit(case, threads=3 - case.options["threads"])
             found = [*_unchanged(arrays, before), *_alone(case, result), *_neighbours(case, result)]
         except Exception as error:
+            if _merges(case) and "does not fit into float32" in str(error):
+                return []  # as it should
             return [f"{type(error).__name__}: {error}"]
         found += _same(result, other, "another number of threads")
         for index in _some(result):
@@ -110,6 +112,18 @@ def _alone(case, result):
         if "fixed" in parts:  # fixed for this fit; a row for all would be another model
             parts["fixed"] = parts["fixed"][None]
         yield from _same(result, fit(case, **parts), "fitting it alone", index)
+
+
+def _merges(case):
+    """Whether float32 moves in steps that are not small beside the distance of some values of y."""
+    if case.dtype != np.float32:
+        return False
+    rows = np.sort(
+        np.ma.filled(np.ma.array(case.y, dtype=float), np.nan).reshape(-1, case.y.shape[-1])
+    )
+    gaps = np.diff(rows)
+    steps = np.spacing(np.abs(rows[:, 1:]).astype(np.float32))
+    return bool(((gaps > 0) & (gaps < 64 * steps)).any())
 
 
 def _cast(case, y):
