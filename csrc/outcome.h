@@ -23,9 +23,8 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
  * whether a lost column bends (curvature.h), whether the status that is added to IN_DOUBT is right, or
  * whether a parameter that has not left its start is at a saddle (saddle.h). */
 enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
-#define NO_MOVE                                                                                              \
-    PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: so near the start a parameter has not moved               \
-                      */
+#define NO_MOVE PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: so near its start a parameter has not moved   \
+                                  */
 
 /* Has parameter j, in which f is not linear, not left its start, though no bound keeps it? */
 static int has_stayed(const fits *s, int lane, int j, const real *start) {
@@ -92,17 +91,26 @@ static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, i
 #define UNDETERMINED PICK(1e12, 1e8) /* of f, squared: a standard error of theta_j moves f by so much */
 
 /* The largest variance inflation of a parameter that the data determine, the variance of a residual being
- * `factor`: in this arithmetic; and its standard error must not be beyond all that the model has, such as
- * 10^10 times the width of a peak narrower than the distance of points. */
-static real most_inflation(const fits *s, int lane, real factor) {
-    const real most = TRUSTED * TRUSTED, chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
-    real size2 = s->magnitude[lane] > chi2 ? s->magnitude[lane] : chi2; /* y may be 0 throughout */
+ * `factor`: in this arithmetic; and its standard error must not be beyond all that the model has, of which
+ * size2 is the square, such as 10^10 times the width of a peak narrower than the distance of points. */
+static real most_inflation(real size2, real factor) {
+    const real most = TRUSTED * TRUSTED;
+    return factor <= REAL_MAX && UNDETERMINED * size2 < most * factor ? UNDETERMINED * size2 / factor : most;
+}
+
+/* The parameter that the data determine least, if not at all, or -1.  The model is at least as large as y or
+ * the residuals, for y may be 0 throughout; most fits need no closer look. */
+static int undetermined(const fits *s, int lane, real factor) {
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
+    real size2 = s->magnitude[lane] > chi2 ? s->magnitude[lane] : chi2;
+    if (inflated(s, lane, most_inflation(size2, factor)) < 0)
+        return -1;
     for (int j = 0; j < s->F; j++) {
         const real theta = s->theta[s->free_theta[j] * LANES + lane];
         const real own = theta * theta * s->sum[tri(j, j) * LANES + lane];
         size2 = own > size2 ? own : size2;
     }
-    return factor <= REAL_MAX && UNDETERMINED * size2 < most * factor ? UNDETERMINED * size2 / factor : most;
+    return inflated(s, lane, most_inflation(size2, factor));
 }
 
 /* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
@@ -123,8 +131,7 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
         return 0;
     const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));
     const real factor = job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
-    const int lost =
-        status == TW_DRIFT ? (int)s->lost[lane] : inflated(s, lane, most_inflation(s, lane, factor));
+    const int lost = status == TW_DRIFT ? (int)s->lost[lane] : undetermined(s, lane, factor);
     if (lost < 0 && factor <= REAL_MAX)
         write_covariance(job, fit, s, lane, factor);
     if (lost < 0 && factor <= REAL_MAX && factor > 0 && !job->scaled && variances_lost(job, fit, s, lane)) {
