@@ -24,6 +24,9 @@ from thalweg.status import Status
 
 # ---- equal to the specification --------------------------------------------------------------
 
+# of chi2: a fit may stop where ftol = 1e-8 of it is left, in whatever direction is flat
+SAME_FLOOR = 10 * COARSE["ftol"]
+
 
 @given(problems())
 @settings(max_examples=150)
@@ -31,6 +34,10 @@ def test_a_fit_is_what_the_specification_says(isa, problem):
     want = problem.specified(**COARSE)
     assume(want.n_iter <= STEPS_COMPARED and np.abs(want.params).max() < RUN_AWAY)
     got = problem.fit(**COARSE)
+    if want.status == "SINGULAR":  # rounding decides where on the floor of the valley it ends
+        assert Status(got.status).name == want.status
+        assert abs(got.chi2 - want.chi2) <= SAME_FLOOR * want.chi2 + EPS * problem.magnitude
+        return
     agrees(got.params, want.params)
     agrees(got.chi2, want.chi2, EPS * problem.magnitude)
     if want.chi2 > EXACT**2 * problem.magnitude:
