@@ -29,6 +29,7 @@ FOUND = {
     "a phase of 10^10, whose rounding is noise": (18, 6961),
     "an end where rows of J are not finite": (20, 1164),
     "a batch that float32 refuses": (20, 4860),
+    "a solution at the edge of where log is defined": (23, 5136),
     "variances whose products leave the range": (14, 5699),
 }
 

@@ -213,9 +213,9 @@ class Fit:
                 column, half = self._quotient(theta, k, h), self._quotient(theta, k, h / 2)
                 length = np.linalg.norm(half) or np.inf
                 bend = np.linalg.norm(column - half)
-                e = (2 * rounding / h + (bend if bend < np.inf else np.inf)) / length
-                if share == 6e-6 or e < error[k]:
-                    J[:, k], error[k] = half, e
+                e = (2 * rounding / h + bend) / length
+                if share == 6e-6 or e < error[k]:  # h may lead out of where f is defined
+                    J[:, k], error[k] = half, e if e < np.inf else np.inf
         return J, error
 
     def _quotient(self, theta, k, h):
@@ -228,6 +228,8 @@ class Fit:
     def noise(self):
         """How far rounding moves chi2: of f by some eps of its size, and of each parameter."""
         J, _ = self.jacobian
+        if not np.isfinite(J).all():
+            return np.inf  # at the edge of where the model is defined, differences tell nothing
         size = np.sqrt(self.magnitude) + np.linalg.norm(J * self.theta[self.free], axis=0).sum()
         error = 8 * self.eps * size
         return 2 * np.sqrt(max(self.chi2, 0)) * error + error**2
