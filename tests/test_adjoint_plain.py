@@ -87,6 +87,7 @@ def unaligned(array):
         (J0[0, 0], E0[0], None),
         (np.ones((2, 3, 8))[:, :, ::2], E0, None),
         (np.ones((2, 1, 8))[:, :, ::2], E0[:, :1], None),
+        (np.ones((2, 8, 1))[:, ::2].transpose(0, 2, 1), E0[:, :1], None),
         (np.ndarray((2, 3, 4), "f8", bytes(400), 0, (100, 32, 8)), E0, None),
         (J0[:0], E0[:0], None),
         (J0[:, :0], E0[:, :0], None),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
+from thalweg import rescale
 from thalweg._core import engine
 from thalweg.fit import options_for
 from thalweg.model.autodiff import gradient
@@ -35,6 +36,12 @@ def test_errors_are_kept_where_variances_are_no_numbers():
     assert "1.000e+200" not in r.summary()
     frame = r.columns()
     assert frame["a_stderr"] / unit[:, 0] == pytest.approx(want.stderr[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e100, 1e-100])
+def test_chi2_has_the_unit_of_y_squared(unit):
+    r, want = (tw.fit("a*x + b", X, u * Y, p0=[0.5 * u, 0.5 * u]) for u in (unit, 1.0))
+    assert r.chi2 / unit**2 == pytest.approx(want.chi2, rel=1e-9)
 
 
 @pytest.mark.parametrize("unit", [1e200, 1e-200])
@@ -290,6 +297,10 @@ FORMULAS = {
     "choices": lambda x, a, b, c: np.where(x > b, a * x, a * np.maximum(x, b)) * np.minimum(x, c),
     "lengths": lambda x, a, b, c: a * np.hypot(x, b) / np.hypot(a, c) + a * voigt_profile(x, b, c),
     "parts": lambda x, a, b, c: (3 * x) // b * a + (a * x) % c,
+    "quotients": lambda x, a, b, c: a * (x / (x + b) + x * (x + b)) + x**c / (x + b) ** c,
+    "power of powers": lambda x, a, b, c: a * (x**c) ** b + (x**c + a) * (x**c / b**c),
+    "roots": lambda x, a, b, c: a * (x**0.33 + b**0.125 + c**0.2) * np.cbrt(x * b) * b**0.125,
+    "whole quotients": lambda x, a, b, c: a * np.floor(x**c / b**c) + a * np.floor(x / b),
     "constants": lambda x, a, b, c: 6.62607e-34 * a * x / 1.380649e-23 + c * 3e100 * (b / 3e100),
 }  # fmt: skip
 
@@ -312,6 +323,72 @@ def test_a_model_in_other_units_is_the_same_model(name):
         back = [of_value[k], *(of_value[k] - of_theta[k])]
         for a, b, e in zip(want, got, back, strict=True):
             np.testing.assert_allclose(np.ldexp(b, e), a, rtol=0, atol=1e-13 * np.abs(a).max())
+
+
+@pytest.mark.parametrize(
+    ("model", "of_x", "of_theta", "of_value"),
+    [
+        (lambda x, a, b: a * (x + b), 600, (0, -600), 600),
+        (lambda x, a, b: (1e-200 * x) * (1e-200 * a) + b, 660, (660, 0), 0),
+    ],
+)
+def test_nothing_leaves_the_range_inside_a_model_in_other_units(model, of_x, of_theta, of_value):
+    graph, output, _ = record(model, 1, 2, 5, single=True)
+    x, theta, units = X + 1, np.array([1.5, 1.25]), np.array([of_theta])
+    new, place, factors = in_units(graph, output, np.array([[of_x]]), units, np.array([of_value]))
+    got = evaluate(new, [place], [x], np.concatenate([theta, np.ldexp(1.0, factors[0])]))[0]
+    wanted = model(np.ldexp(x, of_x), *np.ldexp(theta, of_theta))
+    np.testing.assert_allclose(np.ldexp(got, of_value), wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_what_was_to_be_run_again_has_not_run_where_the_job_is_stopped(raises):
+    unit = np.where(np.arange(400_000) % 2, 1e200, 1.0)[:, None]
+
+    def stop(done, total):
+        if raises:
+            raise ZeroDivisionError
+        return True
+
+    try:
+        r = tw.fit("a*x + b", X, Y * unit, p0=unit * [0.5, 0.5], callback=stop, threads=1)
+    except ZeroDivisionError as error:
+        r = error.result
+    assert r.success[::2].any() and not r.success[::2].all()
+    assert (r.status[1::2] == Status.NOT_RUN).all() and np.isnan(r.params[1::2]).all()
+
+
+def test_a_stop_ends_what_is_run_again_and_not_only_its_part(monkeypatch):
+    monkeypatch.setattr(rescale, "_CHUNK", 2 * 3 * 5)  # two fits at a time
+    seen = []
+
+    def called(x, a, b):
+        return np.array([float(a) * v + float(b) for v in x])
+
+    def stop(done, total):
+        seen.append(done)
+        return len(seen) > total
+
+    y = 1e200 * np.tile(Y, (6, 1))
+    r = tw.fit(called, X, y, p0=[1e200, 1e200], callback=stop)
+    assert np.count_nonzero(r.status) == 1 and r.success[0]
+
+
+def test_an_infinite_derivative_is_infinite_in_any_unit():
+    r = tw.fit("a*x*arcsin(b)", X, np.array([Y, 1e200 * Y]), p0=[[1.0, 1.0], [1e200, 1.0]])
+    assert (r.status == Status.NOT_FINITE).all()
+    assert r.reason(0) == "a derivative of the model at the start is not finite"
+
+
+def test_fits_run_again_are_counted_beside_those_that_need_not():
+    unit, seen = np.repeat([1.0, 1e200], 3)[:, None], []
+
+    def called(x, a, b):
+        return np.array([float(a) * v + float(b) for v in x])
+
+    r = tw.fit(called, X, Y * unit, p0=unit * [1, 1], callback=lambda done, _: seen.append(done))
+    assert r.success.all()
+    assert seen == [1, 2, 3, 4, 5, 6, 4, 5, 6, 6]
 
 
 def test_the_sentences_of_range_name_what_leaves_it():
