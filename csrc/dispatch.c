@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "cpu.h"
+#include "base/cpu.h"
 
 #define FAMILIES(F, variant, element)                                                                        \
     F(engine, variant, element)                                                                              \
@@ -74,4 +74,21 @@ const struct tw_kernels *tw_active(int is_float) {
         v = atomic_compare_exchange_strong(&chosen, &v, best) ? best : v;
     }
     return is_float ? &variants[v].f32 : &variants[v].f64;
+}
+
+static const struct {
+    const char *name;
+    int arity;
+} operations[] = {
+#define TW_OP1(name, value) {#name, 1},
+#define TW_OP2(name, value) {#name, 2},
+#define TW_OP3(name, value) {#name, 3},
+#include "tape/operations.h"
+};
+
+int tw_operation(int number, const char **name) {
+    if (number < 0 || number >= (int)(sizeof operations / sizeof *operations))
+        return 0;
+    *name = operations[number].name;
+    return operations[number].arity;
 }

@@ -8,33 +8,19 @@
  *
  * and everything else in it is static: were a function shared by name between two objects, the
  * linker would keep one of them and could hand AVX-512 code to a processor without it.  For the
- * same reason the files that are compiled once (dispatch.c, pool.c, ...) get the base flags.
+ * same reason the files that are compiled once (dispatch.c, base/pool.c, ...) get the base flags.
  */
 #ifndef TW_DISPATCH_H
 #define TW_DISPATCH_H
 
-#include "adjoint.h"
-#include "loss.h"
-#include "quadratic.h"
-#include "sweep.h"
-#include "sweep_csc.h"
-#include "thalweg.h"
+#include <stddef.h>
 
-/* The functions of thalweg.h */
-struct tw_engine {
-    size_t (*fit_work)(const tw_fit_job *job, int threads);
-    void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
-                _Atomic ptrdiff_t *done);
-    size_t (*again_work)(const tw_fit_job *job, ptrdiff_t n, int threads);
-    void (*again)(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
-                  struct tw_watch *watch, _Atomic ptrdiff_t *done);
-    size_t (*tape_work)(const tw_tape *tape, ptrdiff_t n_points);
-    void (*tape_run)(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta,
-                     void *work, void *out);
-    size_t (*trial_work)(const tw_fit_job *job);
-    int (*trial_begin)(const tw_fit_job *job, void *work, void *trial);
-    int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial);
-};
+struct tw_engine;
+struct tw_adjoint;
+struct tw_loss;
+struct tw_quadratic;
+struct tw_sweep;
+struct tw_sweep_csc;
 
 /* All families of one variant and element type. */
 struct tw_kernels {
@@ -46,21 +32,6 @@ struct tw_kernels {
     const struct tw_sweep *sweep;
     const struct tw_sweep_csc *sweep_csc;
 };
-
-/* For a kernel file: the name of the table that this compilation exports.  TW_VARIANT, and TW_F32
- * for float, come from the compiler's command line.
- *
- *     extern const struct tw_engine TW_TABLE(tw_engine);
- *     const struct tw_engine TW_TABLE(tw_engine) = {.fit_work = ...};
- */
-#ifdef TW_F32
-#define TW_ELEMENT f32
-#else
-#define TW_ELEMENT f64
-#endif
-#define TW_JOIN_(a, b, c) a##_##b##_##c
-#define TW_JOIN(a, b, c) TW_JOIN_(a, b, c)
-#define TW_TABLE(family) TW_JOIN(family, TW_VARIANT, TW_ELEMENT)
 
 /* Choose the variant that later calls run.
  *
@@ -81,5 +52,8 @@ int tw_variants(const char **names, int max);
 
 /* The kernels in use, for double or for float; never NULL.  Before the first tw_select, the best. */
 const struct tw_kernels *tw_active(int is_float);
+
+/* Name and arity of operation `number` of a tape (tape/operations.h); arity 0 and no name beyond the last. */
+int tw_operation(int number, const char **name);
 
 #endif

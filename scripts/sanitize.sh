@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run tests with the C code under the address and undefined-behaviour sanitizers, where every piece
-# of a workspace ends at a wall (csrc/arena.h).
+# of a workspace ends at a wall (csrc/base/arena.h).
 #
 #   scripts/sanitize.sh [tests and options of pytest; all tests if none]
 #

@@ -37,10 +37,10 @@ def around(*sizes: int, least: int = 1, most: int | None = None) -> list[int]:
 
 
 def lanes(dtype: Any) -> int:
-    """Return how many numbers a lane group holds: 64 bytes (csrc/simd.h)."""
+    """Return how many numbers a lane group holds: 64 bytes (csrc/base/simd.h)."""
     return 64 // np.dtype(dtype).itemsize
 
 
 # Groups of points that the engine works on at a time: the least, of a model with many operations,
-# and the most (csrc/tape.h, block_groups).
+# and the most (csrc/tape/run.h, block_groups).
 LEAST_BLOCK, MOST_BLOCK = 8, 64

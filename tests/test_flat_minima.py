@@ -1,7 +1,7 @@
 """Minima where the Jacobian says little of the model: |a| = 0, a^2 = 0, and steps that go around.
 
 There the undamped step promises a fall of chi2 that it never brings, so a fit that asks for it
-again and again would end at max_iter (csrc/covariance.h, `confirm`).
+again and again would end at max_iter (csrc/fit/covariance.h, `confirm`).
 """
 
 import numpy as np

@@ -145,7 +145,7 @@ def test_what_is_no_node_is_refused(call, error, sentence):
 
 
 def test_the_operations_are_those_of_the_tape():
-    header = Path(__file__).parents[1] / "csrc" / "tape_ops.h"
+    header = Path(__file__).parents[1] / "csrc" / "tape" / "operations.h"
     declared = re.findall(r"^TW_OP\d\((\w+)", header.read_text(), re.MULTILINE)
     assert list(NUMPY) == declared
 

@@ -9,8 +9,9 @@ from walls import before_a_wall
 from thalweg._core import quadratic as core
 from thalweg.kernels import quadratic_form
 
-PART_ROWS, BAND = constant("quadratic.c", "PART_ROWS"), constant("triangle.h", "BAND")
-NEAREST, NEAR = constant("quadratic_full.h", "NEAREST"), constant("quadratic_full.h", "NEAR")
+PART_ROWS = constant("quadratic/quadratic.c", "PART_ROWS")
+BAND = constant("quadratic/triangle.h", "BAND")
+NEAREST, NEAR = constant("quadratic/full.h", "NEAREST"), constant("quadratic/full.h", "NEAR")
 
 
 @pytest.mark.parametrize("P", [1, 2, 7, 9, 15, 17, 31, 63, 65, 129])

@@ -224,7 +224,7 @@ def test_the_engine_refuses_what_its_specification_refuses(seed):
     )
 
 
-LIMITS = {  # of sums of squares, as csrc/range.h explains them
+LIMITS = {  # of sums of squares, as csrc/fit/range.h explains them
     np.float64: {"LEAST": 2.0**-460, "MOST": 2.0**510, "MOST_SCALED": 2.0**511},
     np.float32: {"LEAST": 2.0**-40, "MOST": 2.0**60, "MOST_SCALED": 2.0**63},
 }

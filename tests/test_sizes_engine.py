@@ -13,11 +13,11 @@ from sizes import LEAST_BLOCK, MOST_BLOCK, around, constant, lanes
 
 import thalweg as tw
 
-SIDE_BY_SIDE = constant("engine.c", "SIDE_BY_SIDE")
-CHUNK_BLOCKS = constant("points.h", "CHUNK_BLOCKS")
-SHARED_CHUNKS = constant("engine.c", "SHARED_CHUNKS")
-POINTS_PER_THREAD = constant("engine.c", "POINTS_PER_THREAD")
-TAKEN_AT_ONCE = constant("engine.c", "TAKEN_AT_ONCE")
+SIDE_BY_SIDE = constant("fit/engine.c", "SIDE_BY_SIDE")
+CHUNK_BLOCKS = constant("fit/points.h", "CHUNK_BLOCKS")
+SHARED_CHUNKS = constant("fit/engine.c", "SHARED_CHUNKS")
+POINTS_PER_THREAD = constant("fit/engine.c", "POINTS_PER_THREAD")
+TAKEN_AT_ONCE = constant("fit/engine.c", "TAKEN_AT_ONCE")
 TYPES = [np.float64, np.float32]
 
 FIELDS = ("params", "chi2", "n_iter", "n_used", "status", "covariance_rows", "detail")

@@ -25,12 +25,13 @@ def twice(kernel, *arguments, **options):
 
 # ---- the quadratic form ------------------------------------------------------------------------
 
-ROWS, BAND = constant("triangle.h", "ROWS"), constant("triangle.h", "BAND")
-SEGMENT, PART_ROWS = constant("triangle.h", "SEGMENT"), constant("quadratic.c", "PART_ROWS")
-SIDE = constant("quadratic_csr.h", "SIDE")
-BLOCK, TILES = constant("quadratic_many.h", "BLOCK"), constant("quadratic_many.h", "TILES")
+ROWS, BAND = constant("quadratic/triangle.h", "ROWS"), constant("quadratic/triangle.h", "BAND")
+SEGMENT = constant("quadratic/triangle.h", "SEGMENT")
+PART_ROWS = constant("quadratic/quadratic.c", "PART_ROWS")
+SIDE = constant("quadratic/sparse.h", "SIDE")
+BLOCK, TILES = constant("quadratic/many.h", "BLOCK"), constant("quadratic/many.h", "TILES")
 MOST_POINTS = 3 * 8  # of a tile: three registers of at most eight doubles
-BATCH_TILES = constant("quadratic_many.h", "BATCH_TILES")
+BATCH_TILES = constant("quadratic/many.h", "BATCH_TILES")
 
 FORMS = {
     "full": lambda B: (B, {}),
@@ -84,11 +85,12 @@ def test_quadratic_form_at_any_number_of_points(M, P, dtype, form):
 
 # ---- sums over Jacobians -------------------------------------------------------------------------
 
-TASK_BYTES, ROW_MULTIPLE = constant("sums.h", "TASK_BYTES"), constant("sums.h", "ROW_MULTIPLE")
-CHUNK, MOST_CHUNK = constant("sums.h", "CHUNK"), constant("adjoint_chunks.h", "MOST_CHUNK")
-CHUNK_DOUBLES = constant("adjoint_chunks.h", "CHUNK_DOUBLES")
-STREAM, STRIP = constant("adjoint_rows.h", "FEW"), constant("adjoint_rows.h", "STRIP")
-NORMAL_STRIP = constant("adjoint_normal.h", "NORMAL_STRIP")
+TASK_BYTES = constant("adjoint/sums.h", "TASK_BYTES")
+ROW_MULTIPLE = constant("adjoint/sums.h", "ROW_MULTIPLE")
+CHUNK, MOST_CHUNK = constant("adjoint/sums.h", "CHUNK"), constant("adjoint/chunks.h", "MOST_CHUNK")
+CHUNK_DOUBLES = constant("adjoint/chunks.h", "CHUNK_DOUBLES")
+STREAM, STRIP = constant("adjoint/rows.h", "FEW"), constant("adjoint/rows.h", "STRIP")
+NORMAL_STRIP = constant("adjoint/normal.h", "NORMAL_STRIP")
 MOST_NARROW = 2 * 4  # columns: two vectors of half a group
 
 LAYOUTS = {
@@ -173,7 +175,7 @@ def test_sums_over_wide_jacobians(P, dtype, layout):
 
 
 def test_a_sum_of_more_rows_than_there_are_splits_of_the_usual_length():
-    n = constant("sums.h", "MAX_SPLITS") * TASK_BYTES // 16 + 1
+    n = constant("adjoint/sums.h", "MAX_SPLITS") * TASK_BYTES // 16 + 1
     J, e = np.ones((1, n, 1)), np.ones((1, n))
     e[0, -1] = 3
     assert twice(kernels.adjoint_sum, J, e) == n + 2

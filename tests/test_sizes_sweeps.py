@@ -41,9 +41,11 @@ def sweeps_agree(sweep, specification, A, b, shape, tolerance, **options):
 
 # ---- dense columns -------------------------------------------------------------------------------
 
-WIDTH, TILE = constant("sweep.h", "TW_SWEEP_WIDTH"), constant("sweep.c", "TILE")
-LEAST_CHUNK, USUAL_CHUNKS = constant("sweep.c", "LEAST_CHUNK"), constant("sweep.c", "USUAL_CHUNKS")
-TOGETHER, LONG_COLUMN = constant("sweep.c", "TOGETHER"), constant("columns.h", "LONG_COLUMN")
+WIDTH, TILE = constant("sweep/contract.h", "TW_SWEEP_WIDTH"), constant("sweep/sweep.c", "TILE")
+LEAST_CHUNK = constant("sweep/sweep.c", "LEAST_CHUNK")
+USUAL_CHUNKS = constant("sweep/sweep.c", "USUAL_CHUNKS")
+TOGETHER = constant("sweep/sweep.c", "TOGETHER")
+LONG_COLUMN = constant("sweep/columns.h", "LONG_COLUMN")
 ROW_COUNTS = around(TILE, LEAST_CHUNK, LONG_COLUMN, USUAL_CHUNKS * LEAST_CHUNK)
 
 
@@ -86,7 +88,7 @@ def test_sweeps_on_a_gram_matrix_of_any_size(P, M, order):
 
 # ---- sparse columns ------------------------------------------------------------------------------
 
-LINE, SHORT, AHEAD = (constant("csc.h", name) for name in ("LINE", "SHORT", "AHEAD"))
+LINE, SHORT, AHEAD = (constant("sweep/csc.h", name) for name in ("LINE", "SHORT", "AHEAD"))
 LENGTHS = [0, *around(LINE, SHORT, AHEAD)]
 
 
@@ -132,8 +134,9 @@ def test_sparse_sweeps_of_any_size(n, P, shape, dtype, index, weighted, how):
 
 # ---- sums over samples ---------------------------------------------------------------------------
 
-CHUNK_BLOCKS, MOST_CHUNKS = constant("loss.c", "CHUNK_BLOCKS"), constant("loss.c", "MOST_CHUNKS")
-CHAINS = constant("loss.c", "CHAINS")
+CHUNK_BLOCKS = constant("loss/loss.c", "CHUNK_BLOCKS")
+MOST_CHUNKS = constant("loss/loss.c", "MOST_CHUNKS")
+CHAINS = constant("loss/loss.c", "CHAINS")
 
 
 def network(x, w):

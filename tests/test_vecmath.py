@@ -1,8 +1,8 @@
 """Elementary functions of the tape against long arithmetic, for every instruction set.
 
 The error is counted in units in the last place (ulp) of the exact value.  `MAX_ULP` holds the
-bounds that csrc/vecmath.h promises; the points are dense where a function changes its method and
-spread over all magnitudes elsewhere.
+bounds that csrc/vecmath/vecmath.h promises; the points are dense where a function changes its
+method and spread over all magnitudes elsewhere.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ LONG = mpmath.MPContext()
 LONG.prec = 140
 DTYPES = (np.float64, np.float32)
 
-# largest errors in float64 and float32, as promised in csrc/vecmath.h
+# largest errors in float64 and float32, as promised in csrc/vecmath/vecmath.h
 MAX_ULP = {
     "recip": (0.5, 0.5),
     "sqrt": (0.5, 0.5),
@@ -330,7 +330,7 @@ def test_faddeeva_function_at_its_borders(dtype):
 
 
 def voigt_derivative(k: int, x: float, sigma: float, gamma: float) -> complex:
-    """W_k of csrc/vecmath_voigt.h; the recurrence cancels |z|^(2 k) : 1, in the end 1e80."""
+    """W_k of csrc/vecmath/voigt.h; the recurrence cancels |z|^(2 k) : 1, in the end 1e80."""
     with LONG.workprec(600):
         return _voigt_derivative(k, x, sigma, gamma)
 
@@ -368,7 +368,7 @@ def test_voigt_profile_and_its_derivatives(k, dtype):
     rows = zip(x.tolist(), sigma.tolist(), gamma.tolist(), strict=True)
     want = np.array([voigt_derivative(k, *row) for row in rows])
     far = np.hypot(x, gamma, dtype=float) > np.sqrt(200) * sigma * (1 + 1e-6)
-    # the series loses what its last term leaves: see csrc/vecmath_voigt.h
+    # the series loses what its last term leaves: see csrc/vecmath/voigt.h
     tolerance = W_TOLERANCE[dtype] * (1, 4, 20, 60, 300)[k]
     compared = far if k else np.full(len(x), True)
     error = np.abs(got - want) / np.abs(want)

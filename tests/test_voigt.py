@@ -23,7 +23,7 @@ X = np.array([-3.0, -1.0, -0.2, 0.0, 0.05, 0.7, 1.0, 2.0])
 
 
 def W(n, x, sigma, gamma):
-    """W_n of csrc/vecmath_voigt.h; the recurrence cancels |z|^(2 n) : 1, hence so many digits."""
+    """W_n of csrc/vecmath/voigt.h; the recurrence cancels |z|^(2 n) : 1, hence so many digits."""
     X = mpmath.mpc(x, gamma)
     if sigma == 0:
         return 1j * (-1) ** n * mpmath.factorial(n) / (mpmath.pi * X ** (n + 1))
@@ -147,7 +147,7 @@ def test_the_border_is_the_one_of_the_compiled_code():
     import re
     from pathlib import Path
 
-    header = Path(__file__).parents[1] / "csrc" / "vecmath_voigt.h"
+    header = Path(__file__).parents[1] / "csrc" / "vecmath" / "voigt.h"
     if not header.exists():
         pytest.skip("the sources are not here")
     assert re.search(r"#define VOIGT_FAR (\d+)", header.read_text())[1] == f"{voigt.FAR:.0f}"

@@ -21,7 +21,7 @@ from .rescale import run_again, take_back
 from .result import FitResult
 from .storage import attach_result, result_of, results_for
 
-MOST_ATTEMPTS = 3  # see csrc/attempts.h
+MOST_ATTEMPTS = 3  # see csrc/fit/attempts.h
 
 
 class Options(NamedTuple):

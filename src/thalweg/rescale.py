@@ -2,7 +2,7 @@ r"""Run fits again, in other units, whose squares leave the range of the arithme
 
 A double reaches from 1e-308 to 1e308, the squares that a fit sums therefore from 1e-154 to 1e154;
 in float32 from 1e-19 to 1e19.  The engine stops a fit whose sums leave the range at its start
-(csrc/range.h).  It is run once more here on
+(csrc/fit/range.h).  It is run once more here on
 
     2^s y,   2^t sigma,   2^s f(x; 2^c_1 phi_1, ..., 2^c_P phi_P),       theta_j = 2^c_j phi_j,
 

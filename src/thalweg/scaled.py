@@ -20,7 +20,7 @@ class Limits(NamedTuple):
 
     least: int  # of a normal number
     most: int  # of a finite one
-    room: int  # of the largest sum of squares that csrc/range.h lets pass
+    room: int  # of the largest sum of squares that csrc/fit/range.h lets pass
     weight: int  # of the largest 1/sigma, whose square is then far from infinite
     digits: int  # of a number
     small: int  # of a column that hardly moves the model at the start, so that it may grow

@@ -367,7 +367,7 @@ def _inverse(J):
 def _change_of_last_step(f, wanted, scale):
     """How much the covariance changes within the last step, after which J is not evaluated again.
 
-    The step promises at most a share of chi2 (`early_ftol` of csrc/damped.h), or the noise, so
+    The step promises at most a share of chi2 (`early_ftol` of csrc/fit/damped.h), or the noise, so
     that parameter j moves by the root of this promise times the root of inv(J'J)_jj at most.
     """
     early = 1e-13 if f.case.dtype == np.float64 else 1e-5

@@ -52,7 +52,7 @@ def run(*command, **options):
 
 def prepare():
     """Bring the copy up to date, touching no file that is, and configure its build."""
-    patterns = ("*.t*", "csrc/*", "src/**/*.p*", "tests/**/*.*")
+    patterns = ("*.t*", "csrc/**/*.*", "src/**/*.p*", "tests/**/*.*")
     for source in (file for pattern in patterns for file in ROOT.glob(pattern)):
         target = COPY / source.relative_to(ROOT)
         if source.is_dir() or source.suffix == ".pyc":

@@ -1,7 +1,7 @@
 """Edits of damped least squares on tapes, and the tests that must notice them."""
 
 EDITS = {
-    ("csrc/normal.h", "test_engine.py"): [
+    ("csrc/tape/normal.h", "test_engine.py"): [
         (
             "weight not squared",
             "w2 = v_load(weight + p * LANES + o) * v_load(weight + p * LANES + o)",
@@ -15,7 +15,7 @@ EDITS = {
         ("triangle index", "return i * (i + 1) / 2 + j", "return i * (i - 1) / 2 + j"),
         ("block not added", "v_load(s) + total[i][j]", "total[i][j]"),
     ],
-    ("csrc/lanes.h", "test_engine.py"): [
+    ("csrc/fit/lanes.h", "test_engine.py"): [
         (
             "residual sign, lanes",
             "v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o)",
@@ -28,7 +28,7 @@ EDITS = {
         ),
         ("stale lane", "begin_fit(&g->s, lane);", "if (fit < LANES) begin_fit(&g->s, lane);"),
     ],
-    ("csrc/points.h", "test_engine.py"): [
+    ("csrc/fit/points.h", "test_engine.py"): [
         (
             "residual sign, points",
             "v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v)",
@@ -47,14 +47,14 @@ EDITS = {
         ("padding weighs", "r->y[i] = r->weight[i] = 0", "r->y[i] = 0, r->weight[i] = 1"),
         ("x of the first fit", "(const real *)x[k] + fit * x_step[k]", "(const real *)x[k]"),
     ],
-    ("csrc/orthogonal.h", "test_engine.py"): [
+    ("csrc/fit/orthogonal.h", "test_engine.py"): [
         ("diagonal not scaled back", "*diagonal = beta * largest", "*diagonal = beta"),
         ("reflection factor", "* (-head / beta)", "* (head / beta)"),
     ],
-    ("csrc/orthogonal.h", "test_certificates.py"): [
+    ("csrc/fit/orthogonal.h", "test_certificates.py"): [
         ("reflection sign", "-copysign(sqrt(", "copysign(sqrt("),
     ],
-    ("csrc/step.h", "test_engine.py"): [
+    ("csrc/fit/step.h", "test_engine.py"): [
         (
             "damping on no diagonal",
             "LOAD(s->sum, tri(i, i)) + LOAD(s->lambda, 0) * damping_scale(s, i, o)",
@@ -86,14 +86,14 @@ EDITS = {
         ),
         ("no step is shortened", "(real)1.21 * delta * delta", "(real)1e30 + delta"),
     ],
-    ("csrc/step.h", "test_bounds.py"): [
+    ("csrc/fit/step.h", "test_bounds.py"): [
         (
             "lands beside the bound",
             "v_sel(held & (d < 0), LOAD(s->lower, parameter), trial)",
             "trial",
         ),
     ],
-    ("csrc/damped.h", "test_engine.py"): [
+    ("csrc/fit/damped.h", "test_engine.py"): [
         (
             "lambda grows after success",
             "v_sel(v->kept, down, v_sel(v->rejected, up, lambda))",
@@ -117,13 +117,13 @@ EDITS = {
             "LOAD(s->best_chi2, 0) < 0 * LOAD(s->sum, last)",
         ),
     ],
-    ("csrc/damped.h", "test_promises.py"): [
+    ("csrc/fit/damped.h", "test_promises.py"): [
         ("a slow fit goes on", "LOAD(s->mark, MARKS - 1) - now < fall", "now < 0 * fall"),
     ],
-    ("csrc/confirm.h", "test_engine.py"): [
+    ("csrc/fit/confirm.h", "test_engine.py"): [
         ("covariance of a bound", "(theta <= LOAD(s->lower, parameter))", "(theta != theta)"),
     ],
-    ("csrc/confirm.h", "test_certificates.py"): [
+    ("csrc/fit/confirm.h", "test_certificates.py"): [
         (
             "the undamped step is not asked",
             "~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0)))",
@@ -136,7 +136,7 @@ EDITS = {
         ),
         ("last step backwards", "1 / (1 - rate(s, o))", "-1 / (1 - rate(s, o))"),
     ],
-    ("csrc/confirm.h", "test_promises.py"): [
+    ("csrc/fit/confirm.h", "test_promises.py"): [
         ("a small step is enough", "~(a->small & a->level)", "~a->small"),
         (
             "columns are never lost",
@@ -149,14 +149,14 @@ EDITS = {
             "",
         ),
     ],
-    ("csrc/confirm.h", "test_flat_minima.py"): [
+    ("csrc/fit/confirm.h", "test_flat_minima.py"): [
         ("asked for ever", "(MASK(s->in_vain, 0) > TRUST)", "(MASK(s->in_vain, 0) > 1000)"),
         ("a kink is a minimum", "vain & ~(flat & a->level)", "vain & 0"),
     ],
-    ("csrc/damped.h", "test_flat_minima.py"): [
+    ("csrc/fit/damped.h", "test_flat_minima.py"): [
         ("round and round", "stop(s, o, v.kept & v.in_noise & settled, TW_FTOL);", ""),
     ],
-    ("csrc/covariance.h", "test_engine.py"): [
+    ("csrc/fit/covariance.h", "test_engine.py"): [
         ("covariance factor", "? 0 : factor * s->unit", "? 0 : 2 * factor * s->unit"),
         ("singular not noticed", "!(inflation <= most)", "inflation < 0"),
         (
@@ -165,30 +165,30 @@ EDITS = {
             "factorise(s, POOR_PIVOT, o)",
         ),
     ],
-    ("csrc/covariance.h", "test_promises.py"): [
+    ("csrc/fit/covariance.h", "test_promises.py"): [
         (
             "a lost column is a success",
             "-1 : lost_effect(s, lane, RUN_OFF)",
             "-1 : lost_effect(s, lane, 0)",
         ),
     ],
-    ("csrc/certificate.h", "test_promises.py"): [
+    ("csrc/fit/certificate.h", "test_promises.py"): [
         ("nothing is ever proved", "where & (reduced > CANCELLED * chi2)", "where & (reduced < 0)"),
     ],
-    ("csrc/attempts.h", "test_promises.py"): [
+    ("csrc/fit/attempts.h", "test_promises.py"): [
         ("the worst probe", "if (!(chi2 < lowest))", "if (lowest < 1e300 && !(chi2 > lowest))"),
         ("the last attempt counts", "!(chi2 < l->chi2 * (1 - SAME) || as_low)", "chi2 < 0"),
         ("no Newton steps", "k <= MOST_NEWTON", "k < 1"),
     ],
-    ("csrc/attempts.h", "test_beyond_infinity.py"): [
+    ("csrc/fit/attempts.h", "test_beyond_infinity.py"): [
         ("never beyond infinity", "return crossed < 0 || lowest < l->chi2 ||", "return 1 ||"),
         ("beyond infinity is here", "(i == crossed ? -(real)pow", "(i == crossed ? (real)pow"),
         ("a third attempt in vain", "l->alike = runs_off_alike(l)", "l->alike = 0"),
     ],
-    ("csrc/one.h", "test_beyond_infinity.py"): [
+    ("csrc/fit/one.h", "test_beyond_infinity.py"): [
         ("what runs off is not seen", "if (s->projecting && !first)\n", "if (0)\n"),
     ],
-    ("csrc/lanes.h", "test_beyond_infinity.py"): [
+    ("csrc/fit/lanes.h", "test_beyond_infinity.py"): [
         (
             "what goes on is another fit",
             "copy_lane(&g->stopped, place, &g->s, lane, g->t.bounded);",
@@ -197,47 +197,47 @@ EDITS = {
         ("weights of other lanes", "g->weight[i] = 1;", "g->weight[i] = 0;"),
         ("points counted wrongly", "g->stopped_used[place] = g->used[lane]", "(void)0"),
     ],
-    ("csrc/state.h", "test_beyond_infinity.py"): [
+    ("csrc/fit/state.h", "test_beyond_infinity.py"): [
         ("damping stays behind", "COPY(lambda, 1);", ""),
         ("the step stays behind", "COPY(step, F);", ""),
     ],
-    ("csrc/engine.c", "test_beyond_infinity.py"): [
+    ("csrc/fit/engine.c", "test_beyond_infinity.py"): [
         (
             "the last wait for ever",
             "atomic_fetch_add(r->done, finish_stopped(g));\n            if",
             "if",
         ),
     ],
-    ("csrc/curvature.h", "test_promises.py"): [
+    ("csrc/fit/curvature.h", "test_promises.py"): [
         ("linear parameters stay", "+= x[i] * s->work[i]", "+= 0 * x[i] * s->work[i]"),
         ("what bends is no minimum", "<= NEWTON_STEP *", "< 0 *"),
     ],
-    ("csrc/curvature.h", "test_flat_minima.py"): [
+    ("csrc/fit/curvature.h", "test_flat_minima.py"): [
         ("nothing bends", "return change2 > (size > 0", "return change2 < -(size > 0"),
     ],
-    ("csrc/confirm.h", "test_false_minima.py"): [
+    ("csrc/fit/confirm.h", "test_false_minima.py"): [
         ("a bound keeps what is flat", "!is_kept(s, lane, j) &&", "!s->held[j * LANES + lane] &&"),
     ],
-    ("csrc/confirm.h", "test_fuzz.py"): [
+    ("csrc/fit/confirm.h", "test_fuzz.py"): [
         ("a damped step is the last", "brief | (damped <=", "brief | (0 * damped <="),
         ("float rests on a slope", "a.slope = a.met &", "a.slope = a.met & ~a.met &"),
     ],
-    ("csrc/outcome.h", "test_false_minima.py"): [
+    ("csrc/fit/outcome.h", "test_false_minima.py"): [
         ("any error is determined", "? UNDETERMINED * size2 / factor :", "? most :"),
     ],
-    ("csrc/outcome.h", "test_saddles.py"): [
+    ("csrc/fit/outcome.h", "test_saddles.py"): [
         ("what has stayed is not asked", "? STAYED : DONE", "? DONE : DONE"),
     ],
-    ("csrc/saddle.h", "test_saddles.py"): [
+    ("csrc/fit/saddle.h", "test_saddles.py"): [
         ("all stays where it is", "- slope < -DOWNWARDS", "- slope < -1 / DOWNWARDS"),
         ("all is a saddle", "- slope < -DOWNWARDS", "- slope < 1 / DOWNWARDS"),
     ],
-    ("csrc/attempts.h", "test_saddles.py"): [
+    ("csrc/fit/attempts.h", "test_saddles.py"): [
         ("0 stays 0", "l->origin[i] == 0 ? probe_from_zero(l, j, k, factor) :", ""),
         ("a probe beyond its bound", "? -theta : theta;", "? theta : theta;"),
         ("a saddle is a success", "is_at_saddle(l->one, l->origin))", "0)"),
     ],
-    ("csrc/sample.h", "test_engine.py"): [
+    ("csrc/fit/sample.h", "test_engine.py"): [
         (
             "bounds of the first fit",
             "ROW(real, job->lower, job->bound_step)[j]",
@@ -247,18 +247,18 @@ EDITS = {
         ("sigma squared", "1 / error", "1 / (error * error)"),
         ("fixed counted as free", "n -= ROW(uint8_t", "n -= 0 * ROW(uint8_t"),
     ],
-    ("csrc/outcome.h", "test_engine.py"): [
+    ("csrc/fit/outcome.h", "test_engine.py"): [
         (
             "covariance without chi2 / dof",
             "job->absolute_sigma ? 1 :",
             "job->absolute_sigma || 1 ? 1 :",
         ),
     ],
-    ("csrc/tape.h", "test_engine.py"): [
+    ("csrc/tape/run.h", "test_engine.py"): [
         ("later blocks read the first", "o.base + start * o.advance", "o.base"),
         ("operand loaded once too often", "if (sa == 0 && sc == 0)", "if (sa == 0)"),
     ],
-    ("csrc/tape_ops.h", "test_tape.py"): [
+    ("csrc/tape/operations.h", "test_tape.py"): [
         ("fnma sign", "c - a * b", "c + a * b"),
         ("fms sign", "a *b - c", "a *b + c"),
         ("where swaps", "v_sel(a != 0, b, c)", "v_sel(a != 0, c, b)"),

@@ -35,12 +35,12 @@ EDITS = {
         ),
         ("registers given back early", "self.user[j] == i and", ""),
     ],
-    ("csrc/vecmath_quotient.h", "test_vecmath.py"): [
+    ("csrc/vecmath/quotient.h", "test_vecmath.py"): [
         ("quotient rounded up", "rest += v_and(rest < 0, unit);", ""),
         ("remainder of the other sign", "(b < 0) != (rest < 0)), b)", "(b < 0) == (rest < 0)), b)"),
         ("quotient of another sign", "(b < 0) != (rest < 0)));", "(b < 0) == (rest < 0)));"),
     ],
-    ("csrc/vecmath_voigt.h", "test_vecmath.py"): [
+    ("csrc/vecmath/voigt.h", "test_vecmath.py"): [
         ("one order too many", "(2 * m + k + 2)", "(2 * m + k + 3)"),
         ("Gaussian by the Faddeeva function", "(gamma == 0) & (sigma > 0)", "(gamma < 0)"),
     ],

@@ -1,7 +1,7 @@
 """Edits of coordinate-descent sweeps over dense columns, and the tests that must notice them."""
 
 EDITS = {
-    ("csrc/coordinate.h", "test_sweep.py"): [
+    ("csrc/sweep/coordinate.h", "test_sweep.py"): [
         ("soft threshold", "size > 0 ? copysign", "z != 0 ? copysign"),
         ("curvature without l2", "curvature = c + each->l2[j]", "curvature = c + 0 * each->l2[j]"),
         ("zero column", "each->l1[j] > 0 ? clipped(0,", "each->l1[j] < 0 ? clipped(0,"),
@@ -11,7 +11,7 @@ EDITS = {
         ("fall of l1", "each->l1[j] * (fabs(value) - fabs(theta)) -", "0 -"),
         ("fall of l2", "0.5 * each->l2[j] * d", "each->l2[j] * d"),
     ],
-    ("csrc/columns.h", "test_sweep.py"): [
+    ("csrc/sweep/columns.h", "test_sweep.py"): [
         (
             "weight twice",
             "weighted ? w_load(w + i) * column[k]",
@@ -27,7 +27,7 @@ EDITS = {
         ("odd columns stay", "even += less(centered, odd, d[WIDTH])", "even"),
         ("packed by columns only", "from[k][i * step[k]]", "from[k][i]"),
     ],
-    ("csrc/sweep.c", "test_sweep.py"): [
+    ("csrc/sweep/sweep.c", "test_sweep.py"): [
         ("gradient inside the block", "g[l] -= gram", "g[l] -= 0 * gram"),
         (
             "Gram matrix of the first block",
@@ -50,7 +50,7 @@ EDITS = {
         ("greedy takes the last of equals", "if (fall > most)", "if (fall >= most)"),
         ("q stays", "q[k] -= row[k] * u.change", "q[k] -= 0 * u.change"),
     ],
-    ("csrc/sweep.c", "test_sweep_centered.py"): [
+    ("csrc/sweep/sweep.c", "test_sweep_centered.py"): [
         (
             "centered, curvature of the columns as they are",
             "pair[TRIANGLE(k, l)] -",
@@ -69,7 +69,7 @@ EDITS = {
         ("centered, fall of the start", "return 0.5 * t->weight * way * way", "return 0"),
         ("centered, weight of a row", "t->weight += w[i]", "t->weight += 1"),
     ],
-    ("csrc/columns.h", "test_sweep_centered.py"): [
+    ("csrc/sweep/columns.h", "test_sweep_centered.py"): [
         (
             "centered, sum of r",
             "s[WIDTH] += weighted ? w_load(w + i) * even : even",
@@ -82,13 +82,13 @@ EDITS = {
         ),
         ("centered, last rows without their pivots", "(centered ? b->next_pivot[k] : 0)", "0"),
     ],
-    ("csrc/sweep.c", "test_sweep_refusals.py"): [
+    ("csrc/sweep/sweep.c", "test_sweep_refusals.py"): [
         ("not finite passes", "!(gram[k * WIDTH + k] <= DBL_MAX)", "0"),
     ],
-    ("csrc/sweep.c", "test_giants.py"): [
+    ("csrc/sweep/sweep.c", "test_giants.py"): [
         ("columns in 32 bits", "j * t->job->column_step", "(int32_t)(j * t->job->column_step)"),
     ],
-    ("csrc/columns.h", "test_giants.py"): [
+    ("csrc/sweep/columns.h", "test_giants.py"): [
         ("rows in 32 bits", "from[k][i * step[k]]", "from[k][(int32_t)(i * step[k])]"),
     ],
 }

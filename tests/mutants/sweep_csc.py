@@ -1,7 +1,7 @@
 """Edits of coordinate-descent sweeps over sparse columns, and the tests that must notice them."""
 
 EDITS = {
-    ("csrc/csc.h", "test_sweep_csc.py"): [
+    ("csrc/sweep/csc.h", "test_sweep_csc.py"): [
         (
             "last value of a column lost",
             "(const real *)job->values + start, end - start}",
@@ -48,7 +48,7 @@ EDITS = {
             "k = c.n; --k > 0;) {\n        dvec",
         ),
     ],
-    ("csrc/csc.h", "test_sweep_csc_refusals.py"): [
+    ("csrc/sweep/csc.h", "test_sweep_csc_refusals.py"): [
         (
             "int64 index truncated",
             "(ptrdiff_t)((const int64_t *)index)[k]",
@@ -67,7 +67,7 @@ EDITS = {
         ("negative rows of unsorted columns", "outside |= index_at", "outside |= 0 * index_at"),
         ("values before the first column", "(j == 0 && start != 0)", "(j == 0 && start < 0)"),
     ],
-    ("csrc/csc_greedy.h", "test_sweep_csc.py"): [
+    ("csrc/sweep/greedy.h", "test_sweep_csc.py"): [
         (
             "last of equals",
             "t->promise[left] >= t->promise[right]",
@@ -90,7 +90,7 @@ EDITS = {
         ("last row lost", "pass == 0 && i < job->n; i++)", "pass == 0 && i + 1 < job->n; i++)"),
         ("gradients begin unweighted", "r, job->weights, AHEAD", "r, NULL, AHEAD"),
     ],
-    ("csrc/sweep_csc.c", "test_sweep_csc.py"): [
+    ("csrc/sweep/sparse.c", "test_sweep_csc.py"): [
         ("curvature unweighted", "(w ? w[index_at(c.row, k, wide)] * a : a) * a", "a * a"),
         ("weights counted, not added", "job->weights ? 0 : (double)job->n", "(double)job->n"),
         ("mean unweighted", "sum += weight * (double)c.value[k]", "sum += (double)c.value[k]"),
@@ -152,10 +152,10 @@ EDITS = {
         ),
         ("centered from where it was", "job->centered && k == 0", "job->centered && k < 0"),
     ],
-    ("csrc/sweep_csc.c", "test_sweep_csc_refusals.py"): [
+    ("csrc/sweep/sparse.c", "test_sweep_csc_refusals.py"): [
         ("NaN passes", "!(curvature <= DBL_MAX)", "curvature > DBL_MAX"),
     ],
-    ("csrc/csc.h", "test_giants.py"): [
+    ("csrc/sweep/csc.h", "test_giants.py"): [
         ("row numbers in 32 bits", "k * (wide ? 8 : 4)", "(int32_t)(k * (wide ? 8 : 4))"),
         (
             "starts in 32 bits",
@@ -163,7 +163,7 @@ EDITS = {
             "(const real *)job->values + (int32_t)start,",
         ),
     ],
-    ("csrc/coordinate.h", "test_sweep_csc.py"): [
+    ("csrc/sweep/coordinate.h", "test_sweep_csc.py"): [
         (
             "sparse: no threshold below zero",
             "size = fabs(z) - each->l1[j];",

@@ -4,7 +4,7 @@
  * "pool: ok", or the line of the first check that failed.
  */
 #define _GNU_SOURCE
-#include "pool.h"
+#include "base/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

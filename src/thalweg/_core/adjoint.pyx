@@ -33,7 +33,7 @@ BAD_INDEX = c.TW_FOUND_BAD_INDEX
 
 
 cdef class Jacobian:
-    """A ``tw_jacobian`` with the arrays it points to; see csrc/adjoint.h.
+    """A ``tw_jacobian`` with the arrays it points to; see csrc/adjoint/contract.h.
 
     ``J`` is an array (K, Nx, P), or ``(indptr, indices, data, P)`` for blocks in compressed rows;
     ``e`` and ``weights`` are (K, Nx) or None.  Each result is what was found, as bits.

@@ -325,24 +325,19 @@ cdef class Job:
         the returned watch as ``error``."""
         if self.tape.tape.output == NULL:
             raise ValueError("the tape has no code")
-        active(self.job.is_float)
+        # once: another thread may change the settings
+        cdef const c.tw_engine *engine = active(self.job.is_float).engine
+        cdef int n_threads = threads_of(threads)
         cdef Watch watch = Watch(progress)
-        cdef int n_threads = threads_of(threads)  # once: another thread may change the setting
-        cdef size_t size = c.tw_fit_work(&self.job, n_threads)
-        cdef void *work = calloc(size, 1)
-        if work == NULL:
-            raise MemoryError(f"a fit needs {size} bytes of workspace")
-        try:
-            with nogil:
-                c.tw_fit(&self.job, n_threads, work, &watch.watch, &watch.done)
-        finally:
-            free(work)
+        cdef Memory work = Memory(engine.fit_work(&self.job, n_threads), 1)
+        with nogil:
+            engine.fit(&self.job, n_threads, work.at, &watch.watch, &watch.done)
         return watch
 
     def again(self, which, Tape curved, int threads=0, progress=None):
         """Try the fits ``which`` (int64, ascending) again, as `run` advised in ``next``.
 
-        ``curved`` is the tape of second derivatives, or None; see tw_fit_again in csrc/thalweg.h.
+        ``curved`` is the tape of second derivatives, or None; see `again` in csrc/fit/contract.h.
         """
         cdef Py_ssize_t n = len(which), k
         cdef Views views = Views(1)
@@ -358,17 +353,14 @@ cdef class Job:
         self.curved, self.job.curved = curved, NULL
         if curved is not None:
             self.job.curved = &curved.tape
-        cdef Watch watch = Watch(progress)
-        cdef int n_threads = threads_of(threads)
-        cdef size_t size = c.tw_fit_again_work(&self.job, n, n_threads)
-        cdef void *work = calloc(size, 1)
-        if work == NULL:
-            raise MemoryError(f"later attempts need {size} bytes of workspace")
-        try:
-            with nogil:
-                c.tw_fit_again(&self.job, fits, n, n_threads, work, &watch.watch, &watch.done)
-        finally:
-            free(work)
+        return self.try_again(fits, n, threads_of(threads), Watch(progress))
+
+    cdef Watch try_again(self, const Py_ssize_t *fits, Py_ssize_t n, int threads, Watch watch):
+        """Run later attempts of n fits in workspace of their own."""
+        cdef const c.tw_engine *engine = active(self.job.is_float).engine
+        cdef Memory work = Memory(engine.again_work(&self.job, n, threads), 1)
+        with nogil:
+            engine.again(&self.job, fits, n, threads, work.at, &watch.watch, &watch.done)
         return watch
 
     @property
@@ -384,15 +376,9 @@ cdef class Job:
         cdef Watch watch = Watch(None)
         cdef Py_ssize_t fit = 0
         self.job.call, self.job.context = call_model, <void *> called
-        cdef size_t size = c.tw_fit_again_work(&self.job, 1, 1)
-        cdef void *work = calloc(size, 1)
         try:
-            if work == NULL:
-                raise MemoryError(f"later attempts need {size} bytes of workspace")
-            with nogil:
-                c.tw_fit_again(&self.job, &fit, 1, 1, work, &watch.watch, &watch.done)
+            self.try_again(&fit, 1, 1, watch)
         finally:
-            free(work)
             self.job.call, self.job.context = NULL, NULL
         if called.error is not None:
             raise called.error
@@ -451,7 +437,8 @@ cdef class Trials:
     """
 
     cdef Job job
-    cdef void *work
+    cdef const c.tw_engine *engine
+    cdef Memory work
     cdef readonly object trial
     cdef readonly bint done
 
@@ -461,15 +448,9 @@ cdef class Trials:
         cdef void *target = views.take(trial, real, job.tape.tape.n_theta, True)
         if job.job.n_fits < 1:
             raise ValueError("the job has no fit")
-        active(job.job.is_float)
-        self.job, self.trial = job, trial
-        self.work = calloc(c.tw_trial_work(&job.job), 1)
-        if self.work == NULL:
-            raise MemoryError
-        self.done = c.tw_trial_begin(&job.job, self.work, target) != 0
-
-    def __dealloc__(self):
-        free(self.work)
+        self.job, self.trial, self.engine = job, trial, active(job.job.is_float).engine
+        self.work = Memory(self.engine.trial_work(&job.job), 1)
+        self.done = self.engine.trial_begin(&job.job, self.work.at, target) != 0
 
     def next(self, f, J):
         """Judge the trial by f (N,) and J (N, F); return whether the fit has ended."""
@@ -481,8 +462,9 @@ cdef class Trials:
         cdef void *target = views.take(self.trial, real, self.job.tape.tape.n_theta, True)
         if self.done:
             raise ValueError("the fit has ended")
+        cdef void *work = self.work.at
         with nogil:
-            self.done = c.tw_trial_next(&self.job.job, self.work, value, jacobian, target) != 0
+            self.done = self.engine.trial_next(&self.job.job, work, value, jacobian, target) != 0
         return self.done
 
 
@@ -515,15 +497,15 @@ def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize
     for k in range(n_x):
         strides[k] = n_points * size if steps[k] else 0
         pointers[k] = views.take(x[k], real, times(n_points, n_rows if steps[k] else 1), False)
-    active(is_float)
+    cdef const c.tw_engine *engine = active(is_float).engine
     cdef char *parameters = <char *> views.take(theta, real, times(n_rows, n_theta), False)
     cdef char *target = <char *> views.take(out, real, times(n_rows, n_out), True)
-    cdef Memory work = Memory(c.tw_tape_work(&tape.tape, is_float, n_points), 1)
+    cdef Memory work = Memory(engine.tape_work(&tape.tape, n_points), 1)
     cdef Py_ssize_t unseen = 0
     with nogil:
         for row in range(n_rows):
-            c.tw_tape_run(&tape.tape, is_float, n_points, pointers,
-                          parameters + row * n_theta * size, work.at, target + row * n_out * size)
+            engine.tape_run(&tape.tape, n_points, pointers, parameters + row * n_theta * size,
+                            work.at, target + row * n_out * size)
             for k in range(n_x):
                 pointers[k] = <const char *> pointers[k] + strides[k]
             unseen += n_out

@@ -1,4 +1,4 @@
-"""Lower an expression graph to the flat program that csrc/tape.h runs.
+"""Lower an expression graph to the flat program that csrc/tape/run.h runs.
 
 Every node goes to the stage in which it is needed least often: what depends on x alone is computed
 once per data set, what depends on theta alone once per evaluation, the rest once per point and

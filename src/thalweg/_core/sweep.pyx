@@ -77,7 +77,7 @@ cdef class Views:
 
 
 cdef class Sweeper:
-    """A ``tw_sweep_job`` with the arrays it points to; see csrc/sweep.h.
+    """A ``tw_sweep_job`` with the arrays it points to; see csrc/sweep/contract.h.
 
     A (n, P) of double or float, any strides that are whole elements; theta (M, C), residual (M, n).
     """
@@ -156,7 +156,7 @@ cdef class Sweeper:
 
 def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py_ssize_t choices,
                 change, fall, int threads):
-    """Run a ``tw_gram_job``; see csrc/sweep.h.  Gram (C, C), theta and q (M, C).
+    """Run a ``tw_gram_job``; see csrc/sweep/contract.h.  Gram (C, C), theta and q (M, C).
 
     Ctrl-C raises KeyboardInterrupt; theta and q then hold what the last update left.
     """

@@ -1,4 +1,4 @@
-# Mirrors csrc/thalweg.h, opcodes.h, pool.h and dispatch.h.
+# Mirrors csrc/thalweg.h, the contracts of the families that it includes, and tape/opcodes.h.
 # Nothing else in the package declares C symbols.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 
@@ -58,20 +58,22 @@ cdef extern from "thalweg.h" nogil:
 
     ctypedef Py_ssize_t atomic_count "_Atomic ptrdiff_t"
 
-    int tw_operation(int number, const char **name)
-    size_t tw_fit_work(const tw_fit_job *job, int threads)
-    void tw_fit(const tw_fit_job *job, int threads, void *work, tw_watch *watch, atomic_count *done)
-    size_t tw_fit_again_work(const tw_fit_job *job, Py_ssize_t n, int threads)
-    void tw_fit_again(const tw_fit_job *job, const Py_ssize_t *which, Py_ssize_t n, int threads,
-                      void *work, tw_watch *watch, atomic_count *done)
-    size_t tw_tape_work(const tw_tape *tape, int is_float, Py_ssize_t n_points)
-    void tw_tape_run(const tw_tape *tape, int is_float, Py_ssize_t n_points, const void *const *x,
-                     const void *theta, void *work, void *out)
-    size_t tw_trial_work(const tw_fit_job *job)
-    int tw_trial_begin(const tw_fit_job *job, void *work, void *trial)
-    int tw_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial)
+    ctypedef struct tw_engine "struct tw_engine":
+        size_t (*fit_work)(const tw_fit_job *job, int threads) noexcept nogil
+        void (*fit)(const tw_fit_job *job, int threads, void *work, tw_watch *watch,
+                    atomic_count *done) noexcept nogil
+        size_t (*again_work)(const tw_fit_job *job, Py_ssize_t n, int threads) noexcept nogil
+        void (*again)(const tw_fit_job *job, const Py_ssize_t *which, Py_ssize_t n, int threads,
+                      void *work, tw_watch *watch, atomic_count *done) noexcept nogil
+        size_t (*tape_work)(const tw_tape *tape, Py_ssize_t n_points) noexcept nogil
+        void (*tape_run)(const tw_tape *tape, Py_ssize_t n_points, const void *const *x,
+                         const void *theta, void *work, void *out) noexcept nogil
+        size_t (*trial_work)(const tw_fit_job *job) noexcept nogil
+        int (*trial_begin)(const tw_fit_job *job, void *work, void *trial) noexcept nogil
+        int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J,
+                          void *trial) noexcept nogil
 
-cdef extern from "opcodes.h" nogil:
+cdef extern from "tape/opcodes.h" nogil:
     enum:  # those that rules name; the others pass as numbers
         NEG "TW_OP_neg"
         ABS "TW_OP_abs"
@@ -104,7 +106,7 @@ cdef extern from "opcodes.h" nogil:
         FMS "TW_OP_fms"
         FNMA "TW_OP_fnma"
 
-cdef extern from "pool.h" nogil:
+cdef extern from "base/pool.h" nogil:
     ctypedef int atomic_flag_int "_Atomic int"
     ctypedef struct tw_watch "struct tw_watch":
         int (*poll)(void *context) noexcept nogil
@@ -115,7 +117,7 @@ cdef extern from "pool.h" nogil:
     int tw_threads()
     void tw_set_threads(int n)
 
-cdef extern from "adjoint.h" nogil:
+cdef extern from "adjoint/contract.h" nogil:
     ctypedef struct tw_per_row:
         const void *at
         int is_float
@@ -148,7 +150,7 @@ cdef extern from "adjoint.h" nogil:
         int (*normal)(const tw_jacobian *A, int threads, tw_watch *watch, void *work, double *JtWJ,
                       double *JtWe, double *etWe) noexcept nogil
 
-cdef extern from "loss.h" nogil:
+cdef extern from "loss/contract.h" nogil:
     ctypedef struct tw_term:
         int32_t scale, a, b
 
@@ -171,7 +173,7 @@ cdef extern from "loss.h" nogil:
         void (*normal)(const tw_samples *samples, int32_t n_rows, int threads, void *work,
                        tw_watch *watch, double *triangle) noexcept nogil
 
-cdef extern from "quadratic.h" nogil:
+cdef extern from "quadratic/contract.h" nogil:
     ctypedef struct tw_square:
         const void *B
         Py_ssize_t P, row_step
@@ -211,7 +213,7 @@ cdef extern from "quadratic.h" nogil:
         int (*csr_is_symmetric)(const tw_square_csr *B, tw_watch *watch,
                                 Py_ssize_t *next) noexcept nogil
 
-cdef extern from "sweep.h" nogil:
+cdef extern from "sweep/contract.h" nogil:
     enum:
         TW_SWEEP_WIDTH
 
@@ -256,7 +258,6 @@ cdef extern from "sweep.h" nogil:
                           void *work) noexcept nogil
         void (*gram_run)(const tw_gram_job *job, int threads, tw_watch *watch) noexcept nogil
 
-cdef extern from "sweep_csc.h" nogil:
     ctypedef enum tw_csc_status:
         TW_CSC_OK
         TW_CSC_INDPTR
@@ -294,12 +295,14 @@ cdef extern from "sweep_csc.h" nogil:
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":
         const char *name
+        const tw_engine *engine
         const tw_adjoint *adjoint
         const tw_loss *loss
         const tw_quadratic *quadratic
         const tw_sweep *sweep
         const tw_sweep_csc *sweep_csc
 
+    int tw_operation(int number, const char **name)
     int tw_select(const char *force)
     int tw_variants(const char **names, int max)
     const tw_kernels *tw_active(int is_float)

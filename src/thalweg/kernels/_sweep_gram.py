@@ -2,7 +2,7 @@
 
 With an intercept that is centered, both are those of the columns less their weighted means.  As
 differences of large numbers they would lose digits, so a pivot is first taken from each column: its
-element in the row of the largest weight (csrc/sweep.c says why that is enough).
+element in the row of the largest weight (csrc/sweep/sweep.c says why that is enough).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ and beside theta a direction d.  From its nodes
 
     e_i = x_i - f_i(y; theta),      l = w sum_i e_i^2
 
-everything follows by differentiation (model/autodiff.py), and csrc/loss.c adds it up over the
+everything follows by differentiation (model/autodiff.py), and csrc/loss/loss.c adds it up over the
 samples:
 
     value and gradient    l and w e' J, by reverse accumulation of f from w e: backward propagation

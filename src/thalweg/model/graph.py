@@ -49,7 +49,7 @@ def _truth(compare: Callable[..., Any]) -> Callable[..., Any]:
 
 _wofz = special("wofz")
 
-# The order is that of csrc/tape_ops.h.
+# The order is that of csrc/tape/operations.h.
 NUMPY: dict[str, Callable[..., Any]] = {
     "copy": np.positive,
     "neg": np.negative,

@@ -137,7 +137,7 @@ def lower_terms(graph: Graph, outputs: Sequence[int], *, products: bool = True) 
     """Return the tape and the terms ``scale * a * b`` that nodes ``outputs`` are, for sums of them.
 
     What depends on the parameters alone becomes the scale, and a product that nothing else needs
-    is left to the sum (see csrc/loss.c); without ``products`` each output is one slot.
+    is left to the sum (see csrc/loss/loss.c); without ``products`` each output is one slot.
     """
     split = _split(graph, outputs) if products else [(None, i, None) for i in outputs]
     factors = list(dict.fromkeys(i for term in split for i in term if i is not None))
@@ -169,7 +169,7 @@ def _product(
 ) -> _Term:
     """The term without negations, whose sign goes into the scale.
 
-    Terms that follow one another and share a factor have it as b (see csrc/loss.c).
+    Terms that follow one another and share a factor have it as b (see csrc/loss/loss.c).
     """
     for factor in factors:
         if graph.node(factor)[0] == "neg":

@@ -15,7 +15,7 @@ Nearby, |z|^2 < FAR, every W_k follows from W_0, by w' = 2 i / sqrt(pi) - 2 z w:
           W_k = -(X W_{k-1} + (k - 1) W_{k-2}) / \sigma^2,
 
 which loses a factor |z|^2k far away; there an asymptotic series in sigma / X serves, in which
-nothing is divided by sigma (csrc/vecmath_voigt.h; Abramowitz and Stegun 7.1.23).
+nothing is divided by sigma (csrc/vecmath/voigt.h; Abramowitz and Stegun 7.1.23).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 
 from .special import special
 
-FAR = 100.0  # |z|^2: VOIGT_FAR of csrc/vecmath_voigt.h
+FAR = 100.0  # |z|^2: VOIGT_FAR of csrc/vecmath/voigt.h
 HIGHEST = 4  # order of the derivatives that have an operation: second derivatives need no more
 _TERMS = 13
 
@@ -75,7 +75,7 @@ def _far(k: int, part: str) -> Callable[..., Any]:
     return call
 
 
-# The operations of a tape, in the order of csrc/tape_ops.h.
+# The operations of a tape, in the order of csrc/tape/operations.h.
 NUMPY: dict[str, Callable[..., Any]] = {
     "voigt": lambda x, s, g: _value(x, s, g).real,
     "voigt_wing": lambda x, s, g: _value(x, s, g).imag,

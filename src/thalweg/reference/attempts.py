@@ -1,4 +1,4 @@
-"""Attempts after the first (csrc/attempts.h), where it failed or did not find the global minimum.
+"""Attempts after the first (csrc/fit/attempts.h), where it failed or missed the global minimum.
 
 The second is a projected one (Golub and Pereyra): before every trial the parameters in which f is
 linear, together, are put at their best, so that the search goes on in the others alone, in a region

@@ -1,4 +1,4 @@
-"""Is a fit that met a tolerance at a minimum (csrc/confirm.h and csrc/covariance.h)?
+"""Is a fit that met a tolerance at a minimum (csrc/fit/confirm.h and csrc/fit/covariance.h)?
 
 Columns of J are scaled to unit length here.  A success stands if the undamped step u = A^-1 J'e, or
 the reduction of chi2 that it promises, is small as well, or lost in the rounding noise; and if no

@@ -6,7 +6,8 @@ e_i = (y_i - f_i) / sigma_i  and  J_ij = (df_i / dtheta_j) / sigma_i  a damped s
     (J'J + lambda D^2) d = J'e,       D_j^2 = largest (J'J)_jj seen so far.
 
 After the first rejection |D d| is limited by delta, the radius of a region in which the linear
-model is trusted.  csrc/damped.h tells why each test is as it is; names are the same here and there.
+model is trusted.  csrc/fit/damped.h tells why each test is as it is; names are the same here and
+there.
 Everything is float64, one fit at a time: this is what the engine is tested against, not a fallback.
 
 `judge` holds the iteration, `step` finds steps, `confirm` says what is a success, and `attempts`

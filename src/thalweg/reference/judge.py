@@ -1,4 +1,4 @@
-"""One attempt of a fit: trials, and what becomes of them (csrc/damped.h)."""
+"""One attempt of a fit: trials, and what becomes of them (csrc/fit/damped.h)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The specification of sums over samples (csrc/loss.h): nodes of a graph, evaluated and added up.
+"""The specification of sums over samples (csrc/loss/contract.h): nodes of a graph, added up.
 
 An output of a graph is one term of a sample; K samples have K values of it.
 """

@@ -1,4 +1,4 @@
-"""Fits that have not left a start from which no step by J leads (csrc/saddle.h).
+"""Fits that have not left a start from which no step by J leads (csrc/fit/saddle.h).
 
 Where the model is even in a parameter, as a peak is in the width sigma at 0, or where model and
 data are alike on both sides of a centre, the gradient along it is 0 and every step keeps it so.

@@ -1,4 +1,4 @@
-"""Whether the sums of squares of a fit, at its start, leave the range of float64: csrc/range.h.
+"""Whether the sums of squares of a fit, at its start, leave the range of float64: csrc/fit/range.h.
 
 A square leaves the range at the root of what its number may be.  A sum that has lost digits there
 must be taken neither for an exact fit nor for a parameter without effect.

@@ -1,4 +1,4 @@
-"""A fit under way: what `damped`, `step`, `confirm` and `attempts` work on (csrc/state.h)."""
+"""A fit under way: what `damped`, `step`, `confirm` and `attempts` work on (csrc/fit/state.h)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Problem(NamedTuple):
 
 @dataclass
 class Fit:
-    """One attempt; the arrays of `fits` in csrc/state.h."""
+    """One attempt; the arrays of `fits` in csrc/fit/state.h."""
 
     problem: Problem
     theta: Array

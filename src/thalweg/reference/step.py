@@ -1,4 +1,4 @@
-"""The step of damped least squares and the trial it leads to (csrc/step.h)."""
+"""The step of damped least squares and the trial it leads to (csrc/fit/step.h)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,209 @@
+/* narrow.h - J'WJ, J'We and e'We of a few columns, which one pass over the rows sums up.
+ *
+ * The whole triangle stays in registers, in vectors of half a group at most: they waste fewer lanes on a
+ * narrow triangle, and processors that split wider ones in two lose nothing by them.  Many problems of
+ * few rows spend as long between their rows as in them, so nothing is cleared, and results go from the
+ * vectors to their places in whole rows.
+ */
+#ifndef TW_ADJOINT_NARROW_H
+#define TW_ADJOINT_NARROW_H
+
+#include "adjoint/chunks.h"
+
+#ifdef __AVX__
+typedef double narrow __attribute__((vector_size(32)));
+typedef double narrow_unaligned __attribute__((vector_size(32), aligned(8), may_alias));
+#else
+typedef dvec narrow;
+typedef dvec_unaligned narrow_unaligned;
+#endif
+enum { NL = sizeof(narrow) / sizeof(double), NARROW = 2 * NL /* columns */ };
+
+TW_INLINE narrow n_load(const double *p) { return *(const narrow_unaligned *)p; }
+TW_INLINE void n_store(double *p, narrow a) { *(narrow_unaligned *)p = a; }
+TW_INLINE narrow n_set(double a) { return a - (narrow){0}; }
+
+/* vectors of row i that reach into the triangle; all of e's */
+TW_INLINE int reach(int i, int P) { return (i < P ? i : P - 1) / NL + 1; }
+
+/* S = those of n rows from `first` on, a multiple of U, of which U are summed side by side; += unless
+ * they are the first */
+TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t first, ptrdiff_t n,
+                          int is_first, double *S) {
+    const ptrdiff_t width = padded(P);
+    narrow sum[4][NARROW + 1][2], column[2];
+    double square[4];
+    TW_UNROLL
+    for (int u = 0; u < U; u++) {
+        square[u] = 0;
+        TW_UNROLL
+        for (int i = 0; i <= P; i++)
+            sum[u][i][0] = sum[u][i][1] = (narrow){0};
+    }
+    TW_UNROLL_FEW
+    for (ptrdiff_t r = first; r < first + n; r += U) {
+        TW_UNROLL
+        for (int u = 0; u < U; u++) {
+            const double *x = A->x + (r + u) * A->step, e = A->e[r + u], we = weighted ? A->w[r + u] * e : e;
+            TW_UNROLL
+            for (int v = 0; v < reach(P, P); v++)
+                column[v] = weighted ? n_set(A->w[r + u]) * n_load(x + v * NL) : n_load(x + v * NL);
+            TW_UNROLL
+            for (int i = 0; i <= P; i++) {
+                const narrow factor = n_set(i < P ? x[i] : e);
+                sum[u][i][0] += factor * column[0];
+                if (reach(i, P) == 2)
+                    sum[u][i][1] += factor * column[1];
+            }
+            square[u] += we * e;
+        }
+    }
+    TW_UNROLL
+    for (int i = 0; i <= P; i++) {
+        TW_UNROLL
+        for (int v = 0; v < reach(i, P); v++) {
+            double *place = S + i * width + v * NL;
+            narrow total = is_first ? (narrow){0} : n_load(place);
+            TW_UNROLL
+            for (int u = 0; u < U; u++)
+                total += sum[u][i][v];
+            n_store(place, total);
+        }
+    }
+    double total = is_first ? 0 : S[place_of_etWe(P)];
+    TW_UNROLL
+    for (int u = 0; u < U; u++)
+        total += square[u];
+    S[place_of_etWe(P)] = total;
+}
+
+/* The rows that `U` do not divide are summed one by one. */
+TW_INLINE void add_narrow_rows(int P, int weighted, const rows *A, int is_first, double *S) {
+    const int U = P > 2 ? 1 : 4; /* few sums alone would wait for each other */
+    const ptrdiff_t whole = A->n / U * U;
+    add_narrow(P, U, weighted, A, 0, whole, is_first, S);
+    if (whole < A->n)
+        add_narrow(P, 1, weighted, A, whole, A->n - whole, 0, S);
+}
+
+/* What is right of the diagonal comes from the rows below: (w x_i) x_j need not round as (w x_j) x_i does.
+ * Returns whether the sum of all vectors, padding included, is finite: that can only acquit. */
+TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *JtWe) {
+    const ptrdiff_t width = padded(P);
+    narrow look = n_set(S[place_of_etWe(P)]);
+    TW_UNROLL
+    for (int i = 0; i < P; i++) {
+        memcpy(JtWJ + i * P, S + i * width, (size_t)(i + 1) * sizeof *S);
+        TW_UNROLL
+        for (int j = i + 1; j < P; j++)
+            JtWJ[i * P + j] = S[j * width + i];
+    }
+    memcpy(JtWe, S + P * width, (size_t)P * sizeof *S);
+    TW_UNROLL
+    for (int i = 0; i <= P; i++) {
+        TW_UNROLL
+        for (int v = 0; v < reach(i, P); v++)
+            look += n_load(S + i * width + v * NL);
+    }
+    int finite = 1;
+    for (int l = 0; l < NL; l++)
+        finite &= 0 * look[l] == 0;
+    return finite;
+}
+
+/* The compiler unrolls these for each constant P. */
+#define TW_NARROW_UP_TO_4(DO) DO(1) DO(2) DO(3) DO(4)
+#ifdef __AVX__
+#define TW_EACH_NARROW(DO) TW_NARROW_UP_TO_4(DO) DO(5) DO(6) DO(7) DO(8)
+#else
+#define TW_EACH_NARROW(DO) TW_NARROW_UP_TO_4(DO)
+#endif
+
+typedef struct {
+    ptrdiff_t P;
+    int is_first;
+    double *total;
+} narrow_triangle;
+
+#define TW_ADD_NARROW(P)                                                                                     \
+    case P:                                                                                                  \
+        if (A->w)                                                                                            \
+            add_narrow_rows(P, 1, A, t->is_first, t->total);                                                 \
+        else                                                                                                 \
+            add_narrow_rows(P, 0, A, t->is_first, t->total);                                                 \
+        break;
+
+static void add_to_narrow(const rows *A, void *context) {
+    narrow_triangle *t = context;
+    switch (t->P) { TW_EACH_NARROW(TW_ADD_NARROW) }
+    t->is_first = 0;
+}
+
+static int add_narrow_normal(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0, ptrdiff_t c1,
+                             double *total, double *scratch) {
+    (void)c0, (void)c1; /* all columns */
+    narrow_triangle t = {.P = s->A->P, .is_first = 1, .total = total};
+    if (n == 0)
+        memset(total, 0, (size_t)s->p.total * sizeof *total);
+    each_chunk(s, q, n, scratch, add_to_narrow, &t);
+    return 0;
+}
+
+#define TW_WRITE_NARROW(P)                                                                                   \
+    case P:                                                                                                  \
+        finite = write_narrow_rows(P, S, JtWJ, JtWe);                                                        \
+        break;
+
+static int write_narrow_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t c1,
+                               const double *S) {
+    (void)c0, (void)c1;
+    const ptrdiff_t P = s->A->P;
+    double *JtWJ = s->out[0] + sum * P * P, *JtWe = s->out[1] + sum * P;
+    int finite = 0;
+    switch (P) { TW_EACH_NARROW(TW_WRITE_NARROW) }
+    s->out[2][sum] = S[place_of_etWe(P)];
+    return finite || finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;
+}
+
+/* ---- many small problems --------------------------------------------------------------- */
+
+/* Problems first ... end - 1, whose rows are read where they are. */
+TW_INLINE int small_problems(int P, int weighted, const summation *s, ptrdiff_t first, ptrdiff_t end,
+                             double *S) {
+    const tw_jacobian *A = s->A;
+    int found = 0;
+    for (ptrdiff_t k = first; k < end; k++) {
+        const rows problem = {.n = A->Nx,
+                              .x = (const double *)A->J + k * A->J_block,
+                              .step = A->J_row,
+                              .e = (const double *)A->e.at + k * A->e.block,
+                              .w = weighted ? (const double *)A->weights.at + k * A->weights.block : NULL};
+        add_narrow_rows(P, weighted, &problem, 1, S);
+        if (!write_narrow_rows(P, S, s->out[0] + k * P * P, s->out[1] + k * P))
+            found |= finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;
+        s->out[2][k] = S[place_of_etWe(P)];
+    }
+    return found;
+}
+
+TW_INLINE int lies_side_by_side(const tw_per_row *x) { return !x->at || (x->row == 1 && !x->is_float); }
+
+#define TW_SMALL_PROBLEMS(P)                                                                                 \
+    case P:                                                                                                  \
+        found = A->weights.at ? small_problems(P, 1, s, first, direct, own)                                  \
+                              : small_problems(P, 0, s, first, direct, own);                                 \
+        break;
+
+/* In the order of each_chunk, for problems of one chunk.  The last of all may have to be laid out. */
+static int narrow_group(const summation *s, ptrdiff_t first, ptrdiff_t end, double *own) {
+    const tw_jacobian *A = s->A;
+    ptrdiff_t direct = first;
+    int found = 0;
+    if (0 < A->Nx && A->Nx <= MOST_CHUNK && lies_side_by_side(&A->e) && lies_side_by_side(&A->weights))
+        for (direct = end; direct > first && !in_place(A, (direct - 1) * A->J_block, A->Nx);)
+            direct--;
+    switch (A->P) { TW_EACH_NARROW(TW_SMALL_PROBLEMS) }
+    return found | add_and_write(s, direct, end, 0, A->P, own);
+}
+
+#endif

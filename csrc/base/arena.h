@@ -1,0 +1,65 @@
+/* arena.h - workspace from the caller, handed out in 64-byte aligned pieces.
+ *
+ * The same function lays out a workspace twice: once on an empty arena, to learn its size, and
+ * once on the caller's memory.  So sizes and places cannot disagree.
+ *
+ * All pieces lie in one block of memory, and the address sanitizer sees nothing of what runs from one
+ * into the next.  A build for it therefore leaves a gap behind each piece that nobody may touch.
+ */
+#ifndef TW_ARENA_H
+#define TW_ARENA_H
+
+#include "base/simd.h"
+
+#if defined(__has_feature) /* Clang's way to say it; GCC defines the other name */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+enum { GAP = 4096 }; /* bytes: a loop that runs on in steps of a row must meet it, too */
+/* Bytes [begin, end) may be used, whatever gap of an earlier layout is there, or may not. */
+TW_INLINE void open_bytes(uintptr_t begin, uintptr_t end) {
+    __asan_unpoison_memory_region((void *)begin, end - begin);
+}
+TW_INLINE void close_bytes(uintptr_t begin, uintptr_t end) {
+    __asan_poison_memory_region((void *)begin, end - begin);
+}
+#else
+enum { GAP = 0 };
+TW_INLINE void open_bytes(uintptr_t begin, uintptr_t end) { (void)begin, (void)end; }
+TW_INLINE void close_bytes(uintptr_t begin, uintptr_t end) { (void)begin, (void)end; }
+#endif
+
+typedef struct {
+    uintptr_t base; /* of an imagined memory when only measuring */
+    size_t used;    /* bytes */
+    int measuring;
+} arena;
+
+TW_INLINE arena arena_on(void *memory) { /* NULL: only measure */
+    const uintptr_t start = memory ? (uintptr_t)memory : 64;
+    return (arena){(start + 63) & ~(uintptr_t)63, 0, memory == NULL};
+}
+
+/* bytes the caller must bring, with room to align */
+TW_INLINE size_t arena_size(const arena *a) { return a->used + 64; }
+
+TW_INLINE void *arena_take(arena *a, ptrdiff_t count, size_t size) {
+    const uintptr_t piece = a->base + a->used, end = piece + (size_t)count * size;
+    a->used += (((size_t)count * size + 63) & ~(size_t)63) + GAP;
+    if (!a->measuring) {
+        open_bytes(piece, end);
+        close_bytes(end, a->base + a->used);
+    }
+    return (void *)piece;
+}
+
+/* Take the gaps out of a workspace that lies on a stack; those on the heap go with it. */
+TW_INLINE void arena_end(const arena *a) { open_bytes(a->base, a->base + a->used); }
+
+#define TAKE(a, type, count) ((type *)arena_take((a), (ptrdiff_t)(count), sizeof(type)))
+
+#endif

@@ -1,0 +1,70 @@
+/* certificate.h - a proof that a minimum is not the global one, from sums that are there anyway.
+ *
+ * Where f is linear in the parameters S together, as in the amplitude and the offset of a peak, the sums at
+ * a trial tell how low chi2 would be with these at their best:
+ *
+ *     chi2 - g' A^-1 g,     g = J_S'e,  A = J_S'J_S.
+ *
+ * The least of these over all trials, kept or not, is a chi2 that the model reaches.  A fit that stops above
+ * it has been proved to be at another minimum, or at none, and is tried again (attempts.h).
+ */
+#ifndef TW_CERTIFICATE_H
+#define TW_CERTIFICATE_H
+
+#include "fit/state.h"
+
+#define NO_PIVOT PICK(1e-12, 1e-5) /* of its diagonal element: such a column is left out */
+#define CANCELLED PICK(1e-8, 1e-3) /* of chi2: a difference below has no digits that count */
+#define BEATEN PICK(1e-6, 1e-3)    /* of chi2: by so much must it be lower */
+
+/* place of the i-th linear parameter among the free ones; behind them that of the residual */
+TW_INLINE int linear_place(const fits *s, int n, int i) { return i < n ? s->linear[i] : s->F; }
+
+/* A parameter with a bound is not free to be at its best. */
+TW_INLINE ivec has_no_bound(const fits *s, int parameter, int o) {
+    return (LOAD(s->lower, parameter) < -REAL_MAX) & (LOAD(s->upper, parameter) > REAL_MAX);
+}
+
+/* Lower `bound` of the lanes in the mask to what the trial proves: elimination in [J_S | e]'[J_S | e] leaves
+ * that chi2 in the last place. */
+TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int o) {
+    for (int i = 0; i <= n; i++)
+        for (int j = 0; j <= i; j++)
+            STORE(M, tri(i, j), LOAD(s->trial_sum, tri(linear_place(s, n, i), linear_place(s, n, j))));
+    for (int j = 0; j < n; j++) {
+        const int place = linear_place(s, n, j);
+        const vec diagonal = LOAD(s->trial_sum, tri(place, place)), d = LOAD(M, tri(j, j));
+        ivec used = d > NO_PIVOT * diagonal;
+        if (bounded)
+            used &= has_no_bound(s, s->free_theta[place], o);
+        const vec pivot = v_and(used, 1 / d);
+        for (int i = j + 1; i <= n; i++) {
+            const vec factor = LOAD(M, tri(i, j)) * pivot;
+            for (int k = j + 1; k <= i; k++)
+                STORE(M, tri(i, k), LOAD(M, tri(i, k)) - factor * LOAD(M, tri(k, j)));
+        }
+    }
+    const vec reduced = LOAD(M, tri(n, n)), chi2 = LOAD(s->trial_sum, tri(s->F, s->F)),
+              bound = LOAD(s->bound, 0);
+    const ivec lower = where & (reduced > CANCELLED * chi2) & (reduced < bound);
+    STORE(s->bound, 0, v_sel(lower, reduced, bound));
+}
+
+/* The compiler unrolls it for the usual numbers of linear parameters. */
+static void certify(fits *s, ivec where, int bounded, int o) {
+    real few[6 * LANES] __attribute__((aligned(64)));
+    switch (s->n_linear) {
+    case 0:
+        break;
+    case 1:
+        certify_by(s, 1, few, where, bounded, o);
+        break;
+    case 2:
+        certify_by(s, 2, few, where, bounded, o);
+        break;
+    default:
+        certify_by(s, s->n_linear, s->linear_matrix, where, bounded, o);
+    }
+}
+
+#endif

@@ -1,0 +1,121 @@
+/* fit/contract.h - the contract of the fitting engine.
+ *
+ * Reached by tw_active(is_float)->engine; the rules of thalweg.h hold.
+ */
+#ifndef TW_FIT_CONTRACT_H
+#define TW_FIT_CONTRACT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "tape/contract.h"
+
+/* Why a fit stopped.  src/thalweg/status.py gives each its sentence; a test walks the list. */
+typedef enum {
+    TW_NOT_RUN = 0,         /* interrupted before this fit finished */
+    TW_FTOL = 1,            /* actual and predicted reduction of chi2 <= ftol chi2, or its rounding */
+    TW_XTOL = 2,            /* every |step_j| <= xtol (|theta_j| + sqrt(chi2)/D_j) */
+    TW_GTOL = 3,            /* cosine between residual and tangent plane <= gtol */
+    TW_EXACT = 4,           /* chi2 at rounding level of sum (y/sigma)^2 */
+    TW_MAX_ITER = -1,       /* max_iter trial steps were taken */
+    TW_NO_PROGRESS = -2,    /* chi2 cannot be reduced, yet no tolerance is met */
+    TW_SINGULAR = -3,       /* a parameter is not determined by the data; detail: which */
+    TW_NOT_FINITE = -4,     /* an input or the model at the start is not finite; detail: tw_input */
+    TW_TOO_FEW_POINTS = -5, /* fewer usable points than free parameters */
+    TW_BAD_START = -6,      /* start not finite, or outside its bounds; detail: which parameter */
+    TW_BAD_BOUNDS = -7,     /* lower > upper or NaN; detail: which parameter */
+    TW_BAD_SIGMA = -8,      /* a sigma is not positive */
+    TW_DRIFT = -9,          /* the model has gone flat: a parameter runs off to infinity; detail: which */
+    TW_RANGE = -10,         /* sums of squares at the start leave the range; detail: tw_input */
+} tw_status;
+
+/* `detail` of TW_NOT_FINITE and TW_RANGE */
+typedef enum { TW_INPUT_Y = 0, TW_INPUT_MODEL = 1, TW_INPUT_DERIVATIVE = 2 } tw_input;
+
+/* Many least-squares fits of one model:  minimise  chi2(theta) = sum_i ((y_i - f(x_i; theta)) / sigma_i)^2
+ * over the free parameters, lower <= theta <= upper, for each of B fits of N points.
+ *
+ * A point is left out of its fit where y is NaN, the mask is 0 or sigma is infinite.
+ */
+typedef struct {
+    const tw_tape *tape;
+    int is_float;
+    ptrdiff_t n_fits, n_points;
+    const void *const *x;      /* [n_x] -> [N] or [B][N]   in  */
+    const ptrdiff_t *x_step;   /* [n_x]                    in  */
+    const void *y;             /* [B][N]                   in  */
+    const void *sigma;         /* [N] or [B][N], NULL = 1  in  */
+    ptrdiff_t sigma_step;      /*                              */
+    const uint8_t *mask;       /* [N] or [B][N], NULL = 1  in  1 = use the point */
+    ptrdiff_t mask_step;       /*                              */
+    const void *start;         /* [P] or [B][P]            in  */
+    ptrdiff_t start_step;      /*                              */
+    const void *lower, *upper; /* [P] or [B][P], NULL = infinite  in, both or neither */
+    ptrdiff_t bound_step;      /*                              */
+    const uint8_t *fixed;      /* [B][P], NULL = none      in  1 = keep the start, for this fit only */
+    double xtol, ftol, gtol;   /* see tw_status            in  */
+    int32_t max_iter;          /* trial steps per fit      in  */
+    int absolute_sigma;        /* 0: covariance times chi2 / dof  in  */
+    int scaled;                /* 1: refuse only sums that no unit brings into the range (fit/range.h)  in  */
+    void *theta;               /* [B][P]                   out */
+    void *covariance;          /* [B][F(F+1)/2]            out lower triangle by rows, 0 for parameters at a
+                                                               bound, infinite where chi2 / dof is not defined */
+    void *chi2;                /* [B]                      out */
+    int32_t *n_iter;           /* [B]                      out trial steps taken */
+    int64_t *n_used;           /* [B]                      out points used */
+    int8_t *status;            /* [B]                      out tw_status */
+    int32_t *detail;           /* [B]                      out see tw_status, else -1 */
+    int32_t n_linear;          /* parameters in which f is linear together, or 0 */
+    const int32_t *linear;     /* [n_linear]               in  their places in free_theta */
+    int32_t most_attempts;     /* 1: tw_fit_again will not be asked, so use up all trials; 2 or 3  in  */
+    int8_t *next;              /* [B], NULL for 1 attempt  out not 0: tw_fit_again may do better */
+    int8_t *attempts;          /* [B]                      out of tw_fit_again: 1, 2 or 3 */
+    const tw_tape *curved;     /* or NULL                  in  of tw_fit_again: see there */
+    int (*call)(void *context, const void *theta, void *f, void *J); /* or NULL  in  of tw_fit_again */
+    void *context;                                                   /*                              */
+} tw_fit_job;
+
+/* The engine of one instruction set and element type. */
+struct tw_engine {
+    /* Run a job on at most `threads` threads.  Fits already finished when `watch` asks to stop keep their
+     * results; the others keep status TW_NOT_RUN, which the caller has written before.  `done` counts
+     * finished fits while the job runs. */
+    size_t (*fit_work)(const tw_fit_job *job, int threads);
+    void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
+                _Atomic ptrdiff_t *done);
+
+    /* Later attempts of the n fits `which`, those for which `fit` wrote that `next` is not 0, from its
+     * results, which they replace unless the watch asks to stop; fit/attempts.h says what is tried.  `done`
+     * counts the fits.
+     *
+     * job->curved is a tape of 2 P parameters, theta and a direction d; its outputs are f, its F derivatives
+     * and the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last counts
+     * for nothing.  NULL: second derivatives are not to be had.
+     *
+     * Where the caller alone can evaluate the model, job->call(context, theta [P], f [N], J [N][F]) does, in
+     * the calling thread of a job for one thread with a watch; it returns not 0 where it cannot go on, which
+     * stops the job. */
+    size_t (*again_work)(const tw_fit_job *job, ptrdiff_t n, int threads);
+    void (*again)(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
+                  struct tw_watch *watch, _Atomic ptrdiff_t *done);
+
+    /* out[k] = value of output k of the tape at each point, for one theta [P]:  out [1 + F][N].
+     * x [n_x] -> [N]. */
+    size_t (*tape_work)(const tw_tape *tape, ptrdiff_t n_points);
+    void (*tape_run)(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta,
+                     void *work, void *out);
+
+    /* The same minimisation for a model that only its caller can evaluate, one trial at a time.
+     *
+     *   trial_begin  read data, start and bounds of fit 0 of `job` (whose tape has no code: only
+     *                n_theta, n_free and free_theta count); the first trial [P] is the start
+     *   trial_next   given f [N] and J [N][F] at the trial, judge it and write the next trial
+     *
+     * Both return 0, or 1 when the fit has ended and its results are written. */
+    size_t (*trial_work)(const tw_fit_job *job);
+    int (*trial_begin)(const tw_fit_job *job, void *work, void *trial);
+    int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial);
+};
+
+#endif

@@ -1,0 +1,270 @@
+/* curvature.h - what a fit does with its linear parameters and with second derivatives; orthogonal mode.
+ *
+ * Variable projection (Golub and Pereyra 1973): where f is linear in some parameters together, these are
+ * put at their best for every trial of the others, by a small linear least-squares problem in their columns
+ * of R.  So the search is in the others alone, and what is linear needs no start.
+ *
+ * Geodesic acceleration (Transtrum and Sethna 2012): along a step d the model bends by half of
+ * w = d^2 f(theta + t d)/dt^2, and the step is bent likewise, by a/2 with
+ *
+ *     a = -(J'J + lambda D^2)^-1 J'w.
+ *
+ * Where 2 |D a| exceeds 3/4 |D d| the linear model cannot be trusted so far, and the step is shortened
+ * without a trial.
+ *
+ * w comes from a second tape whose parameters are theta and then d, whose derivatives are J and, as one more
+ * column, w.
+ */
+#ifndef TW_CURVATURE_H
+#define TW_CURVATURE_H
+
+#include "fit/points.h"
+
+enum { MOST_BENDS = 20 };            /* times that a step is shortened for bending too much */
+#define MOST_BEND ((real)0.75)       /* of |D d|: 2 |D a| of a step that is taken */
+#define AT_MINIMUM PICK(1e-10, 1e-3) /* of chi2: what Newton's step may promise at a minimum */
+#define NEWTON_STEP ((real)1e-4)     /* of |theta_j| + |e|/D_j: how long it may be there */
+
+/* ---- linear parameters ---------------------------------------------------------------------- */
+
+/* The columns of the projected parameters in the trial's R, of length 1, and behind them that of e, into
+ * rows; 1/length of each into work.  Returns how many. */
+static int projected_columns(solo *o) {
+    fits *s = &o->s;
+    const int F = s->F;
+    const ptrdiff_t n_rows = padded_rows(F + 1);
+    int n = 0;
+    memset(s->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *s->rows);
+    for (int j = 0; j < F; j++) {
+        if (!s->projected[j])
+            continue;
+        const real length = (real)sqrt(s->trial_sum[tri(j, j) * LANES]);
+        s->work[n] = length > 0 ? 1 / length : 0;
+        for (int k = 0; k <= j; k++)
+            s->rows[n * n_rows + k] = o->trial_triangle[tri(j, k)] * s->work[n];
+        n++;
+    }
+    memcpy(s->rows + n * n_rows, o->trial_triangle + tri(F, 0), (size_t)(F + 1) * sizeof(real));
+    return n;
+}
+
+/* Put the projected parameters of an evaluated trial at their best; returns the chi2 that they reach. */
+static real project(solo *o) {
+    fits *s = &o->s;
+    const int n = projected_columns(o);
+    real *R = s->small, *x = R + tri(n, 0);
+    memset(R, 0, (size_t)tri(n + 1, 0) * sizeof *R);
+    merge_rows(n + 1, R, padded_rows(s->F + 1), s->rows);
+    real chi2 = R[tri(n, n)] * R[tri(n, n)];
+    for (int j = n - 1; j >= 0; j--) {
+        const int lost = !(fabs(R[tri(j, j)]) > NO_PIVOT);
+        if (lost)
+            chi2 += x[j] * x[j];
+        for (int k = j + 1; k < n; k++)
+            x[j] -= R[tri(k, j)] * x[k];
+        x[j] = lost ? 0 : x[j] / R[tri(j, j)];
+    }
+    for (int j = 0, i = 0; j < s->F; j++)
+        if (s->projected[j]) {
+            s->trial[s->free_theta[j] * LANES] += x[i] * s->work[i];
+            i++;
+        }
+    return chi2;
+}
+
+/* The same for a trial that has not been evaluated yet; 0 where the watch asked to stop. */
+static int project_trial(solo *o) {
+    int any = 0;
+    for (int j = 0; j < o->s.F; j++)
+        any |= o->s.projected[j];
+    if (!any)
+        return 1;
+    evaluate_trial(o);
+    project(o);
+    return !stopped(o);
+}
+
+/* ---- second derivatives --------------------------------------------------------------------- */
+
+/* R of [J | w | e] at theta, w = d^2 f along the direction that lies in curved's parameters P ... 2 P - 1;
+ * NULL where it is not finite. */
+static const real *bent(solo *o) {
+    const fits *s = &o->s;
+    solo *c = o->curved;
+    for (int j = 0; j < s->P; j++)
+        c->s.trial[j * LANES] = s->theta[j * LANES];
+    evaluate_trial(c);
+    real sum = 0;
+    for (ptrdiff_t t = 0; t < tri(s->F + 2, 0); t++)
+        sum += 0 * c->trial_triangle[t];
+    return sum == 0 && !stopped(o) ? c->trial_triangle : NULL;
+}
+
+static void set_direction(solo *o, int j, real d) {
+    o->curved->s.trial[(o->s.P + o->s.free_theta[j]) * LANES] = d;
+}
+
+static void clear_direction(solo *o) {
+    for (int j = 0; j < o->s.P; j++)
+        o->curved->s.trial[(o->s.P + j) * LANES] = 0;
+}
+
+/* Bend the trial by a/2, a in units of D from solve_triangle; not out of the box. */
+static void bend_trial(fits *s, const real *x) {
+    for (int j = 0, i = 0; j < s->F; j++) {
+        if (s->held[j * LANES])
+            continue;
+        const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
+        const real bend = -x[i++] * inverse_scale(s, j) / 2, trial = s->trial[at] + bend;
+        s->trial[at] = trial < s->lower[at] ? s->lower[at] : trial > s->upper[at] ? s->upper[at] : trial;
+    }
+}
+
+static real length_of_bend(const fits *s, const real *x) {
+    real length2 = 0;
+    for (int j = 0, i = 0; j < s->F; j++) {
+        if (s->held[j * LANES])
+            continue;
+        length2 += is_damped(s, j) ? x[i] * x[i] : 0;
+        i++;
+    }
+    return (real)sqrt(length2);
+}
+
+/* Bend the step that leads to the trial, or shorten it until it may be bent. */
+static void accelerate(solo *o) {
+    fits *s = &o->s;
+    for (int round = 0; round < MOST_BENDS && s->promised[0] > s->noise[0]; round++) {
+        clear_direction(o);
+        for (int j = 0; j < s->F; j++)
+            set_direction(o, j, s->step[j * LANES]);
+        const real *R = bent(o);
+        if (!R)
+            return;
+        const real *x = solve_triangle(s, free_columns(s, R, s->F, 0));
+        const real bend = length_of_bend(s, x), length = (real)sqrt(length2_of_step(s, 0)[0]);
+        if (!(2 * bend > MOST_BEND * length)) {
+            bend_trial(s, x);
+            return;
+        }
+        s->delta[0] = length / 2;
+        s->lambda[0] = LOST_COLUMN * LOST_COLUMN;
+        find_step(s, &o->t, 0);
+        set_trial(s, o->t.bounded, 0);
+    }
+}
+
+/* The unit in which parameter j is measured for its second derivative: 1/|J_j|, or if that is 0 the largest
+ * that it was, or theta. */
+static real unit_of_curvature(const fits *s, int j) {
+    const real now = s->sum[tri(j, j) * LANES], most = s->largest2[j * LANES];
+    const real theta = (real)fabs(s->theta[s->free_theta[j] * LANES]);
+    return now > 0 ? 1 / (real)sqrt(now) : most > 0 ? 1 / (real)sqrt(most) : theta > 0 ? theta : 1;
+}
+
+/* e'w for the direction u_i along parameter i and u_j along j (i = j: only once) */
+static int curvature_along(solo *o, int i, int j, real *curvature) {
+    const int F = o->s.F;
+    clear_direction(o);
+    set_direction(o, i, o->s.unit[i * LANES]);
+    set_direction(o, j, o->s.unit[j * LANES]);
+    const real *R = bent(o);
+    *curvature = 0;
+    for (int k = 0; R && k <= F; k++)
+        *curvature += R[tri(F, k)] * R[tri(F + 1, k)];
+    return R != NULL;
+}
+
+/* H_ij = u_i u_j (J_i'J_j - sum e d^2 f/dtheta_i dtheta_j) into factor, 1 on the diagonal of what is held;
+ * u_i J_i'e into work.  0 where a second derivative is not finite. */
+static int exact_hessian(solo *o) {
+    fits *s = &o->s;
+    for (int i = 0; i < s->F; i++)
+        s->unit[i * LANES] = unit_of_curvature(s, i);
+    for (int i = 0; i < s->F; i++)
+        for (int j = i; j >= 0; j--) { /* the diagonal first */
+            real *H = s->factor + tri(i, j) * LANES, bend = 0;
+            const int held = s->held[i * LANES] || s->held[j * LANES];
+            if (!held && !curvature_along(o, i, j, &bend))
+                return 0;
+            const real u2 = s->unit[i * LANES] * s->unit[j * LANES], *own = s->covariance;
+            if (i == j)
+                s->covariance[i * LANES] = bend;
+            else
+                bend = (bend - own[i * LANES] - own[j * LANES]) / 2;
+            *H = held ? i == j : u2 * s->sum[tri(i, j) * LANES] - bend;
+        }
+    for (int i = 0; i < s->F; i++)
+        s->work[i * LANES] = s->held[i * LANES] ? 0 : s->unit[i * LANES] * s->sum[tri(s->F, i) * LANES];
+    return 1;
+}
+
+/* Newton's step with the exact Hessian into step, in units of u, and what it promises; 0 where the Hessian is
+ * not positive definite or not finite. */
+static int newton_step(solo *o, real *promised) {
+    fits *s = &o->s;
+    if (!exact_hessian(o) || factorise(s, POOR_PIVOT, 0)[0])
+        return 0;
+    substitute(s, 0, 0);
+    *promised = 0;
+    for (int j = 0; j < s->F; j++) {
+        s->step[j * LANES] = s->held[j * LANES] ? 0 : s->step[j * LANES];
+        *promised += s->step[j * LANES] * s->unit[j * LANES] * s->sum[tri(s->F, j) * LANES];
+    }
+    return 1;
+}
+
+/* Is theta a minimum of chi2, to second order?  Newton's step must be short, and what it promises small.  Its
+ * memory is that of the lane's step, which it gives back. */
+static int is_minimum(solo *o) {
+    fits *s = &o->s;
+    const size_t size = (size_t)(s->F * LANES) * sizeof(real);
+    memcpy(o->curved->s.step, s->step, size);
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES], least = AT_MINIMUM * chi2;
+    real promised = 0;
+    int good = newton_step(o, &promised) && promised <= (least > s->noise[0] ? least : s->noise[0]);
+    for (int j = 0; j < s->F && good; j++) {
+        const real u = s->unit[j * LANES], theta = (real)fabs(s->theta[s->free_theta[j] * LANES]);
+        good = fabs(s->step[j * LANES] * u) <= NEWTON_STEP * (theta + (real)sqrt(chi2) * u);
+    }
+    memcpy(s->step, o->curved->s.step, size);
+    scaled_covariance(s, NULL, 0); /* whose memory was used, too */
+    return good;
+}
+
+/* Does f change by its second derivative alone as parameter j moves by its own size?  Where it is and was 0,
+ * it has none: then, if it bends at all. */
+static int bends_in(solo *o, int parameter) {
+    const fits *s = &o->s;
+    const real theta = (real)fabs(s->theta[parameter * LANES]),
+               start = (real)fabs(s->start[parameter * LANES]), size = theta > start ? theta : start;
+    clear_direction(o);
+    o->curved->s.trial[(s->P + parameter) * LANES] = size > 0 ? size : 1;
+    const real *R = bent(o);
+    real change2 = 0;
+    for (int k = 0; R && k <= s->F; k++)
+        change2 += R[tri(s->F, k)] * R[tri(s->F, k)] / 4;
+    return change2 > (size > 0 ? NO_EFFECT * NO_EFFECT * s->sum[tri(s->F, s->F) * LANES] : 0);
+}
+
+/* Is theta a minimum, parameter j not being held at its bound? */
+static int is_minimum_beside_bound(solo *o, int parameter) {
+    for (int j = 0; j < o->s.F; j++)
+        if (o->s.free_theta[j] == parameter)
+            o->s.held[j * LANES] = 0;
+    return is_minimum(o);
+}
+
+/* Ask the second derivatives whether what looks like a failure is a minimum after all: a success in doubt; or
+ * a column that is lost where the model is flat in its parameter but bends, as where only a^2 matters and a
+ * vanishes.  On a plateau both vanish. */
+static void reconsider(solo *o, int column_is_lost) {
+    fits *s = &o->s;
+    if (s->status[0] == TW_NO_PROGRESS && s->doubt[0] > 0 && is_minimum(o))
+        s->status[0] = s->doubt[0];
+    else if (s->status[0] == TW_DRIFT && column_is_lost && bends_in(o, (int)s->lost[0]) &&
+             is_minimum_beside_bound(o, (int)s->lost[0]))
+        s->status[0] = TW_FTOL, s->lost[0] = -1;
+}
+
+#endif

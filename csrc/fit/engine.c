@@ -1,0 +1,354 @@
+/* engine.c - the fitting engine, compiled once per instruction set and element type.
+ *
+ * Which layout a data set gets depends on its number of points alone, so that its bits never depend
+ * on the batch: below SIDE_BY_SIDE points fits lie side by side (lanes.h), above it points do
+ * (points.h).
+ */
+#include "base/table.h"
+#include "fit/attempts.h"
+#include "fit/contract.h"
+#include "fit/lanes.h"
+
+enum {
+    SIDE_BY_SIDE = 512, /* points; above it one fit's points fill the vectors as well */
+    SHARED_CHUNKS = 8,  /* a fit of fewer chunks is not worth sharing between threads */
+    TAKEN_AT_ONCE = 64, /* data sets a thread takes from the queue, at most */
+    POINTS_PER_THREAD = 4096,
+    LOOK_UP = 16, /* rounds of a group between two looks at the clock: tens of microseconds */
+};
+
+/* A job under way. */
+typedef struct {
+    const tw_fit_job *job;
+    int threads;
+    int own_x;               /* x differs between fits */
+    int share_chunks;        /* threads share each fit, instead of taking fits */
+    real *packed, *expanded; /* point slots of an x that all fits share */
+    group **groups;
+    solo **solos;
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t *done, next;
+    ptrdiff_t taken_at_once;
+} run;
+
+static int has_own_x(const tw_fit_job *job) {
+    for (int32_t k = 0; k < job->tape->n_x; k++)
+        if (job->x_step[k])
+            return 1;
+    return 0;
+}
+
+/* No more threads than there is work for: a small job is done before a second thread has woken. */
+static int useful_threads(const tw_fit_job *job, int threads) {
+    const ptrdiff_t points = job->n_fits * job->n_points, most = 1 + points / POINTS_PER_THREAD;
+    return most < threads ? (int)most : threads;
+}
+
+static run *run_on(arena *a, const tw_fit_job *job, int threads) {
+    threads = useful_threads(job, threads);
+    run *place = TAKE(a, run, 1), measured = {0}, *r = a->measuring ? &measured : place;
+    const ptrdiff_t N = job->n_points, size = groups_of(N) * LANES, slots = job->tape->n_point;
+    const int lanes = N <= SIDE_BY_SIDE;
+    const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
+    *r = (run){.job = job, .threads = threads, .own_x = has_own_x(job)};
+    r->share_chunks = !lanes && N >= SHARED_CHUNKS * chunk && job->n_fits < 2 * threads && threads > 1;
+    r->taken_at_once = job->n_fits / (4 * (ptrdiff_t)threads);
+    r->taken_at_once = r->taken_at_once < 1               ? 1
+                       : r->taken_at_once > TAKEN_AT_ONCE ? TAKEN_AT_ONCE
+                                                          : r->taken_at_once;
+    r->packed = r->own_x ? NULL : TAKE(a, real, slots * size);
+    r->expanded = r->own_x || !lanes ? NULL : TAKE(a, real, slots * N * LANES);
+    const int n = r->share_chunks ? 1 : threads;
+    r->groups = TAKE(a, group *, n);
+    r->solos = TAKE(a, solo *, n);
+    for (int k = 0; k < n; k++) {
+        void *worker = lanes ? (void *)group_on(a, job, r->own_x, r->packed, r->expanded)
+                             : (void *)solo_on(a, job, r->share_chunks ? threads : 1, r->packed);
+        if (a->measuring)
+            continue;
+        r->groups[k] = lanes ? worker : NULL;
+        r->solos[k] = lanes ? r->groups[k]->one : worker;
+    }
+    return place;
+}
+
+/* The next data set of the queue for a thread that has [*begin, *end) in hand, or -1. */
+static ptrdiff_t take(run *r, ptrdiff_t *begin, ptrdiff_t *end) {
+    if (*begin == *end) {
+        *begin = atomic_fetch_add(&r->next, r->taken_at_once);
+        *end = *begin + r->taken_at_once;
+        *end = *end < r->job->n_fits ? *end : r->job->n_fits;
+        if (*begin >= *end) {
+            *begin = *end = 0;
+            return -1;
+        }
+    }
+    return (*begin)++;
+}
+
+/* Should this thread stop?  Looks at the world if it is the caller's. */
+static int interrupted(run *r) {
+    if (!r->watch)
+        return 0;
+    tw_watch_poll(r->watch);
+    return r->watch->stop != 0;
+}
+
+/* Fill the lanes that are idle; returns how many are at work, 0 if the thread should stop. */
+static int fill_lanes(run *r, group *g) {
+    int busy = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+        while (g->fit[lane] < 0) {
+            const ptrdiff_t fit = take(r, &g->next, &g->end);
+            if (fit < 0)
+                break;
+            if (!load_lane(g, lane, fit)) {
+                atomic_fetch_add(r->done, 1);
+                if (interrupted(r)) /* a batch may be refused from end to end */
+                    return 0;
+            }
+        }
+        busy += g->fit[lane] >= 0;
+    }
+    return busy;
+}
+
+/* One thread: fits side by side until the queue is empty and all have stopped. */
+static void fit_lanes(void *context, ptrdiff_t part) {
+    run *r = context;
+    group *g = r->groups[part];
+    make_idle(&g->s, g->fit);
+    make_idle(&g->stopped, g->stopped_fit);
+    for (int round = 0; round % LOOK_UP || !interrupted(r); round++) {
+        if (!fill_lanes(r, g)) {
+            atomic_fetch_add(r->done, finish_stopped(g));
+            if (!fill_lanes(r, g))
+                break;
+        }
+        evaluate_group(g);
+        ivec ended = {0};
+        for (int o = 0; o < LANES; o += VL) {
+            judge(&g->s, &g->t, o);
+            advance(&g->s, &g->t, o);
+            ended |= MASK(g->s.status, 0) != RUNNING;
+        }
+        if (v_any(ended))
+            atomic_fetch_add(r->done, empty_lanes(g));
+    }
+    atomic_fetch_add(r->done, finish_stopped(g));
+}
+
+/* One thread: one fit after the other. */
+static void fit_solos(void *context, ptrdiff_t part) {
+    run *r = context;
+    solo *o = r->solos[part];
+    ptrdiff_t begin = 0, end = 0;
+    for (ptrdiff_t fit; !interrupted(r) && (fit = take(r, &begin, &end)) >= 0;) {
+        if (r->own_x)
+            run_point_code_watched(&o->summers->m, r->job->n_points, r->job->x, r->job->x_step, fit,
+                                   r->watch);
+        fit_one(o, fit);
+        atomic_fetch_add(r->done, 1);
+    }
+}
+
+/* The x stage that all fits share. */
+static void run_x_stage(void *context, ptrdiff_t part) {
+    run *r = context;
+    (void)part;
+    const tw_fit_job *job = r->job;
+    const machine *m = &r->solos[0]->summers->m;
+    run_point_code_watched(m, job->n_points, job->x, job->x_step, 0, r->watch);
+    if (r->expanded)
+        expand_points(m, job->n_points, r->expanded, -1);
+}
+
+static size_t engine_fit_work(const tw_fit_job *job, int threads) {
+    arena a = arena_on(NULL);
+    run_on(&a, job, threads);
+    return arena_size(&a);
+}
+
+static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
+                       _Atomic ptrdiff_t *done) {
+    arena a = arena_on(work);
+    run *r = run_on(&a, job, threads);
+    r->watch = watch, r->done = done;
+    for (int k = 0; k < (r->share_chunks ? 1 : r->threads); k++) {
+        r->solos[k]->watch = watch;
+        r->solos[k]->threads = r->share_chunks ? r->threads : 1;
+    }
+    if (!r->own_x && job->n_fits)
+        tw_parallel(run_x_stage, r, 1, 1, watch);
+    tw_task task = job->n_points <= SIDE_BY_SIDE ? fit_lanes : fit_solos;
+    /* where threads share chunks, those of each fit are the parallel part */
+    tw_parallel(task, r, r->share_chunks ? 1 : r->threads, r->threads, watch);
+}
+
+/* ---- later attempts ------------------------------------------------------------------------- */
+
+/* Later attempts of some fits of a job under way. */
+typedef struct {
+    const tw_fit_job *job;
+    const ptrdiff_t *which; /* [n] */
+    ptrdiff_t n;
+    int threads, share_chunks;
+    tw_fit_job curved; /* the same data, with the tape of second derivatives */
+    later **workers;
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t *done, next;
+} rerun;
+
+static rerun *rerun_on(arena *a, const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads) {
+    rerun *place = TAKE(a, rerun, 1), measured = {0}, *r = a->measuring ? &measured : place;
+    const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
+    *r = (rerun){.job = job, .which = which, .n = n, .threads = threads, .curved = *job};
+    r->curved.tape = job->curved, r->curved.n_linear = 0;
+    r->share_chunks = threads > 1 && job->n_points >= SHARED_CHUNKS * chunk && n < 2 * threads;
+    if (!r->share_chunks && threads > n)
+        r->threads = threads = n > 1 ? (int)n : 1;
+    const int workers = r->share_chunks ? 1 : threads, summers = r->share_chunks ? threads : 1;
+    r->workers = TAKE(a, later *, workers);
+    for (int k = 0; k < workers; k++) {
+        later *l = later_on(a, job, job->curved ? &r->curved : NULL, summers);
+        if (!a->measuring)
+            r->workers[k] = l;
+    }
+    return place;
+}
+
+/* One thread: one fit after the other. */
+static void fit_again(void *context, ptrdiff_t part) {
+    rerun *r = context;
+    for (ptrdiff_t k; (k = atomic_fetch_add(&r->next, 1)) < r->n;) {
+        if (r->watch) {
+            tw_watch_poll(r->watch);
+            if (r->watch->stop)
+                return;
+        }
+        try_again(r->workers[part], r->which[k]);
+        atomic_fetch_add(r->done, 1);
+    }
+}
+
+static size_t engine_again_work(const tw_fit_job *job, ptrdiff_t n, int threads) {
+    arena a = arena_on(NULL);
+    rerun_on(&a, job, NULL, n, threads);
+    return arena_size(&a);
+}
+
+static void engine_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
+                         struct tw_watch *watch, _Atomic ptrdiff_t *done) {
+    arena a = arena_on(work);
+    rerun *r = rerun_on(&a, job, which, n, threads);
+    r->watch = watch, r->done = done;
+    const int workers = r->share_chunks ? 1 : r->threads;
+    for (int k = 0; k < workers; k++)
+        for (solo *o = r->workers[k]->one; o; o = o->curved) {
+            o->watch = watch;
+            o->threads = r->share_chunks ? r->threads : 1;
+        }
+    tw_parallel(fit_again, r, workers, r->threads, watch); /* or threads share the chunks of each fit */
+}
+
+/* ---- a tape at one theta ------------------------------------------------------------------- */
+
+static size_t engine_tape_work(const tw_tape *tape, ptrdiff_t n_points) {
+    arena a = arena_on(NULL);
+    machine_on(&a, tape, groups_of(n_points) * LANES, NULL);
+    return arena_size(&a);
+}
+
+static void engine_tape_run(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta,
+                            void *work, void *out) {
+    arena a = arena_on(work);
+    const ptrdiff_t groups = groups_of(n_points);
+    const machine m = machine_on(&a, tape, groups * LANES, NULL);
+    for (int32_t k = 0; k < tape->n_x && n_points; k++) {
+        real *slot = m.point + k * m.point_size;
+        memcpy(slot, x[k], (size_t)n_points * sizeof *slot);
+        for (ptrdiff_t i = n_points; i < m.point_size; i++)
+            slot[i] = slot[n_points - 1];
+    }
+    run_code(m.point_code, tape->n_point_code, 0, groups);
+    set_theta(&m, theta, 1);
+    for (ptrdiff_t start = 0; start < groups; start += m.block) {
+        const ptrdiff_t n = groups - start < m.block ? groups - start : m.block;
+        run_block_code(&m, start, n);
+        for (int32_t k = 0; k <= tape->n_free; k++)
+            for (ptrdiff_t i = start * LANES; i < (start + n) * LANES && i < n_points; i++) {
+                const ptrdiff_t p = i / LANES - start;
+                ((real *)out)[k * n_points + i] = m.output[k].base[p * m.output[k].step + i % LANES];
+            }
+    }
+}
+
+/* ---- one trial at a time, for a model that its caller evaluates ------------------------------ */
+
+typedef struct {
+    solo *one;
+    sample data;
+    real *rows;
+} trial_state;
+
+static trial_state *trial_on(arena *a, const tw_fit_job *job) {
+    trial_state *place = TAKE(a, trial_state, 1), measured = {0}, *t = a->measuring ? &measured : place;
+    t->one = solo_on(a, job, 1, NULL);
+    t->data.y = TAKE(a, real, job->n_points);
+    t->data.weight = TAKE(a, real, job->n_points);
+    t->rows = TAKE(a, real, (job->tape->n_free + 1) * padded_rows(job->n_points));
+    return place;
+}
+
+static size_t engine_trial_work(const tw_fit_job *job) {
+    arena a = arena_on(NULL);
+    trial_on(&a, job);
+    return arena_size(&a);
+}
+
+static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
+    arena a = arena_on(work);
+    trial_state *t = trial_on(&a, job);
+    solo *o = t->one;
+    int32_t detail;
+    o->fit = 0;
+    const tw_status refusal = prepare_one(o, &detail);
+    if (refusal) {
+        write_refusal(job, 0, refusal, detail, o->totals.used);
+        return 1;
+    }
+    t->data.stride = 1, t->data.unseen = -1;
+    load_points(job, 0, 0, job->n_points, &t->data);
+    begin_one(o);
+    for (int j = 0; j < o->s.P; j++)
+        ((real *)trial)[j] = o->s.trial[j * LANES];
+    return 0;
+}
+
+static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial) {
+    (void)job; /* is that of the solo */
+    arena a = arena_on(work);
+    trial_state *t = TAKE(&a, trial_state, 1);
+    solo *o = t->one;
+    take_values(o, &t->data, f, J, t->rows);
+    if (judge_one(o)) {
+        write_one(o);
+        return 1;
+    }
+    for (int j = 0; j < o->s.P; j++)
+        ((real *)trial)[j] = o->s.trial[j * LANES];
+    return 0;
+}
+
+extern const struct tw_engine TW_TABLE(tw_engine);
+const struct tw_engine TW_TABLE(tw_engine) = {
+    .fit_work = engine_fit_work,
+    .fit = engine_fit,
+    .again_work = engine_again_work,
+    .again = engine_again,
+    .tape_work = engine_tape_work,
+    .tape_run = engine_tape_run,
+    .trial_work = engine_trial_work,
+    .trial_begin = engine_trial_begin,
+    .trial_next = engine_trial_next,
+};

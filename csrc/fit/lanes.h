@@ -1,0 +1,234 @@
+/* lanes.h - many fits of few points each, side by side.
+ *
+ * A thread keeps LANES fits under way.  In each round it evaluates all their trials in one run of the
+ * tape, judges them and finds the next trials.  A lane whose fit has stopped loads the next data set at
+ * once, so no fit waits for another.  The stopped one waits in a second group until that is full: to
+ * confirm eight fits and find their covariances costs as much as it does for one.  A fit that confirm.h
+ * does not let stop goes on in the next lane that is free.
+ */
+#ifndef TW_LANES_H
+#define TW_LANES_H
+
+#include "fit/one.h"
+
+typedef struct {
+    const tw_fit_job *job;
+    tolerances t;
+    machine m;                   /* its point slots: [n_point][N][LANES] */
+    fits s, stopped;             /* those under way; those that wait to be confirmed */
+    real *y, *weight, *residual; /* [N][LANES], [N][LANES], [block][LANES] */
+    operand *column;             /* [F + 1] */
+    ptrdiff_t fit[LANES];        /* -1: the lane is idle */
+    ptrdiff_t stopped_fit[LANES];
+    int64_t used[LANES], stopped_used[LANES];
+    int n_stopped;
+    int own_x, partial;  /* partial: a data set so far leaves points out or weighs them */
+    solo *one;           /* for x stages and the orthogonal mode */
+    ptrdiff_t next, end; /* data sets taken from the queue and not begun */
+} group;
+
+/* Point slots in lanes: x shared by all fits is expanded once, `expanded`. */
+static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed, real *expanded) {
+    group *place = TAKE(a, group, 1), measured = {0}, *g = a->measuring ? &measured : place;
+    const ptrdiff_t N = job->n_points, F = job->tape->n_free;
+    *g = (group){.job = job, .t = tolerances_of(job, 1), .own_x = own_x, .partial = job->sigma != NULL};
+    g->m = machine_on(a, job->tape, N * LANES, expanded);
+    g->s = fits_on(a, job, 0), g->stopped = fits_on(a, job, 0);
+    g->y = TAKE(a, real, N * LANES), g->weight = TAKE(a, real, N * LANES);
+    g->residual = TAKE(a, real, g->m.block * LANES);
+    g->column = TAKE(a, operand, F + 1);
+    g->one = solo_on(a, job, 1, packed);
+    return place;
+}
+
+/* Point slots of `from` (points side by side) into one lane, or into all (lane < 0). */
+static void expand_points(const machine *from, ptrdiff_t n_points, real *to, int lane) {
+    const int first = lane < 0 ? 0 : lane, last = lane < 0 ? LANES : lane + 1;
+    for (int32_t k = 0; k < from->tape->n_point; k++)
+        for (ptrdiff_t i = 0; i < n_points; i++)
+            for (int l = first; l < last; l++)
+                to[(k * n_points + i) * LANES + l] = from->point[k * from->point_size + i];
+}
+
+/* Put a data set's points into a lane.  Weights are not stored as long as all of them are 1: half of the
+ * memory that loading touches. */
+static tw_status load_data(group *g, int lane, ptrdiff_t fit, sample *data) {
+    const tw_fit_job *job = g->job;
+    const ptrdiff_t N = job->n_points;
+    *data = (sample){.y = g->y + lane, .weight = g->partial ? g->weight + lane : NULL};
+    data->stride = LANES, data->unseen = -1;
+    const tw_status status = load_points(job, fit, 0, N, data);
+    if (status || g->partial || data->used == N)
+        return status;
+    g->partial = 1;
+    for (ptrdiff_t i = 0; i < N * LANES; i++)
+        g->weight[i] = 1;
+    return load_data(g, lane, fit, data);
+}
+
+/* Let a lane work on a data set that has been loaded. */
+static void occupy_lane(group *g, int lane, ptrdiff_t fit, int64_t used) {
+    const tw_fit_job *job = g->job;
+    if (g->own_x) {
+        run_point_code(&g->one->summers->m, job->n_points, job->x, job->x_step, fit);
+        expand_points(&g->one->summers->m, job->n_points, g->m.point, lane);
+    }
+    g->used[lane] = used;
+    g->fit[lane] = fit;
+}
+
+/* Load a data set into a lane; 0 and a refusal written where it cannot run. */
+static int load_lane(group *g, int lane, ptrdiff_t fit) {
+    const tw_fit_job *job = g->job;
+    sample data;
+    int32_t detail = -1;
+    tw_status status = load_data(g, lane, fit, &data);
+    if (status == TW_NOT_FINITE)
+        detail = TW_INPUT_Y;
+    if (!status)
+        status = load_start(job, fit, &g->s, lane, &detail);
+    if (!status && data.used < count_free(job, fit))
+        status = TW_TOO_FEW_POINTS;
+    if (status) {
+        write_refusal(job, fit, status, detail, data.used);
+        return 0;
+    }
+    occupy_lane(g, lane, fit, data.used);
+    begin_fit(&g->s, lane);
+    g->s.magnitude[lane] = magnitude_of(&data);
+    g->s.dof[lane] = dof_of(job, fit, data.used);
+    return 1;
+}
+
+/* Trials of all lanes: their sums into trial_sum. */
+static void evaluate_group(group *g) {
+    const machine *m = &g->m;
+    const int F = g->s.F;
+    const ptrdiff_t N = g->job->n_points;
+    memcpy(m->lane + (ptrdiff_t)m->tape->n_const * LANES, g->s.trial,
+           (size_t)(m->tape->n_theta * LANES) * sizeof(real));
+    run_lane_code(m);
+    memset(g->s.trial_sum, 0, (size_t)(tri(F + 1, 0) * LANES) * sizeof(real));
+    for (int k = 0; k < F; k++)
+        g->column[k] = m->output[1 + k];
+    g->column[F] = (operand){g->residual, LANES, 0};
+    const operand f = m->output[0];
+    for (ptrdiff_t start = 0; start < N; start += m->block) {
+        const ptrdiff_t n = N - start < m->block ? N - start : m->block;
+        run_block_code(m, start, n);
+        const real *y = g->y + start * LANES;
+        for (ptrdiff_t p = 0; p < n; p++)
+            for (int o = 0; o < LANES; o += VL)
+                v_store(g->residual + p * LANES + o,
+                        v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
+        add_block(g->column, F + 1, n, g->partial ? g->weight + start * LANES : NULL, g->s.trial_sum);
+    }
+}
+
+/* All lanes of a group idle, with no bounds. */
+static void make_idle(const fits *s, ptrdiff_t *fit) {
+    for (int lane = 0; lane < LANES; lane++) {
+        fit[lane] = -1;
+        s->status[lane] = TW_NOT_FINITE;
+    }
+    for (ptrdiff_t k = 0; k < (ptrdiff_t)s->P * LANES; k++)
+        s->lower[k] = (real)-INFINITY, s->upper[k] = (real)INFINITY;
+    memset(s->held, 0, (size_t)(s->F * LANES) * sizeof *s->held);
+}
+
+/* Write the results of a stopped fit whose scaled covariance is there, unless it is `poor`. */
+static void finish_place(group *g, int place, int poor) {
+    const ptrdiff_t fit = g->stopped_fit[place];
+    if (!write_outcome(g->job, fit, &g->stopped, place, g->stopped_used[place], poor)) {
+        solo *one = g->one;
+        one->fit = fit;
+        int32_t detail;
+        prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
+        if (g->own_x)
+            run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
+        run_orthogonally(one, &g->stopped, place);
+    }
+    g->stopped_fit[place] = -1;
+    g->stopped.status[place] = TW_NOT_FINITE;
+    g->n_stopped--;
+}
+
+/* Confirm the stopped fits of one native vector, and write the results of those that have stopped for good;
+ * returns how many. */
+static int finish_places(group *g, int o) {
+    int finished = 0;
+    fits *s = &g->stopped;
+    return_to_best(s, o);
+    const ivec poor = scaled_covariance(s, &g->t, o);
+    const ivec drifts =
+        (has_shrunk(s, RUN_OFF, o) & (MASK(s->status, 0) != RUNNING)) | (MASK(s->status, 0) == SLOW);
+    for (int l = 0; l < VL && v_any(drifts); l++)
+        if (g->stopped_fit[o + l] >= 0 && drifts[l])
+            look_for_drift(s, &g->t, o + l, poor[l] != 0);
+    return_to_best(s, o);
+    for (int l = 0; l < VL; l++)
+        if (g->stopped_fit[o + l] >= 0 && s->status[o + l] != RUNNING) {
+            finish_place(g, o + l, poor[l] != 0);
+            finished++;
+        }
+    return finished;
+}
+
+/* Let fits that are not to stop yet go on in the lanes that are free. */
+static void resume_lanes(group *g) {
+    for (int place = 0, lane = 0; place < LANES; place++) {
+        if (g->stopped_fit[place] < 0)
+            continue;
+        while (lane < LANES && g->fit[lane] >= 0)
+            lane++;
+        if (lane == LANES)
+            return;
+        sample data;
+        load_data(g, lane, g->stopped_fit[place], &data); /* it was accepted before */
+        occupy_lane(g, lane, g->stopped_fit[place], g->stopped_used[place]);
+        copy_lane(&g->stopped, place, &g->s, lane, g->t.bounded);
+        g->stopped_fit[place] = -1;
+        g->stopped.status[place] = TW_NOT_FINITE;
+        g->n_stopped--;
+    }
+}
+
+/* Finish all stopped fits, but for those that go on; returns how many. */
+static int finish_stopped(group *g) {
+    int finished = 0;
+    for (int o = 0; o < LANES && g->n_stopped; o += VL)
+        finished += finish_places(g, o);
+    resume_lanes(g);
+    return finished;
+}
+
+/* Empty the lanes whose fits have stopped; returns how many fits are finished.  There is always a place for
+ * one: when the last is taken all are finished, and if none of them was to stop, the lane that has just been
+ * emptied takes one of them back. */
+static int empty_lanes(group *g) {
+    int finished = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+        const mask_int status = g->s.status[lane];
+        const ptrdiff_t fit = g->fit[lane];
+        if (fit < 0 || status == RUNNING)
+            continue;
+        g->fit[lane] = -1;
+        if (status == TW_NOT_FINITE || status == TW_RANGE) { /* there is nothing to confirm */
+            write_outcome(g->job, fit, &g->s, lane, g->used[lane], 0);
+            g->s.status[lane] = TW_NOT_FINITE;
+            finished++;
+            continue;
+        }
+        int place = 0;
+        while (g->stopped_fit[place] >= 0)
+            place++;
+        copy_lane(&g->s, lane, &g->stopped, place, g->t.bounded);
+        g->s.status[lane] = TW_NOT_FINITE;
+        g->stopped_fit[place] = fit, g->stopped_used[place] = g->used[lane];
+        if (++g->n_stopped == LANES)
+            finished += finish_stopped(g);
+    }
+    return finished;
+}
+
+#endif

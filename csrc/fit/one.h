@@ -1,0 +1,176 @@
+/* one.h - one fit driven from its start to a stop, in lane 0. */
+#ifndef TW_ONE_H
+#define TW_ONE_H
+
+#include "fit/curvature.h"
+
+/* The first radius of the region, of an attempt that has one throughout: a tenth of the start in units of D.
+ */
+static void first_radius(fits *s) {
+    real length2 = 0;
+    for (int j = 0; j < s->F; j++) {
+        const real theta = s->theta[s->free_theta[j] * LANES];
+        if (is_damped(s, j))
+            length2 += theta * theta * s->scale2[j * LANES];
+    }
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES];
+    s->delta[0] = (real)sqrt(length2 > 0 ? (real)0.01 * length2 : chi2);
+}
+
+/* A region that has shrunk to the rounding of theta has nothing to offer. */
+static int is_exhausted(const fits *s) {
+    real length2 = 0;
+    for (int j = 0; j < s->F; j++) {
+        const real theta = s->theta[s->free_theta[j] * LANES];
+        length2 += theta * theta * s->scale2[j * LANES];
+    }
+    return s->delta[0] <= (real)0.01 * REAL_EPS * (real)sqrt(length2);
+}
+
+/* The next trial of lane 0 within a region throughout. */
+static void advance_in_region(solo *o, int first) {
+    fits *s = &o->s;
+    if (first)
+        first_radius(s);
+    else if (is_exhausted(s))
+        stop(s, 0, ~(ivec){0}, TW_NO_PROGRESS);
+    advance(s, &o->t, 0);
+    const real length = (real)sqrt(length2_of_step(s, 0)[0]);
+    if (first && length < s->delta[0])
+        s->delta[0] = length;
+    if (s->status[0] == RUNNING && o->curved)
+        accelerate(o);
+}
+
+/* In a region that doubles from step to step, a parameter that runs off is found by its column alone: stop as
+ * SLOW where it has vanished and the trial, which was kept, has brought next to nothing. */
+static void stop_if_run_off(fits *s, const tolerances *t, real before) {
+    const vec now = v_load(s->sum + tri(s->F, s->F) * LANES);
+    if (s->kept[0] && before - now[0] < slow_fall(s, t, now, 0)[0] && lost_effect(s, 0, RUN_OFF) >= 0)
+        stop(s, 0, ~(ivec){0}, SLOW);
+}
+
+/* Why lane 0 has stopped, and its scaled covariance; or RUNNING where it should go on. */
+static void conclude(solo *o) {
+    fits *s = &o->s;
+    return_to_best(s, 0);
+    o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
+    look_for_drift(s, &o->t, 0, o->poor);
+    return_to_best(s, 0);
+    if (o->curved)
+        reconsider(o, lost_effect(s, 0, SLOW_RUN_OFF) == s->lost[0]);
+}
+
+/* Judge the trial in lane 0, and go on where it still runs. */
+static int judge_one(solo *o) {
+    fits *s = &o->s;
+    const int first = s->fresh[0] != 0;
+    const real before = s->sum[tri(s->F, s->F) * LANES];
+    judge(s, &o->t, 0);
+    if (s->projecting && !first)
+        stop_if_run_off(s, &o->t, before);
+    if (s->kept[0] && s->triangle)
+        memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+    if (s->projecting)
+        advance_in_region(o, first);
+    else
+        advance(s, &o->t, 0);
+    if (s->status[0] == RUNNING)
+        return 0;
+    conclude(o);
+    return s->status[0] != RUNNING;
+}
+
+/* Drive lane 0 from its trial to a stop; 0 where the watch asked to stop first. */
+static int run_one(solo *o) {
+    do {
+        if (o->s.projecting && !project_trial(o))
+            return 0;
+        evaluate_trial(o);
+        if (stopped(o))
+            return 0;
+    } while (!judge_one(o));
+    return 1;
+}
+
+/* Results of lane 0; 0 where the orthogonal mode has to take over. */
+static int write_one(solo *o) { return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, o->poor); }
+
+/* Points less free parameters; 1 at least, where it divides. */
+static real dof_of(const tw_fit_job *job, ptrdiff_t fit, int64_t used) {
+    const int64_t dof = used - count_free(job, fit);
+    return dof > 1 ? (real)dof : 1;
+}
+
+/* Lane 0 alone is in use. */
+static void begin_one(solo *o) {
+    fits *s = &o->s;
+    for (int l = 1; l < LANES; l++)
+        s->status[l] = TW_NOT_FINITE;
+    begin_fit(s, 0);
+    s->magnitude[0] = magnitude_of(&o->totals);
+    s->dof[0] = dof_of(o->job, o->fit, o->totals.used);
+}
+
+/* Go on with the fit of a lane by orthogonal factorisation: from where it is, with its damping, its
+ * trials, and the largest columns that it has met. */
+static void run_orthogonally(solo *o, const fits *from, int lane) {
+    fits *s = &o->s;
+    const int64_t n_iter = from->n_iter[lane];
+    const real lambda = from->lambda[lane], bound = from->bound[lane];
+    s->triangle = o->triangle;
+    for (int j = 0; j < s->P; j++)
+        s->start[j * LANES] = from->theta[j * LANES + lane];
+    for (int j = 0; j < s->F; j++)
+        s->work[j] = from->largest2[j * LANES + lane];
+    begin_one(o);
+    for (int j = 0; j < s->F; j++)
+        s->largest2[j * LANES] = s->work[j];
+    s->n_iter[0] = (mask_int)n_iter, s->lambda[0] = lambda, s->bound[0] = bound;
+    if (run_one(o))
+        write_one(o);
+}
+
+/* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
+static tw_status prepare_one(solo *o, int32_t *detail) {
+    summer *r = o->summers;
+    const ptrdiff_t size = r->m.block * LANES;
+    tw_status status = TW_NOT_RUN;
+    *detail = -1;
+    o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
+    for (ptrdiff_t first = 0; first < o->job->n_points; first += size) {
+        const ptrdiff_t left = o->job->n_points - first;
+        if (o->watch)
+            tw_watch_poll(o->watch);
+        if (stopped(o))
+            return TW_NOT_RUN;
+        const tw_status why = load_points(o->job, o->fit, first, left < size ? left : size, &o->totals);
+        status = why ? why : status;
+    }
+    if (status == TW_NOT_FINITE)
+        *detail = TW_INPUT_Y;
+    if (!status)
+        status = load_start(o->job, o->fit, &o->s, 0, detail);
+    if (!status && o->totals.used < count_free(o->job, o->fit))
+        status = TW_TOO_FEW_POINTS;
+    return status;
+}
+
+/* Fit one data set; its x stage is done. */
+static void fit_one(solo *o, ptrdiff_t fit) {
+    int32_t detail;
+    o->fit = fit;
+    const tw_status refusal = prepare_one(o, &detail);
+    if (refusal) {
+        write_refusal(o->job, fit, refusal, detail, o->totals.used);
+        return;
+    }
+    fits *s = &o->s;
+    s->triangle = NULL;
+    begin_one(o);
+    if (!run_one(o) || write_one(o))
+        return;
+    run_orthogonally(o, s, 0);
+}
+
+#endif

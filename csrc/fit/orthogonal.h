@@ -1,0 +1,89 @@
+/* orthogonal.h - orthogonal factorisation, for problems whose normal matrix is too ill-conditioned.
+ *
+ * J'J squares the condition number; C = [J | e] = Q R does not.  R is all that a step, a
+ * covariance and chi2 need:  J'J = R'R,  J'e = R'z,  chi2 = |z|^2 + rho^2  with (z, rho) the last
+ * column of R.  Rows are merged into R by Householder reflections, block by block, so that C is
+ * never stored (Golub and Van Loan, Matrix Computations, 4th ed., sections 5.1.2 and 6.5.3).
+ *
+ * R is stored as a lower triangle by rows is for a symmetric matrix: column j of R lies together,
+ * R[tri(j, 0)] ... R[tri(j, j)].
+ */
+#ifndef TW_ORTHOGONAL_H
+#define TW_ORTHOGONAL_H
+
+#include <math.h>
+
+#include "tape/normal.h"
+
+enum { ROWS = 2 * LANES }; /* row counts are multiples of this */
+
+TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return (n + ROWS - 1) / ROWS * ROWS; }
+
+/* u . v in a fixed order: two vectors of running sums, then a tree. */
+static real dot(ptrdiff_t n, const real *u, const real *v) {
+    vec even = {0}, odd = {0};
+    for (ptrdiff_t i = 0; i < n; i += 2 * VL) {
+        even += v_load(u + i) * v_load(v + i);
+        odd += v_load(u + i + VL) * v_load(v + i + VL);
+    }
+    even += odd;
+    real sum[VL];
+    memcpy(sum, &even, sizeof sum);
+    for (int half = VL / 2; half; half /= 2)
+        for (int l = 0; l < half; l++)
+            sum[l] += sum[l + half];
+    return sum[0];
+}
+
+static void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -= factor u */
+    for (ptrdiff_t i = 0; i < n; i += VL)
+        v_store(v + i, v_load(v + i) - factor * v_load(u + i));
+}
+
+/* R'R += rows'rows, by turning the rows into zeros one column at a time.
+ *
+ *   R     triangle of n_columns  in/out
+ *   rows  [n_columns][n_rows]    in/out  by columns, 64-byte aligned; destroyed
+ *   n_rows  a multiple of ROWS; pad with rows of zeros
+ */
+static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
+    for (int j = 0; j < n_columns; j++) {
+        real *v = rows + j * n_rows, *diagonal = R + tri(j, j);
+        /* scaled by the largest element, so that squares neither overflow nor vanish */
+        real largest = (real)fabs(*diagonal), finite = 0 * *diagonal;
+        for (ptrdiff_t i = 0; i < n_rows; i++) {
+            largest = fabs(v[i]) > largest ? (real)fabs(v[i]) : largest;
+            finite += 0 * v[i]; /* NaN as soon as one value is not finite */
+        }
+        *diagonal += finite;
+        if (!(largest > 0) || !(finite == 0))
+            continue; /* nothing to turn; or not finite, and R says so */
+        for (ptrdiff_t i = 0; i < n_rows; i++)
+            v[i] /= largest;
+        const real below = dot(n_rows, v, v), alpha = *diagonal / largest;
+        if (!(below > 0))
+            continue;
+        const real beta = (real)-copysign(sqrt(alpha * alpha + below), alpha), head = alpha - beta;
+        /* H = I - tau (1, v/head)(1, v/head)',  tau = (beta - alpha)/beta */
+        for (int k = j + 1; k < n_columns; k++) {
+            real *w = rows + k * n_rows, *above = R + tri(k, j);
+            const real s = (*above + dot(n_rows, v, w) / head) * (-head / beta);
+            *above -= s;
+            subtract(n_rows, s / head, v, w);
+        }
+        *diagonal = beta * largest;
+    }
+}
+
+/* sum = R'R, the triangle of the normal equations, into lane 0 */
+static void normal_from_triangle(int n_columns, const real *R, real *sum) {
+    for (int i = 0; i < n_columns; i++)
+        for (int j = 0; j <= i; j++) {
+            real s = 0;
+            for (int k = 0; k <= j; k++)
+                s += R[tri(i, k)] * R[tri(j, k)];
+            sum[tri(i, j) * LANES] = s;
+        }
+}
+
+#endif

@@ -1,0 +1,160 @@
+/* outcome.h - a finished lane into the results. */
+#ifndef TW_OUTCOME_H
+#define TW_OUTCOME_H
+
+#include "fit/covariance.h"
+
+/* Results of a fit that could not run. */
+static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status, int detail, int64_t used) {
+    const ptrdiff_t P = job->tape->n_theta;
+    for (ptrdiff_t j = 0; j < P; j++)
+        ((real *)job->theta)[fit * P + j] = (real)NAN;
+    fill_covariance(job, fit, (real)NAN);
+    ((real *)job->chi2)[fit] = (real)NAN;
+    job->n_iter[fit] = 0;
+    job->n_used[fit] = used;
+    job->detail[fit] = detail;
+    job->status[fit] = (int8_t)status;
+    if (job->attempts)
+        job->attempts[fit] = 1;
+}
+
+/* What later attempts are to do about a fit, as the job hands it over: nothing; try again; but first look
+ * whether a lost column bends (curvature.h), whether the status that is added to IN_DOUBT is right, or
+ * whether a parameter that has not left its start is at a saddle (saddle.h). */
+enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
+#define NO_MOVE                                                                                              \
+    PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: so near its start a parameter has not moved               \
+                      */
+
+/* Has parameter j, in which f is not linear, not left its start, though no bound keeps it? */
+static int has_stayed(const fits *s, int lane, int j, const real *start) {
+    const real theta = s->theta[s->free_theta[j] * LANES + lane];
+    const real moved = (real)fabs(theta - start[s->free_theta[j]]);
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane], square = s->sum[tri(j, j) * LANES + lane];
+    if (moved > NO_MOVE * (real)fabs(theta) && moved * moved * square > NO_MOVE * NO_MOVE * chi2)
+        return 0;
+    for (int i = 0; i < s->n_linear; i++)
+        if (s->linear[i] == j)
+            return 0;
+    return !is_kept(s, lane, j);
+}
+
+/* Must second derivatives say whether this is a minimum?  For a success, where some parameter has not moved;
+ * for a parameter of no effect where it is 0, as the model may be even in it.  A model without code has none.
+ */
+static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int status) {
+    const real *start = ROW(real, job->start, job->start_step);
+    const int success = status > 0 && status != TW_EXACT;
+    if (!job->tape->output)
+        return 0;
+    for (int j = 0; j < s->F && (success || status == TW_SINGULAR); j++) {
+        const int idle =
+            s->sum[tri(j, j) * LANES + lane] == 0 && s->theta[s->free_theta[j] * LANES + lane] == 0;
+        if ((success || idle) && has_stayed(s, lane, j, start))
+            return 1;
+    }
+    return 0;
+}
+
+/* A success is proved not to be the global minimum where some trial would have come lower with its linear
+ * parameters at their best. */
+static int is_beaten(const fits *s, int lane, real ftol) {
+    const real share = SLACK * ftol > BEATEN ? SLACK * ftol : BEATEN; /* a coarse tolerance allows more */
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
+    return s->bound[lane] < (chi2 - s->left[lane]) * (1 - share) - s->noise[lane];
+}
+
+/* `stop` is why the lane stopped, `status` what its inflation has made of it. */
+static int next_attempt(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int stop, int status) {
+    if (s->n_iter[lane] >= job->max_iter)
+        return DONE;
+    if (status == TW_NO_PROGRESS && s->doubt[lane] > 0)
+        return IN_DOUBT + (int)s->doubt[lane];
+    if (status == TW_DRIFT && lost_effect(s, lane, SLOW_RUN_OFF) == s->lost[lane])
+        return COLUMN_LOST;
+    const int failed = status == TW_NO_PROGRESS || status == TW_DRIFT || stop == TW_MAX_ITER;
+    const int beaten = (status > 0 || status == TW_SINGULAR) && is_beaten(s, lane, (real)job->ftol);
+    if (failed || beaten)
+        return TRY_AGAIN;
+    return may_be_saddle(job, s, fit, lane, status) ? STAYED : DONE;
+}
+
+/* Does a variance that was written leave the range, so that it is no number or has lost digits? */
+static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane) {
+    const real *rows = (const real *)job->covariance + fit * tri(s->F, 0);
+    for (int j = 0; j < s->F; j++)
+        if (!s->held[j * LANES + lane] && !(rows[tri(j, j)] >= REAL_MIN && rows[tri(j, j)] <= REAL_MAX))
+            return 1;
+    return 0;
+}
+
+#define UNDETERMINED PICK(1e12, 1e8) /* of f, squared: a standard error of theta_j moves f by so much */
+
+/* The largest variance inflation of a parameter that the data determine, the variance of a residual being
+ * `factor`: in this arithmetic; and its standard error must not be beyond all that the model has, of which
+ * size2 is the square, such as 10^10 times the width of a peak narrower than the distance of points. */
+static real most_inflation(real size2, real factor) {
+    const real most = TRUSTED * TRUSTED;
+    return factor <= REAL_MAX && UNDETERMINED * size2 < most * factor ? UNDETERMINED * size2 / factor : most;
+}
+
+/* The parameter that the data determine least, if not at all, or -1.  The model is at least as large as y or
+ * the residuals, for y may be 0 throughout; most fits need no closer look. */
+static int undetermined(const fits *s, int lane, real factor) {
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
+    real size2 = s->magnitude[lane] > chi2 ? s->magnitude[lane] : chi2;
+    if (inflated(s, lane, most_inflation(size2, factor)) < 0)
+        return -1;
+    for (int j = 0; j < s->F; j++) {
+        const real theta = s->theta[s->free_theta[j] * LANES + lane];
+        const real own = theta * theta * s->sum[tri(j, j) * LANES + lane];
+        size2 = own > size2 ? own : size2;
+    }
+    return inflated(s, lane, most_inflation(size2, factor));
+}
+
+/* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
+ * 0 and writes nothing where the orthogonal mode has to take over. */
+static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {
+    int status = (int)s->status[lane], detail = -1;
+    const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;
+    if (status == TW_NOT_FINITE) {
+        detail = fabs(s->trial_sum[last]) <= REAL_MAX ? TW_INPUT_DERIVATIVE : TW_INPUT_MODEL;
+        write_refusal(job, fit, TW_NOT_FINITE, detail, used);
+        return 1;
+    }
+    if (status == TW_RANGE) {
+        write_refusal(job, fit, TW_RANGE, out_of_range(s, job->scaled, lane), used);
+        return 1;
+    }
+    if (status == ILL_CONDITIONED || (poor && status != TW_DRIFT))
+        return 0;
+    const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));
+    const real factor = job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
+    const int lost = status == TW_DRIFT ? (int)s->lost[lane] : undetermined(s, lane, factor);
+    if (lost < 0 && factor <= REAL_MAX)
+        write_covariance(job, fit, s, lane, factor);
+    if (lost < 0 && factor <= REAL_MAX && factor > 0 && !job->scaled && variances_lost(job, fit, s, lane)) {
+        write_refusal(job, fit, TW_RANGE, TW_INPUT_DERIVATIVE, used);
+        return 1;
+    }
+    if (lost >= 0 || !(factor <= REAL_MAX))
+        fill_covariance(job, fit, (real)INFINITY);
+    const int stop = status;
+    if (lost >= 0)
+        status = stop == TW_DRIFT ? TW_DRIFT : TW_SINGULAR, detail = lost;
+    if (job->next)
+        job->next[fit] = (int8_t)next_attempt(job, s, fit, lane, stop, status), job->attempts[fit] = 1;
+    real *theta = (real *)job->theta + fit * s->P;
+    for (int j = 0; j < s->P; j++)
+        theta[j] = s->theta[j * LANES + lane];
+    ((real *)job->chi2)[fit] = chi2;
+    job->n_iter[fit] = (int32_t)s->n_iter[lane];
+    job->n_used[fit] = used;
+    job->detail[fit] = detail;
+    job->status[fit] = (int8_t)status;
+    return 1;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* saddle.h - fits that have not left a start from which no step by J leads.
+ *
+ * Where the model is even in a parameter, as a peak is in the width sigma at 0, or where model and data are
+ * alike on both sides of a centre, the gradient along it is 0 and every step keeps it so.  The place may yet
+ * be a saddle: the second derivative along this one parameter tells,
+ *
+ *     H_jj = J_j'J_j - sum_i e_i d^2 f_i/dtheta_j^2 < 0.
+ *
+ * Such a place is no success, and the next attempt begins beside it.
+ */
+#ifndef TW_SADDLE_H
+#define TW_SADDLE_H
+
+#include "fit/one.h"
+
+#define DOWNWARDS PICK(1e-8, 1e-3) /* of |e| |w|: how far below 0 a curvature is no rounding */
+
+/* R of [J | w | e] for w along parameter j by `step`, or NULL; |w|^2 and e'w. */
+static int bend_along(solo *o, int j, real step, real *w2, real *slope) {
+    const int F = o->s.F;
+    clear_direction(o);
+    set_direction(o, j, step);
+    const real *R = bent(o);
+    *w2 = *slope = 0;
+    for (int k = 0; R && k <= F; k++) {
+        *w2 += R[tri(F, k)] * R[tri(F, k)];
+        *slope += R[tri(F, k)] * R[tri(F + 1, k)];
+    }
+    return R != NULL;
+}
+
+/* Does chi2 curve downwards along parameter j? */
+static int curves_down(solo *o, int j) {
+    const fits *s = &o->s;
+    const real unit = unit_of_curvature(s, j), chi2 = s->sum[tri(s->F, s->F) * LANES];
+    real w2, slope;
+    if (!bend_along(o, j, unit, &w2, &slope))
+        return 0;
+    return unit * unit * s->sum[tri(j, j) * LANES] - slope < -DOWNWARDS * (real)sqrt(w2 * chi2);
+}
+
+/* How far parameter j moves as the model changes by the size of its residual, by its slope or its bend; 0
+ * where it has neither. */
+static real size_of_effect(solo *o, int j) {
+    const fits *s = &o->s;
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES], now = s->sum[tri(j, j) * LANES];
+    real w2, slope;
+    if (now > 0)
+        return (real)sqrt(chi2 / now);
+    if (!o->curved || !bend_along(o, j, 1, &w2, &slope) || !(w2 > 0))
+        return 0;
+    return (real)sqrt(2 * sqrt(chi2 / w2));
+}
+
+/* Is lane 0 at a saddle along a parameter that has not left `start` [P]? */
+static int is_at_saddle(solo *o, const real *start) {
+    for (int j = 0; o->curved && j < o->s.F; j++)
+        if (has_stayed(&o->s, 0, j, start) && curves_down(o, j))
+            return 1;
+    return 0;
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* sample.h - a fit's data, start and bounds, from the job into a lane. */
+#ifndef TW_SAMPLE_H
+#define TW_SAMPLE_H
+
+#include "fit/step.h"
+
+/* Row `fit` of an array of the job, or its only row. */
+#define ROW(type, array, step) ((const type *)(array) + fit * (step))
+
+/* A data set as it goes into a lane: y and weight 1/sigma at every `stride`. */
+typedef struct {
+    real *y, *weight; /* weight may be NULL: not wanted */
+    ptrdiff_t stride;
+    int64_t used;
+    real magnitude; /* sum of (y/sigma)^2 */
+    real unseen;    /* largest |y/sigma| of a point whose weight squared vanishes; -1: there is none */
+    int some_y;     /* some y that is used is not 0; looked for only where the sum is 0 */
+} sample;
+
+/* The sum of (y/sigma)^2 that range.h shall see: the smallest number where the sum vanishes though y does
+ * not, infinity where a weight squared vanishes whose point matters. */
+static real magnitude_of(const sample *data) {
+    if (data->unseen >= 0 && !(data->unseen * data->unseen < REAL_EPS * REAL_EPS * data->magnitude))
+        return (real)INFINITY;
+    return data->magnitude == 0 && data->some_y ? REAL_MIN * REAL_EPS : data->magnitude;
+}
+
+/* Point i of a data set; returns its (y/sigma)^2.  What is left out gets y = 0, weight = 0. */
+TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t i, sample *to,
+                          tw_status *status) {
+    const real error = sigma ? sigma[i] : 1;
+    const int use = (!mask || mask[i]) && !(y[i] != y[i]) && error <= REAL_MAX;
+    if ((!mask || mask[i]) && !(error > 0))
+        *status = TW_BAD_SIGMA;
+    else if (use && !(fabs(y[i]) <= REAL_MAX))
+        *status = TW_NOT_FINITE;
+    const real weight = use ? 1 / error : 0, value = use ? y[i] : 0;
+    to->y[i * to->stride] = value;
+    if (to->weight)
+        to->weight[i * to->stride] = weight;
+    to->used += use;
+    if (sigma && use && weight * weight < REAL_MIN / REAL_EPS && (real)fabs(value * weight) > to->unseen)
+        to->unseen = (real)fabs(value * weight);
+    return value * weight * value * weight;
+}
+
+/* Points first ... first + n - 1 of data set `fit`: TW_NOT_RUN, or why the fit cannot run.  Four sums run
+ * side by side, since each addition waits for the one before. */
+TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t n,
+                              sample *into) {
+    tw_status status = TW_NOT_RUN;
+    sample to = *into; /* a copy, which the compiler keeps in registers */
+    real part[4] = {0};
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++)
+            part[k] += load_point(y, sigma, mask, i + k, &to, &status);
+    for (; i < n; i++)
+        part[0] += load_point(y, sigma, mask, i, &to, &status);
+    const real magnitude = (part[0] + part[1]) + (part[2] + part[3]);
+    for (i = 0; magnitude == 0 && i < n; i++)
+        to.some_y |= to.y[i * to.stride] != 0;
+    to.magnitude += magnitude;
+    *into = to;
+    return status;
+}
+
+static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t first, ptrdiff_t n, sample *to) {
+    const real *y = ROW(real, job->y, job->n_points) + first;
+    const real *sigma = job->sigma ? ROW(real, job->sigma, job->sigma_step) + first : NULL;
+    const uint8_t *mask = job->mask ? ROW(uint8_t, job->mask, job->mask_step) + first : NULL;
+    if (!sigma && !mask) /* the common case, without their branches */
+        return load_rows(y, NULL, NULL, n, to);
+    return load_rows(y, sigma, mask, n, to);
+}
+
+/* Start and bounds of data set `fit` into lane `lane`; a parameter that is fixed for this fit has
+ * both bounds at its start. */
+static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t *detail) {
+    const real *start = ROW(real, job->start, job->start_step);
+    const uint8_t *fixed = job->fixed ? ROW(uint8_t, job->fixed, s->P) : NULL;
+    for (int j = 0; j < s->P; j++) {
+        const ptrdiff_t at = j * LANES + lane;
+        s->start[at] = start[j];
+        s->lower[at] = job->lower ? ROW(real, job->lower, job->bound_step)[j] : -(real)INFINITY;
+        s->upper[at] = job->upper ? ROW(real, job->upper, job->bound_step)[j] : (real)INFINITY;
+        *detail = j;
+        if (!(s->lower[at] <= s->upper[at]))
+            return TW_BAD_BOUNDS;
+        if (!(fabs(start[j]) <= REAL_MAX && start[j] >= s->lower[at] && start[j] <= s->upper[at]))
+            return TW_BAD_START;
+        if (fixed && fixed[j])
+            s->lower[at] = s->upper[at] = start[j];
+    }
+    *detail = -1;
+    return TW_NOT_RUN;
+}
+
+/* Free parameters of data set `fit`. */
+static int count_free(const tw_fit_job *job, ptrdiff_t fit) {
+    const tw_tape *t = job->tape;
+    int n = t->n_free;
+    for (int k = 0; job->fixed && k < t->n_free; k++)
+        n -= ROW(uint8_t, job->fixed, t->n_theta)[t->free_theta[k]] != 0;
+    return n;
+}
+
+#endif

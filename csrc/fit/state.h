@@ -1,0 +1,192 @@
+/* state.h - a group of fits under way, one per lane: what damped.h, step.h and confirm.h work on. */
+#ifndef TW_STATE_H
+#define TW_STATE_H
+
+#include <math.h>
+
+#include "fit/contract.h"
+#include "fit/orthogonal.h"
+
+/* Reasons a lane stops that the user does not see: its normal matrix is singular to rounding; chi2
+ * hardly falls any more, and covariance.h must say whether a parameter runs off to infinity. */
+enum { RUNNING = 0, ILL_CONDITIONED = 100, SLOW = 101 };
+
+#define PICK(of_double, of_float) ((real)(sizeof(real) == 8 ? (of_double) : (of_float)))
+
+/* A parameter is determined up to this condition; a column whose R_jj is below LOST_COLUMN is a
+ * combination of those before it. */
+#define TRUSTED PICK(1e10, 1e5)
+#define LOST_COLUMN (1 / (1000 * TRUSTED))
+
+#define LEAST_DAMPING (REAL_MIN * 0x1p40)
+#define FIRST_DAMPING ((real)1e-2)
+#define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */
+enum { MARKS = 4 };                /* a mark every F + 1 kept trials: chi2 must fall over so many of them */
+
+typedef struct {
+    real xtol, ftol, gtol;
+    int32_t limit; /* trials after which the attempt ends */
+    int bounded;
+    int scaled; /* see range.h */
+    int last;   /* no other attempt follows: a slow fit is given more time */
+} tolerances;
+
+/* A group of fits.  P parameters, F free ones; arrays [...][LANES]. */
+typedef struct {
+    int P, F;
+    const int32_t *free_theta;                   /* [F] */
+    real *start, *theta, *trial, *lower, *upper; /* [P] */
+    real *sum, *trial_sum;                       /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
+    real *best_theta, *best_sum;                 /* [P], triangle: where chi2 was best_chi2, if elsewhere */
+    real *best_chi2, *noise, *best_noise;        /* smallest chi2 kept; its rounding noise here, there */
+    real *scale2;                                /* [F] D^2 */
+    real *largest2;                              /* [F] largest (J'J)_jj of the attempt */
+    real *step;                                  /* [F] trial - theta */
+    real *promised, *lambda, *delta, *magnitude; /* delta: limit of |D d|; magnitude: sum (y/sigma)^2 */
+    real *moved;                                 /* [F] the last step that was kept */
+    real *dof;                                   /* points less free parameters, at least 1 */
+    real *mark;                                  /* [MARKS] earlier chi2, the latest first */
+    real *bound;                                 /* chi2 seen, but for linear parameters (certify) */
+    mask_int *held;                              /* [F] not free in this step */
+    mask_int *fresh, *kept;                      /* the trial is the start; the last trial was kept */
+    mask_int *asked;                             /* the trial's step was found not to be small before */
+    mask_int *status, *n_iter, *idle, *in_vain;  /* idle: see PATIENCE; in_vain: see confirm */
+    mask_int *until_mark;                        /* kept trials until the next mark */
+    mask_int *doubt;                             /* the status of a success that could not be shown */
+    mask_int *lost;                              /* the parameter that runs off, if that is the status */
+    real *left;                                  /* what a step at the end promises that was not taken */
+    real *resumed;                               /* chi2 when confirm last let the lane go on */
+    real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
+    real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
+    int n_linear;            /* parameters that f is linear in, together: */
+    const int32_t *linear;   /* [n_linear] their places among the free ones */
+    real *linear_matrix;     /* triangle of n_linear + 1 */
+    int projecting;          /* lane 0: linear parameters are always at their best (attempts.h) */
+    int8_t *projected;       /* lane 0: [F] those that are */
+    real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
+    real *best_triangle;     /* R where chi2 was smallest */
+    real *rows, *small;      /* orthogonal mode: [F + 1][padded F + 1] and triangle of F + 1 */
+} fits;
+
+static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
+    const tw_tape *t = job->tape;
+    const ptrdiff_t P = t->n_theta, F = t->n_free, L = LANES, T = tri(F + 1, 0);
+    fits s = {.P = (int)P, .F = (int)F, .free_theta = t->free_theta};
+    s.n_linear = job->n_linear, s.linear = job->linear;
+    s.start = TAKE(a, real, P * L), s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
+    s.lower = TAKE(a, real, P * L), s.upper = TAKE(a, real, P * L);
+    s.best_theta = TAKE(a, real, P * L), s.best_sum = TAKE(a, real, T * L);
+    s.best_chi2 = TAKE(a, real, L), s.noise = TAKE(a, real, L), s.best_noise = TAKE(a, real, L);
+    s.sum = TAKE(a, real, T * L), s.trial_sum = TAKE(a, real, T * L);
+    s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
+    s.largest2 = orthogonal ? TAKE(a, real, F * L) : s.scale2;
+    s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L), s.delta = TAKE(a, real, L);
+    s.magnitude = TAKE(a, real, L), s.dof = TAKE(a, real, L);
+    s.moved = TAKE(a, real, F * L);
+    s.mark = TAKE(a, real, MARKS * L), s.bound = TAKE(a, real, L);
+    s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L), s.kept = TAKE(a, mask_int, L);
+    s.asked = TAKE(a, mask_int, L);
+    s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
+    s.idle = TAKE(a, mask_int, L), s.in_vain = TAKE(a, mask_int, L);
+    s.until_mark = TAKE(a, mask_int, L);
+    s.doubt = TAKE(a, mask_int, L), s.lost = TAKE(a, mask_int, L), s.resumed = TAKE(a, real, L),
+    s.left = TAKE(a, real, L);
+    s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
+    s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
+    s.unit = TAKE(a, real, F * L);
+    s.linear_matrix = TAKE(a, real, tri(s.n_linear + 1, 0) * L);
+    s.projected = orthogonal ? TAKE(a, int8_t, F) : NULL;
+    s.triangle = orthogonal ? TAKE(a, real, T) : NULL;
+    s.best_triangle = orthogonal ? TAKE(a, real, T) : NULL;
+    s.rows = orthogonal ? TAKE(a, real, (F + 1) * padded_rows(F + 1)) : NULL;
+    s.small = orthogonal ? TAKE(a, real, T) : NULL;
+    return s;
+}
+
+/* [j] of an array of lanes, the native vector at o */
+#define AT(array, j) ((array)[(ptrdiff_t)(j) * LANES + o])
+#define LOAD(array, j) v_load(&AT(array, j))
+#define STORE(array, j, value) v_store(&AT(array, j), value)
+#define MASK(array, j) (*(ivec *)&AT(array, j))
+
+/* A lane begins an attempt: its start is the first trial. */
+static void begin_fit(fits *s, int lane) {
+    s->fresh[lane] = -1;
+    s->status[lane] = RUNNING;
+    s->n_iter[lane] = s->idle[lane] = s->in_vain[lane] = s->doubt[lane] = s->kept[lane] = 0;
+    s->lost[lane] = -1;
+    s->until_mark[lane] = s->F + 1;
+    for (int k = 0; k < MARKS; k++)
+        s->mark[k * LANES + lane] = (real)INFINITY;
+    s->best_chi2[lane] = s->resumed[lane] = s->bound[lane] = (real)INFINITY;
+    s->noise[lane] = s->best_noise[lane] = s->promised[lane] = s->left[lane] = 0;
+    for (int j = 0; j < s->P; j++)
+        s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
+    s->lambda[lane] = FIRST_DAMPING, s->delta[lane] = (real)INFINITY;
+    for (int j = 0; j < s->F; j++) {
+        s->scale2[j * LANES + lane] = s->largest2[j * LANES + lane] = s->step[j * LANES + lane] = 0;
+        s->moved[j * LANES + lane] = 0;
+        s->held[j * LANES + lane] = 0;
+    }
+}
+
+/* The state of one lane into a place of another group: all but what the next step or the covariance finds
+ * anew, the trial's sums, the start, and bounds where there are none. */
+static void copy_lane(const fits *from, int lane, fits *to, int place, int bounded) {
+#define COPY(array, rows)                                                                                    \
+    for (ptrdiff_t row = 0; row < (rows); row++)                                                             \
+    to->array[row * LANES + place] = from->array[row * LANES + lane]
+    const ptrdiff_t P = from->P, F = from->F, T = tri(F + 1, 0);
+    COPY(theta, P);
+    COPY(trial, P);
+    COPY(sum, T);
+    COPY(scale2, F);
+    COPY(step, F);
+    COPY(moved, F);
+    COPY(mark, MARKS);
+    COPY(promised, 1);
+    COPY(lambda, 1);
+    COPY(delta, 1);
+    COPY(magnitude, 1);
+    COPY(dof, 1);
+    COPY(bound, 1);
+    COPY(noise, 1);
+    COPY(best_chi2, 1);
+    COPY(best_noise, 1);
+    COPY(resumed, 1);
+    COPY(kept, 1);
+    COPY(asked, 1);
+    COPY(status, 1);
+    COPY(n_iter, 1);
+    COPY(idle, 1);
+    COPY(in_vain, 1);
+    COPY(until_mark, 1);
+    COPY(doubt, 1);
+    COPY(lost, 1);
+    if (bounded) {
+        COPY(lower, P);
+        COPY(upper, P);
+        COPY(held, F);
+    }
+    if (from->best_chi2[lane] < from->sum[(T - 1) * LANES + lane]) { /* else the best place is theta */
+        COPY(best_theta, P);
+        COPY(best_sum, T);
+    }
+#undef COPY
+    to->fresh[place] = 0;
+}
+
+/* Set the status of the lanes in the mask that have none yet. */
+TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
+    ivec status = MASK(s->status, 0);
+    where &= status == RUNNING;
+    MASK(s->status, 0) = (where & why) | (~where & status);
+}
+
+/* The lanes whose next trial counts: what met a tolerance, or is slow, may yet go on. */
+TW_INLINE ivec may_go_on(const fits *s, int o) {
+    const ivec status = MASK(s->status, 0);
+    return ((status >= RUNNING) & (status <= TW_GTOL)) | (status == SLOW);
+}
+
+#endif

@@ -1,0 +1,321 @@
+/* step.h - the step of damped least squares (damped.h) and the trial it leads to.
+ *
+ * The damped normal matrix is factorised as L D L' in every lane at once; a lane whose pivots are lost to
+ * rounding stops as ILL_CONDITIONED and is taken over by the orthogonal mode, in which the group holds one
+ * fit, in lane 0, and its step comes from R (orthogonal.h).
+ */
+#ifndef TW_STEP_H
+#define TW_STEP_H
+
+#include "fit/damped.h"
+
+enum { MOST_ROUNDS = 60 }; /* of shortening a step; two or three are needed */
+
+/* Hold the parameters at a bound that descent would push through; their step is 0. */
+static void hold_at_bounds(fits *s, int o) {
+    for (int j = 0; j < s->F; j++) {
+        const int parameter = s->free_theta[j];
+        const vec theta = LOAD(s->theta, parameter), descent = LOAD(s->sum, tri(s->F, j));
+        MASK(s->held, j) = ((theta <= LOAD(s->lower, parameter)) & (descent <= 0)) |
+                           ((theta >= LOAD(s->upper, parameter)) & (descent >= 0));
+        STORE(s->step, j, v_set(0));
+    }
+}
+
+/* Hold the parameters whose step leaves the box at the bound they met.  Returns the lanes changed. */
+static ivec clamp(fits *s, int o) {
+    ivec changed = {0};
+    const ivec running = may_go_on(s, o);
+    for (int j = 0; j < s->F; j++) {
+        const int parameter = s->free_theta[j];
+        const vec theta = LOAD(s->theta, parameter), target = theta + LOAD(s->step, j);
+        const vec lower = LOAD(s->lower, parameter), upper = LOAD(s->upper, parameter);
+        const ivec below = target<lower, above = target> upper;
+        const ivec outside = (below | above) & running & ~MASK(s->held, j);
+        STORE(s->step, j, v_sel(outside, v_sel(below, lower, upper) - theta, LOAD(s->step, j)));
+        MASK(s->held, j) |= outside;
+        changed |= outside;
+    }
+    return changed;
+}
+
+/* J'e - sum over held j of (J'J)_ij d_j for the free i, else 0; into work[0..F) */
+static void right_side(fits *s, int bounded, int o) {
+    for (int i = 0; i < s->F; i++) {
+        vec r = LOAD(s->sum, tri(s->F, i));
+        for (int j = 0; bounded && j < s->F; j++) {
+            const vec A = LOAD(s->sum, i > j ? tri(i, j) : tri(j, i));
+            r -= v_and(MASK(s->held, j), A * LOAD(s->step, j));
+        }
+        STORE(s->work, i, bounded ? v_and(~MASK(s->held, i), r) : r);
+    }
+}
+
+/* The damped normal matrix of the free parameters, into factor; 1 on the diagonal for the others. */
+static void damped_matrix(fits *s, int bounded, int o) {
+    for (int i = 0; i < s->F; i++) {
+        for (int j = 0; j < i; j++) {
+            const vec a = LOAD(s->sum, tri(i, j));
+            STORE(s->factor, tri(i, j), bounded ? v_and(~(MASK(s->held, i) | MASK(s->held, j)), a) : a);
+        }
+        const vec a = LOAD(s->sum, tri(i, i)) + LOAD(s->lambda, 0) * damping_scale(s, i, o);
+        STORE(s->factor, tri(i, i), bounded ? v_sel(MASK(s->held, i), v_set(1), a) : a);
+    }
+}
+
+/* L D L' of the matrix in factor: L D replaces it, 1/D goes to pivot.  Being free of roots, it gives
+ * the same digits whatever the parameters' units.  Returns the lanes with a pivot below `least` of
+ * its diagonal element; such a pivot is put out of action. */
+static ivec factorise(fits *s, real least, int o) {
+    ivec weak = {0};
+    vec *unit = (vec *)(s->work + (ptrdiff_t)s->F * LANES); /* row j of L */
+    for (int j = 0; j < s->F; j++) {
+        const vec diagonal = LOAD(s->factor, tri(j, j));
+        vec d = diagonal;
+        for (int k = 0; k < j; k++) {
+            unit[k] = LOAD(s->factor, tri(j, k)) * LOAD(s->pivot, k);
+            d -= LOAD(s->factor, tri(j, k)) * unit[k];
+        }
+        const ivec strong = d > least * diagonal;
+        weak |= ~strong;
+        STORE(s->pivot, j, v_and(strong, 1 / d));
+        for (int i = j + 1; i < s->F; i++) {
+            vec a = LOAD(s->factor, tri(i, j));
+            for (int k = 0; k < j; k++)
+                a -= LOAD(s->factor, tri(i, k)) * unit[k];
+            STORE(s->factor, tri(i, j), a);
+        }
+    }
+    return weak;
+}
+
+/* Steps of the free parameters from the factors and the right-hand side in work. */
+static void substitute(fits *s, int bounded, int o) {
+    const int F = s->F;
+    for (int i = 0; i < F; i++) {
+        vec r = LOAD(s->work, i);
+        for (int k = 0; k < i; k++)
+            r -= LOAD(s->factor, tri(i, k)) * LOAD(s->work, k);
+        STORE(s->work, i, r * LOAD(s->pivot, i));
+    }
+    for (int i = F - 1; i >= 0; i--) {
+        vec r = {0};
+        for (int k = i + 1; k < F; k++)
+            r += LOAD(s->factor, tri(k, i)) * LOAD(s->work, k);
+        const vec d = LOAD(s->work, i) - r * LOAD(s->pivot, i);
+        STORE(s->work, i, d);
+        STORE(s->step, i, bounded ? v_sel(MASK(s->held, i), LOAD(s->step, i), d) : d);
+    }
+}
+
+/* 1/D_j of lane 0 */
+static real inverse_scale(const fits *s, int j) {
+    const real D2 = s->scale2[j * LANES];
+    return D2 > 0 ? 1 / (real)sqrt(D2) : 1;
+}
+
+/* The columns of R (a triangle of lane 0) for the parameters that are not held, scaled to unit D, and
+ * behind them the first F elements of its column `right`, less what the steps of held parameters take from
+ * it; into rows.  Returns how many. */
+static int free_columns(fits *s, const real *R, int right_column, int with_held) {
+    const int F = s->F;
+    const ptrdiff_t n_rows = padded_rows(F);
+    int n = 0;
+    memset(s->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *s->rows);
+    for (int j = 0; j < F; j++) {
+        if (s->held[j * LANES])
+            continue;
+        const real scale = inverse_scale(s, j);
+        for (int k = 0; k <= j; k++)
+            s->rows[n * n_rows + k] = R[tri(j, k)] * scale;
+        n++;
+    }
+    real *right = s->rows + n * n_rows;
+    for (int k = 0; k < F; k++) {
+        right[k] = R[tri(right_column, k)];
+        for (int j = k; with_held && j < F; j++)
+            if (s->held[j * LANES])
+                right[k] -= R[tri(j, k)] * s->step[j * LANES];
+    }
+    return n;
+}
+
+/* Rows of a triangle of n columns and a right-hand side whose diagonal is below LOST_COLUMN are what rounding
+ * has left of a combination of columns: they are cleared, with what e has along them. */
+static void clear_lost_rows(real *R, int n) {
+    for (int i = 0; i < n; i++)
+        if (!(fabs(R[tri(i, i)]) > LOST_COLUMN))
+            for (int j = i; j <= n; j++)
+                R[tri(j, i)] = 0;
+}
+
+/* The triangle of [R; sqrt(lambda) D] for n columns in rows, of length 1 at most, into small; its last column
+ * turns into the solution, which is returned, in units of D.  Without R'R.  The damping, LOST_COLUMN^2 at
+ * least, comes below R, whose large rows would else take its digits; it gives the shortest step where
+ * columns are combinations of one another. */
+static real *solve_triangle(fits *s, int n) {
+    const ptrdiff_t n_rows = padded_rows(s->F);
+    real *R = s->small, *x = R + tri(n, 0);
+    memset(R, 0, (size_t)tri(n + 1, 0) * sizeof *R);
+    merge_rows(n + 1, R, n_rows, s->rows);
+    clear_lost_rows(R, n);
+    const real least = LOST_COLUMN * LOST_COLUMN, lambda = s->lambda[0] > least ? s->lambda[0] : least;
+    memset(s->rows, 0, (size_t)((n + 1) * n_rows) * sizeof *s->rows);
+    for (int j = 0, i = 0; j < s->F; j++)
+        if (!s->held[j * LANES]) {
+            s->rows[i * n_rows + i] = is_damped(s, j) ? (real)sqrt(lambda) : LOST_COLUMN;
+            i++;
+        }
+    merge_rows(n + 1, R, n_rows, s->rows);
+    for (int j = n - 1; j >= 0; j--) {
+        for (int k = j + 1; k < n; k++)
+            x[j] -= R[tri(k, j)] * x[k];
+        x[j] /= R[tri(j, j)];
+    }
+    return x;
+}
+
+/* The step of lane 0 from [R; sqrt(lambda) D]. */
+static void solve_orthogonally(fits *s) {
+    const int n = free_columns(s, s->triangle, s->F, 1);
+    const real *x = solve_triangle(s, n);
+    for (int j = 0, i = 0; j < s->F; j++)
+        if (!s->held[j * LANES])
+            s->step[j * LANES] = x[i++] * inverse_scale(s, j);
+}
+
+/* Solve for the step, holding what is held. */
+static void solve(fits *s, int bounded, int o) {
+    if (s->triangle) {
+        solve_orthogonally(s);
+        return;
+    }
+    damped_matrix(s, bounded, o);
+    stop(s, o, factorise(s, WEAK_PIVOT, o), ILL_CONDITIONED);
+    right_side(s, bounded, o);
+    substitute(s, bounded, o);
+}
+
+/* q'p with q = D^2 d and (A + lambda D^2) p = q: how fast |D d| falls as lambda grows, times |D d| */
+static vec bending(fits *s, int o) {
+    vec form = {0};
+    for (int i = 0; i < s->F; i++) {
+        vec v = v_and(~MASK(s->held, i), damping_scale(s, i, o) * LOAD(s->step, i));
+        for (int k = 0; k < i; k++)
+            v -= LOAD(s->factor, tri(i, k)) * LOAD(s->work, k);
+        const vec y = v * LOAD(s->pivot, i);
+        STORE(s->work, i, y);
+        form += v * y;
+    }
+    return form;
+}
+
+/* The same from the triangle that solve_triangle left: |T^-t D d|^2 */
+static real bending_of_triangle(const fits *s) {
+    const real *R = s->small;
+    real form = 0;
+    for (int j = 0, i = 0; j < s->F; j++) {
+        if (s->held[j * LANES])
+            continue;
+        real w = is_damped(s, j) ? s->step[j * LANES] / inverse_scale(s, j) : 0;
+        for (int k = 0; k < i; k++)
+            w -= R[tri(i, k)] * s->work[k];
+        s->work[i] = w / R[tri(i, i)];
+        form += s->work[i] * s->work[i];
+        i++;
+    }
+    return form;
+}
+
+/* Raise the damping of the lanes whose step leaves the region until |D d| <= 1.1 delta: Newton's method
+ * for 1/|D d| = 1/delta (More 1978, section 5), which takes one to three rounds. */
+static void shorten(fits *s, int bounded, int o) {
+    const ivec running = may_go_on(s, o);
+    const vec delta = LOAD(s->delta, 0), longest2 = (real)1.21 * delta * delta;
+    if (!v_any(running & (delta <= REAL_MAX)))
+        return;
+    for (int round = 0; round < MOST_ROUNDS; round++) {
+        const vec length2 = length2_of_step(s, o), length = v_sqrt(length2);
+        const ivec longer = running & ~(length2 <= longest2);
+        if (!v_any(longer))
+            return;
+        const vec form = s->triangle ? v_set(bending_of_triangle(s)) : bending(s, o);
+        const vec lambda = LOAD(s->lambda, 0);
+        const vec newton = lambda + length / delta * (length - delta) * length / form;
+        const vec tenfold = v_max(10 * lambda, v_set((real)1e-10));
+        const vec next = v_sel(v_finite(newton) & (newton > lambda), newton, tenfold);
+        STORE(s->lambda, 0, v_sel(longer, next, lambda));
+        solve(s, bounded, o);
+    }
+}
+
+/* The reduction of chi2 that the step promises: d'J'e + lambda d'D^2 d, or where a bound cut the
+ * step 2 d'J'e - d'J'J d. */
+static void promise(fits *s, ivec cut, int o) {
+    vec promised = {0}, gain = {0}, loss = {0};
+    for (int i = 0; i < s->F; i++) {
+        const vec d = LOAD(s->step, i), g = LOAD(s->sum, tri(s->F, i));
+        promised += d * (is_damped(s, i) ? g + LOAD(s->lambda, 0) * LOAD(s->scale2, i) * d : g);
+        gain += d * g;
+    }
+    if (v_any(cut)) {
+        for (int i = 0; i < s->F; i++)
+            for (int j = 0; j < s->F; j++)
+                loss += LOAD(s->step, i) * LOAD(s->step, j) * LOAD(s->sum, i > j ? tri(i, j) : tri(j, i));
+        promised = v_sel(cut, 2 * gain - loss, promised);
+    }
+    STORE(s->promised, 0, promised);
+}
+
+/* trial = theta + step; what was cut lands on its bound exactly */
+static void set_trial(fits *s, int bounded, int o) {
+    for (int j = 0; j < s->F; j++) {
+        const int parameter = s->free_theta[j];
+        const vec d = LOAD(s->step, j);
+        vec trial = LOAD(s->theta, parameter) + d;
+        if (bounded) {
+            const ivec held = MASK(s->held, j);
+            trial = v_sel(held & (d > 0), LOAD(s->upper, parameter), trial);
+            trial = v_sel(held & (d < 0), LOAD(s->lower, parameter), trial);
+        }
+        STORE(s->trial, parameter, trial);
+    }
+}
+
+/* Steps of all lanes, within the box and within the region; returns the lanes that a bound cut. */
+static ivec find_step(fits *s, const tolerances *t, int o) {
+    if (t->bounded)
+        hold_at_bounds(s, o);
+    solve(s, t->bounded, o);
+    shorten(s, t->bounded, o);
+    ivec cut = {0};
+    for (ivec changed; t->bounded && v_any(changed = clamp(s, o));) {
+        cut |= changed;
+        solve(s, 1, o);
+        shorten(s, 1, o);
+    }
+    promise(s, cut, o);
+    return cut;
+}
+
+/* The next trial of each running lane, or a stop where the gradient or the step that would be next is
+ * small enough.  A step that follows a rejection is small for another reason. */
+static void advance(fits *s, const tolerances *t, int o) {
+    if (s->projecting)
+        STORE(s->lambda, 0, v_set(LOST_COLUMN * LOST_COLUMN)); /* the region alone limits the step */
+    const ivec cut = find_step(s, t, o);
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), promised = LOAD(s->promised, 0);
+    const vec length2 = length2_of_step(s, o);
+    const ivec whole = ~cut & MASK(s->kept, 0) & may_be_unseen(s, promised, length2, o);
+    stop(s, o, ~cut & (promised <= t->gtol * t->gtol * chi2), TW_GTOL);
+    stop(s, o, whole & small_step(s, t->xtol, chi2, o), TW_XTOL);
+    const ivec early = whole & (promised <= early_ftol(t) * chi2);
+    if (v_any(early)) {
+        const ivec fast = length2 <= FAST * FAST * length2_of(s, s->moved, 0, o);
+        stop(s, o, early & (fast | (promised <= t->ftol * chi2)), TW_FTOL);
+    }
+    MASK(s->asked, 0) = whole;
+    set_trial(s, t->bounded, o);
+}
+
+#endif

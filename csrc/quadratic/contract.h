@@ -1,0 +1,89 @@
+/* quadratic/contract.h - the contract of the quadratic loss
+ *
+ *     L(theta) = (theta - theta*)' B (theta - theta*),     dL/dtheta = (B + B')(theta - theta*),
+ *
+ * B square.  Reached by tw_active(is_float)->quadratic.  The rules of thalweg.h hold, but that
+ * only B (`real`) is double or float: everything else is double, and so is every sum.
+ *
+ * NaN and infinity in an input reach its values: 0 * NaN is NaN.  Nothing here looks for them.
+ *
+ * Where a function takes a watch (NULL: none) and the watch asks to stop, what it returns and writes
+ * means nothing.
+ */
+#ifndef TW_QUADRATIC_H
+#define TW_QUADRATIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+
+/* B [P][P]:
+ *
+ *     full            B_ij at B[i * row_step + j]; the step may be anything, 0 and negative included
+ *     packed, lower   row i holds j = 0 ... i,     one row after the other: P(P+1)/2 elements
+ *     packed, upper   row i holds j = i ... P - 1, one row after the other
+ *
+ * If it is `general`, which needs it full, all of it is read.  Else it is symmetric, and one triangle with
+ * the diagonal is read and nothing else.
+ */
+typedef struct {
+    const void *B;      /* real */
+    ptrdiff_t P;        /* rows */
+    ptrdiff_t row_step; /* elements from row to row when full */
+    int packed, upper, general;
+} tw_square;
+
+/* The same in compressed sparse rows: row i has columns index[k] and values data[k] for
+ * k = start[i] ... start[i+1] - 1.  Of a symmetric one the columns ascend strictly; of a general one they
+ * come in any order, and values of one place add up. */
+typedef struct {
+    const void *data;  /* real [nnz] */
+    const void *index; /* [nnz]   int32_t, or int64_t when is_long */
+    const void *start; /* [P + 1] likewise */
+    ptrdiff_t P, nnz;
+    int is_long, upper, general;
+} tw_square_csr;
+
+/* At M points theta. */
+typedef struct {
+    ptrdiff_t n_theta;        /* M                                   */
+    const double *theta;      /* [M][P]                         in   */
+    const double *theta_star; /* [P] or [M][P], NULL = 0        in   */
+    ptrdiff_t star_step;      /* P, or 0 when all share one          */
+    double *value;            /* [M]                            out  */
+    double *gradient;         /* [M][P], NULL = not wanted      out  */
+} tw_quadratic_job;
+
+struct tw_quadratic {
+    /* One theta (n_theta = 1), B read once.  Values have the same bits with and without the gradient. */
+    size_t (*one_work)(const tw_square *B, const tw_quadratic_job *job);
+    void (*one)(const tw_square *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
+                void *work);
+
+    /* Many thetas.  The bits of each depend on whether the gradient is wanted, and on no other theta. */
+    size_t (*many_work)(const tw_square *B, const tw_quadratic_job *job, int threads);
+    void (*many)(const tw_square *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
+                 void *work);
+
+    /* Is a full lower B exactly its transpose?  A NaN equals nothing. */
+    int (*is_symmetric)(const tw_square *B, int threads, struct tw_watch *watch);
+
+    /* packed [P(P+1)/2] = lower triangle of (B + B')/2 of a full B; out, of B's type. */
+    void (*symmetrise)(const tw_square *B, int threads, struct tw_watch *watch, void *packed);
+
+    /* Sparse, one theta or many; the bits of each depend on no other and not on M.  Returns -1, or
+     * the first row that breaks the rules above: then the outputs mean nothing. */
+    size_t (*csr_work)(const tw_square_csr *B, const tw_quadratic_job *job, int threads);
+    ptrdiff_t (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
+                     void *work);
+
+    /* The first row that breaks the rules above, or -1. */
+    ptrdiff_t (*csr_bad_row)(const tw_square_csr *B, struct tw_watch *watch);
+
+    /* Is a sparse B without a bad row exactly its transpose, pattern and values?
+     *   next  [P]  workspace */
+    int (*csr_is_symmetric)(const tw_square_csr *B, struct tw_watch *watch, ptrdiff_t *next);
+};
+
+#endif

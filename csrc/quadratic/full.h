@@ -1,0 +1,195 @@
+/* full.h - the quadratic loss of any square matrix at one point, from one read of it.
+ *
+ * With s_i = sum_j B_ij x_j, which is (Bx)_i, and t_j = sum_i B_ij x_i, which is (B'x)_j,
+ *
+ *     x'Bx = sum_i x_i s_i,     gradient_j = s_j + t_j .
+ *
+ * A few rows go together: an x_j that has been loaded serves all of them, and so does, for the gradient,
+ * what is loaded and stored of t_j.  Each row has a vector of sums of its own, so that the value has the
+ * same bits with and without the gradient.
+ *
+ * A load that crosses a cache line costs twice, and where there is a gradient, loads are what counts.  Rows
+ * EVEN_ROWS apart begin at the same place of a line, whatever P is, so they go together where those side by
+ * side do not, and are read in vectors that end with a line.  The first and the last vector of a row may then
+ * reach beyond it, into its neighbours of the same matrix; what does not belong to the row is set to 0.
+ * Column j is summed in a lane that is a matter of j mod WIDE, turned by where rows begin; columns of a
+ * lane are added in their order, and lanes by halves, which no turn changes.  So the place in memory
+ * changes no bit.
+ */
+#ifndef TW_QUADRATIC_FULL_H
+#define TW_QUADRATIC_FULL_H
+
+#include "quadratic/triangle.h"
+
+enum {
+    FULL_ROWS = 8,                     /* in a block */
+    GRADIENT_ROWS = WIDE == 8 ? 8 : 4, /* read together: their sums and x_i in 32 registers, or in 16 */
+    CROWDED_ROWS = 4,  /* of the value alone, where rows begin CROWDED bytes apart: there ... */
+    CROWDED = 4096,    /* ... all compete for the same few places of the first cache */
+    NEAREST = 1 << 17, /* bytes of a matrix that the first cache holds, or nearly so, and ... */
+    NEAR = 3 << 22,    /* ... that another one holds, whose lines come sooner to fewer rows */
+    EVEN_ROWS = 8,     /* a multiple of every WIDE */
+    MARGIN = WIDE,     /* zeros before and after x, and numbers of no meaning around y */
+};
+
+/* Rows i, i + step, ... of which some go together. */
+typedef struct {
+    const tw_square *B;
+    ptrdiff_t i, step;
+    ptrdiff_t lead; /* columns before the first whole vector */
+    int edge;       /* are there columns beside which no other of the matrix stand? */
+} full_block;
+
+TW_INLINE wide_bits lanes_between(ptrdiff_t from, ptrdiff_t to) {
+    wide_bits lane;
+    for (int l = 0; l < WIDE; l++)
+        lane[l] = l;
+    return (lane >= from) & (lane < to);
+}
+
+/* A vector of each of R rows, for columns j ...; of the lanes those that `keep` selects, where it is given.
+ */
+TW_INLINE void full_vector(const int R, const int gradient, const wide_bits *keep, const real *const *b,
+                           ptrdiff_t j, const double *x, const wide *x_row, wide *s, double *y) {
+    const wide x_j = w_load(x + j);
+    wide t = {0};
+    for (int r = 0; r < R; r++) {
+        wide element = gradient ? w_element_once(b[r] + j) : w_element(b[r] + j);
+        if (keep)
+            element = (wide)((wide_bits)element & *keep);
+        s[r] += element * x_j;
+        if (gradient)
+            t = r ? t + element * x_row[r] : element * x_row[r];
+    }
+    if (gradient)
+        w_store(y + j, w_load(y + j) + t);
+}
+
+/* The same with columns [from, to) alone, of which nothing beside them is read. */
+TW_INLINE void full_edge(const int R, const int gradient, const real *const *b, ptrdiff_t from, ptrdiff_t to,
+                         ptrdiff_t j, const double *x, const wide *x_row, wide *s, double *y) {
+    real copy[FULL_ROWS][WIDE] = {{0}};
+    const real *part[FULL_ROWS];
+    for (int r = 0; r < R; r++) {
+        memcpy(copy[r] + (from - j), b[r] + from, (size_t)(to - from) * sizeof(real));
+        part[r] = copy[r];
+    }
+    full_vector(R, gradient, NULL, part, 0, x + j, x_row, s, y ? y + j : NULL);
+}
+
+/* s [R] = the sums of rows r0 ... r0 + R - 1 of a block, in lanes; adds to y. */
+TW_INLINE void full_sums(const int R, const int gradient, const full_block *b, int r0, const double *x,
+                         wide *sums, double *y) {
+    const ptrdiff_t P = b->B->P, lead = b->lead, end = P - (P - lead) % WIDE;
+    const wide_bits begins = lanes_between(WIDE - lead, WIDE), ends = lanes_between(0, P - end);
+    const real *row_r[FULL_ROWS]; /* in registers, like the rest */
+    wide s[FULL_ROWS], x_row[FULL_ROWS];
+    for (int r = 0; r < R; r++) {
+        const ptrdiff_t i = b->i + (r0 + r) * b->step;
+        s[r] = (wide){0};
+        row_r[r] = row(b->B, i);
+        x_row[r] = w_set(x[i]);
+    }
+    if (lead && b->edge)
+        full_edge(R, gradient, row_r, 0, lead, lead - WIDE, x, x_row, s, y);
+    else if (lead)
+        full_vector(R, gradient, &begins, row_r, lead - WIDE, x, x_row, s, y);
+    for (ptrdiff_t j = lead; j < end; j += WIDE)
+        full_vector(R, gradient, NULL, row_r, j, x, x_row, s, y);
+    if (end < P && b->edge)
+        full_edge(R, gradient, row_r, end, P, end, x, x_row, s, y);
+    else if (end < P)
+        full_vector(R, gradient, &ends, row_r, end, x, x_row, s, y);
+    for (int r = 0; r < R; r++)
+        sums[r] = s[r];
+}
+
+/* sums[0], sums[step], ... = s of the R rows i, i + step, ...; adds to y.  Rows that do not follow each other
+ * in memory, or are too short, are read as they lie. */
+TW_INLINE void full_rows_from(const int R, const int limit, const int gradient, const tw_square *B,
+                              ptrdiff_t i, ptrdiff_t step, const double *x, double *y, double *sums) {
+    const int together = R < limit ? R : limit;
+    const int apart = B->row_step >= B->P && B->P >= WIDE, even = step * B->row_step % EVEN_ROWS == 0;
+    const uintptr_t place = (uintptr_t)row(B, i) / sizeof(real);
+    const full_block b = {.B = B,
+                          .i = i,
+                          .step = step,
+                          .lead = (gradient || limit < FULL_ROWS) && apart && even ? -place % WIDE : 0,
+                          .edge = !apart || i == 0 || i + (R - 1) * step == B->P - 1};
+    wide s[FULL_ROWS] = {{0}};
+    double s_row[FULL_ROWS];
+    TW_UNROLL
+    for (int r = 0; r < R; r += together)
+        full_sums(together, gradient, &b, r, x, s + r, y);
+    for (int r = 0; r < R; r += WIDE)
+        sum_lanes(s + r, s_row + r);
+    for (int r = 0; r < R; r++) {
+        sums[r * step] = s_row[r];
+        if (gradient)
+            y[i + r * step] += s_row[r];
+    }
+}
+
+/* The same of `rows` rows side by side, or a part of them; returns how many were taken. */
+TW_INLINE ptrdiff_t full_rows_of(const int limit, const int gradient, const tw_square *B, ptrdiff_t i,
+                                 ptrdiff_t rows, const double *x, double *y, double *sums) {
+    if (rows >= FULL_ROWS) {
+        full_rows_from(FULL_ROWS, limit, gradient, B, i, 1, x, y, sums);
+        return FULL_ROWS;
+    }
+    if (rows >= 4) {
+        full_rows_from(4, limit, gradient, B, i, 1, x, y, sums);
+        return 4;
+    }
+    if (rows >= 2) {
+        full_rows_from(2, limit, gradient, B, i, 1, x, y, sums);
+        return 2;
+    }
+    full_rows_from(1, limit, gradient, B, i, 1, x, y, sums);
+    return 1;
+}
+
+/* The value of rows [begin, end), at most a band, of which up to `limit` are read together; with the
+ * gradient, adds to y. */
+TW_INLINE double full_band(const int limit, const int gradient, const tw_square *B, ptrdiff_t begin,
+                           ptrdiff_t end, const double *x, double *y) {
+    const int turns = gradient && end - begin == BAND && B->P % EVEN_ROWS;
+    double sums[BAND], value = 0;
+    for (ptrdiff_t r = 0; turns && r < EVEN_ROWS; r++)
+        full_rows_from(FULL_ROWS, limit, gradient, B, begin + r, EVEN_ROWS, x, y, sums + r);
+    for (ptrdiff_t i = begin; !turns && i < end;)
+        i += full_rows_of(limit, gradient, B, i, end - i, x, y, sums + (i - begin));
+    for (ptrdiff_t i = begin; i < end; i++)
+        value = multiply_add(x[i], sums[i - begin], value);
+    return value;
+}
+
+/* Functions of their own: in one, registers are short. */
+static __attribute__((noinline)) double value_band(const tw_square *B, ptrdiff_t begin, ptrdiff_t end,
+                                                   const double *x) {
+    return full_band(FULL_ROWS, 0, B, begin, end, x, NULL);
+}
+
+static __attribute__((noinline)) double crowded_band(const tw_square *B, ptrdiff_t begin, ptrdiff_t end,
+                                                     const double *x) {
+    return full_band(CROWDED_ROWS, 0, B, begin, end, x, NULL);
+}
+
+static __attribute__((noinline)) double gradient_band(const tw_square *B, ptrdiff_t begin, ptrdiff_t end,
+                                                      const double *x, double *y) {
+    return full_band(GRADIENT_ROWS, 1, B, begin, end, x, y);
+}
+
+static double full_rows(const tw_square *B, ptrdiff_t begin, ptrdiff_t end, const double *x, double *y) {
+    if (y)
+        return gradient_band(B, begin, end, x, y);
+    const ptrdiff_t row_bytes = B->row_step * (ptrdiff_t)sizeof(real), size = B->P * row_bytes;
+    const int near = WIDE == 8 && sizeof(real) == 8 && size >= NEAREST && size <= NEAR;
+    if (near || row_bytes % CROWDED == 0)
+        return crowded_band(B, begin, end, x);
+    return value_band(B, begin, end, x);
+}
+
+_Static_assert(FULL_ROWS *EVEN_ROWS == BAND, "a band is as many even blocks");
+
+#endif

@@ -1,0 +1,269 @@
+/* quadratic.c - the quadratic loss, compiled once per instruction set and element type.
+ *
+ * With x = theta - theta*, and for a symmetric B the strict lower triangle's row sums s_i = sum_{j<i} B_ij
+ * x_j,
+ *
+ *     x'Bx = sum_i x_i (s_i + t_i),   t_i = s_i + B_ii x_i,   (Bx)_i = t_i + sum_{j>i} B_ji x_j .
+ *
+ * An element B_ij that has been loaded serves s_i and, for the gradient, (Bx)_j: the matrix is read
+ * once and only half of it, and beyond the caches reading is all that counts.  Eight rows go
+ * together, so that x_j and (Bx)_j are touched once for eight elements of B.  A general B is read
+ * whole (full.h), also once.
+ *
+ * Order of the sums: the rows are cut into parts of equal area, a matter of P alone.  In a row,
+ * WIDE partial sums over the columns, then the diagonal block; the values of a part in the order of
+ * its rows; parts in their order.  The upper triangle is the lower one seen from its other end: the
+ * blocks are counted from the last row, so that off the diagonal no block has a remainder.
+ */
+#include "base/arena.h"
+#include "base/table.h"
+#include "quadratic/contract.h"
+#include "quadratic/full.h"
+#include "quadratic/many.h"
+#include "quadratic/sparse.h"
+#include "quadratic/triangle.h"
+
+enum {
+    PART_ROWS = 256, /* a part is worth its own gradient and the waking of a thread */
+    PIECE = 4096,    /* elements of the gradient whose parts are added together */
+    PARTS = 64,      /* at most */
+};
+
+typedef struct {
+    const tw_square *B;
+    const double *x; /* [P] */
+    double *y;       /* [parts][y_step] of Bx, or NULL */
+    ptrdiff_t y_step;
+    double *value; /* [parts] */
+    double *gradient;
+    ptrdiff_t parts;
+    struct tw_watch *watch;
+} pass;
+
+static ptrdiff_t parts_of(ptrdiff_t P) { return most(1, least(P / PART_ROWS, PARTS)); }
+
+/* The first row of a part, of a triangle counted from its tip: areas are equal. */
+static ptrdiff_t part_begin(const tw_square *B, ptrdiff_t parts, ptrdiff_t part) {
+    const double share = (double)part / (double)parts;
+    if (part == parts)
+        return B->P;
+    return (ptrdiff_t)((double)B->P * (B->general ? share : __builtin_sqrt(share))) / BAND * BAND;
+}
+
+/* Columns [from, to) of R rows: s_r += B_rj x_j in WIDE partial sums, y_j += B_rj x_r. */
+TW_INLINE void columns(const int R, const tw_square *B, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
+                       const double *x, wide *sum, double *y) {
+    const real *b[ROWS];
+    wide s[ROWS], x_row[ROWS];
+    for (int r = 0; r < R; r++) {
+        b[r] = row(B, i + r);
+        s[r] = sum[r];
+        x_row[r] = w_set(x[i + r]);
+    }
+    for (ptrdiff_t j = from; j < to; j += WIDE) {
+        const wide x_j = w_load(x + j);
+        wide y_j = y ? w_load(y + j) : x_j;
+        for (int r = 0; r < R; r++) {
+            const wide b_rj = w_element(b[r] + j);
+            s[r] += b_rj * x_j;
+            y_j += b_rj * x_row[r];
+        }
+        if (y)
+            w_store(y + j, y_j);
+    }
+    for (int r = 0; r < R; r++)
+        sum[r] = s[r];
+}
+
+static void whole_block(const pass *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to, wide *sum, double *y) {
+    if (y)
+        columns(ROWS, p->B, i, from, to, p->x, sum, y);
+    else
+        columns(ROWS, p->B, i, from, to, p->x, sum, NULL);
+}
+
+/* The triangle on the diagonal of rows [i, i + R), R <= ROWS, and what their values add up to. */
+TW_INLINE double diagonal(const int R, const int upper, const pass *p, ptrdiff_t i, const wide *sum,
+                          double *y) {
+    const double *x = p->x + i;
+    double s[ROWS], value = 0;
+    for (int r = 0; r < ROWS; r += WIDE)
+        sum_lanes(sum + r, s + r);
+    for (int r = 0; r < R; r++) {
+        const real *b = row(p->B, i + r) + i;
+        double s_r = s[r];
+        for (int c = upper ? r + 1 : 0; c < (upper ? R : r); c++) {
+            s_r = multiply_add(b[c], x[c], s_r);
+            if (y)
+                y[i + c] = multiply_add(b[c], x[r], y[i + c]);
+        }
+        const double t = multiply_add(b[r], x[r], s_r);
+        value = multiply_add(x[r], s_r + t, value);
+        if (y)
+            y[i + r] += t;
+    }
+    return value;
+}
+
+static double whole_diagonal(const pass *p, ptrdiff_t i, const wide *sum, double *y) {
+    if (p->B->upper)
+        return y ? diagonal(ROWS, 1, p, i, sum, y) : diagonal(ROWS, 1, p, i, sum, NULL);
+    return y ? diagonal(ROWS, 0, p, i, sum, y) : diagonal(ROWS, 0, p, i, sum, NULL);
+}
+
+/* One block of rows of a band; columns are counted from the triangle's tip, and so is `tip`. */
+static void block_columns(const pass *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
+                          wide *sum, double *y) {
+    const ptrdiff_t P = p->B->P, i = p->B->upper ? P - tip - count : tip;
+    const ptrdiff_t from = p->B->upper ? P - end : begin, to = p->B->upper ? P - begin : end;
+    if (count == ROWS)
+        whole_block(p, i, from, to, sum, y);
+    else
+        for (ptrdiff_t r = 0; r < count; r++)
+            columns(1, p->B, i + r, from, to, p->x, sum + r, y);
+}
+
+static double block_diagonal(const pass *p, ptrdiff_t tip, ptrdiff_t count, const wide *sum, double *y) {
+    const ptrdiff_t i = p->B->upper ? p->B->P - tip - count : tip;
+    return count == ROWS ? whole_diagonal(p, i, sum, y) : diagonal((int)count, p->B->upper, p, i, sum, y);
+}
+
+/* The value of rows [begin, end), of a triangle counted from the tip. */
+static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *y) {
+    wide sum[BAND];
+    double value = 0;
+    if (p->B->general)
+        return full_rows(p->B, begin, end, p->x, y);
+    for (ptrdiff_t r = 0; r < ceiling(end - begin, ROWS) * ROWS; r++)
+        sum[r] = (wide){0};
+    for (ptrdiff_t k = begin; k < end; k += ROWS)
+        block_columns(p, k, least(ROWS, end - k), 0, k, sum + (k - begin), y);
+    for (ptrdiff_t k = begin; k < end; k += ROWS)
+        value += block_diagonal(p, k, least(ROWS, end - k), sum + (k - begin), y);
+    return value;
+}
+
+static void part_task(void *context, ptrdiff_t part) {
+    const pass *p = context;
+    const ptrdiff_t P = p->B->P, end = part_begin(p->B, p->parts, part + 1);
+    double *y = p->y ? p->y + part * p->y_step : NULL;
+    double value = 0;
+    if (y)
+        memset(y, 0, (size_t)P * sizeof *y);
+    for (ptrdiff_t k = part_begin(p->B, p->parts, part); k < end && !tw_stopped(p->watch); k += BAND)
+        value += band_value(p, k, least(k + BAND, end), y);
+    p->value[part] = value;
+}
+
+/* Lay out a pass; of a general B x and y have margins. */
+static pass *pass_on(arena *a, const tw_square *B, const tw_quadratic_job *job, double **x) {
+    const ptrdiff_t P = B->P, parts = parts_of(P), margin = B->general ? MARGIN : 0;
+    const ptrdiff_t y_step = P + 2 * margin;
+    pass *p = TAKE(a, pass, 1);
+    double *value = TAKE(a, double, parts);
+    double *y =
+        job->gradient && (parts > 1 || margin) ? TAKE(a, double, parts *y_step) + margin : job->gradient;
+    *x = job->theta_star || margin ? TAKE(a, double, y_step) + margin : NULL;
+    if (!a->measuring) {
+        *p = (pass){
+            .B = B, .x = *x ? *x : job->theta, .y = y, .y_step = y_step, .value = value, .parts = parts};
+        if (*x)
+            memset(*x - margin, 0, (size_t)y_step * sizeof **x);
+    }
+    return p;
+}
+
+static size_t quadratic_one_work(const tw_square *B, const tw_quadratic_job *job) {
+    arena a = arena_on(NULL);
+    double *x;
+    pass_on(&a, B, job, &x);
+    return arena_size(&a);
+}
+
+/* A piece of the gradient from what the parts have of Bx. */
+static void gather(void *context, ptrdiff_t piece) {
+    const pass *p = context;
+    const double factor = p->B->general ? 1 : 2;
+    for (ptrdiff_t j = piece * PIECE; j < least((piece + 1) * PIECE, p->B->P); j++) {
+        double sum = p->y[j];
+        for (ptrdiff_t part = 1; part < p->parts; part++)
+            sum += p->y[part * p->y_step + j];
+        p->gradient[j] = factor * sum;
+    }
+}
+
+static void quadratic_one(const tw_square *B, const tw_quadratic_job *job, int threads,
+                          struct tw_watch *watch, void *work) {
+    arena a = arena_on(work);
+    const double *theta = job->theta, *star = job->theta_star;
+    double *x, value = 0;
+    pass *p = pass_on(&a, B, job, &x);
+    p->watch = watch, p->gradient = job->gradient;
+    for (ptrdiff_t j = 0; x && j < B->P; j++)
+        x[j] = star ? theta[j] - star[j] : theta[j];
+    tw_parallel(part_task, p, p->parts, threads, watch);
+    for (ptrdiff_t part = 0; part < p->parts; part++)
+        value += p->value[part];
+    if (job->gradient)
+        tw_parallel(gather, p, ceiling(B->P, PIECE), threads, watch);
+    job->value[0] = value;
+    arena_end(&a); /* a small one lies on the caller's stack */
+}
+
+/* ---- symmetry ------------------------------------------------------------------------------ */
+
+typedef struct {
+    const tw_square *B;
+    struct tw_watch *watch;
+    _Atomic int symmetric;
+} comparison;
+
+static void compare_band(void *context, ptrdiff_t band) {
+    comparison *c = context;
+    const ptrdiff_t begin = band * BAND, end = least(begin + BAND, c->B->P);
+    for (ptrdiff_t j = 0; j < end && c->symmetric && !tw_stopped(c->watch); j += SEGMENT)
+        if (!equals_transpose(c->B, begin, end - begin, j, j + SEGMENT))
+            c->symmetric = 0;
+}
+
+static int quadratic_is_symmetric(const tw_square *B, int threads, struct tw_watch *watch) {
+    comparison c = {.B = B, .watch = watch, .symmetric = 1};
+    tw_parallel(compare_band, &c, ceiling(B->P, BAND), threads, watch);
+    return c.symmetric;
+}
+
+typedef struct {
+    const tw_square *B;
+    struct tw_watch *watch;
+    real *out;
+} halves;
+
+/* Tiles: columns of B are read in runs. */
+static void symmetrise_band(void *context, ptrdiff_t band) {
+    const halves *h = context;
+    const tw_square *B = h->B;
+    const ptrdiff_t begin = band * BAND, end = least(begin + BAND, B->P);
+    for (ptrdiff_t j0 = 0; j0 < end && !tw_stopped(h->watch); j0 += BAND)
+        for (ptrdiff_t i = begin; i < end; i++)
+            for (ptrdiff_t j = j0; j < least(j0 + BAND, i + 1); j++)
+                h->out[i * (i + 1) / 2 + j] = row(B, i)[j] / 2 + row(B, j)[i] / 2;
+}
+
+static void quadratic_symmetrise(const tw_square *B, int threads, struct tw_watch *watch, void *packed) {
+    halves h = {.B = B, .watch = watch, .out = packed};
+    tw_parallel(symmetrise_band, &h, ceiling(B->P, BAND), threads, watch);
+}
+
+extern const struct tw_quadratic TW_TABLE(tw_quadratic);
+const struct tw_quadratic TW_TABLE(tw_quadratic) = {
+    .one_work = quadratic_one_work,
+    .one = quadratic_one,
+    .many_work = quadratic_many_work,
+    .many = quadratic_many,
+    .is_symmetric = quadratic_is_symmetric,
+    .symmetrise = quadratic_symmetrise,
+    .csr_work = quadratic_csr_work,
+    .csr = quadratic_csr,
+    .csr_bad_row = quadratic_csr_bad_row,
+    .csr_is_symmetric = quadratic_csr_is_symmetric,
+};

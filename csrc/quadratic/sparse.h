@@ -1,0 +1,287 @@
+/* sparse.h - the quadratic loss of a sparse matrix.
+ *
+ * As in quadratic.c each stored element that is read serves a row sum and, for the gradient, a column.  Of a
+ * general matrix all elements are read, wherever their columns stand.  Of a symmetric one, columns ascend, so
+ * the lower triangle is the head of a row and the upper its tail; the walk starts at the far end and stops at
+ * the diagonal.  On its way it makes sure that columns are strictly monotonic and inside: indices that a
+ * caller has spoilt must not lead outside the arrays.
+ *
+ * Elements are where they are, so one point gives nothing to vectors.  Of many points eight go side by
+ * side, x[j][8]: an element is then multiplied by a whole lane group.  Each lane does exactly what one
+ * point alone does.
+ */
+#ifndef TW_QUADRATIC_CSR_H
+#define TW_QUADRATIC_CSR_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "quadratic/triangle.h"
+
+enum {
+    SIDE = 8,            /* points side by side */
+    POLL_WORK = 1 << 16, /* elements times points, or rows, between two looks at the watch: some 0.1 ms */
+};
+
+typedef struct {
+    const tw_square_csr *B;
+    const tw_quadratic_job *job;
+    struct tw_watch *watch;
+    ptrdiff_t slots;
+    double *x, *y; /* [slots][P][SIDE]; y only for the gradient */
+    _Atomic ptrdiff_t next, bad_row;
+} csr_run;
+
+TW_INLINE ptrdiff_t index_at(const int is_long, const void *index, ptrdiff_t k) {
+    return is_long ? (ptrdiff_t)((const int64_t *)index)[k] : ((const int32_t *)index)[k];
+}
+
+/* Elements [*begin, *end) of row i; 0 if they are none. */
+TW_INLINE int row_range(const int is_long, const tw_square_csr *B, ptrdiff_t i, ptrdiff_t *begin,
+                        ptrdiff_t *end) {
+    *begin = index_at(is_long, B->start, i);
+    *end = index_at(is_long, B->start, i + 1);
+    return 0 <= *begin && *begin <= *end && *end <= B->nnz;
+}
+
+/* Elements [begin, end) of row i of a general B: s [L] = sums, and y[j][L] += B_ij x_i.  0 at a bad index. */
+TW_INLINE int general_row(const int L, const int is_long, const int gradient, const tw_square_csr *B,
+                          ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, const double *x, double *y,
+                          double *s) {
+    const real *data = B->data;
+    for (ptrdiff_t k = begin; k < end; k++) {
+        const ptrdiff_t j = index_at(is_long, B->index, k);
+        if (j < 0 || j >= B->P)
+            return 0;
+        for (int l = 0; l < L; l++) {
+            s[l] = multiply_add(data[k], x[j * L + l], s[l]);
+            if (gradient)
+                y[j * L + l] = multiply_add(data[k], x[i * L + l], y[j * L + l]);
+        }
+    }
+    return 1;
+}
+
+/* The same of the triangle of a symmetric B without its diagonal, which goes to `on`. */
+TW_INLINE int symmetric_row(const int L, const int is_long, const int gradient, const tw_square_csr *B,
+                            ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, const double *x, double *y,
+                            double *s, double *on) {
+    const real *data = B->data;
+    const int step = B->upper ? -1 : 1;
+    ptrdiff_t last = B->upper ? B->P : -1;
+    for (ptrdiff_t k = B->upper ? end - 1 : begin; begin <= k && k < end; k += step) {
+        const ptrdiff_t j = index_at(is_long, B->index, k);
+        if (B->upper ? j >= last || j < 0 : j <= last || j >= B->P)
+            return 0;
+        last = j;
+        if (j == i)
+            *on = data[k];
+        if (B->upper ? j <= i : j >= i)
+            return 1;
+        for (int l = 0; l < L; l++) {
+            s[l] = multiply_add(data[k], x[j * L + l], s[l]);
+            if (gradient)
+                y[j * L + l] = multiply_add(data[k], x[i * L + l], y[j * L + l]);
+        }
+    }
+    return 1;
+}
+
+/* One pass over what is read of B at L points, x[j][L]; adds to value [L] and y[j][L].  -1 or a bad row. */
+TW_INLINE ptrdiff_t csr_pass(const int L, const int is_long, const int gradient, const int general,
+                             const csr_run *r, const double *x, double *y, double *value) {
+    const tw_square_csr *B = r->B;
+    ptrdiff_t work = 0;
+    for (ptrdiff_t i = 0; i < B->P; i++) {
+        ptrdiff_t begin, end;
+        double s[SIDE] = {0}, on = 0;
+        if (!row_range(is_long, B, i, &begin, &end) ||
+            !(general ? general_row(L, is_long, gradient, B, i, begin, end, x, y, s)
+                      : symmetric_row(L, is_long, gradient, B, i, begin, end, x, y, s, &on)))
+            return i;
+        for (int l = 0; l < L; l++) {
+            const double x_i = x[i * L + l], t = general ? s[l] : multiply_add(on, x_i, s[l]);
+            value[l] = multiply_add(x_i, general ? t : s[l] + t, value[l]);
+            if (gradient)
+                y[i * L + l] += t;
+        }
+        if ((work += L * (end - begin + 1)) >= POLL_WORK) {
+            if (tw_stopped(r->watch))
+                return -1;
+            work = 0;
+        }
+    }
+    return -1;
+}
+
+#define CSR_PASS(L, is_long, gradient, general)                                                              \
+    static ptrdiff_t csr_pass_##L##is_long##gradient##general(const csr_run *r, const double *x, double *y,  \
+                                                              double *value) {                               \
+        return csr_pass(L, is_long, gradient, general, r, x, y, value);                                      \
+    }
+#define CSR_PASSES(L, is_long)                                                                               \
+    CSR_PASS(L, is_long, 0, 0)                                                                               \
+    CSR_PASS(L, is_long, 0, 1)                                                                               \
+    CSR_PASS(L, is_long, 1, 0)                                                                               \
+    CSR_PASS(L, is_long, 1, 1)
+CSR_PASSES(1, 0)
+CSR_PASSES(1, 1)
+CSR_PASSES(8, 0)
+CSR_PASSES(8, 1)
+#undef CSR_PASSES
+#undef CSR_PASS
+
+static ptrdiff_t csr_pass_of(ptrdiff_t points, const csr_run *r, const double *x, double *y, double *value) {
+    typedef ptrdiff_t pass(const csr_run *, const double *, double *, double *);
+    static pass *const passes[2][2][2][2] = {
+        {{{csr_pass_1000, csr_pass_1001}, {csr_pass_1010, csr_pass_1011}},
+         {{csr_pass_1100, csr_pass_1101}, {csr_pass_1110, csr_pass_1111}}},
+        {{{csr_pass_8000, csr_pass_8001}, {csr_pass_8010, csr_pass_8011}},
+         {{csr_pass_8100, csr_pass_8101}, {csr_pass_8110, csr_pass_8111}}}};
+    return passes[points > 1][r->B->is_long != 0][y != NULL][r->B->general != 0](r, x, y, value);
+}
+
+/* Slots take groups of SIDE points; a last single point goes alone. */
+static void csr_take_points(void *context, ptrdiff_t slot) {
+    csr_run *r = context;
+    const tw_quadratic_job *job = r->job;
+    const ptrdiff_t P = r->B->P;
+    double *x = r->x + slot * P * SIDE, *y = job->gradient ? r->y + slot * P * SIDE : NULL;
+    ptrdiff_t m0;
+    while (!tw_stopped(r->watch) && (m0 = atomic_fetch_add(&r->next, SIDE)) < job->n_theta) {
+        const ptrdiff_t points = least(SIDE, job->n_theta - m0), L = points > 1 ? SIDE : 1;
+        double value[SIDE] = {0};
+        for (ptrdiff_t m = 0; m < L; m++) {
+            const ptrdiff_t point = m0 + least(m, points - 1); /* idle lanes repeat the last point */
+            const double *theta = job->theta + point * P;
+            const double *star = job->theta_star ? job->theta_star + point * job->star_step : NULL;
+            for (ptrdiff_t j = 0; j < P; j++)
+                x[j * L + m] = star ? theta[j] - star[j] : theta[j];
+        }
+        if (y)
+            memset(y, 0, (size_t)(P * L) * sizeof *y);
+        const ptrdiff_t bad = csr_pass_of(points, r, x, y, value);
+        if (bad >= 0)
+            r->bad_row = bad;
+        memcpy(job->value + m0, value, (size_t)points * sizeof *value);
+        for (ptrdiff_t m = 0; y && m < points; m++)
+            for (ptrdiff_t j = 0; j < P; j++)
+                job->gradient[(m0 + m) * P + j] = (r->B->general ? 1 : 2) * y[j * L + m];
+    }
+}
+
+static csr_run *csr_run_on(arena *a, const tw_square_csr *B, const tw_quadratic_job *job, int threads) {
+    const ptrdiff_t groups = (job->n_theta + SIDE - 1) / SIDE, slots = most(1, least(threads, groups));
+    const ptrdiff_t L = job->n_theta > 1 ? SIDE : 1;
+    csr_run *r = TAKE(a, csr_run, 1);
+    double *x = TAKE(a, double, slots * B->P * L);
+    double *y = job->gradient ? TAKE(a, double, slots * B->P * L) : NULL;
+    if (!a->measuring)
+        *r = (csr_run){.B = B, .job = job, .slots = slots, .x = x, .y = y, .bad_row = -1};
+    return r;
+}
+
+static size_t quadratic_csr_work(const tw_square_csr *B, const tw_quadratic_job *job, int threads) {
+    arena a = arena_on(NULL);
+    csr_run_on(&a, B, job, threads);
+    return arena_size(&a);
+}
+
+static ptrdiff_t quadratic_csr(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
+                               struct tw_watch *watch, void *work) {
+    arena a = arena_on(work);
+    csr_run *r = csr_run_on(&a, B, job, threads);
+    r->watch = watch;
+    tw_parallel(csr_take_points, r, r->slots, (int)r->slots, watch);
+    return r->bad_row;
+}
+
+/* ---- what a matrix must be ----------------------------------------------------------------- */
+
+typedef struct {
+    const tw_square_csr *B;
+    struct tw_watch *watch;
+    ptrdiff_t *next, bad_row;
+    int symmetric;
+} csr_look;
+
+/* Whether a look that has come to row i should go on. */
+TW_INLINE int goes_on(const csr_look *c, ptrdiff_t i, ptrdiff_t *work) {
+    *work += index_at(c->B->is_long, c->B->start, i + 1) - index_at(c->B->is_long, c->B->start, i) + 1;
+    if (*work < POLL_WORK)
+        return 1;
+    *work = 0;
+    return !tw_stopped(c->watch);
+}
+
+static int is_bad_row(const tw_square_csr *B, ptrdiff_t i) {
+    ptrdiff_t begin, end, last = -1;
+    if (!row_range(B->is_long, B, i, &begin, &end))
+        return 1;
+    for (ptrdiff_t k = begin; k < end; k++) {
+        const ptrdiff_t j = index_at(B->is_long, B->index, k);
+        if (!(B->general ? 0 <= j && j < B->P : last < j && j < B->P))
+            return 1;
+        last = j;
+    }
+    return 0;
+}
+
+static void look_for_bad_row(void *context, ptrdiff_t part) {
+    csr_look *c = context;
+    ptrdiff_t work = 0;
+    (void)part; /* the only one */
+    for (ptrdiff_t i = 0; i < c->B->P && c->bad_row < 0; i++)
+        if (is_bad_row(c->B, i))
+            c->bad_row = i;
+        else if (!goes_on(c, i, &work))
+            return;
+}
+
+static ptrdiff_t quadratic_csr_bad_row(const tw_square_csr *B, struct tw_watch *watch) {
+    csr_look c = {.B = B, .watch = watch, .bad_row = -1};
+    tw_parallel(look_for_bad_row, &c, 1, 1, watch);
+    return c.bad_row;
+}
+
+/* Rows in order meet the columns of the upper triangle in order: element (i, j), j < i, must be the
+ * next of row j that has not been met ... */
+static int row_meets_its_column(const csr_look *c, ptrdiff_t i) {
+    const tw_square_csr *B = c->B;
+    const real *data = B->data;
+    const int is_long = B->is_long;
+    ptrdiff_t k = index_at(is_long, B->start, i), *next = c->next;
+    const ptrdiff_t end = index_at(is_long, B->start, i + 1);
+    for (; k < end && index_at(is_long, B->index, k) < i; k++) {
+        const ptrdiff_t j = index_at(is_long, B->index, k), n = next[j]++;
+        if (n >= index_at(is_long, B->start, j + 1) || index_at(is_long, B->index, n) != i ||
+            !(data[n] == data[k]))
+            return 0;
+    }
+    next[i] = k + (k < end && index_at(is_long, B->index, k) == i);
+    return 1;
+}
+
+/* ... and at the end all must have been. */
+static void compare_rows(void *context, ptrdiff_t part) {
+    csr_look *c = context;
+    const tw_square_csr *B = c->B;
+    ptrdiff_t work = 0;
+    (void)part; /* the only one */
+    for (ptrdiff_t i = 0; i < B->P && c->symmetric; i++) {
+        c->symmetric = row_meets_its_column(c, i);
+        if (!goes_on(c, i, &work))
+            return;
+    }
+    for (ptrdiff_t i = 0; i < B->P && c->symmetric; i++)
+        if (c->next[i] != index_at(B->is_long, B->start, i + 1))
+            c->symmetric = 0;
+}
+
+static int quadratic_csr_is_symmetric(const tw_square_csr *B, struct tw_watch *watch, ptrdiff_t *next) {
+    csr_look c = {.B = B, .watch = watch, .next = next, .symmetric = 1};
+    tw_parallel(compare_rows, &c, 1, 1, watch);
+    return c.symmetric;
+}
+
+#endif

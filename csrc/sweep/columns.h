@@ -1,0 +1,211 @@
+/* columns.h - what a sweep does to the rows of a block of columns.
+ *
+ * The columns hold `real`, float or double; all sums and the residual are double.  A full vector of doubles
+ * is a `wide`.  Rows go to the lanes of a wide in turn, so that the order of each sum is fixed by the row
+ * numbers and the vector's length.
+ */
+#ifndef TW_COLUMNS_H
+#define TW_COLUMNS_H
+
+#include "base/simd.h"
+#include "sweep/contract.h"
+
+typedef double wide __attribute__((vector_size(TW_VECTOR_BYTES)));
+typedef double wide_unaligned __attribute__((vector_size(TW_VECTOR_BYTES), aligned(8), may_alias));
+enum { WL = TW_VECTOR_BYTES / sizeof(double) };
+
+TW_INLINE wide w_load(const double *p) { return *(const wide_unaligned *)p; }
+TW_INLINE void w_store(double *p, wide a) { *(wide_unaligned *)p = a; }
+TW_INLINE wide w_set(double a) { return a - (wide){0}; }
+
+TW_INLINE wide w_load_real(const real *p) {
+#ifdef TW_F32
+    typedef float half __attribute__((vector_size(TW_VECTOR_BYTES / 2)));
+    half a;
+    memcpy(&a, p, sizeof a);
+    return __builtin_convertvector(a, wide);
+#else
+    return w_load(p);
+#endif
+}
+
+/* the sum over lanes, by halves */
+static double w_sum(wide a) {
+    double lane[WL];
+    w_store(lane, a);
+    for (int half = WL / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
+}
+
+/* lane l of the result is lane l + by of a, counted in a ring */
+static wide w_turn(wide a, ptrdiff_t by) {
+    double ring[2 * WL];
+    w_store(ring, a), w_store(ring + WL, a);
+    return w_load(ring + by);
+}
+
+/* elements before the next address that is a multiple of a wide's share of columns */
+TW_INLINE ptrdiff_t to_boundary(const real *p) { return (ptrdiff_t)(-((uintptr_t)p / sizeof(real)) % WL); }
+
+/* lower triangle of a symmetric matrix by rows, diagonal included: element (k, l), l <= k */
+#define TRIANGLE(k, l) ((k) * ((k) + 1) / 2 + (l))
+enum { WIDTH = TW_SWEEP_WIDTH, PAIRS = TRIANGLE(WIDTH, 0) };
+
+/* The two blocks of columns that a walk works on. */
+typedef struct {
+    const real *const *moved; /* [WIDTH] columns whose coordinates have moved by step; NULL: none has */
+    const double *step;       /* [WIDTH + 1]: last, what the residual loses in every row, if centered */
+    const real *const *next;  /* [WIDTH] columns whose products with the residual are wanted; NULL: none */
+    const double *weights;    /* [n] or NULL */
+    double *residual;         /* [n] */
+    wide *sum;                /* [WIDTH + 1] products of next, and if centered of 1, with the residual */
+    wide *gram;               /* [PAIRS + WIDTH] products of next with each other, and if centered with 1;
+                                 NULL: not wanted */
+    /* [WIDTH] what is taken from the elements of moved and of next; NULL: nothing, and not centered */
+    const double *moved_pivot, *next_pivot;
+} block_pair;
+
+/* Long columns come from memory, and are asked for so many rows ahead that they are in the second cache in
+ * time: there are more streams than hardware prefetching follows.  A short column is soon followed by the
+ * next one. */
+enum { AHEAD = 256, LONG_COLUMN = 4096 };
+
+/* One row of a walk; what it adds goes to the lane of its number. */
+TW_INLINE void walk_row(const int centered, const block_pair *b, ptrdiff_t i) {
+    double even = b->residual[i], odd = 0, column[WIDTH];
+    for (int k = 0; b->moved && k < WIDTH; k += 2) {
+        even -= b->step[k] * ((double)b->moved[k][i] - (centered ? b->moved_pivot[k] : 0));
+        odd -= b->step[k + 1] * ((double)b->moved[k + 1][i] - (centered ? b->moved_pivot[k + 1] : 0));
+    }
+    if (b->moved)
+        b->residual[i] = even += centered ? odd - b->step[WIDTH] : odd;
+    const double w = b->weights ? b->weights[i] : 1;
+    if (centered && b->next)
+        b->sum[WIDTH][i % WL] += w * even;
+    for (int k = 0; b->next && k < WIDTH; k++) {
+        column[k] = (double)b->next[k][i] - (centered ? b->next_pivot[k] : 0);
+        const double weighted = w * column[k];
+        b->sum[k][i % WL] += even * weighted;
+        for (int l = 0; b->gram && l <= k; l++)
+            b->gram[TRIANGLE(k, l)][i % WL] += weighted * column[l];
+        if (centered && b->gram)
+            b->gram[PAIRS + k][i % WL] += weighted;
+    }
+}
+
+TW_INLINE wide less(const int centered, wide a, wide pivot) { return centered ? a - pivot : a; }
+
+/* In one pass over rows [begin, end):
+ *
+ *     r -= sum_k moved_k step_k,    sum_k += next_k . (w r),    gram_kl += next_k . (w next_l)
+ *
+ * and if centered, with columns less their pivots, the same of one more column, of ones.
+ *
+ * Loads that cross cache lines cost twice, so the first rows are taken one by one, up to where the columns
+ * (all of them, if n is a multiple of WL) are aligned.  That turns lanes around and back, and no sum comes
+ * out otherwise. */
+TW_INLINE void walk(const int moves, const int products, const int weighted, const int pairs, const int ahead,
+                    const int centered, const block_pair *b, ptrdiff_t begin, ptrdiff_t end) {
+    const int sums = WIDTH + centered, all_pairs = PAIRS + (centered ? WIDTH : 0);
+    wide s[WIDTH + 1] = {0}, d[WIDTH + 1] = {0}, gram[PAIRS + WIDTH] = {0};
+    wide moved_pivot[WIDTH] = {0}, next_pivot[WIDTH] = {0};
+    const real *moved[WIDTH] = {0}, *next[WIDTH] = {0};
+    double *r = b->residual;
+    const double *w = b->weights;
+    const ptrdiff_t lead = to_boundary((moves ? b->moved : b->next)[0] + begin);
+    ptrdiff_t i = begin;
+    for (; i < end && i < begin + lead; i++)
+        walk_row(centered, b, i);
+    const ptrdiff_t turn = i % WL;
+    for (int k = 0; k < WIDTH; k++) {
+        moved[k] = moves ? b->moved[k] : NULL, next[k] = products ? b->next[k] : NULL;
+        moved_pivot[k] = w_set(centered && moves ? b->moved_pivot[k] : 0);
+        next_pivot[k] = w_set(centered && products ? b->next_pivot[k] : 0);
+    }
+    for (int k = 0; k < sums; k++) {
+        d[k] = w_set(moves ? b->step[k] : 0);
+        s[k] = products ? w_turn(b->sum[k], turn) : d[k];
+    }
+    for (int p = 0; pairs && p < all_pairs; p++)
+        gram[p] = w_turn(b->gram[p], turn);
+    for (; i + WL <= end; i += WL) {
+        wide even = w_load(r + i), odd = {0}, column[WIDTH];
+        for (int k = 0; ahead && k < WIDTH; k++)
+            __builtin_prefetch(next[k] + i + AHEAD, 0, 2);
+        for (int k = 0; moves && k < WIDTH; k += 2) {
+            even -= d[k] * less(centered, w_load_real(moved[k] + i), moved_pivot[k]);
+            odd -= d[k + 1] * less(centered, w_load_real(moved[k + 1] + i), moved_pivot[k + 1]);
+        }
+        if (moves)
+            w_store(r + i, even += less(centered, odd, d[WIDTH]));
+        if (centered && products)
+            s[WIDTH] += weighted ? w_load(w + i) * even : even;
+        for (int k = 0; products && k < WIDTH; k++) {
+            column[k] = less(centered, w_load_real(next[k] + i), next_pivot[k]);
+            const wide weighted_column = weighted ? w_load(w + i) * column[k] : column[k];
+            s[k] += even * weighted_column;
+            for (int l = 0; pairs && l <= k; l++)
+                gram[TRIANGLE(k, l)] += weighted_column * column[l];
+            if (centered && pairs)
+                gram[PAIRS + k] += weighted_column;
+        }
+    }
+    for (int k = 0; products && k < sums; k++)
+        b->sum[k] = w_turn(s[k], (WL - turn) % WL);
+    for (int p = 0; pairs && p < all_pairs; p++)
+        b->gram[p] = w_turn(gram[p], (WL - turn) % WL);
+    for (; i < end; i++)
+        walk_row(centered, b, i);
+}
+
+/* The walk, compiled for what it has to do. */
+TW_INLINE void walk_weighted(const int weighted, const int ahead, const int centered, const block_pair *b,
+                             ptrdiff_t begin, ptrdiff_t end) {
+    if (b->moved && b->gram)
+        walk(1, 1, weighted, 1, ahead, centered, b, begin, end);
+    else if (b->moved)
+        walk(1, 1, weighted, 0, ahead, centered, b, begin, end);
+    else if (b->gram)
+        walk(0, 1, weighted, 1, ahead, centered, b, begin, end);
+    else
+        walk(0, 1, weighted, 0, ahead, centered, b, begin, end);
+}
+
+TW_INLINE void walk_centered(const int centered, const block_pair *b, int ahead, ptrdiff_t begin,
+                             ptrdiff_t end) {
+    if (!b->next)
+        walk(1, 0, 0, 0, 0, centered, b, begin, end);
+    else if (b->weights)
+        walk_weighted(1, 1, centered, b, begin, end);
+    else if (ahead)
+        walk_weighted(0, 1, centered, b, begin, end);
+    else
+        walk_weighted(0, 0, centered, b, begin, end);
+}
+
+static void walk_rows(const block_pair *b, int ahead, ptrdiff_t begin, ptrdiff_t end) {
+    if (b->next_pivot)
+        walk_centered(1, b, ahead, begin, end);
+    else
+        walk_centered(0, b, ahead, begin, end);
+}
+
+/* ---- columns that do not lie side by side in memory ------------------------------------------ */
+
+enum { ROWS_AHEAD = 16 }; /* asked for before they are copied: every row is a place of its own in memory */
+
+/* to[k][i] = from[k][i step[k]] for rows [begin, begin + rows); by rows, because a row's elements lie
+ * together */
+static void pack(const real *const *from, const ptrdiff_t *step, ptrdiff_t begin, ptrdiff_t rows,
+                 real *const *to) {
+    for (ptrdiff_t i = begin; i < begin + rows; i++) {
+        __builtin_prefetch(from[0] + (i + ROWS_AHEAD) * step[0], 0, 2);
+        __builtin_prefetch(from[WIDTH - 1] + (i + ROWS_AHEAD) * step[WIDTH - 1], 0, 2);
+        for (int k = 0; k < WIDTH; k++)
+            to[k][i] = from[k][i * step[k]];
+    }
+}
+
+#endif

@@ -1,0 +1,370 @@
+/* sparse.c - coordinate-descent sweeps over a sparse matrix stored by columns, compiled once per
+ * instruction set and type of the values.
+ *
+ * An update of theta_j costs two walks over the stored values of column j (csc.h), whatever n is.  An
+ * centered intercept keeps to that: with m_j the weighted mean of column j and v the sum of the weights,
+ * the true residual is r_i - o, where o is the weighted mean of what is stored, so
+ *
+ *     g_j = sum_i w_i A_ij (r_i - o) = sum_i w_i A_ij r_i - o v m_j,       o -= m_j d  after a move by d,
+ *
+ * and the curvature is sum_i w_i (A_ij - m_j)^2.  That is coordinate descent on the centered columns, which
+ * are never formed.  After each sweep o is taken out of r, so that it stays small beside it.
+ *
+ * Right-hand sides are problems of their own: blocks of eight of them (one in a greedy sweep, where each has
+ * its own order) are copied into lines of workspace and given to the threads.  A single one stays in place.
+ */
+#include "sweep/contract.h"
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/table.h"
+#include "sweep/coordinate.h"
+#include "sweep/csc.h"
+#include "sweep/greedy.h"
+
+enum { NEXT = 2 }; /* updates by which a column is fetched ahead where the order is not that of the storage */
+
+/* W right-hand sides under way; the last `W - lanes` repeat the last one. */
+typedef struct {
+    double *theta, *r; /* [P][W], [n][W] */
+    double *exact;     /* [n][W], with b */
+    tournament t;
+    double offset[LINE], intercept[LINE], change[LINE], fall[LINE];
+    patience patience;
+} block;
+
+typedef struct {
+    const struct tw_sweep_csc_job *job;
+    struct tw_watch *watch;
+    double *curvature;   /* [P] */
+    double *mean;        /* [P] of the columns, where the intercept is centered, else NULL */
+    double total_weight; /* v */
+    row_storage rows;
+    int width, slots; /* W; blocks at the same time */
+    block *blocks;    /* [slots] */
+    _Atomic ptrdiff_t next;
+} plan;
+
+/* The look at A before the sweeps. */
+typedef struct {
+    plan *p;
+    ptrdiff_t *column;
+    tw_csc_status status;
+} opening;
+
+TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax without its care for NaN */
+
+static ptrdiff_t blocks_of(const plan *p) { return (p->job->M + p->width - 1) / p->width; }
+
+static plan *plan_on(arena *a, const struct tw_sweep_csc_job *job, int threads) {
+    plan *place = TAKE(a, plan, 1), measured, *p = a->measuring ? &measured : place;
+    p->job = job;
+    p->width = job->M > 1 && !job->greedy ? LINE : 1;
+    p->slots = blocks_of(p) < threads ? (int)blocks_of(p) : threads;
+    p->curvature = TAKE(a, double, job->P);
+    p->mean = job->centered ? TAKE(a, double, job->P) : NULL;
+    p->rows = rows_on(a, job);
+    block *blocks = TAKE(a, block, p->slots);
+    for (int k = 0; k < p->slots; k++) {
+        block one = {.theta = job->theta, .r = job->residual};
+        if (job->M > 1) {
+            one.theta = TAKE(a, double, job->P * p->width);
+            one.r = TAKE(a, double, job->n * p->width);
+        }
+        one.exact = job->b ? TAKE(a, double, job->n * p->width) : NULL;
+        one.t = tournament_on(a, job);
+        if (!a->measuring)
+            blocks[k] = one;
+    }
+    p->blocks = blocks;
+    return place;
+}
+
+/* ---- before the sweeps ------------------------------------------------------------------------- */
+
+static double sum_of_weights(const struct tw_sweep_csc_job *job) {
+    double sum = job->weights ? 0 : (double)job->n;
+    for (ptrdiff_t i = 0; job->weights && i < job->n; i++)
+        sum += job->weights[i];
+    return sum;
+}
+
+TW_INLINE double sum_of_squares(column c, const double *w, double mean, int wide) {
+    double sum[4] = {0};
+    for (ptrdiff_t k = 0; k < c.n; k++) {
+        const double a = (double)c.value[k] - mean;
+        sum[k % 4] += (w ? w[index_at(c.row, k, wide)] * a : a) * a;
+    }
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+/* The curvature about the mean.  What is of the size of rounding, in the mean of n values or in the weight of
+ * the rows that are not stored, is none: a constant column does nothing that the intercept does not. */
+static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, int wide) {
+    const struct tw_sweep_csc_job *job = p->job;
+    const double *w = job->weights, noise = (double)job->n * DBL_EPSILON;
+    const column c = column_of(job, j, wide);
+    double sum = 0, stored = 0;
+    for (ptrdiff_t k = 0; k < c.n; k++) {
+        const double weight = w ? w[index_at(c.row, k, wide)] : 1;
+        sum += weight * (double)c.value[k];
+        stored += weight;
+    }
+    const double mean = p->mean[j] = p->total_weight > 0 ? sum / p->total_weight : 0;
+    const double rest = p->total_weight - stored;
+    const double centered = sum_of_squares(c, w, mean, wide) +
+                            (c.n < job->n && rest > noise * p->total_weight ? rest * mean * mean : 0);
+    return centered > noise * noise * curvature ? centered : 0;
+}
+
+/* Look at A and prepare what is known of its columns, unless patience runs out. */
+TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
+    const struct tw_sweep_csc_job *job = p->job;
+    patience looking = {.watch = p->watch};
+    p->total_weight = sum_of_weights(job);
+    for (*j = 0; *j < job->P; ++*j) {
+        if (indptr_is_bad(job, *j, wide))
+            return TW_CSC_INDPTR;
+        const column c = column_of(job, *j, wide);
+        const tw_csc_status status = check_rows(c, job->n, wide);
+        if (status)
+            return status;
+        double curvature = sum_of_squares(c, job->weights, 0, wide);
+        if (!(curvature <= DBL_MAX)) {
+            for (ptrdiff_t k = 0; k < c.n; k++)
+                if (!isfinite(c.value[k]))
+                    return TW_CSC_VALUE;
+            return TW_CSC_OVERFLOW;
+        }
+        if (p->mean)
+            curvature = centered_curvature(p, *j, curvature, wide);
+        p->curvature[*j] = curvature;
+        if (runs_out(&looking, c.n + 1))
+            return TW_CSC_OK;
+    }
+    return TW_CSC_OK;
+}
+
+/* ---- a sweep ----------------------------------------------------------------------------------- */
+
+/* The column that is NEXT updates ahead; short ones without a loop whose end would be guessed wrong. */
+TW_INLINE void fetch_column(const struct tw_sweep_csc_job *job, const ptrdiff_t *order, ptrdiff_t t,
+                            int wide) {
+    if (t + NEXT >= job->n_order)
+        return;
+    const column c = column_of(job, order[t + NEXT], wide);
+    fetch(&c, 0, wide);
+    fetch(&c, LINE, wide);
+    for (ptrdiff_t k = SHORT; k < c.n && k < AHEAD; k += LINE)
+        fetch(&c, k, wide);
+}
+
+TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W, const double *w, int wide) {
+    const struct tw_sweep_csc_job *job = p->job;
+    double change[LINE] = {0}, fall[LINE] = {0};
+    for (ptrdiff_t t = 0; t < job->n_order; t++) {
+        _Alignas(64) double g[LINE], d[LINE];
+        const ptrdiff_t j = order ? order[t] : t;
+        const column c = column_of(job, j, wide);
+        int moves = 0;
+        if (order)
+            fetch_column(job, order, t, wide);
+        if (W == 1)
+            g[0] = dot(c, s->r, w, order ? 0 : AHEAD, wide);
+        else
+            dot_line(c, s->r, w, g, wide);
+        for (int l = 0; l < W; l++) {
+            if (p->mean)
+                g[l] -= s->offset[l] * p->total_weight * p->mean[j];
+            const update u = update_of(&job->each, j, p->curvature[j], g[l], s->theta[j * W + l]);
+            s->theta[j * W + l] = u.value;
+            d[l] = u.change;
+            moves |= u.change != 0;
+            change[l] = larger(change[l], fabs(u.change));
+            fall[l] += u.fall;
+        }
+        if (moves && W == 1)
+            subtract(c, d[0], s->r, wide);
+        else if (moves)
+            subtract_line(c, d, s->r, wide);
+        for (int l = 0; moves && p->mean && l < W; l++)
+            s->offset[l] -= p->mean[j] * d[l];
+        if (runs_out(&s->patience, (c.n + 1) * W))
+            break;
+    }
+    for (int l = 0; l < W; l++) {
+        s->change[l] = change[l];
+        s->fall[l] += fall[l];
+    }
+}
+
+static void update_greedily(const plan *p, block *s) {
+    const struct tw_sweep_csc_job *job = p->job;
+    s->change[0] = 0;
+    if (!begin_tournament(job, &s->t, p->curvature, s->theta, s->r, &s->patience))
+        return;
+    for (ptrdiff_t t = 0; t < job->n_order && !(p->watch && p->watch->stop); t++) {
+        const ptrdiff_t j = s->t.best[1];
+        if (!(s->t.promise[j] > 0))
+            return; /* no update lowers F */
+        const update u = update_of(&job->each, j, p->curvature[j], s->t.g[j], s->theta[j]);
+        s->theta[j] = u.value;
+        s->change[0] = larger(s->change[0], fabs(u.change));
+        s->fall[0] += u.fall;
+        subtract(column_of(job, j, job->wide), u.change, s->r, job->wide);
+        spread(job, &p->rows, &s->t, p->curvature, s->theta, j, u.change, &s->patience);
+    }
+}
+
+static void sweep_once(const plan *p, block *s, const ptrdiff_t *order) {
+    const struct tw_sweep_csc_job *job = p->job;
+    const double *w = job->weights;
+    if (job->greedy)
+        update_greedily(p, s);
+    else if (p->width == 1 && !job->wide)
+        w ? update_all(p, s, order, 1, w, 0) : update_all(p, s, order, 1, NULL, 0);
+    else if (p->width == 1)
+        w ? update_all(p, s, order, 1, w, 1) : update_all(p, s, order, 1, NULL, 1);
+    else if (!job->wide)
+        w ? update_all(p, s, order, LINE, w, 0) : update_all(p, s, order, LINE, NULL, 0);
+    else
+        w ? update_all(p, s, order, LINE, w, 1) : update_all(p, s, order, LINE, NULL, 1);
+}
+
+/* Move the intercept by `relaxation` times the way to its minimum, and take the offset out of r. */
+static void move_intercept(const plan *p, block *s, double relaxation) {
+    const struct tw_sweep_csc_job *job = p->job;
+    const int W = p->width;
+    const double *w = job->weights;
+    double sum[LINE] = {0}, shift[LINE];
+    if (!(p->total_weight > 0))
+        return;
+    for (ptrdiff_t k = 0; k < job->n * W; k++)
+        sum[k % LINE] += w ? w[k / W] * s->r[k] : s->r[k];
+    if (W == 1)
+        sum[0] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    for (int l = 0; l < W; l++) {
+        const double way = sum[l] / p->total_weight - s->offset[l], d = relaxation * way;
+        shift[l] = s->offset[l] + d;
+        s->intercept[l] += shift[l];
+        s->offset[l] = 0;
+        s->change[l] = larger(s->change[l], fabs(shift[l]));
+        s->fall[l] += p->total_weight * d * (way - 0.5 * d);
+    }
+    for (ptrdiff_t k = 0; k < job->n * W; k++)
+        s->r[k] -= shift[k % W];
+}
+
+/* ---- a block of right-hand sides ----------------------------------------------------------------- */
+
+/* r = b - A theta - intercept, and how far it was from that. */
+static void refresh(const plan *p, block *s, ptrdiff_t first, int lanes) {
+    const struct tw_sweep_csc_job *job = p->job;
+    const int W = p->width;
+    for (ptrdiff_t k = 0; k < job->n * W; k++) {
+        const ptrdiff_t l = k % W < lanes ? k % W : lanes - 1;
+        s->exact[k] = job->b[k / W * job->M + first + l] - s->intercept[l];
+    }
+    for (ptrdiff_t j = 0; j < job->P; j++) {
+        _Alignas(64) double theta[LINE] = {0};
+        memcpy(theta, s->theta + j * W, (size_t)W * sizeof *theta);
+        const column c = column_of(job, j, job->wide);
+        if (W == 1)
+            subtract(c, theta[0], s->exact, job->wide);
+        else
+            subtract_line(c, theta, s->exact, job->wide);
+    }
+    double drift[LINE] = {0};
+    for (ptrdiff_t k = 0; k < job->n * W; k++) {
+        drift[k % W] = larger(drift[k % W], fabs(s->r[k] - s->exact[k]));
+        s->r[k] = s->exact[k];
+    }
+    memcpy(job->drift + first, drift, (size_t)lanes * sizeof *drift);
+}
+
+static void load(block *s, const plan *p, ptrdiff_t first, int lanes) {
+    const struct tw_sweep_csc_job *job = p->job;
+    const int W = p->width;
+    for (int l = 0; l < W; l++) {
+        const ptrdiff_t m = first + (l < lanes ? l : lanes - 1);
+        s->offset[l] = s->change[l] = 0;
+        s->intercept[l] = job->intercept ? job->intercept[m] : 0;
+        for (ptrdiff_t k = l; job->M > 1 && k < job->n * W; k += W)
+            s->r[k] = job->residual[k / W * job->M + m];
+        for (ptrdiff_t k = l; job->M > 1 && k < job->P * W; k += W)
+            s->theta[k] = job->theta[k / W * job->M + m];
+    }
+}
+
+static void store(const block *s, const plan *p, ptrdiff_t first, int lanes) {
+    const struct tw_sweep_csc_job *job = p->job;
+    for (int l = 0; l < lanes; l++) {
+        const ptrdiff_t m = first + l;
+        job->change[m] = s->change[l];
+        if (job->intercept)
+            job->intercept[m] = s->intercept[l];
+        for (ptrdiff_t i = 0; job->M > 1 && i < job->n; i++)
+            job->residual[i * job->M + m] = s->r[i * p->width + l];
+        for (ptrdiff_t j = 0; job->M > 1 && j < job->P; j++)
+            job->theta[j * job->M + m] = s->theta[j * p->width + l];
+    }
+}
+
+static void run_block(const plan *p, block *s, ptrdiff_t first) {
+    const struct tw_sweep_csc_job *job = p->job;
+    const int lanes = job->M - first < p->width ? (int)(job->M - first) : p->width;
+    load(s, p, first, lanes);
+    s->patience = (patience){.watch = p->watch};
+    for (ptrdiff_t k = 0; k < job->sweeps && !tw_stopped(p->watch); k++) {
+        memset(s->fall, 0, sizeof s->fall);
+        if (job->centered && k == 0)
+            move_intercept(p, s, 1);
+        sweep_once(p, s, job->order ? job->order + k * job->order_step : NULL);
+        if (job->intercept)
+            move_intercept(p, s, job->centered ? 1 : job->each.relaxation);
+        memcpy(job->fall + k * job->M + first, s->fall, (size_t)lanes * sizeof *s->fall);
+    }
+    if (job->b && !tw_stopped(p->watch))
+        refresh(p, s, first, lanes);
+    store(s, p, first, lanes);
+}
+
+static void run_blocks(void *context, ptrdiff_t slot) {
+    plan *p = context;
+    for (ptrdiff_t k; !tw_stopped(p->watch) && (k = atomic_fetch_add(&p->next, 1)) < blocks_of(p);)
+        run_block(p, &p->blocks[slot], k * p->width);
+}
+
+/* What comes before the sweeps: one task, so that the watch is polled. */
+static void begin(void *context, ptrdiff_t part) {
+    opening *o = context;
+    patience storing = {.watch = o->p->watch};
+    (void)part; /* the only one */
+    o->status = o->p->job->wide ? prepare(o->p, o->column, 1) : prepare(o->p, o->column, 0);
+    if (!o->status && o->p->job->greedy)
+        store_rows(o->p->job, &o->p->rows, &storing);
+}
+
+static tw_csc_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,
+                                   void *work, ptrdiff_t *column_found) {
+    arena a = arena_on(work);
+    plan *p = plan_on(&a, job, threads);
+    p->watch = watch;
+    opening o = {.p = p, .column = column_found};
+    tw_parallel(begin, &o, 1, 1, watch);
+    if (o.status || (watch && watch->stop))
+        return o.status;
+    atomic_store(&p->next, 0);
+    tw_parallel(run_blocks, p, p->slots, p->slots, watch);
+    return TW_CSC_OK;
+}
+
+static size_t sweep_csc_work(const struct tw_sweep_csc_job *job, int threads) {
+    arena a = arena_on(NULL);
+    plan_on(&a, job, threads);
+    return arena_size(&a);
+}
+
+extern const struct tw_sweep_csc TW_TABLE(tw_sweep_csc);
+const struct tw_sweep_csc TW_TABLE(tw_sweep_csc) = {.work = sweep_csc_work, .run = sweep_csc_run};

@@ -1,0 +1,39 @@
+/* tape/contract.h - the contract of tapes: a model and its derivatives as a straight-line program.
+ *
+ * The rules of thalweg.h hold.  A tape is run by the engine's table (fit/contract.h) and by that of the
+ * losses (loss/contract.h).
+ */
+#ifndef TW_TAPE_CONTRACT_H
+#define TW_TAPE_CONTRACT_H
+
+#include <stdint.h>
+
+/* One instruction: slot[out] = op(slot[in[0]], ...), elementwise; op numbers as in tape/operations.h. */
+typedef struct {
+    int32_t op;
+    int32_t out;
+    int32_t in[3]; /* unused inputs repeat in[0] */
+} tw_instruction;
+
+/* A model f(x; theta) and its derivatives as a straight-line program in three stages.
+ *
+ * Slots are numbered in three ranges, each a kind of value:
+ *   lane slots   [0, n_lane)                        one value per fit: the constants, then theta,
+ *                                                   then results that depend on theta alone
+ *   point slots  [n_lane, n_lane + n_point)         one value per point of a data set: the x inputs,
+ *                                                   then results that depend on x alone
+ *   block slots  [n_lane + n_point, ... + n_block)  one value per point and fit, kept for one block
+ * The code of a stage writes slots of its own kind only, inputs before outputs.
+ */
+typedef struct {
+    int32_t n_theta, n_x, n_const;
+    int32_t n_lane, n_point, n_block;
+    int32_t n_point_code, n_lane_code, n_block_code;
+    const tw_instruction *code; /* [n_point_code + n_lane_code + n_block_code], in that order */
+    const double *constants;    /* [n_const] */
+    int32_t n_free;             /* derivatives, F */
+    const int32_t *free_theta;  /* [F] the parameter of each derivative, ascending */
+    const int32_t *output;      /* [1 + F] slots of f and of its derivatives: lane or block slots */
+} tw_tape;
+
+#endif

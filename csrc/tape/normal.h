@@ -1,0 +1,103 @@
+/* normal.h - the sums of the normal equations, in one pass over a block.
+ *
+ * With the weighted residual as one more column, C = [J | e], all that a step needs is the lower
+ * triangle of C' W C: J'WJ, then J'We, then e'We = chi2.  J itself is never stored beyond the block.
+ *
+ * As many columns are taken at a time as the registers can hold the sums of: a triangle on the
+ * diagonal, three rows at a time below it.  Each block is summed in order from zero and added to the
+ * total, which bounds the rounding by (points of a block + number of blocks) eps and fixes the order
+ * in the source.
+ */
+#ifndef TW_NORMAL_H
+#define TW_NORMAL_H
+
+#include "tape/run.h"
+
+#ifdef __AVX512F__
+enum { WIDE = 6 }; /* 21 sums and 6 columns in 32 registers */
+#else
+enum { WIDE = 3 }; /* 9 sums and 6 columns in 16 registers */
+#endif
+enum { TALL = 3 };
+
+/* place of (i, j), j <= i, in a lower triangle stored by rows */
+TW_INLINE ptrdiff_t tri(ptrdiff_t i, ptrdiff_t j) { return i * (i + 1) / 2 + j; }
+
+/* A value of a column at group p, 0 where the weight is not positive: 0 NaN would be NaN. */
+TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *weight) {
+    const vec value = v_load(column->base + p * column->step + o);
+    return weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value;
+}
+
+/* Add the products of columns i0 ... i0 + ni - 1 with columns j0 ... j0 + nj - 1 to the triangle; of
+ * i0 = j0 only the lower half. */
+TW_INLINE void add_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
+                        const real *weight, real *sum) {
+    const int diagonal = i0 == j0;
+    for (int o = 0; o < LANES; o += VL) {
+        vec total[WIDE][WIDE] = {{{0}}};
+        for (ptrdiff_t p = 0; p < n; p++) {
+            vec b[WIDE], w2 = {0};
+            for (int j = 0; j < nj; j++)
+                b[j] = value_at(column + j0 + j, p, o, weight);
+            if (weight)
+                w2 = v_load(weight + p * LANES + o) * v_load(weight + p * LANES + o);
+            for (int i = 0; i < ni; i++) {
+                vec a = diagonal ? b[i] : value_at(column + i0 + i, p, o, weight);
+                a = weight ? a * w2 : a;
+                for (int j = 0; j < (diagonal ? i + 1 : nj); j++)
+                    total[i][j] += a * b[j];
+            }
+        }
+        for (int i = 0; i < ni; i++)
+            for (int j = 0; j < (diagonal ? i + 1 : nj); j++) {
+                real *s = sum + tri(i0 + i, j0 + j) * LANES + o;
+                v_store(s, v_load(s) + total[i][j]);
+            }
+    }
+}
+
+/* The compiler unrolls add_tile for each constant shape. */
+#define TW_TRIANGLE(n_rows)                                                                                  \
+    case n_rows:                                                                                             \
+        add_tile(column, j, j, n_rows, n_rows, n, weight, sum);                                              \
+        break;
+#define TW_RECTANGLE(n_rows)                                                                                 \
+    case n_rows:                                                                                             \
+        add_tile(column, i, j, n_rows, WIDE, n, weight, sum);                                                \
+        break;
+
+TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, real *sum) {
+    for (int j = 0; j < n_columns; j += WIDE) {
+        switch (n_columns - j < WIDE ? n_columns - j : WIDE) {
+            TW_TRIANGLE(1)
+            TW_TRIANGLE(2)
+            TW_TRIANGLE(3)
+#if defined __AVX512F__
+            TW_TRIANGLE(4)
+            TW_TRIANGLE(5)
+            TW_TRIANGLE(6)
+#endif
+        }
+        for (int i = j + WIDE; i < n_columns; i += TALL)
+            switch (n_columns - i < TALL ? n_columns - i : TALL) {
+                TW_RECTANGLE(1)
+                TW_RECTANGLE(2)
+                TW_RECTANGLE(3)
+            }
+    }
+}
+
+/* sum [n_columns (n_columns + 1) / 2][LANES] += C' W C over n groups of points.
+ *
+ *   column  [n_columns]  in      operands whose base is already that of the block
+ *   weight  [n][LANES]   in      1/sigma, 0 leaves a point out; NULL = 1 everywhere (same bits)
+ */
+static void add_block(const operand *column, int n_columns, ptrdiff_t n, const real *weight, real *sum) {
+    if (weight)
+        add_columns(column, n_columns, n, weight, sum);
+    else
+        add_columns(column, n_columns, n, NULL, sum);
+}
+
+#endif

@@ -1,0 +1,174 @@
+/* run.h - run a tape on blocks of points x lanes.
+ *
+ * Interpreting costs nothing when every instruction runs over a block that stays in the first
+ * cache: the switch is paid once per block, the loop below it is what a compiler would have made
+ * of a hand-written kernel.  Two layouts share it, for a group of LANES numbers is all it sees:
+ *
+ *   fits side by side    group p holds point p of LANES fits
+ *   points side by side  group p holds points p LANES ... p LANES + LANES - 1 of one fit
+ *
+ * A slot is a base, a step from group to group (0: one group serves every point) and an advance
+ * from the first group of the data to the first of the block (0 for what a block keeps to itself).
+ */
+#ifndef TW_TAPE_H
+#define TW_TAPE_H
+
+#include "base/arena.h"
+#include "tape/contract.h"
+#include "tape/opcodes.h"
+#include "vecmath/vecmath.h"
+
+typedef struct {
+    const real *base;
+    ptrdiff_t step, advance; /* elements per group of points */
+} operand;
+
+typedef struct {
+    int32_t op;
+    real *out;
+    operand in[3];
+} instruction;
+
+/* A tape with its memory. */
+typedef struct {
+    const tw_tape *tape;
+    ptrdiff_t block;         /* groups of points that are worked on at a time */
+    ptrdiff_t point_size;    /* elements of a point slot */
+    real *lane;              /* [n_lane][LANES] */
+    real *point;             /* [n_point][point_size] */
+    real *registers;         /* [n_block][block][LANES] */
+    instruction *point_code; /* bound: slots as addresses */
+    instruction *lane_code, *block_code;
+    operand *output; /* [1 + F] */
+} machine;
+
+/* Groups per block: registers fill two thirds of a 32 KiB first cache.  It depends on the tape
+ * alone, for the sums over blocks do. */
+static ptrdiff_t block_groups(const tw_tape *tape) {
+    const ptrdiff_t groups = 20480 / (64 * ((ptrdiff_t)tape->n_block + 1));
+    return groups < 8 ? 8 : groups > 64 ? 64 : groups & ~(ptrdiff_t)3;
+}
+
+static operand bind_slot(const machine *m, int32_t slot) {
+    const tw_tape *t = m->tape;
+    if (slot < t->n_lane)
+        return (operand){m->lane + (ptrdiff_t)slot * LANES, 0, 0};
+    slot -= t->n_lane;
+    if (slot < t->n_point)
+        return (operand){m->point + slot * m->point_size, LANES, LANES};
+    slot -= t->n_point;
+    return (operand){m->registers + slot * m->block * LANES, LANES, 0};
+}
+
+static void bind_code(const machine *m, const tw_instruction *code, int32_t n, instruction *bound) {
+    for (int32_t i = 0; i < n; i++) {
+        bound[i].op = code[i].op;
+        bound[i].out = (real *)bind_slot(m, code[i].out).base;
+        for (int k = 0; k < 3; k++)
+            bound[i].in[k] = bind_slot(m, code[i].in[k]);
+    }
+}
+
+/* Lay out and bind a machine whose point slots lie at `point` (NULL: take memory for them too). */
+static machine machine_on(arena *a, const tw_tape *tape, ptrdiff_t point_size, real *point) {
+    machine m = {.tape = tape, .block = block_groups(tape), .point_size = point_size};
+    m.lane = TAKE(a, real, (ptrdiff_t)tape->n_lane * LANES);
+    m.point = point ? point : TAKE(a, real, tape->n_point * point_size);
+    m.registers = TAKE(a, real, tape->n_block * m.block * LANES);
+    m.point_code = TAKE(a, instruction, tape->n_point_code);
+    m.lane_code = TAKE(a, instruction, tape->n_lane_code);
+    m.block_code = TAKE(a, instruction, tape->n_block_code);
+    m.output = TAKE(a, operand, 1 + tape->n_free);
+    if (a->measuring)
+        return m;
+    const tw_instruction *code = tape->code;
+    bind_code(&m, code, tape->n_point_code, m.point_code);
+    bind_code(&m, code += tape->n_point_code, tape->n_lane_code, m.lane_code);
+    bind_code(&m, code + tape->n_lane_code, tape->n_block_code, m.block_code);
+    for (int32_t k = 0; tape->output && k <= tape->n_free; k++)
+        m.output[k] = bind_slot(&m, tape->output[k]);
+    for (int32_t c = 0; c < tape->n_const; c++)
+        for (int l = 0; l < LANES; l++)
+            m.lane[c * LANES + l] = (real)tape->constants[c];
+    return m;
+}
+
+TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + start * o.advance; }
+
+/* One case of the switch: `value` of vectors a, b, c at every point of the block. */
+#define TW_CASE(name, value, load)                                                                           \
+    case TW_OP_##name:                                                                                       \
+        for (ptrdiff_t p = 0; p < n; p++)                                                                    \
+            for (int o = 0; o < LANES; o += VL) {                                                            \
+                load v_store(out + p * LANES + o, value);                                                    \
+            }                                                                                                \
+        break;
+/* The same for three operands, of which the first or the last is often a number for all points: loading
+ * is most of the work, so such an operand is loaded once. */
+#define TW_CASE_3(name, value)                                                                               \
+    case TW_OP_##name:                                                                                       \
+        if (sa == 0 && sc == 0)                                                                              \
+            TW_LOOP_3(value, TW_A_ONCE TW_C_ONCE, TW_B)                                                      \
+        else if (sa == 0)                                                                                    \
+            TW_LOOP_3(value, TW_A_ONCE, TW_B TW_C)                                                           \
+        else if (sc == 0)                                                                                    \
+            TW_LOOP_3(value, TW_C_ONCE, TW_A TW_B)                                                           \
+        else                                                                                                 \
+            TW_LOOP_3(value, , TW_A TW_B TW_C)                                                               \
+        break;
+#define TW_LOOP_3(value, once, load)                                                                         \
+    for (int o = 0; o < LANES; o += VL) {                                                                    \
+        once for (ptrdiff_t p = 0; p < n; p++) { load v_store(out + p * LANES + o, value); }                 \
+    }
+#define TW_A_ONCE const vec a = v_load(pa + o);
+#define TW_C_ONCE const vec c = v_load(pc + o);
+#define TW_A const vec a = v_load(pa + p * sa + o);
+#define TW_B const vec b = v_load(pb + p * sb + o);
+#define TW_C const vec c = v_load(pc + p * sc + o);
+
+/* Run code on n groups of points, the first of which is `start`; results go `out_start` groups behind
+ * the begin of their slot. */
+static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n,
+                        ptrdiff_t out_start) {
+    for (const instruction *i = code; i < code + n_code; i++) {
+        const real *pa = operand_at(i->in[0], start), *pb = operand_at(i->in[1], start),
+                   *pc = operand_at(i->in[2], start);
+        const ptrdiff_t sa = i->in[0].step, sb = i->in[1].step, sc = i->in[2].step;
+        real *out = i->out + out_start * LANES;
+        switch (i->op) {
+#define TW_OP1(name, value) TW_CASE(name, value, TW_A)
+#define TW_OP2(name, value) TW_CASE(name, value, TW_A TW_B)
+#define TW_OP3(name, value) TW_CASE_3(name, value)
+#include "tape/operations.h"
+#undef TW_OP1
+#undef TW_OP2
+#undef TW_OP3
+        }
+    }
+}
+
+/* The same where results are block registers or lane values, which begin at their slot. */
+static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n) {
+    run_code_to(code, n_code, start, n, 0);
+}
+
+/* The theta stage: parameters are in their lane slots, results of theta alone follow. */
+static void run_lane_code(const machine *m) { run_code(m->lane_code, m->tape->n_lane_code, 0, 1); }
+
+/* Value and derivatives of n groups of points from `start` on, into the block's registers. */
+static void run_block_code(const machine *m, ptrdiff_t start, ptrdiff_t n) {
+    run_code(m->block_code, m->tape->n_block_code, start, n);
+}
+
+TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return (n_points + LANES - 1) / LANES; }
+
+/* One theta in every lane, and what depends on it alone. */
+static void set_theta(const machine *m, const real *theta, ptrdiff_t step) {
+    real *slot = m->lane + (ptrdiff_t)m->tape->n_const * LANES;
+    for (int32_t j = 0; j < m->tape->n_theta; j++)
+        for (int l = 0; l < LANES; l++)
+            slot[j * LANES + l] = theta[j * step];
+    run_lane_code(m);
+}
+
+#endif
