@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from timing import ratio
 
+from thalweg.descent.minimize import minimize
 from thalweg.losses import QuadraticLoss
-from thalweg.minimize import minimize
 from thalweg.optimizers import ConjugateGradient, GradientDescent, HeavyBall
 
 ITERATIONS = 20_000

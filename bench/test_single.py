@@ -34,7 +34,7 @@ def _import_seconds():
         [sys.executable, "-c", _TIME_IMPORT], capture_output=True, text=True, check=True
     )
     seconds, module = json.loads(run.stdout.splitlines()[-1])
-    assert module == "thalweg.fit"
+    assert module == "thalweg.fitting.fit"
     return seconds
 
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 import thalweg as tw
-from thalweg._bounds import bounds_of_one
+from thalweg._arguments.bounds import bounds_of_one
 
 NAMES = ("a", "b")
 LOWER, UPPER = [0.0, -np.inf], [np.inf, 5.0]

@@ -5,7 +5,7 @@ import pytest
 from problems import line
 
 import thalweg as tw
-from thalweg._casts import SHORTEST
+from thalweg._arguments.casts import SHORTEST
 
 CURE = "subtract a start, or use dtype=float64"
 N = 40

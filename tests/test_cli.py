@@ -13,7 +13,7 @@ import pytest
 from nist import digits
 
 import thalweg as tw
-from thalweg.cli import main
+from thalweg.cli.command import main
 from thalweg.model.registry import MODELS
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -285,7 +285,7 @@ def test_a_failed_fit_is_called_by_its_column(tmp_path, capsys):
 INTERRUPTED = """
 import signal, sys
 from contextlib import contextmanager
-import thalweg.cli as cli, thalweg.fit_command as command
+import thalweg.cli.command as cli, thalweg.cli.fit_command as command
 
 @contextmanager
 def progress(quiet):

@@ -19,9 +19,9 @@ from thalweg.conditioning import (
     is_symmetric,
     svd,
 )
+from thalweg.descent.minimize import minimize
+from thalweg.linalg.krylov import bidiagonalise, lanczos
 from thalweg.losses import LinearLeastSquares, Loss, QuadraticLoss
-from thalweg.losses.krylov import bidiagonalise, lanczos
-from thalweg.minimize import minimize
 from thalweg.optimizers import (
     ConjugateGradient,
     CoordinateDescent,

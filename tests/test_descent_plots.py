@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from thalweg.conditioning import diagnose
+from thalweg.descent.minimize import minimize
 from thalweg.losses import LinearLeastSquares, Loss, QuadraticLoss
-from thalweg.minimize import minimize
 from thalweg.model.graph import Graph, evaluate
 from thalweg.model.operations import count_operations
 from thalweg.optimizers import (

@@ -6,8 +6,8 @@ from descent_problems import Smooth, definite
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thalweg.descent.minimize import minimize
 from thalweg.losses import LinearLeastSquares, QuadraticLoss
-from thalweg.minimize import minimize
 from thalweg.optimizers import LBFGS, ConjugateGradient, Problem
 from thalweg.optimizers.faces import reach, stepped
 from thalweg.stop import Stop

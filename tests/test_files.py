@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from thalweg.cli import main
+from thalweg.cli.command import main
 
 X = np.linspace(0, 4, 12)
 LINE = ("--model", "line")
@@ -413,7 +413,7 @@ def test_a_signal_at_any_moment_leaves_whole_files(number, batch):
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-from thalweg.cli import main
+from thalweg.cli.command import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -467,7 +467,7 @@ def test_a_target_that_cannot_be_written_is_refused_before_the_fit(
     target, sentence, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("thalweg.fit_command.fit", None)  # it is not called
+    monkeypatch.setattr("thalweg.cli.fit_command.fit", None)  # it is not called
     Path("folder.csv").mkdir()
     os.mkfifo("pipe.csv")
     Path("loop.csv").symlink_to("loop.csv")

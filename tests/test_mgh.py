@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from descent_problems import SumOfSquares
 
-from thalweg.minimize import minimize
+from thalweg.descent.minimize import minimize
 from thalweg.optimizers import ConjugateGradient, GaussNewton, Newton
 
 INSTANCES = list(mgh.load())

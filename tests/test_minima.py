@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thalweg as tw
+from thalweg.descent.minimize import minimize
 from thalweg.losses import LinearLeastSquares, MSELoss, QuadraticLoss
-from thalweg.minimize import minimize
 from thalweg.optimizers import (
     LBFGS,
     ConjugateGradient,

@@ -6,8 +6,8 @@ from descent_problems import Smooth, definite, rosenbrock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thalweg.descent.minimize import minimize
 from thalweg.losses import QuadraticLoss
-from thalweg.minimize import minimize
 from thalweg.optimizers import (
     ConjugateGradient,
     CoordinateDescent,

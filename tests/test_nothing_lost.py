@@ -122,8 +122,8 @@ def test_a_callback_whose_value_is_neither_is_an_exception_that_brings_the_resul
 # ---- Ctrl-C at every line --------------------------------------------------------------------
 
 FILES = {
-    str(Path(tw.__file__).with_name(name))
-    for name in ("fit.py", "slow.py", "result.py", "storage.py", "rescale.py", "_progress.py")
+    str(Path(tw.__file__).parent / "fitting" / name)
+    for name in ("fit.py", "by_calls.py", "result.py", "storage.py", "rescale.py")
 }
 
 
@@ -155,7 +155,7 @@ class CtrlC:
 def arrays(monkeypatch):
     """The arrays of results of the last fit, as soon as there are any."""
     found = []
-    module = sys.modules["thalweg.fit"]
+    module = sys.modules["thalweg.fitting.fit"]
 
     def recorded(problem):
         found.append(results_for(problem))

@@ -8,8 +8,8 @@ from descent_problems import Smooth, SumOfSquares, definite, rosenbrock, saddle
 from hypothesis import given
 from hypothesis import strategies as st
 
+from thalweg.descent.minimize import minimize
 from thalweg.losses import LinearLeastSquares, QuadraticLoss
-from thalweg.minimize import minimize
 from thalweg.optimizers import (
     LBFGS,
     Block,

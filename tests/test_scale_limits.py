@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg import rescale
 from thalweg._core import engine
-from thalweg.fit import options_for
+from thalweg.fitting import rescale
+from thalweg.fitting.fit import options_for
 from thalweg.model.autodiff import gradient
 from thalweg.model.functions import voigt_profile
 from thalweg.model.graph import evaluate
@@ -343,7 +343,7 @@ def test_nothing_leaves_the_range_inside_a_model_in_other_units(model, of_x, of_
 
 @pytest.mark.parametrize("raises", [False, True])
 def test_what_was_to_be_run_again_has_not_run_where_the_job_is_stopped(raises):
-    unit = np.where(np.arange(400_000) % 2, 1e200, 1.0)[:, None]
+    unit = np.where(np.arange(2_000_000) % 2, 1e200, 1.0)[:, None]
 
     def stop(done, total):
         if raises:

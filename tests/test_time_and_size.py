@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg import watch
+from thalweg.linalg import watch
 from thalweg.losses.curvature import curvature_matrix
 from thalweg.stop import Halt, Stop
 

@@ -5,7 +5,7 @@
  * must not be taken for an exact fit or for a parameter without effect.  So the sums at the start have to lie
  * where the product of two of them has all its digits too, for such products give the noise of chi2 and the
  * bound on a small step.  A fit whose sums do not stops with TW_RANGE, and its caller runs it again in other
- * units (src/thalweg/rescale.py): powers of two, which change no bit of anything that stays in range.
+ * units (src/thalweg/fitting/rescale.py): powers of two, which change no bit of anything that stays in range.
  *
  * A job that is `scaled` already is refused only what no unit brings into the range.
  */

@@ -11,9 +11,12 @@ from .conditioning import (
     is_symmetric,
     svd,
 )
-from .curve_fit import CovarianceWarning, curve_fit
-from .descent import DescentResult
-from .fit import fit
+from .descent.minimize import minimize
+from .descent.result import DescentResult
+from .fitting.curve_fit import CovarianceWarning, curve_fit
+from .fitting.fit import fit
+from .fitting.problem import SlowModelWarning
+from .fitting.result import FitResult
 from .losses import (
     FunctionLoss,
     LeastSquares,
@@ -24,7 +27,6 @@ from .losses import (
     check_adjoint,
     check_gradient,
 )
-from .minimize import minimize
 from .model.library import Model, models
 from .optimizers import (
     LBFGS,
@@ -44,8 +46,6 @@ from .optimizers import (
     SteepestDescent,
     StrongWolfe,
 )
-from .problem import SlowModelWarning
-from .result import FitResult
 from .status import Status
 from .stop import Stop
 
@@ -99,3 +99,7 @@ __all__ = [
     "reference",
     "svd",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -77,7 +77,7 @@ EDITS = {
         ("units: no factor", "        if ratio.powers:", "        if False:"),
         ("units: one factor for all", "key = frozenset(unit.powers.items())", "key = 0"),
     ],
-    ("src/thalweg/rescale.py", "test_scale_limits.py test_scale.py test_nothing_lost.py"): [
+    ("src/thalweg/fitting/rescale.py", "test_scale_limits.py test_scale.py test_nothing_lost.py"): [
         ("again: nothing", "(status == Status.RANGE) |", "(status == 99) |"),
         ("again: no model that is not finite", "& (detail > 0)", "& (detail > 9)"),
         ("again: nothing taken back", "[_refused(out)] = Status.NOT_RUN", "[:0] = 0"),

@@ -5,8 +5,7 @@ rates       what a method does to each eigenvector, and so how many iterations i
 diagnosis   all of it for a loss at a point, with advice in words
 """
 
-from .diagnosis import Diagnosis, Direction, diagnose
-from .matrix import (
+from ..linalg.matrix import (
     Definiteness,
     Eigen,
     Singular,
@@ -16,6 +15,7 @@ from .matrix import (
     is_symmetric,
     svd,
 )
+from .diagnosis import Diagnosis, Direction, diagnose
 
 __all__ = [
     "Definiteness",

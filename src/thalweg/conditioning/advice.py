@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from ..linalg.matrix import Definiteness
 from ..optimizers.gradient_descent import below
-from .matrix import Definiteness
 
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis, Direction

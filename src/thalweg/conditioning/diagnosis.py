@@ -19,13 +19,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import Array, all_finite
+from .._arguments.check import Array, all_finite
+from ..linalg.krylov import EPS, lanczos
+from ..linalg.matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from ..losses.base import Loss, refuse_no_loss
 from ..losses.curvature import curvature_matrix
-from ..losses.krylov import EPS, lanczos
 from .advice import advise
-from .matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
-from .rates import METHODS, Quadratic, best_step, coordinate_descent, predict, rates
+from .rates import (
+    METHODS,
+    Quadratic,
+    best_step,
+    coordinate_descent,
+    predict,
+    rates,
+)
 from .target import Target
 
 _MOST_SWEPT = 500  # parameters up to which coordinate descent is predicted

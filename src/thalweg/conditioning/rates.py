@@ -38,8 +38,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._check import Array
-from ..losses.krylov import EPS
+from .._arguments.check import Array
+from ..linalg.krylov import EPS
 from ..optimizers import heavy_ball, nesterov
 
 Met = Callable[[Array], bool]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import Array
-from ..convergence import Promise, SmoothTest, test_of
+from .._arguments.check import Array
 from ..losses.base import Loss
 from ..optimizers.base import Point, Problem
+from ..optimizers.convergence import Promise, SmoothTest, test_of
 from .rates import Quadratic
 
 _ROUNDED = 1e-13  # of a loss: a minimum that is less of it is 0 but for rounding

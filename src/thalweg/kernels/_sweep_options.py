@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._bounds import bounds_of_one
-from thalweg._check import all_finite, count, left_out, numbers
+from thalweg._arguments.bounds import bounds_of_one
+from thalweg._arguments.check import all_finite, count, left_out, numbers
 
-from ._arrays import unmasked
+from .._arguments.arrays import unmasked
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from thalweg._check import count, numbers
+from thalweg._arguments.check import count, numbers
 from thalweg._core import quadratic as _core
 
-from ._arrays import unmasked
+from .._arguments.arrays import unmasked
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TriangleName = Literal["lower", "upper"] | None

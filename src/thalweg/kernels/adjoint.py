@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import Array, count, left_out
-from .._core import adjoint as _core
-from ._arrays import (
+from .._arguments.arrays import (
     compressed,
     lying,
     real_array,
@@ -23,6 +21,8 @@ from ._arrays import (
     refuse_output,
     whole_strides,
 )
+from .._arguments.check import Array, count, left_out
+from .._core import adjoint as _core
 
 
 class NormalEquations(NamedTuple):

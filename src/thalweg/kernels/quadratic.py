@@ -12,10 +12,10 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from thalweg._check import count, numbers
+from thalweg._arguments.check import count, numbers
 from thalweg._core import quadratic as _core
 
-from ._arrays import unmasked
+from .._arguments.arrays import unmasked
 from ._symmetry import Array, Square, TriangleName, matrix_of, named
 
 _TRIANGLES = {None: 0, "lower": 1, "upper": 2}

@@ -9,7 +9,7 @@ import numpy as np
 
 from thalweg._core import sweep as _core
 
-from ._arrays import unmasked
+from .._arguments.arrays import unmasked
 from ._sweep_gram import products, row_slices, subtract
 from ._sweep_options import (
     Array,

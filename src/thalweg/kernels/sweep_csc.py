@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._check import all_finite, numbers
+from thalweg._arguments.check import all_finite, numbers
 from thalweg._core import sweep_csc as _core
 
 from ._sweep_options import (

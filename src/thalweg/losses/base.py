@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, numbers
+from .._arguments.check import Array, numbers
 
 _FLOAT = np.dtype(np.float64)
 _REFRESH = 64  # sweeps after which what a point keeps up to date is computed anew

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 
 Function = Callable[..., Any]
 

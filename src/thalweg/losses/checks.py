@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from .base import LeastSquares, Loss, refuse_no_loss
 
 _EPS = float(np.finfo(float).eps)

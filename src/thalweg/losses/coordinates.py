@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from .base import CoordinateState
 from .callables import CallableModel
 from .recorded import RecordedModel

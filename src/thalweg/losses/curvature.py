@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
+from ..linalg.krylov import lanczos
+from ..linalg.watch import refuse_dense
 from ..stop import Halt, Stop
-from ..watch import refuse_dense
 from .base import Loss
-from .krylov import lanczos
 
 Solve = Callable[[Array], Array]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, count, numbers
+from .._arguments.check import Array, count, numbers
 from .base import Loss
 from .callables import to_numpy
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, left_out, numbers
+from .._arguments.check import Array, left_out, numbers
 from .callables import by_row, to_numpy
 
 FLOAT64 = np.dtype(np.float64)

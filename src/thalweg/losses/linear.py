@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, left_out, numbers
+from .._arguments.check import Array, left_out, numbers
 from ..kernels import coordinate_sweep
+from ..linalg.operators import Dense, Matrix, Product, Sparse, as_matrix, without_rows
 from .base import CachedState, CoordinateState, LeastSquares, SweepingState
 from .callables import by_row
 from .left_out import settled
-from .operators import Dense, Matrix, Product, Sparse, as_matrix, without_rows
 
 
 class LinearLeastSquares(LeastSquares):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, count, numbers
+from .._arguments.check import Array, count, numbers
+from ..linalg.watch import check
 from ..model import as_model
-from ..watch import check
 from .base import LeastSquares
 from .callables import CallableModel, jax_functions, torch_functions
 from .coordinates import Coordinates

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, numbers
+from .._arguments.check import Array, numbers
 from .base import Loss
 from .linear import LinearLeastSquares
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, all_finite, count, numbers
+from .._arguments.check import Array, all_finite, count, numbers
 from .._core.sweep import gram_sweeps
+from ..linalg.operators import Dense, Matrix, as_symmetric
 from .base import CachedState, CoordinateState, Loss, SweepingState
-from .operators import Dense, Matrix, as_symmetric
 
 
 class QuadraticLoss(Loss):

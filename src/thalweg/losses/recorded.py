@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, count
+from .._arguments.check import Array, count
 from .._core import loss as core
 from ..model import ModelInfo
 from ..model.autodiff import gradient, jvp, vjp

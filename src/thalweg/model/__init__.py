@@ -91,7 +91,7 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
 
 
 def _from_text(text: str, independent: str | Sequence[str] | None) -> ModelInfo:
-    from .formula import parse  # not needed by those who write functions
+    from .formula import parse
     from .library import get_model
 
     if text.isidentifier():

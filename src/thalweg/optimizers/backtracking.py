@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import watch
-from .._check import Array
+from .._arguments.check import Array
+from ..linalg import watch
 from ..losses.curvature import Solve
 from ..stop import Halt, Stop
 from .base import Point, Problem

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from ..losses.base import Loss
 
 _LEAST_SQUARE = 1e-280  # below, squares of components may have lost digits

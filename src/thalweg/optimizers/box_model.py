@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from ..losses.base import Loss
 from .base import Problem
 from .conjugate_gradient import ConjugateGradient

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from ..losses.curvature import Solve
 from .base import Method, Point, Problem
 from .faces import along_inside, moving

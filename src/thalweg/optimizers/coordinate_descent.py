@@ -24,8 +24,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from .. import watch
-from .._check import count
+from .._arguments.check import count
+from ..linalg import watch
 from ..losses.base import CachedState, CoordinateState, SweepingState
 from ..stop import Halt, Stop
 from .backtracking import CLEAR

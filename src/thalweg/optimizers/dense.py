@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
+from ..linalg.watch import refuse_dense, watched
 from ..losses.base import LeastSquares
 from ..losses.curvature import extreme_curvatures, refuse_indefinite
 from ..stop import Halt, Stop
-from ..watch import refuse_dense, watched
 from .base import Method, Point, Problem
 
 _EPS = float(np.finfo(float).eps)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from ..stop import Halt, Stop
 from .base import Point, Problem
 from .line_search import StrongWolfe

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..watch import PASSES, watched
+from ..linalg.watch import PASSES, watched
 from .base import Method, Point, Problem
 from .dense import gauss_newton_matrix, semidefinite_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from ..losses.base import Loss
 from ..losses.curvature import FEW, Solve, extreme_curvatures, refuse_indefinite
 from .backtracking import GROWTH, backtrack, contradiction, searched_step

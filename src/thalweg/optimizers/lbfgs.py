@@ -24,7 +24,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from .._check import Array, count
+from .._arguments.check import Array, count
 from ..losses.curvature import Solve
 from ..stop import Halt, Stop
 from .base import Method, Point, Problem, length

@@ -32,9 +32,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
+from ..linalg.watch import PASSES, watched
 from ..stop import Halt, Stop
-from ..watch import PASSES, watched
 from .base import Method, Point, Problem, length, positive
 from .dense import gauss_newton_matrix, scales, shortest_step
 

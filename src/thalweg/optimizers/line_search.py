@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import watch
-from .._check import Array, count
+from .._arguments.check import Array, count
+from ..linalg import watch
 from ..stop import Halt, Stop
 from .base import Point, Problem
 

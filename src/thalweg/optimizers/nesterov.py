@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, ClassVar
 
-from .._check import Array
+from .._arguments.check import Array
 from ..losses.curvature import Solve
 from .backtracking import backtrack, rises
 from .base import Method, Point, Problem

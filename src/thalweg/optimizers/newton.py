@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._check import tolerance
+from .._arguments.check import tolerance
+from ..linalg.watch import PASSES, refuse_dense, watched
 from ..losses.base import LeastSquares
 from ..stop import Halt, Stop
-from ..watch import PASSES, refuse_dense, watched
 from .base import Method, Point, Problem
 from .dense import newton_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search

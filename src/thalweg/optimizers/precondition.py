@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._check import Array, count, numbers
+from .._arguments.check import Array, count, numbers
 from ..losses.base import Loss
 from ..losses.curvature import Solve, curvature_matrix
 

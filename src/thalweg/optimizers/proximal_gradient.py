@@ -30,8 +30,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import watch
-from .._check import Array
+from .._arguments.check import Array
+from ..linalg import watch
 from ..losses.base import Loss
 from ..losses.curvature import extreme_curvatures, refuse_indefinite
 from ..losses.penalised import Penalised, shrunk

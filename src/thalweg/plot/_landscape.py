@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
-from ..descent import DescentResult
+from .._arguments.check import Array
+from ..descent.result import DescentResult
 from ..losses import Loss, QuadraticLoss
 from ._style import BLACK, CYCLE, GREY, pyplot
 

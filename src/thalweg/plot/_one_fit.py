@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._check import Array
-from ..result import FitResult
+from .._arguments.check import Array
+from ..fitting.result import FitResult
 from ._style import open_frame
 
 POINTS, CURVE = "#333333", "#D55E00"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..conditioning import Diagnosis
-from ..descent import DescentResult
+from ..descent.result import DescentResult
 from ._style import BLACK, BLUE, CYCLE, VERMILION, open_frame, pyplot
 
 _LEAST_PREDICTED = 1e-16  # of the start: predicted lines end here

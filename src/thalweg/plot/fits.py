@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array, name_index
-from ..result import FitResult
+from .._arguments.check import Array, name_index
+from ..fitting.result import FitResult
 from ._one_fit import (
     OneFit,
     caption,

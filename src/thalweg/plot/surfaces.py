@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .._check import Array
+from .._arguments.check import Array
 from ..conditioning import Diagnosis, diagnose
-from ..descent import DescentResult
+from ..descent.minimize import minimize
+from ..descent.result import DescentResult
 from ..losses import Loss, QuadraticLoss
-from ..minimize import minimize
 from ..optimizers import GradientDescent
 from ._landscape import (
     Limits,

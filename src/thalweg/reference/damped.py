@@ -30,7 +30,16 @@ from . import attempts as later
 from .confirm import columns_of, inflated, most_inflation
 from .judge import attempt
 from .squares import DERIVATIVE, magnitude_of, out_of_range
-from .state import MAX, TINY, Array, Fit, Problem, Tolerances, add_block, merge_rows
+from .state import (
+    MAX,
+    TINY,
+    Array,
+    Fit,
+    Problem,
+    Tolerances,
+    add_block,
+    merge_rows,
+)
 
 __all__ = ["Outcome", "add_block", "levenberg_marquardt", "merge_rows"]
 

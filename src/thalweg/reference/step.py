@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .state import EPS, LOST_COLUMN, Array, Fit, early_ftol, may_be_unseen, merge_rows
+from .state import (
+    EPS,
+    LOST_COLUMN,
+    Array,
+    Fit,
+    early_ftol,
+    may_be_unseen,
+    merge_rows,
+)
 
 WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
 FAST = 0.2  # a step so much shorter than the last is one before the end: it is not tried

@@ -1,0 +1,108 @@
+"""Arrays from ``.npy`` and ``.npz`` files that anyone may have made.
+
+What a header promises is compared with what the file holds before memory is asked for, objects
+(pickles) are refused, and whatever a broken file makes NumPy or `zipfile` raise ends as one
+`ValueError` that names the file.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from .._arguments.check import Array
+
+# A deflated stream is never shorter than 1 / 1032 of its content: a run of 258 bytes takes 2 bits.
+_MOST_DEFLATED = 1032
+_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def load_array(path: Path) -> Array:
+    """Return the array of a ``.npy`` file.
+
+    Raises
+    ------
+    ValueError
+        It is no such file, or a broken one.
+    OSError
+        It cannot be opened.
+    """
+    with path.open("rb") as file:
+        try:
+            return _read(file, path.stat().st_size)
+        except MemoryError:
+            raise ValueError(f"{path} is larger than the memory there is") from None
+        except Exception as error:  # a broken header may make NumPy raise anything
+            raise _broken(path, error) from None
+
+
+def load_archive(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Array], list[str]]:
+    """Return those arrays of a ``.npz`` file that have one of the names, and all names in it.
+
+    Raises
+    ------
+    ValueError
+        It is no such file, or a broken one.
+    OSError
+        It cannot be opened.
+    """
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
+                found = {n: _member(archive, members[n]) for n in names if n in members}
+                return found, list(members)
+        except MemoryError:
+            raise ValueError(f"{path} is larger than the memory there is") from None
+        except Exception as error:  # a broken archive may make `zipfile` and zlib raise anything
+            raise _broken(path, error) from None
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    if info.file_size > _MOST_DEFLATED * info.compress_size:
+        raise ValueError(f"{info.filename} claims more bytes than its packed data can hold")
+    with archive.open(info) as file:
+        array = _read(file, info.file_size)
+        if file.read(1):  # reading to the end compares the checksum
+            raise ValueError(f"{info.filename} is longer than its header says")
+        return array
+
+
+def _read(file: Any, size: int) -> Array:
+    """The array of an open file of ``size`` bytes, in the format of ``.npy``."""
+    shape, dtype, n_bytes = _header(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are not loaded")
+    if n_bytes > size - file.tell():
+        raise ValueError(
+            f"its header promises {n_bytes} bytes of data, shape {shape}, "
+            f"and {size - file.tell()} are there"
+        )
+    file.seek(0)
+    array: Array = npy.read_array(file, allow_pickle=False)
+    return array
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    version = npy.read_magic(file)
+    # version 3.0 is 2.0 with names of fields in UTF-8, and numbers have no fields
+    reader = _READERS.get(version)
+    if reader is None:
+        raise ValueError(f"its format has version {version[0]}.{version[1]}, not 1.0 or 2.0")
+    shape, _, dtype = reader(file)
+    n_bytes = dtype.itemsize
+    for length in shape:
+        if length < 0:
+            raise ValueError(f"its header promises the shape {shape}")
+        n_bytes *= length
+    return shape, dtype, n_bytes
+
+
+def _broken(path: Path, error: Exception) -> ValueError:
+    words = " ".join(f"{error}".split()) or type(error).__name__
+    shown = words if len(words) <= 200 else f"{words[:197]}..."
+    return ValueError(f"{path} cannot be read as an array: {shown}")

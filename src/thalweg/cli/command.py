@@ -1,0 +1,213 @@
+"""The command ``thalweg``: fit the data of a file, list the built-in models, say what runs here.
+
+The exit status is 0 if every fit succeeded, 1 if one failed, 2 if the input is wrong or an output
+could not be written, said in one sentence, and 130 after Ctrl-C (128 + the signal's number after
+SIGTERM and SIGHUP); then the fits that had finished are still written.  A file is written whole or
+not at all, whatever ends the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .. import __version__
+from .._core import engine
+from ..model.library import get_model
+from ..model.registry import MODELS
+from .fit_command import run_fit
+from .report import say, sentence
+from .stopping import Stop, stoppable
+
+_BAD_INPUT = 2
+
+_FIT_HELP = """\
+DATA is one of
+  a CSV file  columns separated by commas, semicolons, tabs or blanks, with or without names in
+              the first line; "#" begins a comment.  The first column is x, every other column of
+              numbers a data set that is fitted by itself.  A decimal comma is read where commas do
+              not separate; a row of units below the names is left out.
+  x.npy       an array (..., N): data sets of N points, such as an image stack (ny, nx, N).
+              --x gives the N abscissae.
+  x.npz       arrays x, y and, if wanted, sigma, mask and p0.
+
+For a model of two variables, x and y are the first two columns, an array (2, ...) or, by default,
+the numbers of an image's columns and rows.  A value that begins with a minus sign needs "=", as in
+--model="-a*x".
+
+examples:
+  thalweg fit decay.csv --model "a*exp(-t/tau) + c" --independent t --p0 a=1,tau=5,c=0
+  thalweg fit peaks.csv --model gaussian --sigma error --absolute-sigma --out peaks-fit.csv
+  thalweg fit echoes.npy --x 10,25,50,90 --model spin_echo --out t2.npz --plot t2.png
+"""
+
+# What bad input ends in; anything else is a fault of Thalweg and shows where it happened.
+_INPUT_ERRORS = (
+    OSError,
+    MemoryError,
+    RecursionError,
+    ValueError,
+    TypeError,
+    ModuleNotFoundError,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the given arguments; return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks ends nothing
+            stream.reconfigure(errors="backslashreplace")
+    with stoppable() as stop:
+        try:
+            arguments = _parser().parse_args(argv)
+            status: int = arguments.run(arguments, stop)
+            if sys.stdout:
+                sys.stdout.flush()
+            return status
+        except KeyboardInterrupt:
+            say("interrupted")
+            return stop.status
+        except BrokenPipeError:  # the reader has gone; Python's own flush would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except _INPUT_ERRORS as error:
+            say(sentence(error))
+            return _BAD_INPUT
+
+
+# ---- arguments -------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_BAD_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="thalweg", description="Fit a formula to one data set or to millions.")
+    parser.add_argument("--version", action="version", version=f"thalweg {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_fit(commands)
+    models = commands.add_parser("models", help="list the built-in models, or tell about one")
+    models.add_argument("name", nargs="?", metavar="NAME", help="the model to tell about")
+    models.set_defaults(run=_run_models)
+    info = commands.add_parser("info", help="version, instruction set, threads")
+    info.set_defaults(run=_run_info)
+    return parser
+
+
+def _add_fit(commands: Any) -> None:
+    parser = commands.add_parser(
+        "fit",
+        help="fit a model to the data of a file",
+        description="Fit a model to every data set of a file by least squares.",
+        epilog=_FIT_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="CSV, .npy or .npz; see below")
+    add = parser.add_argument
+    add("--model", required=True, metavar="MODEL", help="a formula, or a name of `thalweg models`")
+    add("--p0", type=_values, metavar="a=1,tau=5", help="start; built-in models guess it")
+    add("--independent", metavar="t", help="independent variable of a formula; x, or x,y")
+    add("--x", metavar="COL", help="column of x, by name or number; for arrays .npy or numbers")
+    add("--y", metavar="COL,...", help="columns to fit")
+    add("--sigma", metavar="COL", help="column of standard deviations; for arrays as --x")
+    add("--absolute-sigma", action="store_true", help="sigma has the unit of y, not weights alone")
+    add("--bounds", type=_bounds, metavar="tau=0:100", help="bounds; either side may be empty")
+    add("--fixed", type=_fixed, metavar="c=0,d", help="parameters to hold, with value or at p0")
+    add("--decimal", choices=[".", ","], help="decimal sign of a CSV file; default: found out")
+    add(
+        "--skip-rows", type=_whole, default=0, metavar="N", help="first lines of a CSV to leave out"
+    )
+    add(
+        "--missing", metavar="TEXT,...", help="cells that hold no value, beside empty, nan, NA, ..."
+    )
+    add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
+    add("--max-iter", type=int, metavar="N", help="most trial steps of a fit")
+    for name in ("xtol", "ftol", "gtol"):
+        add(f"--{name}", type=float, metavar="TOL", help="tolerance; see thalweg.fit")
+    add("--threads", type=int, metavar="N", help="most threads")
+    add("--float32", action="store_true", help="calculate in float32")
+    add("--out", type=Path, metavar="FILE", help="results, as .csv or .npz")
+    add("--plot", type=Path, metavar="FILE", help="picture, as .png, .svg or .pdf")
+    add("--quiet", action="store_true", help="no summary and no progress bar")
+    parser.set_defaults(run=run_fit)
+
+
+def _pairs(text: str) -> list[tuple[str, str | None]]:
+    """``"a=1,b"`` as ``[("a", "1"), ("b", None)]``."""
+    pairs = [item.strip().partition("=") for item in text.split(",")]
+    if not all(name.strip().isidentifier() for name, _, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value,...")
+    return [(name.strip(), value.strip() if sign else None) for name, sign, value in pairs]
+
+
+def _one_number(text: str | None, name: str, default: float | None = None) -> float:
+    if not text and default is not None:
+        return default
+    try:
+        return float(text or "")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{name} needs a number, got {text or ''!r}") from None
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number is needed, got {text!r}")
+    return int(text)
+
+
+def _values(text: str) -> dict[str, float]:
+    return {name: _one_number(value, name) for name, value in _pairs(text)}
+
+
+def _fixed(text: str) -> dict[str, float | None]:
+    return {
+        name: None if value is None else _one_number(value, name) for name, value in _pairs(text)
+    }
+
+
+def _bounds(text: str) -> dict[str, tuple[float, float]]:
+    found = {}
+    for name, value in _pairs(text):
+        low, colon, high = (value or "").partition(":")
+        if not colon:
+            raise argparse.ArgumentTypeError(f"{name} needs bounds low:high, got {value or ''!r}")
+        found[name] = _one_number(low, name, -np.inf), _one_number(high, name, np.inf)
+    return found
+
+
+# ---- thalweg models, thalweg info ------------------------------------------------------------
+
+
+def _run_models(arguments: argparse.Namespace, _: Stop) -> int:
+    if arguments.name is not None:
+        print(f"{arguments.name}: {get_model(arguments.name).__doc__}")
+        return 0
+    width = max(map(len, MODELS)) + 2
+    for name, model in MODELS.items():
+        print(f"{name:<{width}}{model.formula}")
+        print(f"{'':<{width}}parameters {', '.join(model.names)}")
+    return 0
+
+
+def _run_info(_: argparse.Namespace, __: Stop) -> int:
+    lines = {
+        "thalweg": __version__,
+        "instruction set": f"{engine.active_variant()} (available: {', '.join(engine.variants())})",
+        "threads": engine.get_num_threads(),
+        "NumPy": np.__version__,
+        "Python": f"{platform.python_version()}, {platform.platform()}",
+    }
+    for name, value in lines.items():
+        print(f"{name:<17}{value}")
+    return 0

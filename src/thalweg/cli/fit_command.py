@@ -1,0 +1,253 @@
+"""``thalweg fit``: from a file of data to a report, a file of results and a picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..fitting.fit import fit
+from ..fitting.result import FitResult
+from ..model import ModelInfo, as_model
+from ..status import Status
+from . import tables
+from .outputs import Output, write_result
+from .report import failures, report, say, say_all, sentence
+from .rows import Format
+from .stopping import Stop
+
+
+class _Work:
+    """What of ``thalweg fit`` is done, for the last line after an interruption."""
+
+    def __init__(self) -> None:
+        self.outputs: dict[str, Output] = {}
+        self.finished = self.total = 0
+
+    def told(self) -> str:
+        """Return the line: how many fits had finished, and which files hold them."""
+        words = "interrupted before the first fit"
+        if self.finished:
+            words = f"interrupted: {self.finished} of {self.total} fits had finished"
+        for option, output in self.outputs.items():
+            written = f"they are in {output.path}" if option == "--out" else f"see {output.path}"
+            words += f"; {written if output.written else f'{output.path} was not written'}"
+        return words
+
+
+def run_fit(arguments: argparse.Namespace, stop: Stop) -> int:
+    """Run ``thalweg fit`` with its parsed arguments; return its exit status."""
+    _check_outputs(arguments)
+    work = _Work()
+    try:
+        _open_outputs(arguments, work.outputs)
+        return _fit_and_deliver(arguments, work)
+    except BaseException as error:
+        stop.held = True  # the last lines are not cut off
+        if stop.number is None and not isinstance(error, KeyboardInterrupt):
+            raise
+        if isinstance(error, OSError):
+            say(sentence(error))
+        for output in work.outputs.values():
+            output.close()
+        say(work.told())
+        return stop.status
+    finally:
+        stop.held = True
+        for output in work.outputs.values():
+            output.close()
+
+
+def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
+    model = _model(arguments)
+    form = Format(arguments.decimal, arguments.skip_rows, _words(arguments.missing))
+    data = tables.read(
+        arguments.data, model.n_x or 1, arguments.x, arguments.y, arguments.sigma, form
+    )
+    say_all(data.notes)
+    p0 = data.p0 if arguments.p0 is None else arguments.p0
+    fixed = _hold(arguments.fixed, p0)
+    _require_start(model, p0, fixed)
+    result: FitResult | None = None
+    try:
+        with _progress(arguments.quiet) as progress:
+            result = _fit(arguments, data, p0, fixed, progress)
+    except BaseException as interruption:
+        some: FitResult | None = result or getattr(interruption, "result", None)
+        if some is not None and _count_finished(work, some):
+            _deliver(arguments, work.outputs, some, data.titles, only_finished=True)
+        raise
+    _count_finished(work, result)
+    _deliver(arguments, work.outputs, result, data.titles)
+    return 0 if result.success.all() else 1
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return () if text is None else tuple(word.strip() for word in text.split(","))
+
+
+def _count_finished(work: _Work, result: FitResult) -> int:
+    work.total = result.status.size
+    work.finished = int(np.count_nonzero(result.status != Status.NOT_RUN))
+    return work.finished
+
+
+def _deliver(
+    arguments: argparse.Namespace,
+    outputs: dict[str, Output],
+    result: FitResult,
+    titles: Sequence[str] | None,
+    *,
+    only_finished: bool = False,
+) -> None:
+    """Print, write and draw a result; what fails does not keep the rest back, and is raised."""
+    steps: list[Callable[[], Any]] = []
+    if not arguments.quiet:
+        steps.append(lambda: print(report(result, titles), flush=True))
+    if out := outputs.get("--out"):
+        suffix = arguments.out.suffix
+        steps.append(lambda: out.commit(lambda file: write_result(file, suffix, result, titles)))
+    if not only_finished:
+        if picture := outputs.get("--plot"):
+            kind = arguments.plot.suffix[1:]
+            steps.append(lambda: picture.commit(lambda file: _plot(file, kind, result, titles)))
+        steps.append(lambda: say_all(failures(result, titles)))
+    errors = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:
+            errors.append(error)
+    errors.sort(key=lambda error: isinstance(error, BrokenPipeError))  # that is the least
+    say_all(map(sentence, errors[1:]))
+    if errors:
+        raise errors[0]
+
+
+def _fit(
+    arguments: argparse.Namespace,
+    data: tables.DataSets,
+    p0: Any,
+    fixed: Any,
+    progress: Callable[[int, int], Any],
+) -> FitResult:
+    mask = data.mask
+    if arguments.mask_below is not None:
+        low = data.y < arguments.mask_below
+        mask = low if mask is None else low | mask.astype(bool)
+    return fit(
+        arguments.model,
+        data.x,
+        data.y,
+        p0,
+        sigma=data.sigma,
+        absolute_sigma=arguments.absolute_sigma,
+        mask=mask,
+        bounds=arguments.bounds,
+        fixed=fixed,
+        independent=_independent(arguments),
+        dtype=np.float32 if arguments.float32 else None,
+        xtol=arguments.xtol,
+        ftol=arguments.ftol,
+        gtol=arguments.gtol,
+        max_iter=arguments.max_iter,
+        threads=arguments.threads,
+        callback=progress,
+    )
+
+
+def _independent(arguments: argparse.Namespace) -> list[str] | None:
+    text = arguments.independent
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _model(arguments: argparse.Namespace) -> ModelInfo:
+    try:
+        return as_model(arguments.model, _independent(arguments))
+    except ValueError as error:
+        raise ValueError(f"{error}".replace("independent=", "--independent")) from None
+
+
+def _hold(fixed: dict[str, float | None] | None, p0: Any) -> Any:
+    """What `fit` takes as ``fixed``: values by name, or names if none has a value."""
+    if fixed is None or all(value is not None for value in fixed.values()):
+        return fixed
+    if all(value is None for value in fixed.values()):
+        return list(fixed)
+    given = p0 if isinstance(p0, dict) else {}
+    for name, value in fixed.items():
+        if value is None and name not in given:
+            raise ValueError(f"--fixed {name} needs a value, here or in --p0")
+    return {name: given.get(name) if value is None else value for name, value in fixed.items()}
+
+
+def _require_start(model: ModelInfo, p0: Any, fixed: Any) -> None:
+    needed = [name for name in model.names or () if name not in (fixed or ())]
+    if p0 is None and model.guess is None and needed:
+        example = ",".join(f"{name}=1" for name in needed)
+        raise ValueError(
+            f"--p0 is needed, a start for every parameter of a formula: --p0 {example}"
+        )
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse, before anything is computed, what is no output or would destroy an input."""
+    suffixes = {"--out": (".csv", ".npz"), "--plot": (".png", ".svg", ".pdf")}
+    inputs = [arguments.data, *(Path(text) for text in (arguments.x, arguments.sigma) if text)]
+    for option, path in _output_paths(arguments).items():
+        if path.suffix not in suffixes[option]:
+            raise ValueError(f"{option} must end in {' or '.join(suffixes[option])}, got {path}")
+        if not path.parent.is_dir():
+            raise ValueError(f"{option}: there is no folder {path.parent}")
+        if path.exists() and any(file.exists() and path.samefile(file) for file in inputs):
+            raise ValueError(f"{option} {path} would overwrite the input")
+    if arguments.plot:
+        try:
+            import matplotlib
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                '--plot needs matplotlib: python -m pip install "thalweg[plot]"'
+            ) from None
+        matplotlib.use("Agg")
+
+
+def _output_paths(arguments: argparse.Namespace) -> dict[str, Path]:
+    paths = {"--out": arguments.out, "--plot": arguments.plot}
+    return {option: path for option, path in paths.items() if path is not None}
+
+
+def _open_outputs(arguments: argparse.Namespace, outputs: dict[str, Output]) -> None:
+    """Take the outputs' places, before anything is computed: what cannot be written is refused."""
+    for option, path in _output_paths(arguments).items():
+        try:
+            outputs[option] = Output(path)
+        except OSError as error:
+            raise ValueError(f"{option} cannot be written: {sentence(error)}") from None
+
+
+@contextmanager
+def _progress(quiet: bool) -> Any:
+    """A progress bar for what takes more than half a second, if someone is watching."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        yield lambda done, total: None
+        return
+    off = True if quiet else None  # None: off unless stderr is a terminal
+    with tqdm(unit=" fits", unit_scale=True, delay=0.5, leave=False, disable=off) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update
+
+
+def _plot(file: BinaryIO, kind: str, result: FitResult, titles: Sequence[str] | None) -> None:
+    from .. import plot
+
+    plot.overview(result, titles).savefig(file, format=kind, dpi=150)

@@ -1,0 +1,76 @@
+"""What the command line says: of a result, of the fits that failed, of an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ..fitting.result import FitResult
+from ..status import Status
+
+_LISTED = 20  # failed fits that are told one by one
+_TABULATED = 20  # fits whose parameters are printed
+
+
+def _title(index: Sequence[int], titles: Sequence[str] | None) -> str:
+    """What to call a fit."""
+    if titles is not None:
+        return titles[index[0] if len(index) else 0]
+    return f"fit {', '.join(f'{i}' for i in index)}".strip()
+
+
+def report(result: FitResult, titles: Sequence[str] | None) -> str:
+    """Return one fit or many in summary, a few fits in a table."""
+    if result.chi2.ndim == 0 or result.chi2.size > _TABULATED:
+        return result.summary()
+    errors = [text for name in result.names for text in (name, "+-")]
+    rows = [["", *errors, "chi2", "stopped by"]]
+    for index in np.ndindex(result.chi2.shape):
+        row = [_title(index, titles)]
+        for value, error in zip(result.params[index], result.stderr[index], strict=True):
+            row += [f"{value:.9g}", f"{error:.6g}"]
+        rows.append(
+            [*row, f"{result.chi2[index]:.6g}", Status(int(result.status[index])).name.lower()]
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{t:>{w}}" for t, w in zip(row, widths, strict=True)) for row in rows)
+    n_good = np.count_nonzero(result.success)
+    return "\n".join([*lines, f"{result.chi2.size} fits, {n_good} succeeded"])
+
+
+def failures(result: FitResult, titles: Sequence[str] | None) -> list[str]:
+    """Return a sentence for each fit that failed, and one for those beyond the first few."""
+    failed = np.argwhere(~result.success)
+    lines = [
+        f"{_title(index, titles)} failed: {result.reason(*index)}"
+        for index in failed[:_LISTED].tolist()
+    ]
+    if len(failed) > _LISTED:
+        lines.append(f"{len(failed) - _LISTED} more fits failed")
+    return lines
+
+
+def sentence(error: BaseException) -> str:
+    """Return what a refusal says, in one line."""
+    words = " ".join(f"{error}".split())
+    if isinstance(error, OSError):
+        words = error.strerror or words
+        return f"{error.filename}: {words}" if error.filename else words
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory{': ' if words else ''}{words}"
+    if isinstance(error, RecursionError):
+        return f"the model is nested too deeply: {words}"
+    return words
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Print lines on the error output."""
+    for line in lines:
+        say(line)
+
+
+def say(words: str) -> None:
+    """Print a line on the error output."""
+    print(f"thalweg: {words}", file=sys.stderr)

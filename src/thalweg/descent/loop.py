@@ -1,0 +1,267 @@
+"""One run of a method of descent: where it is, the best point so far, and when it ends."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from ..linalg import watch
+from ..losses.curvature import extreme_curvatures
+from ..optimizers.base import Method, Point, Problem, length
+from ..stop import Halt, Stop
+from .result import DescentResult, History
+from .verdict import Judge, Verdict
+
+_LEVEL = 4 * float(np.finfo(float).eps)  # relative rounding error of a loss
+_NO_LOWER = (Stop.ROUNDING, Stop.STALLED, Stop.NO_BRACKET)  # no step leads lower: is it a minimum?
+
+
+class Iteration(NamedTuple):
+    """What a callback is told after each iteration."""
+
+    n_iter: int
+    theta: Array
+    loss: float
+    gradient_norm: float
+    step_size: float
+
+
+class Rules(NamedTuple):
+    """When to stop."""
+
+    tol: float
+    step_tol: float
+    loss_tol: float
+    max_iter: int
+    time_limit: float
+
+
+Callback = Callable[[Iteration], Any]
+
+# A loss that overflows ends in a sentence, not in a warning beside it.
+silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+class Descent:
+    """One run of a method: where it is, the best point so far, and its history."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        method: Method,
+        start: Point,
+        rules: Rules,
+        record: bool,
+        chosen: bool = False,
+    ) -> None:
+        self.problem, self.method, self.rules = problem, method, rules
+        self.chosen = chosen  # by us: the message says which method it is
+        self.point, self.best, self.best_norm = start, start, inf
+        self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
+        self.thetas: list[Array] | None = [] if record else None
+        self.deadline = perf_counter() + rules.time_limit
+        # a quadratic loss below 0 may have no minimum: a look at its curvatures will tell
+        self.suspicious = problem.loss.is_quadratic and not problem.bounded
+        self._keep(start, length(problem.free_gradient(start)))
+
+    @silent
+    def run(self, callback: Callback | None) -> DescentResult:
+        """Go down until a rule says stop."""
+        state = None
+        try:
+            with watch.until(self.deadline):
+                self.judge = Judge(self.problem, self.point, self.method, self.rules.tol)
+                verdict = self._at_the_start()
+                if verdict is None:
+                    state = self.method.prepare(self.problem, self.point)
+                    verdict = self._loop(state, callback)
+        except Halt as halt:
+            verdict = Verdict(halt.status, str(halt))
+            if halt.status in _NO_LOWER:
+                verdict = self._at_rest(verdict)
+            elif halt.status is Stop.TIME:
+                verdict = self._cut_short(Stop.TIME)
+        except BaseException as error:  # Ctrl-C, or one of the callback or of the user's model
+            error.result = self._result(Stop.INTERRUPTED)  # type: ignore[attr-defined]
+            raise
+        if verdict.status in (Stop.DIVERGED, Stop.NOT_FINITE):
+            return self._result(verdict.status, self.method.blame(self.problem, self.best, state))
+        return self._result(*verdict)
+
+    def _at_the_start(self) -> Verdict | None:
+        """The verdict on a start that needs no step."""
+        point, judge = self.point, self.judge
+        if self.norms[0] == 0.0:
+            return judge.claim(Stop.STATIONARY, point) or Verdict(
+                Stop.SADDLE,
+                "the gradient at the start is 0, and the curvature there does not tell a minimum "
+                "from a saddle: start elsewhere",
+            )
+        if not judge.starts_small(point):
+            return None
+        return judge.claim(Stop.GRADIENT, point)
+
+    def _loop(self, state: Any, callback: Callback | None) -> Verdict:
+        problem, rules, step, judge = self.problem, self.rules, self.method.step, self.judge
+        point = self.point
+        ceiling = self.method.growth * abs(point.loss) or inf
+        quiet = Quiet(rules, self.method.patience(problem.loss.n_params))
+        deadline = self.deadline
+        for _ in range(rules.max_iter):
+            previous, point = point, step(problem, point, state)
+            norm = length(problem.free_gradient(point))
+            self._keep(point, norm)
+            ended = callback is not None and stops(callback, self._told(norm))
+            if point.loss < 0.0 and self.suspicious:
+                self._refuse_bottomless()
+            if not (point.loss <= ceiling and norm < inf):
+                status = Stop.DIVERGED if point.loss > ceiling else Stop.NOT_FINITE
+                return Verdict(status, status.sentence)
+            if judge.small(previous, point):
+                verdict = judge.claim(Stop.GRADIENT, point)
+                if verdict is not None:
+                    return verdict
+                judge.refused()
+            if quiet.looks(previous, point):
+                verdict = self._rest(quiet, point)
+                if verdict is not None:
+                    return verdict
+            if ended:
+                return self._cut_short(Stop.CALLBACK)
+            if deadline < inf and perf_counter() >= deadline:
+                return self._cut_short(Stop.TIME)
+        return self._cut_short(Stop.MAX_ITER)
+
+    def _rest(self, quiet: Quiet, point: Point) -> Verdict | None:
+        """The verdict on steps that change little; None where there is still far to go."""
+        if quiet.verdict is Stop.STALLED:
+            return self._at_rest(Verdict(Stop.STALLED, Stop.STALLED.sentence))
+        tol = self.rules.step_tol if quiet.verdict is Stop.STEP else self.rules.loss_tol
+        verdict = self.judge.claim(quiet.verdict, point, tol)
+        if verdict is None:
+            quiet.wait(len(self.losses))
+        return verdict
+
+    def _at_rest(self, otherwise: Verdict) -> Verdict:
+        """The verdict where no step leads lower: on the best point, which is returned."""
+        if otherwise.status is Stop.ROUNDING:
+            otherwise = Verdict(Stop.STALLED, Stop.STALLED.sentence)
+        verdict = self.judge.at_rest(self.best, otherwise)
+        if verdict.status.success:
+            self.point = self.best
+        return verdict
+
+    def _cut_short(self, status: Stop) -> Verdict:
+        outlook = self.judge.outlook()
+        return Verdict(status, f"{status.sentence}; {outlook}" if outlook else status.sentence)
+
+    def _refuse_bottomless(self) -> None:
+        self.suspicious = False
+        why = extreme_curvatures(self.problem.loss, self.point.theta).indefinite
+        if why:
+            raise Halt(Stop.UNBOUNDED, why)
+
+    def _keep(self, point: Point, norm: float) -> None:
+        self.losses.append(point.loss)
+        self.norms.append(norm)
+        if self.thetas is not None:
+            self.thetas.append(point.theta)
+        self.steps.append(point.step_size)
+        self.point = point
+        best = self.best.loss
+        level = _LEVEL * abs(best)
+        # where rounding hides which loss is smaller, the smaller gradient is nearer the minimum
+        if point.loss < best - level or (norm < self.best_norm and point.loss <= best + level):
+            self.best, self.best_norm = point, norm
+
+    def _told(self, norm: float) -> Iteration:
+        theta, loss, _, step_size = self.point
+        return Iteration(len(self.losses) - 1, theta.copy(), loss, norm, step_size)
+
+    def _result(self, status: Stop, message: str = "") -> DescentResult:
+        """The point that met a test; where none was met, the best one."""
+        point = self.point if status.success else self.best
+        kept = min(len(self.losses), len(self.norms), len(self.steps))  # Ctrl-C may fall between
+        history = History(
+            np.array(self.losses[:kept]),
+            np.array(self.norms[:kept]),
+            np.array(self.steps[1:kept]),
+            None if self.thetas is None else np.array(self.thetas[:kept]),
+        )
+        return DescentResult(
+            theta=point.theta.copy(),
+            loss=point.loss,
+            gradient_norm=length(self.problem.free_gradient(point)),
+            status=status,
+            n_iter=kept - 1,
+            history=history,
+            method=self.method,
+            message=(message or status.sentence) + f"; by {self.method.name}" * self.chosen,
+        )
+
+
+@dataclass(slots=True)
+class Quiet:
+    """Counts steps in a row that change little; momentum and coordinates need several."""
+
+    rules: Rules
+    patience: int
+    small_steps: int = 0
+    small_changes: int = 0
+    unchanged: int = 0
+    n_iter: int = 0
+    after: int = 0
+    verdict: Stop = Stop.STALLED
+
+    def wait(self, n_iter: int) -> None:
+        """Begin to count anew a quarter of all iterations from now: steps alone prove nothing."""
+        self.small_steps = self.small_changes = 0
+        self.after = n_iter + n_iter // 4
+
+    def looks(self, previous: Point, point: Point) -> bool:
+        """Return whether enough steps in a row were small; `verdict` says which rule was met."""
+        rules = self.rules
+        self.n_iter += 1
+        change = abs(point.loss - previous.loss)
+        if change and not rules.step_tol and not rules.loss_tol:
+            self.unchanged = 0
+            return False
+        return self._count(previous, point, change)
+
+    def _count(self, previous: Point, point: Point, change: float) -> bool:
+        rules = self.rules
+        step = length(point.theta - previous.theta)
+        waited = self.n_iter >= self.after
+        small_step = waited and 0 < step <= rules.step_tol * length(point.theta)
+        small_change = (
+            waited
+            and step > 0
+            and change <= rules.loss_tol * abs(point.loss)
+            and rules.loss_tol > 0
+        )
+        for name, small, verdict in (
+            ("small_steps", small_step, Stop.STEP),
+            ("small_changes", small_change, Stop.LOSS),
+            ("unchanged", step == 0, Stop.STALLED),
+        ):
+            in_a_row = getattr(self, name) + 1 if small else 0
+            setattr(self, name, in_a_row)
+            if in_a_row >= self.patience:
+                self.verdict = verdict
+                return True
+        return False
+
+
+def stops(callback: Callback, iteration: Iteration) -> bool:
+    """Return whether a callback ends the descent: by a true value, or SciPy's StopIteration."""
+    try:
+        return bool(callback(iteration))
+    except StopIteration:
+        return True

@@ -1,0 +1,242 @@
+"""The loop that runs a method of descent: when to stop, what to record, whom to tell."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from .._arguments.bounds import bounds_of_one
+from .._arguments.check import all_finite, count, tolerance
+from .._progress import open_bar
+from ..losses.base import LeastSquares, Loss
+from ..losses.linear import LinearLeastSquares
+from ..losses.quadratic import QuadraticLoss
+from ..optimizers import LBFGS, ConjugateGradient, LevenbergMarquardt
+from ..optimizers.base import Method, Point, Problem, length
+from .loop import Callback, Descent, Iteration, Rules, silent
+from .result import DescentResult
+from .several import minimize_columns
+from .units import minimize_in_units, unit_of
+
+_TOL = 1e-8
+_LEAST_LOSS = 1e-280  # squares of what is smaller have lost digits, or are 0
+_DENSE = 1000  # parameters up to which a P x P matrix for every step is no burden
+
+
+def minimize(
+    loss: Loss,
+    theta0: Any,
+    method: Method | None = None,
+    *,
+    tol: float | None = _TOL,
+    step_tol: float = 0.0,
+    loss_tol: float = 0.0,
+    max_iter: int = 1000,
+    time_limit: float | None = None,
+    bounds: Any = None,
+    record: bool = False,
+    callback: Callback | None = None,
+    progress: bool = False,
+) -> DescentResult:
+    r"""Minimise a loss :math:`L(\theta)` by a method of descent from ``theta0``.
+
+    Parameters
+    ----------
+    loss : Loss
+        What to minimise: `QuadraticLoss`, `LinearLeastSquares`, `MSELoss` or your own.
+    theta0 : array_like, shape (P,)
+        Start; not changed.  A linear loss of M right-hand sides also takes (P, M), one start for
+        each, and the result's theta has that shape.
+    method : Method, optional
+        How, such as ``GradientDescent(step_size=0.1)``.  Without one: `LevenbergMarquardt` for
+        sums of squares, `ConjugateGradient` for quadratic losses, and for linear least squares of
+        more than 1000 parameters, `LBFGS` for others; the result says which.
+    tol : float
+        How close to a minimum is close enough.  No test looks at the start:
+
+        - sums of squares: every :math:`|J_j \cdot e| \le tol\, |J_j|\, |e|`, the cosine between the
+          residual and a column of the Jacobian;
+        - `QuadraticLoss`: every :math:`\sqrt{2 L / H_{jj}} \le tol\, |\theta^*_j|`, for a target of
+          0 the size that the parameter had on the way; within bounds also a promised decrease
+          of at most :math:`tol^2 |L|`;
+        - other losses: every step of Newton's method at most tol |theta_j|, or a promised decrease
+          of at most :math:`tol^2 |L|`.
+
+        Each ends at what rounding errors of theta make of the gradient.  Success also needs a
+        Hessian without negative curvature and, of sums of squares, a promised decrease of at most
+        tol L.
+    step_tol : float
+        Stop when ||step|| <= step_tol ||theta||, if Newton's step is no longer; 0 switches it off.
+    loss_tol : float
+        Stop when |change of the loss| <= loss_tol |loss|, if Newton's step promises no more; 0
+        switches it off.
+    max_iter : int
+        Most iterations.
+    time_limit : float, optional
+        Most seconds; it also ends a step that takes long.
+    bounds : pair of array_like, each () or (P,), dict or scipy.optimize.Bounds, optional
+        Lower and upper bounds of theta; None is no bound.  A dict gives pairs by the names of the
+        loss' parameters.
+    record : bool
+        Whether the history keeps theta, (n_iter + 1, P) numbers.
+    callback : callable, optional
+        ``callback(iteration)`` after each, with ``n_iter``, ``theta``, ``loss``, ``gradient_norm``
+        and ``step_size``; a true value from it, or StopIteration, ends the descent.
+    progress : bool
+        Show a progress bar (needs the extra ``cli``).
+
+    Returns
+    -------
+    DescentResult
+        The point that met the test, or the best one found, and why it stopped.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit, the start is not finite or outside the bounds, the method cannot serve
+        this loss, or the loss leaves the range of float64 at the start.
+    TypeError
+        An argument is of the wrong kind.
+    KeyboardInterrupt
+        Ctrl-C; the best point so far is in its attribute ``result``.
+    Exception
+        One of ``callback`` or of the loss, with the same attribute.
+
+    Examples
+    --------
+    >>> from thalweg.losses import QuadraticLoss
+    >>> from thalweg.descent.minimize import minimize
+    >>> from thalweg.optimizers import GradientDescent
+    >>> loss = QuadraticLoss([[2, 0], [0, 1]], theta_star=[1, 2])
+    >>> r = minimize(loss, [0, 0], GradientDescent())
+    >>> r.theta.round(6), r.n_iter
+    (array([1., 2.]), 18)
+    >>> minimize(loss, [0, 0], GradientDescent(step_size=0.6)).reason()
+    'step_size 0.6 exceeds 2/sigma_max = 0.5 of this loss; best fixed 0.333, any < 0.5 converges'
+    >>> minimize(loss, [0, 0]).reason().split("; ")[-1]
+    'by ConjugateGradient'
+    """
+    _refuse_kinds(loss, method, callback)
+    options: dict[str, Any] = dict(method=method, tol=tol, step_tol=step_tol, loss_tol=loss_tol)
+    options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
+    options |= dict(callback=callback, progress=progress)
+    if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
+        return minimize_columns(minimize, loss, theta0, options)
+    unit = unit_of(loss, theta0)
+    if unit != 1.0:
+        return minimize_in_units(minimize, loss, theta0, unit, options)
+    theta0 = [theta0] if np.ndim(theta0) == 0 else theta0
+    loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
+    lower, upper = bounds_of_one(bounds, loss.n_params, getattr(loss, "names", None))
+    chosen = method is None
+    method = _usual(Problem(loss, lower, upper)) if method is None else method
+    problem = method.problem(loss, lower, upper)
+    if problem.bounded and not method.bounds:
+        raise ValueError(f"{method.name} does not keep within bounds; {_BOUNDED} do")
+    start = _start(problem, theta0)
+    rules = Rules(
+        tolerance(tol, "tol", _TOL),
+        tolerance(step_tol, "step_tol", 0.0),
+        tolerance(loss_tol, "loss_tol", 0.0),
+        count(max_iter, "max_iter", 0, 2**63 - 1),
+        inf if time_limit is None else tolerance(time_limit, "time_limit", inf),
+    )
+    descent = Descent(problem, method, start, rules, record, chosen)
+    if not progress:
+        return descent.run(callback)
+    with _Bar(rules.max_iter, callback) as bar:
+        return descent.run(bar.update)
+
+
+_BOUNDED = (
+    "GradientDescent, Nesterov, CoordinateDescent, ConjugateGradient, LevenbergMarquardt and LBFGS"
+)
+
+
+def _usual(problem: Problem) -> Method:
+    """The method for a loss whose user names none."""
+    loss = problem.loss
+    large = loss.n_params > _DENSE
+    if isinstance(loss, LeastSquares) and not large:
+        return LevenbergMarquardt()
+    if loss.is_quadratic:
+        return ConjugateGradient()
+    return LBFGS()
+
+
+def _refuse_kinds(loss: Any, method: Any, callback: Any) -> None:
+    if not isinstance(loss, Loss):
+        raise TypeError(
+            f"loss must be a Loss, such as QuadraticLoss or MSELoss, got {type(loss).__name__}"
+            + "; FunctionLoss(value, gradient) makes one of plain functions" * callable(loss)
+        )
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+    if method is not None and not isinstance(method, Method):
+        raise TypeError(
+            "method must be a method of descent, such as GradientDescent(), got "
+            f"{method.__name__ if isinstance(method, type) else repr(method)}"
+        )
+
+
+@silent
+def _start(problem: Problem, theta0: Any) -> Point:
+    theta = problem.loss.at(theta0, "theta0").copy()
+    if not all_finite(theta):
+        j = int(np.argmin(np.isfinite(theta)))
+        raise ValueError(f"theta0 must be finite, got {theta[j]} for parameter {j}")
+    inside = (theta >= problem.lower) & (theta <= problem.upper)
+    if not inside.all():
+        j = int(np.argmin(inside))
+        raise ValueError(
+            f"theta0 must lie within the bounds, but parameter {j} starts at {theta[j]:g} outside "
+            f"[{problem.lower[j]:g}, {problem.upper[j]:g}]"
+        )
+    point = problem.at(theta)
+    if not np.isfinite(point.loss):
+        raise ValueError(
+            f"the loss at theta0 must be finite, got {point.loss}"
+            + "; measure in larger units, or start nearer" * (point.loss == inf)
+        )
+    if not all_finite(point.gradient):
+        j = int(np.argmin(np.isfinite(point.gradient)))
+        raise ValueError(
+            f"the gradient at theta0 must be finite, got {point.gradient[j]} for parameter {j}"
+        )
+    if abs(point.loss) < _LEAST_LOSS and _underflows(problem.loss, point):
+        raise ValueError(
+            f"the loss at theta0 is {point.loss:.3g}, at the end of the range of numbers, because "
+            "squares of small numbers leave it: measure in smaller units"
+        )
+    return point
+
+
+def _underflows(loss: Loss, point: Point) -> bool:
+    """Whether a loss is that small because its squares are, not because they cancel."""
+    if isinstance(loss, LeastSquares):
+        return bool(point.gradient.any())
+    if isinstance(loss, QuadraticLoss):
+        size = length(point.gradient) * length(point.theta - loss.theta_star)
+        return 0 < length(point.gradient) and size < _LEAST_LOSS
+    return False
+
+
+class _Bar:
+    """A progress bar that calls on."""
+
+    def __init__(self, total: int, callback: Callback | None) -> None:
+        self.callback = callback
+        self.bar = open_bar(total, "step")
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.bar.close()
+
+    def update(self, iteration: Iteration) -> Any:
+        self.bar.update()
+        self.bar.set_postfix(loss=f"{iteration.loss:.6g}", refresh=False)
+        return self.callback(iteration) if self.callback else None

@@ -1,0 +1,86 @@
+"""What a descent returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from .._arguments.check import Array
+from ..stop import Stop
+
+if TYPE_CHECKING:
+    from ..optimizers.base import Method
+
+
+class History(NamedTuple):
+    """The course of a descent, one entry per point; the start is the first.
+
+    Attributes
+    ----------
+    loss : ndarray, shape (n_iter + 1,)
+    gradient_norm : ndarray, shape (n_iter + 1,)
+        Without the components that a bound holds back.
+    step_size : ndarray, shape (n_iter,)
+        alpha of each step; NaN where the method has none.
+    theta : ndarray, shape (n_iter + 1, P), or None
+        The points, if ``record`` was asked for.
+    """
+
+    loss: Array
+    gradient_norm: Array
+    step_size: Array
+    theta: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class DescentResult:
+    """Where a descent ended, and why.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (P,)
+        The point that met the test; where none was met, the one with the smallest loss.
+    loss : float
+        The loss there.
+    gradient_norm : float
+        The norm of its gradient there, without the components that a bound holds back.
+    status : Stop
+        Why it stopped.
+    n_iter : int
+        Iterations made.
+    history : History
+        Loss, gradient norm, step size and, on request, theta of every iteration.
+    method : Method
+        The settings that were used.
+    message : str
+        Why it stopped, with the numbers of this case.
+    """
+
+    theta: Array
+    loss: float
+    gradient_norm: float
+    status: Stop
+    n_iter: int
+    history: History = field(repr=False)
+    method: Method
+    message: str
+
+    @property
+    def success(self) -> bool:
+        """Whether a tolerance was met."""
+        return self.status.success
+
+    def reason(self) -> str:
+        """Return in words why it stopped."""
+        return self.message
+
+    def summary(self) -> str:
+        """Return a few lines to read."""
+        return "\n".join(
+            [
+                f"{self.method.name}: {self.n_iter} iterations, {self.status.name}",
+                f"loss = {self.loss:.9g}, ||gradient|| = {self.gradient_norm:.3g}",
+                f"theta = {self.theta}",
+                self.message,
+            ]
+        )

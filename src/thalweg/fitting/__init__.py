@@ -1,0 +1,1 @@
+"""Fit one data set or millions: data, problem, run, result."""

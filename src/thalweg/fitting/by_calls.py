@@ -1,0 +1,287 @@
+"""Fit a model that cannot be recorded, by calling it as `scipy.optimize.curve_fit` does.
+
+The steps are the engine's; only value and derivatives come from Python, the derivatives by
+differences of values at theta_j + h and, near a minimum, theta_j - h (Nocedal and Wright, Numerical
+Optimization, 2nd ed., section 8.1).
+
+The step h.  Let s_j be the change of theta_j that changes the model by its own range, and eps' the
+rounding of the model relative to that range.  Truncation and rounding errors balance at
+h = s_j eps'^(1/2) for one-sided and h = s_j eps'^(1/3) for central differences, whose errors
+then are about eps'^(1/2) and eps'^(2/3).  s_j is range / max |df/dtheta_j|, from the derivative
+before: unlike |theta_j| it has the right size also where theta_j is near 0 or far from it.  Where
+the model is flat in theta_j it is not larger than |theta_j| has been: theta_j + h must not leave
+the neighbourhood.  A step that changes the model by far more than it should has left it, as where
+theta_j - h of a lifetime is negative, and is shortened.
+
+Far from a minimum one-sided differences, half the calls, lead as well: an error of 1e-8 of the
+derivatives changes a step by so much.  Where a fit converges they would end it beside the minimum,
+and errors with them; so central ones take over as soon as chi2 moves by less than NEAR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._core import engine
+
+Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
+
+NEAR = 0.01  # relative change of chi2 below which derivatives have to be good
+_EXACT = 1e-10  # chi2 beside sum (y / sigma)^2 below which they have to be, too
+_TRIES = 6  # of a first step h, each up to JUMP times another
+_JUMP = 1e4
+_FLAT = 1e-3  # where the model hardly depends on theta_j, s_j is |theta_j|, but at least so much
+_ALIKE = 30  # a factor between steps that costs few digits: errors grow as its square root at most
+_TOO_LONG = 0.1  # of the model's range: a step that changes so much, not a small share, is too long
+_LARGEST_NOISE = 1e-3  # relative rounding of a model that hardly moves
+
+
+def call(
+    function: Callable[..., Any], x: Any, theta: Array, points: tuple[int, ...], dtype: Any
+) -> Array:
+    """Return f(x; theta), shape (N,), as an array of its own.
+
+    The function gets a copy of x, so that it may write into it, and may return one value per point,
+    in any shape, or one for all; masked values are NaN.
+
+    Raises
+    ------
+    ValueError
+        It returns another number of values.
+    TypeError
+        They are not real numbers.
+    """
+    value = function(copied(x), *theta)
+    if isinstance(value, np.ma.MaskedArray):
+        value = np.ma.filled(value.astype(float), np.nan)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        array = _numbers(value, array)
+    if array.shape == points:
+        return np.array(array, dtype).reshape(-1)
+    N = prod(points)
+    if array.size == N:
+        return np.array(array, dtype).reshape(-1)
+    if array.size == 1:
+        return np.full(N, array.reshape(()), dtype)
+    raise ValueError(
+        f"the model must return one value per point, shape {points}, got shape {array.shape}"
+    )
+
+
+def _numbers(value: Any, array: Array) -> Array:
+    try:
+        if array.dtype.kind != "O" or value is None:
+            raise TypeError
+        return array.astype(float)
+    except (TypeError, ValueError):
+        kind = "None" if value is None else f"an array of {array.dtype}"
+        raise TypeError(f"the model must return real numbers, got {kind}") from None
+
+
+def copied(x: Any) -> Any:
+    """Return x, a table, or a tuple or dict of arrays, as something that may be written to."""
+    if isinstance(x, tuple):
+        return tuple(map(copied, x))
+    if isinstance(x, dict):
+        return {name: copied(values) for name, values in x.items()}
+    return x.copy() if hasattr(x, "copy") else x
+
+
+class Differences:
+    """Value and derivatives, with respect to ``free``, of a function that is called.
+
+    At the start an exception of the function is the user's.  Later, where it refuses its parameters
+    with an arithmetic or a value error, such as "math domain error", it is NaN: the step that led
+    there is then rejected.
+
+    Parameters
+    ----------
+    function, x
+        As of `call`.
+    free : tuple of int
+        Parameters with a column of J.
+    data : engine's row of y and 1 / sigma, each shape (N,)
+        1 / sigma is 0 where a point is left out.
+    box : pair of ndarray, shape (P,)
+        Bounds, beyond which the function is not called.
+    points : tuple of int
+        The shape of the points.
+    dtype : dtype
+        float64 or float32.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        x: Any,
+        free: tuple[int, ...],
+        data: tuple[Array, Array],
+        box: tuple[Array, Array],
+        points: tuple[int, ...],
+        dtype: Any,
+    ) -> None:
+        self.function, self.x, self.free = function, x, free
+        self.y, self.weight = data
+        self.lower, self.upper = (side.tolist() for side in box)
+        self.points, self.dtype = points, dtype
+        self.eps = float(np.finfo(dtype).eps)
+        self.scale = [0.0] * len(free)  # s_j; 0: not known yet
+        self.largest = [0.0] * len(free)  # |theta_j| at any trial
+        self.range = 0.0  # of the values at the start: those of residuals vanish
+        self.before: list[float] = []  # chi2 of the best trial and of the last one
+        self.last: tuple[Array | None, Any] = None, None  # theta of good derivatives, and these
+        self.relative_step = self.eps ** (1 / 2) / 4  # changes J by less than its own error
+        kept = self.weight > 0
+        self.kept = None if kept.all() else kept
+        if self.kept is not None:
+            self.y = np.where(kept, self.y, 0)  # it may be infinite
+        self.total = self._sum_of_squares(self.y)
+
+    def strict(self, theta: Array) -> Array:
+        """Return the value at theta, or raise what the function raises."""
+        with np.errstate(all="ignore"):
+            return call(self.function, self.x, theta, self.points, self.dtype)
+
+    def value(self, theta: Array) -> Array:
+        """Return the value at theta, NaN where the function refuses it."""
+        try:
+            return call(self.function, self.x, theta, self.points, self.dtype)
+        except (ArithmeticError, ValueError):
+            return np.full(len(self.y), np.nan, self.dtype)
+
+    def __call__(self, theta: Array) -> tuple[Array, Array]:
+        """Return the value and its derivatives, shapes (N,) and (N, F)."""
+        with np.errstate(all="ignore"):
+            f = self.value(theta) if self.before else self.strict(theta)
+            central = self._is_near(f)
+            if central and self._is_where_it_was(theta):
+                return f, self.last[1]
+            spread, relative = self._resolution(f, central)
+            self.range = self.range or spread
+            J = np.empty((len(f), len(self.free)), self.dtype)
+            for k, j in enumerate(self.free):
+                J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
+        self.last = (theta.copy() if central else None), J
+        return f, J
+
+    def _is_where_it_was(self, theta: Array) -> bool:
+        """Whether the last derivatives, if they were good ones, are good here as well."""
+        last = self.last[0]
+        return last is not None and all(
+            abs(float(theta[j]) - float(last[j])) <= self.relative_step * scale
+            for j, scale in zip(self.free, self.scale, strict=True)
+        )
+
+    def _sum_of_squares(self, residual: Array) -> float:
+        with np.errstate(all="ignore"):  # it may be infinite
+            weighted = residual * self.weight
+            if self.kept is not None:  # what is left out may be NaN
+                weighted = weighted[self.kept]
+            return float(np.dot(weighted, weighted))
+
+    def _is_near(self, f: Array) -> bool:
+        """Whether derivatives have to be good: where chi2 hardly changes, or is nearly 0."""
+        chi2 = self._sum_of_squares(self.y - f)
+        near = chi2 <= _EXACT * self.total
+        near = near or any(abs(chi2 - before) <= NEAR * before for before in self.before)
+        best = self.before[0] if self.before and not chi2 < self.before[0] else chi2
+        self.before = [best, chi2]
+        return near
+
+    def _resolution(self, f: Array, central: bool) -> tuple[float, float]:
+        """The range of the values, and the relative change of it that a step should make."""
+        low, high = float(f.min()), float(f.max())
+        if not -np.inf < low <= high < np.inf:
+            finite = f[np.isfinite(f)]
+            low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        size, spread = max(-low, high), high - low
+        if not spread > self.eps * size:
+            spread = size or 1.0
+        noise = min(self.eps * max(size, spread) / spread, _LARGEST_NOISE)
+        return spread, noise ** (1 / 3 if central else 1 / 2)
+
+    def _derivative(
+        self,
+        f: Array,
+        theta: Array,
+        k: int,
+        j: int,
+        spread: float,
+        relative: float,
+        central: bool,
+    ) -> Array:
+        known, longest = bool(self.scale[k]), np.inf
+        largest = self.largest[k] = max(self.largest[k], abs(float(theta[j])))
+        scale = self.scale[k] or abs(float(theta[j])) or 1.0
+        for _ in range(_TRIES):
+            column = self._quotient(f, theta, j, scale * relative, central)
+            steepest = float(max(column.max(), -column.min()))
+            if not steepest < np.inf:
+                finite = np.abs(column[np.isfinite(column)])
+                steepest = float(finite.max()) if finite.size else np.inf
+            wanted = spread / steepest if steepest else scale * _JUMP
+            if largest > 1e-9 * wanted:  # not a parameter that has always been 0
+                wanted = min(wanted, max(largest, _FLAT * wanted))
+            size = abs(float(theta[j]))
+            if steepest < np.inf and wanted < self.eps**0.5 * size:
+                wanted = size  # values that vanish, as residuals do, have no range to go by
+            most = max(spread, self.range) * max(_TOO_LONG, _ALIKE * relative)
+            too_long = steepest * scale * relative > most or bool(
+                (~np.isfinite(column) & np.isfinite(f)).any()
+            )
+            longest = scale / _ALIKE if too_long else longest
+            before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP, longest)
+            if not too_long and (known or before / _ALIKE <= scale <= _ALIKE * before):
+                break
+        self.scale[k] = scale if 0 < steepest < np.inf else 0.0
+        return column
+
+    def _quotient(self, f: Array, theta: Array, j: int, h: float, central: bool) -> Array:
+        """(f(theta + h) - f(theta - h)) / 2 h; one-sided where only one side has a value."""
+        ends = self._ends(float(theta[j]), j, h)
+        values = [self._moved(theta, j, ends[0])]
+        column: Array = (values[0] - f) / (ends[0] - theta[j])
+        if len(ends) == 1 or not (central or (np.isnan(column) & ~np.isnan(f)).any()):
+            return column
+        values.append(self._moved(theta, j, ends[1]))
+        both: Array = (values[0] - values[1]) / (ends[0] - ends[1])
+        missing = np.isnan(both)
+        if missing.any():
+            other = (values[1] - f) / (ends[1] - theta[j])
+            both = np.where(missing, np.where(np.isnan(column), other, column), both)
+        return both
+
+    def _moved(self, theta: Array, j: int, to: Any) -> Array:
+        end = theta.copy()
+        end[j] = to
+        return self.value(end)
+
+    def _ends(self, here: float, j: int, h: float) -> list[Any]:
+        """theta_j moved by h upwards and downwards, as far as the bounds let it."""
+        lower, upper = self.lower[j], self.upper[j]
+        h = max(h, 4 * self.eps * abs(here))  # else theta_j might not move
+        if upper - lower < 2 * h:
+            h = (upper - lower) / 4 or h
+        to = here + h, here - h
+        inside = [end for end in to if lower <= end <= upper or lower == upper]
+        return [np.dtype(self.dtype).type(end) for end in inside]
+
+
+def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
+    """Fit data set 0 of a job, whose results are then written; try again where that may help."""
+
+    def values(theta: Array) -> tuple[Array, Array]:
+        f, J = evaluate(theta)
+        return np.ascontiguousarray(f), np.ascontiguousarray(J)
+
+    trials = engine.Trials(job, np.empty(n_params, dtype))
+    while not trials.done:
+        trials.next(*values(trials.trial))
+    if job.unsettled:
+        job.again_called(values, np.empty(n_params, dtype))

@@ -1,0 +1,406 @@
+"""`scipy.optimize.curve_fit` on Thalweg's engine: the same call, the same meaning of the result."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.bounds import bounds_of_one
+from .._arguments.check import Array, all_finite, left_out, numbers
+from .._arguments.columns import columns_of
+from .._core import engine
+from ..model import ModelInfo, as_model
+from ..model.tape import compile_model
+from ..status import Status
+from . import by_calls as slow
+from .data import arrange
+from .fit import Options, one_job, options_for, run
+from .problem import Problem, prepare
+from .rescale import run_again
+from .result import FitResult
+from .scaled import in_other_units
+from .storage import result_of, results_for
+
+_METHODS = (None, "lm", "trf", "dogbox")
+_NO_BOUNDS = (-np.inf, np.inf)
+
+
+class CovarianceWarning(UserWarning):
+    """The covariance of the parameters could not be estimated."""
+
+
+def curve_fit(
+    f: Callable[..., Any],
+    xdata: Any,
+    ydata: Any,
+    p0: Any = None,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    check_finite: bool | None = None,
+    bounds: Any = _NO_BOUNDS,
+    method: str | None = None,
+    jac: Callable[..., Any] | str | None = None,
+    *,
+    full_output: bool = False,
+    nan_policy: str | None = None,
+    **kwargs: Any,
+) -> tuple[Any, ...]:
+    r"""Fit ``ydata = f(xdata, *params) + noise`` by least squares.
+
+    The call and its result are those of `scipy.optimize.curve_fit`; derivatives are exact, all
+    methods are the one of `thalweg.fit`, and default tolerances are tighter.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, a, b, ...)``.
+    xdata : array_like, shape (M,) or (k, M), or any object
+        The independent variable, or k of them.  A table, a dict or another object is passed to f
+        as it is.
+    ydata : array_like, shape (M,) or ()
+        The data; one number stands for as many as f returns.  Masked values, also of xdata and of
+        sigma, leave their points out.
+    p0 : array_like, shape (P,), optional
+        Start; where it is not given: 1, or the middle of two finite bounds, or 1 away from the
+        only finite one.
+    sigma : array_like, (), (M,) or (M, M), optional
+        Standard deviations of ydata, or their covariance matrix :math:`C`; then
+        :math:`\chi^2 = r^T C^{-1} r`.
+    absolute_sigma : bool
+        If False, pcov is scaled so that chi2 / dof = 1.
+    check_finite : bool, optional
+        Raise on NaN and infinity in the data; True unless ``nan_policy`` is given.
+    bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds
+        Lower and upper bounds; None is no bound.
+    method : {None, "lm", "trf", "dogbox"}
+        For compatibility; "lm" refuses bounds.
+    jac : callable or str, optional
+        ``jac(x, a, b, ...)`` of shape (M, P), used where f cannot be recorded.
+    full_output : bool
+        Return infodict, message and ier too.
+    nan_policy : {None, "raise", "omit"}
+        What to do with NaN in xdata or ydata.
+    **kwargs
+        ``ftol``, ``xtol``, ``gtol`` as in `thalweg.fit`; ``maxfev`` or ``max_nfev``, the most trial
+        steps.
+
+    Returns
+    -------
+    popt : ndarray, shape (P,)
+    pcov : ndarray, shape (P, P)
+        Covariance; infinite, with a `CovarianceWarning`, where it cannot be estimated.
+    infodict : dict
+        ``nfev``, trial steps, and ``fvec``, the weighted residuals f - y.  Only with full_output.
+    mesg : str
+        Why the fit stopped.  Only with full_output.
+    ier : int
+        The number of the `thalweg.Status`: 1 to 4 are successes, and -3, SINGULAR, comes with a
+        warning.  Only with full_output.
+
+    Raises
+    ------
+    ValueError
+        The data are not finite, or something does not fit.
+    TypeError
+        There are fewer points than parameters, or an option is unknown.
+    RuntimeError
+        The fit did not converge; the message says why.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> x = np.linspace(0, 4, 20)
+    >>> popt, pcov = tw.curve_fit(lambda x, a, b: a * np.exp(-b * x), x, 2.5 * np.exp(-1.3 * x))
+    >>> popt.round(9)
+    array([2.5, 1.3])
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of lm, trf, dogbox or None, got {method!r}")
+    _refuse_unknown(kwargs)
+    info = as_model(f)
+    n_params = _count_params(info, p0)
+    box = _box(bounds, n_params, info.names, method)
+    p0 = _default_start(box, n_params) if p0 is None else np.atleast_1d(p0)
+    x, y, sigma, missing = _clean(xdata, ydata, sigma, check_finite, nan_policy)
+    y = _as_long_as_model(info, x, y, p0)
+    if not _has_points(x, y.size):
+        info, x = _around(info, x), np.arange(y.size, dtype=float)
+    n_used = y.size if missing is None else int(np.count_nonzero(~missing))
+    if n_used < n_params:
+        raise TypeError(
+            f"there are M={n_used} points for P={n_params} parameters; M >= P is needed"
+        )
+    whiten = _whitening(sigma, y.size, missing)
+    data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
+    problem = prepare(info, data, p0, box, None, np.dtype(float))
+    options = options_for(np.dtype(float), n_params, absolute_sigma=absolute_sigma, **kwargs)
+    if whiten or (problem.recording is None and callable(jac)):
+        result = _run_by_trials(problem, options, jac if callable(jac) else None, whiten)
+    else:
+        result = run(problem, options)
+    return _answer(result, whiten, full_output)
+
+
+def _refuse_unknown(kwargs: dict[str, Any]) -> None:
+    for old in ("maxfev", "max_nfev"):
+        if old in kwargs:
+            kwargs["max_iter"] = kwargs.pop(old)
+    for name in kwargs:
+        if name not in ("ftol", "xtol", "gtol", "max_iter"):
+            raise TypeError(
+                f"curve_fit has no option {name!r}; there are ftol, xtol, gtol, maxfev, max_nfev"
+            )
+
+
+def _clean(
+    xdata: Any, ydata: Any, sigma: Any, check_finite: bool | None, nan_policy: str | None
+) -> tuple[Any, Array, Any, Array | None]:
+    """The data as arrays where they are numbers, and which points to leave out.
+
+    What is masked is left out, and what nan_policy omits: where x has one value per point, the
+    points themselves, so that a model that mixes points never sees them.
+    """
+    if nan_policy not in (None, "raise", "omit"):
+        raise ValueError(f"nan_policy must be 'raise', 'omit' or None, got {nan_policy!r}")
+    ydata, masked = left_out(ydata)
+    y = numbers(ydata, "ydata", np.dtype(float)).reshape(-1)
+    if y.size == 0:
+        raise ValueError("ydata must not be empty")
+    missing = np.zeros(y.size, bool) if masked is None else masked.reshape(-1)
+    x, masked = xdata, None
+    is_array = isinstance(xdata, list | tuple | np.ndarray) and columns_of(xdata) is None
+    if is_array:
+        x, masked = left_out(xdata)
+        x = numbers(x, "xdata", np.dtype(float))
+    is_row = is_array and x.shape[-1:] == y.shape
+    if masked is not None:
+        if not is_row:
+            raise TypeError("xdata must not be masked unless its last axis holds the points")
+        missing = missing | _of_any_variable(masked)
+    sigma, masked = left_out(sigma)
+    if masked is not None:
+        if masked.shape != y.shape:
+            raise TypeError("sigma must not be masked unless it has one value per point")
+        missing = missing | masked
+    if nan_policy == "omit":
+        missing = missing | np.isnan(y)
+        missing = missing | _of_any_variable(np.isnan(x)) if is_row else missing
+    elif check_finite or check_finite is None:
+        _refuse_infinite(y[~missing], "ydata")
+        if is_array:
+            _refuse_infinite(x[..., ~missing] if is_row else x, "xdata")
+    if is_row:
+        return _without(missing, x, y, sigma)
+    return x, y, sigma, missing if missing.any() else None
+
+
+def _of_any_variable(missing: Array) -> Array:
+    """Which points miss a variable, from that for each of them, shape (M,) or (k, M)."""
+    return np.asarray(missing.any(axis=tuple(range(missing.ndim - 1))))
+
+
+def _refuse_infinite(array: Array, name: str) -> None:
+    if not all_finite(array):
+        raise ValueError(f"{name} must be finite; it holds a NaN or an infinity")
+
+
+def _without(missing: Array, x: Array, y: Array, sigma: Any) -> tuple[Any, Array, Any, None]:
+    """The data without the points that are missing."""
+    if missing.any():
+        x, y = np.ascontiguousarray(x[..., ~missing]), y[~missing]
+        if np.ndim(sigma):
+            sigma = np.asarray(sigma)[~missing]
+            sigma = sigma[:, ~missing] if sigma.ndim == 2 else sigma
+    return x, y, sigma, None
+
+
+def _as_long_as_model(info: ModelInfo, x: Any, y: Array, p0: Array) -> Array:
+    """The data; a single number for as many points as the model has, which it is compared with."""
+    if y.size > 1:
+        return y
+    with np.errstate(all="ignore"):
+        size = np.size(info.function(slow.copied(x), *p0))
+    return np.full(size, y[0]) if size > 1 else y
+
+
+def _has_points(x: Any, n_points: int) -> bool:
+    """Whether x has one value per point, in rows or in columns with names."""
+    columns = columns_of(x)
+    if columns is not None:
+        return all(np.shape(values) == (n_points,) for values in columns.values())
+    if isinstance(x, np.ndarray):
+        return x.shape[-1:] == (n_points,) and x.ndim <= 2
+    return hasattr(x, "__array__") and np.shape(x) == (n_points,)
+
+
+def _around(info: ModelInfo, xdata: Any) -> ModelInfo:
+    """The model with its xdata inside, for xdata that is not one value per point."""
+    function = info.function
+
+    def around(x: Any, *params: Any) -> Any:
+        return function(slow.copied(xdata), *params)
+
+    return info._replace(function=around, n_x=None)
+
+
+def _count_params(info: ModelInfo, p0: Any) -> int:
+    if info.names is None and p0 is None:
+        raise ValueError("p0 is needed: f takes *args, which does not say how many parameters")
+    n_params = int(np.size(p0)) if info.names is None else len(info.names)
+    if not n_params:
+        raise ValueError(f"{info.label} has no parameters to fit, as f(x, a, b) has")
+    return n_params
+
+
+def _box(
+    bounds: Any, n_params: int, names: Sequence[str] | None, method: str | None
+) -> tuple[Array, Array] | None:
+    if bounds is _NO_BOUNDS or bounds is None:
+        return None
+    lower, upper = bounds_of_one(bounds, n_params, names, as_scipy=True)
+    if method == "lm" and (np.any(lower > -np.inf) or np.any(upper < np.inf)):
+        raise ValueError("method 'lm' does not take bounds; use 'trf', 'dogbox' or None")
+    return lower, upper
+
+
+def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
+    """SciPy's: 1 without bounds, the middle of two, 1 away from a single one."""
+    if box is None:
+        return np.ones(n_params)
+    lower, upper = box
+    low, high = np.isfinite(lower), np.isfinite(upper)
+    start = np.ones(n_params)
+    both, above, below = low & high, low & ~high, high & ~low
+    start[both] = 0.5 * (lower[both] + upper[both])
+    start[above] = lower[above] + 1
+    start[below] = upper[below] - 1
+    return start
+
+
+class _Whitening(NamedTuple):
+    """What makes errors of y independent and of size 1."""
+
+    matrix: Array  # L^-1 for a covariance matrix C = L L': L^-1 (y - f) has unit covariance
+    kept: Array  # bool (M,): the points that it acts on
+
+    def of(self, rows: Array) -> Array:
+        """Return L^-1 times the rows, shape (M,) or (M, F), of the points kept."""
+        product: Array = self.matrix @ rows[self.kept]
+        return product
+
+
+def _whitening(sigma: Any, n_points: int, missing: Array | None) -> _Whitening | None:
+    if sigma is None or np.ndim(sigma) < 2:
+        return None
+    matrix = numbers(sigma, "sigma", np.dtype(float))
+    if matrix.shape != (n_points, n_points):
+        raise ValueError(f"sigma must have shape (), (M={n_points},) or (M, M), got {matrix.shape}")
+    kept = np.ones(n_points, bool) if missing is None else ~missing
+    try:
+        inverse = np.linalg.inv(np.linalg.cholesky(matrix[np.ix_(kept, kept)]))
+    except np.linalg.LinAlgError:
+        raise ValueError("sigma must be positive definite as a covariance matrix") from None
+    return _Whitening(inverse, kept)
+
+
+def _run_by_trials(
+    problem: Problem,
+    options: Options,
+    jac: Callable[..., Any] | None,
+    whiten: _Whitening | None,
+) -> FitResult:
+    """The fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
+    data, n_params = problem.data, len(problem.names)
+    evaluate = _by_tape(problem) if problem.recording else _by_user(problem, jac)
+    if whiten is not None:
+        plain, whitened = evaluate, whiten.of
+        data = data._replace(y=np.ascontiguousarray(whitened(data.y[0])[None]), use=None)
+
+        def evaluate(theta: Array) -> tuple[Array, Array]:
+            f, J = plain(theta)
+            return whitened(f), whitened(J)
+
+    def run_scaled(scaled: Problem, results: dict[str, Array], _: Any) -> None:
+        job = one_job(scaled, scaled.data, options, results)
+        slow.run(job, in_other_units(evaluate), len(scaled.names), np.dtype(float))
+
+    out = results_for(problem)
+    slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
+    called = problem._replace(data=data, recording=None)
+    run_again(called, out, options.absolute_sigma, run_scaled, evaluate=evaluate)
+    return result_of(problem, out)
+
+
+def _by_tape(problem: Problem) -> slow.Evaluate:
+    assert problem.recording is not None
+    graph, output, own = problem.recording
+    tape = compile_model(graph, output, problem.free).tape
+    x = [*(row.array for row in problem.data.x), *own]
+    values = np.empty((1 + len(problem.free), problem.data.n_points))
+
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        engine.evaluate(tape, False, values.shape[1], x, theta, values)
+        return values[0], values[1:].T
+
+    return evaluate
+
+
+def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
+    differences = problem.differences(0)
+    if jac is None:
+        return differences
+    x = problem.data.argument(0)
+    n_points, n_params = problem.data.n_points, len(problem.names)
+    started = False
+
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        nonlocal started
+        f = differences.value(theta) if started else differences.strict(theta)
+        started = True
+        if np.isnan(f).all():
+            return f, np.full((n_points, n_params), np.nan)
+        J = np.array(jac(slow.copied(x), *theta), float)
+        if J.shape != (n_points, n_params):
+            raise ValueError(f"jac must return shape (M={n_points}, P={n_params}), got {J.shape}")
+        return f, J
+
+    return evaluate
+
+
+def _covariance_fault(result: FitResult) -> str:
+    """Why the covariance is not to be used, or an empty reason."""
+    if result.errors is not None:
+        return "a variance leaves the range of numbers; its root is in the stderr of thalweg.fit"
+    if not result.covariance_rows.size or isfinite(result.covariance_rows[0]):
+        return ""
+    singular = result.status == Status.SINGULAR
+    return result.reason() if singular else "there are no degrees of freedom"
+
+
+def _answer(result: FitResult, whiten: _Whitening | None, full_output: bool) -> tuple[Any, ...]:
+    status = Status(int(result.status))
+    if not status.success and status is not Status.SINGULAR:
+        raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
+    if why := _covariance_fault(result):
+        warnings.warn(
+            f"Covariance of the parameters could not be estimated: {why}",
+            CovarianceWarning,
+            stacklevel=3,
+        )
+    if not full_output:
+        return result.params, result.cov
+    residual = result.predict() - result.problem.data.y[0]
+    sigma, use = result.problem.data.sigma, result.problem.data.use
+    if whiten is not None:
+        residual = whiten.of(residual)
+    elif sigma is not None:
+        residual = residual / sigma.array
+    if use is not None and whiten is None:
+        residual = residual[use.array != 0]
+    infodict = {"nfev": int(result.n_iter) + 1, "fvec": residual}
+    return result.params, result.cov, infodict, result.reason(), int(status)

@@ -1,0 +1,367 @@
+"""Fit a model to one data set or to millions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array, PerFit, count, tolerance
+from .._core import engine
+from .._progress import open_bar
+from ..model import as_model
+from ..model.tape import Compiled, compile_curved, compile_model
+from . import by_calls as slow
+from .data import Data, arrange
+from .problem import Problem, prepare
+from .rescale import run_again, take_back
+from .result import FitResult
+from .storage import attach_result, result_of, results_for
+
+MOST_ATTEMPTS = 3  # see csrc/fit/attempts.h
+
+
+class Options(NamedTuple):
+    """When a fit stops, and how chi2 enters its covariance."""
+
+    xtol: float
+    ftol: float
+    gtol: float
+    max_iter: int
+    absolute_sigma: bool
+    attempts: int = MOST_ATTEMPTS
+
+
+# Tight enough that a user of the certified problems of NIST gets their digits; one or two trial
+# steps more than 1e-4 everywhere.
+_TOLERANCES = {
+    np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
+    np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
+}
+_STEPS_PER_PARAMETER = 200
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    p0: Any = None,
+    *,
+    sigma: Any = None,
+    absolute_sigma: bool = False,
+    mask: Any = None,
+    bounds: Any = None,
+    fixed: Any = None,
+    independent: str | Sequence[str] | None = None,
+    axis: int | Sequence[int] | None = None,
+    dtype: Any = None,
+    xtol: float | None = None,
+    ftol: float | None = None,
+    gtol: float | None = None,
+    max_iter: int | None = None,
+    attempts: int | None = None,
+    threads: int | None = None,
+    progress: bool = False,
+    callback: Callable[[int, int], Any] | None = None,
+) -> FitResult:
+    r"""Minimise :math:`\sum_i ((y_i - f(x_i; \theta)) / \sigma_i)^2`, chi2, for every data set.
+
+    The model is recorded once and differentiated exactly; fits run eight side by side, in compiled
+    code, each with its own damping and its own stopping.  A fit's result is the same to the last
+    bit alone, anywhere in any batch, and with any number of threads.
+
+    Parameters
+    ----------
+    model : callable, str or Model
+        ``f(x, a, b, ...)`` written with operators and NumPy functions, a formula such as
+        ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name.
+    x : array_like, shape (N,), a tuple of them, a dict or a table
+        The independent variable; several as a tuple ``(xx, yy)`` or by the names of columns.  Of
+        the shape of y: one per fit.
+    y : array_like, shape (..., N)
+        One data set or a batch of any shape.  What is NaN or masked in y or x, or masked in sigma,
+        leaves its point out, and nothing else is asked of that point.  With several variables of
+        two or more dimensions, such as pixel grids, the points are that many last axes of y.
+    p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
+        Start, for all fits or for each.  Built-in models guess it from the data.
+    sigma : array_like, shape (N,) or (..., N), optional
+        Standard deviations of y, in its unit; infinite leaves a point out.
+    absolute_sigma : bool
+        Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
+    mask : array_like of bool, shape (N,) or (..., N), optional
+        True leaves a point out, as in `numpy.ma`.
+    bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds, optional
+        Lower and upper bounds, each (), (P,) or (..., P); None is no bound.
+    fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional
+        Parameters that keep their start.
+    independent : str or sequence of str, optional
+        The independent variables of a formula.
+    axis : int or sequence of int, optional
+        The axes of y that hold the points; the last, or as many as the grids of x have.
+    dtype : float64 or float32, optional
+        The arithmetic.  float32 runs faster and gives about four digits.
+    xtol : float, optional
+        Stop when every :math:`|\delta_j| \le` xtol :math:`(|\theta_j| + \sqrt{\chi^2} / D_j)`, with
+        :math:`D_j` the largest norm of column j of the weighted Jacobian so far; 1e-9 (float32:
+        1e-4).  Every tolerance that is met is confirmed by the undamped step.
+    ftol : float, optional
+        Stop when the actual and the predicted reduction of chi2 are both at most ftol chi2; 1e-15
+        (5e-7).
+    gtol : float, optional
+        Stop when the cosine between the residual and the tangent plane of the model is at most
+        gtol; 1e-9 (3e-4).
+    attempts : int, optional
+        Most attempts of a fit, 1 to 3, which share ``max_iter``: a fit that fails, or stops where a
+        lower chi2 is proved to exist, is tried again, from other values of the parameters in which
+        the model is not linear, and then from the lowest point found; 3.
+    max_iter : int, optional
+        Most trial steps of a fit; 200 (P + 1).
+    threads : int, optional
+        Most threads; the processors this process may use.
+    progress : bool
+        Show a progress bar (needs the extra ``cli``).
+    callback : callable, optional
+        ``callback(done, total)``, called a few times a second from the calling thread; a true value
+        from it ends the job, and what has not finished gets status NOT_RUN.
+
+    Returns
+    -------
+    FitResult
+        Parameters, errors, chi2 and a status for every fit; fits that failed say why and harm no
+        other.
+
+    Raises
+    ------
+    ValueError
+        Shapes or names do not fit, what all fits share (start, bounds, sigma) is wrong, or float32
+        would merge distinct values.
+    TypeError
+        Something is not a real number, or not a model.
+    KeyboardInterrupt
+        Ctrl-C; the fits that had finished are in its attribute ``result``.  The same holds for
+        every other exception once fits run: of ``callback``, or of a model that is called from
+        Python.
+
+    Warns
+    -----
+    SlowModelWarning
+        The model cannot be recorded and is called from Python.
+
+    References
+    ----------
+    .. [1] J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and theory", Lecture Notes
+       in Mathematics 630, 1978.
+    .. [2] H. B. Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05, 1999.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> def decay(t, a, tau):
+    ...     return a * np.exp(-t / tau)
+    >>> t = np.linspace(0, 5, 30)
+    >>> y = np.array([decay(t, 2.0, 1.5), decay(t, 3.0, 0.5)])
+    >>> r = tw.fit(decay, t, y, p0={"a": 1, "tau": 1})
+    >>> r["tau"].round(6)
+    array([1.5, 0.5])
+    """
+    dtype = _element_type(dtype)
+    info = as_model(model, independent)
+    data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
+    problem = prepare(info, data, p0, bounds, fixed, dtype)
+    options = options_for(
+        dtype,
+        len(problem.names),
+        xtol=xtol,
+        ftol=ftol,
+        gtol=gtol,
+        max_iter=max_iter,
+        attempts=attempts,
+        absolute_sigma=absolute_sigma,
+    )
+    n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
+    return run(problem, options, n_threads, callback, progress)
+
+
+def options_for(
+    dtype: np.dtype[Any],
+    n_params: int,
+    *,
+    absolute_sigma: bool,
+    xtol: float | None = None,
+    ftol: float | None = None,
+    gtol: float | None = None,
+    max_iter: int | None = None,
+    attempts: int | None = None,
+) -> Options:
+    """Return the options of a fit, with the defaults of the element type."""
+    defaults = _TOLERANCES[dtype]
+    if max_iter is None:
+        max_iter = _STEPS_PER_PARAMETER * (n_params + 1)
+    return Options(
+        tolerance(xtol, "xtol", defaults[0]),
+        tolerance(ftol, "ftol", defaults[1]),
+        tolerance(gtol, "gtol", defaults[2]),
+        count(max_iter, "max_iter", 0, 2**31 - 1),
+        bool(absolute_sigma),
+        MOST_ATTEMPTS if attempts is None else count(attempts, "attempts", 1, MOST_ATTEMPTS),
+    )
+
+
+def _element_type(dtype: Any) -> np.dtype[Any]:
+    element: np.dtype[Any] = np.dtype(np.float64 if dtype is None else dtype)
+    if element not in _TOLERANCES:
+        raise TypeError(f"dtype must be float64 or float32, got {element}")
+    return element
+
+
+@contextmanager
+def _reporter(
+    total: int, callback: Callable[[int, int], Any] | None, progress: bool
+) -> Iterator[Callable[[int], Any] | None]:
+    """What is told how many fits are done, for a progress bar, a callback, both or none."""
+    if not progress:
+        yield None if callback is None else (lambda done: callback(done, total))
+        return
+    with open_bar(total, "fit") as bar:
+
+        def update(done: int) -> Any:
+            bar.update(done - bar.n)
+            return callback(done, total) if callback else None
+
+        yield update
+
+
+def run(
+    problem: Problem,
+    options: Options,
+    threads: int = 0,
+    callback: Callable[[int, int], Any] | None = None,
+    progress: bool = False,
+) -> FitResult:
+    """Run a prepared problem; an exception, whatever it is, brings what had finished along."""
+    out, decided = results_for(problem), False
+    run_all = partial(_run_all, options=options, threads=threads)
+    try:
+        with _reporter(problem.data.n_fits, callback, progress) as report:
+            run_all(problem, out, report)
+            run_again(problem, out, options.absolute_sigma, run_all, report)
+            decided = True
+            if report is not None:
+                report(int(np.count_nonzero(out["status"])))
+        return result_of(problem, out)
+    except BaseException as error:
+        attach_result(error, problem, out, None if decided else take_back)
+        raise
+
+
+def _run_all(
+    problem: Problem,
+    out: dict[str, Array],
+    report: Callable[[int], Any] | None,
+    *,
+    options: Options,
+    threads: int,
+) -> None:
+    """Fit all data sets, in the engine or by calling the model; raises what interrupted it."""
+    if problem.recording is None:
+        _run_slowly(problem, options, out, report)
+    else:
+        _run_compiled(problem, options, threads, out, report)
+
+
+def _run_compiled(
+    problem: Problem,
+    options: Options,
+    threads: int,
+    out: dict[str, Array],
+    report: Callable[[int], Any] | None,
+) -> None:
+    """Fit all data sets in the engine; raises what interrupted it.
+
+    The first attempt is made side by side.  Later ones, of the fits that need them, are given
+    second derivatives as well, which are recorded and lowered only then.
+    """
+    assert problem.recording is not None
+    graph, output, _ = problem.recording
+    job = _job(problem, options, compile_model(graph, output, problem.free), out)
+    watch = job.run(threads, report)
+    which = np.flatnonzero(out["next"])
+    if watch.error is None and not watch.stopped and which.size:
+        curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
+        watch = job.again(which, curved, threads, report and (lambda _: report(done)))
+    if watch.error is not None:
+        raise watch.error
+
+
+def _job(
+    problem: Problem, options: Options, compiled: Compiled, out: dict[str, Array]
+) -> engine.Job:
+    """The engine's job for all fits of a recorded model."""
+    data = problem.data
+    own = problem.recording.arrays if problem.recording else ()
+    arrays = [np.ascontiguousarray(a, data.y.dtype) for a in own]
+    return engine.Job(
+        compiled.tape,
+        data.y.dtype == np.float32,
+        data.n_fits,
+        data.n_points,
+        x=[*data.x, *((a, 0) for a in arrays)],
+        y=data.y,
+        sigma=data.sigma or (None, 0),
+        mask=data.use or (None, 0),
+        start=problem.start,
+        lower=problem.lower.array if problem.bounded else None,
+        upper=problem.upper.array if problem.bounded else None,
+        bound_step=problem.lower.step,
+        fixed=problem.fixed,
+        out=out,
+        options=options[:5],
+        scaled=problem.scaled,
+        linear=compiled.linear,
+        attempts=options.attempts,
+    )
+
+
+def one_job(
+    problem: Problem, data: Data, options: Options, out: dict[str, Array], fit: int = 0
+) -> engine.Job:
+    """Return the job of one data set whose model the engine does not evaluate."""
+
+    def row(rows: PerFit | None) -> tuple[Array | None, int]:
+        return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)
+
+    one, P = slice(fit, fit + 1), len(problem.names)
+    return engine.Job(
+        engine.Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
+        data.y.dtype == np.float32,
+        1,
+        data.n_points,
+        x=[],
+        y=data.y[one],
+        sigma=row(data.sigma),
+        mask=row(data.use),
+        start=row(problem.start),
+        lower=row(problem.lower)[0],
+        upper=row(problem.upper)[0],
+        fixed=None if problem.fixed is None else problem.fixed[one],
+        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
+        options=options[:5],
+        scaled=problem.scaled,
+        attempts=options.attempts,
+    )
+
+
+def _run_slowly(
+    problem: Problem, options: Options, out: dict[str, Array], report: Callable[[int], Any] | None
+) -> None:
+    """Fit one data set after the other by calling the model."""
+    data, P = problem.data, len(problem.names)
+    for k in range(data.n_fits):
+        evaluate = problem.differences(k)
+        slow.run(one_job(problem, data, options, out, k), evaluate, P, data.y.dtype)
+        if report is not None and report(k + 1):
+            return

@@ -1,0 +1,388 @@
+"""A fit before it is run: model, data, start, bounds and what is fixed, checked once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.bounds import read_bounds, refuse_empty
+from .._arguments.casts import exact_type, narrowed_bounds, narrowed_starts
+from .._arguments.check import (
+    Array,
+    PerFit,
+    all_finite,
+    by_name,
+    name_index,
+    numbers,
+    per_fit,
+    shapes,
+    stack,
+)
+from .._arguments.columns import columns_of
+from .._core import engine
+from ..model import ModelInfo
+from ..model.signature import with_more
+from ..model.tape import compile_model
+from ..model.trace import Recording, RecordingError, columns_read, record
+from .by_calls import Differences, call
+from .data import Data, argument
+
+
+class SlowModelWarning(UserWarning):
+    """A model could not be recorded and is called point by point of the parameter space instead."""
+
+
+class Problem(NamedTuple):
+    """Minimise chi2 for B data sets, each array checked and in the layout of the engine.
+
+    Attributes
+    ----------
+    model : ModelInfo
+    data : Data
+    names : tuple of str
+    free : tuple of int
+        The parameters that are not fixed for all fits.
+    start, lower, upper : PerFit
+        (P,) or (B, P); bounds infinite where there are none.
+    bounded : bool
+    fixed : ndarray or None
+        uint8 (B, P): parameters that are fixed for some fits only.
+    recording : Recording or None
+        None where the model could not be recorded.
+    scaled : bool
+        Whether it is in the units of `thalweg.fitting.rescale` already.
+    """
+
+    model: ModelInfo
+    data: Data
+    names: tuple[str, ...]
+    free: tuple[int, ...]
+    start: PerFit
+    lower: PerFit
+    upper: PerFit
+    bounded: bool
+    fixed: Array | None
+    recording: Recording | None
+    scaled: bool = False
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lower and upper bounds, each of a shape that broadcasts against the parameters."""
+        P = len(self.names)
+        return tuple(
+            row.array.reshape((*self.data.batch, P) if row.step else (P,))
+            for row in (self.lower, self.upper)
+        )  # type: ignore[return-value]
+
+    def count_free(self) -> Array:
+        """Return the number of free parameters of each fit, shape () or the batch's."""
+        if self.fixed is None:
+            return np.asarray(len(self.free))
+        held = np.count_nonzero(self.fixed[:, list(self.free)], axis=1)
+        return np.asarray(len(self.free) - held).reshape(self.data.batch)
+
+    def differences(self, fit: int) -> Differences:
+        """Return what evaluates the model of one data set, and its derivatives, by calling it."""
+        lower, upper = (
+            row.array[fit] if row.step else row.array for row in (self.lower, self.upper)
+        )
+        return Differences(
+            self.model.function,
+            self.data.argument(fit),
+            self.free,
+            self.data.weighted(fit),
+            (lower, upper),
+            self.data.points,
+            self.data.y.dtype,
+        )
+
+    def predict(self, params: Array, x: Any = None) -> Array:
+        """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
+        rows = np.ascontiguousarray(params.reshape(-1, len(self.names)))
+        xs, points = (self.data.x, self.data.points) if x is None else self._variables(x)
+        recording = self.recording
+        if x is not None and recording is not None:
+            recording = self._recorded_at(xs, points)
+        out = np.empty((len(rows), prod(points)), params.dtype)
+        if recording is None:
+            self._call(x, xs, points, rows, out)
+        else:
+            self._run(recording, xs, rows, out)
+        return out.reshape(*params.shape[:-1], *points)
+
+    def _recorded_at(self, x: Sequence[PerFit], points: tuple[int, ...]) -> Recording:
+        """The model recorded at other points, of which its constants may be made."""
+        data = self.data
+        try:
+            return record(
+                self.model.function,
+                len(x),
+                len(self.names),
+                points,
+                single=data.single,
+                columns=data.names,
+                data=_shared(x),
+            )
+        except RecordingError as error:
+            raise ValueError(
+                f"the model holds arrays for the fitted points only; call it to predict elsewhere "
+                f"({error.operation})"
+            ) from None
+
+    def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
+        columns = columns_of(x)
+        if columns is None:
+            parts = [x] if self.data.single else list(x)
+        else:
+            parts = [columns[name] for name in self.data.names or self.model.independent]
+        dtype = self.data.y.dtype
+        arrays = np.broadcast_arrays(*[numbers(v, "x", dtype) for v in parts])
+        return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
+
+    def _call(
+        self, given: Any, x: Sequence[PerFit], points: tuple[int, ...], rows: Array, out: Array
+    ) -> None:
+        form, names = self.data.form, self.data.names
+        for fit, theta in enumerate(rows):
+            if given is None:
+                at = self.data.argument(fit)
+            else:
+                at = given if columns_of(given) else argument(x, fit, points, form, names)
+            out[fit] = call(self.model.function, at, theta, points, out.dtype)
+
+    def _run(self, recording: Recording, x: Sequence[PerFit], rows: Array, out: Array) -> None:
+        graph, output, arrays = recording
+        tape = compile_model(graph, output, ()).tape
+        at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
+        values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
+        is_float, (n_rows, n_points) = out.dtype == np.float32, out.shape
+        engine.evaluate_rows(tape, is_float, n_rows, n_points, values, steps, rows, out)
+
+
+def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any) -> Problem:
+    """Return the problem that `thalweg.fit` describes.
+
+    Raises
+    ------
+    ValueError
+        Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
+    """
+    model, names = _named(model, p0)
+    P, batch = len(names), data.batch
+    recording, data, refusal = _record(model, data, P, dtype)
+    held, values = _fixed(fixed, names, batch)
+    lower, upper, bounded = _bounds(bounds, names, batch, dtype)
+    start = _start(model, data, p0, values, names, held, lower, upper, dtype)
+    per_fit_held = held.ndim > 1
+    if per_fit_held:
+        free = tuple(range(P))
+        own = np.ascontiguousarray(held.reshape(-1, P), dtype=np.uint8)
+    else:
+        free = tuple(j for j, is_held in enumerate(held.tolist()) if not is_held)
+        own = None
+    problem = Problem(model, data, names, free, start, lower, upper, bounded, own, recording)
+    if refusal is not None:
+        seen = _call_at_start(problem)
+        if data.form == "columns":
+            problem = problem._replace(
+                data=data.settled(dtype, None if data.source is None else seen)
+            )
+        warnings.warn(
+            f"the model is called from Python, thousands of times more slowly: {refusal}",
+            SlowModelWarning,
+            stacklevel=3,
+        )
+    return problem
+
+
+def _call_at_start(problem: Problem) -> Array | None:
+    """Return the model of the first fit at its start, or raise the error that it raises there."""
+    start = problem.start.array[0] if problem.start.step else problem.start.array
+    if not (problem.data.n_fits and all_finite(start)):
+        return None
+    return problem.differences(0).strict(start)
+
+
+def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
+    """The model as it is called with the values of all its parameters, and their names."""
+    names = model.names
+    if names is not None and model.takes_names and isinstance(p0, Mapping):
+        more = tuple(name for name in p0 if name not in names)
+        function = with_more(model.function, names, more)
+        names = (*names, *more)
+        model = model._replace(function=function, names=names)
+    if names is None:
+        if p0 is None:
+            raise ValueError(
+                "p0 is needed: the model takes *args, which does not say how many parameters"
+            )
+        if isinstance(p0, Mapping):
+            names = tuple(p0)
+        else:
+            names = tuple(f"p{j}" for j in range(np.shape(p0)[-1] if np.ndim(p0) else 1))
+    if not names:
+        cure = "a dict p0 names those of **kwargs" if model.takes_names else "as f(x, a, b) has"
+        raise ValueError(f"{model.label} has no parameters to fit: {cure}")
+    return model, names
+
+
+def _fixed(
+    fixed: Any, names: Sequence[str], batch: tuple[int, ...]
+) -> tuple[Array, Mapping[str, Any]]:
+    """Which parameters are held, bool (P,) or (..., P), and the values that ``fixed`` gives."""
+    P = len(names)
+    if fixed is None:
+        return np.zeros(P, bool), {}
+    if isinstance(fixed, Mapping):
+        held = np.zeros(P, bool)
+        held[[name_index(name, names, "fixed") for name in fixed]] = True
+        return held, fixed
+    if isinstance(fixed, str):
+        fixed = [fixed]
+    array = np.asarray(fixed)
+    if array.dtype.kind in "US":
+        held = np.zeros(P, bool)
+        held[[name_index(str(name), names, "fixed") for name in array]] = True
+        return held, {}
+    if array.dtype != bool and array.size:
+        raise TypeError("fixed must be names, a dict name -> value, or booleans per parameter")
+    if array.shape not in ((P,), (*batch, P)):
+        if not array.size:
+            return np.zeros(P, bool), {}
+        raise ValueError(f"fixed must have shape {shapes('P', P, batch)}, got {array.shape}")
+    return array, {}
+
+
+def _bounds(
+    bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any
+) -> tuple[PerFit, PerFit, bool]:
+    P = len(names)
+    if bounds is None:
+        return _everywhere(P, np.dtype(dtype), -1), _everywhere(P, np.dtype(dtype), 1), False
+    sides = read_bounds(bounds, P, names, np.float64)
+    low, high = sides
+    if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # else `per_fit` says so
+        low, high = narrowed_bounds(low, high, names, dtype)
+    lower = per_fit(low, "lower bounds", "P", P, batch, dtype)
+    upper = per_fit(high, "upper bounds", "P", P, batch, dtype)
+    if lower.step != upper.step:
+        lower, upper = (_every_fit(row, batch) for row in (lower, upper))
+    if not lower.step:
+        refuse_empty(lower.array, upper.array, names)
+    bounded = not (np.all(lower.array == -np.inf) and np.all(upper.array == np.inf))
+    return lower, upper, bounded  # a NaN counts: it is the status of its fit
+
+
+@lru_cache(maxsize=64)
+def _everywhere(n_params: int, dtype: np.dtype[Any], sign: int) -> PerFit:
+    """Bounds that are not there."""
+    infinite = np.full(n_params, sign * np.inf, dtype)
+    infinite.flags.writeable = False
+    return PerFit(infinite, 0)
+
+
+def _every_fit(row: PerFit, batch: tuple[int, ...]) -> PerFit:
+    if row.step:
+        return row
+    return PerFit(np.tile(row.array, (prod(batch), 1)), 1)
+
+
+def _start(
+    model: ModelInfo,
+    data: Data,
+    p0: Any,
+    values: Mapping[str, Any],
+    names: Sequence[str],
+    held: Array,
+    lower: PerFit,
+    upper: PerFit,
+    dtype: Any,
+) -> PerFit:
+    """The start of every fit: given, by name or by place, or guessed from the data."""
+    if p0 is None and set(values) != set(names):
+        start = PerFit(_guess(model, data, names), 1)
+        inside = np.clip(start.array, lower.array, upper.array)
+        start = PerFit(np.where(np.isnan(inside), start.array, inside).astype(dtype), 1)
+    elif isinstance(p0, Mapping) or p0 is None:
+        given = stack(by_name({**(p0 or {}), **values}, names, "p0"), "p0", names, np.float64)
+        start = _given_start(given, data, names, dtype)
+        return _refuse_outside(start, lower, upper, names)
+    else:
+        start = _given_start(p0, data, names, dtype)
+        if not values:
+            return _refuse_outside(start, lower, upper, names)
+    array = start.array.copy() if start.step else _every_fit(start, data.batch).array
+    for name, value in values.items():
+        value = numbers(value, f"fixed[{name!r}]", dtype)
+        if value.shape not in ((), data.batch):
+            raise ValueError(f"fixed[{name!r}] must be a number or have the batch's shape")
+        array[:, name_index(name, names, "fixed")] = value.reshape(-1)
+    return PerFit(np.ascontiguousarray(array), 1)
+
+
+def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFit:
+    start = per_fit(p0, "p0", "P", len(names), data.batch, exact_type(p0, dtype))
+    return PerFit(narrowed_starts(start.array, names, dtype), start.step)
+
+
+def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
+    if model.guess is None:
+        raise ValueError(f"p0 is needed: a start for {', '.join(names)}")
+    y: Array = data.y
+    x = [row.array for row in data.x]
+    if data.use is not None:  # what is left out may hold anything, in x too
+        used = data.use.array != 0
+        y = np.where(used, y, np.nan)
+        x = [np.where(used if v.ndim == used.ndim else used.any(0), v, np.nan) for v in x]
+    if data.sigma is not None and np.isinf(data.sigma.array).any():
+        y = np.where(np.isinf(data.sigma.array), np.nan, y)
+    guess: Array = np.asarray(model.guess(x[0] if len(x) == 1 else tuple(x), y))
+    return guess.reshape(data.n_fits, len(names))
+
+
+def _refuse_outside(start: PerFit, lower: PerFit, upper: PerFit, names: Sequence[str]) -> PerFit:
+    """The start, unless it is one for all fits and not inside bounds that are one for all."""
+    if not start.step and not lower.step:
+        p, low, high = start.array, lower.array, upper.array
+        if lower is _everywhere(len(p), p.dtype, -1) and all_finite(p):
+            return start
+        wrong = ~((low <= p) & (p <= high) & (np.abs(p) < np.inf))
+        if wrong.any():
+            j = int(np.argmax(wrong))
+            raise ValueError(
+                f"p0 of {names[j]} must be finite and inside its bounds: "
+                f"{p[j]} is not in [{low[j]}, {high[j]}]"
+            )
+    return start
+
+
+def _record(
+    model: ModelInfo, data: Data, n_params: int, dtype: Any
+) -> tuple[Recording | None, Data, RecordingError | None]:
+    """The recorded model and its data, or why the model cannot be recorded."""
+    try:
+        if data.form == "columns":  # those that the model does not read are no part of the problem
+            read = columns_read(model.function, data.names, n_params, data.points, _shared(data.x))
+            data = data.of_columns(read).settled(dtype)
+        recording = record(
+            model.function,
+            len(data.x),
+            n_params,
+            data.points,
+            single=data.single,
+            columns=data.names,
+            data=_shared(data.x),
+        )
+    except RecordingError as error:
+        return None, data, error
+    return recording, data, None
+
+
+def _shared(x: Sequence[PerFit]) -> list[Array | None]:
+    """The values of each variable, None where they differ from fit to fit."""
+    return [None if row.step else row.array for row in x]

@@ -1,0 +1,251 @@
+"""What a fit returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments.check import Array, name_index
+from ..status import Status, explain
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+
+@lru_cache(maxsize=64)
+def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
+    """Where in a flat (P, P) matrix the elements of a packed lower triangle of ``free`` go."""
+    full, packed = [], []
+    for k, i in enumerate(free):
+        for m, j in enumerate(free):
+            row, column = max(k, m), min(k, m)
+            full.append(i * n_params + j)
+            packed.append(row * (row + 1) // 2 + column)
+    return np.array(full, np.intp), np.array(packed, np.intp)
+
+
+def diagonal(n_free: int) -> list[int]:
+    """Return where a packed lower triangle of ``n_free`` rows has its diagonal."""
+    return [k * (k + 3) // 2 for k in range(n_free)]
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """Parameters, error bars and reasons of one fit or of many; B stands for the batch's shape.
+
+    Attributes
+    ----------
+    params : ndarray, shape (..., P)
+        Parameters at the smallest chi2 found; NaN where a fit could not run.
+    chi2 : ndarray, shape (...)
+        sum_i ((y_i - f(x_i)) / sigma_i)^2 over the points used; the unit of y squared where no
+        sigma was given.
+    n_iter : ndarray of int, shape (...)
+        Trial steps taken.
+    n_used : ndarray of int, shape (...)
+        Points used: not NaN, not masked, sigma finite.
+    status : ndarray of int8, shape (...)
+        A `Status` for each fit.
+    names : tuple of str
+        Names of the parameters, in the order of the last axis of ``params``.
+    problem : Problem
+        The model and the data that were fitted.
+    covariance_rows : ndarray, shape (..., F (F + 1) / 2)
+        Lower triangle, by rows, of the covariance of the F parameters that were not fixed.
+    detail : ndarray of int32, shape (...)
+        Which parameter or input a status is about.
+    attempts : ndarray of int8, shape (...)
+        How many attempts each fit took, 1 to 3: see the guide on the engine.
+    errors : ndarray or None, shape (..., F)
+        Standard errors of these parameters, where the square of one leaves the range of numbers.
+    """
+
+    params: Array
+    chi2: Array
+    n_iter: Array
+    n_used: Array
+    status: Array
+    names: tuple[str, ...]
+    problem: Problem = field(repr=False)
+    covariance_rows: Array = field(repr=False)
+    detail: Array = field(repr=False)
+    attempts: Array = field(repr=False)
+    errors: Array | None = field(repr=False, default=None)
+
+    def __getitem__(self, name: str) -> Array:
+        """Return one parameter of every fit, shape (...)."""
+        values: Array = self.params[..., name_index(name, self.names, "the result")]
+        return values
+
+    @cached_property
+    def success(self) -> Array:
+        """Whether each fit met a tolerance: ``status > 0``, shape (...)."""
+        return np.asarray(self.status > 0)
+
+    @cached_property
+    def dof(self) -> Array:
+        """Degrees of freedom, points used minus free parameters, shape (...)."""
+        return np.asarray(self.n_used - self.problem.count_free())
+
+    @cached_property
+    def cov(self) -> Array:
+        """Covariance of the parameters, shape (..., P, P).
+
+        (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``; rows and columns of
+        fixed parameters and of those at a bound are 0; infinite where the data do not determine
+        the parameters or dof is 0.  Units: those of the two parameters multiplied; what is then no
+        number of this type is 0 or infinite here, while `stderr` holds its root.
+        """
+        P = len(self.names)
+        full, packed = _unpacking(P, self.problem.free)
+        cov = self.covariance_rows.take(packed, axis=-1)
+        if len(full) < P * P:  # the rest is 0
+            some, cov = cov, np.zeros((*self.chi2.shape, P * P), self.params.dtype)
+            cov[..., full] = some
+        cov = cov.reshape(*self.chi2.shape, P, P)
+        if (fixed := self._fixed_for_some()) is not None:
+            cov[fixed] = 0
+            cov.swapaxes(-1, -2)[fixed] = 0
+        return cov
+
+    def _fixed_for_some(self) -> Array | None:
+        """Which parameters are fixed for which fits, (..., P), if not the same for all."""
+        fixed = self.problem.fixed
+        return None if fixed is None else (fixed != 0).reshape(self.params.shape)
+
+    @cached_property
+    def stderr(self) -> Array:
+        """Standard errors, the square root of the covariance's diagonal, shape (..., P)."""
+        free = list(self.problem.free)
+        stderr, errors = np.zeros_like(self.params), self.errors
+        if errors is None:
+            errors = np.sqrt(self.covariance_rows[..., diagonal(len(free))])
+        stderr[..., free] = errors
+        if (fixed := self._fixed_for_some()) is not None:
+            stderr[fixed] = 0
+        return stderr
+
+    @cached_property
+    def at_bound(self) -> Array:
+        """Whether each parameter ended at one of its bounds, shape (..., P)."""
+        lower, upper = self.problem.bounds
+        return np.asarray((self.params <= lower) | (self.params >= upper))
+
+    def reason(self, *index: int) -> str:
+        """Return in words why a fit stopped; ``index`` picks the fit from a batch."""
+        return explain(int(self.status[index]), int(self.detail[index]), self.names)
+
+    def failed(self) -> Array:
+        """Return the indices of the fits that did not succeed, shape (n,) or (n, dimensions)."""
+        where = np.argwhere(~self.success)
+        return where[:, 0] if self.chi2.ndim == 1 else where
+
+    def predict(self, x: Any = None) -> Array:
+        """Return f(x; params) for every fit, shape (..., N); at the fitted points for x=None."""
+        return self.problem.predict(self.params, x)
+
+    def summary(self) -> str:
+        """Return a table to read: the parameters of one fit, or the spread over a batch."""
+        lines = self._summary_of_one() if self.chi2.ndim == 0 else self._summary_of_many()
+        return "\n".join(lines)
+
+    def _summary_of_one(self) -> Iterable[str]:
+        width = max(map(len, self.names), default=0)
+        at_bound = self.at_bound
+        for j, name in enumerate(self.names):
+            note = "fixed" if j not in self.problem.free else "at a bound" if at_bound[j] else ""
+            error = f"+- {self.stderr[j]:<12.6g}" if not note else f"({note})"
+            yield f"{name:>{width}} = {self.params[j]:<15.9g} {error}".rstrip()
+        yield f"chi2 = {self.chi2:.9g}, dof = {self.dof}, {self.n_iter} steps"
+        yield self.reason()
+
+    def _summary_of_many(self) -> Iterable[str]:
+        good = self.success
+        yield f"{good.size} fits, {np.count_nonzero(good)} succeeded"
+        if good.any():
+            width = max(map(len, self.names), default=0)
+            yield f"{'':>{width}}   {'median':>13} {'5 %':>13} {'95 %':>13} {'median +-':>13}"
+            for j, name in enumerate(self.names):
+                values = self.params[good, j]
+                low, middle, high = np.percentile(values, [5, 50, 95])
+                error = np.median(self.stderr[good, j])
+                yield f"{name:>{width}}   {middle:13.6g} {low:13.6g} {high:13.6g} {error:13.6g}"
+        for code, number in zip(*np.unique(self.status, return_counts=True), strict=True):
+            yield f"{number:>10}  {Status(code).name}: {self._sentence(Status(code))}"
+
+    def _sentence(self, status: Status) -> str:
+        details = np.unique(self.detail[self.status == status])
+        return explain(status, int(details[0]) if details.size == 1 else -1, self.names)
+
+    def to_dataframe(self) -> Any:
+        """Return a pandas DataFrame: one row per fit with parameters, errors, chi2 and status.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                'to_dataframe needs pandas: python -m pip install "thalweg[pandas]"'
+            ) from None
+        return pd.DataFrame(self.columns())
+
+    def to_xarray(self) -> Any:
+        """Return an xarray Dataset with the batch's axes as dimensions ``dim_0``, ``dim_1``, ...
+
+        Its variables are those of `columns`, but for the reason, which stands in the attributes
+        ``flag_values`` and ``flag_meanings`` of ``status`` (CF conventions, section 3.5).
+
+        Raises
+        ------
+        ModuleNotFoundError
+            xarray is not installed.
+        """
+        try:
+            import xarray as xr
+        except ModuleNotFoundError:
+            raise ModuleNotFoundError(
+                'to_xarray needs xarray: python -m pip install "thalweg[xarray]"'
+            ) from None
+        batch, columns = self.chi2.shape, self.columns()
+        del columns["reason"]
+        dims = [f"dim_{k}" for k in range(len(batch))]
+        dataset = xr.Dataset({n: (dims, c.reshape(batch)) for n, c in columns.items()})
+        dataset["status"].attrs = {
+            "flag_values": np.array(list(Status), np.int8),
+            "flag_meanings": " ".join(status.name.lower() for status in Status),
+        }
+        return dataset
+
+    def columns(self) -> dict[str, Array]:
+        """Return the result as flat columns by name, one entry per fit: what files hold."""
+        P = len(self.names)
+        params, stderr = self.params.reshape(-1, P), self.stderr.reshape(-1, P)
+        columns: dict[str, Array] = {}
+        for j, name in enumerate(self.names):
+            columns[name] = params[:, j]
+            columns[f"{name}_stderr"] = stderr[:, j]
+        status = self.status.reshape(-1)
+        columns["chi2"] = self.chi2.reshape(-1)
+        columns["dof"] = self.dof.reshape(-1)
+        columns["n_iter"] = self.n_iter.reshape(-1)
+        columns["status"] = status
+        names = {code: Status(code).name.lower() for code in np.unique(status)}
+        columns["reason"] = np.array([names[code] for code in status], dtype=np.str_)
+        return columns
+
+    def plot(self, *index: int, ax: Any = None) -> Any:
+        """Draw data, curve and residuals of one fit; returns the axes.  Needs matplotlib.
+
+        ``index`` picks the fit from a batch; for a model of two variables the data are an image.
+        """
+        from .. import plot
+
+        return plot.fit(self, *index, ax=ax)

@@ -1,0 +1,125 @@
+"""The arrays that a job writes its results into, and the result that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from .problem import Problem
+from .result import FitResult
+
+_FILLED_AT_ONCE = 1 << 16  # fits; bounds the memory that filling needs when there is none left
+
+
+def results_for(problem: Problem) -> dict[str, Array]:
+    """Return arrays for the results of every fit; status 0: the others are not written yet.
+
+    Large ones stay untouched until the engine's threads write them, each its own pages.
+    """
+    batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
+    dtype = problem.data.y.dtype
+    return {
+        "theta": np.empty((*batch, P), dtype),
+        "covariance": np.empty((*batch, F * (F + 1) // 2), dtype),
+        "chi2": np.empty(batch, dtype),
+        "n_iter": np.empty(batch, np.int32),
+        "n_used": np.empty(batch, np.int64),
+        "detail": np.empty(batch, np.int32),
+        "next": np.zeros(batch, np.int8),
+        "attempts": np.zeros(batch, np.int8),
+        "status": np.zeros(batch, np.int8),  # the last: what has one has everything
+    }
+
+
+def _fill_unfinished(out: dict[str, Array]) -> None:
+    """Write what a fit that has not run is: NaN, no points, no steps."""
+    status = out["status"].reshape(-1)
+    n_fits = status.size
+    rows = {name: array.reshape(n_fits, -1) for name, array in out.items()}
+    for begin in range(0, n_fits, _FILLED_AT_ONCE):
+        end = min(begin + _FILLED_AT_ONCE, n_fits)
+        places = begin + np.flatnonzero(status[begin:end] == 0)
+        # where none has run, as it is behind the last that has, a slice is many times faster
+        unfinished = places if places.size < end - begin else slice(begin, end)
+        for name in rows.keys() & {"theta", "covariance", "chi2", "errors"}:
+            rows[name][unfinished] = np.nan
+        rows["n_iter"][unfinished] = rows["n_used"][unfinished] = 0
+        rows["detail"][unfinished] = -1
+
+
+def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
+    """Return the attributes of a result whose arrays are all written."""
+    return {
+        "params": out["theta"],
+        "chi2": out["chi2"],
+        "n_iter": out["n_iter"],
+        "n_used": out["n_used"],
+        "status": out["status"],
+        "names": problem.names,
+        "problem": problem,
+        "covariance_rows": out["covariance"],
+        "detail": out["detail"],
+        "attempts": np.maximum(out["attempts"], (out["status"] != 0).astype(np.int8)),
+        "errors": out.get("errors"),
+    }
+
+
+class _Unfinished(FitResult):
+    """The result of a job that was stopped, which fills what has not run when that is first read.
+
+    New memory takes the operating system longer to give than Ctrl-C may take to answer: seconds for
+    tens of millions of fits.
+    """
+
+    __qualname__ = FitResult.__qualname__  # what it is called where it is printed
+
+    def __getattr__(self, name: str) -> Any:
+        """Fill the results, once: Python asks here for attributes that are not there yet."""
+        out = self.__dict__.get("_out")
+        if out is None or name not in (f.name for f in fields(FitResult)):
+            raise AttributeError(f"a FitResult has no attribute {name!r}")
+        _fill_unfinished(out)
+        self.__dict__.update(_attributes(self.problem, out))
+        return self.__dict__[name]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle it as the plain result that it is once filled."""
+        return FitResult, tuple(getattr(self, f.name) for f in fields(FitResult))
+
+
+def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
+    """Return the result of a job, whether or not all its fits have run."""
+    if "errors" in out:  # all has been written once, and filling it again takes no time
+        _fill_unfinished(out)
+    elif np.count_nonzero(out["status"]) < out["status"].size:
+        unfinished = _Unfinished.__new__(_Unfinished)
+        at_once = {"status": out["status"], "names": problem.names, "problem": problem}
+        unfinished.__dict__.update(at_once, _out=out)
+        return unfinished
+    return FitResult(**_attributes(problem, out))
+
+
+def attach_result(
+    error: BaseException,
+    problem: Problem,
+    out: dict[str, Array],
+    prepare: Callable[[dict[str, Array]], None] | None,
+) -> None:
+    """Give an exception the fits that had finished, as its attribute ``result``.
+
+    ``prepare(out)`` goes before, to take back what was not decided.
+    A further Ctrl-C meanwhile replaces the exception; the one that goes out has the result.
+    """
+    try:
+        if prepare is not None:
+            prepare(out)
+        with suppress(AttributeError):  # a class of the user's may refuse it; its error is told
+            error.result = result_of(problem, out)  # type: ignore[attr-defined]
+    except KeyboardInterrupt as another:
+        attach_result(another, problem, out, prepare)
+        raise

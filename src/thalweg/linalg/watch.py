@@ -1,0 +1,115 @@
+"""Long calls of linear algebra that end when time is up or Ctrl-C is pressed.
+
+One decomposition of a large matrix takes minutes, in which Python sees no signal and no clock.  A
+call that is expected to take long therefore runs in a thread of its own, while the caller waits a
+little at a time.  When it stops waiting the call goes on unseen until it ends; its result is lost.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from math import inf
+from pathlib import Path
+from threading import Thread
+from time import perf_counter
+from typing import Any
+
+from ..stop import Halt, Stop
+
+_LONG = 2e9  # operations, a tenth of a second or so; below, a thread is not worth its start
+PASSES = 100.0  # operations that take as long as to fill a few new elements of large arrays
+_PAUSE = 0.05  # seconds between two looks at the clock and at signals
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=inf)
+
+
+@contextmanager
+def until(deadline: float) -> Iterator[None]:
+    """Let `check` and `watched` raise from this time of `perf_counter` on."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def check() -> None:
+    """Raise `Halt` once time is up."""
+    deadline = _deadline.get()
+    if deadline < inf and perf_counter() >= deadline:
+        raise Halt(Stop.TIME)
+
+
+def watched(operations: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return ``function(*arguments)``.
+
+    Parameters
+    ----------
+    operations : float
+        How many additions and multiplications it takes, roughly.
+    function : callable
+        Of NumPy or of compiled code, so that other threads may run beside it.
+
+    Raises
+    ------
+    Halt
+        Time was up before it ended.
+    """
+    check()
+    if operations < _LONG:
+        return function(*arguments)
+    outcome: list[Any] = []
+    context = copy_context()  # NumPy's error state belongs to it
+
+    def run() -> None:
+        try:
+            outcome.append((context.run(function, *arguments), None))
+        except BaseException as error:  # raised again where the caller waits
+            outcome.append((None, error))
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_PAUSE)
+        if thread.is_alive():
+            check()
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
+def memory() -> float:
+    """Return the bytes of main memory that this process may use; infinity where nobody tells."""
+    sizes = [inf]
+    try:
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # another operating system
+        pass
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(limit).read_text().strip()
+        except OSError:
+            continue
+        sizes.append(float(text) if text.isdigit() else inf)
+    return min(sizes)
+
+
+def refuse_dense(n_params: int, who: str) -> None:
+    """Refuse work with P x P matrices that memory cannot hold.
+
+    Raises
+    ------
+    ValueError
+        Four of them, what a step of the dense methods keeps at a time, need more than there is.
+    """
+    needed = 4 * 8.0 * n_params**2
+    if needed > memory():
+        raise ValueError(
+            f"{who} needs matrices of P x P numbers, for P={n_params} about {needed / 1e9:.3g} GB, "
+            f"and this machine has {memory() / 1e9:.3g} GB; ConjugateGradient, CoordinateDescent "
+            "and LBFGS need none"
+        )

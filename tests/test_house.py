@@ -1,0 +1,149 @@
+"""The plan of the house, held to: what may import what, and what users see of it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import thalweg as tw
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
+
+# Families of the package by floor: a module imports from its own family, from families of lower
+# floors, and within a floor only what FLOORS puts before it.  `plot` is the one exception: a
+# result's and a diagnosis' .plot() import it inside the method.
+FLOORS = [
+    ["status", "stop", "_progress"],
+    ["_arguments"],
+    ["_core"],
+    ["kernels", "model"],
+    ["reference"],
+    ["linalg"],
+    ["losses", "fitting"],
+    ["optimizers"],
+    ["conditioning"],
+    ["descent"],
+    ["plot"],
+    ["cli"],
+]
+FLOOR = {family: n for n, families in enumerate(FLOORS) for family in families}
+DOOR = "plot"  # the one door upwards
+
+
+def modules():
+    """Return every module of the package as (its dotted name, its file)."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        yield ".".join(file.relative_to(PACKAGE).with_suffix("").parts), file
+
+
+def imports_of(name, file):
+    """Yield each module of the package that a module imports, and whether inside a function."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):  # what only annotations need is no import
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    package = name.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            targets = [".".join(filter(None, base))]
+            if not node.module:
+                targets = [".".join(filter(None, [*base, alias.name])) for alias in node.names]
+            yield from ((target, id(node) in inside) for target in targets)
+
+
+def family(module):
+    """The family of a module: its folder, or the module itself."""
+    return module.split(".")[0]
+
+
+@pytest.mark.parametrize("name, file", list(modules()), ids=lambda part: str(part)[-40:])
+def test_no_module_imports_from_a_higher_floor(name, file):
+    here = family(name)
+    if here in ("__init__", "__main__"):
+        return  # the front door sees all
+    for target, inside in imports_of(name, file):
+        there = family(target)
+        if there in (here, "__version__") or (there == DOOR and inside):
+            continue
+        assert there in FLOOR, f"{name} imports {target}: which floor is that?"
+        assert FLOOR[there] < FLOOR[here], f"{name} imports {target}, which lies above it"
+
+
+def test_no_circle_within_a_family():
+    """What is imported when a module is loaded; not what a function imports when it runs."""
+    arrows = {
+        name: {target for target, inside in imports_of(name, file) if not inside}
+        for name, file in modules()
+    }
+    done, under_way = set(), []
+
+    def visit(module):
+        assert module not in under_way, " -> ".join([*under_way, module])
+        if module in done or module not in arrows:
+            return
+        under_way.append(module)
+        for target in arrows[module]:
+            visit(target)
+        under_way.pop()
+        done.add(module)
+
+    for module in arrows:
+        visit(module)
+
+
+def test_a_user_sees_the_public_names_alone():
+    assert sorted(tw.__all__) == dir(tw)
+    for name in tw.__all__:
+        assert getattr(tw, name).__doc__, name
+
+
+def test_no_module_hides_behind_a_function_of_its_name():
+    for name, _ in modules():
+        parts = name.split(".")
+        if parts[-1] in ("__init__", "__main__"):
+            continue
+        parent = tw
+        for part in parts[:-1]:
+            parent = getattr(parent, part, None)
+        found = getattr(parent, parts[-1], None) if parent is not None else None
+        assert found is None or type(found).__name__ == "module", f"thalweg.{name} is {found!r}"
+
+
+# ---- the C library ---------------------------------------------------------------------------
+
+C_FLOORS = [
+    ["base"],
+    ["vecmath"],
+    ["tape"],
+    ["fit", "loss", "adjoint", "quadratic", "sweep"],
+]
+C_FLOOR = {family: n for n, families in enumerate(C_FLOORS) for family in families}
+
+
+def headers():
+    """Return every C file in a family's folder."""
+    return sorted(file for file in CSRC.rglob("*.[ch]") if file.parent != CSRC)
+
+
+@pytest.mark.parametrize("file", headers(), ids=lambda file: str(file.relative_to(CSRC)))
+def test_a_family_of_c_is_read_without_the_others(file):
+    here = file.parent.name
+    for target in re.findall(r'#include "([\w/]+\.h)"', file.read_text()):
+        there = target.split("/")[0]
+        assert "/" in target, f"{file.name} includes {target}: the dispatcher sees all, alone"
+        assert there == here or C_FLOOR[there] < C_FLOOR[here], f"{file.name} includes {target}"
+
+
+def test_a_contract_includes_contracts_alone():
+    for file in CSRC.rglob("contract.h"):
+        for target in re.findall(r'#include "([\w/]+)"', file.read_text()):
+            assert target.endswith("/contract.h") or target == "base/pool.h", (file, target)
