@@ -1,11 +1,11 @@
 """The compiled kernels, for callers who bring their own Jacobians and matrices."""
 
+from ._sparse_sweep import sweep_csc
 from ._sweep_options import Sweep
 from ._symmetry import Symmetric
 from .adjoint import NormalEquations, adjoint_sum, jvp, normal_equations, vjp
 from .quadratic import line_minimum, quadratic_form
 from .sweep import coordinate_sweep
-from .sweep_csc import sweep_csc
 
 __all__ = [
     "NormalEquations",

@@ -10,6 +10,7 @@ import numpy as np
 from thalweg._core import sweep as _core
 
 from .._arguments.arrays import unmasked
+from ._sparse_sweep import sweep_csc
 from ._sweep_gram import products, row_slices, subtract
 from ._sweep_options import (
     Array,
@@ -27,7 +28,6 @@ from ._sweep_options import (
     weightless,
     without,
 )
-from .sweep_csc import sweep_csc
 
 
 def coordinate_sweep(
