@@ -3,12 +3,12 @@
 fits          fit, map, overview: data, model, residuals, maps of parameters
 surfaces      steps, contours, step_sizes, valleys, staircase, sphered: losses and the ways down
 curves        convergence, spectrum, diagnosis: how fast, and why
-propagation   propagation: what runs forwards and backwards through a recorded model
+_propagation  propagation: what runs forwards and backwards through a recorded model
 """
 
+from ._propagation import propagation
 from .curves import convergence, diagnosis, spectrum
 from .fits import fit, map, overview
-from .propagation import propagation
 from .surfaces import contours, sphered, staircase, step_sizes, steps, valleys
 
 __all__ = [

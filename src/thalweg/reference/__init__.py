@@ -4,11 +4,11 @@ Same names, same arguments; made to be read, and no fallback.
 """
 
 from . import loss
+from ._sparse_sweep import sweep_csc
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .quadratic import line_minimum, quadratic_form
 from .sweep import coordinate_sweep
-from .sweep_csc import sweep_csc
 
 __all__ = [
     "Outcome",
