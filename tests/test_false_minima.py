@@ -96,3 +96,47 @@ def test_a_peak_narrower_than_the_distance_of_points_is_not_determined(isa):
 
     same = levenberg_marquardt(slopes, y[narrow], start[narrow])
     assert same.status not in SUCCESSES
+
+
+# ---- descent that leads back into the box --------------------------------------------------------
+
+
+def chi2_beside(model, x, y, sigma, theta, box):
+    """The least chi2 a thousandth of each parameter's size away from theta, within the box."""
+    least = np.inf
+    for j in range(len(theta)):
+        for way in (-1e-3, 1e-3):
+            beside = np.array(theta)
+            beside[j] = np.clip(beside[j] + way * max(abs(beside[j]), 1e-3), box[0][j], box[1][j])
+            least = min(least, np.sum(((y - model(x, *beside)) / sigma) ** 2))
+    return least
+
+
+def test_a_bound_is_left_where_descent_leads_back_into_the_box(isa):
+    """The undamped step holds what lies at a bound; it must not confirm that it belongs there."""
+
+    def logistic(x, a, m, w, c):
+        return a / (1 + np.exp(-(x - m) / w)) + c
+
+    x = np.array([2.1751509240933427, 0.3439830041886799, 0.13939581047028082])
+    y = np.array([-2.213646573219936, -1.974224158715123, -2.1273945145421416])
+    sigma = np.array([0.2480934469918718, 0.305272475030812, 0.21414561564112242])
+    box = (
+        [0.134, -2.72248406, -0.504411006909533, -np.inf],
+        [np.inf, 4.12114767, 0.728784, np.inf],
+    )
+    p0 = [0.6039767683135743, 1.0530650215019972, 0.2672088818433149, 1.2085871771149237]
+    options = {"sigma": sigma, "absolute_sigma": True, "fixed": ["a"], "bounds": box}
+    r = tw.fit(logistic, x, y, p0=p0, **options)
+    beside = chi2_beside(logistic, x, y, sigma, r.params, np.array(box))
+    assert not r.success or beside >= r.chi2 * (1 - 1e-6), (r.params, r.chi2, beside)
+    assert not (r.at_bound[1] and r.chi2 > 0.3)  # where it was called a minimum: m at its bound
+
+
+def test_a_peak_driven_out_of_the_data_to_its_bounds_is_no_minimum(isa):
+    """Every parameter is at a bound and every derivative vanishes, for the peak is elsewhere."""
+    x = np.array([0.038, 1.556, 0.542, 0.583, 3.170, 4.780, 3.725, 1.667, 2.920])
+    y = np.array([-0.095, -0.156, -0.83, np.nan, -1.612, 0.386, -0.444, 0.043, -0.826])
+    box = ([-1.274, 19.79, 1.86, -0.0778], [-0.432, 51.75, np.inf, np.inf])
+    r = tw.fit("a*exp(-0.5*((x - m)/w)**2) + c", x, y, p0=[-0.489, 33.35, 3.137, 0.05], bounds=box)
+    assert not r.success, (r.params, r.reason())

@@ -215,6 +215,20 @@ static ivec may_be_last(const fits *s, vec promised, int o) {
     return unseen & (brief | (damped <= PART * PART * length2));
 }
 
+/* What parameters at a bound promise, each by itself, where descent leads back into the box: the undamped
+ * step holds them where they are. */
+static vec promised_inwards(const fits *s, int o) {
+    vec promised = {0};
+    for (int j = 0; j < s->F; j++) {
+        const int parameter = s->free_theta[j];
+        const vec theta = LOAD(s->theta, parameter), lower = LOAD(s->lower, parameter);
+        const vec upper = LOAD(s->upper, parameter), g = LOAD(s->sum, tri(s->F, j)), unit = LOAD(s->unit, j);
+        const ivec inwards = ((theta <= lower) & (g > 0)) | ((theta >= upper) & (g < 0));
+        promised += v_and(inwards & (lower < upper) & (unit <= REAL_MAX), g * unit * g * unit);
+    }
+    return promised;
+}
+
 /* What the undamped step u of the lanes that met a tolerance tells. */
 typedef struct {
     vec promised;
@@ -248,6 +262,8 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     const real least = t->ftol > t->gtol * t->gtol ? t->ftol : t->gtol * t->gtol;
     const real some = SLACK * least > early_ftol(t) ? SLACK * least : early_ftol(t);
     answer a = {.promised = undamped_step(s, o)};
+    if (t->bounded)
+        a.promised += promised_inwards(s, o);
     a.met = ((status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL)) & ~poor;
     a.slope = a.met & may_be_slope(s, a.promised, o);
     a.asked = a.met & (a.slope | ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0))));
@@ -306,8 +322,11 @@ static ivec has_shrunk(const fits *s, real share, int o) {
  * between the bounds?  If not, the bound is merely where it was when the model went flat. */
 static int is_kept(const fits *s, int lane, int j) {
     const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES + lane;
-    const real descent = s->sum[tri(s->F, j) * LANES + lane];
-    return (s->theta[at] <= s->lower[at] && descent < 0) || (s->theta[at] >= s->upper[at] && descent > 0) ||
+    const real descent = s->sum[tri(s->F, j) * LANES + lane], theta = s->theta[at];
+    const real brings = (real)fabs(descent * theta), chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
+    if (theta != 0 && brings <= NO_EFFECT * NO_EFFECT * chi2 && s->lower[at] < s->upper[at])
+        return 0; /* a step of its own size would bring nothing */
+    return (theta <= s->lower[at] && descent < 0) || (theta >= s->upper[at] && descent > 0) ||
            s->lower[at] == s->upper[at];
 }
 

@@ -89,12 +89,25 @@ def undamped_step(fit: Fit, c: Columns) -> tuple[Array, float]:
     return u, float(z @ z)
 
 
+def promised_inwards(fit: Fit) -> float:
+    """What parameters at a bound promise, each by itself, where descent leads back into the box.
+
+    The undamped step holds them where they are.
+    """
+    theta, lower, upper = fit.theta, fit.problem.lower, fit.problem.upper
+    inwards = ((theta <= lower) & (fit.g > 0)) | ((theta >= upper) & (fit.g < 0))
+    squares = np.diag(fit.A)[inwards & (lower < upper)]
+    g = fit.g[inwards & (lower < upper)]
+    return float(np.sum(g[squares > 0] ** 2 / squares[squares > 0]))
+
+
 def confirm(fit: Fit) -> None:
     """Let a fit go on whose step was small only because it was damped; else take the last step."""
     if fit.status not in SUCCESSES or (not fit.orthogonal and is_poor(fit)):
         return  # the latter is asked again in the orthogonal mode
     stops, columns = fit.problem.stops, columns_of(fit)
     u, promised = undamped_step(fit, columns)
+    promised += promised_inwards(fit)
     fit.left = 0.0
     free, chi2 = columns.free, fit.chi2
     unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
@@ -239,9 +252,13 @@ def _is_convex(H: Array) -> bool:
 
 
 def kept_by_bounds(fit: Fit) -> Any:
-    """Which parameters descent presses against the bound that they are at, shape (F,)."""
+    """Which parameters descent presses against the bound that they are at, shape (F,).
+
+    Not where a step of the parameter's own size would bring nothing.
+    """
     lower, upper = fit.theta <= fit.problem.lower, fit.theta >= fit.problem.upper
-    return (lower & (fit.g < 0)) | (upper & (fit.g > 0))
+    idle = (fit.theta != 0) & (np.abs(fit.g * fit.theta) <= NO_EFFECT**2 * fit.chi2)
+    return ((lower & (fit.g < 0)) | (upper & (fit.g > 0))) & ~idle
 
 
 def lost_effect(fit: Fit, share: float) -> int:
