@@ -120,10 +120,6 @@ EDITS = {
     ("csrc/fit/damped.h", "test_promises.py"): [
         ("a slow fit goes on", "- now < slow_fall(s, t, now, o)", "- now < 0 * now"),
     ],
-    ("csrc/fit/confirm.h", "test_false_minima.py"): [
-        ("held at a bound for good", "a.promised += promised_inwards(s, o);", ";"),
-        ("a bound keeps what is nowhere", "brings <= NO_EFFECT * NO_EFFECT * chi2", "brings < 0"),
-    ],
     ("csrc/fit/confirm.h", "test_engine.py"): [
         ("covariance of a bound", "(theta <= LOAD(s->lower, parameter))", "(theta != theta)"),
     ],
@@ -220,6 +216,8 @@ EDITS = {
         ("nothing bends", "return change2 > (size > 0", "return change2 < -(size > 0"),
     ],
     ("csrc/fit/confirm.h", "test_false_minima.py"): [
+        ("held at a bound for good", "a.promised += promised_inwards(s, o);", ";"),
+        ("a bound keeps what is nowhere", "brings <= NO_EFFECT * NO_EFFECT * chi2", "brings < 0"),
         ("a bound keeps what is flat", "!is_kept(s, lane, j) &&", "!s->held[j * LANES + lane] &&"),
     ],
     ("csrc/fit/confirm.h", "test_fuzz.py"): [
