@@ -106,6 +106,13 @@ def test_a_user_sees_the_public_names_alone():
         assert getattr(tw, name).__doc__, name
 
 
+def test_type_checkers_are_told_that_there_are_types():
+    """Of an installed wheel, `.ci/run` looks into it and checks a user's script by it."""
+    assert Path(tw.__file__).with_name("py.typed").exists()
+    annotated = set(type(tw.models).__annotations__)
+    assert annotated | {"polynomial"} == set(dir(tw.models))
+
+
 def test_no_module_hides_behind_a_function_of_its_name():
     for name, _ in modules():
         parts = name.split(".")

@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]  # float64, or float32 where that was asked for
+Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
+Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class PerFit(NamedTuple):

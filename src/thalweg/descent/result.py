@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._arguments.check import Array
+from .._arguments.check import Array, Floats
 from ..stop import Stop
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class History(NamedTuple):
         The points, if ``record`` was asked for.
     """
 
-    loss: Array
-    gradient_norm: Array
-    step_size: Array
-    theta: Array | None
+    loss: Floats
+    gradient_norm: Floats
+    step_size: Floats
+    theta: Floats | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class DescentResult:
         Why it stopped, with the numbers of this case.
     """
 
-    theta: Array
+    theta: Floats
     loss: float
     gradient_norm: float
     status: Stop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments.check import Array, name_index
+from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
 
 if TYPE_CHECKING:
@@ -64,35 +64,35 @@ class FitResult:
         Standard errors of these parameters, where the square of one leaves the range of numbers.
     """
 
-    params: Array
-    chi2: Array
-    n_iter: Array
-    n_used: Array
-    status: Array
+    params: Floats
+    chi2: Floats
+    n_iter: Integers
+    n_used: Integers
+    status: Integers
     names: tuple[str, ...]
     problem: Problem = field(repr=False)
-    covariance_rows: Array = field(repr=False)
-    detail: Array = field(repr=False)
-    attempts: Array = field(repr=False)
-    errors: Array | None = field(repr=False, default=None)
+    covariance_rows: Floats = field(repr=False)
+    detail: Integers = field(repr=False)
+    attempts: Integers = field(repr=False)
+    errors: Floats | None = field(repr=False, default=None)
 
-    def __getitem__(self, name: str) -> Array:
+    def __getitem__(self, name: str) -> Floats:
         """Return one parameter of every fit, shape (...)."""
-        values: Array = self.params[..., name_index(name, self.names, "the result")]
+        values: Floats = self.params[..., name_index(name, self.names, "the result")]
         return values
 
     @cached_property
-    def success(self) -> Array:
+    def success(self) -> Booleans:
         """Whether each fit met a tolerance: ``status > 0``, shape (...)."""
         return np.asarray(self.status > 0)
 
     @cached_property
-    def dof(self) -> Array:
+    def dof(self) -> Integers:
         """Degrees of freedom, points used minus free parameters, shape (...)."""
         return np.asarray(self.n_used - self.problem.count_free())
 
     @cached_property
-    def cov(self) -> Array:
+    def cov(self) -> Floats:
         """Covariance of the parameters, shape (..., P, P).
 
         (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``; rows and columns of
@@ -118,7 +118,7 @@ class FitResult:
         return None if fixed is None else (fixed != 0).reshape(self.params.shape)
 
     @cached_property
-    def stderr(self) -> Array:
+    def stderr(self) -> Floats:
         """Standard errors, the square root of the covariance's diagonal, shape (..., P)."""
         free = list(self.problem.free)
         stderr, errors = np.zeros_like(self.params), self.errors
@@ -130,7 +130,7 @@ class FitResult:
         return stderr
 
     @cached_property
-    def at_bound(self) -> Array:
+    def at_bound(self) -> Booleans:
         """Whether each parameter ended at one of its bounds, shape (..., P)."""
         lower, upper = self.problem.bounds
         return np.asarray((self.params <= lower) | (self.params >= upper))
@@ -139,12 +139,12 @@ class FitResult:
         """Return in words why a fit stopped; ``index`` picks the fit from a batch."""
         return explain(int(self.status[index]), int(self.detail[index]), self.names)
 
-    def failed(self) -> Array:
+    def failed(self) -> Integers:
         """Return the indices of the fits that did not succeed, shape (n,) or (n, dimensions)."""
         where = np.argwhere(~self.success)
         return where[:, 0] if self.chi2.ndim == 1 else where
 
-    def predict(self, x: Any = None) -> Array:
+    def predict(self, x: Any = None) -> Floats:
         """Return f(x; params) for every fit, shape (..., N); at the fitted points for x=None."""
         return self.problem.predict(self.params, x)
 

@@ -16,6 +16,7 @@ import operator
 import re
 from difflib import get_close_matches
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -349,12 +350,37 @@ class _Models:
     """The built-in models by attribute: ``models.gaussian``, ``models.polynomial(3)``."""
 
     polynomial = staticmethod(polynomial)
+    # known to type checkers by name, so that they notice a misspelt one
+    arrhenius: Model
+    biexponential: Model
+    damped_sine: Model
+    exponential: Model
+    gaussian: Model
+    gaussian2d: Model
+    gaussian2d_elliptic: Model
+    gaussian2d_rotated: Model
+    hill: Model
+    inversion_recovery: Model
+    line: Model
+    logistic: Model
+    lorentzian: Model
+    michaelis_menten: Model
+    polynomial2: Model
+    polynomial3: Model
+    power_law: Model
+    pseudo_voigt: Model
+    sine: Model
+    spin_echo: Model
+    stretched_exponential: Model
+    voigt: Model
 
-    def __getattr__(self, name: str) -> Model:
-        try:
-            return get_model(name)
-        except ValueError as unknown:
-            raise AttributeError(str(unknown)) from None
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Model:
+            try:
+                return get_model(name)
+            except ValueError as unknown:
+                raise AttributeError(str(unknown)) from None
 
     def __dir__(self) -> list[str]:
         return ["polynomial", *MODELS]
