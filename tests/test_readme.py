@@ -1,4 +1,4 @@
-"""The README's examples run as they stand, in order, and its commands are the ones CI runs."""
+"""Examples of the README and of the guide run as they stand, page by page, commands too."""
 
 import math
 import re
@@ -10,30 +10,42 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    page: (ROOT / page).read_text(encoding="utf-8")
+    for page in ("README.md", "docs/tour.md", "docs/command_line.md")
+}
 
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
 SPREAD_TOLERANCE = 4 / math.sqrt(2 * 1000)
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGES[page], flags=re.DOTALL)
 
 
-def test_examples_run_and_say_what_they_promise(capsys):
+def run_examples(page):
+    """Run a page's Python examples, one after the other; return what they have defined."""
     namespace = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), namespace)
-    printed = capsys.readouterr().out
-    assert "10000 fits, 10000 succeeded" in printed
-    r = namespace["r"]
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), namespace)
+    return namespace
+
+
+def test_the_readme_fits_what_it_promises(capsys):
+    r = run_examples("README.md")["r"]
+    assert "10000 fits, 10000 succeeded" in capsys.readouterr().out
+    assert r.success.all()
+
+
+def test_the_tour_says_what_it_promises():
+    r = run_examples("docs/tour.md")["r"]
     assert r.success.all()
     spread, error = r["x0"].std(), r.stderr[:, 1].mean()
     assert abs(error / spread - 1) < SPREAD_TOLERANCE
 
 
 def commands():
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
     parts = [part.strip() for line in lines for part in line.split("&&")]
     return [part for part in parts if part.startswith("thalweg ")]
 

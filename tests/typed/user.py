@@ -26,8 +26,8 @@ assert_type(tw.models.gaussian, tw.Model)
 
 tw.fit(decay, t, t, bound=(0, 1))  # type: ignore[call-arg]
 tw.fit(decay, t, t, max_iter="many")  # type: ignore[arg-type]
-tw.models.gausian  # type: ignore[attr-defined]
-r.parms  # type: ignore[attr-defined]
+_ = tw.models.gausian  # type: ignore[attr-defined]
+_ = r.parms  # type: ignore[attr-defined]
 
 loss = tw.QuadraticLoss(np.eye(2), [1.0, 2.0])
 d = tw.minimize(loss, [0.0, 0.0], tw.GradientDescent(step_size=0.1), max_iter=50)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from .._arguments.check import Array, Floats
+from .._arguments.check import Floats
 from ..stop import Stop
 
 if TYPE_CHECKING:
