@@ -20,7 +20,7 @@ LARGE = 400  # parameters
 def test_iteration(method, record):
     """One iteration on a quadratic loss of two parameters: evaluation, step, tests and history."""
     loss = QuadraticLoss(np.diag([1.0, 1e-6]), [1.0, 2.0])
-    run = partial(minimize, loss, [0.0, 0.0], method, max_iter=ITERATIONS, tol=1e-12)
+    run = partial(minimize, loss, [0.0, 0.0], method, max_iter=ITERATIONS, gtol=1e-12)
     assert run().n_iter == ITERATIONS and run().loss < 1e-5
     best = np.inf
     for _ in range(ROUNDS):
@@ -45,7 +45,7 @@ def test_against_scipy(record):
             loss.value_and_gradient, start, jac=True, method="CG", options=dict(gtol=gtol)
         )
 
-    ours = partial(minimize, loss, start, ConjugateGradient(), tol=1e-6)
+    ours = partial(minimize, loss, start, ConjugateGradient(), gtol=1e-6)
     assert np.abs(ours().theta - loss.theta_star).max() < 1e-3
     assert np.abs(theirs().x - loss.theta_star).max() < 1e-3
     r = ratio(ours, theirs, ROUNDS)

@@ -310,7 +310,7 @@ def test_predicted_iterations_are_those_counted(method, P, kappa):
     loss, theta = problem(17 + P, P, kappa)
     for reduction in (1e-3, 1e-8):
         d = diagnose(loss, theta, reduction=reduction)
-        r = minimize(loss, theta, method, tol=reduction, max_iter=100_000)
+        r = minimize(loss, theta, method, gtol=reduction, max_iter=100_000)
         assert r.success
         assert d.predicted_iterations[method.name] == pytest.approx(r.n_iter, rel=0.2, abs=1)
 
@@ -329,7 +329,7 @@ def test_predicted_iterations_of_linear_least_squares(method):
 def test_rates_are_those_of_the_long_run(method):
     loss, theta = problem(4, 6, 50)
     rate = diagnose(loss, theta).rates[method.name]
-    norms = minimize(loss, theta, method, tol=1e-14, max_iter=10_000).history.gradient_norm
+    norms = minimize(loss, theta, method, gtol=1e-14, max_iter=10_000).history.gradient_norm
     last = len(norms) // 2
     counted = (norms[-1] / norms[last]) ** (1 / (len(norms) - 1 - last))
     # momentum's error is n rate^n rather than rate^n; the rate of steepest descent is a bound

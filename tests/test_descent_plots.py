@@ -166,7 +166,7 @@ def test_the_staircase_moves_one_parameter_at_a_time():
     assert np.array_equal(corners[::2], r.history.theta)
     moved = np.diff(corners, axis=0) != 0
     assert (moved.sum(axis=1) <= 1).all()
-    single = descend(method=CoordinateDescent(updates=1), max_iter=2 * r.n_iter, tol=0)
+    single = descend(method=CoordinateDescent(updates=1), max_iter=2 * r.n_iter, gtol=0)
     assert np.allclose(corners, single.history.theta[: len(corners)], rtol=0, atol=1e-14)
 
 

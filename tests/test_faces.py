@@ -10,7 +10,7 @@ from thalweg.descent.minimize import minimize
 from thalweg.losses import LinearLeastSquares, QuadraticLoss
 from thalweg.optimizers import LBFGS, ConjugateGradient, Problem
 from thalweg.optimizers.faces import reach, stepped
-from thalweg.stop import Stop
+from thalweg.status import Status
 
 seeds = st.integers(0, 2**32 - 1)
 METHODS = [ConjugateGradient(), LBFGS()]
@@ -33,7 +33,7 @@ def test_quadratics_of_any_condition(method, seed, P, kappa):
     low, high = -rng.uniform(0, 2, P), rng.uniform(0, 2, P)
     low[rng.random(P) < 0.2] = -np.inf
     high[rng.random(P) < 0.2] = np.inf
-    r = minimize(loss, np.zeros(P), method, bounds=(low, high), tol=1e-9, max_iter=20_000)
+    r = minimize(loss, np.zeros(P), method, bounds=(low, high), gtol=1e-9, max_iter=20_000)
     assert r.success, r.summary()
     assert_optimal(loss, r.theta, low, high)
     assert (np.diff(r.history.loss) <= 1e-12 * np.abs(r.history.loss[0])).all()
@@ -46,7 +46,7 @@ def test_non_negative_least_squares_as_scipy(method, n):
     rng = np.random.default_rng(n)
     A, b = rng.standard_normal((n, n // 2)), rng.standard_normal(n)
     theirs, _ = optimize.nnls(A, b)
-    r = minimize(LinearLeastSquares(A, b), np.zeros(n // 2), method, bounds=(0, np.inf), tol=1e-10)
+    r = minimize(LinearLeastSquares(A, b), np.zeros(n // 2), method, bounds=(0, np.inf), gtol=1e-10)
     assert r.success and np.allclose(r.theta, theirs, rtol=0, atol=1e-8), r.summary()
     assert np.array_equal(r.theta == 0, theirs == 0)
 
@@ -61,7 +61,7 @@ def test_bounded_least_squares_as_scipy(method):
     want = optimize.lsq_linear(A, b, (-high, high), tol=1e-14, max_iter=500).x
     loss = LinearLeastSquares(A, b)
     bounds = -high, high
-    r = minimize(loss, np.zeros(20), method(preconditioner="diagonal"), bounds=bounds, tol=1e-12)
+    r = minimize(loss, np.zeros(20), method(preconditioner="diagonal"), bounds=bounds, gtol=1e-12)
     assert r.loss <= loss.value(np.clip(want, -high, high)) * (1 + 1e-9), r.summary()
 
 
@@ -80,7 +80,7 @@ def test_bounds_let_go(method):
     rng = np.random.default_rng(0)
     loss = QuadraticLoss(definite(rng, 10, 100.0), rng.uniform(-0.5, 0.5, 10))
     for corner in (-np.ones(10), np.ones(10), np.where(rng.random(10) < 0.5, -1.0, 1.0)):
-        r = minimize(loss, corner, method, bounds=(-1, 1), tol=1e-10)
+        r = minimize(loss, corner, method, bounds=(-1, 1), gtol=1e-10)
         assert r.success and np.allclose(r.theta, loss.theta_star, atol=1e-8), r.summary()
 
 
@@ -99,7 +99,7 @@ def test_a_saddle_in_a_box_ends_on_its_wall(method):
     r = minimize(loss, [0.5, 0.1], method, bounds=(-1, 2))
     assert np.allclose(r.theta, [0, 2], atol=1e-8), r.summary()
     r = minimize(loss, [0.5, 0.1], method, bounds=([-1, -1], [1, np.inf]))
-    assert r.status is Stop.UNBOUNDED or not r.success, r.summary()
+    assert r.status is Status.UNBOUNDED or not r.success, r.summary()
 
 
 @given(seed=seeds)

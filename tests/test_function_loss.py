@@ -8,7 +8,7 @@ import pytest
 from descent_problems import definite
 
 import thalweg as tw
-from thalweg.stop import Stop
+from thalweg.status import Status
 
 METHODS = [
     tw.GradientDescent(),
@@ -98,14 +98,14 @@ def test_a_wrong_sign_is_named_for_a_given_step_too(method, step_size):
     B = definite(np.random.default_rng(0), 3)
     loss = tw.FunctionLoss(lambda x: x @ B @ x, lambda x: -2 * B @ x)
     r = tw.minimize(loss, np.ones(3), method(step_size), max_iter=20_000)
-    assert r.status is Stop.DIVERGED and "check_gradient" in r.reason(), r.summary()
+    assert r.status is Status.DIVERGED and "check_gradient" in r.reason(), r.summary()
 
 
 def test_a_right_gradient_is_not_blamed_for_a_large_step():
     B = definite(np.random.default_rng(0), 3)
     loss = tw.FunctionLoss(lambda x: x @ B @ x, lambda x: 2 * B @ x, lambda x: 2 * B)
     r = tw.minimize(loss, np.ones(3), tw.GradientDescent(0.11))
-    assert r.status is Stop.DIVERGED and "exceeds 2/sigma_max = 0.1" in r.reason()
+    assert r.status is Status.DIVERGED and "exceeds 2/sigma_max = 0.1" in r.reason()
 
 
 def test_second_derivatives_serve_newton_in_either_form():
@@ -240,6 +240,6 @@ def test_single_precision_hides_more_of_the_falls(method):
     loss = tw.MSELoss("a*exp(-k*t) + c", t, y, independent="t", dtype=np.float32)
     exact = tw.MSELoss("a*exp(-k*t) + c", t, y, independent="t")
     want = tw.minimize(exact, [1.0, 1.0, 0.0], tw.LevenbergMarquardt()).loss
-    r = tw.minimize(loss, [1.0, 1.0, 0.0], method, max_iter=3000, tol=1e-6)
+    r = tw.minimize(loss, [1.0, 1.0, 0.0], method, max_iter=3000, gtol=1e-6)
     assert "check_gradient" not in r.reason(), r.summary()
     assert exact.value(r.theta) <= want * (1 + 1e-4), r.summary()

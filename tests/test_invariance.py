@@ -114,4 +114,4 @@ def test_finite_values_whose_squares_are_not_raise_no_warning():
     loss = tw.QuadraticLoss(np.eye(2), theta_star=[1e200, 0])
     r = tw.minimize(loss, [0, 0], tw.GradientDescent(0.1))
     assert r.success, r.reason()
-    np.testing.assert_allclose(r.theta, [1e200, 0], rtol=1e-6)  # tol is 1e-8 of theta_star
+    np.testing.assert_allclose(r.theta, [1e200, 0], rtol=1e-6)  # gtol is 1e-8 of theta_star

@@ -47,7 +47,7 @@ def test_with_exact_steps_its_points_are_those_of_conjugate_gradients():
     """Both search the same spaces on a quadratic loss; Nocedal and Wright, theorem 6.4."""
     rng = np.random.default_rng(0)
     loss = QuadraticLoss(definite(rng, 12, 50.0), rng.standard_normal(12))
-    options = dict(tol=1e-8, record=True)
+    options = dict(gtol=1e-8, record=True)
     one = minimize(loss, np.zeros(12), LBFGS(memory=12), **options)
     other = minimize(loss, np.zeros(12), ConjugateGradient(), **options)
     k = 11  # then rounding decides which of them is a step ahead
@@ -64,7 +64,7 @@ def test_units_of_all_parameters_and_of_the_loss_do_not_matter(seed):
     scaled = Smooth(
         2, lambda x: size * f.value(x / unit), lambda x: size / unit * f.gradient(x / unit)
     )
-    options = dict(max_iter=8, tol=0, record=True)
+    options = dict(max_iter=8, gtol=0, record=True)
     for bounds in (None, (-2, 2)):
         wide = None if bounds is None else (-2 * unit, 2 * unit)
         one = minimize(f, start, LBFGS(), bounds=bounds, **options)
@@ -90,7 +90,7 @@ def test_optimality_within_bounds_of_a_convex_loss(seed, P):
     rng = np.random.default_rng(seed)
     loss = logistic(rng, 60, P)
     low, high = -rng.uniform(0, 0.5, P), rng.uniform(0, 0.5, P)
-    r = minimize(loss, np.zeros(P), LBFGS(), bounds=(low, high), tol=1e-8, max_iter=500)
+    r = minimize(loss, np.zeros(P), LBFGS(), bounds=(low, high), gtol=1e-8, max_iter=500)
     g = loss.gradient(r.theta)
     # a step of 1e-8 of theta changes the gradient by that much of the curvature
     slack = 1e-6 * (1 + np.abs(loss.gradient(np.zeros(P))).max())
@@ -124,7 +124,7 @@ def test_no_more_evaluations_than_scipy(P, bounded):
         bounds = (-1.5, 0.6) if bounded else None
         start = np.minimum(start, 0.6)
         counting, calls = counted(loss)
-        r = minimize(counting, start, LBFGS(), bounds=bounds, tol=1e-7)
+        r = minimize(counting, start, LBFGS(), bounds=bounds, gtol=1e-7)
         ours += len(calls)
         limits = None if bounds is None else [bounds] * P
         options = dict(ftol=0, gtol=r.gradient_norm, maxiter=1000)
@@ -145,7 +145,7 @@ def test_many_parameters_take_little_memory():
         return (scale * u**2).sum() + (u**4).sum() + 1
 
     quartic = Smooth(P, value, lambda x: 2 * scale * (x - 1) + 4 * (x - 1) ** 3)
-    r = minimize(quartic, np.zeros(P), LBFGS(), tol=1e-6)
+    r = minimize(quartic, np.zeros(P), LBFGS(), gtol=1e-6)
     assert r.success and np.abs(r.theta - 1).max() < 1e-3
 
 

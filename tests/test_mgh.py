@@ -75,7 +75,7 @@ def is_minimum(loss, theta):
 
 def test_gauss_newton():
     """Undamped, its steps may get tiny where J is singular: Biggs EXP6 and Penalty II."""
-    assert len(solved(GaussNewton(), INSTANCES, tol=1e-12, max_iter=300)) >= 33  # of 35
+    assert len(solved(GaussNewton(), INSTANCES, gtol=1e-12, max_iter=300)) >= 33  # of 35
 
 
 def test_same_answers_as_least_squares_of_scipy():
@@ -125,7 +125,7 @@ def test_same_minima_as_minimize_of_scipy(method):
                 loss.value, p.start, jac=loss.gradient, method="BFGS", options={"gtol": 1e-8}
             )
         r = minimize(
-            loss, p.start, method, tol=1e-10, max_iter=50 if p.name in FAR[method.name] else 2000
+            loss, p.start, method, gtol=1e-10, max_iter=50 if p.name in FAR[method.name] else 2000
         )
         if not (agree(r.loss, theirs.fun) or (r.success and r.loss < theirs.fun)):
             differ.add(p.name)

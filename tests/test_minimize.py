@@ -18,75 +18,77 @@ from thalweg.optimizers import (
     Newton,
     SteepestDescent,
 )
-from thalweg.stop import Stop
+from thalweg.status import DESCENTS, Status
 
 ROUND = QuadraticLoss(np.eye(2), [1, 2])
 VALLEY = QuadraticLoss(np.diag([1.0, 50]), [1, 2])
 
 
 def test_stops_by_the_gradient():
-    """sqrt(2 loss / H_jj) <= tol |theta*_j| for every parameter, not one step sooner."""
-    r = minimize(VALLEY, [0, 0], GradientDescent(), tol=1e-6)
+    """sqrt(2 loss / H_jj) <= gtol |theta*_j| for every parameter, not one step sooner."""
+    r = minimize(VALLEY, [0, 0], GradientDescent(), gtol=1e-6)
     reach = np.sqrt(2 * r.history.loss[:, None] / np.diag(VALLEY.hessian())) / VALLEY.theta_star
-    assert r.status is Stop.GRADIENT and r.success
+    assert r.status is Status.GTOL and r.success
     assert reach[-1].max() <= 1e-6 < reach[-2].max()
-    assert r.reason().startswith("converged: every sqrt(2 loss / H_jj) <= tol |theta*_j|")
+    assert r.reason().startswith("converged: every sqrt(2 loss / H_jj) <= gtol |theta*_j|")
 
 
 def test_stops_by_the_step():
-    r = minimize(VALLEY, [0, 0], GradientDescent(), tol=0, step_tol=1e-4, record=True)
+    r = minimize(VALLEY, [0, 0], GradientDescent(), gtol=0, xtol=1e-4, record=True)
     steps = np.linalg.norm(np.diff(r.history.theta, axis=0), axis=1)
     sizes = np.linalg.norm(r.history.theta[1:], axis=1)
-    assert r.status is Stop.STEP and (steps <= 1e-4 * sizes).tolist() == [False] * (
+    assert r.status is Status.XTOL and (steps <= 1e-4 * sizes).tolist() == [False] * (
         r.n_iter - 1
     ) + [True]
 
 
 def test_stops_by_the_loss():
     loss = Smooth(2, lambda x: 1 + x @ x, lambda x: 2 * x)
-    r = minimize(loss, [3, 4], GradientDescent(0.1), tol=0, loss_tol=1e-3)
+    r = minimize(loss, [3, 4], GradientDescent(0.1), gtol=0, ftol=1e-3)
     changes = np.abs(np.diff(r.history.loss)) / r.history.loss[1:]
-    assert r.status is Stop.LOSS and changes[-1] <= 1e-3
+    assert r.status is Status.FTOL and changes[-1] <= 1e-3
     # what is left is x'x, and Newton's step knows it
     assert r.loss - 1 <= 1e-3 * r.loss
 
 
-@pytest.mark.parametrize("rule", [dict(step_tol=1e-4), dict(loss_tol=1e-4)])
+@pytest.mark.parametrize("rule", [dict(xtol=1e-4), dict(ftol=1e-4)])
 def test_small_steps_alone_are_no_success(rule):
     """A tiny step size makes tiny steps anywhere."""
-    r = minimize(VALLEY, [0, 0], GradientDescent(1e-7), tol=0, max_iter=200, **rule)
-    assert r.status is Stop.MAX_ITER and not r.success
+    r = minimize(VALLEY, [0, 0], GradientDescent(1e-7), gtol=0, max_iter=200, **rule)
+    assert r.status is Status.MAX_ITER and not r.success
 
 
 def test_one_small_step_does_not_stop_where_parameters_take_turns():
     """The first parameter is at its minimum already, and the first update moves nothing."""
     loss = QuadraticLoss(np.eye(3), [0, 1, 2])
-    r = minimize(loss, np.zeros(3), CoordinateDescent(updates=1), step_tol=1e-3, loss_tol=1e-3)
-    assert r.status is Stop.GRADIENT and np.array_equal(r.theta, [0, 1, 2])
+    r = minimize(loss, np.zeros(3), CoordinateDescent(updates=1), xtol=1e-3, ftol=1e-3)
+    assert r.status is Status.GTOL and np.array_equal(r.theta, [0, 1, 2])
 
 
 def test_stops_at_max_iter_with_the_best_point():
     r = minimize(VALLEY, [0, 0], GradientDescent(), max_iter=3)
-    assert r.status is Stop.MAX_ITER and r.n_iter == 3 and not r.success
+    assert r.status is Status.MAX_ITER and r.n_iter == 3 and not r.success
     r = minimize(VALLEY, [0, 0], GradientDescent(), max_iter=0)
     assert r.n_iter == 0 and np.array_equal(r.theta, [0, 0])
 
 
 def test_stops_in_time():
     r = minimize(VALLEY, [0, 0], GradientDescent(1e-6), max_iter=10**9, time_limit=0.02)
-    assert r.status is Stop.TIME and 0 < r.n_iter < 10**7
+    assert r.status is Status.TIME and 0 < r.n_iter < 10**7
 
 
 def test_stalls_honestly():
     r = minimize(ROUND, [1e9, 1e9], GradientDescent(1e-30))
-    assert r.status is Stop.STALLED and r.n_iter == 1 and "step_size is too small" in r.reason()
+    assert (
+        r.status is Status.NO_PROGRESS and r.n_iter == 1 and "step_size is too small" in r.reason()
+    )
 
 
 def test_a_zero_gradient_at_the_start():
     constant = QuadraticLoss(np.zeros((2, 2)))
     for method in (GradientDescent(), Newton(), LevenbergMarquardt(), CoordinateDescent()):
         r = minimize(constant, [1, 2], method)
-        assert r.status is Stop.STATIONARY and r.n_iter == 0 and "does not depend" in r.reason()
+        assert r.status is Status.STATIONARY and r.n_iter == 0 and "does not depend" in r.reason()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_zero_gradient_at_the_start():
 )
 def test_divergence_says_what_would_have_worked(method, limit, best):
     r = minimize(VALLEY, [0, 0], method(0.04), max_iter=500)
-    assert r.status is Stop.DIVERGED and r.n_iter < 60
+    assert r.status is Status.DIVERGED and r.n_iter < 60
     most = limit.split()[-1]
     assert r.reason() == f"step_size 0.04 exceeds {limit} of this loss; {best}"
     assert r.loss == r.history.loss.min() <= VALLEY.value([0, 0])
@@ -119,7 +121,7 @@ def test_divergence_of_others():
     r = minimize(rosenbrock(), [-1.2, 1], GradientDescent(0.1))
     assert not r.success and "2/sigma_max" in r.reason() and "at the best point" in r.reason()
     r = minimize(Smooth(1, lambda x: x[0] ** 2, lambda x: 2 * x), [1], GradientDescent(2))
-    assert r.status is Stop.DIVERGED and r.reason() == Stop.DIVERGED.sentence
+    assert r.status is Status.DIVERGED and r.reason() == DESCENTS[Status.DIVERGED]
     r = minimize(QuadraticLoss([[1, 0], [0, -1]]), [0.5, 1], GradientDescent(0.4), max_iter=3000)
     assert not r.success and "negative eigenvalue -2" in r.reason()
     flat = QuadraticLoss([[1, 0], [0, 0]])
@@ -133,7 +135,7 @@ def test_divergence_of_others():
 def test_a_loss_that_is_not_finite_on_the_way():
     loss = Smooth(1, lambda x: x[0] if x[0] > 0 else np.nan, lambda x: [1.0])
     r = minimize(loss, [1], GradientDescent(0.4))
-    assert r.status is Stop.NOT_FINITE and r.loss == pytest.approx(0.2)
+    assert r.status is Status.NOT_FINITE and r.loss == pytest.approx(0.2)
     assert r.theta == pytest.approx(0.2) and np.isnan(r.history.loss[-1])
 
 
@@ -153,11 +155,11 @@ def test_the_best_point_is_never_lost(seed, method, stop):
             raise KeyboardInterrupt
 
     try:
-        r = minimize(loss, np.ones(3), method, callback=callback, tol=0, max_iter=40)
+        r = minimize(loss, np.ones(3), method, callback=callback, gtol=0, max_iter=40)
     except KeyboardInterrupt as error:
         r = error.result
     interrupted = 0 < stop == len(seen)
-    assert (r.status is Stop.INTERRUPTED) == interrupted
+    assert (r.status is Status.INTERRUPTED) == interrupted
     assert r.n_iter == stop or not interrupted
     lowest = min([loss.value(np.ones(3)), *seen])
     assert r.loss <= lowest * (1 + 1e-14) and r.loss == loss.value(r.theta)
@@ -173,7 +175,7 @@ def test_an_exception_carries_the_result():
     loss = Smooth(1, fail, lambda x: 2 * (x - 1))
     with pytest.raises(RuntimeError, match="no value here") as caught:
         minimize(loss, [0], GradientDescent(0.1))
-    assert caught.value.result.status is Stop.INTERRUPTED
+    assert caught.value.result.status is Status.INTERRUPTED
     assert 0 < caught.value.result.theta[0] <= 0.5
 
 
@@ -184,13 +186,13 @@ def test_callback_sees_every_iteration_and_may_end_it():
     assert [i.loss for i in told] == r.history.loss[1:].tolist()
     assert np.array_equal([i.theta for i in told], r.history.theta[1:])
     r = minimize(VALLEY, [0, 0], SteepestDescent(), callback=lambda i: i.n_iter == 4)
-    assert r.status is Stop.CALLBACK and r.n_iter == 4
+    assert r.status is Status.CALLBACK and r.n_iter == 4
 
 
 def test_progress(capsys):
     pytest.importorskip("tqdm")
     r = minimize(VALLEY, [0, 0], SteepestDescent(), progress=True, callback=lambda i: i.n_iter > 2)
-    assert r.status is Stop.CALLBACK and "step" in capsys.readouterr().err
+    assert r.status is Status.CALLBACK and "step" in capsys.readouterr().err
 
 
 def test_history():
@@ -223,14 +225,7 @@ def test_the_start_is_not_changed():
 
 def test_summary():
     text = minimize(ROUND, [0, 0], Newton()).summary()
-    assert text.startswith("Newton: 1 iterations, GRADIENT\nloss = 0, ||gradient|| = 0\n")
-
-
-def test_every_status_has_its_sentence():
-    assert all(status.sentence for status in Stop)
-    assert [status for status in Stop if status.success] == [
-        Stop.GRADIENT, Stop.STEP, Stop.LOSS, Stop.ROUNDING, Stop.STATIONARY
-    ]  # fmt: skip
+    assert text.startswith("Newton: 1 iterations, GTOL\nloss = 0, ||gradient|| = 0\n")
 
 
 REFUSED = [
@@ -246,10 +241,10 @@ REFUSED = [
     (ValueError, "bounds must be a pair", dict(bounds=3)),
     (ValueError, "Newton does not keep within bounds; GradientDescent, Nesterov",
      dict(bounds=(0, 1), method=Newton())),
-    (ValueError, "tol must be a number >= 0, got -1", dict(tol=-1)),
-    (ValueError, "step_tol must be a number >= 0", dict(step_tol=np.nan)),
-    (ValueError, "loss_tol must be a number >= 0", dict(loss_tol=np.inf)),
-    (TypeError, "tol must be a number >= 0, got 'tight'", dict(tol="tight")),
+    (ValueError, "gtol must be a number >= 0, got -1", dict(gtol=-1)),
+    (ValueError, "xtol must be a number >= 0", dict(xtol=np.nan)),
+    (ValueError, "ftol must be a number >= 0", dict(ftol=np.inf)),
+    (TypeError, "gtol must be a number >= 0, got 'tight'", dict(gtol="tight")),
     (TypeError, "callback must be callable, got int", dict(callback=3)),
     (ValueError, "max_iter must be a whole number", dict(max_iter=1.5)),
     (ValueError, "time_limit must be a number >= 0", dict(time_limit=-1)),

@@ -642,7 +642,7 @@ def test_torch_fits_what_a_recorded_model_does():
             2,
         )
         want, got = (
-            tw.minimize(loss, [1, 1], tw.LevenbergMarquardt(), tol=1e-6) for loss in (ours, theirs)
+            tw.minimize(loss, [1, 1], tw.LevenbergMarquardt(), gtol=1e-6) for loss in (ours, theirs)
         )
         assert got.success, got.reason()
         np.testing.assert_allclose(got.theta, want.theta, rtol=digits)

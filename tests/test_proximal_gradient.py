@@ -9,7 +9,7 @@ from test_lbfgs import logistic
 
 import thalweg as tw
 from thalweg.losses.penalised import Penalised
-from thalweg.stop import Stop
+from thalweg.status import Status
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -35,7 +35,7 @@ def test_the_gap_is_met_and_is_a_proof(seed, n, P, share):
     loss = lasso(rng, n, P)
     l1 = share * np.abs(loss.gradient(np.zeros(P))).max()
     method = tw.ProximalGradient(l1, preconditioner="diagonal")
-    r = tw.minimize(loss, rng.standard_normal(P), method, tol=1e-6, max_iter=20_000)
+    r = tw.minimize(loss, rng.standard_normal(P), method, gtol=1e-6, max_iter=20_000)
     assert r.success, r.summary()
     scale = 0.5 * loss.b @ loss.b
     objective = Penalised(loss, l1)
@@ -56,8 +56,8 @@ def test_either_stop_in_any_unit(stop, size):
     l1 = 0.1 * np.abs(plain.gradient(np.zeros(12))).max()
     loss = tw.LinearLeastSquares(plain.A.array, size * plain.b)
     method = tw.ProximalGradient(l1 * size, stop)
-    r = tw.minimize(loss, np.zeros(12), method, tol=1e-9, max_iter=20_000)
-    want = tw.minimize(plain, np.zeros(12), tw.ProximalGradient(l1), tol=1e-14, max_iter=50_000)
+    r = tw.minimize(loss, np.zeros(12), method, gtol=1e-9, max_iter=20_000)
+    want = tw.minimize(plain, np.zeros(12), tw.ProximalGradient(l1), gtol=1e-14, max_iter=50_000)
     assert r.success and np.allclose(r.theta / size, want.theta, rtol=0, atol=1e-3), r.summary()
     assert_kkt(plain, want.theta, l1, 1e-5 * l1)
 
@@ -68,9 +68,9 @@ def test_losses_that_are_no_squares(seed, P):
     smooth = logistic(rng, 40, P)
     loss = tw.FunctionLoss(smooth.value, smooth.gradient)  # no second derivatives either
     l1 = rng.uniform(0, 2, P)
-    r = tw.minimize(loss, np.zeros(P), tw.ProximalGradient(l1), tol=1e-7, max_iter=50_000)
+    r = tw.minimize(loss, np.zeros(P), tw.ProximalGradient(l1), gtol=1e-7, max_iter=50_000)
     size = np.abs(loss.gradient(np.zeros(P))).max()
-    assert r.status not in (Stop.DIVERGED, Stop.NOT_FINITE), r.summary()
+    assert r.status not in (Status.DIVERGED, Status.NOT_FINITE), r.summary()
     assert_kkt(loss, r.theta, l1, 1e-4 * size)
 
 
@@ -81,7 +81,7 @@ def test_bounds(seed, P):
     l1 = 0.2 * np.abs(loss.gradient(np.zeros(P))).max()
     low, high = np.where(rng.random(P) < 0.5, 0.0, -np.inf), rng.uniform(0, 1, P)
     method = tw.ProximalGradient(l1, preconditioner="diagonal")
-    r = tw.minimize(loss, np.zeros(P), method, bounds=(low, high), tol=1e-9, max_iter=20_000)
+    r = tw.minimize(loss, np.zeros(P), method, bounds=(low, high), gtol=1e-9, max_iter=20_000)
     assert r.success and (r.theta >= low).all() and (r.theta <= high).all(), r.summary()
     slack = 1e-5 * (l1 + np.abs(loss.gradient(np.zeros(P))).max())
     assert_kkt(loss, r.theta, l1, slack, low, high)
@@ -104,9 +104,9 @@ def test_an_infinite_penalty_leaves_a_parameter_out():
     rng = np.random.default_rng(0)
     loss = lasso(rng, 40, 4)
     l1 = np.array([0.01, np.inf, 0.01, np.inf])
-    r = tw.minimize(loss, np.zeros(4), tw.ProximalGradient(l1), tol=1e-10, max_iter=20_000)
+    r = tw.minimize(loss, np.zeros(4), tw.ProximalGradient(l1), gtol=1e-10, max_iter=20_000)
     some = tw.LinearLeastSquares(loss.A.array[:, ::2], loss.b)
-    want = tw.minimize(some, np.zeros(2), tw.ProximalGradient(0.01), tol=1e-10, max_iter=20_000)
+    want = tw.minimize(some, np.zeros(2), tw.ProximalGradient(0.01), gtol=1e-10, max_iter=20_000)
     assert r.success and np.array_equal(r.theta[1::2], [0, 0])
     assert np.allclose(r.theta[::2], want.theta, rtol=1e-4)
 
@@ -115,7 +115,7 @@ def test_a_large_penalty_leaves_nothing():
     loss = lasso(np.random.default_rng(0), 30, 5)
     l1 = 1.0001 * np.abs(loss.gradient(np.zeros(5))).max()
     for start in (np.zeros(5), np.ones(5)):
-        r = tw.minimize(loss, start, tw.ProximalGradient(l1), tol=1e-12, max_iter=20_000)
+        r = tw.minimize(loss, start, tw.ProximalGradient(l1), gtol=1e-12, max_iter=20_000)
         assert r.success and not r.theta.any() and not np.signbit(r.theta).any()
 
 
@@ -128,7 +128,7 @@ def test_quadratic_losses_and_columns():
     assert_kkt(loss, r.theta, 0.5, 1e-5)
     A, many = rng.standard_normal((20, 5)), rng.standard_normal((20, 3))
     several = tw.LinearLeastSquares(A, many)
-    r = tw.minimize(several, np.zeros((5, 3)), tw.ProximalGradient(2.0), tol=1e-10, max_iter=5000)
+    r = tw.minimize(several, np.zeros((5, 3)), tw.ProximalGradient(2.0), gtol=1e-10, max_iter=5000)
     assert r.success
     for k in range(3):
         assert_kkt(several.column(k), r.theta[:, k], 2.0, 1e-3)
@@ -140,8 +140,8 @@ def test_momentum_pays():
     A = rng.standard_normal((200, 100)) @ np.diag(np.geomspace(1, 1e-2, 100))
     loss = tw.LinearLeastSquares(A, A @ np.ones(100) + 0.01 * rng.standard_normal(200))
     method = tw.ProximalGradient(1e-3)
-    best = tw.minimize(loss, np.zeros(100), method, tol=1e-12, max_iter=50_000).loss
-    r = tw.minimize(loss, np.zeros(100), method, tol=0, max_iter=400)
+    best = tw.minimize(loss, np.zeros(100), method, gtol=1e-12, max_iter=50_000).loss
+    r = tw.minimize(loss, np.zeros(100), method, gtol=0, max_iter=400)
     k = np.arange(1, 401)
     sigma = np.linalg.norm(A, 2) ** 2
     bound = 2 * sigma * 100 / (k + 1) ** 2
@@ -152,7 +152,7 @@ def test_momentum_pays():
 
 def test_saddles_are_refused():
     r = tw.minimize(tw.QuadraticLoss(np.diag([1.0, -1])), [1, 1], tw.ProximalGradient(0.1))
-    assert r.status is Stop.UNBOUNDED and "negative eigenvalue" in r.reason()
+    assert r.status is Status.UNBOUNDED and "negative eigenvalue" in r.reason()
 
 
 REFUSED = [

@@ -10,7 +10,7 @@ import pytest
 import thalweg as tw
 from thalweg.linalg import watch
 from thalweg.losses.curvature import curvature_matrix
-from thalweg.stop import Halt, Stop
+from thalweg.status import Halt, Status
 
 SPARSE = pytest.importorskip("scipy.sparse")
 
@@ -36,7 +36,7 @@ def test_time_limits_hold_inside_a_step(name):
     start = time.perf_counter()
     r = tw.minimize(loss, np.zeros(5000), method, time_limit=limit, max_iter=3)
     took = time.perf_counter() - start
-    assert r.status is Stop.TIME or r.success, r.summary()
+    assert r.status is Status.TIME or r.success, r.summary()
     # Sparse products and the copy of a dense 5000 x 5000 matrix are not cut into pieces.
     assert took < limit + 5.0, took
     assert r.loss <= loss.value(np.zeros(5000))
@@ -50,11 +50,11 @@ def test_ctrl_c_inside_a_step_brings_the_result():
     start = time.perf_counter()
     try:
         with pytest.raises(KeyboardInterrupt) as caught:
-            tw.minimize(loss, np.zeros(5000), tw.LevenbergMarquardt(), max_iter=10_000, tol=0)
+            tw.minimize(loss, np.zeros(5000), tw.LevenbergMarquardt(), max_iter=10_000, gtol=0)
     finally:
         timer.cancel()
     assert time.perf_counter() - start < 6
-    assert caught.value.result.status is Stop.INTERRUPTED
+    assert caught.value.result.status is Status.INTERRUPTED
     assert caught.value.result.theta.shape == (5000,)
 
 
@@ -65,12 +65,12 @@ def test_time_limits_hold_inside_a_sweep(order, monkeypatch):
     rng = np.random.default_rng(0)
     loss = tw.LinearLeastSquares(rng.standard_normal((200, 400)), rng.standard_normal(200))
     r = tw.minimize(
-        loss, np.zeros(400), tw.CoordinateDescent(order), time_limit=0.0, max_iter=50, tol=0
+        loss, np.zeros(400), tw.CoordinateDescent(order), time_limit=0.0, max_iter=50, gtol=0
     )
-    assert r.status is Stop.TIME and not r.theta.any()
-    whole = tw.minimize(loss, np.zeros(400), tw.CoordinateDescent(order), max_iter=5, tol=0)
+    assert r.status is Status.TIME and not r.theta.any()
+    whole = tw.minimize(loss, np.zeros(400), tw.CoordinateDescent(order), max_iter=5, gtol=0)
     monkeypatch.undo()
-    again = tw.minimize(loss, np.zeros(400), tw.CoordinateDescent(order), max_iter=5, tol=0)
+    again = tw.minimize(loss, np.zeros(400), tw.CoordinateDescent(order), max_iter=5, gtol=0)
     assert np.allclose(whole.theta, again.theta, rtol=0, atol=1e-10)
 
 
@@ -103,7 +103,7 @@ def test_matrices_that_do_not_fit_are_refused_with_the_cure(name, monkeypatch):
     with pytest.raises(ValueError, match=r"about 320 GB.*16 GB; ConjugateGradient, CoordinateDesc"):
         tw.minimize(loss, np.zeros(100_000), HUGE[name])
     for method in (tw.ConjugateGradient(), tw.CoordinateDescent(), tw.LBFGS()):
-        r = tw.minimize(loss, np.zeros(100_000), method, max_iter=3, tol=0)
+        r = tw.minimize(loss, np.zeros(100_000), method, max_iter=3, gtol=0)
         assert r.loss < r.history.loss[0]
     with pytest.raises(ValueError, match="the curvature of this loss needs matrices of P x P"):
         curvature_matrix(loss, np.zeros(100_000))

@@ -36,7 +36,7 @@ for method, colour in zip(methods, ("#D55E00", "#0072B2", "#009E73"), strict=Tru
     predicted = [tw.diagnose(loss, start).predicted_iterations[method.name] for loss in losses]
     ax.loglog(kappas, predicted, color=colour, label=f"{method.name}, predicted")
     ax.loglog(kappas, counted, "o", color=colour, markersize=4, label="counted")
-ax.set(xlabel="condition number κ", ylabel="iterations until minimize stops, tol = 1e-8")
+ax.set(xlabel="condition number κ", ylabel="iterations until minimize stops, gtol = 1e-8")
 ax.legend(frameon=False, fontsize="small")
 plt.show()
 

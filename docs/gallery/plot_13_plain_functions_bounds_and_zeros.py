@@ -72,7 +72,7 @@ plt.show()
 # :math:`l_1`, the fewer are left. `ProximalGradient` goes down on the smooth loss and then moves
 # each parameter towards zero, but not beyond. Here four of twenty columns make the data. How far
 # the loss is from its minimum at most is known at every point: the duality gap, which is what
-# ``tol`` is compared with.
+# ``gtol`` is compared with.
 
 rng = np.random.default_rng(3)
 A = rng.standard_normal((60, 20))

@@ -47,7 +47,6 @@ from .optimizers import (
     StrongWolfe,
 )
 from .status import Status
-from .stop import Stop
 
 __version__ = "0.1.0"
 
@@ -81,7 +80,6 @@ __all__ = [
     "SlowModelWarning",
     "Status",
     "SteepestDescent",
-    "Stop",
     "StrongWolfe",
     "check_adjoint",
     "check_gradient",

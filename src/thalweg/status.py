@@ -1,20 +1,20 @@
-"""Why a fit stopped: each status is the inequality that was met, in words.
+"""Why a fit or a descent stopped: each status is the inequality that was met, in words.
 
-The numbers are those of ``tw_status`` in csrc/thalweg.h.  Positive is success.
+Fits and descents share one enum: a test of the same name asks the same question of both.  What
+exactly was compared differs, so the sentences stand in two tables, `FITS` and `DESCENTS`, which
+also tell which statuses each family can have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
 
 class Status(IntEnum):
-    """Why a fit stopped; success is positive.
+    """Why a fit or a descent stopped; success is positive.
 
-    Attributes
-    ----------
-    sentence : str
-        The test that was met; ``{parameter}``, ``{input}`` are filled in by `explain`.
+    The numbers down to RANGE, -10, are those of ``tw_status`` in csrc/fit/contract.h; those that
+    follow belong to descents alone.
     """
 
     NOT_RUN = 0
@@ -32,19 +32,24 @@ class Status(IntEnum):
     BAD_SIGMA = -8
     DRIFT = -9
     RANGE = -10
-
-    @property
-    def sentence(self) -> str:
-        """The test that was met."""
-        return _SENTENCES[self]
+    ROUNDING = 5
+    STATIONARY = 6
+    INTERRUPTED = -11
+    TIME = -12
+    CALLBACK = -13
+    DIVERGED = -14
+    UNBOUNDED = -15
+    NO_BRACKET = -16
+    SADDLE = -17
 
     @property
     def success(self) -> bool:
-        """Whether the fit met a tolerance."""
+        """Whether a tolerance was met."""
         return self > 0
 
 
-_SENTENCES: Final = {
+# The sentences of fits; {parameter} and {input} are filled in by `explain`.
+FITS: Final[Mapping[Status, str]] = {
     Status.NOT_RUN: "not run: the job was interrupted before this fit had finished",
     Status.FTOL: "converged: actual and predicted reduction of chi2 <= ftol * chi2, "
     "or its rounding",
@@ -67,7 +72,30 @@ _SENTENCES: Final = {
     "start nearer to the data, or fit in float64",
 }
 
-# detail, `tw_input` of csrc/thalweg.h, of NOT_FINITE and of RANGE
+DESCENTS: Final[Mapping[Status, str]] = {
+    Status.INTERRUPTED: "interrupted before a tolerance was met; this is the best point so far",
+    Status.GTOL: "converged: the gradient meets the test that gtol sets for this kind of loss",
+    Status.XTOL: "converged: ||step|| <= xtol * ||theta||, and so is Newton's step",
+    Status.FTOL: "converged: |change of the loss| <= ftol * |loss|, and so is what Newton's step "
+    "promises",
+    Status.ROUNDING: "converged: no step can lower the loss by more than its rounding error",
+    Status.STATIONARY: "the gradient at the start is 0 and no curvature is negative: a minimum, or "
+    "a loss that does not depend on theta",
+    Status.MAX_ITER: "max_iter iterations were made before a tolerance was met",
+    Status.TIME: "time_limit seconds passed before a tolerance was met",
+    Status.CALLBACK: "the callback returned True",
+    Status.NO_PROGRESS: "the step changes no digit of theta, yet no tolerance is met: "
+    "gtol is below rounding, or step_size is too small",
+    Status.DIVERGED: "the loss has grown far beyond its start; a smaller step may help",
+    Status.NOT_FINITE: "the loss or its gradient is not finite",
+    Status.UNBOUNDED: "the loss has no minimum: it does not curve upwards along the direction of "
+    "descent",
+    Status.NO_BRACKET: "the line search found no step that lowers the loss enough",
+    Status.SADDLE: "the gradient vanishes, but the loss curves downwards: a saddle or a maximum",
+    Status.DRIFT: "the loss has become flat along a parameter: no minimum in sight",
+}
+
+# detail, `tw_input` of csrc/fit/contract.h, of NOT_FINITE and of RANGE
 _INPUTS: Final = (
     "y",
     "the model or chi2 at the start",
@@ -81,10 +109,27 @@ _SQUARES: Final = (
 
 
 def explain(status: int, detail: int, names: Sequence[str]) -> str:
-    """Return the sentence of a status, naming the parameter or input that ``detail`` points to."""
+    """Return the sentence of a fit's status; ``detail`` tells which parameter or input it names."""
     status = Status(status)
     inputs = _SQUARES if status is Status.RANGE else _INPUTS
-    return status.sentence.format(
+    return FITS[status].format(
         parameter=names[detail] if 0 <= detail < len(names) else "a parameter",
         input=inputs[detail] if 0 <= detail < len(inputs) else "an input",
     )
+
+
+class Halt(Exception):
+    """Raised by a method's step that cannot go on; `minimize` turns it into a status.
+
+    It stands here because linear algebra and losses, which know nothing of methods, raise it too.
+
+    Parameters
+    ----------
+    status : Status
+    message : str
+        A sentence with the numbers of this case; the status' own where empty.
+    """
+
+    def __init__(self, status: Status, message: str = "") -> None:
+        super().__init__(message or DESCENTS[status])
+        self.status = status

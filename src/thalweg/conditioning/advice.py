@@ -54,7 +54,7 @@ def _step(d: Diagnosis) -> Iterator[str]:
     n = d.predicted_iterations.get("GradientDescent", 0)
     if not isfinite(n) or not isfinite(d.best_step):
         return
-    until = f"until minimize stops with tol={d.reduction:.0e}"
+    until = f"until minimize stops with gtol={d.reduction:.0e}"
     near = "" if d.is_quadratic else ", as long as the loss bends as it does here"
     yield (
         f"A fixed step must stay below {below(d.largest_stable_step)}; the best, "

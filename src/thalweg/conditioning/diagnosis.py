@@ -85,7 +85,7 @@ class Diagnosis:
         (kappa + 1) for gradient descent for instance; flat directions do not count.  Empty if
         the Hessian has a negative eigenvalue.
     predicted_iterations : dict of str to float
-        Iterations from theta until `minimize` stops with ``tol=reduction``, by method (sweeps for
+        Iterations from theta until `minimize` stops with ``gtol=reduction``, by method (sweeps for
         coordinate descent).  Exact for a quadratic loss but for rounding, and for the
         fluctuations of momentum; otherwise those of the quadratic that touches the loss at theta.
         Infinity where that has no minimum.  Steps and momentum are the best for the positive part
@@ -166,7 +166,7 @@ def diagnose(
     theta : array_like, shape (P,)
         Where to look, and where the predicted iterations start.
     reduction : float
-        The ``tol`` of `minimize` at which the iterations end.
+        The ``gtol`` of `minimize` at which the iterations end.
     names : sequence of str, optional
         The parameters; "theta[0]", "theta[1]", ... if not given.
 

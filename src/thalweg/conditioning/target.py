@@ -25,15 +25,15 @@ class Target:
         Its curvatures, and the gradient there.
     vectors : ndarray, shape (P, k)
         The eigenvectors of these curvatures.
-    tol : float
+    gtol : float
         That of `minimize`.
     """
 
     def __init__(
-        self, loss: Loss, theta: Array, quadratic: Quadratic, vectors: Array, tol: float
+        self, loss: Loss, theta: Array, quadratic: Quadratic, vectors: Array, gtol: float
     ) -> None:
         self.sigma, self.start = quadratic
-        self.vectors, self.tol = vectors, tol
+        self.vectors, self.gtol = vectors, gtol
         everywhere = np.full(theta.size, np.inf)
         problem = Problem(loss, -everywhere, everywhere)
         value, gradient = loss.value_and_gradient(theta)
@@ -47,9 +47,9 @@ class Target:
         """Return whether a point with these components of the gradient ends the descent."""
         excess, step = self._excess(gamma), self.vectors @ (gamma / self.sigma)
         point = Point(self.minimum + step, self.least + excess, self.vectors @ gamma)
-        if not isinstance(self.test, SmoothTest) and self.test.ratio(point, point) > self.tol:
+        if not isinstance(self.test, SmoothTest) and self.test.ratio(point, point) > self.gtol:
             return False
-        return self.test.near(point, Promise(excess, -step), self.tol)
+        return self.test.near(point, Promise(excess, -step), self.gtol)
 
     def _excess(self, gamma: Array) -> float:
         """How far the loss is above its minimum."""

@@ -15,12 +15,13 @@ from .._arguments.check import Array
 from ..linalg import watch
 from ..losses.curvature import extreme_curvatures
 from ..optimizers.base import Method, Point, Problem, length
-from ..stop import Halt, Stop
+from ..status import DESCENTS, Halt, Status
 from .result import DescentResult, History
 from .verdict import Judge, Verdict
 
 _LEVEL = 4 * float(np.finfo(float).eps)  # relative rounding error of a loss
-_NO_LOWER = (Stop.ROUNDING, Stop.STALLED, Stop.NO_BRACKET)  # no step leads lower: is it a minimum?
+# no step leads lower: is it a minimum?
+_NO_LOWER = (Status.ROUNDING, Status.NO_PROGRESS, Status.NO_BRACKET)
 
 
 class Iteration(NamedTuple):
@@ -36,9 +37,9 @@ class Iteration(NamedTuple):
 class Rules(NamedTuple):
     """When to stop."""
 
-    tol: float
-    step_tol: float
-    loss_tol: float
+    gtol: float
+    xtol: float
+    ftol: float
     max_iter: int
     time_limit: float
 
@@ -77,7 +78,7 @@ class Descent:
         state = None
         try:
             with watch.until(self.deadline):
-                self.judge = Judge(self.problem, self.point, self.method, self.rules.tol)
+                self.judge = Judge(self.problem, self.point, self.method, self.rules.gtol)
                 verdict = self._at_the_start()
                 if verdict is None:
                     state = self.method.prepare(self.problem, self.point)
@@ -86,12 +87,12 @@ class Descent:
             verdict = Verdict(halt.status, str(halt))
             if halt.status in _NO_LOWER:
                 verdict = self._at_rest(verdict)
-            elif halt.status is Stop.TIME:
-                verdict = self._cut_short(Stop.TIME)
+            elif halt.status is Status.TIME:
+                verdict = self._cut_short(Status.TIME)
         except BaseException as error:  # Ctrl-C, or one of the callback or of the user's model
-            error.result = self._result(Stop.INTERRUPTED)  # type: ignore[attr-defined]
+            error.result = self._result(Status.INTERRUPTED)  # type: ignore[attr-defined]
             raise
-        if verdict.status in (Stop.DIVERGED, Stop.NOT_FINITE):
+        if verdict.status in (Status.DIVERGED, Status.NOT_FINITE):
             return self._result(verdict.status, self.method.blame(self.problem, self.best, state))
         return self._result(*verdict)
 
@@ -99,14 +100,14 @@ class Descent:
         """The verdict on a start that needs no step."""
         point, judge = self.point, self.judge
         if self.norms[0] == 0.0:
-            return judge.claim(Stop.STATIONARY, point) or Verdict(
-                Stop.SADDLE,
+            return judge.claim(Status.STATIONARY, point) or Verdict(
+                Status.SADDLE,
                 "the gradient at the start is 0, and the curvature there does not tell a minimum "
                 "from a saddle: start elsewhere",
             )
         if not judge.starts_small(point):
             return None
-        return judge.claim(Stop.GRADIENT, point)
+        return judge.claim(Status.GTOL, point)
 
     def _loop(self, state: Any, callback: Callback | None) -> Verdict:
         problem, rules, step, judge = self.problem, self.rules, self.method.step, self.judge
@@ -122,10 +123,10 @@ class Descent:
             if point.loss < 0.0 and self.suspicious:
                 self._refuse_bottomless()
             if not (point.loss <= ceiling and norm < inf):
-                status = Stop.DIVERGED if point.loss > ceiling else Stop.NOT_FINITE
-                return Verdict(status, status.sentence)
+                status = Status.DIVERGED if point.loss > ceiling else Status.NOT_FINITE
+                return Verdict(status, DESCENTS[status])
             if judge.small(previous, point):
-                verdict = judge.claim(Stop.GRADIENT, point)
+                verdict = judge.claim(Status.GTOL, point)
                 if verdict is not None:
                     return verdict
                 judge.refused()
@@ -134,16 +135,16 @@ class Descent:
                 if verdict is not None:
                     return verdict
             if ended:
-                return self._cut_short(Stop.CALLBACK)
+                return self._cut_short(Status.CALLBACK)
             if deadline < inf and perf_counter() >= deadline:
-                return self._cut_short(Stop.TIME)
-        return self._cut_short(Stop.MAX_ITER)
+                return self._cut_short(Status.TIME)
+        return self._cut_short(Status.MAX_ITER)
 
     def _rest(self, quiet: Quiet, point: Point) -> Verdict | None:
         """The verdict on steps that change little; None where there is still far to go."""
-        if quiet.verdict is Stop.STALLED:
-            return self._at_rest(Verdict(Stop.STALLED, Stop.STALLED.sentence))
-        tol = self.rules.step_tol if quiet.verdict is Stop.STEP else self.rules.loss_tol
+        if quiet.verdict is Status.NO_PROGRESS:
+            return self._at_rest(Verdict(Status.NO_PROGRESS, DESCENTS[Status.NO_PROGRESS]))
+        tol = self.rules.xtol if quiet.verdict is Status.XTOL else self.rules.ftol
         verdict = self.judge.claim(quiet.verdict, point, tol)
         if verdict is None:
             quiet.wait(len(self.losses))
@@ -151,22 +152,22 @@ class Descent:
 
     def _at_rest(self, otherwise: Verdict) -> Verdict:
         """The verdict where no step leads lower: on the best point, which is returned."""
-        if otherwise.status is Stop.ROUNDING:
-            otherwise = Verdict(Stop.STALLED, Stop.STALLED.sentence)
+        if otherwise.status is Status.ROUNDING:
+            otherwise = Verdict(Status.NO_PROGRESS, DESCENTS[Status.NO_PROGRESS])
         verdict = self.judge.at_rest(self.best, otherwise)
         if verdict.status.success:
             self.point = self.best
         return verdict
 
-    def _cut_short(self, status: Stop) -> Verdict:
+    def _cut_short(self, status: Status) -> Verdict:
         outlook = self.judge.outlook()
-        return Verdict(status, f"{status.sentence}; {outlook}" if outlook else status.sentence)
+        return Verdict(status, f"{DESCENTS[status]}; {outlook}" if outlook else DESCENTS[status])
 
     def _refuse_bottomless(self) -> None:
         self.suspicious = False
         why = extreme_curvatures(self.problem.loss, self.point.theta).indefinite
         if why:
-            raise Halt(Stop.UNBOUNDED, why)
+            raise Halt(Status.UNBOUNDED, why)
 
     def _keep(self, point: Point, norm: float) -> None:
         self.losses.append(point.loss)
@@ -185,7 +186,7 @@ class Descent:
         theta, loss, _, step_size = self.point
         return Iteration(len(self.losses) - 1, theta.copy(), loss, norm, step_size)
 
-    def _result(self, status: Stop, message: str = "") -> DescentResult:
+    def _result(self, status: Status, message: str = "") -> DescentResult:
         """The point that met a test; where none was met, the best one."""
         point = self.point if status.success else self.best
         kept = min(len(self.losses), len(self.norms), len(self.steps))  # Ctrl-C may fall between
@@ -203,7 +204,7 @@ class Descent:
             n_iter=kept - 1,
             history=history,
             method=self.method,
-            message=(message or status.sentence) + f"; by {self.method.name}" * self.chosen,
+            message=(message or DESCENTS[status]) + f"; by {self.method.name}" * self.chosen,
         )
 
 
@@ -218,7 +219,7 @@ class Quiet:
     unchanged: int = 0
     n_iter: int = 0
     after: int = 0
-    verdict: Stop = Stop.STALLED
+    verdict: Status = Status.NO_PROGRESS
 
     def wait(self, n_iter: int) -> None:
         """Begin to count anew a quarter of all iterations from now: steps alone prove nothing."""
@@ -230,7 +231,7 @@ class Quiet:
         rules = self.rules
         self.n_iter += 1
         change = abs(point.loss - previous.loss)
-        if change and not rules.step_tol and not rules.loss_tol:
+        if change and not rules.xtol and not rules.ftol:
             self.unchanged = 0
             return False
         return self._count(previous, point, change)
@@ -239,17 +240,14 @@ class Quiet:
         rules = self.rules
         step = length(point.theta - previous.theta)
         waited = self.n_iter >= self.after
-        small_step = waited and 0 < step <= rules.step_tol * length(point.theta)
+        small_step = waited and 0 < step <= rules.xtol * length(point.theta)
         small_change = (
-            waited
-            and step > 0
-            and change <= rules.loss_tol * abs(point.loss)
-            and rules.loss_tol > 0
+            waited and step > 0 and change <= rules.ftol * abs(point.loss) and rules.ftol > 0
         )
         for name, small, verdict in (
-            ("small_steps", small_step, Stop.STEP),
-            ("small_changes", small_change, Stop.LOSS),
-            ("unchanged", step == 0, Stop.STALLED),
+            ("small_steps", small_step, Status.XTOL),
+            ("small_changes", small_change, Status.FTOL),
+            ("unchanged", step == 0, Status.NO_PROGRESS),
         ):
             in_a_row = getattr(self, name) + 1 if small else 0
             setattr(self, name, in_a_row)

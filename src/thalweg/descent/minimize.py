@@ -20,7 +20,7 @@ from .result import DescentResult
 from .several import minimize_columns
 from .units import minimize_in_units, unit_of
 
-_TOL = 1e-8
+_GTOL = 1e-8
 _LEAST_LOSS = 1e-280  # squares of what is smaller have lost digits, or are 0
 _DENSE = 1000  # parameters up to which a P x P matrix for every step is no burden
 
@@ -30,9 +30,9 @@ def minimize(
     theta0: Any,
     method: Method | None = None,
     *,
-    tol: float | None = _TOL,
-    step_tol: float = 0.0,
-    loss_tol: float = 0.0,
+    gtol: float | None = _GTOL,
+    xtol: float = 0.0,
+    ftol: float = 0.0,
     max_iter: int = 1000,
     time_limit: float | None = None,
     bounds: Any = None,
@@ -53,24 +53,24 @@ def minimize(
         How, such as ``GradientDescent(step_size=0.1)``.  Without one: `LevenbergMarquardt` for
         sums of squares, `ConjugateGradient` for quadratic losses, and for linear least squares of
         more than 1000 parameters, `LBFGS` for others; the result says which.
-    tol : float
+    gtol : float
         How close to a minimum is close enough.  No test looks at the start:
 
-        - sums of squares: every :math:`|J_j \cdot e| \le tol\, |J_j|\, |e|`, the cosine between the
-          residual and a column of the Jacobian;
-        - `QuadraticLoss`: every :math:`\sqrt{2 L / H_{jj}} \le tol\, |\theta^*_j|`, for a target of
-          0 the size that the parameter had on the way; within bounds also a promised decrease
-          of at most :math:`tol^2 |L|`;
-        - other losses: every step of Newton's method at most tol |theta_j|, or a promised decrease
-          of at most :math:`tol^2 |L|`.
+        - sums of squares: every :math:`|J_j \cdot e| \le gtol\, |J_j|\, |e|`, the cosine between
+          the residual and a column of the Jacobian;
+        - `QuadraticLoss`: every :math:`\sqrt{2 L / H_{jj}} \le gtol\, |\theta^*_j|`, for a target
+          of 0 the size that the parameter had on the way; within bounds also a promised decrease
+          of at most :math:`gtol^2 |L|`;
+        - other losses: every step of Newton's method at most gtol |theta_j|, or a promised decrease
+          of at most :math:`gtol^2 |L|`.
 
         Each ends at what rounding errors of theta make of the gradient.  Success also needs a
         Hessian without negative curvature and, of sums of squares, a promised decrease of at most
-        tol L.
-    step_tol : float
-        Stop when ||step|| <= step_tol ||theta||, if Newton's step is no longer; 0 switches it off.
-    loss_tol : float
-        Stop when |change of the loss| <= loss_tol |loss|, if Newton's step promises no more; 0
+        gtol L.
+    xtol : float
+        Stop when ||step|| <= xtol ||theta||, if Newton's step is no longer; 0 switches it off.
+    ftol : float
+        Stop when |change of the loss| <= ftol |loss|, if Newton's step promises no more; 0
         switches it off.
     max_iter : int
         Most iterations.
@@ -119,7 +119,7 @@ def minimize(
     'by ConjugateGradient'
     """
     _refuse_kinds(loss, method, callback)
-    options: dict[str, Any] = dict(method=method, tol=tol, step_tol=step_tol, loss_tol=loss_tol)
+    options: dict[str, Any] = dict(method=method, gtol=gtol, xtol=xtol, ftol=ftol)
     options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
     options |= dict(callback=callback, progress=progress)
     if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
@@ -137,9 +137,9 @@ def minimize(
         raise ValueError(f"{method.name} does not keep within bounds; {_BOUNDED} do")
     start = _start(problem, theta0)
     rules = Rules(
-        tolerance(tol, "tol", _TOL),
-        tolerance(step_tol, "step_tol", 0.0),
-        tolerance(loss_tol, "loss_tol", 0.0),
+        tolerance(gtol, "gtol", _GTOL),
+        tolerance(xtol, "xtol", 0.0),
+        tolerance(ftol, "ftol", 0.0),
         count(max_iter, "max_iter", 0, 2**63 - 1),
         inf if time_limit is None else tolerance(time_limit, "time_limit", inf),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._arguments.check import Floats
-from ..stop import Stop
+from ..status import Status
 
 if TYPE_CHECKING:
     from ..optimizers.base import Method
@@ -44,7 +44,7 @@ class DescentResult:
         The loss there.
     gradient_norm : float
         The norm of its gradient there, without the components that a bound holds back.
-    status : Stop
+    status : Status
         Why it stopped.
     n_iter : int
         Iterations made.
@@ -59,7 +59,7 @@ class DescentResult:
     theta: Floats
     loss: float
     gradient_norm: float
-    status: Stop
+    status: Status
     n_iter: int
     history: History = field(repr=False)
     method: Method

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..optimizers.base import Method, Point, Problem, length
 from ..optimizers.convergence import Promise, ResidualTest, SmoothTest, test_of
-from ..stop import Stop
+from ..status import DESCENTS, Status
 from .certificate import Look, look, lower_point
 
 _LOST = 1e-7  # of its largest: a column of the Jacobian that short has no say any more
@@ -24,7 +24,7 @@ _WINDOW = 20  # measures from which the rate is taken
 class Verdict(NamedTuple):
     """A status with its sentence."""
 
-    status: Stop
+    status: Status
     message: str
 
 
@@ -37,11 +37,11 @@ class Judge:
     point : Point
         The start.
     method : Method
-    tol : float
+    gtol : float
     """
 
-    def __init__(self, problem: Problem, point: Point, method: Method, tol: float) -> None:
-        self.problem, self.method, self.tol = problem, method, tol
+    def __init__(self, problem: Problem, point: Point, method: Method, gtol: float) -> None:
+        self.problem, self.method, self.gtol = problem, method, gtol
         self.test = test_of(problem, point, method.computes_gauss_newton)
         self.measures = array("d")
         self.below, self.after = inf, 0
@@ -50,13 +50,13 @@ class Judge:
 
     def starts_small(self, point: Point) -> bool:
         """Return whether the start is worth a look; losses of unknown curvature must move first."""
-        return not isinstance(self.test, SmoothTest) and self.test.ratio(point, point) <= self.tol
+        return not isinstance(self.test, SmoothTest) and self.test.ratio(point, point) <= self.gtol
 
     def small(self, previous: Point, point: Point) -> bool:
         """Return whether the measure is so small that the point is worth a look."""
         measure = self.test.measure(previous, point)
         self.measures.append(measure)
-        if not measure <= self.tol or (self.tol == 0 and self.problem.free_gradient(point).any()):
+        if not measure <= self.gtol or (self.gtol == 0 and self.problem.free_gradient(point).any()):
             return False
         return measure <= self.below or len(self.measures) >= self.after
 
@@ -67,12 +67,12 @@ class Judge:
 
     # ---- claims -------------------------------------------------------------------------------
 
-    def claim(self, status: Stop, point: Point, tol: float | None = None) -> Verdict | None:
+    def claim(self, status: Status, point: Point, tol: float | None = None) -> Verdict | None:
         """Return what a point may be called; None where it is no minimum to the tolerance.
 
         Parameters
         ----------
-        status : Stop
+        status : Status
             The success that is claimed.
         point : Point
         tol : float, optional
@@ -84,23 +84,23 @@ class Judge:
         D = None
         if isinstance(test, ResidualTest):
             test.refresh(point)
-            if status is Stop.GRADIENT and test.cosine(point) > self.tol:
+            if status is Status.GTOL and test.cosine(point) > self.gtol:
                 return None  # the columns' lengths were those of an earlier point
             D = test.D
         found = look(self.problem, point, D, test.seen)
-        if found is None or not self._near(status, point, found, self.tol if tol is None else tol):
+        if found is None or not self._near(status, point, found, self.gtol if tol is None else tol):
             return None
         bad = self._no_minimum(point, found)
         if bad is not None:
             return bad
-        sentence = test.sentence if status is Stop.GRADIENT else status.sentence
+        sentence = test.sentence if status is Status.GTOL else DESCENTS[status]
         return Verdict(status, sentence)
 
-    def _near(self, status: Stop, point: Point, found: Look, tol: float) -> bool:
+    def _near(self, status: Status, point: Point, found: Look, tol: float) -> bool:
         """Whether the minimum of the quadratic that touches the loss here is near enough."""
-        if status is Stop.STEP:
+        if status is Status.XTOL:
             return length(found.d) <= tol * length(point.theta)
-        if status is Stop.LOSS:
+        if status is Status.FTOL:
             return found.excess <= tol * abs(point.loss)
         return self.test.near(point, Promise(found.excess, found.d, found.aside), tol)
 
@@ -114,7 +114,7 @@ class Judge:
             j = self._drifting(point, found)
         if j is not None:
             return Verdict(
-                Stop.FLAT,
+                Status.DRIFT,
                 f"the loss has become flat along parameter {j}, now {point.theta[j]:.3g}: no "
                 "minimum in sight; start elsewhere, set bounds or fix it",
             )
@@ -125,15 +125,15 @@ class Judge:
     def _saddle(self, point: Point, found: Look) -> Verdict:
         if self.problem.loss.is_quadratic and not self.problem.bounded:
             return Verdict(
-                Stop.UNBOUNDED,
+                Status.UNBOUNDED,
                 "the loss has no minimum: its Hessian has a negative eigenvalue, and where its "
                 "gradient vanishes is a saddle or a maximum",
             )
         assert found.downhill is not None
         j = int(np.argmax(np.abs(found.downhill)))
         return Verdict(
-            Stop.SADDLE,
-            f"{Stop.SADDLE.sentence}; the loss falls on both sides along a direction in which "
+            Status.SADDLE,
+            f"{DESCENTS[Status.SADDLE]}; the loss falls on both sides along a direction in which "
             f"parameter {j} moves most: start beside {point.theta[j]:.6g}",
         )
 
@@ -141,7 +141,7 @@ class Judge:
         idle = [j for j in range(point.theta.size) if not np.delete(found.flat[j], []).any()]
         if lower_point(self.problem, point, found, self.test.seen):
             return Verdict(
-                Stop.SADDLE,
+                Status.SADDLE,
                 "the gradient is 0 and so is a curvature, but the loss is lower close by: no "
                 "minimum; start beside this point",
             )
@@ -150,7 +150,7 @@ class Judge:
         theta = np.where(point.theta != 0, 1.01 * point.theta, 0.01)
         if self.problem.loss.value(self.problem.inside(theta)) == point.loss:
             return Verdict(
-                Stop.FLAT,
+                Status.DRIFT,
                 "the loss is flat here: a plateau, or a loss that does not depend on theta; "
                 "start elsewhere",
             )
@@ -180,8 +180,8 @@ class Judge:
 
     def at_rest(self, point: Point, otherwise: Verdict) -> Verdict:
         """Return what to call a point from which no step leads lower."""
-        tol = max(self.tol, sqrt(self.problem.loss.precision))
-        return self.claim(Stop.ROUNDING, point, tol) or otherwise
+        tol = max(self.gtol, sqrt(self.problem.loss.precision))
+        return self.claim(Status.ROUNDING, point, tol) or otherwise
 
     def outlook(self) -> str:
         """Return how far it came and how far it has to go, in words; empty where unknown."""
@@ -191,14 +191,14 @@ class Judge:
         now = seen[-1]
         squares = isinstance(self.test, ResidualTest)
         quantity = "the largest |J_j.e| / (|J_j| |e|)" if squares else "the test's left side"
-        text = f"{quantity} is {now:.2g}, tol {self.tol:.2g}"
+        text = f"{quantity} is {now:.2g}, gtol {self.gtol:.2g}"
         before = seen[-_WINDOW:]
-        if now <= self.tol:
+        if now <= self.gtol:
             return f"{text}, but along a flat direction the loss has still to fall"
-        if len(before) < 3 or not self.tol > 0 or not before[0] > now > 0:
+        if len(before) < 3 or not self.gtol > 0 or not before[0] > now > 0:
             return f"{text}; it does not fall steadily{self._other()}"
         rate = log(before[0] / now) / (len(before) - 1)
-        more = log(now / self.tol) / rate
+        more = log(now / self.gtol) / rate
         return f"{text}; at the rate of the last steps about {_round(more)} more{self._other()}"
 
     def _other(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
-from ..status import Status, explain
+from ..status import FITS, Status, explain
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -219,8 +219,8 @@ class FitResult:
         dims = [f"dim_{k}" for k in range(len(batch))]
         dataset = xr.Dataset({n: (dims, c.reshape(batch)) for n, c in columns.items()})
         dataset["status"].attrs = {
-            "flag_values": np.array(list(Status), np.int8),
-            "flag_meanings": " ".join(status.name.lower() for status in Status),
+            "flag_values": np.array(list(FITS), np.int8),
+            "flag_meanings": " ".join(status.name.lower() for status in FITS),
         }
         return dataset
 

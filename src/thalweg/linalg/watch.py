@@ -17,7 +17,7 @@ from threading import Thread
 from time import perf_counter
 from typing import Any
 
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 
 _LONG = 2e9  # operations, a tenth of a second or so; below, a thread is not worth its start
 PASSES = 100.0  # operations that take as long as to fill a few new elements of large arrays
@@ -40,7 +40,7 @@ def check() -> None:
     """Raise `Halt` once time is up."""
     deadline = _deadline.get()
     if deadline < inf and perf_counter() >= deadline:
-        raise Halt(Stop.TIME)
+        raise Halt(Status.TIME)
 
 
 def watched(operations: float, function: Callable[..., Any], *arguments: Any) -> Any:

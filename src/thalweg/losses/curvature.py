@@ -17,7 +17,7 @@ import numpy as np
 from .._arguments.check import Array
 from ..linalg.krylov import lanczos
 from ..linalg.watch import refuse_dense
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Loss
 
 Solve = Callable[[Array], Array]
@@ -71,7 +71,7 @@ def refuse_indefinite(curvatures: Curvatures) -> None:
         It does: the loss has no minimum.
     """
     if curvatures.indefinite:
-        raise Halt(Stop.UNBOUNDED, curvatures.indefinite)
+        raise Halt(Status.UNBOUNDED, curvatures.indefinite)
 
 
 def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> Curvatures:

@@ -26,7 +26,7 @@ import numpy as np
 from .._arguments.check import Array
 from ..linalg import watch
 from ..losses.curvature import Solve
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Point, Problem
 from .line_search import first_step, no_step, noise
 
@@ -97,7 +97,7 @@ def searched_step(problem: Problem, point: Point, solve: Solve) -> float:
         if not enough and promised <= noise(problem, point.loss):
             wrong = contradiction(problem, point)
             if wrong:
-                raise Halt(Stop.NO_BRACKET, wrong)
+                raise Halt(Status.NO_BRACKET, wrong)
             break
         here = new if enough else point
         alpha *= 2.0 if enough else 0.5

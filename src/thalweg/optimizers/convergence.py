@@ -61,7 +61,7 @@ class Promise(NamedTuple):
 
 
 class Test(ABC):
-    """What is compared with ``tol`` after each step.
+    """What is compared with ``gtol`` after each step.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Test(ABC):
         self.seen = np.abs(point.theta)
 
     def measure(self, previous: Point, point: Point) -> float:
-        """Return what must fall to tol; 0 where the gradient is made of rounding errors."""
+        """Return what must fall to gtol; 0 where the gradient is made of rounding errors."""
         self.seen = np.maximum(self.seen, np.abs(point.theta))
         return self.ratio(previous, point)
 
@@ -87,7 +87,7 @@ class Test(ABC):
         """Return the measure, sizes being up to date."""
 
     @abstractmethod
-    def near(self, point: Point, promise: Promise, tol: float) -> bool:
+    def near(self, point: Point, promise: Promise, gtol: float) -> bool:
         """Return whether the minimum of the quadratic that touches the loss is near enough."""
 
     def noise(self, D: Array, theta: Array) -> float:
@@ -110,7 +110,7 @@ class ResidualTest(Test):
     """
 
     sentence = (
-        "converged: every |J_j.e| <= tol |J_j| |e|, J_j the columns of the Jacobian and e the "
+        "converged: every |J_j.e| <= gtol |J_j| |e|, J_j the columns of the Jacobian and e the "
         "residual, but for rounding"
     )
 
@@ -135,19 +135,19 @@ class ResidualTest(Test):
         self.D = column_squares(self.problem, point)
         self.most = np.maximum(self.most, self.D)
 
-    def near(self, point: Point, promise: Promise, tol: float) -> bool:
-        """The decrease is at most tol L; or the residual is made of rounding errors.
+    def near(self, point: Point, promise: Promise, gtol: float) -> bool:
+        """The decrease is at most gtol L; or the residual is made of rounding errors.
 
-        A residual vanishes if it is less than tol of the predictions, about the sum of
+        A residual vanishes if it is less than gtol of the predictions, about the sum of
         |J_j| |theta_j|, or less than the rounding errors of those on the way.
         """
         size = sqrt(2.0 * abs(point.loss))
-        if promise.excess <= tol * abs(point.loss):
+        if promise.excess <= gtol * abs(point.loss):
             return True
         if size <= self.problem.loss.precision * float(np.sqrt(self.most).dot(self.seen)):
             return True
         prediction = float(np.sqrt(self.D).dot(np.abs(point.theta)))
-        return size <= tol * prediction and self.cosine(point) == 0.0
+        return size <= gtol * prediction and self.cosine(point) == 0.0
 
     def cosine(self, point: Point) -> float:
         """Return the largest |J_j.e| / (|J_j| |e|) of the free parameters."""
@@ -162,8 +162,8 @@ class QuadraticTest(Test):
     """How far the loss is above its minimum, against the sizes of the parameters or the loss."""
 
     sentence = (
-        "converged: every sqrt(2 loss / H_jj) <= tol |theta*_j|, or the promised decrease <= "
-        "tol^2 |loss|, but for rounding"
+        "converged: every sqrt(2 loss / H_jj) <= gtol |theta*_j|, or the promised decrease <= "
+        "gtol^2 |loss|, but for rounding"
     )
 
     def __init__(self, problem: Problem, point: Point) -> None:
@@ -180,9 +180,9 @@ class QuadraticTest(Test):
         relative = sqrt(promised / abs(point.loss)) if point.loss else inf
         return min(relative, self.by_size(point.loss))
 
-    def near(self, point: Point, promise: Promise, tol: float) -> bool:
-        known = self.by_size(point.loss) <= tol or self.ratio(point, point) == 0.0
-        return bool(known or promise.excess <= tol * abs(point.loss))
+    def near(self, point: Point, promise: Promise, gtol: float) -> bool:
+        known = self.by_size(point.loss) <= gtol or self.ratio(point, point) == 0.0
+        return bool(known or promise.excess <= gtol * abs(point.loss))
 
     def promised(self, g: Array) -> float:
         """Return the sum of g_j^2 / (2 H_jj): what steps along the axes promise."""
@@ -209,8 +209,8 @@ class SmoothTest(Test):
     """The step that the curvature along the last steps asks for, against theta."""
 
     sentence = (
-        "converged: every |step_j| of Newton's method <= tol |theta_j|, or the decrease that it "
-        "promises <= tol^2 |loss|, but for rounding"
+        "converged: every |step_j| of Newton's method <= gtol |theta_j|, or the decrease that it "
+        "promises <= gtol^2 |loss|, but for rounding"
     )
 
     def __init__(self, problem: Problem, point: Point) -> None:
@@ -233,13 +233,13 @@ class SmoothTest(Test):
         least = sqrt(abs(point.loss)) * sqrt(2.0 * self.curvature)
         return min(relative, slope / least if least > 0 else inf)
 
-    def near(self, point: Point, promise: Promise, tol: float) -> bool:
+    def near(self, point: Point, promise: Promise, gtol: float) -> bool:
         eps = self.problem.loss.precision
-        if promise.excess <= max(tol * tol, eps) * abs(point.loss):
+        if promise.excess <= max(gtol * gtol, eps) * abs(point.loss):
             return True
         sizes = np.maximum(np.abs(point.theta), eps * self.seen)
-        short = bool((np.abs(promise.d) <= tol * sizes).all())
-        return short and promise.aside <= tol * abs(point.loss)
+        short = bool((np.abs(promise.d) <= gtol * sizes).all())
+        return short and promise.aside <= gtol * abs(point.loss)
 
 
 class PenalisedTest(Test):
@@ -250,8 +250,8 @@ class PenalisedTest(Test):
     """
 
     sentence = (
-        "converged: the duality gap <= tol / 2 |b|^2, or every |slope_j| <= tol sqrt(2 loss H_jj), "
-        "but for rounding"
+        "converged: the duality gap <= gtol / 2 |b|^2, or every |slope_j| <= gtol "
+        "sqrt(2 loss H_jj), but for rounding"
     )
 
     def __init__(self, problem: Problem, point: Point, loss: Penalised) -> None:
@@ -273,9 +273,9 @@ class PenalisedTest(Test):
         size = sqrt(2.0 * abs(point.loss))
         return slope / size if size > 0 else inf
 
-    def near(self, point: Point, promise: Promise, tol: float) -> bool:
-        known = self.loss.provable and self.ratio(point, point) <= tol
-        return bool(known or promise.excess <= tol * abs(point.loss))
+    def near(self, point: Point, promise: Promise, gtol: float) -> bool:
+        known = self.loss.provable and self.ratio(point, point) <= gtol
+        return bool(known or promise.excess <= gtol * abs(point.loss))
 
 
 def test_of(problem: Problem, point: Point, always: bool) -> Test:

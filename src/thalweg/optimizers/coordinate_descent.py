@@ -27,7 +27,7 @@ import numpy as np
 from .._arguments.check import count
 from ..linalg import watch
 from ..losses.base import CachedState, CoordinateState, SweepingState
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .backtracking import CLEAR
 from .base import Method, Point, Problem
 from .line_search import no_step, noise
@@ -136,7 +136,7 @@ def update(problem: Problem, here: CoordinateState, j: int) -> None:
     if problem.loss.is_quadratic:
         if not h > 0:
             raise Halt(
-                Stop.UNBOUNDED,
+                Status.UNBOUNDED,
                 f"the loss has no minimum along parameter {j}: its curvature there is {h:.3g}",
             )
         here.move(j, _clipped(problem, here, j, -g / h))
@@ -167,10 +167,10 @@ def _halved(problem: Problem, here: CoordinateState, j: int, g: float, delta: fl
         here.move(j, origin + delta - float(here.theta[j]))
     here.move(j, origin - float(here.theta[j]))
     if not isfinite(before):
-        raise Halt(Stop.NOT_FINITE, f"the loss is not finite along parameter {j}")
+        raise Halt(Status.NOT_FINITE, f"the loss is not finite along parameter {j}")
     if not hidden:
         halt = no_step(problem, Point(here.theta, before, here.theta), -abs(g), abs(first))
-        if halt.status is not Stop.ROUNDING:
+        if halt.status is not Status.ROUNDING:
             raise halt
 
 

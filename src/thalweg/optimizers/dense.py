@@ -12,7 +12,7 @@ from .._arguments.check import Array
 from ..linalg.watch import refuse_dense, watched
 from ..losses.base import LeastSquares
 from ..losses.curvature import extreme_curvatures, refuse_indefinite
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Method, Point, Problem
 
 _EPS = float(np.finfo(float).eps)
@@ -110,6 +110,6 @@ def _by_cholesky(scaled: Array, g: Array) -> Array | None:
 
 def _eigen(scaled: Array) -> tuple[Array, Array]:
     if not np.isfinite(scaled).all():
-        raise Halt(Stop.NOT_FINITE, "the Hessian is not finite")
+        raise Halt(Status.NOT_FINITE, "the Hessian is not finite")
     values, vectors = watched(9.0 * len(scaled) ** 3, np.linalg.eigh, scaled)
     return values, vectors

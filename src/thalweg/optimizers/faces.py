@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Point, Problem
 from .line_search import StrongWolfe
 
@@ -68,7 +68,7 @@ def along_inside(
         return _searched(problem, point, d, slope, first, most, line_search)
     if not (best < np.inf or most < np.inf):
         raise Halt(
-            Stop.UNBOUNDED,
+            Status.UNBOUNDED,
             "the loss has no minimum: its curvature along the direction of descent is "
             f"{curvature:.3g}, and no bound stops it",
         )

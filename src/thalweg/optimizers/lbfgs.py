@@ -26,7 +26,7 @@ import numpy as np
 
 from .._arguments.check import Array, count
 from ..losses.curvature import Solve
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Method, Point, Problem, length
 from .box_model import lowest_inside
 from .gradient_descent import refuse_skewed_bounds
@@ -100,7 +100,7 @@ class LBFGS(Method):
         try:
             new = self._search(problem, point, state)
         except Halt as halt:
-            if halt.status is Stop.UNBOUNDED or not state.pairs:
+            if halt.status is Status.UNBOUNDED or not state.pairs:
                 raise
             state.gamma = initial_scale(state)
             state.pairs.clear()  # they may belong to a region left behind

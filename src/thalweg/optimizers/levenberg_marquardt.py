@@ -34,7 +34,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from ..linalg.watch import PASSES, watched
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Method, Point, Problem, length, positive
 from .dense import gauss_newton_matrix, scales, shortest_step
 
@@ -105,7 +105,7 @@ class LevenbergMarquardt(Method):
                 break
             shorten(point, new, d, D, state, in_noise=abs(gained) <= noise)
         raise Halt(
-            Stop.STALLED,
+            Status.NO_PROGRESS,
             "no step lowers the loss, however short, yet no tolerance is met; the loss may not be "
             "smooth here, or its gradient wrong (check_gradient tells)",
         )

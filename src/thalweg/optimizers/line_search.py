@@ -25,7 +25,7 @@ import numpy as np
 
 from .._arguments.check import Array, count
 from ..linalg import watch
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Point, Problem
 
 _DIGITS = 1e3  # of eps, relative: the rounding error that a loss may have, whose terms may cancel
@@ -82,7 +82,7 @@ class StrongWolfe:
         start = Trial(0.0, point, float(point.gradient.dot(d)), noise(problem, point.loss))
         if not start.slope < 0:
             raise Halt(
-                Stop.NO_BRACKET, f"the direction does not go downhill: slope {start.slope:.3g}"
+                Status.NO_BRACKET, f"the direction does not go downhill: slope {start.slope:.3g}"
             )
         new = self._bracket(problem, start, d, min(first, most), most)
         if new is None:
@@ -106,7 +106,7 @@ class StrongWolfe:
                 return trial.point
             low, alpha = trial, min(_ENLARGE * alpha, most)
         raise Halt(
-            Stop.UNBOUNDED,
+            Status.UNBOUNDED,
             f"the loss still falls at step_size {low.alpha:.3g}: it has no minimum there",
         )
 
@@ -187,12 +187,12 @@ def along(
         return problem.move(point.theta, min(alpha, most), d)
     curvature, slope = loss.curvature(point.theta, d), float(point.gradient.dot(d))
     if slope == 0:  # it is too small for a number
-        raise Halt(Stop.ROUNDING)
+        raise Halt(Status.ROUNDING)
     if not curvature > 0:
         if most < np.inf:
             return problem.move(point.theta, most, d)
         raise Halt(
-            Stop.UNBOUNDED,
+            Status.UNBOUNDED,
             "the loss has no minimum: its curvature along the direction of descent is "
             f"{curvature:.3g}",
         )
@@ -238,9 +238,9 @@ def _between(low: Trial, high: Trial) -> float:
 def no_step(problem: Problem, point: Point, slope: float, first: float) -> Halt:
     """Why no step was found: little was to be had, or the loss and its slope disagree."""
     if -slope * first <= sqrt(problem.loss.precision) * abs(point.loss):
-        return Halt(Stop.ROUNDING)
+        return Halt(Status.ROUNDING)
     return Halt(
-        Stop.NO_BRACKET,
+        Status.NO_BRACKET,
         f"no step from {first:.3g} downwards lowers the loss, though its slope is {slope:.3g}: the "
         "loss is made of rounding errors, or has a kink here, or its gradient is wrong "
         "(check_gradient tells)",

@@ -19,7 +19,7 @@ import numpy as np
 from .._arguments.check import tolerance
 from ..linalg.watch import PASSES, refuse_dense, watched
 from ..losses.base import LeastSquares
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .base import Method, Point, Problem
 from .dense import newton_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search
@@ -61,7 +61,7 @@ class Newton(Method):
         d, smallest = watched(PASSES * H.size, newton_direction, H, point.gradient)
         if problem.loss.is_quadratic and smallest < _FLAT:
             raise Halt(
-                Stop.UNBOUNDED, "the loss has no minimum: its Hessian has a negative eigenvalue"
+                Status.UNBOUNDED, "the loss has no minimum: its Hessian has a negative eigenvalue"
             )
         if problem.loss.is_quadratic or self.line_search is None:
             return problem.move(point.theta, 1.0, d)

@@ -35,7 +35,7 @@ from ..linalg import watch
 from ..losses.base import Loss
 from ..losses.curvature import extreme_curvatures, refuse_indefinite
 from ..losses.penalised import Penalised, shrunk
-from ..stop import Halt, Stop
+from ..status import Halt, Status
 from .backtracking import rises
 from .base import Method, Point, Problem
 from .gradient_descent import stable_step
@@ -85,7 +85,7 @@ class ProximalGradient(Method):
         0.  The unit is that of the loss per unit of theta: for `LinearLeastSquares` n times the
         ``alpha`` of scikit-learn's Lasso.
     stop : {"auto", "gap", "gradient"}
-        What ``tol`` of `minimize` is compared with: the duality gap, against
+        What ``gtol`` of `minimize` is compared with: the duality gap, against
         :math:`\tfrac12\|b\|_W^2`, or the gradient as for other losses, where that of a parameter at
         0 counts as far as it exceeds its l1.  "auto" is the gap where there is one: for
         `LinearLeastSquares` without bounds and with every l1 > 0.
@@ -179,7 +179,7 @@ class ProximalGradient(Method):
             if loss.parts(new.theta)[0] <= bound + noise(problem, value):
                 return new
             state.step_size *= 0.5
-        raise Halt(Stop.STALLED)
+        raise Halt(Status.NO_PROGRESS)
 
     def patience(self, n_params: int) -> int:
         return MOMENTUM_PATIENCE

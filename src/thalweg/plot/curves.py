@@ -186,5 +186,5 @@ def _draw_counts(d: Diagnosis, ax: Any) -> None:
     ax.set_xscale("log")
     ax.set_xlim(0.5, 12 * max(lengths))
     near = "" if d.is_quadratic else ", if it bends as it does here"
-    ax.set_xlabel(f"iterations until minimize stops, tol = {d.reduction:.0e}{near}")
+    ax.set_xlabel(f"iterations until minimize stops, gtol = {d.reduction:.0e}{near}")
     open_frame(ax)
