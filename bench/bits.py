@@ -9,6 +9,7 @@ same bits.  So a move of code that should change nothing can be shown to change 
 import hashlib
 
 import numpy as np
+import scipy.sparse
 
 import thalweg as tw
 from thalweg import kernels
@@ -84,6 +85,23 @@ def sweeps(rng, dtype):
             yield theta, residual, swept
 
 
+def sparse_sweeps(rng, dtype):
+    """Coordinate-descent sweeps over sparse columns, one right-hand side and several."""
+    for n, P, shape in ((30, 3, ()), (300, 17, (3,)), (2500, 40, (9,))):
+        A = rng.standard_normal((n, P)) * (rng.random((n, P)) < 0.2)
+        A = scipy.sparse.csc_array(A.astype(dtype))
+        b = rng.standard_normal((n, *shape))
+        for centered in (None, True, False):
+            for options in ({}, {"l1": 0.5, "l2": 0.1}, {"bounds": (0.0, None)}):
+                theta, residual = np.zeros((P, *shape)), b.copy()
+                free = None if centered is None else np.zeros(shape or 1)
+                options |= {"intercept": free, "centered": centered, "sweeps": 3}
+                swept = kernels.coordinate_sweep(A, theta, residual, **options)
+                yield theta, residual, free, swept
+        theta, residual = np.zeros((P, *shape)), b.copy()
+        yield theta, residual, kernels.coordinate_sweep(A, theta, residual, order="greedy")
+
+
 def losses(rng, dtype):
     """Value, gradient and Gauss-Newton matrix of a recorded loss."""
     x = rng.uniform(0, 5, 5000).astype(dtype)
@@ -98,9 +116,9 @@ def main():
     for variant in engine.variants():
         engine.select_variant(variant)
         for dtype in (np.float64, np.float32):
-            for kernel in (fits, sums, quadratics, sweeps, losses):
+            for kernel in (fits, sums, quadratics, sweeps, sparse_sweeps, losses):
                 found = list(kernel(np.random.default_rng(1), dtype))
-                print(f"{kernel.__name__:12s} {variant:5s} {np.dtype(dtype).name} {digest(found)}")
+                print(f"{kernel.__name__:13s} {variant:5s} {np.dtype(dtype).name} {digest(found)}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from timing import interleaved, seconds
 
-from thalweg.kernels import sweep_csc
+from thalweg.kernels import coordinate_sweep
 
 descent = pytest.importorskip("sklearn.linear_model._cd_fast").sparse_enet_coordinate_descent
 sparse = pytest.importorskip("scipy.sparse")
@@ -45,7 +45,7 @@ def ours(A, b, l1, l2, sweeps, centered=False, **options):
     theta, residual = np.zeros(A.shape[1]), b.copy()
     intercept = np.zeros(1) if centered else None
     options |= {"intercept": intercept, "centered": centered}
-    sweep_csc(A, theta, residual, l1=l1, l2=l2, sweeps=sweeps, **options)
+    coordinate_sweep(A, theta, residual, l1=l1, l2=l2, sweeps=sweeps, **options)
     return theta
 
 
@@ -109,7 +109,7 @@ def test_many_right_hand_sides(record):
 
     def together():
         residual[:], theta[:] = B, 0
-        sweep_csc(A, theta, residual, **options)
+        coordinate_sweep(A, theta, residual, **options)
 
     def in_turn():
         for m in range(M):

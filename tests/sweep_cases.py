@@ -77,7 +77,7 @@ def cases(draw, orders=("cyclic", "shuffled", "random", "greedy", "given")):
         bounds=draw(st.sampled_from([None, 1])) and (low, high),
         order=order,
         relaxation=draw(st.sampled_from([1.0, 1.0, 0.5, 1.7])),
-        rng=draw(st.integers(0, 99)),
+        seed=draw(st.integers(0, 99)),
     )
     for name, scale in (("l1", 3.0), ("l2", 1.0)):
         if isinstance(options[name], str):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from thalweg.kernels import sweep_csc
+from thalweg.kernels import coordinate_sweep
 
 sparse = pytest.importorskip("scipy.sparse")
 
@@ -23,11 +23,11 @@ class Problem(NamedTuple):
     intercept: np.ndarray | None
     options: dict
 
-    def run(self, function=sweep_csc, **changes):
+    def run(self, function=coordinate_sweep, **changes):
         """Return what the function reports, theta, residual and intercept."""
         constant = None if self.intercept is None else self.intercept.copy()
         theta, residual = self.theta.copy(), self.residual()
-        options = self.options | changes
+        options = {"centered": False} | self.options | changes
         report = function(self.A, theta, residual, intercept=constant, **options)
         return report, theta, residual, constant
 
@@ -77,7 +77,7 @@ def problems(draw, orders=("cyclic", "shuffled", "random", "some")):
         "sweeps": draw(st.integers(0, 2)),
         "relaxation": draw(st.sampled_from([1.0, 0.6, 1.7])),
         "centered": intercept is not None and order != "greedy" and draw(st.booleans()),
-        "rng": 7,
+        "seed": 7,
     }
     if order != "some":
         options["order"] = order

@@ -69,7 +69,8 @@ def test_what_cannot_be_left_out_is_refused():
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("what", ["A", "b", "both"])
-@pytest.mark.parametrize("how", [{}, {"gram": True}, {"order": "greedy"}, {"sparse": True}])
+@pytest.mark.parametrize("how", [{}, {"gram": True}, {"order": "greedy"}, {"sparse": True},
+                                 {"sparse": True, "gram": True}])  # fmt: skip
 @pytest.mark.parametrize("free", [False, True])
 def test_sweeps(isa, bad, what, how, free):
     A, b = RNG.standard_normal((40, 6)), RNG.standard_normal(40)
@@ -106,7 +107,8 @@ def test_finite_rows_that_are_left_out_are_predicted(isa):
         assert residual[7] == np.inf
 
 
-@pytest.mark.parametrize("how", [{}, {"gram": True}, {"order": "greedy"}, {"sparse": True}])
+@pytest.mark.parametrize("how", [{}, {"gram": True}, {"order": "greedy"}, {"sparse": True},
+                                 {"sparse": True, "gram": True}])  # fmt: skip
 def test_an_infinite_penalty_keeps_a_coordinate_at_zero(isa, how):
     A, b = RNG.standard_normal((40, 6)), RNG.standard_normal(40)
     form = sparse.csc_array if "sparse" in how else np.asarray

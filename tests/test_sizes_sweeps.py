@@ -126,10 +126,10 @@ def test_sparse_sweeps_of_any_size(n, P, shape, dtype, index, weighted, how):
     options = dict(l1=0.05, l2=0.1, weights=weights, free=how in ("free", "centered"))
     if how == "greedy":
         options["order"] = "greedy"
-    if how == "centered":
-        options["centered"] = True
+    options["centered"] = how == "centered"
     tolerance = 1e2 * (P + 1) * np.sqrt(n) * EPS
-    sweeps_agree(kernels.sweep_csc, reference.sweep_csc, A, b, shape, tolerance, **options)
+    sweep, specified = kernels.coordinate_sweep, reference.coordinate_sweep
+    sweeps_agree(sweep, specified, A, b, shape, tolerance, **options)
 
 
 # ---- sums over samples ---------------------------------------------------------------------------

@@ -199,7 +199,7 @@ def test_sweeps_end_where_the_optimality_conditions_hold(isa, order, relaxation)
     A, b, w = rng.standard_normal((200, 9)), rng.standard_normal(200), rng.random(200)
     l1, l2, low, high = 5.0, 0.5, -0.03, 0.01
     theta, r = np.zeros(9), b.copy()
-    kernels.coordinate_sweep(A, theta, r, l1=l1, l2=l2, weights=w, bounds=(low, high), rng=0,
+    kernels.coordinate_sweep(A, theta, r, l1=l1, l2=l2, weights=w, bounds=(low, high), seed=0,
                              order=order, relaxation=relaxation, sweeps=400)  # fmt: skip
     g = A.T @ (w * r) - l2 * theta
     most = np.where(theta > 0, l1, np.where(theta < 0, -l1, l1))

@@ -79,7 +79,7 @@ def test_a_centered_sweep_is_what_the_specification_says(isa, gram, order, M, dt
         theta, residual, free = np.full((6, *shape), 0.1), b - 0.6, np.full(shape or 1, 0.2)
         done = sweep(
             A, theta, residual, weights=w, intercept=free, order=order, sweeps=3, l1=0.4, l2=0.1,
-            bounds=(-0.5, 0.6), relaxation=1.2, rng=4, **how,
+            bounds=(-0.5, 0.6), relaxation=1.2, seed=4, **how,
         )  # fmt: skip
         results.append((theta, residual, free, *done[:3]))
     for ours, theirs in zip(*results, strict=True):

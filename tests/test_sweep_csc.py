@@ -1,7 +1,5 @@
 """Sweeps over sparse columns: as the reference does them, identities, certificates."""
 
-import inspect
-import sys
 import threading
 
 import numpy as np
@@ -10,7 +8,7 @@ from hypothesis import given
 from sweep_csc_cases import KINDS, Problem, assert_same, matrix, problems, small
 
 from thalweg import reference
-from thalweg.kernels import coordinate_sweep, sweep_csc
+from thalweg.kernels import _sparse_sweep, coordinate_sweep
 
 sparse = pytest.importorskip("scipy.sparse")
 
@@ -20,13 +18,13 @@ sparse = pytest.importorskip("scipy.sparse")
 
 @given(problems())
 def test_matches_reference(isa, problem):
-    assert_same(problem, problem.run(), problem.run(reference.sweep_csc))
+    assert_same(problem, problem.run(), problem.run(reference.coordinate_sweep))
 
 
 @given(problems())
 def test_b_refreshes_the_residual(isa, problem):
     fast = problem.run(b=problem.b)
-    assert_same(problem, fast, problem.run(reference.sweep_csc, b=problem.b))
+    assert_same(problem, fast, problem.run(reference.coordinate_sweep, b=problem.b))
     _, theta, residual, intercept = fast
     after = problem._replace(theta=theta, intercept=intercept).residual()
     np.testing.assert_allclose(residual, after, rtol=0, atol=problem.rounding() / 10)
@@ -43,13 +41,13 @@ def test_greedy_matches_reference(isa, M, relaxation):
     options |= {"weights": rng.uniform(0.5, 2, 200), "bounds": (-0.3, None)}
     b = rng.standard_normal((200, *shape))
     problem = Problem(A, b, np.zeros((30, *shape)), np.zeros(M or 1), options)
-    assert_same(problem, problem.run(), problem.run(reference.sweep_csc))
+    assert_same(problem, problem.run(), problem.run(reference.coordinate_sweep))
 
 
 def test_greedy_takes_the_first_of_equals(isa):
     """Whole numbers: after the first update the residual is exactly zero."""
     A, theta, residual = sparse.csc_matrix(np.ones((4, 5))), np.zeros(5), np.full(4, 3.0)
-    sweep_csc(A, theta, residual, order="greedy")
+    coordinate_sweep(A, theta, residual, order="greedy")
     np.testing.assert_array_equal(theta, [3, 0, 0, 0, 0])
 
 
@@ -62,15 +60,9 @@ def test_drift_is_how_far_the_residual_was_off(isa, shape):
     for row, error in ((20, 0.25), (21, -0.5), (22, 0.125)):
         theta, residual = np.zeros((8, *shape)), b.copy()
         residual.reshape(50, -1)[row, -1] += error
-        report = sweep_csc(A, theta, residual, weights=weights, b=b)
+        report = coordinate_sweep(A, theta, residual, weights=weights, b=b)
         np.testing.assert_allclose(report.drift, abs(error), rtol=0, atol=1e-12)
         np.testing.assert_allclose(residual, b - A @ theta, rtol=0, atol=1e-12)
-
-
-def test_same_arguments_as_reference():
-    ours, theirs = (inspect.signature(f).parameters for f in (sweep_csc, reference.sweep_csc))
-    assert list(ours) == list(theirs)
-    assert [p.default for p in ours.values()] == [p.default for p in theirs.values()]
 
 
 def test_is_scikit_learns_descent():
@@ -168,9 +160,9 @@ def test_cutting_a_call_changes_no_bit(isa, monkeypatch, order):
     """Orders that are drawn are drawn for some sweeps at a time."""
     rng = np.random.default_rng(15)
     problem = Problem(matrix(rng, 60, 12, 0.3), rng.standard_normal((60, 2)), np.zeros((12, 2)),
-                      np.zeros(2), {"order": order, "sweeps": 5, "rng": 3})  # fmt: skip
+                      np.zeros(2), {"order": order, "sweeps": 5, "seed": 3})  # fmt: skip
     whole = problem.run()
-    monkeypatch.setattr(sys.modules[sweep_csc.__module__], "_AT_ONCE", 24)
+    monkeypatch.setattr(_sparse_sweep, "_AT_ONCE", 24)
     for ours, theirs in zip(problem.run()[1:], whole[1:], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(problem.run()[0].objectives, whole[0].objectives)
@@ -213,7 +205,7 @@ def test_sweeps_end_at_the_optimum(isa, order):
         "sweeps": 200,
         "order": order,
     }
-    problem = Problem(A, b, np.zeros(30), np.zeros(1), options | {"rng": 1})
+    problem = Problem(A, b, np.zeros(30), np.zeros(1), options | {"seed": 1})
     report, theta, residual, _ = problem.run(b=b)
     g = A.T @ (w * residual) - 0.1 * theta
     excess = np.where(theta > 0, g - 0.5, np.where(theta < 0, g + 0.5, np.sign(g) * (abs(g) - 0.5)))
@@ -290,7 +282,7 @@ def test_outputs_of_any_strides(isa):
     problem = Problem(A, b, np.zeros((8, 3)), np.zeros(3), {"sweeps": 2})
     _, theta, residual, intercept = problem.run()
     strided = [np.zeros((8, 3), order="F"), np.asfortranarray(b), np.zeros(6)[::2]]
-    sweep_csc(A, strided[0], strided[1], intercept=strided[2], sweeps=2)
+    coordinate_sweep(A, strided[0], strided[1], intercept=strided[2], sweeps=2, centered=False)
     for ours, theirs in zip(strided, (theta, residual, intercept), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -302,19 +294,68 @@ def test_is_what_the_public_sweep_runs():
     results = []
     for form in (A, A.toarray()):
         theta, residual, intercept = np.zeros(10), b.copy(), np.zeros(1)
-        options = {"l1": 0.2, "bounds": (0, None), "order": "shuffled", "rng": 3, "sweeps": 2}
+        options = {"l1": 0.2, "bounds": (0, None), "order": "shuffled", "seed": 3, "sweeps": 2}
         coordinate_sweep(form, theta, residual, intercept=intercept, **options)
         results.append(np.concatenate([theta, residual, intercept]))
     np.testing.assert_allclose(*results, rtol=0, atol=1e-13)
-    with pytest.raises(ValueError, match=r"gram is for dense A"):
-        coordinate_sweep(A, np.zeros(10), b, gram=True)
+
+
+def test_rows_are_taken_as_their_columns(isa):
+    A, b = matrix(np.random.default_rng(5), 70, 15, 0.3), np.linspace(-1, 2, 70)
+    options = {"sweeps": 2, "l1": 0.1}
+    columns, rows = (Problem(M, b, np.zeros(15), None, options).run() for M in (A, A.tocsr()))
+    for ours, theirs in zip(rows[1:3], columns[1:3], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@given(problems(orders=("cyclic", "shuffled", "some")))
+def test_gram_mode_makes_the_same_updates(isa, problem):
+    want = problem.run(reference.coordinate_sweep)
+    A, w = problem.A.toarray().astype(float), problem.options["weights"]
+    for gram in (True, (A if w is None else w[:, None] * A).T @ A):
+        assert_same(problem, problem.run(gram=gram), want)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("order", ["cyclic", "greedy", "random"])
+@pytest.mark.parametrize("centered", [None, True, False])
+def test_gram_mode_of_a_sparse_matrix_is_that_of_a_dense_one(isa, kind, order, centered):
+    """The same products of the same rows: not one bit differs, by rows or by columns."""
+    rng = np.random.default_rng(7)
+    A, b = matrix(rng, 90, 12, 0.3, kind), rng.standard_normal((90, 2))
+    options = {"order": order, "l1": 0.2, "gram": True, "centered": centered, "sweeps": 3}
+    options |= {"weights": rng.uniform(0, 1, 90), "seed": 2}
+    dense = Problem(np.ascontiguousarray(A.toarray()), b, np.zeros((12, 2)), np.zeros(2), options)
+    for form in (A, A.tocsr()):
+        got, want = (swept(M, dense) for M in (form, dense.A))
+        for ours, theirs in zip(got, want, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def swept(A, problem):
+    """Return theta, residual, intercept and objectives of a problem with this form of A."""
+    theta, residual, intercept = problem.theta.copy(), problem.b.copy(), problem.intercept.copy()
+    done = coordinate_sweep(A, theta, residual, intercept=intercept, **problem.options)
+    return theta, residual, intercept, done.objectives
+
+
+def test_a_generator_is_a_seed():
+    rng = np.random.default_rng(13)
+    A, b = matrix(rng, 50, 10, 0.3), rng.standard_normal(50)
+    for form in (A, A.toarray()):
+        runs = []
+        for seed in (3, np.random.default_rng(3)):
+            theta, residual = np.zeros(10), b.copy()
+            coordinate_sweep(form, theta, residual, order="random", seed=seed, sweeps=2)
+            runs.append(theta)
+        np.testing.assert_array_equal(*runs)
 
 
 def test_spare_room_and_explicit_zeros_are_allowed(isa):
     """SciPy may leave room behind the last column, and zeros where there were values."""
     A = small(data=[1.0, 0.0, 3.0, np.nan], indices=[0, 2, 1, -7])
     theta, residual = np.zeros(2), np.ones(3)
-    sweep_csc(A, theta, residual)
+    coordinate_sweep(A, theta, residual)
     np.testing.assert_allclose(theta, [1, 1 / 3], rtol=1e-15)
     np.testing.assert_allclose(residual, [0, 0, 1], rtol=0, atol=1e-15)
 
@@ -324,5 +365,5 @@ def test_indices_of_two_types(isa):
     A = small()
     A.indptr = A.indptr.astype(np.int64)
     theta, residual = np.zeros(2), np.ones(3)
-    sweep_csc(A, theta, residual)
+    coordinate_sweep(A, theta, residual)
     np.testing.assert_allclose(theta, [0.6, 1 / 3], rtol=1e-15)

@@ -4,14 +4,34 @@ import numpy as np
 import pytest
 from sweep_csc_cases import small
 
-from thalweg.kernels import sweep_csc
+from thalweg.kernels import coordinate_sweep
 
 sparse = pytest.importorskip("scipy.sparse")
 
 NAN = np.nan
+
+
+def rows(data=(1.0, 2.0, 3.0), indices=(0, 1, 0), indptr=(0, 1, 2, 3)):
+    """A matrix (3, 2) by rows as its three arrays, each replaceable."""
+    A = sparse.csr_matrix((3, 2))
+    A.data, A.indices, A.indptr = (
+        np.array(data),
+        np.array(indices, np.int32),
+        np.array(indptr, np.int32),
+    )
+    return A
+
+
 REFUSED = [
-    ({"A": np.eye(3)}, TypeError, "A must be sparse in compressed columns, .* got ndarray"),
-    ({"A": sparse.csr_matrix((3, 2))}, TypeError, "A must be sparse in compressed columns, .* csr"),
+    ({"A": sparse.coo_matrix((3, 2))}, TypeError, "A must be sparse in compressed columns, .* coo"),
+    ({"A": rows(indptr=[0, 1, 5, 3])}, ValueError, "indptr of A must rise from 0"),
+    ({"A": rows(indptr=[1, 1, 2, 3])}, ValueError, "indptr of A must rise from 0"),
+    ({"A": rows(indptr=[0, 1, 2, 9])}, ValueError, "indptr of A must rise from 0"),
+    ({"A": rows(indptr=[0, 1])}, ValueError, "indptr of A must rise from 0"),
+    ({"A": rows(indices=[0, 2, 1])}, ValueError, r"column index that is not in \[0, P=2\)"),
+    ({"A": rows(indices=[0, -1, 1])}, ValueError, r"column index that is not in \[0, P=2\)"),
+    ({"A": rows(indptr=[0, 2, 2, 3], indices=[1, 1, 0])}, ValueError, "unsorted or duplicated"),
+    ({"A": rows(data=[1.0, NAN, 2.0])}, ValueError, "A must be finite, but column 1 holds NaN"),
     ({"A": small(dtype=complex)}, TypeError, "A must be float64 or float32, got complex128"),
     ({"A": small(dtype=int)}, TypeError, "A must be float64 or float32, got int64"),
     ({"A": small(indptr=[0, 3, 2], indices=[0, 1, 2])}, ValueError, "indptr of A must .* column 1"),
@@ -58,9 +78,20 @@ def test_refusals_leave_everything_as_it_was(isa, changes, error, sentence):
     A, theta, residual = (arguments.pop(k) for k in ("A", "theta", "residual"))
     before = np.array(theta), residual.copy()
     with pytest.raises(error, match=sentence):
-        sweep_csc(A, theta, residual, **arguments)
+        coordinate_sweep(A, theta, residual, **arguments)
     np.testing.assert_array_equal(theta, before[0])
     np.testing.assert_array_equal(residual, before[1])
+
+
+@pytest.mark.parametrize(("changes", "error", "sentence"), REFUSED)
+def test_gram_mode_refuses_the_same(changes, error, sentence):
+    """But for the greedy order, which can be centered there."""
+    arguments = {"A": small(), "theta": np.array([0.5, -0.5]), "residual": np.ones(3)} | changes
+    A, theta, residual = (arguments.pop(k) for k in ("A", "theta", "residual"))
+    if arguments.get("order") == "greedy":
+        return
+    with pytest.raises(error, match=sentence):
+        coordinate_sweep(A, theta, residual, gram=True, **arguments)
 
 
 def test_shared_memory_is_refused():
@@ -69,11 +100,11 @@ def test_shared_memory_is_refused():
     with pytest.raises(
         ValueError, match=r"theta is written in place and shares memory with residual"
     ):
-        sweep_csc(A, theta, residual)
+        coordinate_sweep(A, theta, residual)
     for name in ("weights", "b"):
         with pytest.raises(ValueError, match=rf"residual is .* shares memory with {name}"):
-            sweep_csc(A, theta, memory[3:6], **{name: memory[3:6]})
+            coordinate_sweep(A, theta, memory[3:6], **{name: memory[3:6]})
     with pytest.raises(ValueError, match=r"theta is .* shares memory with lower bounds"):
-        sweep_csc(A, theta, memory[3:6], bounds=(theta, None))
+        coordinate_sweep(A, theta, memory[3:6], bounds=(theta, None))
     with pytest.raises(ValueError, match=r"intercept is .* shares memory with A"):
-        sweep_csc(A, theta, memory[3:6], intercept=A.data[:1])
+        coordinate_sweep(A, theta, memory[3:6], intercept=A.data[:1])

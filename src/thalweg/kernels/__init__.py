@@ -1,6 +1,5 @@
 """The compiled kernels, for callers who bring their own Jacobians and matrices."""
 
-from ._sparse_sweep import sweep_csc
 from ._sweep_options import Sweep
 from ._symmetry import Symmetric
 from .adjoint import NormalEquations, adjoint_sum, jvp, normal_equations, vjp
@@ -17,6 +16,5 @@ __all__ = [
     "line_minimum",
     "normal_equations",
     "quadratic_form",
-    "sweep_csc",
     "vjp",
 ]

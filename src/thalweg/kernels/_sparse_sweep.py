@@ -11,22 +11,9 @@ import numpy as np
 from thalweg._arguments.check import all_finite, numbers
 from thalweg._core import sweep_csc as _core
 
-from ._sweep_options import (
-    Array,
-    Order,
-    Settings,
-    Sweep,
-    Unknowns,
-    apart,
-    order_of,
-    report,
-    settings,
-    target,
-    unknowns,
-    void_of,
-    weightless,
-    without,
-)
+from ._sweep_gram import SparseRows
+from ._sweep_options import Array, Order, Sweep, Unknowns, report, void_of, without
+from ._sweep_task import Task
 
 # Coordinates of orders that are drawn before the sweeps they are for: 128 MiB.
 _AT_ONCE = 2**24
@@ -42,132 +29,65 @@ _WRONG = {
 }
 
 
-class _Columns(NamedTuple):
+class Columns(NamedTuple):
     """A matrix by columns, its indices all of one type."""
 
-    n: int
-    P: int
+    shape: tuple[int, int]  # (n, P)
     indptr: Array
     indices: Array
     values: Array
 
 
-def sweep_csc(
-    A: Any,
-    theta: Array,
-    residual: Array,
-    *,
-    l1: Any = 0,
-    l2: Any = 0,
-    weights: Any = None,
-    bounds: Any = None,
-    order: Any = "cyclic",
-    sweeps: int = 1,
-    relaxation: float = 1.0,
-    intercept: Array | None = None,
-    centered: bool = False,
-    b: Any = None,
-    rng: Any = None,
-    threads: int | None = None,
-) -> Sweep:
-    r"""Minimise a regularised least-squares loss over sparse columns one by one, in place.
-
-    .. math:: F(\theta) = \frac12 \sum_i w_i r_i^2 + \sum_j l_{1j} |\theta_j|
-              + \frac12 \sum_j l_{2j} \theta_j^2, \qquad r = b - A \theta - \theta_0,
-
-    within lower ≤ θ ≤ upper.  This is `coordinate_sweep` for a sparse A, and ``centered`` besides.
-    An update costs the stored values of its column, twice; nothing costs n times P.
-
-    Parameters
-    ----------
-    A : SciPy sparse matrix or array in compressed columns, shape (n, P)
-        float64 or float32 (sums are float64), int32 or int64 indices, rows ascending in each
-        column.  Not copied.
-    theta : ndarray of float64, shape (P,) or (P, M)
-        In: the start, within the bounds.  Out: the result.  M columns are M problems with one A.
-    residual : ndarray of float64, shape (n,) or (n, M)
-        In: b − Aθ (less the intercept).  Out: the same for the new θ.
-    l1, l2, weights, bounds, order, sweeps, relaxation, intercept, b, rng
-        As in `coordinate_sweep`.  A greedy order needs A by rows as well: more workspace, twice the
-        size of A.
-    centered : bool
-        Keep the intercept at its minimum after every update instead of after every sweep.  That is
-        coordinate descent on the columns less their weighted means, which are not formed, and
-        costs no more.  Not with a greedy order.
-    threads : int, optional
-        Most threads, over which right-hand sides are spread in blocks of eight; a single one is the
-        work of one thread.  The result is the same to the last bit.
-
-    Returns
-    -------
-    Sweep
-        (largest_change, objective, objectives, drift).
-
-    Raises
-    ------
-    ValueError, TypeError
-        As in `coordinate_sweep`, and where the indices of A are out of range, unsorted or
-        duplicated; the first such column is named.
-    KeyboardInterrupt
-        Ctrl-C was pressed.  θ, residual and intercept hold what the last update left, and belong
-        together; F has not risen.
-
-    References
-    ----------
-    Friedman, Hastie and Tibshirani (2010), "Regularization paths for generalized linear models via
-    coordinate descent", J. Stat. Softw. 33(1), section 2.4.
-
-    Examples
-    --------
-    >>> import numpy as np, scipy.sparse
-    >>> from thalweg.kernels import sweep_csc
-    >>> A = scipy.sparse.csc_array([[2.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    >>> theta, residual = np.zeros(2), np.array([2.0, 3.0, 5.0])
-    >>> sweep_csc(A, theta, residual, l1=2.0).objective
-    11.5
-    >>> theta, residual
-    (array([0.5, 3. ]), array([1., 0., 2.]))
-    """
-    columns = _columns(A)
-    left = weightless(weights, columns.n)
-    u = unknowns(theta, residual, intercept, (columns.n, columns.P), left)
-    s = settings(
-        u,
-        columns.n,
-        l1=l1,
-        l2=l2,
-        weights=weights,
-        bounds=bounds,
-        sweeps=sweeps,
-        relaxation=relaxation,
-        threads=threads,
-    )
-    s = s._replace(**{k: getattr(s, k)[: u.P] for k in ("l1", "l2", "lower", "upper")})
-    plan, exact = order_of(order, u.P, rng), target(b, u, left)
-    if centered and intercept is None:
-        raise ValueError("centered keeps the intercept at its minimum: it needs an intercept")
-    if centered and plan.name == "greedy":
-        raise ValueError(
-            "centered cannot go with a greedy order: every update changes all gradients"
-        )
-    outputs = {"theta": theta, "residual": residual, "intercept": intercept}
-    inputs: dict[str, Any] = {
+def read_in_place(columns: Columns, t: Task, **penalties: Any) -> dict[str, Any]:
+    """Return what a sweep reads while it writes: none of it may be what is written."""
+    return {
         "A": columns.values,
         "indices of A": columns.indices,
         "indptr of A": columns.indptr,
+        "weights": t.s.weights,
+        "order": t.plan.fixed,
+        "lower bounds": t.s.lower,
+        "upper bounds": t.s.upper,
+        **penalties,
     }
-    inputs |= {"b": exact, "weights": s.weights, "order": plan.fixed, "l1": l1, "l2": l2}
-    apart(outputs, inputs | {"lower bounds": s.lower, "upper bounds": s.upper})
-    void = void_of(u.residual, exact, left)
+
+
+def sparse_sweep(columns: Columns, t: Task) -> Sweep:
+    """Sweep in place: an update costs the stored values of its column, twice."""
+    u = t.u
+    s = t.s._replace(**{k: getattr(t.s, k)[: u.P] for k in ("l1", "l2", "lower", "upper")})
+    void = void_of(u.residual, t.b, t.left)
     counted = u._replace(residual=without(u.residual, void))
     report(u, s, *_by_rows(counted), np.zeros(u.M), np.zeros((0, u.M)))  # F overflows here or never
-    if left is not None:
-        columns = columns._replace(values=_values_without(columns, left))
-    exact = None if exact is None else without(exact, void)
-    return _run(columns, counted, u, s, plan, bool(centered), exact, void)
+    if t.left is not None:
+        columns = columns._replace(values=_values_without(columns, t.left))
+    exact = None if t.b is None else without(t.b, void)
+    return _run(columns, counted, t._replace(s=s, b=exact), void)
 
 
-def _values_without(columns: _Columns, left: Array) -> Array:
+def rows_of(columns: Columns, t: Task) -> SparseRows:
+    """Return A by rows, its indices checked, and 0 what is not finite in rows of weight 0."""
+    if t.left is not None:
+        columns = columns._replace(values=_values_without(columns, t.left))
+    n, P = columns.shape
+    each, none = np.zeros(P), np.zeros(0)  # no sweep over no right-hand side: A is looked at
+    status, column = _core.sweep(
+        (n, P, 0), columns.indptr, columns.indices, columns.values, weights=t.s.weights,
+        l1=each, l2=each, lower=each, upper=each, relaxation=1.0, order=None, greedy=False,
+        sweeps=0, centered=False, theta=np.zeros((P, 0)), residual=np.zeros((n, 0)),
+        intercept=None, b=None, change=none, fall=np.zeros((0, 0)), drift=none, threads=1,
+    )  # fmt: skip
+    _refuse(columns, status, column)
+    return SparseRows(columns.values, columns.indices, columns.indptr, columns.shape)
+
+
+def _refuse(columns: Columns, status: int, column: int) -> None:
+    """Say what the kernel found wrong with a column, if anything."""
+    if status:
+        raise ValueError(_WRONG[status].format(column, columns.shape[0]))
+
+
+def _values_without(columns: Columns, left: Array) -> Array:
     """Return the values of A, 0 where they are not finite in rows that are left out."""
     if all_finite(columns.values) or not len(left):
         return columns.values
@@ -176,8 +96,10 @@ def _values_without(columns: _Columns, left: Array) -> Array:
     return zero.astype(columns.values.dtype, copy=False)
 
 
-def _columns(A: Any) -> _Columns:
-    """Look at A, without a copy but where starts and rows have two types of index."""
+def columns_of(A: Any) -> Columns:
+    """Look at A; columns are not copied but where starts and rows have two types of index."""
+    if getattr(A, "format", None) == "csr":
+        A = _by_columns(A)
     if getattr(A, "format", None) != "csc":
         got = getattr(A, "format", None) or type(A).__name__
         raise TypeError(f"A must be sparse in compressed columns, as A.tocsc() gives it; got {got}")
@@ -202,7 +124,23 @@ def _columns(A: Any) -> _Columns:
     fits = limit.min <= int(indptr.min()) and int(indptr.max()) <= limit.max
     kind = np.int32 if indices.dtype == np.int32 and fits else np.int64
     indptr, indices = (np.require(a, kind, ("C", "A")) for a in (indptr, indices))
-    return _Columns(n, P, indptr, indices, values)
+    return Columns((n, P), indptr, indices, values)
+
+
+def _by_columns(A: Any) -> Any:
+    """Return compressed rows as compressed columns, once their indices are known to be in range."""
+    n, P = A.shape
+    starts, columns = np.asarray(A.indptr), np.asarray(A.indices)
+    for name, array in (("indptr", starts), ("indices", columns)):
+        if array.ndim != 1 or array.dtype.kind != "i":
+            raise TypeError(f"{name} of A must be a row of integers, got {array.dtype}")
+    rises = len(starts) == n + 1 and starts[0] == 0 and bool((starts[1:] >= starts[:-1]).all())
+    if not rises or starts[-1] > min(len(columns), len(A.data)):
+        raise ValueError("indptr of A must rise from 0 to at most the number of stored values")
+    used = columns[: starts[-1]]
+    if used.size and not (used.min() >= 0 and used.max() < P):
+        raise ValueError(f"A has a column index that is not in [0, P={P})")
+    return A.tocsc()
 
 
 def _by_rows(u: Unknowns) -> tuple[Array, Array]:
@@ -210,17 +148,9 @@ def _by_rows(u: Unknowns) -> tuple[Array, Array]:
     return u.theta.reshape(u.P, u.M).T, u.residual.reshape(len(u.residual), u.M).T
 
 
-def _run(
-    columns: _Columns,
-    counted: Unknowns,
-    u: Unknowns,
-    s: Settings,
-    plan: Order,
-    centered: bool,
-    b: Array | None,
-    void: Array | None,
-) -> Sweep:
+def _run(columns: Columns, counted: Unknowns, t: Task, void: Array | None) -> Sweep:
     """Sweep in place, or over copies of what is not contiguous or has rows that are left out."""
+    u, s, plan, b = t.u, t.s, t.plan, t.b
     theirs = (u.theta, u.residual, u.intercept)
     ours = [
         None if a is None else np.ascontiguousarray(a)
@@ -234,16 +164,15 @@ def _run(
         for begin in range(0, max(1, s.sweeps), at_once):
             end = min(s.sweeps, begin + at_once)
             status, column = _core.sweep(
-                (columns.n, u.P, u.M), columns.indptr, columns.indices, columns.values,
+                (*columns.shape, u.M), columns.indptr, columns.indices, columns.values,
                 weights=s.weights, l1=s.l1, l2=s.l2, lower=s.lower, upper=s.upper,
                 relaxation=s.relaxation, order=_coordinates(plan, islice(drawn, end - begin)),
-                greedy=plan.name == "greedy", sweeps=end - begin, centered=centered,
+                greedy=plan.name == "greedy", sweeps=end - begin, centered=t.centered,
                 theta=ours[0], residual=ours[1], intercept=ours[2],
                 b=b if end == s.sweeps else None,
                 change=change, fall=fall[begin:end], drift=drift, threads=s.threads,
             )  # fmt: skip
-            if status:
-                raise ValueError(_WRONG[status].format(column, columns.n))
+            _refuse(columns, status, column)
     finally:  # Ctrl-C leaves what was reached
         for new, old in zip(ours, theirs, strict=True):
             if old is not None and new is not None and new is not old:

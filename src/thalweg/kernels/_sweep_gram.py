@@ -12,12 +12,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._sweep_options import Array, Settings, Unknowns
+from thalweg._core import sweep as _core
+
+from ._sweep_options import Array, Settings
+from ._sweep_task import Moving, Task, each_of, orders_of
 
 # Elements of A that NumPy takes at a time where A is multiplied outside the kernels.
 _ROWS_AT_ONCE = 2**20
 # Products that NumPy makes in one call, between which Python looks at Ctrl-C: some 50 ms.
 _PRODUCTS_AT_ONCE = 2**30
+
+
+class SparseRows:
+    """A sparse matrix (n, P) of which rows can be read as those of an ndarray can."""
+
+    def __init__(
+        self, values: Array, indices: Array, indptr: Array, shape: tuple[int, int]
+    ) -> None:
+        from scipy.sparse import csc_array
+
+        used = int(indptr[-1])  # there may be room behind the last column
+        self._rows = csc_array((values[:used], indices[:used], indptr), shape).tocsr()
+        self.shape = shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> Array:
+        """Return these rows, dense."""
+        dense: Array = self._rows[rows].toarray()
+        return dense
 
 
 class Products(NamedTuple):
@@ -31,7 +55,7 @@ class Products(NamedTuple):
     way: Array  # (M,) from the intercept to its minimum at the start
 
 
-def row_slices(A: Array) -> Iterator[slice]:
+def row_slices(A: Array | SparseRows) -> Iterator[slice]:
     """Yield the rows of A a part at a time."""
     n, P = A.shape
     step = max(1, _ROWS_AT_ONCE // max(1, P))
@@ -39,28 +63,27 @@ def row_slices(A: Array) -> Iterator[slice]:
         yield slice(begin, min(n, begin + step))
 
 
-def subtract(A: Array, pivot: Array, theta: Array, residual: Array) -> None:
+def subtract(A: Array | SparseRows, pivot: Array, theta: Array, residual: Array) -> None:
     """residual (M, n) −= ((A − pivot)θ)ᵗ, with theta (M, P), sums in float64."""
     for rows in row_slices(A):
         residual[:, rows] -= theta @ (A[rows].astype(np.float64, copy=False) - pivot).T
 
 
-def products(
-    A: Array, u: Unknowns, s: Settings, gram: Any, residual: Array, centered: bool
-) -> Products:
+def products(A: Array | SparseRows, t: Task, residual: Array) -> Products:
     """Form what a sweep needs; a ``gram`` that was given is taken as it is."""
-    n, P = A.shape
-    given = isinstance(gram, bool | None) is False
+    (n, P), s, M = A.shape, t.s, t.u.M
+    given = isinstance(t.gram, bool | None) is False
     pivot = np.zeros(P)
     weights = np.ones(n) if s.weights is None else s.weights
-    if centered and weights.any() and not given:
-        pivot = A[int(np.argmax(weights))].astype(np.float64)
+    if t.centered and weights.any() and not given:
+        best = int(np.argmax(weights))
+        pivot = A[best : best + 1][0].astype(np.float64)
     G, q = _sums(A, pivot, s, residual, len(s.l1), from_column=P * given)
     if given:
         G[P:, :P] = G[:P, P:].T
-        G[:P, :P] = _given_gram(gram, P)
-    if not centered:
-        return Products(G, q, pivot, np.zeros(P), 0.0, np.zeros(u.M))
+        G[:P, :P] = _given_gram(t.gram, P)
+    if not t.centered:
+        return Products(G, q, pivot, np.zeros(P), 0.0, np.zeros(M))
     weight = float(G[P, P])
     mean, way = (x / weight if weight > 0 else 0 * x for x in (G[:P, P], q[:, P]))
     centred = G[:P, :P] - weight * np.outer(mean, mean)
@@ -72,7 +95,7 @@ def products(
 
 
 def _sums(
-    A: Array, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
+    A: Array | SparseRows, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
 ) -> tuple[Array, Array]:
     """Return SᵗWS from some column on and SᵗWr, where S is A − pivot and, if C says so, ones."""
     G, q = np.zeros((C, C)), np.zeros((len(residual), C))
@@ -100,3 +123,34 @@ def _given_gram(gram: Any, P: int) -> Array:
     if not (np.abs(G - G.T) <= 1e-8 * np.outer(size, size)).all():
         raise ValueError("gram must be symmetric: it is AᵗWA")
     return G
+
+
+def sweep_on_gram(A: Array | SparseRows, t: Task, now: Moving) -> int:
+    """Sweep; return a coordinate whose column is not finite, or -1."""
+    u, s, (theta, residual, change, fall) = t.u, t.s, now
+    p = products(A, t, residual)
+    if not (np.isfinite(p.gram).all() and np.isfinite(p.q).all()):
+        return int(np.argmin(np.isfinite(np.diag(p.gram))))
+    C, greedy, begin = len(p.gram), t.plan.name == "greedy", 0
+    moved = theta[:, :C].copy()
+    before = moved
+    for order, sweeps in orders_of(t.plan, s.sweeps, [u.P] if C > u.P else []):
+        if greedy:
+            order[: u.P] = -1
+        for count in (sweeps - 1, 1) if sweeps > 1 else (sweeps,):
+            before, fell = moved.copy(), fall[begin : begin + count]
+            _core.gram_sweeps(
+                p.gram, moved, p.q, each_of(s, C), order, u.M, count, u.P if greedy else 0,
+                change, fell, s.threads,
+            )  # fmt: skip
+            begin += count
+    d, theta[:, :C] = moved - theta[:, :C], moved
+    subtract(A, p.pivot, d[:, : u.P], residual)
+    residual -= d[:, u.P :].sum(1, keepdims=True)
+    if t.centered and s.sweeps:
+        np.maximum(change, np.abs((moved - before) @ (p.pivot + p.mean)), out=change)
+        fall[0] += 0.5 * p.weight * p.way**2
+        with_mean = p.way - d @ p.mean
+        residual -= with_mean[:, None]
+        theta[:, u.P] += with_mean - d @ p.pivot
+    return -1

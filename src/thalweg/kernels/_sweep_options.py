@@ -212,7 +212,7 @@ class Order(NamedTuple):
     name: str
     P: int
     fixed: Array | None
-    rng: Any  # a seed or a Generator
+    seed: Any  # a whole number or a Generator
 
     @property
     def size(self) -> int:
@@ -221,27 +221,27 @@ class Order(NamedTuple):
 
     def draw(self, sweeps: int) -> Iterator[Array]:
         """Yield the order of each sweep, where none is fixed."""
-        rng = np.random.default_rng(self.rng)
+        rng = np.random.default_rng(self.seed)
         for _ in range(sweeps):
             shuffled = self.name == "shuffled" or self.P == 0
             yield rng.permutation(self.P) if shuffled else rng.integers(0, self.P, self.P)
 
 
-def order_of(order: Any, P: int, rng: Any) -> Order:
+def order_of(order: Any, P: int, seed: Any) -> Order:
     """Return the order that a name or an array of coordinates asks for."""
     if isinstance(order, str):
         if order not in ORDERS:
             names = ", ".join(map(repr, ORDERS))
             raise ValueError(f"order must be {names} or an array of coordinates, got {order!r}")
         fixed = order in ("cyclic", "greedy")
-        return Order(order, P, np.arange(P, dtype=np.intp) if fixed else None, rng)
+        return Order(order, P, np.arange(P, dtype=np.intp) if fixed else None, seed)
     array = np.asarray(order)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
         raise TypeError(f"order must be a row of coordinates, got {array.dtype} {array.shape}")
     outside = (array < 0) | (array >= P)
     if outside.any():
         raise ValueError(f"order names coordinate {array[outside][0]}, but there are P={P}")
-    return Order("given", P, np.ascontiguousarray(array, dtype=np.intp), rng)
+    return Order("given", P, np.ascontiguousarray(array, dtype=np.intp), seed)
 
 
 def report(

@@ -4,7 +4,6 @@ Same names, same arguments; made to be read, and no fallback.
 """
 
 from . import loss
-from ._sparse_sweep import sweep_csc
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .quadratic import line_minimum, quadratic_form
@@ -22,6 +21,5 @@ __all__ = [
     "merge_rows",
     "normal_equations",
     "quadratic_form",
-    "sweep_csc",
     "vjp",
 ]

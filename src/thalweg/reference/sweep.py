@@ -91,7 +91,7 @@ def drawn(order: Any, P: int, rng: np.random.Generator) -> Array | None:
 
 
 def coordinate_sweep(
-    A: Array,
+    A: Any,
     theta: Array,
     residual: Array,
     *,
@@ -106,19 +106,24 @@ def coordinate_sweep(
     centered: bool | None = None,
     gram: Any = None,
     b: Any = None,
-    rng: Any = None,
+    seed: Any = None,
     threads: int | None = None,
 ) -> tuple[float, float, Array, float | None]:
     """Minimise F over one coordinate after the other; see `thalweg.kernels.coordinate_sweep`.
 
     ``gram`` and ``threads`` change how the kernel goes about it, not what it does.
     """
+    if hasattr(A, "toarray"):
+        greedy = isinstance(order, str) and order == "greedy"
+        if greedy and centered is None and (gram is None or gram is False):
+            centered = False  # what a greedy order of a sparse A cannot do
+        A = A.toarray()
     A = np.asarray(A, dtype=np.float64)
     n, P = A.shape
     w = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
     if intercept is not None and (centered or centered is None):
         options = {"l1": l1, "l2": l2, "weights": weights, "bounds": bounds, "order": order}
-        options |= {"relaxation": relaxation, "rng": np.random.default_rng(rng)}
+        options |= {"relaxation": relaxation, "seed": np.random.default_rng(seed)}
         change, objectives = _centered(A, theta, residual, sweeps, intercept, options)
         drift = _refreshed(A, theta, residual, intercept, b)
         return change, float(objectives[-1].sum()), objectives, drift
@@ -128,7 +133,7 @@ def coordinate_sweep(
     kept = np.isinf(each[0])  # at 0, where they start
     each = [np.where(kept, 0, x) if k != 1 else x for k, x in enumerate(each)]
     p = _Problem(A, w, w @ A**2, each, relaxation)
-    generator = np.random.default_rng(rng)
+    generator = np.random.default_rng(seed)
     T, R = (a if theta.ndim == 2 else a[:, None] for a in (theta, residual))
     M = T.shape[1]
     change, objectives = 0.0, np.zeros((sweeps + 1, M))

@@ -1,0 +1,92 @@
+"""A call of `coordinate_sweep` as its kernels take it: what it is told, and what it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._sweep_options import (
+    Array,
+    Order,
+    Settings,
+    Unknowns,
+    order_of,
+    settings,
+    target,
+    unknowns,
+    weightless,
+)
+
+
+class Task(NamedTuple):
+    """A call of `coordinate_sweep` whose arguments are checked, all but A."""
+
+    u: Unknowns
+    s: Settings
+    plan: Order
+    b: Array | None  # (n,) or (n, M)
+    left: Array | None  # (n,): the rows of weight 0, None where there is none
+    centered: bool
+    gram: Any  # True, a matrix (P, P), or None
+
+
+def task_of(
+    shape: tuple[int, int],
+    theta: Any,
+    residual: Any,
+    intercept: Any,
+    *,
+    order: Any,
+    seed: Any,
+    centered: bool | None,
+    gram: Any,
+    b: Any,
+    weights: Any,
+    is_sparse: bool,
+    **how: Any,
+) -> Task:
+    """Check all arguments of a call but A, which has this shape (n, P); ``how`` is of `settings`.
+
+    A sparse A has a greedy order of its own, which cannot center: it keeps the gradients that a
+    change of one column touches, and with the intercept every one of them changes.
+    """
+    n, P = shape
+    left = weightless(weights, n)
+    u = unknowns(theta, residual, intercept, shape, left)
+    s = settings(u, n, weights=weights, **how)
+    plan, gram = order_of(order, P, seed), None if gram is False else gram
+    able = not (is_sparse and plan.name == "greedy" and gram is None)
+    if centered and intercept is None:
+        raise ValueError("centered keeps the intercept at its minimum: it needs an intercept")
+    if centered and not able:
+        raise ValueError(
+            "centered cannot go with a greedy order of a sparse A, where every update would change "
+            "all gradients, unless gram=True"
+        )
+    kept = intercept is not None and (able if centered is None else bool(centered))
+    return Task(u, s, plan, target(b, u, left), left, kept, gram)
+
+
+class Moving(NamedTuple):
+    """What a dense sweep writes: copies, which the caller's arrays get at the end."""
+
+    theta: Array  # (M, P), or (M, P + 1) with the intercept
+    residual: Array  # (M, n)
+    change: Array  # (M,) largest change in the last sweep
+    fall: Array  # (sweeps, M) of F in each sweep
+
+
+def each_of(s: Settings, C: int) -> tuple[Array, Array, Array, Array, float]:
+    """Return penalties, bounds and relaxation of the first C coordinates."""
+    return s.l1[:C], s.l2[:C], s.lower[:C], s.upper[:C], s.relaxation
+
+
+def orders_of(plan: Order, sweeps: int, last: list[int]) -> Iterator[tuple[Array, int]]:
+    """Yield each order, with ``last`` at its end, and how many sweeps it is for."""
+    if plan.fixed is not None:
+        yield np.append(plan.fixed, last).astype(np.intp), sweeps
+        return
+    for order in plan.draw(sweeps):
+        yield np.append(order, last).astype(np.intp), 1
