@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, all_finite
+from .._arguments.spelling import spelled
 from ..linalg.krylov import EPS, lanczos
 from ..linalg.matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from ..losses.base import Loss, refuse_no_loss
@@ -149,6 +150,7 @@ class Diagnosis:
         return plot.diagnosis(self, ax=ax)
 
 
+@spelled
 def diagnose(
     loss: Loss, theta: Any, *, reduction: float = 1e-8, names: Sequence[str] | None = None
 ) -> Diagnosis:

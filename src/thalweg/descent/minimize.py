@@ -9,6 +9,7 @@ import numpy as np
 
 from .._arguments.bounds import bounds_of_one
 from .._arguments.check import all_finite, count, tolerance
+from .._arguments.spelling import spelled
 from .._progress import open_bar
 from ..losses.base import LeastSquares, Loss
 from ..losses.linear import LinearLeastSquares
@@ -25,6 +26,7 @@ _LEAST_LOSS = 1e-280  # squares of what is smaller have lost digits, or are 0
 _DENSE = 1000  # parameters up to which a P x P matrix for every step is no burden
 
 
+@spelled
 def minimize(
     loss: Loss,
     theta0: Any,

@@ -12,6 +12,7 @@ import numpy as np
 from .._arguments.bounds import bounds_of_one
 from .._arguments.check import Array, all_finite, left_out, numbers
 from .._arguments.columns import columns_of
+from .._arguments.spelling import spelled
 from .._core import engine
 from ..model import ModelInfo, as_model
 from ..model.tape import compile_model
@@ -33,6 +34,7 @@ class CovarianceWarning(UserWarning):
     """The covariance of the parameters could not be estimated."""
 
 
+@spelled
 def curve_fit(
     f: Callable[..., Any],
     xdata: Any,
@@ -47,7 +49,12 @@ def curve_fit(
     *,
     full_output: bool = False,
     nan_policy: str | None = None,
-    **kwargs: Any,
+    ftol: float | None = None,
+    xtol: float | None = None,
+    gtol: float | None = None,
+    max_iter: int | None = None,
+    maxfev: int | None = None,
+    max_nfev: int | None = None,
 ) -> tuple[Any, ...]:
     r"""Fit ``ydata = f(xdata, *params) + noise`` by least squares.
 
@@ -84,9 +91,10 @@ def curve_fit(
         Return infodict, message and ier too.
     nan_policy : {None, "raise", "omit"}
         What to do with NaN in xdata or ydata.
-    **kwargs
-        ``ftol``, ``xtol``, ``gtol`` as in `thalweg.fit`; ``maxfev`` or ``max_nfev``, the most trial
-        steps.
+    ftol, xtol, gtol : float, optional
+        As in `thalweg.fit`.
+    max_iter, maxfev, max_nfev : int, optional
+        The most trial steps, by its name here and by those that SciPy gives it.
 
     Returns
     -------
@@ -121,7 +129,6 @@ def curve_fit(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of lm, trf, dogbox or None, got {method!r}")
-    _refuse_unknown(kwargs)
     info = as_model(f)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
@@ -138,23 +145,21 @@ def curve_fit(
     whiten = _whitening(sigma, y.size, missing)
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float))
-    options = options_for(np.dtype(float), n_params, absolute_sigma=absolute_sigma, **kwargs)
+    most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
+    options = options_for(
+        np.dtype(float),
+        n_params,
+        absolute_sigma=absolute_sigma,
+        xtol=xtol,
+        ftol=ftol,
+        gtol=gtol,
+        max_iter=most,
+    )
     if whiten or (problem.recording is None and callable(jac)):
         result = _run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:
         result = run(problem, options)
     return _answer(result, whiten, full_output)
-
-
-def _refuse_unknown(kwargs: dict[str, Any]) -> None:
-    for old in ("maxfev", "max_nfev"):
-        if old in kwargs:
-            kwargs["max_iter"] = kwargs.pop(old)
-    for name in kwargs:
-        if name not in ("ftol", "xtol", "gtol", "max_iter"):
-            raise TypeError(
-                f"curve_fit has no option {name!r}; there are ftol, xtol, gtol, maxfev, max_nfev"
-            )
 
 
 def _clean(
@@ -390,7 +395,7 @@ def _answer(result: FitResult, whiten: _Whitening | None, full_output: bool) -> 
         warnings.warn(
             f"Covariance of the parameters could not be estimated: {why}",
             CovarianceWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     if not full_output:
         return result.params, result.cov

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, PerFit, count, tolerance
+from .._arguments.spelling import spelled
 from .._core import engine
 from .._progress import open_bar
 from ..model import as_model
@@ -44,6 +45,7 @@ _TOLERANCES = {
 _STEPS_PER_PARAMETER = 200
 
 
+@spelled
 def fit(
     model: Any,
     x: Any,

@@ -195,7 +195,7 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
         warnings.warn(
             f"the model is called from Python, thousands of times more slowly: {refusal}",
             SlowModelWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return problem
 

@@ -22,6 +22,7 @@ from .._arguments.arrays import (
     whole_strides,
 )
 from .._arguments.check import Array, count, left_out
+from .._arguments.spelling import spelled
 from .._core import adjoint as _core
 
 
@@ -46,6 +47,7 @@ class _Operands(NamedTuple):
     named: dict[str, Any]  # as they came, for the messages
 
 
+@spelled
 def adjoint_sum(
     J: Any,
     e: Any,
@@ -119,6 +121,7 @@ def adjoint_sum(
     return out
 
 
+@spelled
 def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> Array:
     """Return J_kᵗ W_k ε_k of every block, Σ_i w_ki J_kij ε_ki: backward propagation.
 
@@ -151,6 +154,7 @@ def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> A
     return _sum(A, 1.0, True, (*A.batch, A.P), None, threads)
 
 
+@spelled
 def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
     """Return J_k v of every block, Σ_j J_kij v_j: forward propagation.
 
@@ -189,6 +193,7 @@ def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
     return y
 
 
+@spelled
 def normal_equations(
     J: Any,
     e: Any,

@@ -16,6 +16,7 @@ from thalweg._arguments.check import count, numbers
 from thalweg._core import quadratic as _core
 
 from .._arguments.arrays import unmasked
+from .._arguments.spelling import spelled
 from ._symmetry import Array, Square, TriangleName, matrix_of, named
 
 _TRIANGLES = {None: 0, "lower": 1, "upper": 2}
@@ -45,6 +46,7 @@ def quadratic_form(
     out: Array | None = ...,
     threads: int | None = ...,
 ) -> tuple[Any, Array]: ...
+@spelled
 def quadratic_form(
     B: Any,
     theta: Any,
@@ -135,6 +137,7 @@ def quadratic_form(
     return (result, target) if gradient else result
 
 
+@spelled
 def line_minimum(
     B: Any,
     theta: Any,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._arguments.spelling import spelled
 from ._dense_sweep import dense_of, dense_sweep
 from ._sparse_sweep import Columns, columns_of, read_in_place, rows_of, sparse_sweep
 from ._sweep_options import Array, Sweep, apart
 from ._sweep_task import task_of
 
 
+@spelled
 def coordinate_sweep(
     A: Any,
     theta: Array,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from .base import LeastSquares, Loss, refuse_no_loss
 
 _EPS = float(np.finfo(float).eps)
@@ -91,6 +92,7 @@ class AdjointReport:
         )
 
 
+@spelled
 def check_gradient(loss: Loss, theta: Any) -> GradientReport:
     """Compare the gradient of a loss with central differences of its value.
 
@@ -137,6 +139,7 @@ def _difference(loss: Loss, theta: Array, j: int, h: float) -> tuple[float, floa
     return (high - low) / width, _EPS * (abs(high) + abs(low)) / width
 
 
+@spelled
 def check_adjoint(
     loss: LeastSquares, theta: Any, *, pairs: int = 8, seed: int = 0
 ) -> AdjointReport:

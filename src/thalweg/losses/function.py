@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, count, numbers
+from .._arguments.spelling import spelled
 from .base import Loss
 from .callables import to_numpy
 
 _ASYMMETRY = 1e-6  # of a Hessian, which may be made of differences; beyond, it is a mistake
 
 
+@spelled
 class FunctionLoss(Loss):
     r"""The loss of a function :math:`L(\theta)` and its gradient.
 

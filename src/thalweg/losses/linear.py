@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, left_out, numbers
+from .._arguments.spelling import spelled
 from ..kernels import coordinate_sweep
 from ..linalg.operators import Dense, Matrix, Product, Sparse, as_matrix, without_rows
 from .base import CachedState, CoordinateState, LeastSquares, SweepingState
@@ -22,6 +23,7 @@ from .callables import by_row
 from .left_out import settled
 
 
+@spelled
 class LinearLeastSquares(LeastSquares):
     r"""The loss :math:`L(\theta) = \frac12 \|A \theta - b\|_W^2`, with weights W on the diagonal.
 

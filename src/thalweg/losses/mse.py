@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, count, numbers
+from .._arguments.spelling import spelled
 from ..linalg.watch import check
 from ..model import as_model
 from .base import LeastSquares
@@ -20,6 +21,7 @@ from .samples import samples_of, targets_and_weights
 _Function = Callable[..., Any]
 
 
+@spelled
 class MSELoss(LeastSquares):
     r"""The mean squared error of a model, exact derivatives included.
 
@@ -134,6 +136,7 @@ class MSELoss(LeastSquares):
         self.precision = float(np.finfo(element).eps)
 
     @classmethod
+    @spelled
     def from_functions(
         cls,
         predict: _Function,
@@ -212,6 +215,7 @@ class MSELoss(LeastSquares):
         return loss
 
     @classmethod
+    @spelled
     def from_jax(
         cls, model: _Function, inputs: Any, targets: Any, n_params: int, *, weights: Any = None
     ) -> MSELoss:
@@ -235,6 +239,7 @@ class MSELoss(LeastSquares):
         return cls.from_functions(targets=targets, n_params=n_params, weights=weights, **functions)
 
     @classmethod
+    @spelled
     def from_torch(
         cls, model: _Function, inputs: Any, targets: Any, n_params: int, *, weights: Any = None
     ) -> MSELoss:

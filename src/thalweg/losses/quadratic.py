@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, all_finite, count, numbers
+from .._arguments.spelling import spelled
 from .._core.sweep import gram_sweeps
 from ..linalg.operators import Dense, Matrix, as_symmetric
 from .base import CachedState, CoordinateState, Loss, SweepingState
 
 
+@spelled
 class QuadraticLoss(Loss):
     r"""The loss :math:`L(\theta) = (\theta - \theta^*)^t B (\theta - \theta^*)`.
 

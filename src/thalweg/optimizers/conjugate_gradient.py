@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..losses.curvature import Solve
 from .base import Method, Point, Problem
 from .faces import along_inside, moving
@@ -49,6 +50,7 @@ class State:
     moving: Array | None = None
 
 
+@spelled
 @dataclass(frozen=True)
 class ConjugateGradient(Method):
     r"""Conjugate gradients (Hestenes-Stiefel on quadratic losses, Polak-Ribiere+ elsewhere).

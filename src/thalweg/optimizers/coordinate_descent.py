@@ -25,6 +25,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._arguments.check import count
+from .._arguments.spelling import spelled
 from ..linalg import watch
 from ..losses.base import CachedState, CoordinateState, SweepingState
 from ..status import Halt, Status
@@ -46,6 +47,7 @@ class State:
     updates: int
 
 
+@spelled
 @dataclass(frozen=True)
 class CoordinateDescent(Method):
     """Coordinate descent.

@@ -14,12 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .._arguments.spelling import spelled
 from ..linalg.watch import PASSES, watched
 from .base import Method, Point, Problem
 from .dense import gauss_newton_matrix, semidefinite_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search
 
 
+@spelled
 @dataclass(frozen=True)
 class GaussNewton(Method):
     """The Gauss-Newton method with a line search.

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..losses.base import Loss
 from ..losses.curvature import FEW, Solve, extreme_curvatures, refuse_indefinite
 from .backtracking import GROWTH, backtrack, contradiction, searched_step
@@ -40,6 +41,7 @@ class State:
     grow: float = 1.0
 
 
+@spelled
 @dataclass(frozen=True)
 class GradientDescent(Method):
     r"""Gradient descent, :math:`\theta \leftarrow \theta - \alpha M^{-1} \nabla L`.

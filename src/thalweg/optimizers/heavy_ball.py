@@ -23,6 +23,7 @@ from math import sqrt
 from typing import Any, ClassVar
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..losses.curvature import Solve
 from .backtracking import backtrack, rises
 from .base import Method, Point, Problem
@@ -42,6 +43,7 @@ class State:
     d: Array
 
 
+@spelled
 @dataclass(frozen=True)
 class HeavyBall(Method):
     r"""Gradient descent with momentum, :math:`d \leftarrow -M^{-1}\nabla L + \beta d`.

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, count
+from .._arguments.spelling import spelled
 from ..losses.curvature import Solve
 from ..status import Halt, Status
 from .base import Method, Point, Problem, length
@@ -53,6 +54,7 @@ class State:
     gamma: float
 
 
+@spelled
 @dataclass(frozen=True)
 class LBFGS(Method):
     r"""L-BFGS: quasi-Newton steps from gradients alone, in O(m P) memory and work.

@@ -33,6 +33,7 @@ from typing import ClassVar
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..linalg.watch import PASSES, watched
 from ..status import Halt, Status
 from .base import Method, Point, Problem, length, positive
@@ -63,6 +64,7 @@ class State:
     entered: float = inf
 
 
+@spelled
 @dataclass(frozen=True)
 class LevenbergMarquardt(Method):
     """Damped Gauss-Newton steps, scaled as Marquardt did, within a radius after rejections.

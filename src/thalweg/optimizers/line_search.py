@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, count
+from .._arguments.spelling import spelled
 from ..linalg import watch
 from ..status import Halt, Status
 from .base import Point, Problem
@@ -46,6 +47,7 @@ class Trial(NamedTuple):
         return self.point.loss
 
 
+@spelled
 @dataclass(frozen=True)
 class StrongWolfe:
     """A line search by the strong Wolfe conditions.

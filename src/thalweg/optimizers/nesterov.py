@@ -24,6 +24,7 @@ from math import sqrt
 from typing import Any, ClassVar
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..losses.curvature import Solve
 from .backtracking import backtrack, rises
 from .base import Method, Point, Problem
@@ -45,6 +46,7 @@ class State:
     steps: int = 0
 
 
+@spelled
 @dataclass(frozen=True)
 class Nesterov(Method):
     r"""Accelerated gradient descent with the gradient taken at the extrapolated point.

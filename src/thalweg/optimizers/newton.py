@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._arguments.check import tolerance
+from .._arguments.spelling import spelled
 from ..linalg.watch import PASSES, refuse_dense, watched
 from ..losses.base import LeastSquares
 from ..status import Halt, Status
@@ -27,6 +28,7 @@ from .line_search import USUAL_SEARCH, StrongWolfe, check_search
 _FLAT = -1e-10  # a scaled eigenvalue below is negative beyond rounding
 
 
+@spelled
 @dataclass(frozen=True)
 class Newton(Method):
     """Newton's method with the exact Hessian.

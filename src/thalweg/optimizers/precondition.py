@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._arguments.check import Array, count, numbers
+from .._arguments.spelling import spelled
 from ..losses.base import Loss
 from ..losses.curvature import Solve, curvature_matrix
 
@@ -46,6 +47,7 @@ class Preconditioner(ABC):
         """Return the function v, shape (P,), to M^-1 v."""
 
 
+@spelled
 @dataclass(frozen=True)
 class Diagonal(Preconditioner):
     """M = |diag H|; parameters along which the loss does not curve keep their own unit."""
@@ -60,6 +62,7 @@ class Diagonal(Preconditioner):
         return _scaling(np.where(h > 0, h, 1.0))
 
 
+@spelled
 @dataclass(frozen=True)
 class Block(Preconditioner):
     """M = the blocks of H on its diagonal.
@@ -99,6 +102,7 @@ class Block(Preconditioner):
         return groups
 
 
+@spelled
 @dataclass(frozen=True)
 class IncompleteCholesky(Preconditioner):
     """M = L L' with L as sparse as the lower triangle of a sparse Hessian."""
@@ -117,6 +121,7 @@ class IncompleteCholesky(Preconditioner):
         return lambda v: factor.solve(factor.solve(v), "T")
 
 
+@spelled
 @dataclass(frozen=True, eq=False)
 class Given(Preconditioner):
     """The user's M, shape (P,) for a diagonal or (P, P), or function v -> M^-1 v."""

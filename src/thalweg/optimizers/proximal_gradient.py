@@ -31,6 +31,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..linalg import watch
 from ..losses.base import Loss
 from ..losses.curvature import extreme_curvatures, refuse_indefinite
@@ -74,6 +75,7 @@ class State:
     t: float = 1.0
 
 
+@spelled
 @dataclass(frozen=True, eq=False)
 class ProximalGradient(Method):
     r"""FISTA: minimises :math:`L(\theta) + \sum_j l1_j |\theta_j|`, within bounds too.

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .._arguments.spelling import spelled
 from ..losses.curvature import Solve
 from .base import Method, Point, Problem
 from .line_search import USUAL_SEARCH, StrongWolfe, along, check_search, first_step
@@ -29,6 +30,7 @@ class State:
     gain: float | None = None
 
 
+@spelled
 @dataclass(frozen=True)
 class SteepestDescent(Method):
     r"""Steepest descent with an exact line search where the loss has one.

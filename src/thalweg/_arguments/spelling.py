@@ -1,0 +1,126 @@
+"""Names of arguments that no function has: one sentence, with the name that was meant.
+
+Python's own TypeError tells that ``maxiter`` is unexpected, not that it is ``max_iter`` here.
+`spelled` looks at the names before the call; signatures stay what they are, also for `inspect` and
+for type checkers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from difflib import get_close_matches
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_STEP: Final = "a step size belongs to the method, such as GradientDescent(step_size=0.1)"
+_MOMENTUM: Final = "momentum belongs to the method, such as HeavyBall(momentum=0.9)"
+_THREADS: Final = "thalweg.set_num_threads(n) sets the number for all calls"
+_DERIVATIVES: Final = "derivatives belong to the loss, such as FunctionLoss(value, gradient)"
+
+# What other libraries call it: the names here, of which a function has one or the other.
+_ELSEWHERE: Final = {
+    ("maxiter", "maxfev", "maxnfev", "maxfun", "niter", "nsteps", "iterations", "epochs"): (
+        "max_iter",
+        "sweeps",
+    ),
+    ("tol", "eps", "tolerance"): ("gtol", "xtol", "ftol"),
+    ("steptol",): ("xtol",),
+    ("losstol",): ("ftol",),
+    ("lr", "learningrate", "stepsize", "eta", "rate"): ("step_size",),
+    ("alpha",): ("step_size", "l1"),
+    ("beta",): ("momentum",),
+    ("mu", "lambda", "lam"): ("damping", "l1"),
+    ("nthreads", "njobs", "numthreads", "workers", "ncores"): ("threads",),
+    ("randomstate", "rng", "randomseed"): ("seed",),
+    ("x0", "start", "guess", "init", "initial"): ("theta0", "p0", "theta"),
+    ("fun", "func", "f", "function", "criterion"): ("loss", "value", "model", "predict"),
+    ("optimizer", "solver", "algorithm"): ("method",),
+    ("jac", "grad"): ("gradient", "jacobian"),
+    ("hess",): ("hessian",),
+    ("hessp",): ("hessian_vector",),
+    ("xdata",): ("x", "inputs"),
+    ("ydata",): ("y", "targets"),
+    ("verbose", "disp", "iprint"): ("progress",),
+    ("lb", "ub", "lower", "upper"): ("bounds",),
+    ("sampleweight",): ("weights",),
+    ("history",): ("record",),
+    ("historysize", "m", "maxcor"): ("memory",),
+}
+_MEANT: Final = {name: here for names, here in _ELSEWHERE.items() for name in names}
+
+# Where none of these names is the function's: who has it.
+_OWNERS: Final = {
+    "step_size": _STEP,
+    "momentum": _MOMENTUM,
+    "threads": _THREADS,
+    "gradient": _DERIVATIVES,
+    "hessian": _DERIVATIVES,
+    "hessian_vector": _DERIVATIVES,
+}
+
+
+def spelled(thing: Decorated) -> Decorated:
+    """Decorate a function or a class: a keyword it does not have is one sentence.
+
+    The sentence is a TypeError such as "minimize() has no argument 'maxiter'; did you mean
+    max_iter?".
+    """
+    if isinstance(thing, type):
+        thing.__init__ = _checked(thing.__init__, thing.__qualname__)  # type: ignore[misc]
+        return thing
+    checked: Any = _checked(thing, thing.__qualname__)
+    return checked  # type: ignore[no-any-return]
+
+
+def _checked(function: Callable[..., Any], label: str) -> Callable[..., Any]:
+    parameters = list(inspect.signature(function).parameters)
+    names = [name for name in parameters if name not in ("self", "cls")]
+    known = frozenset(names)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs.keys() <= known:
+            refuse_unknown(label, kwargs, names)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def refuse_unknown(label: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise TypeError for the first name that is not known.
+
+    Parameters
+    ----------
+    label : str
+        What is called, without parentheses.
+    given : iterable of str
+    known : collection of str
+        What it takes, in order.
+    """
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{label}() has no argument {name!r}{_hint(name, known)}")
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    """What was meant, or whose argument it is; else all that there are."""
+    bare = _bare(name)
+    same = [other for other in known if _bare(other) == bare]
+    meant = _MEANT.get(bare, ())
+    near = same or [other for other in meant if other in known]
+    if not near:
+        owned = [_OWNERS[other] for other in (name, *meant) if other in _OWNERS]
+        if owned:
+            return f"; {owned[0]}"
+        near = get_close_matches(name.lower(), known, n=1)
+    if near:
+        *others, last = near
+        return f"; did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
+    return f"; it takes {', '.join(known)}"
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").lower()
