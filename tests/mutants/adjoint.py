@@ -1,7 +1,7 @@
 """Edits of sums over Jacobians, and the tests that must notice them."""
 
 EDITS = {
-    ("csrc/adjoint/rows.h", "test_adjoint.py"): [
+    ("csrc/adjoint/rows.h", "test_adjoint.py test_adjoint_arrays.py"): [
         (
             "permutation of the stream",
             "lane[l] = (first + l) / P",
@@ -32,11 +32,11 @@ EDITS = {
             "(int32_t)(q / A->Nx * A->J_block) + q % A->Nx * A->J_row + c0 * A->J_column",
         ),
     ],
-    ("csrc/base/doubles.h", "test_adjoint.py"): [
+    ("csrc/base/doubles.h", "test_adjoint.py test_adjoint_arrays.py"): [
         ("NaN passes", "return rest == 0", "return !(rest > 0)"),
         ("rest of a dot product", "total += (double)x[i] * y[i]", "total -= (double)x[i] * y[i]"),
     ],
-    ("csrc/adjoint/sums.h", "test_adjoint.py"): [
+    ("csrc/adjoint/sums.h", "test_adjoint.py test_adjoint_arrays.py"): [
         ("splits added twice", "step < p->splits; step *= 2", "step < p->splits; step += 1"),
         ("last split lost", "r + step < p->splits", "r + 2 * step < p->splits"),
         ("rows across blocks", "is_flat ? n : least(n, Nx - q % Nx)", "n"),
@@ -48,7 +48,7 @@ EDITS = {
         ("weights forgotten", "c[r] = w[r] * e[r]", "c[r] = e[r]"),
         ("errors squared", "c[r] = w[r] * e[r]", "c[r] = w[r] * e[r] * e[r]"),
     ],
-    ("csrc/adjoint/normal.h", "test_adjoint.py"): [
+    ("csrc/adjoint/normal.h", "test_adjoint.py test_adjoint_arrays.py"): [
         ("tile of the wrong rows", "*x = A->x + i0", "*x = A->x + j0"),
         ("tile overwrites", "d_load(place) + sum[k / nv][k % nv]", "sum[k / nv][k % nv]"),
         (
@@ -79,7 +79,7 @@ EDITS = {
             "? 0 : 0;\n}\n\n/* Whether",
         ),
     ],
-    ("csrc/adjoint/sparse.h", "test_adjoint.py"): [
+    ("csrc/adjoint/sparse.h", "test_adjoint.py test_adjoint_arrays.py"): [
         ("indices unchecked above", "(size_t)j >= (size_t)A->P", "j < 0"),
         (
             "indptr unchecked",
@@ -90,7 +90,7 @@ EDITS = {
         ("sparse weights", "weighted * e;", "(double)J[t] * e;"),
         ("rows without elements", "d_all_finite(m, c) ? 0 : TW_FOUND_NOT_FINITE", "0"),
     ],
-    ("csrc/adjoint/chunks.h", "test_adjoint.py"): [
+    ("csrc/adjoint/chunks.h", "test_adjoint.py test_adjoint_arrays.py"): [
         (
             "gaps between rows are read",
             "chunk.x = (const double *)J, chunk.step = A->J_row",
@@ -99,7 +99,7 @@ EDITS = {
         ("padding accuses", "finite &= d_all_finite(i + 1, total + i * width)", "finite = 0"),
         ("rows of the first, column by column", "J[j * A->J_column + r]", "J[j * A->J_column]"),
     ],
-    ("csrc/adjoint/narrow.h", "test_adjoint_small.py test_adjoint.py"): [
+    ("csrc/adjoint/narrow.h", "test_adjoint_small.py test_adjoint.py test_adjoint_arrays.py"): [
         ("narrow: weight forgotten", "weighted ? n_set(A->w[r + u]) * n_load(x + v * NL) :", ""),
         ("narrow: e'We unweighted", "we = weighted ? A->w[r + u] * e : e", "we = e"),
         ("narrow: rest of four rows lost", "if (whole < A->n)", "if (whole > A->n)"),

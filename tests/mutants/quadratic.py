@@ -1,7 +1,7 @@
 """Edits of the quadratic loss, and the tests that must notice them."""
 
 EDITS = {
-    ("csrc/quadratic/quadratic.c", "test_quadratic.py"): [
+    ("csrc/quadratic/quadratic.c", "test_quadratic.py test_quadratic_certificates.py"): [
         (
             "diagonal twice",
             "value = multiply_add(x[r], s_r + t, value)",
@@ -36,7 +36,7 @@ EDITS = {
         ),
         ("symmetrised from one side", "row(B, i)[j] / 2 + row(B, j)[i] / 2", "row(B, i)[j]"),
     ],
-    ("csrc/quadratic/full.h", "test_quadratic.py"): [
+    ("csrc/quadratic/full.h", "test_quadratic.py test_quadratic_certificates.py"): [
         ("any matrix, lanes of the neighbours", "(wide)((wide_bits)element & *keep)", "element"),
         ("any matrix, no second product", "t + element * x_row[r] :", "t :"),
         ("any matrix, own sums lost", "y[i + r * step] += s_row[r]", "y[i + r * step] += 0"),
@@ -53,7 +53,7 @@ EDITS = {
     ("csrc/quadratic/sparse.h", "test_quadratic_memory.py"): [
         ("sparse, any matrix trusted", "if (j < 0 || j >= B->P)\n            return 0;", ""),
     ],
-    ("csrc/quadratic/triangle.h", "test_quadratic.py"): [
+    ("csrc/quadratic/triangle.h", "test_quadratic.py test_quadratic_certificates.py"): [
         ("row of the packed upper triangle", "(2 * B->P - i - 1) / 2", "(2 * B->P - i) / 2"),
         ("square compared with itself", "b + j * step + k, step)", "b + k * step + j, step)"),
         ("remainder not compared", "bits |= memcmp(", "bits |= 0 & memcmp("),
@@ -63,7 +63,7 @@ EDITS = {
             "j = from + SQUARE; j < least(to, whole)",
         ),
     ],
-    ("csrc/quadratic/many.h", "test_quadratic.py"): [
+    ("csrc/quadratic/many.h", "test_quadratic.py test_quadratic_certificates.py"): [
         ("many, diagonal not halved", "(j == i + k ? 2 : 1)", "1"),
         ("many, the other triangle counted", "else if (j <= i + k)", "else"),
         ("many, own theta* shared", "r->job->theta_star + first * step", "r->job->theta_star"),
@@ -87,7 +87,7 @@ EDITS = {
             "pack_points(r, t * THETAS + m",
         ),
     ],
-    ("csrc/quadratic/sparse.h", "test_quadratic.py"): [
+    ("csrc/quadratic/sparse.h", "test_quadratic.py test_quadratic_certificates.py"): [
         ("sparse, diagonal lost", "*on = data[k];", "*on = 0;"),
         ("sparse, any matrix twice", "general ? t : s[l] + t", "s[l] + t"),
         (

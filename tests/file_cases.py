@@ -1,0 +1,44 @@
+"""Files and commands on which the tests of files agree."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from thalweg.cli.command import main
+
+X = np.linspace(0, 4, 12)
+
+
+LINE = ("--model", "line")
+
+
+DECAY = ("--model", "a*exp(-x/t) + c", "--p0", "a=1,t=1,c=0")
+
+
+def call(capsys, *arguments):
+    """Exit status and both outputs of a command in this process; no exception may leave it."""
+    capsys.readouterr()
+    try:
+        status = main([*map(str, arguments)])
+    except SystemExit as stop:  # of argparse
+        status = stop.code
+    return status, *capsys.readouterr()
+
+
+def one_sentence(status, said):
+    assert status == 2
+    assert said.startswith("thalweg") and said.count("\n") == 1 and len(said) < 1000, said
+
+
+def table():
+    lines = [f'{x:.3f},{2 * x + 1:.4f},"{3 * x:.3e}"' for x in X]
+    return "\n".join(["# data", "x,first,second", *lines, ""]).encode()
+
+
+def command(folder, *outputs):
+    arguments = ["fit", "data.npz", *DECAY, *outputs]
+    return subprocess.Popen(
+        [sys.executable, "-m", "thalweg", *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
