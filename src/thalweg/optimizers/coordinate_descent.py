@@ -11,6 +11,10 @@ negative, halved until the loss does not rise; where the loss knows no curvature
 difference of gradients.  Bounds clip each delta, which keeps the minimum along the axis exact.  One
 iteration is a sweep over all parameters, or fewer updates on request.
 
+The greedy order takes the parameter by whose update the loss falls most.  On a quadratic loss a
+step delta brings -(g_j + h_j delta / 2) delta, with the derivative g_j and the curvature h_j along
+the axis: g_j^2 / (2 h_j) where no bound is met.  On other losses every update is tried.
+
 Reference: Wright, "Coordinate descent algorithms", Math. Program. 151 (2015) 3.
 """
 
@@ -24,7 +28,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._arguments.check import count
+from .._arguments.check import Array, count
 from .._arguments.spelling import spelled
 from ..linalg import watch
 from ..losses.base import CachedState, CoordinateState, SweepingState
@@ -56,7 +60,9 @@ class CoordinateDescent(Method):
     ----------
     order : {"cyclic", "shuffled", "random", "greedy"}
         Which parameter is next: one after the other; so, but shuffled for each sweep; drawn at
-        random; or the one with the largest derivative.
+        random; or, greedy, the one by whose update the loss falls most, as in
+        `thalweg.kernels.coordinate_sweep`.  That is known from gradient and curvatures on a
+        quadratic loss; on others each update of one parameter tries all P.
     updates : int, optional
         Updates of one iteration; P, a sweep.  1 shows the staircase.
     seed : int
@@ -119,15 +125,66 @@ class CoordinateDescent(Method):
                 yield from map(int, rng.permutation(P))
             elif self.order == "random":
                 yield int(rng.integers(P))
+            elif problem.loss.is_quadratic:
+                curvatures = np.array([here.partial(j)[1] for j in range(P)])  # the same everywhere
+                while True:
+                    yield _largest_fall(problem, here, curvatures)
             else:
-                g = here.gradient()
-                point = Point(here.theta, np.nan, g)
-                yield int(np.argmax(np.abs(problem.free_gradient(point))))
+                yield _largest_fall_by_trial(problem, here)
 
 
 def _piece(here: SweepingState) -> int:
     """How many updates one compiled call makes, in whole blocks of the kernel, before a look."""
     return max(1, int(_WORK / max(1.0, here.cost) / _MANY)) * _MANY
+
+
+def _largest_fall(problem: Problem, here: CoordinateState, h: Array) -> int:
+    """Return the j of the largest fall -(g_j + h_j delta_j / 2) delta_j, with curvatures h (P,).
+
+    The falls are taken relative to the largest |g_j| and the largest |delta_j|, so that none is
+    lost below the smallest number.
+    """
+    g = here.gradient()
+    active = problem.free_gradient(Point(here.theta, np.nan, g)) != 0
+    if not active.any():
+        return 0
+    with np.errstate(all="ignore"):
+        delta = -g / h
+        endless = active & ~(np.isfinite(delta) & (h > 0))
+        if endless.any():
+            return int(np.argmax(endless))
+        if problem.bounded:
+            delta = np.clip(here.theta + delta, problem.lower, problem.upper) - here.theta
+        share = 1 + 0.5 * h * delta / g  # 1/2 at the minimum along the axis, 1 just beside
+        fall = np.abs(g) / np.abs(g[active]).max() * (np.abs(delta) / np.abs(delta[active]).max())
+    return int(np.argmax(np.where(active, np.nan_to_num(fall * share), 0.0)))
+
+
+def _largest_fall_by_trial(problem: Problem, here: CoordinateState) -> int:
+    """Return the j by whose update the loss falls most; all are tried and taken back.
+
+    Close to a minimum rounding hides the falls; then they are those of the curvatures.
+    """
+    before = here.value()
+    falls = np.array([_fall(problem, here, j) for j in range(here.theta.size)])
+    if falls.max(initial=0.0) > noise(problem, before):
+        return int(np.argmax(falls))
+    slopes = (here.partial(j) for j in range(here.theta.size))
+    return _largest_fall(problem, here, np.array([abs(h) or abs(g) for g, h in slopes]))
+
+
+def _fall(problem: Problem, here: CoordinateState, j: int) -> float:
+    """Return by how much the loss falls when parameter j is updated, and move it back."""
+    watch.check()
+    before, origin = here.value(), float(here.theta[j])
+    try:
+        update(problem, here, j)
+        fall = before - here.value()
+    except Halt:  # it cannot move
+        fall = 0.0
+    here.move(j, origin - float(here.theta[j]))
+    here.theta[j] = origin  # to the last bit
+    return fall if isfinite(fall) else 0.0
 
 
 def update(problem: Problem, here: CoordinateState, j: int) -> None:
