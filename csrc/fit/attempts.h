@@ -353,7 +353,10 @@ static void try_again(later *l, ptrdiff_t fit) {
         if (!third_attempt(l))
             return;
     }
-    write_best(l, fit, attempts);
+    if (attempts == 1 && l->status == job->status[fit]) /* it stays as it is, and is written already */
+        job->next[fit] = DONE;
+    else
+        write_best(l, fit, attempts);
 }
 
 #endif

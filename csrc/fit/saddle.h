@@ -15,18 +15,22 @@
 
 #define DOWNWARDS PICK(1e-8, 1e-3) /* of |e| |w|: how far below 0 a curvature is no rounding */
 
-/* R of [J | w | e] for w along parameter j by `step`, or NULL; |w|^2 and e'w. */
+/* |w|^2 and e'w of w = d^2 f along parameter j by `step`; 0 where they are not finite.  By plain sums:
+ * nothing is solved with them, and a success whose start was its solution already is asked here for each
+ * parameter. */
 static int bend_along(solo *o, int j, real step, real *w2, real *slope) {
     const int F = o->s.F;
+    solo *c = o->curved;
+    real *triangle = c->s.triangle;
     clear_direction(o);
     set_direction(o, j, step);
-    const real *R = bent(o);
-    *w2 = *slope = 0;
-    for (int k = 0; R && k <= F; k++) {
-        *w2 += R[tri(F, k)] * R[tri(F, k)];
-        *slope += R[tri(F, k)] * R[tri(F + 1, k)];
-    }
-    return R != NULL;
+    for (int k = 0; k < o->s.P; k++)
+        c->s.trial[k * LANES] = o->s.theta[k * LANES];
+    c->s.triangle = NULL;
+    evaluate_trial(c);
+    c->s.triangle = triangle;
+    *w2 = c->s.trial_sum[tri(F, F) * LANES], *slope = c->s.trial_sum[tri(F + 1, F) * LANES];
+    return *w2 <= REAL_MAX && fabs(*slope) <= REAL_MAX && !stopped(o);
 }
 
 /* Does chi2 curve downwards along parameter j? */
