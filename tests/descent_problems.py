@@ -60,6 +60,10 @@ class Smooth(Loss):
         theta = self.at(theta)
         return float(self.function(theta)), np.asarray(self.row(theta), float)
 
+    @property
+    def has_hessian(self):
+        return self.matrix is not None
+
     def hessian(self, theta):
         if self.matrix is None:
             return super().hessian(theta)

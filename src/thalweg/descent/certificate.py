@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, all_finite
-from ..linalg.krylov import lanczos
+from ..linalg.krylov import NotFiniteError, lanczos
 from ..losses.base import LeastSquares
 from ..optimizers.base import Point, Problem, length
 
@@ -136,12 +136,11 @@ def _matrix(
     exact = sqrt(loss.precision)
     if P > _MOST_EXACT:
         return None, exact
-    try:
+    if loss.has_hessian:
         H = np.asarray(loss.hessian(point.theta), float)
         return H[np.ix_(free, free)], exact
-    except ValueError:  # none to give
-        if P > _MOST_DIFFERENCES:
-            return None, _DIFFERENCED
+    if P > _MOST_DIFFERENCES:
+        return None, _DIFFERENCED
     columns = [_difference(problem, point, unit, sizes) for unit in np.eye(P)[free]]
     H = np.array(columns)[:, free]
     return (H + H.T) / 2, _DIFFERENCED
@@ -162,12 +161,8 @@ def _difference(problem: Problem, point: Point, d: Array, sizes: Array) -> Array
 def _by_products(problem: Problem, point: Point, free: Array, sizes: Array) -> Look | None:
     """The same from products with H, of a problem that is too large to decompose."""
     loss, theta, P = problem.loss, point.theta, problem.loss.n_params
-    noise = sqrt(loss.precision)
-    try:
-        loss.hessian_vector(theta, point.gradient)
-        exact = True
-    except ValueError:
-        exact, noise = False, _DIFFERENCED
+    exact = loss.has_hessian
+    noise = sqrt(loss.precision) if exact else _DIFFERENCED
 
     def product(v: Array) -> Array:
         whole = np.zeros(P)
@@ -184,7 +179,7 @@ def _by_products(problem: Problem, point: Point, free: Array, sizes: Array) -> L
     for start, most in starts:
         try:
             found = lanczos(product, start / length(start), most=most)
-        except ValueError:  # H is not finite
+        except NotFiniteError:
             return None
         ones = np.ones(free.size)
         new = _looked(point, free, found.values, found.vectors, ones, noise, bowl)

@@ -75,6 +75,13 @@ class Descent:
     @silent
     def run(self, callback: Callback | None) -> DescentResult:
         """Go down until a rule says stop."""
+        try:
+            return self._run(callback)
+        except BaseException as error:  # Ctrl-C, or one of the callback or of the user's loss
+            error.result = self._result(Status.INTERRUPTED)  # type: ignore[attr-defined]
+            raise
+
+    def _run(self, callback: Callback | None) -> DescentResult:
         state = None
         try:
             with watch.until(self.deadline):
@@ -89,9 +96,6 @@ class Descent:
                 verdict = self._at_rest(verdict)
             elif halt.status is Status.TIME:
                 verdict = self._cut_short(Status.TIME)
-        except BaseException as error:  # Ctrl-C, or one of the callback or of the user's model
-            error.result = self._result(Status.INTERRUPTED)  # type: ignore[attr-defined]
-            raise
         if verdict.status in (Status.DIVERGED, Status.NOT_FINITE):
             return self._result(verdict.status, self.method.blame(self.problem, self.best, state))
         return self._result(*verdict)

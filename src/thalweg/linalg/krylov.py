@@ -41,6 +41,11 @@ from .._arguments.check import Array, all_finite
 
 Product = Callable[[Array], Array]
 
+
+class NotFiniteError(ValueError):
+    """A matrix or a product with it is not finite, so that its spectrum is not to be had."""
+
+
 EPS = float(np.finfo(float).eps)
 MOST_STEPS = 500  # the basis takes MOST_STEPS * P numbers
 ACCURACY = 1e-6  # of an extreme value: its residual over itself; the error is about its square
@@ -183,5 +188,5 @@ def _orthogonal(w: Array, Q: Array, Z: Array) -> Array:
 def _checked(product: Product, v: Array) -> Array:
     w = np.asarray(product(v), dtype=np.float64).reshape(-1)
     if not all_finite(w):
-        raise ValueError("the product of the operator with a finite vector is not finite")
+        raise NotFiniteError("the product of the operator with a finite vector is not finite")
     return w

@@ -98,17 +98,21 @@ def memory() -> float:
     return min(sizes)
 
 
+class TooLargeError(ValueError):
+    """A dense matrix would not fit into memory."""
+
+
 def refuse_dense(n_params: int, who: str) -> None:
     """Refuse work with P x P matrices that memory cannot hold.
 
     Raises
     ------
-    ValueError
+    TooLargeError
         Four of them, what a step of the dense methods keeps at a time, need more than there is.
     """
     needed = 4 * 8.0 * n_params**2
     if needed > memory():
-        raise ValueError(
+        raise TooLargeError(
             f"{who} needs matrices of P x P numbers, for P={n_params} about {needed / 1e9:.3g} GB, "
             f"and this machine has {memory() / 1e9:.3g} GB; ConjugateGradient, CoordinateDescent "
             "and LBFGS need none"

@@ -41,11 +41,29 @@ class Loss(ABC):
         Whether the Hessian is the same everywhere.
     precision : float
         eps of the arithmetic; no test asks for more digits than it has.
+    has_hessian : bool
+        Whether the exact Hessian is there: `hessian` or `hessian_vector` is overridden.  A subclass
+        that has it only sometimes says so by a property of its own.
+    has_gauss_newton : bool
+        The same of `gauss_newton`.
     """
 
     n_params: int
     is_quadratic: bool = False
     precision: float = float(np.finfo(np.float64).eps)
+
+    @property
+    def has_hessian(self) -> bool:
+        """Whether `hessian` and `hessian_vector` answer; what they raise then is a mistake."""
+        return self._overrides("hessian") or self._overrides("hessian_vector")
+
+    @property
+    def has_gauss_newton(self) -> bool:
+        """Whether `gauss_newton` answers; what it raises then is a mistake."""
+        return self.is_quadratic or self._overrides("gauss_newton")
+
+    def _overrides(self, name: str) -> bool:
+        return getattr(type(self), name) is not getattr(Loss, name)
 
     @abstractmethod
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
@@ -69,14 +87,17 @@ class Loss(ABC):
         return product
 
     def hessian(self, theta: Any) -> Array:
-        """Return the exact Hessian, shape (P, P).
+        """Return the exact Hessian, shape (P, P); by default from the products with it.
 
         Raises
         ------
         ValueError
             The loss has none to give.
         """
-        raise ValueError(f"{self.name} has no exact Hessian")
+        if not self._overrides("hessian_vector"):
+            raise ValueError(f"{self.name} has no exact Hessian")
+        H = np.array([self.hessian_vector(theta, unit) for unit in np.eye(self.n_params)])
+        return np.asarray((H + H.T) / 2)
 
     def gauss_newton(self, theta: Any) -> Array:
         """Return the Gauss-Newton matrix, shape (P, P): the Hessian less what residuals multiply.
@@ -258,23 +279,18 @@ class GradientCoordinates(CoordinateState):
     def __init__(self, loss: Loss, theta: Array) -> None:
         self.loss = loss
         self.theta = theta.copy()
-        self._secants = False
 
     def partial(self, j: int) -> tuple[float, float]:
-        if not self._secants:
-            try:
-                return float(self.gradient()[j]), self._known_curvature(j)
-            except ValueError:  # there is none: differences, from now on
-                self._secants = True
-        return float(self.gradient()[j]), self._secant(j)
+        return float(self.gradient()[j]), self._curvature(j)
 
-    def _known_curvature(self, j: int) -> float:
-        unit = np.zeros_like(self.theta)
-        unit[j] = 1.0
-        try:
+    def _curvature(self, j: int) -> float:
+        if self.loss.has_hessian:
+            unit = np.zeros_like(self.theta)
+            unit[j] = 1.0
             return self.loss.curvature(self.theta, unit)
-        except ValueError:  # no exact Hessian
+        if self.loss.has_gauss_newton:
             return float(self.loss.gauss_newton(self.theta)[j, j])
+        return self._secant(j)
 
     def _secant(self, j: int) -> float:
         size = abs(float(self.theta[j])) or float(np.sqrt(np.mean(self.theta**2))) or 1.0

@@ -108,6 +108,16 @@ class CallableModel:
             J = np.where(e.reshape(-1, 1) == 0, 0.0, J)
         return e.ravel() @ J
 
+    @property
+    def has_hessian(self) -> bool:
+        """Whether second derivatives were given, and J v, which goes with them."""
+        return self.vjp_derivative is not None and self.has_jvp
+
+    @property
+    def has_jvp(self) -> bool:
+        """Whether J v is known."""
+        return self.jvp_of is not None or self.jacobian is not None
+
     def hessian_vector(self, theta: Array, d: Array) -> Array:
         """Return 2 sum_k w_k (J_k' J_k d - e_k' (second derivatives of f_k) d), shape (P,)."""
         if self.vjp_derivative is None:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array
-from ..linalg.krylov import lanczos
+from .._arguments.check import Array, all_finite
+from ..linalg.krylov import NotFiniteError, lanczos
 from ..linalg.watch import refuse_dense
 from ..status import Halt, Status
 from .base import Loss
@@ -89,10 +89,14 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
     ------
     ValueError
         The loss knows nothing of its curvature.
+    NotFiniteError
+        The curvature is not finite.
     """
     if loss.n_params > FEW:
         return _ends(_product(loss, theta), loss.n_params, solve)
     H = curvature_matrix(loss, theta)
+    if not all_finite(H):
+        raise NotFiniteError("the curvature of this loss is not finite")
     if solve is not None:
         inverse = np.stack([solve(unit) for unit in np.eye(loss.n_params)], axis=1)
         C = np.linalg.cholesky(0.5 * (inverse + inverse.T))
@@ -106,22 +110,21 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
 
 def _product(loss: Loss, theta: Array) -> Solve:
     """Return v to H v: by the loss' own product where it has one, else from the matrix."""
-    if loss.is_quadratic or type(loss).hessian_vector is not Loss.hessian_vector:
-        try:
-            loss.hessian_vector(theta, np.zeros(loss.n_params))
-            return lambda d: loss.hessian_vector(theta, d)
-        except ValueError:  # it has residuals alone
-            pass
+    own = loss.is_quadratic or type(loss).hessian_vector is not Loss.hessian_vector
+    if own and loss.has_hessian:
+        return lambda d: loss.hessian_vector(theta, d)
     return curvature_matrix(loss, theta).dot
 
 
 def curvature_matrix(loss: Loss, theta: Array) -> Array:
     """Return the exact Hessian where the loss has one, else its Gauss-Newton matrix."""
     refuse_dense(loss.n_params, "the curvature of this loss")
-    try:
-        return loss.hessian(theta)
-    except ValueError:
-        return loss.gauss_newton(theta)
+    return loss.hessian(theta) if loss.has_hessian else loss.gauss_newton(theta)
+
+
+def has_curvature(loss: Loss) -> bool:
+    """Return whether `curvature_matrix` answers."""
+    return loss.has_hessian or loss.has_gauss_newton
 
 
 def _ends(product: Solve, size: int, solve: Solve | None) -> Curvatures:

@@ -92,6 +92,11 @@ class FunctionLoss(Loss):
             raise ValueError("the number of parameters is not known yet: give n_params")
         return self._seen
 
+    @property
+    def has_hessian(self) -> bool:
+        """Whether second derivatives were given."""
+        return self._hessian is not None or self._hessian_vector is not None
+
     def describe(self) -> tuple[str, str]:
         """Return the functions and the size, for the repr."""
         gives = ["value", "gradient"]

@@ -259,6 +259,16 @@ class MSELoss(LeastSquares):
 
     # ---- what it is -------------------------------------------------------------------------
 
+    @property
+    def has_hessian(self) -> bool:
+        """Whether second derivatives are known: of a recorded model, or by ``vjp_derivative``."""
+        return self._model.has_hessian
+
+    @property
+    def has_gauss_newton(self) -> bool:
+        """Whether J v is known, not the gradient alone."""
+        return self._model.has_jvp
+
     def describe(self) -> tuple[str, str]:
         """Return the formula and the sizes, for the repr."""
         sizes = f"K={self._K}, Nx={self._model.targets.shape[1]}, P={self.n_params}"

@@ -57,6 +57,11 @@ class Penalised(Loss):
         self.l1 = np.broadcast_to(given, (self.n_params,))
         self._last: tuple[Array, float, Array] | None = None
 
+    @property
+    def has_hessian(self) -> bool:
+        """Whether the smooth loss has one."""
+        return self.smooth.has_hessian
+
     def describe(self) -> tuple[str, str]:
         """Return the formula and the sizes, for the repr."""
         formula, sizes = self.smooth.describe()

@@ -57,6 +57,8 @@ class RecordedModel:
         0 for as many as there are.
     """
 
+    has_hessian = has_jvp = True
+
     def __init__(
         self,
         function: Callable[..., Any],

@@ -309,10 +309,9 @@ def column_squares(problem: Problem, point: Point) -> Array:
     if loss.is_quadratic and not _is_product(loss):
         return np.asarray(loss.hessian_diagonal(point.theta), float).copy()
     if not loss.is_quadratic and isinstance(loss, LeastSquares):
-        try:
+        if loss.has_gauss_newton:
             return np.diagonal(problem.gauss_newton(point.theta)).copy()
-        except ValueError:
-            return np.full(g.shape, _along_residuals(loss, point))
+        return np.full(g.shape, _along_residuals(loss, point))
     size = length(g)
     unit = g / size if size > 0 else np.full(g.shape, g.size**-0.5)
     return np.full(g.shape, float(loss.curvature(point.theta, unit)))

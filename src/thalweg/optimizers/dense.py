@@ -37,6 +37,8 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
     try:
         G = problem.gauss_newton(point.theta)
     except ValueError as error:
+        if loss.has_gauss_newton:
+            raise  # a mistake in it
         raise ValueError(f"{method.name} cannot serve this loss: {error}") from None
     if loss.is_quadratic and not isinstance(loss, LeastSquares) and not problem.bounded:
         refuse_indefinite(extreme_curvatures(loss, point.theta))

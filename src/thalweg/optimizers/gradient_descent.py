@@ -22,8 +22,16 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.spelling import spelled
+from ..linalg.krylov import NotFiniteError
+from ..linalg.watch import TooLargeError
 from ..losses.base import Loss
-from ..losses.curvature import FEW, Solve, extreme_curvatures, refuse_indefinite
+from ..losses.curvature import (
+    FEW,
+    Solve,
+    extreme_curvatures,
+    has_curvature,
+    refuse_indefinite,
+)
 from .backtracking import GROWTH, backtrack, contradiction, searched_step
 from .base import Method, Point, Problem, positive
 from .precondition import keeps_bounds, solver
@@ -116,11 +124,11 @@ def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
 
 def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
     """Return the size of the largest eigenvalue of M^-1 H; 0 where it is not to be had cheaply."""
-    if loss.n_params > FEW:
+    if loss.n_params > FEW or not has_curvature(loss):
         return 0.0
     try:
         smallest, largest, _ = extreme_curvatures(loss, theta, solve)
-    except ValueError:  # the loss has no second derivatives
+    except NotFiniteError:
         return 0.0
     return max(largest, -smallest)
 
@@ -145,11 +153,11 @@ def blame_step_size(
     """
     loss = problem.loss
     wrong = contradiction(problem, point)
-    if wrong:
+    if wrong or not has_curvature(loss):
         return wrong
     try:
         _, largest, positive = curvatures = extreme_curvatures(loss, point.theta, solve)
-    except (ValueError, np.linalg.LinAlgError):
+    except (NotFiniteError, TooLargeError, np.linalg.LinAlgError):
         return ""
     if loss.is_quadratic and curvatures.indefinite:
         return curvatures.indefinite

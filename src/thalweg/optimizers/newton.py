@@ -53,6 +53,8 @@ class Newton(Method):
         try:
             problem.loss.hessian(point.theta)
         except ValueError as error:
+            if problem.loss.has_hessian:
+                raise  # a mistake in it
             other = "GaussNewton" if isinstance(problem.loss, LeastSquares) else "LBFGS"
             raise ValueError(f"Newton cannot serve this loss: {error}; {other} can") from None
 

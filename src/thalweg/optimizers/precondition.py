@@ -55,9 +55,9 @@ class Diagonal(Preconditioner):
     diagonal: ClassVar[bool] = True
 
     def build(self, loss: Loss, theta: Array) -> Solve:
-        try:
+        if loss.has_hessian:
             h = np.abs(loss.hessian_diagonal(theta))
-        except ValueError:
+        else:
             h = np.diagonal(loss.gauss_newton(theta)).copy()
         return _scaling(np.where(h > 0, h, 1.0))
 
