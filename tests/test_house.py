@@ -18,7 +18,7 @@ FLOORS = [
     ["status", "_progress"],
     ["_arguments"],
     ["_core"],
-    ["kernels", "model"],
+    ["kernels", "model", "machine"],
     ["reference"],
     ["linalg"],
     ["losses", "fitting"],

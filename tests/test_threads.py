@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
+import thalweg as tw
 from thalweg._core import engine
 
 COUNT = "import thalweg._core.engine as e; print(e.get_num_threads())"
@@ -51,6 +53,30 @@ def test_a_setting_comes_before_the_environment_and_is_taken_back():
             assert engine.get_num_threads() == used
     finally:
         engine.set_num_threads(0)
+
+
+def test_users_set_the_number_of_threads():
+    before = tw.get_num_threads()
+    try:
+        tw.set_num_threads(3)
+        assert tw.get_num_threads() == engine.get_num_threads() == 3 == tw.info().threads
+        for wrong in (0, -1, "many", 1.5):
+            with pytest.raises(ValueError, match=r"^n must be "):
+                tw.set_num_threads(wrong)
+        assert tw.get_num_threads() == 3
+    finally:
+        tw.set_num_threads(None)
+    assert tw.get_num_threads() == before
+
+
+def test_info_tells_what_runs_here():
+    told = tw.info()
+    assert told.version == tw.__version__ and told.numpy == np.__version__
+    assert told.instruction_set in told.available == tuple(engine.variants())
+    lines = repr(told).splitlines()
+    assert lines == str(told).splitlines() and len(lines) == 5
+    assert lines[0] == f"thalweg          {tw.__version__}"
+    assert f"threads          {tw.get_num_threads()}" in lines
 
 
 FORK = """

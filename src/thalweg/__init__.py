@@ -27,6 +27,7 @@ from .losses import (
     check_adjoint,
     check_gradient,
 )
+from .machine import get_num_threads, info, set_num_threads
 from .model.library import Model, models
 from .optimizers import (
     LBFGS,
@@ -89,12 +90,15 @@ __all__ = [
     "diagnose",
     "eigen",
     "fit",
+    "get_num_threads",
+    "info",
     "is_symmetric",
     "kernels",
     "minimize",
     "models",
     "plot",
     "reference",
+    "set_num_threads",
     "svd",
 ]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import __version__
-from .._core import engine
+from ..machine import info
 from ..model.library import get_model
 from ..model.registry import MODELS
 from .fit_command import run_fit
@@ -201,13 +200,5 @@ def _run_models(arguments: argparse.Namespace, _: Stop) -> int:
 
 
 def _run_info(_: argparse.Namespace, __: Stop) -> int:
-    lines = {
-        "thalweg": __version__,
-        "instruction set": f"{engine.active_variant()} (available: {', '.join(engine.variants())})",
-        "threads": engine.get_num_threads(),
-        "NumPy": np.__version__,
-        "Python": f"{platform.python_version()}, {platform.platform()}",
-    }
-    for name, value in lines.items():
-        print(f"{name:<17}{value}")
+    print(info())
     return 0
