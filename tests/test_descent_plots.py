@@ -10,6 +10,7 @@ from thalweg.descent.minimize import minimize
 from thalweg.losses import LinearLeastSquares, Loss, QuadraticLoss
 from thalweg.model.graph import Graph, evaluate
 from thalweg.model.operations import count_operations
+from thalweg.model.trace import RecordingError
 from thalweg.optimizers import (
     ConjugateGradient,
     CoordinateDescent,
@@ -349,6 +350,28 @@ def test_what_is_counted_is_what_is_computed():
 def test_refused(draw, sentence):
     with pytest.raises(ValueError, match=sentence):
         draw()
+
+
+def test_a_model_that_cannot_be_recorded_is_told_with_its_place():
+    def branches(x, a):
+        if a > 0:
+            return a * x
+        return x
+
+    def misspelt(x, a):
+        return a * y  # noqa: F821
+
+    for model, line, words in (
+        (branches, 1, r"cannot be recorded: bool\(\).*np.where"),
+        (misspelt, 1, "it raised NameError: name 'y' is not defined"),
+        (lambda x, a: [], None, "it returns no value"),
+    ):
+        for call in (plot.propagation, count_operations):
+            with pytest.raises(RecordingError, match=words) as caught:
+                call(model)
+            if line is not None:
+                first = model.__code__.co_firstlineno
+                assert (caught.value.file, caught.value.line) == (__file__, first + line)
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 from . import as_model
 from .autodiff import jvp, vjp
 from .graph import NUMPY, ON_THETA, ON_X, Graph, reachable
-from .symbol import Recorder, RecordingError, Symbol
-from .variables import Variables
+from .trace import RecordingError, record_outputs
 
 
 class Operations(NamedTuple):
@@ -83,8 +82,11 @@ def count_operations(
     if not info.names:
         raise ValueError(f"{info.label} must name its parameters, as in f(x, a, b)")
     P, n_x = len(info.names), info.n_x or n_inputs or 1
-    graph = Graph(2 * P, n_x)
-    outputs = _record(info.function, graph, P, n_x)
+    graph, outputs, _ = record_outputs(
+        info.function, n_x, P, 1, single=n_x == 1, vector=False, room=P
+    )
+    if not outputs:
+        raise RecordingError("it returns no value")
     theta = [graph.theta(j) for j in range(P)]
     v = [graph.theta(P + j) for j in range(P)]
     e = [graph.append_x() for _ in outputs]
@@ -114,15 +116,3 @@ def _per_point(graph: Graph, outputs: Sequence[int], errors: Sequence[int]) -> i
             changing.add(i)
         count += i in changing or graph.depends[i] == ON_X | ON_THETA
     return count
-
-
-def _record(function: Callable[..., Any], graph: Graph, P: int, n_x: int) -> list[int]:
-    """The nodes of the values that the function returns."""
-    recorder = Recorder(graph, 1)
-    x = [Symbol(recorder, graph.x(i)) for i in range(n_x)]
-    theta = [Symbol(recorder, graph.theta(j)) for j in range(P)]
-    values = function(x[0] if n_x == 1 else Variables(x), *theta)
-    several = list(values) if isinstance(values, list | tuple) else [values]
-    if not several:
-        raise RecordingError("it returns no value")
-    return [recorder.lift(value) for value in several]
