@@ -6,7 +6,7 @@ from descent_problems import Smooth, SumOfSquares, definite, rosenbrock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thalweg.linalg.operators import as_symmetric
+from thalweg.linalg.conversion import as_symmetric
 from thalweg.losses import LinearLeastSquares, QuadraticLoss, check_adjoint, check_gradient
 from thalweg.losses.curvature import extreme_curvatures
 

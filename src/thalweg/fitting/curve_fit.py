@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +13,14 @@ from .._arguments.bounds import bounds_of_one
 from .._arguments.check import Array, all_finite, left_out, numbers
 from .._arguments.columns import columns_of
 from .._arguments.spelling import spelled
-from .._core import engine
 from ..model import ModelInfo, as_model
-from ..model.tape import compile_model
 from ..status import Status
 from . import by_calls as slow
+from .by_trials import Whitening, run_by_trials, whitening
 from .data import arrange
-from .fit import Options, one_job, options_for, run
-from .problem import Problem, prepare
-from .rescale import run_again
+from .fit import options_for, run
+from .problem import prepare
 from .result import FitResult
-from .scaled import in_other_units
-from .storage import result_of, results_for
 
 _METHODS = (None, "lm", "trf", "dogbox")
 _NO_BOUNDS = (-np.inf, np.inf)
@@ -137,12 +133,8 @@ def curve_fit(
     y = _as_long_as_model(info, x, y, p0)
     if not _has_points(x, y.size):
         info, x = _around(info, x), np.arange(y.size, dtype=float)
-    n_used = y.size if missing is None else int(np.count_nonzero(~missing))
-    if n_used < n_params:
-        raise TypeError(
-            f"there are M={n_used} points for P={n_params} parameters; M >= P is needed"
-        )
-    whiten = _whitening(sigma, y.size, missing)
+    _refuse_too_few(y, missing, n_params)
+    whiten = whitening(sigma, y.size, missing)
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float))
     most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
@@ -156,7 +148,7 @@ def curve_fit(
         max_iter=most,
     )
     if whiten or (problem.recording is None and callable(jac)):
-        result = _run_by_trials(problem, options, jac if callable(jac) else None, whiten)
+        result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:
         result = run(problem, options)
     return _answer(result, whiten, full_output)
@@ -224,6 +216,14 @@ def _without(missing: Array, x: Array, y: Array, sigma: Any) -> tuple[Any, Array
     return x, y, sigma, None
 
 
+def _refuse_too_few(y: Array, missing: Array | None, n_params: int) -> None:
+    n_used = y.size if missing is None else int(np.count_nonzero(~missing))
+    if n_used < n_params:
+        raise TypeError(
+            f"there are M={n_used} points for P={n_params} parameters; M >= P is needed"
+        )
+
+
 def _as_long_as_model(info: ModelInfo, x: Any, y: Array, p0: Array) -> Array:
     """The data; a single number for as many points as the model has, which it is compared with."""
     if y.size > 1:
@@ -287,96 +287,6 @@ def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
     return start
 
 
-class _Whitening(NamedTuple):
-    """What makes errors of y independent and of size 1."""
-
-    matrix: Array  # L^-1 for a covariance matrix C = L L': L^-1 (y - f) has unit covariance
-    kept: Array  # bool (M,): the points that it acts on
-
-    def of(self, rows: Array) -> Array:
-        """Return L^-1 times the rows, shape (M,) or (M, F), of the points kept."""
-        product: Array = self.matrix @ rows[self.kept]
-        return product
-
-
-def _whitening(sigma: Any, n_points: int, missing: Array | None) -> _Whitening | None:
-    if sigma is None or np.ndim(sigma) < 2:
-        return None
-    matrix = numbers(sigma, "sigma", np.dtype(float))
-    if matrix.shape != (n_points, n_points):
-        raise ValueError(f"sigma must have shape (), (M={n_points},) or (M, M), got {matrix.shape}")
-    kept = np.ones(n_points, bool) if missing is None else ~missing
-    try:
-        inverse = np.linalg.inv(np.linalg.cholesky(matrix[np.ix_(kept, kept)]))
-    except np.linalg.LinAlgError:
-        raise ValueError("sigma must be positive definite as a covariance matrix") from None
-    return _Whitening(inverse, kept)
-
-
-def _run_by_trials(
-    problem: Problem,
-    options: Options,
-    jac: Callable[..., Any] | None,
-    whiten: _Whitening | None,
-) -> FitResult:
-    """The fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
-    data, n_params = problem.data, len(problem.names)
-    evaluate = _by_tape(problem) if problem.recording else _by_user(problem, jac)
-    if whiten is not None:
-        plain, whitened = evaluate, whiten.of
-        data = data._replace(y=np.ascontiguousarray(whitened(data.y[0])[None]), use=None)
-
-        def evaluate(theta: Array) -> tuple[Array, Array]:
-            f, J = plain(theta)
-            return whitened(f), whitened(J)
-
-    def run_scaled(scaled: Problem, results: dict[str, Array], _: Any) -> None:
-        job = one_job(scaled, scaled.data, options, results)
-        slow.run(job, in_other_units(evaluate), len(scaled.names), np.dtype(float))
-
-    out = results_for(problem)
-    slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
-    called = problem._replace(data=data, recording=None)
-    run_again(called, out, options.absolute_sigma, run_scaled, evaluate=evaluate)
-    return result_of(problem, out)
-
-
-def _by_tape(problem: Problem) -> slow.Evaluate:
-    assert problem.recording is not None
-    graph, output, own = problem.recording
-    tape = compile_model(graph, output, problem.free).tape
-    x = [*(row.array for row in problem.data.x), *own]
-    values = np.empty((1 + len(problem.free), problem.data.n_points))
-
-    def evaluate(theta: Array) -> tuple[Array, Array]:
-        engine.evaluate(tape, False, values.shape[1], x, theta, values)
-        return values[0], values[1:].T
-
-    return evaluate
-
-
-def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
-    differences = problem.differences(0)
-    if jac is None:
-        return differences
-    x = problem.data.argument(0)
-    n_points, n_params = problem.data.n_points, len(problem.names)
-    started = False
-
-    def evaluate(theta: Array) -> tuple[Array, Array]:
-        nonlocal started
-        f = differences.value(theta) if started else differences.strict(theta)
-        started = True
-        if np.isnan(f).all():
-            return f, np.full((n_points, n_params), np.nan)
-        J = np.array(jac(slow.copied(x), *theta), float)
-        if J.shape != (n_points, n_params):
-            raise ValueError(f"jac must return shape (M={n_points}, P={n_params}), got {J.shape}")
-        return f, J
-
-    return evaluate
-
-
 def _covariance_fault(result: FitResult) -> str:
     """Why the covariance is not to be used, or an empty reason."""
     if result.errors is not None:
@@ -387,7 +297,7 @@ def _covariance_fault(result: FitResult) -> str:
     return result.reason() if singular else "there are no degrees of freedom"
 
 
-def _answer(result: FitResult, whiten: _Whitening | None, full_output: bool) -> tuple[Any, ...]:
+def _answer(result: FitResult, whiten: Whitening | None, full_output: bool) -> tuple[Any, ...]:
     status = Status(int(result.status))
     if not status.success and status is not Status.SINGULAR:
         raise RuntimeError(f"Optimal parameters not found: {result.reason()}")

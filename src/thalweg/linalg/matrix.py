@@ -23,8 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .conversion import as_matrix, as_symmetric
 from .krylov import EPS, bidiagonalise, lanczos
-from .operators import Dense, Matrix, as_matrix, as_symmetric
+from .operators import Dense, Matrix
 
 MOST_DENSE = 1000  # rows or columns of what is decomposed as a whole though it is no array
 _SEED = 0  # of the vectors that products start from: the same answer every time

@@ -17,7 +17,8 @@ import numpy as np
 from .._arguments.check import Array, left_out, numbers
 from .._arguments.spelling import spelled
 from ..kernels import coordinate_sweep
-from ..linalg.operators import Dense, Matrix, Product, Sparse, as_matrix, without_rows
+from ..linalg.conversion import as_matrix, without_rows
+from ..linalg.operators import Dense, Matrix, Product, Sparse
 from .base import CachedState, CoordinateState, LeastSquares, SweepingState
 from .callables import by_row
 from .left_out import settled

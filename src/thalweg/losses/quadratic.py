@@ -16,7 +16,8 @@ import numpy as np
 from .._arguments.check import Array, all_finite, count, numbers
 from .._arguments.spelling import spelled
 from .._core.sweep import gram_sweeps
-from ..linalg.operators import Dense, Matrix, as_symmetric
+from ..linalg.conversion import as_symmetric
+from ..linalg.operators import Dense, Matrix
 from .base import CachedState, CoordinateState, Loss, SweepingState
 
 

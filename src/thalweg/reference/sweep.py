@@ -113,12 +113,10 @@ def coordinate_sweep(
 
     ``gram`` and ``threads`` change how the kernel goes about it, not what it does.
     """
-    if hasattr(A, "toarray"):
-        greedy = isinstance(order, str) and order == "greedy"
-        if greedy and centered is None and (gram is None or gram is False):
-            centered = False  # what a greedy order of a sparse A cannot do
-        A = A.toarray()
-    A = np.asarray(A, dtype=np.float64)
+    greedy = isinstance(order, str) and order == "greedy"
+    if hasattr(A, "toarray") and greedy and (gram is None or gram is False):
+        centered = bool(centered)  # a greedy order of a sparse A keeps no intercept by itself
+    A = np.asarray(A.toarray() if hasattr(A, "toarray") else A, dtype=np.float64)
     n, P = A.shape
     w = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
     if intercept is not None and (centered or centered is None):
@@ -127,12 +125,7 @@ def coordinate_sweep(
         change, objectives = _centered(A, theta, residual, sweeps, intercept, options)
         drift = _refreshed(A, theta, residual, intercept, b)
         return change, float(objectives[-1].sum()), objectives, drift
-    low, high = (None, None) if bounds is None else bounds
-    limits = [l1, l2, -np.inf if low is None else low, np.inf if high is None else high]
-    each = [np.broadcast_to(np.asarray(x, dtype=float), P) for x in limits]
-    kept = np.isinf(each[0])  # at 0, where they start
-    each = [np.where(kept, 0, x) if k != 1 else x for k, x in enumerate(each)]
-    p = _Problem(A, w, w @ A**2, each, relaxation)
+    p = _Problem(A, w, w @ A**2, _limits(P, l1, l2, bounds), relaxation)
     generator = np.random.default_rng(seed)
     T, R = (a if theta.ndim == 2 else a[:, None] for a in (theta, residual))
     M = T.shape[1]
@@ -148,6 +141,15 @@ def coordinate_sweep(
     drift = _refreshed(A, theta, residual, intercept, b)
     shape = (sweeps + 1, *theta.shape[1:])
     return change, float(objectives[-1].sum()), objectives.reshape(shape), drift
+
+
+def _limits(P: int, l1: Any, l2: Any, bounds: Any) -> list[Array]:
+    """Return l1, l2, lower and upper, (P,) each; an infinite l1 is bounds of 0."""
+    low, high = (None, None) if bounds is None else bounds
+    limits = [l1, l2, -np.inf if low is None else low, np.inf if high is None else high]
+    each = [np.broadcast_to(np.asarray(x, dtype=float), P) for x in limits]
+    kept = np.isinf(each[0])  # at 0, where they start
+    return [np.where(kept, 0, x) if k != 1 else x for k, x in enumerate(each)]
 
 
 def _refreshed(

@@ -1,0 +1,113 @@
+"""Fits whose value and Jacobian come trial by trial from Python.
+
+Those of `curve_fit` are: with a covariance matrix of the data, which mixes the points, and with a
+Jacobian of the user's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array, numbers
+from .._core import engine
+from ..model.tape import compile_model
+from . import by_calls as slow
+from .fit import Options, one_job
+from .problem import Problem
+from .rescale import run_again
+from .result import FitResult
+from .scaled import in_other_units
+from .storage import result_of, results_for
+
+
+class Whitening(NamedTuple):
+    """What makes errors of y independent and of size 1."""
+
+    matrix: Array  # L^-1 for a covariance matrix C = L L': L^-1 (y - f) has unit covariance
+    kept: Array  # bool (M,): the points that it acts on
+
+    def of(self, rows: Array) -> Array:
+        """Return L^-1 times the rows, shape (M,) or (M, F), of the points kept."""
+        product: Array = self.matrix @ rows[self.kept]
+        return product
+
+
+def whitening(sigma: Any, n_points: int, missing: Array | None) -> Whitening | None:
+    if sigma is None or np.ndim(sigma) < 2:
+        return None
+    matrix = numbers(sigma, "sigma", np.dtype(float))
+    if matrix.shape != (n_points, n_points):
+        raise ValueError(f"sigma must have shape (), (M={n_points},) or (M, M), got {matrix.shape}")
+    kept = np.ones(n_points, bool) if missing is None else ~missing
+    try:
+        inverse = np.linalg.inv(np.linalg.cholesky(matrix[np.ix_(kept, kept)]))
+    except np.linalg.LinAlgError:
+        raise ValueError("sigma must be positive definite as a covariance matrix") from None
+    return Whitening(inverse, kept)
+
+
+def run_by_trials(
+    problem: Problem,
+    options: Options,
+    jac: Callable[..., Any] | None,
+    whiten: Whitening | None,
+) -> FitResult:
+    """The fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
+    data, n_params = problem.data, len(problem.names)
+    evaluate = _by_tape(problem) if problem.recording else _by_user(problem, jac)
+    if whiten is not None:
+        plain, whitened = evaluate, whiten.of
+        data = data._replace(y=np.ascontiguousarray(whitened(data.y[0])[None]), use=None)
+
+        def evaluate(theta: Array) -> tuple[Array, Array]:
+            f, J = plain(theta)
+            return whitened(f), whitened(J)
+
+    def run_scaled(scaled: Problem, results: dict[str, Array], _: Any) -> None:
+        job = one_job(scaled, scaled.data, options, results)
+        slow.run(job, in_other_units(evaluate), len(scaled.names), np.dtype(float))
+
+    out = results_for(problem)
+    slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
+    called = problem._replace(data=data, recording=None)
+    run_again(called, out, options.absolute_sigma, run_scaled, evaluate=evaluate)
+    return result_of(problem, out)
+
+
+def _by_tape(problem: Problem) -> slow.Evaluate:
+    assert problem.recording is not None
+    graph, output, own = problem.recording
+    tape = compile_model(graph, output, problem.free).tape
+    x = [*(row.array for row in problem.data.x), *own]
+    values = np.empty((1 + len(problem.free), problem.data.n_points))
+
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        engine.evaluate(tape, False, values.shape[1], x, theta, values)
+        return values[0], values[1:].T
+
+    return evaluate
+
+
+def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
+    differences = problem.differences(0)
+    if jac is None:
+        return differences
+    x = problem.data.argument(0)
+    n_points, n_params = problem.data.n_points, len(problem.names)
+    started = False
+
+    def evaluate(theta: Array) -> tuple[Array, Array]:
+        nonlocal started
+        f = differences.value(theta) if started else differences.strict(theta)
+        started = True
+        if np.isnan(f).all():
+            return f, np.full((n_points, n_params), np.nan)
+        J = np.array(jac(slow.copied(x), *theta), float)
+        if J.shape != (n_points, n_params):
+            raise ValueError(f"jac must return shape (M={n_points}, P={n_params}), got {J.shape}")
+        return f, J
+
+    return evaluate
