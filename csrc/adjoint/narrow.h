@@ -10,35 +10,24 @@
 
 #include "adjoint/chunks.h"
 
-#ifdef __AVX__
-typedef double narrow __attribute__((vector_size(32)));
-typedef double narrow_unaligned __attribute__((vector_size(32), aligned(8), may_alias));
-#else
-typedef dvec narrow;
-typedef dvec_unaligned narrow_unaligned;
-#endif
-enum { NL = sizeof(narrow) / sizeof(double), NARROW = 2 * NL /* columns */ };
-
-TW_INLINE narrow n_load(const double *p) { return *(const narrow_unaligned *)p; }
-TW_INLINE void n_store(double *p, narrow a) { *(narrow_unaligned *)p = a; }
-TW_INLINE narrow n_set(double a) { return a - (narrow){0}; }
+enum { NARROW = 2 * HL /* columns */ };
 
 /* vectors of row i that reach into the triangle; all of e's */
-TW_INLINE int reach(int i, int P) { return (i < P ? i : P - 1) / NL + 1; }
+TW_INLINE int reach(int i, int P) { return (i < P ? i : P - 1) / HL + 1; }
 
 /* S = those of n rows from `first` on, a multiple of U, of which U are summed side by side; += unless
  * they are the first */
 TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t first, ptrdiff_t n,
                           int is_first, double *S) {
     const ptrdiff_t width = padded(P);
-    narrow sum[4][NARROW + 1][2], column[2];
+    hvec sum[4][NARROW + 1][2], column[2];
     double square[4];
     TW_UNROLL
     for (int u = 0; u < U; u++) {
         square[u] = 0;
         TW_UNROLL
         for (int i = 0; i <= P; i++)
-            sum[u][i][0] = sum[u][i][1] = (narrow){0};
+            sum[u][i][0] = sum[u][i][1] = (hvec){0};
     }
     TW_UNROLL_FEW
     for (ptrdiff_t r = first; r < first + n; r += U) {
@@ -47,10 +36,10 @@ TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t f
             const double *x = A->x + (r + u) * A->step, e = A->e[r + u], we = weighted ? A->w[r + u] * e : e;
             TW_UNROLL
             for (int v = 0; v < reach(P, P); v++)
-                column[v] = weighted ? n_set(A->w[r + u]) * n_load(x + v * NL) : n_load(x + v * NL);
+                column[v] = weighted ? h_set(A->w[r + u]) * h_load(x + v * HL) : h_load(x + v * HL);
             TW_UNROLL
             for (int i = 0; i <= P; i++) {
-                const narrow factor = n_set(i < P ? x[i] : e);
+                const hvec factor = h_set(i < P ? x[i] : e);
                 sum[u][i][0] += factor * column[0];
                 if (reach(i, P) == 2)
                     sum[u][i][1] += factor * column[1];
@@ -62,12 +51,12 @@ TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t f
     for (int i = 0; i <= P; i++) {
         TW_UNROLL
         for (int v = 0; v < reach(i, P); v++) {
-            double *place = S + i * width + v * NL;
-            narrow total = is_first ? (narrow){0} : n_load(place);
+            double *place = S + i * width + v * HL;
+            hvec total = is_first ? (hvec){0} : h_load(place);
             TW_UNROLL
             for (int u = 0; u < U; u++)
                 total += sum[u][i][v];
-            n_store(place, total);
+            h_store(place, total);
         }
     }
     double total = is_first ? 0 : S[place_of_etWe(P)];
@@ -90,7 +79,7 @@ TW_INLINE void add_narrow_rows(int P, int weighted, const rows *A, int is_first,
  * Returns whether the sum of all vectors, padding included, is finite: that can only acquit. */
 TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *JtWe) {
     const ptrdiff_t width = padded(P);
-    narrow look = n_set(S[place_of_etWe(P)]);
+    hvec look = h_set(S[place_of_etWe(P)]);
     TW_UNROLL
     for (int i = 0; i < P; i++) {
         memcpy(JtWJ + i * P, S + i * width, (size_t)(i + 1) * sizeof *S);
@@ -103,10 +92,10 @@ TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *Jt
     for (int i = 0; i <= P; i++) {
         TW_UNROLL
         for (int v = 0; v < reach(i, P); v++)
-            look += n_load(S + i * width + v * NL);
+            look += h_load(S + i * width + v * HL);
     }
     int finite = 1;
-    for (int l = 0; l < NL; l++)
+    for (int l = 0; l < HL; l++)
         finite &= 0 * look[l] == 0;
     return finite;
 }

@@ -51,7 +51,7 @@ TW_INLINE void stream(int P, int U, ptrdiff_t n, const real *J, const double *c,
             for (int v = 0; v < P; v++) {
                 const dvec factor =
                     P % DL == 0 ? d_set(c[r + u * DL + v * DL / P]) : d_spread(group, v * DL, P);
-                sum[u * P + v] += factor * d_loadu(J + (u * P + v) * DL);
+                sum[u * P + v] += factor * d_load_real(J + (u * P + v) * DL);
             }
         }
     for (int v = 0; v < U * P; v++)

@@ -71,7 +71,7 @@ static void (*const sum_blocks_of[FEW])(const tw_jacobian *A, ptrdiff_t n, const
 static void scale_elements(ptrdiff_t n, const real *J, const double *c, double scale, double *d) {
     ptrdiff_t k = 0;
     for (; k + DL <= n; k += DL)
-        d_store(d + k, d_set(scale) * (d_load(c + k) * d_loadu(J + k)));
+        d_store(d + k, d_set(scale) * (d_load(c + k) * d_load_real(J + k)));
     for (; k < n; k++)
         d[k] = scale * (c[k] * (double)J[k]);
 }
@@ -83,7 +83,7 @@ static void scale_rows(const tw_jacobian *A, ptrdiff_t n, const real *J, const d
     for (ptrdiff_t k = 0; k < n; k++, J += A->J_block, d += P) {
         ptrdiff_t j = 0;
         for (; j + DL <= P; j += DL)
-            d_store(d + j, d_set(scale) * (d_set(c[k]) * d_loadu(J + j)));
+            d_store(d + j, d_set(scale) * (d_set(c[k]) * d_load_real(J + j)));
         for (; j < P; j++)
             d[j] = scale * (c[k] * (double)J[j]);
     }

@@ -8,10 +8,6 @@
 
 #include "adjoint/normal.h"
 
-TW_INLINE ptrdiff_t index_at(const void *indices, int is_long, ptrdiff_t t) {
-    return is_long ? (ptrdiff_t)((const int64_t *)indices)[t] : (ptrdiff_t)((const int32_t *)indices)[t];
-}
-
 /* The elements of row q are first <= t < end. */
 typedef struct {
     ptrdiff_t first, end;

@@ -14,6 +14,7 @@
 #include "adjoint/contract.h"
 #include "base/arena.h"
 #include "base/doubles.h"
+#include "base/numbers.h"
 
 enum {
     TASK_BYTES = 1 << 18,    /* of J: far more than it takes to hand out a task, and a few of them in cache */
@@ -50,10 +51,6 @@ typedef struct summation {
     _Atomic ptrdiff_t next;
     _Atomic int found;
 } summation;
-
-TW_INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-TW_INLINE ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-TW_INLINE ptrdiff_t pieces(ptrdiff_t n, ptrdiff_t size) { return n / size + (n % size > 0); }
 
 /* bytes that a row of `columns` columns has in memory, on average, with its residual */
 static ptrdiff_t row_bytes(const tw_jacobian *A, ptrdiff_t columns) {

@@ -62,4 +62,13 @@ TW_INLINE void arena_end(const arena *a) { open_bytes(a->base, a->base + a->used
 
 #define TAKE(a, type, count) ((type *)arena_take((a), (ptrdiff_t)(count), sizeof(type)))
 
+/* Declare the struct from which all the rest of a workspace is reached; it lies first.
+ *
+ * The layout fills it as it goes, through the pointer `name`, and returns `place`, where it lies.  On an
+ * empty arena there is nothing to write to: `name` then points to a copy on the stack, which holds the sizes
+ * that the rest of the layout needs and is gone afterwards, and `place` must not be looked into.
+ */
+#define TAKE_ROOT(a, type, name)                                                                             \
+    type *const place = TAKE(a, type, 1), measured = {0}, *const name = (a)->measuring ? &measured : place
+
 #endif

@@ -1,24 +1,29 @@
-/* doubles.h - inner loops that the kernels share, with sums in double whatever is stored.
+/* doubles.h - the one vector of doubles, and inner loops that the kernels share.
  *
- * A `dvec` is a native vector of doubles; d_loadu brings as many stored elements into one, widened
- * where they are float.  The order of every sum is fixed here.
+ * Sums over many elements are double whatever is stored.  A `dvec` is a native vector of doubles;
+ * d_load_real brings as many stored elements into one, widened where they are float.  An `hvec` has at most
+ * four doubles, half a lane group, for what would leave most lanes of a dvec idle.  The order of every sum is
+ * fixed here.
  */
-#ifndef TW_DENSE_H
-#define TW_DENSE_H
+#ifndef TW_DOUBLES_H
+#define TW_DOUBLES_H
 
 #include "base/simd.h"
 
 typedef double dvec __attribute__((vector_size(TW_VECTOR_BYTES)));
 typedef int64_t divec __attribute__((vector_size(TW_VECTOR_BYTES)));
+typedef double dvec_aligned __attribute__((vector_size(TW_VECTOR_BYTES), may_alias));
 typedef double dvec_unaligned __attribute__((vector_size(TW_VECTOR_BYTES), aligned(8), may_alias));
 enum { DL = TW_VECTOR_BYTES / sizeof(double) }; /* doubles in a native vector */
 
 TW_INLINE dvec d_load(const double *p) { return *(const dvec_unaligned *)p; }
 TW_INLINE void d_store(double *p, dvec a) { *(dvec_unaligned *)p = a; }
+TW_INLINE dvec d_load_aligned(const double *p) { return *(const dvec_aligned *)p; } /* p as a vector is */
+TW_INLINE void d_store_aligned(double *p, dvec a) { *(dvec_aligned *)p = a; }
 TW_INLINE dvec d_set(double a) { return a - (dvec){0}; } /* a in every lane */
 
 /* DL stored elements */
-TW_INLINE dvec d_loadu(const real *p) {
+TW_INLINE dvec d_load_real(const real *p) {
 #ifdef TW_F32
     typedef float half __attribute__((vector_size(TW_VECTOR_BYTES / 2), aligned(4), may_alias));
     return __builtin_convertvector(*(const half *)p, dvec);
@@ -27,15 +32,31 @@ TW_INLINE dvec d_loadu(const real *p) {
 #endif
 }
 
-/* the lanes added by halves: ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)) for eight */
+/* the sum of lane [n], which is used up, in the one order (simd.h) */
+TW_INLINE double fold(double *lane, const int n) {
+    TW_FOLD(lane, n)
+    return lane[0];
+}
+
+/* the sum of the lanes of a vector */
 TW_INLINE double d_fold(dvec a) {
     double lane[DL];
     memcpy(lane, &a, sizeof a);
-    for (int half = DL / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    return fold(lane, DL);
 }
+
+#if TW_VECTOR_BYTES > 32
+typedef double hvec __attribute__((vector_size(32)));
+typedef double hvec_unaligned __attribute__((vector_size(32), aligned(8), may_alias));
+#else
+typedef dvec hvec;
+typedef dvec_unaligned hvec_unaligned;
+#endif
+enum { HL = sizeof(hvec) / sizeof(double) };
+
+TW_INLINE hvec h_load(const double *p) { return *(const hvec_unaligned *)p; }
+TW_INLINE void h_store(double *p, hvec a) { *(hvec_unaligned *)p = a; }
+TW_INLINE hvec h_set(double a) { return a - (hvec){0}; }
 
 /* x . y in four vectors of running sums, folded, then the elements that fill no vector */
 TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
@@ -43,9 +64,9 @@ TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
     ptrdiff_t i = 0;
     for (; i + 4 * DL <= n; i += 4 * DL)
         for (int v = 0; v < 4; v++)
-            sum[v] += d_loadu(x + i + v * DL) * d_load(y + i + v * DL);
+            sum[v] += d_load_real(x + i + v * DL) * d_load(y + i + v * DL);
     for (; i + DL <= n; i += DL)
-        sum[0] += d_loadu(x + i) * d_load(y + i);
+        sum[0] += d_load_real(x + i) * d_load(y + i);
     double total = d_fold((sum[0] + sum[2]) + (sum[1] + sum[3]));
     for (; i < n; i++)
         total += (double)x[i] * y[i];
@@ -63,14 +84,14 @@ TW_INLINE void d_axpy_ahead(ptrdiff_t n, double a, const real *x, ptrdiff_t ahea
         for (ptrdiff_t b = 0; ahead && b < four; b += line)
             __builtin_prefetch((const char *)(x + i) + ahead + b);
         for (int v = 0; v < 4; v++)
-            sum[v] = d_load(y + i + v * DL) + factor * d_loadu(x + i + v * DL);
+            sum[v] = d_load(y + i + v * DL) + factor * d_load_real(x + i + v * DL);
         for (int v = 0; v < 4; v++)
             d_store(y + i + v * DL, sum[v]);
     }
     for (; i + DL <= n; i += DL) {
         if (ahead)
             __builtin_prefetch((const char *)(x + i) + ahead);
-        d_store(y + i, d_load(y + i) + factor * d_loadu(x + i));
+        d_store(y + i, d_load(y + i) + factor * d_load_real(x + i));
     }
     for (; i < n; i++)
         y[i] += a * (double)x[i];

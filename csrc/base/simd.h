@@ -116,6 +116,21 @@ TW_INLINE vec v_sqrt(vec a) /* correctly rounded; becomes one instruction */
     return root;
 }
 
+/* The one order in which lanes are added: by halves, so that of eight the sum is
+ * ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)).  lane [n], n a power of two, is used up; the sum is lane[0]. */
+#define TW_FOLD(lane, n)                                                                                     \
+    for (int half = (n) / 2; half > 0; half /= 2)                                                            \
+        for (int l = 0; l < half; l++)                                                                       \
+            (lane)[l] += (lane)[l + half];
+
+/* the sum of n elements in that order, n a power of two up to LANES */
+TW_INLINE real v_fold(const real *lanes, const int n) {
+    real sum[LANES];
+    memcpy(sum, lanes, (size_t)n * sizeof *sum);
+    TW_FOLD(sum, n)
+    return sum[0];
+}
+
 /* plain order, no promise for NaN; np.minimum and np.maximum are in vecmath/vecmath.h */
 TW_INLINE vec v_min(vec a, vec b) { return v_sel(a < b, a, b); }
 TW_INLINE vec v_max(vec a, vec b) { return v_sel(a > b, a, b); }

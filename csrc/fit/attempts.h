@@ -38,7 +38,7 @@ typedef struct {
 } later;
 
 static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved, int n_summers) {
-    later *place = TAKE(a, later, 1), measured = {0}, *l = a->measuring ? &measured : place;
+    TAKE_ROOT(a, later, l);
     const ptrdiff_t P = job->tape->n_theta, F = job->tape->n_free;
     l->job = job;
     l->origin = TAKE(a, real, P), l->probe = TAKE(a, real, P), l->size = TAKE(a, real, F);

@@ -40,22 +40,19 @@ static int has_own_x(const tw_fit_job *job) {
 
 /* No more threads than there is work for: a small job is done before a second thread has woken. */
 static int useful_threads(const tw_fit_job *job, int threads) {
-    const ptrdiff_t points = job->n_fits * job->n_points, most = 1 + points / POINTS_PER_THREAD;
-    return most < threads ? (int)most : threads;
+    const ptrdiff_t points = job->n_fits * job->n_points;
+    return (int)least(1 + points / POINTS_PER_THREAD, threads);
 }
 
 static run *run_on(arena *a, const tw_fit_job *job, int threads) {
     threads = useful_threads(job, threads);
-    run *place = TAKE(a, run, 1), measured = {0}, *r = a->measuring ? &measured : place;
+    TAKE_ROOT(a, run, r);
     const ptrdiff_t N = job->n_points, size = groups_of(N) * LANES, slots = job->tape->n_point;
     const int lanes = N <= SIDE_BY_SIDE;
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
     *r = (run){.job = job, .threads = threads, .own_x = has_own_x(job)};
     r->share_chunks = !lanes && N >= SHARED_CHUNKS * chunk && job->n_fits < 2 * threads && threads > 1;
-    r->taken_at_once = job->n_fits / (4 * (ptrdiff_t)threads);
-    r->taken_at_once = r->taken_at_once < 1               ? 1
-                       : r->taken_at_once > TAKEN_AT_ONCE ? TAKEN_AT_ONCE
-                                                          : r->taken_at_once;
+    r->taken_at_once = most(1, least(job->n_fits / (4 * (ptrdiff_t)threads), TAKEN_AT_ONCE));
     r->packed = r->own_x ? NULL : TAKE(a, real, slots * size);
     r->expanded = r->own_x || !lanes ? NULL : TAKE(a, real, slots * N * LANES);
     const int n = r->share_chunks ? 1 : threads;
@@ -76,8 +73,7 @@ static run *run_on(arena *a, const tw_fit_job *job, int threads) {
 static ptrdiff_t take(run *r, ptrdiff_t *begin, ptrdiff_t *end) {
     if (*begin == *end) {
         *begin = atomic_fetch_add(&r->next, r->taken_at_once);
-        *end = *begin + r->taken_at_once;
-        *end = *end < r->job->n_fits ? *end : r->job->n_fits;
+        *end = least(*begin + r->taken_at_once, r->job->n_fits);
         if (*begin >= *end) {
             *begin = *end = 0;
             return -1;
@@ -200,13 +196,13 @@ typedef struct {
 } rerun;
 
 static rerun *rerun_on(arena *a, const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads) {
-    rerun *place = TAKE(a, rerun, 1), measured = {0}, *r = a->measuring ? &measured : place;
+    TAKE_ROOT(a, rerun, r);
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
     *r = (rerun){.job = job, .which = which, .n = n, .threads = threads, .curved = *job};
     r->curved.tape = job->curved, r->curved.n_linear = 0;
     r->share_chunks = threads > 1 && job->n_points >= SHARED_CHUNKS * chunk && n < 2 * threads;
     if (!r->share_chunks && threads > n)
-        r->threads = threads = n > 1 ? (int)n : 1;
+        r->threads = threads = (int)most(n, 1);
     const int workers = r->share_chunks ? 1 : threads, summers = r->share_chunks ? threads : 1;
     r->workers = TAKE(a, later *, workers);
     for (int k = 0; k < workers; k++) {
@@ -273,7 +269,7 @@ static void engine_tape_run(const tw_tape *tape, ptrdiff_t n_points, const void 
     run_code(m.point_code, tape->n_point_code, 0, groups);
     set_theta(&m, theta, 1);
     for (ptrdiff_t start = 0; start < groups; start += m.block) {
-        const ptrdiff_t n = groups - start < m.block ? groups - start : m.block;
+        const ptrdiff_t n = least(groups - start, m.block);
         run_block_code(&m, start, n);
         for (int32_t k = 0; k <= tape->n_free; k++)
             for (ptrdiff_t i = start * LANES; i < (start + n) * LANES && i < n_points; i++) {
@@ -292,7 +288,7 @@ typedef struct {
 } trial_state;
 
 static trial_state *trial_on(arena *a, const tw_fit_job *job) {
-    trial_state *place = TAKE(a, trial_state, 1), measured = {0}, *t = a->measuring ? &measured : place;
+    TAKE_ROOT(a, trial_state, t);
     t->one = solo_on(a, job, 1, NULL);
     t->data.y = TAKE(a, real, job->n_points);
     t->data.weight = TAKE(a, real, job->n_points);

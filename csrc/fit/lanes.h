@@ -29,7 +29,7 @@ typedef struct {
 
 /* Point slots in lanes: x shared by all fits is expanded once, `expanded`. */
 static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed, real *expanded) {
-    group *place = TAKE(a, group, 1), measured = {0}, *g = a->measuring ? &measured : place;
+    TAKE_ROOT(a, group, g);
     const ptrdiff_t N = job->n_points, F = job->tape->n_free;
     *g = (group){.job = job, .t = tolerances_of(job, 1), .own_x = own_x, .partial = job->sigma != NULL};
     g->m = machine_on(a, job->tape, N * LANES, expanded);

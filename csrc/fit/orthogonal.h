@@ -17,7 +17,7 @@
 
 enum { ROWS = 2 * LANES }; /* row counts are multiples of this */
 
-TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return (n + ROWS - 1) / ROWS * ROWS; }
+TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return pieces(n, ROWS) * ROWS; }
 
 /* u . v in a fixed order: two vectors of running sums, then a tree. */
 static real dot(ptrdiff_t n, const real *u, const real *v) {
@@ -27,12 +27,9 @@ static real dot(ptrdiff_t n, const real *u, const real *v) {
         odd += v_load(u + i + VL) * v_load(v + i + VL);
     }
     even += odd;
-    real sum[VL];
-    memcpy(sum, &even, sizeof sum);
-    for (int half = VL / 2; half; half /= 2)
-        for (int l = 0; l < half; l++)
-            sum[l] += sum[l + half];
-    return sum[0];
+    real lane[VL];
+    memcpy(lane, &even, sizeof lane);
+    return v_fold(lane, VL);
 }
 
 static void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -= factor u */

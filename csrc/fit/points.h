@@ -59,9 +59,9 @@ static void run_point_code_watched(const machine *m, ptrdiff_t n_points, const v
     const tw_tape *t = m->tape;
     const ptrdiff_t groups = n_points ? m->point_size / LANES : 0;
     for (ptrdiff_t start = 0; start < groups; start += X_PIECE) {
-        const ptrdiff_t n = groups - start < X_PIECE ? groups - start : X_PIECE;
+        const ptrdiff_t n = least(groups - start, X_PIECE);
         const ptrdiff_t begin = start * LANES, end = begin + n * LANES;
-        const ptrdiff_t last = end < n_points ? end : n_points;
+        const ptrdiff_t last = least(end, n_points);
         if (watch) {
             tw_watch_poll(watch);
             if (watch->stop)
@@ -90,7 +90,7 @@ static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
     r.y = TAKE(a, real, block), r.weight = TAKE(a, real, block), r.residual = TAKE(a, real, block);
     r.column = TAKE(a, operand, F + 1);
     r.sum = TAKE(a, real, tri(F + 1, 0) * LANES);
-    r.rows = TAKE(a, real, (F + 1) * padded_rows(block > F + 1 ? block : F + 1));
+    r.rows = TAKE(a, real, (F + 1) * padded_rows(most(block, F + 1)));
     return r;
 }
 
@@ -126,11 +126,11 @@ static called called_on(arena *a, const tw_fit_job *job) {
 
 /* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */
 static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point) {
-    solo *one = TAKE(a, solo, 1), measured = {0}, *o = a->measuring ? &measured : one;
+    TAKE_ROOT(a, solo, o);
     const ptrdiff_t T = tri(job->tape->n_free + 1, 0);
     *o = (solo){.job = job, .t = tolerances_of(job, 1), .n_summers = n_summers, .threads = 1};
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
-    o->n_chunks = (job->n_points + chunk - 1) / chunk;
+    o->n_chunks = pieces(job->n_points, chunk);
     o->s = fits_on(a, job, 1);
     o->triangle = o->s.triangle;
     o->trial_triangle = TAKE(a, real, T);
@@ -144,13 +144,13 @@ static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point
             o->summers[k] = r;
         point = point ? point : r.m.point; /* one x stage serves all */
     }
-    return one;
+    return place;
 }
 
 /* Value, residual and weights of one block of points, ready to be summed. */
 static ptrdiff_t sum_block_setup(const solo *o, summer *r, ptrdiff_t start) {
     const ptrdiff_t first = start * LANES, left = o->job->n_points - first;
-    const ptrdiff_t size = r->m.block * LANES, n = left < size ? left : size, groups = groups_of(n);
+    const ptrdiff_t size = r->m.block * LANES, n = least(left, size), groups = groups_of(n);
     sample block = {.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
     load_points(o->job, o->fit, first, n, &block);
     for (ptrdiff_t i = n; i < groups * LANES; i++)
@@ -179,16 +179,6 @@ static void copy_rows(const summer *r, ptrdiff_t groups, int n_columns, ptrdiff_
     }
 }
 
-/* Sum of the lanes, by halves. */
-static real sum_lanes(const real *lanes) {
-    real sum[LANES];
-    memcpy(sum, lanes, sizeof sum);
-    for (int half = LANES / 2; half; half /= 2)
-        for (int l = 0; l < half; l++)
-            sum[l] += sum[l + half];
-    return sum[0];
-}
-
 /* The triangle of one chunk: sums of products, or R. */
 static void sum_chunk(const solo *o, summer *r, ptrdiff_t chunk) {
     const int F = o->s.F;
@@ -211,7 +201,7 @@ static void sum_chunk(const solo *o, summer *r, ptrdiff_t chunk) {
         }
     }
     for (ptrdiff_t t = 0; t < T && !o->s.triangle; t++)
-        out[t] = sum_lanes(r->sum + t * LANES);
+        out[t] = v_fold(r->sum + t * LANES, LANES);
 }
 
 /* One thread's share of a fit's chunks. */

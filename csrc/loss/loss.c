@@ -17,6 +17,8 @@
  * then the chunks in order.  The bounds of the chunks depend on K and the tape alone, and threads take
  * whole chunks.  There are at most MOST_CHUNKS, so that memory does not grow with K.
  */
+#include "base/doubles.h"
+#include "base/numbers.h"
 #include "base/table.h"
 #include "loss/contract.h"
 #include "tape/normal.h"
@@ -87,14 +89,13 @@ static worker worker_on(arena *a, const pass *r) {
 }
 
 static pass *pass_on(arena *a, const tw_samples *s, int32_t n_rows, int threads) {
-    pass *place = TAKE(a, pass, 1), measured = {0}, *r = a->measuring ? &measured : place;
-    const ptrdiff_t K = s->n_samples, most = 1 + K / SAMPLES_PER_THREAD;
-    *r = (pass){.s = s, .n_rows = n_rows, .threads = most < threads ? (int)most : threads};
+    TAKE_ROOT(a, pass, r);
+    const ptrdiff_t K = s->n_samples;
+    *r = (pass){.s = s, .n_rows = n_rows, .threads = (int)least(1 + K / SAMPLES_PER_THREAD, threads)};
     r->n_sums = n_rows ? triangle_size(s, n_rows) : s->n_terms;
     r->samples = block_groups(s->tape) * LANES;
-    r->n_blocks = (K + r->samples - 1) / r->samples;
-    r->n_chunks = (r->n_blocks + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
-    r->n_chunks = r->n_chunks < MOST_CHUNKS ? r->n_chunks : MOST_CHUNKS;
+    r->n_blocks = pieces(K, r->samples);
+    r->n_chunks = least(pieces(r->n_blocks, CHUNK_BLOCKS), MOST_CHUNKS);
     r->chunk_sum = TAKE(a, double, r->n_chunks * r->n_sums);
     r->workers = TAKE(a, worker, r->threads);
     for (int k = 0; k < r->threads; k++) {
@@ -108,19 +109,19 @@ static pass *pass_on(arena *a, const tw_samples *s, int32_t n_rows, int threads)
 /* n values of one input into a point slot, which is filled up with the last one: harmless, for what
  * it gives is not summed.  The next block is asked for now, to arrive while this one is worked on. */
 static void load_input(real *slot, const void *x, ptrdiff_t step, int is_float, ptrdiff_t n, ptrdiff_t size) {
-    const double *wide = x;
-    const float *narrow = x;
+    const double *as_doubles = x;
+    const float *as_floats = x;
     if (step == 1 && !is_float) {
         for (ptrdiff_t i = 0; i < n; i++)
-            slot[i] = (real)wide[i];
+            slot[i] = (real)as_doubles[i];
         for (ptrdiff_t i = 0; i < n; i += LINE)
-            __builtin_prefetch(wide + n + i);
+            __builtin_prefetch(as_doubles + n + i);
     } else if (is_float)
         for (ptrdiff_t i = 0; i < n; i++)
-            slot[i] = (real)narrow[i * step];
+            slot[i] = (real)as_floats[i * step];
     else
         for (ptrdiff_t i = 0; i < n; i++)
-            slot[i] = (real)wide[i * step];
+            slot[i] = (real)as_doubles[i * step];
     for (ptrdiff_t i = n; i < size; i++)
         slot[i] = slot[n - 1];
 }
@@ -233,13 +234,6 @@ static void add_normal(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
         add_block(w->column + i * m, m, groups, n % LANES ? w->weight : NULL, w->triangle);
 }
 
-static double sum_lanes(double *lane) { /* by halves */
-    for (int half = LANES / 2; half; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
-}
-
 /* The sums of one chunk; its blocks are those of an even division. */
 static void run_chunk(pass *r, worker *w, ptrdiff_t chunk) {
     const ptrdiff_t begin = r->n_blocks * chunk / r->n_chunks, end = r->n_blocks * (chunk + 1) / r->n_chunks;
@@ -248,8 +242,7 @@ static void run_chunk(pass *r, worker *w, ptrdiff_t chunk) {
     memset(w->triangle, 0, (size_t)(n_real * LANES) * sizeof *w->triangle);
     memset(w->sum, 0, (size_t)(n_double * LANES) * sizeof *w->sum);
     for (ptrdiff_t block = begin; block < end; block++) {
-        const ptrdiff_t first = block * r->samples, left = r->s->n_samples - first;
-        const ptrdiff_t n = left < r->samples ? left : r->samples;
+        const ptrdiff_t first = block * r->samples, n = least(r->samples, r->s->n_samples - first);
         if (r->watch && block % POLL_BLOCKS == 0) {
             tw_watch_poll(r->watch);
             if (r->watch->stop)
@@ -262,7 +255,7 @@ static void run_chunk(pass *r, worker *w, ptrdiff_t chunk) {
         double lane[LANES];
         for (int l = 0; l < LANES; l++)
             lane[l] = r->n_rows ? (double)w->triangle[t * LANES + l] : w->sum[t * LANES + l];
-        r->chunk_sum[chunk * n_sums + t] = sum_lanes(lane);
+        r->chunk_sum[chunk * n_sums + t] = fold(lane, LANES);
     }
 }
 

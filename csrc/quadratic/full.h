@@ -12,7 +12,7 @@
  * EVEN_ROWS apart begin at the same place of a line, whatever P is, so they go together where those side by
  * side do not, and are read in vectors that end with a line.  The first and the last vector of a row may then
  * reach beyond it, into its neighbours of the same matrix; what does not belong to the row is set to 0.
- * Column j is summed in a lane that is a matter of j mod WIDE, turned by where rows begin; columns of a
+ * Column j is summed in a lane that is a matter of j mod DL, turned by where rows begin; columns of a
  * lane are added in their order, and lanes by halves, which no turn changes.  So the place in memory
  * changes no bit.
  */
@@ -22,14 +22,14 @@
 #include "quadratic/triangle.h"
 
 enum {
-    FULL_ROWS = 8,                     /* in a block */
-    GRADIENT_ROWS = WIDE == 8 ? 8 : 4, /* read together: their sums and x_i in 32 registers, or in 16 */
-    CROWDED_ROWS = 4,  /* of the value alone, where rows begin CROWDED bytes apart: there ... */
-    CROWDED = 4096,    /* ... all compete for the same few places of the first cache */
-    NEAREST = 1 << 17, /* bytes of a matrix that the first cache holds, or nearly so, and ... */
-    NEAR = 3 << 22,    /* ... that another one holds, whose lines come sooner to fewer rows */
-    EVEN_ROWS = 8,     /* a multiple of every WIDE */
-    MARGIN = WIDE,     /* zeros before and after x, and numbers of no meaning around y */
+    FULL_ROWS = 8,                   /* in a block */
+    GRADIENT_ROWS = DL == 8 ? 8 : 4, /* read together: their sums and x_i in 32 registers, or in 16 */
+    CROWDED_ROWS = 4,                /* of the value alone, where rows begin CROWDED bytes apart: there ... */
+    CROWDED = 4096,                  /* ... all compete for the same few places of the first cache */
+    NEAREST = 1 << 17,               /* bytes of a matrix that the first cache holds, or nearly so, and ... */
+    NEAR = 3 << 22,                  /* ... that another one holds, whose lines come sooner to fewer rows */
+    EVEN_ROWS = 8,                   /* a multiple of every DL */
+    MARGIN = DL,                     /* zeros before and after x, and numbers of no meaning around y */
 };
 
 /* Rows i, i + step, ... of which some go together. */
@@ -40,35 +40,35 @@ typedef struct {
     int edge;       /* are there columns beside which no other of the matrix stand? */
 } full_block;
 
-TW_INLINE wide_bits lanes_between(ptrdiff_t from, ptrdiff_t to) {
-    wide_bits lane;
-    for (int l = 0; l < WIDE; l++)
+TW_INLINE divec lanes_between(ptrdiff_t from, ptrdiff_t to) {
+    divec lane;
+    for (int l = 0; l < DL; l++)
         lane[l] = l;
     return (lane >= from) & (lane < to);
 }
 
 /* A vector of each of R rows, for columns j ...; of the lanes those that `keep` selects, where it is given.
  */
-TW_INLINE void full_vector(const int R, const int gradient, const wide_bits *keep, const real *const *b,
-                           ptrdiff_t j, const double *x, const wide *x_row, wide *s, double *y) {
-    const wide x_j = w_load(x + j);
-    wide t = {0};
+TW_INLINE void full_vector(const int R, const int gradient, const divec *keep, const real *const *b,
+                           ptrdiff_t j, const double *x, const dvec *x_row, dvec *s, double *y) {
+    const dvec x_j = d_load(x + j);
+    dvec t = {0};
     for (int r = 0; r < R; r++) {
-        wide element = gradient ? w_element_once(b[r] + j) : w_element(b[r] + j);
+        dvec element = gradient ? element_once(b[r] + j) : d_load_real(b[r] + j);
         if (keep)
-            element = (wide)((wide_bits)element & *keep);
+            element = (dvec)((divec)element & *keep);
         s[r] += element * x_j;
         if (gradient)
             t = r ? t + element * x_row[r] : element * x_row[r];
     }
     if (gradient)
-        w_store(y + j, w_load(y + j) + t);
+        d_store(y + j, d_load(y + j) + t);
 }
 
 /* The same with columns [from, to) alone, of which nothing beside them is read. */
 TW_INLINE void full_edge(const int R, const int gradient, const real *const *b, ptrdiff_t from, ptrdiff_t to,
-                         ptrdiff_t j, const double *x, const wide *x_row, wide *s, double *y) {
-    real copy[FULL_ROWS][WIDE] = {{0}};
+                         ptrdiff_t j, const double *x, const dvec *x_row, dvec *s, double *y) {
+    real copy[FULL_ROWS][DL] = {{0}};
     const real *part[FULL_ROWS];
     for (int r = 0; r < R; r++) {
         memcpy(copy[r] + (from - j), b[r] + from, (size_t)(to - from) * sizeof(real));
@@ -79,22 +79,22 @@ TW_INLINE void full_edge(const int R, const int gradient, const real *const *b, 
 
 /* s [R] = the sums of rows r0 ... r0 + R - 1 of a block, in lanes; adds to y. */
 TW_INLINE void full_sums(const int R, const int gradient, const full_block *b, int r0, const double *x,
-                         wide *sums, double *y) {
-    const ptrdiff_t P = b->B->P, lead = b->lead, end = P - (P - lead) % WIDE;
-    const wide_bits begins = lanes_between(WIDE - lead, WIDE), ends = lanes_between(0, P - end);
+                         dvec *sums, double *y) {
+    const ptrdiff_t P = b->B->P, lead = b->lead, end = P - (P - lead) % DL;
+    const divec begins = lanes_between(DL - lead, DL), ends = lanes_between(0, P - end);
     const real *row_r[FULL_ROWS]; /* in registers, like the rest */
-    wide s[FULL_ROWS], x_row[FULL_ROWS];
+    dvec s[FULL_ROWS], x_row[FULL_ROWS];
     for (int r = 0; r < R; r++) {
         const ptrdiff_t i = b->i + (r0 + r) * b->step;
-        s[r] = (wide){0};
+        s[r] = (dvec){0};
         row_r[r] = row(b->B, i);
-        x_row[r] = w_set(x[i]);
+        x_row[r] = d_set(x[i]);
     }
     if (lead && b->edge)
-        full_edge(R, gradient, row_r, 0, lead, lead - WIDE, x, x_row, s, y);
+        full_edge(R, gradient, row_r, 0, lead, lead - DL, x, x_row, s, y);
     else if (lead)
-        full_vector(R, gradient, &begins, row_r, lead - WIDE, x, x_row, s, y);
-    for (ptrdiff_t j = lead; j < end; j += WIDE)
+        full_vector(R, gradient, &begins, row_r, lead - DL, x, x_row, s, y);
+    for (ptrdiff_t j = lead; j < end; j += DL)
         full_vector(R, gradient, NULL, row_r, j, x, x_row, s, y);
     if (end < P && b->edge)
         full_edge(R, gradient, row_r, end, P, end, x, x_row, s, y);
@@ -109,20 +109,20 @@ TW_INLINE void full_sums(const int R, const int gradient, const full_block *b, i
 TW_INLINE void full_rows_from(const int R, const int limit, const int gradient, const tw_square *B,
                               ptrdiff_t i, ptrdiff_t step, const double *x, double *y, double *sums) {
     const int together = R < limit ? R : limit;
-    const int apart = B->row_step >= B->P && B->P >= WIDE, even = step * B->row_step % EVEN_ROWS == 0;
+    const int apart = B->row_step >= B->P && B->P >= DL, even = step * B->row_step % EVEN_ROWS == 0;
     const uintptr_t place = (uintptr_t)row(B, i) / sizeof(real);
     const full_block b = {.B = B,
                           .i = i,
                           .step = step,
-                          .lead = (gradient || limit < FULL_ROWS) && apart && even ? -place % WIDE : 0,
+                          .lead = (gradient || limit < FULL_ROWS) && apart && even ? -place % DL : 0,
                           .edge = !apart || i == 0 || i + (R - 1) * step == B->P - 1};
-    wide s[FULL_ROWS] = {{0}};
+    dvec s[FULL_ROWS] = {{0}};
     double s_row[FULL_ROWS];
     TW_UNROLL
     for (int r = 0; r < R; r += together)
         full_sums(together, gradient, &b, r, x, s + r, y);
-    for (int r = 0; r < R; r += WIDE)
-        sum_lanes(s + r, s_row + r);
+    for (int r = 0; r < R; r += DL)
+        fold_each(s + r, s_row + r);
     for (int r = 0; r < R; r++) {
         sums[r * step] = s_row[r];
         if (gradient)
@@ -184,7 +184,7 @@ static double full_rows(const tw_square *B, ptrdiff_t begin, ptrdiff_t end, cons
     if (y)
         return gradient_band(B, begin, end, x, y);
     const ptrdiff_t row_bytes = B->row_step * (ptrdiff_t)sizeof(real), size = B->P * row_bytes;
-    const int near = WIDE == 8 && sizeof(real) == 8 && size >= NEAREST && size <= NEAR;
+    const int near = DL == 8 && sizeof(real) == 8 && size >= NEAREST && size <= NEAR;
     if (near || row_bytes % CROWDED == 0)
         return crowded_band(B, begin, end, x);
     return value_band(B, begin, end, x);

@@ -25,9 +25,9 @@
 #include "quadratic/triangle.h"
 
 enum {
-    PANEL = WIDE == 8 ? 8 : 4, /* with WIDTH: 24 of 32 registers hold sums, or 12 of 16 */
-    WIDTH = 3,                 /* registers of points */
-    THETAS = WIDTH * WIDE,
+    PANEL = DL == 8 ? 8 : 4, /* with WIDTH: 24 of 32 registers hold sums, or 12 of 16 */
+    WIDTH = 3,               /* registers of points */
+    THETAS = WIDTH * DL,
     BLOCK = 32,               /* rows packed at once: with one tile of points, in the second cache */
     TILES = 12,               /* tiles that share a packed block */
     BATCH_ELEMENTS = 1 << 19, /* of packed points, at least BATCH_TILES tiles */
@@ -48,38 +48,35 @@ typedef struct {
 } batch_run;
 
 static batch_run *batch_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, int threads) {
-    const ptrdiff_t P = B->P, tiles = ceiling(job->n_theta, THETAS);
+    const ptrdiff_t P = B->P, tiles = pieces(job->n_theta, THETAS);
     const ptrdiff_t fitting = BATCH_ELEMENTS / (THETAS * most(P, 1));
-    batch_run shape = {.B = B, .job = job};
-    shape.batch = least(tiles, most(fitting, BATCH_TILES)) * THETAS;
-    shape.blocks = ceiling(P, BLOCK);
-    shape.chunks = ceiling(shape.batch, TILES * THETAS);
-    shape.slots = most(1, least(threads, shape.blocks * shape.chunks));
-    batch_run *r = TAKE(a, batch_run, 1);
-    shape.x = TAKE(a, double, shape.batch *P);
-    shape.partial = TAKE(a, double, shape.blocks *shape.batch);
-    shape.b = TAKE(a, double, shape.slots * BLOCK * (P + PANEL));
-    if (!a->measuring) {
-        memcpy(r, &shape, sizeof shape);
-    }
-    return r;
+    TAKE_ROOT(a, batch_run, r);
+    *r = (batch_run){.B = B, .job = job};
+    r->batch = least(tiles, most(fitting, BATCH_TILES)) * THETAS;
+    r->blocks = pieces(P, BLOCK);
+    r->chunks = pieces(r->batch, TILES * THETAS);
+    r->slots = most(1, least(threads, r->blocks * r->chunks));
+    r->x = TAKE(a, double, r->batch *P);
+    r->partial = TAKE(a, double, r->blocks * r->batch);
+    r->b = TAKE(a, double, r->slots * BLOCK * (P + PANEL));
+    return place;
 }
 
 /* ---- packing ------------------------------------------------------------------------------- */
 
-/* x[j][THETAS] = theta - theta* for `points` <= WIDE points, from number `first` of the job on. */
+/* x[j][THETAS] = theta - theta* for `points` <= DL points, from number `first` of the job on. */
 static void pack_points(const batch_run *r, ptrdiff_t first, ptrdiff_t points, double *x) {
-    const ptrdiff_t P = r->B->P, squares = points == WIDE ? P / WIDE * WIDE : 0;
+    const ptrdiff_t P = r->B->P, squares = points == DL ? P / DL * DL : 0;
     const ptrdiff_t step = r->job->star_step;
     const double *theta = r->job->theta + first * P;
     const double *star = r->job->theta_star ? r->job->theta_star + first * step : NULL;
-    for (ptrdiff_t j = 0; j < squares; j += WIDE) {
-        wide a[WIDE];
-        for (int m = 0; m < WIDE; m++)
-            a[m] = star ? w_load(theta + m * P + j) - w_load(star + m * step + j) : w_load(theta + m * P + j);
+    for (ptrdiff_t j = 0; j < squares; j += DL) {
+        dvec a[DL];
+        for (int m = 0; m < DL; m++)
+            a[m] = star ? d_load(theta + m * P + j) - d_load(star + m * step + j) : d_load(theta + m * P + j);
         transpose(a);
-        for (int m = 0; m < WIDE; m++)
-            w_store(x + (j + m) * THETAS, a[m]);
+        for (int m = 0; m < DL; m++)
+            d_store(x + (j + m) * THETAS, a[m]);
     }
     for (ptrdiff_t j = squares; j < P; j++)
         for (ptrdiff_t m = 0; m < points; m++)
@@ -93,8 +90,8 @@ static void pack_tile(void *context, ptrdiff_t t) {
     double *x = r->x + t * P * THETAS;
     if (points < THETAS)
         memset(x, 0, (size_t)(P * THETAS) * sizeof *x);
-    for (ptrdiff_t m = 0; m < points; m += WIDE)
-        pack_points(r, r->first + t * THETAS + m, least(WIDE, points - m), x + m);
+    for (ptrdiff_t m = 0; m < points; m += DL)
+        pack_points(r, r->first + t * THETAS + m, least(DL, points - m), x + m);
 }
 
 /* The same of (B + B')/2 for a general B. */
@@ -152,33 +149,33 @@ static void pack_panel(const batch_run *r, ptrdiff_t i, ptrdiff_t length, double
 
 /* W registers of points times one panel: sums [PANEL][W]. */
 TW_INLINE void multiply(const int W, ptrdiff_t length, const double *b, const double *x,
-                        wide sum[PANEL][WIDTH]) {
-    wide s[PANEL][WIDTH];
+                        dvec sum[PANEL][WIDTH]) {
+    dvec s[PANEL][WIDTH];
     for (int k = 0; k < PANEL; k++)
         for (int w = 0; w < W; w++)
-            s[k][w] = (wide){0};
+            s[k][w] = (dvec){0};
     for (ptrdiff_t j = 0; j < length; j++)
         for (int k = 0; k < PANEL; k++)
             for (int w = 0; w < W; w++)
-                s[k][w] += b[j * PANEL + k] * *(const wide *)(x + j * THETAS + w * WIDE);
+                s[k][w] += b[j * PANEL + k] * d_load_aligned(x + j * THETAS + w * DL);
     for (int k = 0; k < PANEL; k++)
         for (int w = 0; w < W; w++)
             sum[k][w] = s[k][w];
 }
 
-static void multiply1(ptrdiff_t length, const double *b, const double *x, wide sum[PANEL][WIDTH]) {
+static void multiply1(ptrdiff_t length, const double *b, const double *x, dvec sum[PANEL][WIDTH]) {
     multiply(1, length, b, x, sum);
 }
-static void multiply2(ptrdiff_t length, const double *b, const double *x, wide sum[PANEL][WIDTH]) {
+static void multiply2(ptrdiff_t length, const double *b, const double *x, dvec sum[PANEL][WIDTH]) {
     multiply(2, length, b, x, sum);
 }
-static void multiply3(ptrdiff_t length, const double *b, const double *x, wide sum[PANEL][WIDTH]) {
+static void multiply3(ptrdiff_t length, const double *b, const double *x, dvec sum[PANEL][WIDTH]) {
     multiply(3, length, b, x, sum);
 }
 
 /* gradient of `points` points from 2 Bx, rows [i, i + rows) */
 static void store_gradient(double *gradient, ptrdiff_t P, ptrdiff_t points, ptrdiff_t rows,
-                           wide sum[PANEL][WIDTH]) {
+                           dvec sum[PANEL][WIDTH]) {
     double y[PANEL][THETAS];
     memcpy(y, sum, sizeof y);
     for (ptrdiff_t m = 0; m < points; m++)
@@ -189,24 +186,24 @@ static void store_gradient(double *gradient, ptrdiff_t P, ptrdiff_t points, ptrd
 /* One tile of points and one packed block of rows: its part of the values, and of the gradients. */
 static void tile_block(const batch_run *r, ptrdiff_t t, ptrdiff_t block, const double *b) {
     static void (*const multiply_by[])(ptrdiff_t, const double *, const double *,
-                                       wide[PANEL][WIDTH]) = {multiply1, multiply2, multiply3};
+                                       dvec[PANEL][WIDTH]) = {multiply1, multiply2, multiply3};
     const ptrdiff_t P = r->B->P, begin = block * BLOCK, end = least(begin + BLOCK, P);
-    const ptrdiff_t points = least(THETAS, r->count - t * THETAS), W = ceiling(points, WIDE);
+    const ptrdiff_t points = least(THETAS, r->count - t * THETAS), W = pieces(points, DL);
     const double *x = r->x + t * P * THETAS;
     double *gradient = r->job->gradient;
-    wide sum[PANEL][WIDTH], value[WIDTH] = {{0}};
+    dvec sum[PANEL][WIDTH], value[WIDTH] = {{0}};
     for (ptrdiff_t i = begin; i < end; i += PANEL) {
         const ptrdiff_t rows = least(PANEL, P - i), length = gradient ? P : i + rows;
         multiply_by[W - 1](length, b, x, sum);
         for (int k = 0; k < rows; k++)
             for (int w = 0; w < W; w++)
-                value[w] += *(const wide *)(x + (i + k) * THETAS + w * WIDE) * sum[k][w];
+                value[w] += d_load_aligned(x + (i + k) * THETAS + w * DL) * sum[k][w];
         if (gradient)
             store_gradient(gradient + (r->first + t * THETAS) * P + i, P, points, rows, sum);
         b += length * PANEL;
     }
     for (int w = 0; w < W; w++)
-        w_store(r->partial + block * r->batch + t * THETAS + w * WIDE, value[w]);
+        d_store(r->partial + block * r->batch + t * THETAS + w * DL, value[w]);
 }
 
 /* ---- who does what ------------------------------------------------------------------------- */
@@ -214,7 +211,7 @@ static void tile_block(const batch_run *r, ptrdiff_t t, ptrdiff_t block, const d
 /* Slots take items, each TILES tiles of points and a block of rows, until none is left. */
 static void take_items(void *context, ptrdiff_t slot) {
     batch_run *r = context;
-    const ptrdiff_t P = r->B->P, tiles = ceiling(r->count, THETAS);
+    const ptrdiff_t P = r->B->P, tiles = pieces(r->count, THETAS);
     double *b = r->b + slot * BLOCK * (P + PANEL);
     ptrdiff_t item;
     while (!tw_stopped(r->watch) && (item = atomic_fetch_add(&r->next, 1)) < r->blocks * r->chunks) {
@@ -248,7 +245,7 @@ static void quadratic_many(const tw_square *B, const tw_quadratic_job *job, int 
     for (r->first = 0; r->first < job->n_theta && !(watch && watch->stop); r->first += r->batch) {
         r->count = least(r->batch, job->n_theta - r->first);
         r->next = 0;
-        tw_parallel(pack_tile, r, ceiling(r->count, THETAS), threads, watch);
+        tw_parallel(pack_tile, r, pieces(r->count, THETAS), threads, watch);
         tw_parallel(take_items, r, r->slots, (int)r->slots, watch);
         for (ptrdiff_t m = 0; m < r->count; m++) {
             double value = 0;

@@ -11,7 +11,7 @@
  * whole (full.h), also once.
  *
  * Order of the sums: the rows are cut into parts of equal area, a matter of P alone.  In a row,
- * WIDE partial sums over the columns, then the diagonal block; the values of a part in the order of
+ * DL partial sums over the columns, then the diagonal block; the values of a part in the order of
  * its rows; parts in their order.  The upper triangle is the lower one seen from its other end: the
  * blocks are counted from the last row, so that off the diagonal no block has a remainder.
  */
@@ -50,32 +50,32 @@ static ptrdiff_t part_begin(const tw_square *B, ptrdiff_t parts, ptrdiff_t part)
     return (ptrdiff_t)((double)B->P * (B->general ? share : __builtin_sqrt(share))) / BAND * BAND;
 }
 
-/* Columns [from, to) of R rows: s_r += B_rj x_j in WIDE partial sums, y_j += B_rj x_r. */
+/* Columns [from, to) of R rows: s_r += B_rj x_j in DL partial sums, y_j += B_rj x_r. */
 TW_INLINE void columns(const int R, const tw_square *B, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
-                       const double *x, wide *sum, double *y) {
+                       const double *x, dvec *sum, double *y) {
     const real *b[ROWS];
-    wide s[ROWS], x_row[ROWS];
+    dvec s[ROWS], x_row[ROWS];
     for (int r = 0; r < R; r++) {
         b[r] = row(B, i + r);
         s[r] = sum[r];
-        x_row[r] = w_set(x[i + r]);
+        x_row[r] = d_set(x[i + r]);
     }
-    for (ptrdiff_t j = from; j < to; j += WIDE) {
-        const wide x_j = w_load(x + j);
-        wide y_j = y ? w_load(y + j) : x_j;
+    for (ptrdiff_t j = from; j < to; j += DL) {
+        const dvec x_j = d_load(x + j);
+        dvec y_j = y ? d_load(y + j) : x_j;
         for (int r = 0; r < R; r++) {
-            const wide b_rj = w_element(b[r] + j);
+            const dvec b_rj = d_load_real(b[r] + j);
             s[r] += b_rj * x_j;
             y_j += b_rj * x_row[r];
         }
         if (y)
-            w_store(y + j, y_j);
+            d_store(y + j, y_j);
     }
     for (int r = 0; r < R; r++)
         sum[r] = s[r];
 }
 
-static void whole_block(const pass *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to, wide *sum, double *y) {
+static void whole_block(const pass *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to, dvec *sum, double *y) {
     if (y)
         columns(ROWS, p->B, i, from, to, p->x, sum, y);
     else
@@ -83,12 +83,12 @@ static void whole_block(const pass *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to
 }
 
 /* The triangle on the diagonal of rows [i, i + R), R <= ROWS, and what their values add up to. */
-TW_INLINE double diagonal(const int R, const int upper, const pass *p, ptrdiff_t i, const wide *sum,
+TW_INLINE double diagonal(const int R, const int upper, const pass *p, ptrdiff_t i, const dvec *sum,
                           double *y) {
     const double *x = p->x + i;
     double s[ROWS], value = 0;
-    for (int r = 0; r < ROWS; r += WIDE)
-        sum_lanes(sum + r, s + r);
+    for (int r = 0; r < ROWS; r += DL)
+        fold_each(sum + r, s + r);
     for (int r = 0; r < R; r++) {
         const real *b = row(p->B, i + r) + i;
         double s_r = s[r];
@@ -105,7 +105,7 @@ TW_INLINE double diagonal(const int R, const int upper, const pass *p, ptrdiff_t
     return value;
 }
 
-static double whole_diagonal(const pass *p, ptrdiff_t i, const wide *sum, double *y) {
+static double whole_diagonal(const pass *p, ptrdiff_t i, const dvec *sum, double *y) {
     if (p->B->upper)
         return y ? diagonal(ROWS, 1, p, i, sum, y) : diagonal(ROWS, 1, p, i, sum, NULL);
     return y ? diagonal(ROWS, 0, p, i, sum, y) : diagonal(ROWS, 0, p, i, sum, NULL);
@@ -113,7 +113,7 @@ static double whole_diagonal(const pass *p, ptrdiff_t i, const wide *sum, double
 
 /* One block of rows of a band; columns are counted from the triangle's tip, and so is `tip`. */
 static void block_columns(const pass *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
-                          wide *sum, double *y) {
+                          dvec *sum, double *y) {
     const ptrdiff_t P = p->B->P, i = p->B->upper ? P - tip - count : tip;
     const ptrdiff_t from = p->B->upper ? P - end : begin, to = p->B->upper ? P - begin : end;
     if (count == ROWS)
@@ -123,19 +123,19 @@ static void block_columns(const pass *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff
             columns(1, p->B, i + r, from, to, p->x, sum + r, y);
 }
 
-static double block_diagonal(const pass *p, ptrdiff_t tip, ptrdiff_t count, const wide *sum, double *y) {
+static double block_diagonal(const pass *p, ptrdiff_t tip, ptrdiff_t count, const dvec *sum, double *y) {
     const ptrdiff_t i = p->B->upper ? p->B->P - tip - count : tip;
     return count == ROWS ? whole_diagonal(p, i, sum, y) : diagonal((int)count, p->B->upper, p, i, sum, y);
 }
 
 /* The value of rows [begin, end), of a triangle counted from the tip. */
 static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *y) {
-    wide sum[BAND];
+    dvec sum[BAND];
     double value = 0;
     if (p->B->general)
         return full_rows(p->B, begin, end, p->x, y);
-    for (ptrdiff_t r = 0; r < ceiling(end - begin, ROWS) * ROWS; r++)
-        sum[r] = (wide){0};
+    for (ptrdiff_t r = 0; r < pieces(end - begin, ROWS) * ROWS; r++)
+        sum[r] = (dvec){0};
     for (ptrdiff_t k = begin; k < end; k += ROWS)
         block_columns(p, k, least(ROWS, end - k), 0, k, sum + (k - begin), y);
     for (ptrdiff_t k = begin; k < end; k += ROWS)
@@ -159,18 +159,17 @@ static void part_task(void *context, ptrdiff_t part) {
 static pass *pass_on(arena *a, const tw_square *B, const tw_quadratic_job *job, double **x) {
     const ptrdiff_t P = B->P, parts = parts_of(P), margin = B->general ? MARGIN : 0;
     const ptrdiff_t y_step = P + 2 * margin;
-    pass *p = TAKE(a, pass, 1);
-    double *value = TAKE(a, double, parts);
-    double *y =
-        job->gradient && (parts > 1 || margin) ? TAKE(a, double, parts *y_step) + margin : job->gradient;
+    TAKE_ROOT(a, pass, p);
+    *p = (pass){.B = B, .x = job->theta, .y = job->gradient, .y_step = y_step, .parts = parts};
+    p->value = TAKE(a, double, parts);
+    if (job->gradient && (parts > 1 || margin))
+        p->y = TAKE(a, double, parts *y_step) + margin;
     *x = job->theta_star || margin ? TAKE(a, double, y_step) + margin : NULL;
-    if (!a->measuring) {
-        *p = (pass){
-            .B = B, .x = *x ? *x : job->theta, .y = y, .y_step = y_step, .value = value, .parts = parts};
-        if (*x)
-            memset(*x - margin, 0, (size_t)y_step * sizeof **x);
-    }
-    return p;
+    if (*x)
+        p->x = *x;
+    if (*x && !a->measuring)
+        memset(*x - margin, 0, (size_t)y_step * sizeof **x);
+    return place;
 }
 
 static size_t quadratic_one_work(const tw_square *B, const tw_quadratic_job *job) {
@@ -205,7 +204,7 @@ static void quadratic_one(const tw_square *B, const tw_quadratic_job *job, int t
     for (ptrdiff_t part = 0; part < p->parts; part++)
         value += p->value[part];
     if (job->gradient)
-        tw_parallel(gather, p, ceiling(B->P, PIECE), threads, watch);
+        tw_parallel(gather, p, pieces(B->P, PIECE), threads, watch);
     job->value[0] = value;
     arena_end(&a); /* a small one lies on the caller's stack */
 }
@@ -228,7 +227,7 @@ static void compare_band(void *context, ptrdiff_t band) {
 
 static int quadratic_is_symmetric(const tw_square *B, int threads, struct tw_watch *watch) {
     comparison c = {.B = B, .watch = watch, .symmetric = 1};
-    tw_parallel(compare_band, &c, ceiling(B->P, BAND), threads, watch);
+    tw_parallel(compare_band, &c, pieces(B->P, BAND), threads, watch);
     return c.symmetric;
 }
 
@@ -246,12 +245,12 @@ static void symmetrise_band(void *context, ptrdiff_t band) {
     for (ptrdiff_t j0 = 0; j0 < end && !tw_stopped(h->watch); j0 += BAND)
         for (ptrdiff_t i = begin; i < end; i++)
             for (ptrdiff_t j = j0; j < least(j0 + BAND, i + 1); j++)
-                h->out[i * (i + 1) / 2 + j] = row(B, i)[j] / 2 + row(B, j)[i] / 2;
+                h->out[tri(i, j)] = row(B, i)[j] / 2 + row(B, j)[i] / 2;
 }
 
 static void quadratic_symmetrise(const tw_square *B, int threads, struct tw_watch *watch, void *packed) {
     halves h = {.B = B, .watch = watch, .out = packed};
-    tw_parallel(symmetrise_band, &h, ceiling(B->P, BAND), threads, watch);
+    tw_parallel(symmetrise_band, &h, pieces(B->P, BAND), threads, watch);
 }
 
 extern const struct tw_quadratic TW_TABLE(tw_quadratic);

@@ -32,15 +32,11 @@ typedef struct {
     _Atomic ptrdiff_t next, bad_row;
 } csr_run;
 
-TW_INLINE ptrdiff_t index_at(const int is_long, const void *index, ptrdiff_t k) {
-    return is_long ? (ptrdiff_t)((const int64_t *)index)[k] : ((const int32_t *)index)[k];
-}
-
 /* Elements [*begin, *end) of row i; 0 if they are none. */
 TW_INLINE int row_range(const int is_long, const tw_square_csr *B, ptrdiff_t i, ptrdiff_t *begin,
                         ptrdiff_t *end) {
-    *begin = index_at(is_long, B->start, i);
-    *end = index_at(is_long, B->start, i + 1);
+    *begin = index_at(B->start, is_long, i);
+    *end = index_at(B->start, is_long, i + 1);
     return 0 <= *begin && *begin <= *end && *end <= B->nnz;
 }
 
@@ -50,7 +46,7 @@ TW_INLINE int general_row(const int L, const int is_long, const int gradient, co
                           double *s) {
     const real *data = B->data;
     for (ptrdiff_t k = begin; k < end; k++) {
-        const ptrdiff_t j = index_at(is_long, B->index, k);
+        const ptrdiff_t j = index_at(B->index, is_long, k);
         if (j < 0 || j >= B->P)
             return 0;
         for (int l = 0; l < L; l++) {
@@ -70,7 +66,7 @@ TW_INLINE int symmetric_row(const int L, const int is_long, const int gradient, 
     const int step = B->upper ? -1 : 1;
     ptrdiff_t last = B->upper ? B->P : -1;
     for (ptrdiff_t k = B->upper ? end - 1 : begin; begin <= k && k < end; k += step) {
-        const ptrdiff_t j = index_at(is_long, B->index, k);
+        const ptrdiff_t j = index_at(B->index, is_long, k);
         if (B->upper ? j >= last || j < 0 : j <= last || j >= B->P)
             return 0;
         last = j;
@@ -171,14 +167,13 @@ static void csr_take_points(void *context, ptrdiff_t slot) {
 }
 
 static csr_run *csr_run_on(arena *a, const tw_square_csr *B, const tw_quadratic_job *job, int threads) {
-    const ptrdiff_t groups = (job->n_theta + SIDE - 1) / SIDE, slots = most(1, least(threads, groups));
+    const ptrdiff_t groups = pieces(job->n_theta, SIDE), slots = most(1, least(threads, groups));
     const ptrdiff_t L = job->n_theta > 1 ? SIDE : 1;
-    csr_run *r = TAKE(a, csr_run, 1);
-    double *x = TAKE(a, double, slots * B->P * L);
-    double *y = job->gradient ? TAKE(a, double, slots * B->P * L) : NULL;
-    if (!a->measuring)
-        *r = (csr_run){.B = B, .job = job, .slots = slots, .x = x, .y = y, .bad_row = -1};
-    return r;
+    TAKE_ROOT(a, csr_run, r);
+    *r = (csr_run){.B = B, .job = job, .slots = slots, .bad_row = -1};
+    r->x = TAKE(a, double, slots * B->P * L);
+    r->y = job->gradient ? TAKE(a, double, slots * B->P * L) : NULL;
+    return place;
 }
 
 static size_t quadratic_csr_work(const tw_square_csr *B, const tw_quadratic_job *job, int threads) {
@@ -207,7 +202,7 @@ typedef struct {
 
 /* Whether a look that has come to row i should go on. */
 TW_INLINE int goes_on(const csr_look *c, ptrdiff_t i, ptrdiff_t *work) {
-    *work += index_at(c->B->is_long, c->B->start, i + 1) - index_at(c->B->is_long, c->B->start, i) + 1;
+    *work += index_at(c->B->start, c->B->is_long, i + 1) - index_at(c->B->start, c->B->is_long, i) + 1;
     if (*work < POLL_WORK)
         return 1;
     *work = 0;
@@ -219,7 +214,7 @@ static int is_bad_row(const tw_square_csr *B, ptrdiff_t i) {
     if (!row_range(B->is_long, B, i, &begin, &end))
         return 1;
     for (ptrdiff_t k = begin; k < end; k++) {
-        const ptrdiff_t j = index_at(B->is_long, B->index, k);
+        const ptrdiff_t j = index_at(B->index, B->is_long, k);
         if (!(B->general ? 0 <= j && j < B->P : last < j && j < B->P))
             return 1;
         last = j;
@@ -250,15 +245,15 @@ static int row_meets_its_column(const csr_look *c, ptrdiff_t i) {
     const tw_square_csr *B = c->B;
     const real *data = B->data;
     const int is_long = B->is_long;
-    ptrdiff_t k = index_at(is_long, B->start, i), *next = c->next;
-    const ptrdiff_t end = index_at(is_long, B->start, i + 1);
-    for (; k < end && index_at(is_long, B->index, k) < i; k++) {
-        const ptrdiff_t j = index_at(is_long, B->index, k), n = next[j]++;
-        if (n >= index_at(is_long, B->start, j + 1) || index_at(is_long, B->index, n) != i ||
+    ptrdiff_t k = index_at(B->start, is_long, i), *next = c->next;
+    const ptrdiff_t end = index_at(B->start, is_long, i + 1);
+    for (; k < end && index_at(B->index, is_long, k) < i; k++) {
+        const ptrdiff_t j = index_at(B->index, is_long, k), n = next[j]++;
+        if (n >= index_at(B->start, is_long, j + 1) || index_at(B->index, is_long, n) != i ||
             !(data[n] == data[k]))
             return 0;
     }
-    next[i] = k + (k < end && index_at(is_long, B->index, k) == i);
+    next[i] = k + (k < end && index_at(B->index, is_long, k) == i);
     return 1;
 }
 
@@ -274,7 +269,7 @@ static void compare_rows(void *context, ptrdiff_t part) {
             return;
     }
     for (ptrdiff_t i = 0; i < B->P && c->symmetric; i++)
-        if (c->next[i] != index_at(B->is_long, B->start, i + 1))
+        if (c->next[i] != index_at(B->start, B->is_long, i + 1))
             c->symmetric = 0;
 }
 

@@ -1,32 +1,18 @@
-/* triangle.h - how the rows of a symmetric matrix are reached, and whether it is symmetric.
- *
- * Sums are double whatever the elements are, so the vectors here are `wide`: as many doubles as a
- * register holds, loaded from doubles or from half as many bytes of floats.
- */
+/* triangle.h - how the rows of a symmetric matrix are reached, and whether it is symmetric. */
 #ifndef TW_TRIANGLE_H
 #define TW_TRIANGLE_H
 
-#include "base/simd.h"
+#include "base/doubles.h"
+#include "base/numbers.h"
 #include "quadratic/contract.h"
 
 enum {
-    WIDE = TW_VECTOR_BYTES / 8, /* doubles in a register: 2, 4 or 8 */
-    ROWS = 8,                   /* rows taken together; a multiple of every WIDE */
+    ROWS = 8, /* rows taken together; a multiple of DL, which is 2, 4 or 8 */
 };
 
-typedef double wide __attribute__((vector_size(TW_VECTOR_BYTES)));
-typedef int64_t wide_bits __attribute__((vector_size(TW_VECTOR_BYTES)));
-typedef double wide_unaligned __attribute__((vector_size(TW_VECTOR_BYTES), aligned(8), may_alias));
-typedef real narrow __attribute__((vector_size(WIDE * sizeof(real)), aligned(sizeof(real)), may_alias));
-
-TW_INLINE wide w_set(double a) { return a - (wide){0}; }
-TW_INLINE wide w_load(const double *p) { return *(const wide_unaligned *)p; }
-TW_INLINE void w_store(double *p, wide a) { *(wide_unaligned *)p = a; }
-TW_INLINE wide w_element(const real *p) { return __builtin_convertvector(*(const narrow *)p, wide); }
-
-/* The same in a register.  GCC would load it once for each of two products. */
-TW_INLINE wide w_element_once(const real *p) {
-    wide a = w_element(p);
+/* DL stored elements, kept in a register.  GCC would load it once for each of two products. */
+TW_INLINE dvec element_once(const real *p) {
+    dvec a = d_load_real(p);
 #if defined(__SSE2__)
     __asm__("" : "+v"(a));
 #endif
@@ -56,19 +42,19 @@ TW_INLINE wide w_element_once(const real *p) {
         }
 
 /* a[r] and a[c] exchange their lanes c and r */
-TW_INLINE void transpose(wide *a){
+TW_INLINE void transpose(dvec *a){
 #if TW_VECTOR_BYTES == 64
-    EXCHANGE(wide, a, 8, 4) EXCHANGE(wide, a, 8, 2) EXCHANGE(wide, a, 8, 1)
+    EXCHANGE(dvec, a, 8, 4) EXCHANGE(dvec, a, 8, 2) EXCHANGE(dvec, a, 8, 1)
 #elif TW_VECTOR_BYTES == 32
-    EXCHANGE(wide, a, 4, 2) EXCHANGE(wide, a, 4, 1)
+    EXCHANGE(dvec, a, 4, 2) EXCHANGE(dvec, a, 4, 1)
 #else
-    EXCHANGE(wide, a, 2, 1)
+    EXCHANGE(dvec, a, 2, 1)
 #endif
 }
 
-/* sums[r] = sum of the lanes of s[r], for WIDE vectors: halves are added, then quarters, then ... */
-TW_INLINE void sum_lanes(const wide *s, double *sums) {
-    wide a[WIDE];
+/* sums[r] = d_fold(s[r]) for DL vectors, with the same additions in the same order, all at once */
+TW_INLINE void fold_each(const dvec *s, double *sums) {
+    dvec a[DL];
     memcpy(a, s, sizeof a);
 #if TW_VECTOR_BYTES == 64
     for (int r = 0; r < 4; r++)
@@ -83,17 +69,7 @@ TW_INLINE void sum_lanes(const wide *s, double *sums) {
 #else
     a[0] = LOW_2_1(a[0], a[1]) + HIGH_2_1(a[0], a[1]);
 #endif
-    w_store(sums, a[0]);
-}
-
-/* the sum of the lanes, by halves */
-TW_INLINE double w_total(wide a) {
-    double lane[WIDE];
-    w_store(lane, a);
-    for (int half = WIDE / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+    d_store(sums, a[0]);
 }
 
 /* a*b + c, rounded alike wherever it stands: left to itself, a compiler may fuse it here, not there */
@@ -105,16 +81,12 @@ TW_INLINE double multiply_add(double a, double b, double c) {
 #endif
 }
 
-TW_INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-TW_INLINE ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-TW_INLINE ptrdiff_t ceiling(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-
 /* Where B_i0 is, or would be: row(B, i)[j] is B_ij for every j of the triangle. */
 TW_INLINE const real *row(const tw_square *B, ptrdiff_t i) {
     const real *first = B->B;
     if (!B->packed)
         return first + i * B->row_step;
-    return first + (B->upper ? i * (2 * B->P - i - 1) / 2 : i * (i + 1) / 2);
+    return first + (B->upper ? i * (2 * B->P - i - 1) / 2 : tri(i, 0));
 }
 
 /* B_ij, j <= i, from the triangle that is read */

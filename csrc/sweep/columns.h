@@ -1,57 +1,26 @@
 /* columns.h - what a sweep does to the rows of a block of columns.
  *
- * The columns hold `real`, float or double; all sums and the residual are double.  A full vector of doubles
- * is a `wide`.  Rows go to the lanes of a wide in turn, so that the order of each sum is fixed by the row
- * numbers and the vector's length.
+ * The columns hold `real`, float or double; all sums and the residual are double.  Rows go to the lanes of
+ * a vector in turn, so that the order of each sum is fixed by the row numbers and the vector's length.
  */
 #ifndef TW_COLUMNS_H
 #define TW_COLUMNS_H
 
-#include "base/simd.h"
+#include "base/doubles.h"
+#include "base/numbers.h"
 #include "sweep/contract.h"
 
-typedef double wide __attribute__((vector_size(TW_VECTOR_BYTES)));
-typedef double wide_unaligned __attribute__((vector_size(TW_VECTOR_BYTES), aligned(8), may_alias));
-enum { WL = TW_VECTOR_BYTES / sizeof(double) };
-
-TW_INLINE wide w_load(const double *p) { return *(const wide_unaligned *)p; }
-TW_INLINE void w_store(double *p, wide a) { *(wide_unaligned *)p = a; }
-TW_INLINE wide w_set(double a) { return a - (wide){0}; }
-
-TW_INLINE wide w_load_real(const real *p) {
-#ifdef TW_F32
-    typedef float half __attribute__((vector_size(TW_VECTOR_BYTES / 2)));
-    half a;
-    memcpy(&a, p, sizeof a);
-    return __builtin_convertvector(a, wide);
-#else
-    return w_load(p);
-#endif
-}
-
-/* the sum over lanes, by halves */
-static double w_sum(wide a) {
-    double lane[WL];
-    w_store(lane, a);
-    for (int half = WL / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
-}
-
 /* lane l of the result is lane l + by of a, counted in a ring */
-static wide w_turn(wide a, ptrdiff_t by) {
-    double ring[2 * WL];
-    w_store(ring, a), w_store(ring + WL, a);
-    return w_load(ring + by);
+static dvec d_turn(dvec a, ptrdiff_t by) {
+    double ring[2 * DL];
+    d_store(ring, a), d_store(ring + DL, a);
+    return d_load(ring + by);
 }
 
-/* elements before the next address that is a multiple of a wide's share of columns */
-TW_INLINE ptrdiff_t to_boundary(const real *p) { return (ptrdiff_t)(-((uintptr_t)p / sizeof(real)) % WL); }
+/* elements before the next address that is a multiple of what a dvec takes of a column */
+TW_INLINE ptrdiff_t to_boundary(const real *p) { return (ptrdiff_t)(-((uintptr_t)p / sizeof(real)) % DL); }
 
-/* lower triangle of a symmetric matrix by rows, diagonal included: element (k, l), l <= k */
-#define TRIANGLE(k, l) ((k) * ((k) + 1) / 2 + (l))
-enum { WIDTH = TW_SWEEP_WIDTH, PAIRS = TRIANGLE(WIDTH, 0) };
+enum { WIDTH = TW_SWEEP_WIDTH, PAIRS = WIDTH * (WIDTH + 1) / 2 /* tri(WIDTH, 0) */ };
 
 /* The two blocks of columns that a walk works on. */
 typedef struct {
@@ -60,8 +29,8 @@ typedef struct {
     const real *const *next;  /* [WIDTH] columns whose products with the residual are wanted; NULL: none */
     const double *weights;    /* [n] or NULL */
     double *residual;         /* [n] */
-    wide *sum;                /* [WIDTH + 1] products of next, and if centered of 1, with the residual */
-    wide *gram;               /* [PAIRS + WIDTH] products of next with each other, and if centered with 1;
+    dvec *sum;                /* [WIDTH + 1] products of next, and if centered of 1, with the residual */
+    dvec *gram;               /* [PAIRS + WIDTH] products of next with each other, and if centered with 1;
                                  NULL: not wanted */
     /* [WIDTH] what is taken from the elements of moved and of next; NULL: nothing, and not centered */
     const double *moved_pivot, *next_pivot;
@@ -83,19 +52,19 @@ TW_INLINE void walk_row(const int centered, const block_pair *b, ptrdiff_t i) {
         b->residual[i] = even += centered ? odd - b->step[WIDTH] : odd;
     const double w = b->weights ? b->weights[i] : 1;
     if (centered && b->next)
-        b->sum[WIDTH][i % WL] += w * even;
+        b->sum[WIDTH][i % DL] += w * even;
     for (int k = 0; b->next && k < WIDTH; k++) {
         column[k] = (double)b->next[k][i] - (centered ? b->next_pivot[k] : 0);
         const double weighted = w * column[k];
-        b->sum[k][i % WL] += even * weighted;
+        b->sum[k][i % DL] += even * weighted;
         for (int l = 0; b->gram && l <= k; l++)
-            b->gram[TRIANGLE(k, l)][i % WL] += weighted * column[l];
+            b->gram[tri(k, l)][i % DL] += weighted * column[l];
         if (centered && b->gram)
-            b->gram[PAIRS + k][i % WL] += weighted;
+            b->gram[PAIRS + k][i % DL] += weighted;
     }
 }
 
-TW_INLINE wide less(const int centered, wide a, wide pivot) { return centered ? a - pivot : a; }
+TW_INLINE dvec less(const int centered, dvec a, dvec pivot) { return centered ? a - pivot : a; }
 
 /* In one pass over rows [begin, end):
  *
@@ -104,13 +73,13 @@ TW_INLINE wide less(const int centered, wide a, wide pivot) { return centered ? 
  * and if centered, with columns less their pivots, the same of one more column, of ones.
  *
  * Loads that cross cache lines cost twice, so the first rows are taken one by one, up to where the columns
- * (all of them, if n is a multiple of WL) are aligned.  That turns lanes around and back, and no sum comes
+ * (all of them, if n is a multiple of DL) are aligned.  That turns lanes around and back, and no sum comes
  * out otherwise. */
 TW_INLINE void walk(const int moves, const int products, const int weighted, const int pairs, const int ahead,
                     const int centered, const block_pair *b, ptrdiff_t begin, ptrdiff_t end) {
     const int sums = WIDTH + centered, all_pairs = PAIRS + (centered ? WIDTH : 0);
-    wide s[WIDTH + 1] = {0}, d[WIDTH + 1] = {0}, gram[PAIRS + WIDTH] = {0};
-    wide moved_pivot[WIDTH] = {0}, next_pivot[WIDTH] = {0};
+    dvec s[WIDTH + 1] = {0}, d[WIDTH + 1] = {0}, gram[PAIRS + WIDTH] = {0};
+    dvec moved_pivot[WIDTH] = {0}, next_pivot[WIDTH] = {0};
     const real *moved[WIDTH] = {0}, *next[WIDTH] = {0};
     double *r = b->residual;
     const double *w = b->weights;
@@ -118,44 +87,44 @@ TW_INLINE void walk(const int moves, const int products, const int weighted, con
     ptrdiff_t i = begin;
     for (; i < end && i < begin + lead; i++)
         walk_row(centered, b, i);
-    const ptrdiff_t turn = i % WL;
+    const ptrdiff_t turn = i % DL;
     for (int k = 0; k < WIDTH; k++) {
         moved[k] = moves ? b->moved[k] : NULL, next[k] = products ? b->next[k] : NULL;
-        moved_pivot[k] = w_set(centered && moves ? b->moved_pivot[k] : 0);
-        next_pivot[k] = w_set(centered && products ? b->next_pivot[k] : 0);
+        moved_pivot[k] = d_set(centered && moves ? b->moved_pivot[k] : 0);
+        next_pivot[k] = d_set(centered && products ? b->next_pivot[k] : 0);
     }
     for (int k = 0; k < sums; k++) {
-        d[k] = w_set(moves ? b->step[k] : 0);
-        s[k] = products ? w_turn(b->sum[k], turn) : d[k];
+        d[k] = d_set(moves ? b->step[k] : 0);
+        s[k] = products ? d_turn(b->sum[k], turn) : d[k];
     }
     for (int p = 0; pairs && p < all_pairs; p++)
-        gram[p] = w_turn(b->gram[p], turn);
-    for (; i + WL <= end; i += WL) {
-        wide even = w_load(r + i), odd = {0}, column[WIDTH];
+        gram[p] = d_turn(b->gram[p], turn);
+    for (; i + DL <= end; i += DL) {
+        dvec even = d_load(r + i), odd = {0}, column[WIDTH];
         for (int k = 0; ahead && k < WIDTH; k++)
             __builtin_prefetch(next[k] + i + AHEAD, 0, 2);
         for (int k = 0; moves && k < WIDTH; k += 2) {
-            even -= d[k] * less(centered, w_load_real(moved[k] + i), moved_pivot[k]);
-            odd -= d[k + 1] * less(centered, w_load_real(moved[k + 1] + i), moved_pivot[k + 1]);
+            even -= d[k] * less(centered, d_load_real(moved[k] + i), moved_pivot[k]);
+            odd -= d[k + 1] * less(centered, d_load_real(moved[k + 1] + i), moved_pivot[k + 1]);
         }
         if (moves)
-            w_store(r + i, even += less(centered, odd, d[WIDTH]));
+            d_store(r + i, even += less(centered, odd, d[WIDTH]));
         if (centered && products)
-            s[WIDTH] += weighted ? w_load(w + i) * even : even;
+            s[WIDTH] += weighted ? d_load(w + i) * even : even;
         for (int k = 0; products && k < WIDTH; k++) {
-            column[k] = less(centered, w_load_real(next[k] + i), next_pivot[k]);
-            const wide weighted_column = weighted ? w_load(w + i) * column[k] : column[k];
+            column[k] = less(centered, d_load_real(next[k] + i), next_pivot[k]);
+            const dvec weighted_column = weighted ? d_load(w + i) * column[k] : column[k];
             s[k] += even * weighted_column;
             for (int l = 0; pairs && l <= k; l++)
-                gram[TRIANGLE(k, l)] += weighted_column * column[l];
+                gram[tri(k, l)] += weighted_column * column[l];
             if (centered && pairs)
                 gram[PAIRS + k] += weighted_column;
         }
     }
     for (int k = 0; products && k < sums; k++)
-        b->sum[k] = w_turn(s[k], (WL - turn) % WL);
+        b->sum[k] = d_turn(s[k], (DL - turn) % DL);
     for (int p = 0; pairs && p < all_pairs; p++)
-        b->gram[p] = w_turn(gram[p], (WL - turn) % WL);
+        b->gram[p] = d_turn(gram[p], (DL - turn) % DL);
     for (; i < end; i++)
         walk_row(centered, b, i);
 }

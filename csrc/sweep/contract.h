@@ -107,7 +107,7 @@ typedef enum {
 
 struct tw_sweep_csc_job {
     ptrdiff_t n, P, M, nnz;        /* rows, columns, right-hand sides, stored values */
-    int wide;                      /* indptr and indices are int64_t, else int32_t */
+    int is_long;                   /* indptr and indices are int64_t, else int32_t */
     const void *indptr;            /* [P + 1]     in */
     const void *indices;           /* [nnz]       in  the rows of each column, ascending */
     const void *values;            /* [nnz] real  in */

@@ -12,26 +12,24 @@
  * The residual of W right-hand sides is stored as r[row][W].  W is 1, or 8: then a row is one cache line,
  * which costs hardly more to reach than one number.
  *
- * `wide` and w == NULL are constants where this is used; everything is inlined, one body for all kinds.
+ * `is_long` and w == NULL are constants where this is used; everything is inlined, one body for all kinds.
  */
 #ifndef TW_CSC_H
 #define TW_CSC_H
 
 #include <math.h>
 
-#include "base/simd.h"
+#include "base/doubles.h"
+#include "base/numbers.h"
 #include "sweep/contract.h"
 
 enum {
-    LINE = 8,                              /* doubles in a cache line: right-hand sides of a block */
-    DL = TW_VECTOR_BYTES / sizeof(double), /* doubles in a native vector */
-    DV = LINE / DL,                        /* native vectors in a line */
-    AHEAD = 256,                           /* elements by which the streams are fetched ahead */
+    LINE = 8,              /* doubles in a cache line: right-hand sides of a block */
+    DV = LINE / DL,        /* native vectors in a line */
+    AHEAD = 256,           /* elements by which the streams are fetched ahead */
     POLL_VALUES = 1 << 16, /* values times right-hand sides between two looks at the watch: some 0.1 ms */
     SHORT = 16, /* columns below have one plain loop: a wrong guess of where it ends is most of their cost */
 };
-
-typedef double dvec __attribute__((vector_size(TW_VECTOR_BYTES), may_alias));
 
 typedef struct {
     const void *row;
@@ -39,12 +37,8 @@ typedef struct {
     ptrdiff_t n;
 } column;
 
-TW_INLINE ptrdiff_t index_at(const void *index, ptrdiff_t k, int wide) {
-    return wide ? (ptrdiff_t)((const int64_t *)index)[k] : ((const int32_t *)index)[k];
-}
-
-TW_INLINE const void *index_place(const void *index, ptrdiff_t k, int wide) {
-    return (const char *)index + k * (wide ? 8 : 4);
+TW_INLINE const void *index_place(const void *indices, int is_long, ptrdiff_t k) {
+    return (const char *)indices + k * (is_long ? 8 : 4);
 }
 
 /* What is to be looked at between updates. */
@@ -61,18 +55,19 @@ TW_INLINE int runs_out(patience *p, ptrdiff_t values) {
     return tw_stopped(p->watch);
 }
 
-TW_INLINE column column_of(const struct tw_sweep_csc_job *job, ptrdiff_t j, int wide) {
-    const ptrdiff_t start = index_at(job->indptr, j, wide), end = index_at(job->indptr, j + 1, wide);
-    return (column){index_place(job->indices, start, wide), (const real *)job->values + start, end - start};
+TW_INLINE column column_of(const struct tw_sweep_csc_job *job, ptrdiff_t j, int is_long) {
+    const ptrdiff_t start = index_at(job->indptr, is_long, j), end = index_at(job->indptr, is_long, j + 1);
+    return (column){index_place(job->indices, is_long, start), (const real *)job->values + start,
+                    end - start};
 }
 
-TW_INLINE void fetch(const column *c, ptrdiff_t k, int wide) {
+TW_INLINE void fetch(const column *c, ptrdiff_t k, int is_long) {
     __builtin_prefetch(c->value + k);
-    __builtin_prefetch(index_place(c->row, k, wide));
+    __builtin_prefetch(index_place(c->row, is_long, k));
 }
 
-TW_INLINE int is_run(const column *c, int wide) {
-    return index_at(c->row, c->n - 1, wide) - index_at(c->row, 0, wide) == c->n - 1;
+TW_INLINE int is_run(const column *c, int is_long) {
+    return index_at(c->row, is_long, c->n - 1) - index_at(c->row, is_long, 0) == c->n - 1;
 }
 
 /* ---- one right-hand side ---------------------------------------------------------------------- */
@@ -85,48 +80,49 @@ TW_INLINE double dot_run(ptrdiff_t n, const real *a, const double *r, const doub
             sum[l] += (double)a[k + l] * (w ? w[k + l] * r[k + l] : r[k + l]);
     for (; k < n; k++)
         sum[0] += (double)a[k] * (w ? w[k] * r[k] : r[k]);
-    return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+    return fold(sum, LINE);
 }
 
 /* a value times the residual of its row */
-TW_INLINE double term(const column *c, ptrdiff_t k, const double *r, const double *w, int wide) {
-    const ptrdiff_t i = index_at(c->row, k, wide);
+TW_INLINE double term(const column *c, ptrdiff_t k, const double *r, const double *w, int is_long) {
+    const ptrdiff_t i = index_at(c->row, is_long, k);
     return (double)c->value[k] * (w ? w[i] * r[i] : r[i]);
 }
 
 /* sum_i w_i A_ij r_i; w NULL is 1; `ahead`: how far the streams are to be fetched, 0 if they end with c */
-TW_INLINE double dot(column c, const double *r, const double *w, ptrdiff_t ahead, int wide) {
+TW_INLINE double dot(column c, const double *r, const double *w, ptrdiff_t ahead, int is_long) {
     if (c.n < SHORT) {
         double sum = 0;
         for (ptrdiff_t k = 0; k < c.n; k++)
-            sum += term(&c, k, r, w, wide);
+            sum += term(&c, k, r, w, is_long);
         return sum;
     }
-    if (is_run(&c, wide)) {
-        const ptrdiff_t first = index_at(c.row, 0, wide);
+    if (is_run(&c, is_long)) {
+        const ptrdiff_t first = index_at(c.row, is_long, 0);
         return dot_run(c.n, c.value, r + first, w ? w + first : NULL);
     }
     double sum[4] = {0};
     ptrdiff_t k = 0;
     for (; k + 8 <= c.n; k += 8) {
-        fetch(&c, k + ahead, wide);
+        fetch(&c, k + ahead, is_long);
         for (int l = 0; l < 8; l++)
-            sum[l % 4] += term(&c, k + l, r, w, wide);
+            sum[l % 4] += term(&c, k + l, r, w, is_long);
     }
     for (; k < c.n; k++)
-        sum[0] += term(&c, k, r, w, wide);
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+        sum[0] += term(&c, k, r, w, is_long);
+    return (sum[0] + sum[2]) +
+           (sum[1] + sum[3]); /* the fold, written out: GCC fuses other products with it */
 }
 
 /* r -= d A_j.  The rows of a column differ, so four are loaded before the first is stored. */
-TW_INLINE void subtract(column c, double d, double *r, int wide) {
+TW_INLINE void subtract(column c, double d, double *r, int is_long) {
     if (c.n < SHORT) {
         for (ptrdiff_t k = 0; k < c.n; k++)
-            r[index_at(c.row, k, wide)] -= d * (double)c.value[k];
+            r[index_at(c.row, is_long, k)] -= d * (double)c.value[k];
         return;
     }
-    if (is_run(&c, wide)) {
-        r += index_at(c.row, 0, wide);
+    if (is_run(&c, is_long)) {
+        r += index_at(c.row, is_long, 0);
         for (ptrdiff_t k = 0; k < c.n; k++)
             r[k] -= d * (double)c.value[k];
         return;
@@ -135,63 +131,63 @@ TW_INLINE void subtract(column c, double d, double *r, int wide) {
     for (; k >= 4; k -= 4) {
         double *at[4], changed[4];
         for (int l = 0; l < 4; l++) {
-            at[l] = r + index_at(c.row, k - 1 - l, wide);
+            at[l] = r + index_at(c.row, is_long, k - 1 - l);
             changed[l] = *at[l] - d * (double)c.value[k - 1 - l];
         }
         for (int l = 0; l < 4; l++)
             *at[l] = changed[l];
     }
     while (k-- > 0)
-        r[index_at(c.row, k, wide)] -= d * (double)c.value[k];
+        r[index_at(c.row, is_long, k)] -= d * (double)c.value[k];
 }
 
 /* ---- eight right-hand sides; r, d and g are aligned to a line ---------------------------------- */
 
 TW_INLINE void add_row(dvec sum[DV], const column *c, ptrdiff_t k, const double *r, const double *w,
-                       int wide) {
-    const ptrdiff_t i = index_at(c->row, k, wide);
-    const dvec *row = (const dvec *)(r + i * LINE);
+                       int is_long) {
+    const ptrdiff_t i = index_at(c->row, is_long, k);
     const double a = (double)c->value[k] * (w ? w[i] : 1);
     for (int v = 0; v < DV; v++)
-        sum[v] += a * row[v];
+        sum[v] += a * d_load_aligned(r + i * LINE + v * DL);
 }
 
-TW_INLINE void dot_line(column c, const double *r, const double *w, double *g, int wide) {
+TW_INLINE void dot_line(column c, const double *r, const double *w, double *g, int is_long) {
     dvec even[DV] = {{0}}, odd[DV] = {{0}};
     ptrdiff_t k = 0;
     for (; k + 2 <= c.n; k += 2) {
-        add_row(even, &c, k, r, w, wide);
-        add_row(odd, &c, k + 1, r, w, wide);
+        add_row(even, &c, k, r, w, is_long);
+        add_row(odd, &c, k + 1, r, w, is_long);
     }
     if (k < c.n)
-        add_row(even, &c, k, r, w, wide);
+        add_row(even, &c, k, r, w, is_long);
     for (int v = 0; v < DV; v++)
-        ((dvec *)g)[v] = even[v] + odd[v];
+        d_store_aligned(g + v * DL, even[v] + odd[v]);
 }
 
-TW_INLINE void subtract_line(column c, const double *d, double *r, int wide) {
+TW_INLINE void subtract_line(column c, const double *d, double *r, int is_long) {
     for (ptrdiff_t k = c.n; k-- > 0;) {
-        dvec *row = (dvec *)(r + index_at(c.row, k, wide) * LINE);
+        double *row = r + index_at(c.row, is_long, k) * LINE;
         for (int v = 0; v < DV; v++)
-            row[v] -= (double)c.value[k] * ((const dvec *)d)[v];
+            d_store_aligned(row + v * DL,
+                            d_load_aligned(row + v * DL) - (double)c.value[k] * d_load_aligned(d + v * DL));
     }
 }
 
 /* ---- the check ---------------------------------------------------------------------------------- */
 
-TW_INLINE tw_csc_status check_rows(column c, ptrdiff_t n, int wide) {
+TW_INLINE tw_csc_status check_rows(column c, ptrdiff_t n, int is_long) {
     int falls = 0, outside = 0;
     for (ptrdiff_t k = 1; k < c.n; k++)
-        falls |= index_at(c.row, k - 1, wide) >= index_at(c.row, k, wide);
+        falls |= index_at(c.row, is_long, k - 1) >= index_at(c.row, is_long, k);
     if (c.n) /* where they ascend, the ends tell */
-        outside = index_at(c.row, 0, wide) < 0 || index_at(c.row, c.n - 1, wide) >= n;
+        outside = index_at(c.row, is_long, 0) < 0 || index_at(c.row, is_long, c.n - 1) >= n;
     for (ptrdiff_t k = 0; falls && k < c.n; k++)
-        outside |= index_at(c.row, k, wide) < 0 || index_at(c.row, k, wide) >= n;
+        outside |= index_at(c.row, is_long, k) < 0 || index_at(c.row, is_long, k) >= n;
     return outside ? TW_CSC_ROW : falls ? TW_CSC_ORDER : TW_CSC_OK;
 }
 
-TW_INLINE int indptr_is_bad(const struct tw_sweep_csc_job *job, ptrdiff_t j, int wide) {
-    const ptrdiff_t start = index_at(job->indptr, j, wide), end = index_at(job->indptr, j + 1, wide);
+TW_INLINE int indptr_is_bad(const struct tw_sweep_csc_job *job, ptrdiff_t j, int is_long) {
+    const ptrdiff_t start = index_at(job->indptr, is_long, j), end = index_at(job->indptr, is_long, j + 1);
     return start < 0 || start > end || end > job->nnz || (j == 0 && start != 0);
 }
 

@@ -63,11 +63,11 @@ static void store_rows(const struct tw_sweep_csc_job *job, const row_storage *s,
     memset(s->start, 0, (size_t)(job->n + 1) * sizeof *s->start);
     for (int pass = 0; pass < 2; pass++) {
         for (ptrdiff_t j = job->P; j-- > 0;) {
-            const column c = column_of(job, j, job->wide);
+            const column c = column_of(job, j, job->is_long);
             if (runs_out(p, c.n + 1))
                 return;
             for (ptrdiff_t k = 0; k < c.n; k++) {
-                const ptrdiff_t i = index_at(c.row, k, job->wide);
+                const ptrdiff_t i = index_at(c.row, job->is_long, k);
                 if (pass == 0) {
                     s->start[i]++;
                 } else { /* from the end of the row to its start */
@@ -102,12 +102,12 @@ static void play(const tournament *t, ptrdiff_t j, double promise) {
  * out, they are of no more use. */
 static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, const tournament *t,
                    const double *curvature, const double *theta, ptrdiff_t j, double d, patience *p) {
-    const column c = column_of(job, j, job->wide);
+    const column c = column_of(job, j, job->is_long);
     ptrdiff_t listed = 1;
     t->list[0] = j; /* also where the column is empty */
     t->listed[j] = 1;
     for (ptrdiff_t k = 0; k < c.n; k++) {
-        const ptrdiff_t i = index_at(c.row, k, job->wide);
+        const ptrdiff_t i = index_at(c.row, job->is_long, k);
         if (runs_out(p, s->start[i + 1] - s->start[i]))
             return;
         const double moved = d * (double)c.value[k] * (job->weights ? job->weights[i] : 1);
@@ -130,10 +130,10 @@ static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, con
 static int begin_tournament(const struct tw_sweep_csc_job *job, const tournament *t, const double *curvature,
                             const double *theta, const double *r, patience *p) {
     for (ptrdiff_t j = 0; j < job->P; j++) {
-        const column c = column_of(job, j, job->wide);
+        const column c = column_of(job, j, job->is_long);
         if (runs_out(p, c.n + 1))
             return 0;
-        t->g[j] = dot(c, r, job->weights, AHEAD, job->wide);
+        t->g[j] = dot(c, r, job->weights, AHEAD, job->is_long);
         t->promise[j] = update_of(&job->each, j, curvature[j], t->g[j], theta[j]).fall;
         t->listed[j] = 0;
     }

@@ -55,13 +55,13 @@ typedef struct {
 
 TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax without its care for NaN */
 
-static ptrdiff_t blocks_of(const plan *p) { return (p->job->M + p->width - 1) / p->width; }
+static ptrdiff_t blocks_of(const plan *p) { return pieces(p->job->M, p->width); }
 
 static plan *plan_on(arena *a, const struct tw_sweep_csc_job *job, int threads) {
-    plan *place = TAKE(a, plan, 1), measured, *p = a->measuring ? &measured : place;
+    TAKE_ROOT(a, plan, p);
     p->job = job;
     p->width = job->M > 1 && !job->greedy ? LINE : 1;
-    p->slots = blocks_of(p) < threads ? (int)blocks_of(p) : threads;
+    p->slots = (int)least(blocks_of(p), threads);
     p->curvature = TAKE(a, double, job->P);
     p->mean = job->centered ? TAKE(a, double, job->P) : NULL;
     p->rows = rows_on(a, job);
@@ -90,47 +90,47 @@ static double sum_of_weights(const struct tw_sweep_csc_job *job) {
     return sum;
 }
 
-TW_INLINE double sum_of_squares(column c, const double *w, double mean, int wide) {
+TW_INLINE double sum_of_squares(column c, const double *w, double mean, int is_long) {
     double sum[4] = {0};
     for (ptrdiff_t k = 0; k < c.n; k++) {
         const double a = (double)c.value[k] - mean;
-        sum[k % 4] += (w ? w[index_at(c.row, k, wide)] * a : a) * a;
+        sum[k % 4] += (w ? w[index_at(c.row, is_long, k)] * a : a) * a;
     }
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    return fold(sum, 4);
 }
 
 /* The curvature about the mean.  What is of the size of rounding, in the mean of n values or in the weight of
  * the rows that are not stored, is none: a constant column does nothing that the intercept does not. */
-static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, int wide) {
+static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     const double *w = job->weights, noise = (double)job->n * DBL_EPSILON;
-    const column c = column_of(job, j, wide);
+    const column c = column_of(job, j, is_long);
     double sum = 0, stored = 0;
     for (ptrdiff_t k = 0; k < c.n; k++) {
-        const double weight = w ? w[index_at(c.row, k, wide)] : 1;
+        const double weight = w ? w[index_at(c.row, is_long, k)] : 1;
         sum += weight * (double)c.value[k];
         stored += weight;
     }
     const double mean = p->mean[j] = p->total_weight > 0 ? sum / p->total_weight : 0;
     const double rest = p->total_weight - stored;
-    const double centered = sum_of_squares(c, w, mean, wide) +
+    const double centered = sum_of_squares(c, w, mean, is_long) +
                             (c.n < job->n && rest > noise * p->total_weight ? rest * mean * mean : 0);
     return centered > noise * noise * curvature ? centered : 0;
 }
 
 /* Look at A and prepare what is known of its columns, unless patience runs out. */
-TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
+TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     patience looking = {.watch = p->watch};
     p->total_weight = sum_of_weights(job);
     for (*j = 0; *j < job->P; ++*j) {
-        if (indptr_is_bad(job, *j, wide))
+        if (indptr_is_bad(job, *j, is_long))
             return TW_CSC_INDPTR;
-        const column c = column_of(job, *j, wide);
-        const tw_csc_status status = check_rows(c, job->n, wide);
+        const column c = column_of(job, *j, is_long);
+        const tw_csc_status status = check_rows(c, job->n, is_long);
         if (status)
             return status;
-        double curvature = sum_of_squares(c, job->weights, 0, wide);
+        double curvature = sum_of_squares(c, job->weights, 0, is_long);
         if (!(curvature <= DBL_MAX)) {
             for (ptrdiff_t k = 0; k < c.n; k++)
                 if (!isfinite(c.value[k]))
@@ -138,7 +138,7 @@ TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
             return TW_CSC_OVERFLOW;
         }
         if (p->mean)
-            curvature = centered_curvature(p, *j, curvature, wide);
+            curvature = centered_curvature(p, *j, curvature, is_long);
         p->curvature[*j] = curvature;
         if (runs_out(&looking, c.n + 1))
             return TW_CSC_OK;
@@ -150,30 +150,31 @@ TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int wide) {
 
 /* The column that is NEXT updates ahead; short ones without a loop whose end would be guessed wrong. */
 TW_INLINE void fetch_column(const struct tw_sweep_csc_job *job, const ptrdiff_t *order, ptrdiff_t t,
-                            int wide) {
+                            int is_long) {
     if (t + NEXT >= job->n_order)
         return;
-    const column c = column_of(job, order[t + NEXT], wide);
-    fetch(&c, 0, wide);
-    fetch(&c, LINE, wide);
+    const column c = column_of(job, order[t + NEXT], is_long);
+    fetch(&c, 0, is_long);
+    fetch(&c, LINE, is_long);
     for (ptrdiff_t k = SHORT; k < c.n && k < AHEAD; k += LINE)
-        fetch(&c, k, wide);
+        fetch(&c, k, is_long);
 }
 
-TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W, const double *w, int wide) {
+TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W, const double *w,
+                          int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     double change[LINE] = {0}, fall[LINE] = {0};
     for (ptrdiff_t t = 0; t < job->n_order; t++) {
         _Alignas(64) double g[LINE], d[LINE];
         const ptrdiff_t j = order ? order[t] : t;
-        const column c = column_of(job, j, wide);
+        const column c = column_of(job, j, is_long);
         int moves = 0;
         if (order)
-            fetch_column(job, order, t, wide);
+            fetch_column(job, order, t, is_long);
         if (W == 1)
-            g[0] = dot(c, s->r, w, order ? 0 : AHEAD, wide);
+            g[0] = dot(c, s->r, w, order ? 0 : AHEAD, is_long);
         else
-            dot_line(c, s->r, w, g, wide);
+            dot_line(c, s->r, w, g, is_long);
         for (int l = 0; l < W; l++) {
             if (p->mean)
                 g[l] -= s->offset[l] * p->total_weight * p->mean[j];
@@ -185,9 +186,9 @@ TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W
             fall[l] += u.fall;
         }
         if (moves && W == 1)
-            subtract(c, d[0], s->r, wide);
+            subtract(c, d[0], s->r, is_long);
         else if (moves)
-            subtract_line(c, d, s->r, wide);
+            subtract_line(c, d, s->r, is_long);
         for (int l = 0; moves && p->mean && l < W; l++)
             s->offset[l] -= p->mean[j] * d[l];
         if (runs_out(&s->patience, (c.n + 1) * W))
@@ -212,7 +213,7 @@ static void update_greedily(const plan *p, block *s) {
         s->theta[j] = u.value;
         s->change[0] = larger(s->change[0], fabs(u.change));
         s->fall[0] += u.fall;
-        subtract(column_of(job, j, job->wide), u.change, s->r, job->wide);
+        subtract(column_of(job, j, job->is_long), u.change, s->r, job->is_long);
         spread(job, &p->rows, &s->t, p->curvature, s->theta, j, u.change, &s->patience);
     }
 }
@@ -222,11 +223,11 @@ static void sweep_once(const plan *p, block *s, const ptrdiff_t *order) {
     const double *w = job->weights;
     if (job->greedy)
         update_greedily(p, s);
-    else if (p->width == 1 && !job->wide)
+    else if (p->width == 1 && !job->is_long)
         w ? update_all(p, s, order, 1, w, 0) : update_all(p, s, order, 1, NULL, 0);
     else if (p->width == 1)
         w ? update_all(p, s, order, 1, w, 1) : update_all(p, s, order, 1, NULL, 1);
-    else if (!job->wide)
+    else if (!job->is_long)
         w ? update_all(p, s, order, LINE, w, 0) : update_all(p, s, order, LINE, NULL, 0);
     else
         w ? update_all(p, s, order, LINE, w, 1) : update_all(p, s, order, LINE, NULL, 1);
@@ -243,7 +244,7 @@ static void move_intercept(const plan *p, block *s, double relaxation) {
     for (ptrdiff_t k = 0; k < job->n * W; k++)
         sum[k % LINE] += w ? w[k / W] * s->r[k] : s->r[k];
     if (W == 1)
-        sum[0] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+        fold(sum, LINE);
     for (int l = 0; l < W; l++) {
         const double way = sum[l] / p->total_weight - s->offset[l], d = relaxation * way;
         shift[l] = s->offset[l] + d;
@@ -269,11 +270,11 @@ static void refresh(const plan *p, block *s, ptrdiff_t first, int lanes) {
     for (ptrdiff_t j = 0; j < job->P; j++) {
         _Alignas(64) double theta[LINE] = {0};
         memcpy(theta, s->theta + j * W, (size_t)W * sizeof *theta);
-        const column c = column_of(job, j, job->wide);
+        const column c = column_of(job, j, job->is_long);
         if (W == 1)
-            subtract(c, theta[0], s->exact, job->wide);
+            subtract(c, theta[0], s->exact, job->is_long);
         else
-            subtract_line(c, theta, s->exact, job->wide);
+            subtract_line(c, theta, s->exact, job->is_long);
     }
     double drift[LINE] = {0};
     for (ptrdiff_t k = 0; k < job->n * W; k++) {
@@ -313,7 +314,7 @@ static void store(const block *s, const plan *p, ptrdiff_t first, int lanes) {
 
 static void run_block(const plan *p, block *s, ptrdiff_t first) {
     const struct tw_sweep_csc_job *job = p->job;
-    const int lanes = job->M - first < p->width ? (int)(job->M - first) : p->width;
+    const int lanes = (int)least(job->M - first, p->width);
     load(s, p, first, lanes);
     s->patience = (patience){.watch = p->watch};
     for (ptrdiff_t k = 0; k < job->sweeps && !tw_stopped(p->watch); k++) {
@@ -341,7 +342,7 @@ static void begin(void *context, ptrdiff_t part) {
     opening *o = context;
     patience storing = {.watch = o->p->watch};
     (void)part; /* the only one */
-    o->status = o->p->job->wide ? prepare(o->p, o->column, 1) : prepare(o->p, o->column, 0);
+    o->status = o->p->job->is_long ? prepare(o->p, o->column, 1) : prepare(o->p, o->column, 0);
     if (!o->status && o->p->job->greedy)
         store_rows(o->p->job, &o->p->rows, &storing);
 }

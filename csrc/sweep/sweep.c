@@ -60,7 +60,7 @@ typedef struct {
     ptrdiff_t width;               /* columns whose products are wanted: WIDTH, and 1 if centered */
     ptrdiff_t slots;               /* sums of a chunk: products [M][width], then PAIRS of the Gram matrix and,
                                       if centered, WIDTH sums of the columns */
-    wide *sums;                    /* [chunks][slots] */
+    dvec *sums;                    /* [chunks][slots] */
     double *step;                  /* [M][WIDTH + 1] moves of the last block, and what every row loses */
     double *total;                 /* [slots] */
     ptrdiff_t pivot_row;           /* if centered */
@@ -75,12 +75,11 @@ typedef struct {
     _Atomic ptrdiff_t phase, done; /* the open phase; chunks finished since the start */
 } team;
 
-static ptrdiff_t blocks_of(const struct tw_sweep_job *job) { return (job->n_order + WIDTH - 1) / WIDTH; }
+static ptrdiff_t blocks_of(const struct tw_sweep_job *job) { return pieces(job->n_order, WIDTH); }
 
 static int useful_threads(const struct tw_sweep_job *job, ptrdiff_t chunks, int threads) {
-    ptrdiff_t most = 1 + job->n * job->M / ROWS_PER_THREAD;
-    most = most < chunks ? most : chunks;
-    return most < threads ? (int)most : threads;
+    const ptrdiff_t worth = 1 + job->n * job->M / ROWS_PER_THREAD;
+    return (int)least(least(worth, chunks), threads);
 }
 
 /* rows of the intercept's column */
@@ -89,21 +88,21 @@ static ptrdiff_t ones_of(const team *t) {
 }
 
 static team *team_on(arena *a, const struct tw_sweep_job *job, int threads) {
-    team *place = TAKE(a, team, 1), measured, *t = a->measuring ? &measured : place;
+    TAKE_ROOT(a, team, t);
     const ptrdiff_t n = job->n, M = job->M, chunks_of_least = n / USUAL_CHUNKS / LEAST_CHUNK + 1;
     memset(t, 0, sizeof *t);
     t->job = job, t->bad = -1, t->C = job->P + job->intercept;
     t->blocks = blocks_of(job), t->phases = t->blocks * job->sweeps + 1;
-    t->chunk = chunks_of_least * LEAST_CHUNK, t->chunks = n ? (n + t->chunk - 1) / t->chunk : 1;
+    t->chunk = chunks_of_least * LEAST_CHUNK, t->chunks = most(pieces(n, t->chunk), 1);
     t->threads = useful_threads(job, t->chunks, threads);
     t->packed = job->row_step != 1;
     t->width = WIDTH + job->centered;
     t->slots = M * t->width + PAIRS + (job->centered ? WIDTH : 0);
-    t->sums = TAKE(a, wide, t->chunks * t->slots);
+    t->sums = TAKE(a, dvec, t->chunks * t->slots);
     t->total = TAKE(a, double, t->slots), t->step = TAKE(a, double, M *(WIDTH + 1));
     t->drift = TAKE(a, double, M);
     t->ones = TAKE(a, real, ones_of(t));
-    t->panel_step = (n + LANES - 1) / LANES * LANES;
+    t->panel_step = pieces(n, LANES) * LANES;
     for (int k = 0; k < 2; k++)
         t->panel[k] = TAKE(a, real, t->packed ? WIDTH * t->panel_step : 0);
     t->claimed = TAKE(a, _Atomic ptrdiff_t, t->chunks);
@@ -122,7 +121,7 @@ typedef struct {
 static int coordinates_of(const team *t, ptrdiff_t phase, const ptrdiff_t **j) {
     const ptrdiff_t first = phase % t->blocks * WIDTH, left = t->job->n_order - first;
     *j = t->job->order + first;
-    return left < WIDTH ? (int)left : WIDTH;
+    return (int)least(left, WIDTH);
 }
 
 /* The columns of a phase's block, in A.  A short last block repeats its first column. */
@@ -148,7 +147,7 @@ static void panel_of(const team *t, ptrdiff_t phase, real **column) {
 static int makes_gram(const team *t, ptrdiff_t phase) { return !t->job->gram_known && phase < t->blocks; }
 
 /* Rows [begin, end), for all right-hand sides; the first one's walk makes the Gram matrix. */
-static void run_piece(const team *t, block_pair b, int gram, ptrdiff_t begin, ptrdiff_t end, wide *sum) {
+static void run_piece(const team *t, block_pair b, int gram, ptrdiff_t begin, ptrdiff_t end, dvec *sum) {
     const struct tw_sweep_job *job = t->job;
     for (ptrdiff_t m = 0; m < job->M && (b.moved || b.next); m++) {
         b.step = t->step + m * (WIDTH + 1), b.residual = job->residual + m * job->n;
@@ -160,8 +159,8 @@ static void run_piece(const team *t, block_pair b, int gram, ptrdiff_t begin, pt
 static void run_chunk(const team *t, ptrdiff_t phase, ptrdiff_t chunk) {
     const struct tw_sweep_job *job = t->job;
     const int moves = phase > 0 && t->moved, products = phase + 1 < t->phases;
-    const int gram = products && makes_gram(t, phase), pieces = job->M > 1 || t->packed;
-    const ptrdiff_t begin = chunk * t->chunk, end = begin + t->chunk < job->n ? begin + t->chunk : job->n;
+    const int gram = products && makes_gram(t, phase);
+    const ptrdiff_t begin = chunk * t->chunk, end = least(begin + t->chunk, job->n);
     const block before = block_of(t, phase - moves), now = block_of(t, products ? phase : 0);
     real *packed_before[TW_SWEEP_WIDTH], *packed_now[TW_SWEEP_WIDTH];
     panel_of(t, phase - 1, packed_before), panel_of(t, phase, packed_now);
@@ -172,14 +171,14 @@ static void run_chunk(const team *t, ptrdiff_t phase, ptrdiff_t chunk) {
         b.moved = t->packed ? (const real *const *)packed_before : before.column;
     if (products)
         b.next = t->packed ? (const real *const *)packed_now : now.column;
-    wide *sum = t->sums + chunk * t->slots;
+    dvec *sum = t->sums + chunk * t->slots;
     memset(sum, 0, (size_t)t->slots * sizeof *sum);
-    const ptrdiff_t piece = pieces ? TILE : LONG_PIECE;
+    const ptrdiff_t piece = job->M > 1 || t->packed ? TILE : LONG_PIECE;
     ptrdiff_t work = 0;
     /* pieces end where columns are aligned */
     ptrdiff_t rows = piece + (t->packed ? 0 : to_boundary(now.column[0] + begin));
     for (ptrdiff_t i = begin; i < end; i += rows, rows = piece) {
-        rows = end - i > rows ? rows : end - i;
+        rows = least(rows, end - i);
         if ((work += rows * job->M) >= LONG_PIECE) {
             if (tw_stopped(t->watch))
                 return;
@@ -196,10 +195,10 @@ static void run_chunk(const team *t, ptrdiff_t phase, ptrdiff_t chunk) {
 /* The sums of all chunks, in order. */
 static void add_chunks(const team *t) {
     for (ptrdiff_t s = 0; s < t->slots; s++) {
-        wide sum = t->sums[s];
+        dvec sum = t->sums[s];
         for (ptrdiff_t c = 1; c < t->chunks; c++)
             sum += t->sums[c * t->slots + s];
-        t->total[s] = w_sum(sum);
+        t->total[s] = d_fold(sum);
     }
 }
 
@@ -239,7 +238,7 @@ static void keep_gram(const team *t, double *gram) {
         mean[k] = t->job->centered && t->weight > 0 ? sum[k] / t->weight : 0;
     for (int k = 0; k < WIDTH; k++)
         for (int l = 0; l <= k; l++)
-            gram[k * WIDTH + l] = gram[l * WIDTH + k] = pair[TRIANGLE(k, l)] - t->weight * mean[k] * mean[l];
+            gram[k * WIDTH + l] = gram[l * WIDTH + k] = pair[tri(k, l)] - t->weight * mean[k] * mean[l];
 }
 
 /* What the moves of a block, step, take along of a centered intercept; returns how much F fell by putting it
@@ -406,7 +405,7 @@ typedef struct {
 static void run_gram_part(void *context, ptrdiff_t part) {
     const gram_run *r = context;
     const struct tw_gram_job *job = r->job;
-    const ptrdiff_t first = part * TOGETHER, end = first + TOGETHER < job->M ? first + TOGETHER : job->M;
+    const ptrdiff_t first = part * TOGETHER, end = least(first + TOGETHER, job->M);
     ptrdiff_t work = 0;
     for (ptrdiff_t s = 0; s < job->sweeps; s++) {
         double *fall = job->fall + s * job->M;
@@ -426,7 +425,7 @@ static void run_gram_part(void *context, ptrdiff_t part) {
 
 static void sweep_gram_run(const struct tw_gram_job *job, int threads, struct tw_watch *watch) {
     gram_run r = {job, watch};
-    tw_parallel(run_gram_part, &r, (job->M + TOGETHER - 1) / TOGETHER, threads, watch);
+    tw_parallel(run_gram_part, &r, pieces(job->M, TOGETHER), threads, watch);
 }
 
 extern const struct tw_sweep TW_TABLE(tw_sweep);

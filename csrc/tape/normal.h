@@ -11,6 +11,7 @@
 #ifndef TW_NORMAL_H
 #define TW_NORMAL_H
 
+#include "base/numbers.h"
 #include "tape/run.h"
 
 #ifdef __AVX512F__
@@ -19,9 +20,6 @@ enum { WIDE = 6 }; /* 21 sums and 6 columns in 32 registers */
 enum { WIDE = 3 }; /* 9 sums and 6 columns in 16 registers */
 #endif
 enum { TALL = 3 };
-
-/* place of (i, j), j <= i, in a lower triangle stored by rows */
-TW_INLINE ptrdiff_t tri(ptrdiff_t i, ptrdiff_t j) { return i * (i + 1) / 2 + j; }
 
 /* A value of a column at group p, 0 where the weight is not positive: 0 NaN would be NaN. */
 TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *weight) {

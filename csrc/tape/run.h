@@ -14,6 +14,7 @@
 #define TW_TAPE_H
 
 #include "base/arena.h"
+#include "base/numbers.h"
 #include "tape/contract.h"
 #include "tape/opcodes.h"
 #include "vecmath/vecmath.h"
@@ -160,7 +161,7 @@ static void run_block_code(const machine *m, ptrdiff_t start, ptrdiff_t n) {
     run_code(m->block_code, m->tape->n_block_code, start, n);
 }
 
-TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return (n_points + LANES - 1) / LANES; }
+TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return pieces(n_points, LANES); }
 
 /* One theta in every lane, and what depends on it alone. */
 static void set_theta(const machine *m, const real *theta, ptrdiff_t step) {

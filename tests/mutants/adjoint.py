@@ -100,7 +100,7 @@ EDITS = {
         ("rows of the first, column by column", "J[j * A->J_column + r]", "J[j * A->J_column]"),
     ],
     ("csrc/adjoint/narrow.h", "test_adjoint_small.py test_adjoint.py test_adjoint_arrays.py"): [
-        ("narrow: weight forgotten", "weighted ? n_set(A->w[r + u]) * n_load(x + v * NL) :", ""),
+        ("narrow: weight forgotten", "weighted ? h_set(A->w[r + u]) * h_load(x + v * HL) :", ""),
         ("narrow: e'We unweighted", "we = weighted ? A->w[r + u] * e : e", "we = e"),
         ("narrow: rest of four rows lost", "if (whole < A->n)", "if (whole > A->n)"),
         ("narrow: the rest begins anew", "A->n - whole, 0, S)", "A->n - whole, is_first, S)"),
@@ -139,8 +139,8 @@ EDITS = {
         ),
         (
             "small: scale of rows",
-            "d_set(scale) * (d_set(c[k]) * d_loadu(J + j))",
-            "d_set(c[k]) * d_loadu(J + j)",
+            "d_set(scale) * (d_set(c[k]) * d_load_real(J + j))",
+            "d_set(c[k]) * d_load_real(J + j)",
         ),
         ("small: rows side by side", "J += A->J_block, d += P", "J += P, d += P"),
         ("small: last columns of a row", "d[j] = scale * (c[k] * (double)J[j])", "d[j] = 0"),

@@ -12,8 +12,13 @@ EDITS = {
             "weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value",
             "value",
         ),
-        ("triangle index", "return i * (i + 1) / 2 + j", "return i * (i - 1) / 2 + j"),
         ("block not added", "v_load(s) + total[i][j]", "total[i][j]"),
+    ],
+    ("csrc/base/numbers.h", "test_engine.py"): [
+        ("triangle index", "return i * (i + 1) / 2 + j", "return i * (i - 1) / 2 + j"),
+    ],
+    ("csrc/base/simd.h", "test_engine.py test_sizes_sweeps.py"): [
+        ("half of the lanes not added", "int half = (n) / 2;", "int half = (n) / 4;"),
     ],
     ("csrc/fit/lanes.h", "test_engine.py"): [
         (

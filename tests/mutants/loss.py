@@ -30,7 +30,11 @@ EDITS = {
         ),
         ("scale forgotten", "sum[t] *= scale_of(r->workers->terms + t)", "sum[t] *= 1"),
         ("scale of values forgotten", "scale_of(c) * (double)(c->a.base", "(double)(c->a.base"),
-        ("step of an input ignored", "slot[i] = (real)wide[i * step]", "slot[i] = (real)wide[i]"),
+        (
+            "step of an input ignored",
+            "slot[i] = (real)as_doubles[i * step]",
+            "slot[i] = (real)as_doubles[i]",
+        ),
         ("step of the block ignored", "first * s->x_step[k] * size", "first * size"),
         ("float read as double", "} else if (is_float)", "} else if (is_float < 0)"),
         (
@@ -40,8 +44,8 @@ EDITS = {
         ),
         (
             "chunks depend on threads",
-            "r->n_chunks = r->n_chunks < MOST_CHUNKS ?",
-            "r->n_chunks = r->threads > 1 ? 1 + (r->n_chunks > 1) : r->n_chunks < MOST_CHUNKS ?",
+            "r->n_chunks = least(",
+            "r->n_chunks = r->threads > 1 ? 1 + (r->n_blocks > CHUNK_BLOCKS) : least(",
         ),
         (
             "block of a chunk skipped",

@@ -37,7 +37,7 @@ EDITS = {
         ("symmetrised from one side", "row(B, i)[j] / 2 + row(B, j)[i] / 2", "row(B, i)[j]"),
     ],
     ("csrc/quadratic/full.h", "test_quadratic.py test_quadratic_certificates.py"): [
-        ("any matrix, lanes of the neighbours", "(wide)((wide_bits)element & *keep)", "element"),
+        ("any matrix, lanes of the neighbours", "(dvec)((divec)element & *keep)", "element"),
         ("any matrix, no second product", "t + element * x_row[r] :", "t :"),
         ("any matrix, own sums lost", "y[i + r * step] += s_row[r]", "y[i + r * step] += 0"),
         ("any matrix, rows of one place", "EVEN_ROWS, x, y, sums + r)", "EVEN_ROWS, x, y, sums)"),
@@ -69,8 +69,8 @@ EDITS = {
         ("many, own theta* shared", "r->job->theta_star + first * step", "r->job->theta_star"),
         (
             "many, theta* of the first point of a group",
-            "w_load(star + m * step + j)",
-            "w_load(star + j)",
+            "d_load(star + m * step + j)",
+            "d_load(star + j)",
         ),
         ("many, factor two", "job->gradient ? 1 : 2", "job->gradient ? 1 : 1"),
         ("many, blocks lost", "value += r->partial[", "value = r->partial["),
@@ -104,12 +104,12 @@ EDITS = {
         ("sparse, values not compared", "!(data[n] == data[k])", "0"),
         (
             "sparse, unmet partners",
-            "if (c->next[i] != index_at(B->is_long, B->start, i + 1))",
+            "if (c->next[i] != index_at(B->start, B->is_long, i + 1))",
             "if (c->next[i] < 0)",
         ),
     ],
     ("csrc/quadratic/triangle.h", "test_giants.py"): [
-        ("packed rows in 32 bits", "i * (i + 1) / 2)", "(int32_t)(i * (i + 1) / 2))"),
+        ("packed rows in 32 bits", ": tri(i, 0))", ": (int32_t)tri(i, 0))"),
         (
             "packed upper rows in 32 bits",
             "i * (2 * B->P - i - 1) / 2",

@@ -14,11 +14,11 @@ EDITS = {
     ("csrc/sweep/columns.h", "test_sweep.py"): [
         (
             "weight twice",
-            "weighted ? w_load(w + i) * column[k]",
-            "weighted ? w_load(w + i) * w_load(w + i) * column[k]",
+            "weighted ? d_load(w + i) * column[k]",
+            "weighted ? d_load(w + i) * d_load(w + i) * column[k]",
         ),
         ("last rows unweighted", "b->weights ? b->weights[i] : 1", "1"),
-        ("lanes not turned back", "b->sum[k] = w_turn(s[k], (WL - turn) % WL)", "b->sum[k] = s[k]"),
+        ("lanes not turned back", "b->sum[k] = d_turn(s[k], (DL - turn) % DL)", "b->sum[k] = s[k]"),
         (
             "last rows lost",
             "    for (; i < end; i++)\n        walk_row(centered, b, i);\n}",
@@ -53,8 +53,8 @@ EDITS = {
     ("csrc/sweep/sweep.c", "test_sweep_centered.py"): [
         (
             "centered, curvature of the columns as they are",
-            "pair[TRIANGLE(k, l)] -",
-            "pair[TRIANGLE(k, l)] - 0 *",
+            "pair[tri(k, l)] -",
+            "pair[tri(k, l)] - 0 *",
         ),
         ("centered, mean of r", "g[k] -= g[WIDTH] * mean[k]", "g[k] -= 0 * mean[k]"),
         ("centered, means stay in r", "step[WIDTH] = way - with_means", "step[WIDTH] = way"),
@@ -72,7 +72,7 @@ EDITS = {
     ("csrc/sweep/columns.h", "test_sweep_centered.py"): [
         (
             "centered, sum of r",
-            "s[WIDTH] += weighted ? w_load(w + i) * even : even",
+            "s[WIDTH] += weighted ? d_load(w + i) * even : even",
             "s[WIDTH] += even",
         ),
         (

@@ -4,8 +4,8 @@ EDITS = {
     ("csrc/sweep/csc.h", "test_sweep_csc.py"): [
         (
             "last value of a column lost",
-            "(const real *)job->values + start, end - start}",
-            "(const real *)job->values + start, end - start - (end > start)}",
+            "                    end - start};",
+            "                    end - start - (end > start)};",
         ),
         (
             "values of the next column",
@@ -27,8 +27,8 @@ EDITS = {
         ),
         (
             "short columns are added",
-            "r[index_at(c.row, k, wide)] -= d * (double)c.value[k];\n        return;",
-            "r[index_at(c.row, k, wide)] += d * (double)c.value[k];\n        return;",
+            "r[index_at(c.row, is_long, k)] -= d * (double)c.value[k];\n        return;",
+            "r[index_at(c.row, is_long, k)] += d * (double)c.value[k];\n        return;",
         ),
         (
             "values of four rows turned round",
@@ -44,25 +44,27 @@ EDITS = {
         ("many: odd values lost", "even[v] + odd[v]", "even[v]"),
         (
             "many: first row of a column stays",
-            "k = c.n; k-- > 0;) {\n        dvec",
-            "k = c.n; --k > 0;) {\n        dvec",
+            "k = c.n; k-- > 0;) {\n        double",
+            "k = c.n; --k > 0;) {\n        double",
+        ),
+    ],
+    ("csrc/base/numbers.h", "test_sweep_csc_refusals.py"): [
+        (
+            "int64 index truncated",
+            "(ptrdiff_t)((const int64_t *)indices)[k]",
+            "(int32_t)((const int64_t *)indices)[k]",
         ),
     ],
     ("csrc/sweep/csc.h", "test_sweep_csc_refusals.py"): [
         (
-            "int64 index truncated",
-            "(ptrdiff_t)((const int64_t *)index)[k]",
-            "(int32_t)((const int64_t *)index)[k]",
-        ),
-        (
             "duplicated rows accepted",
-            "falls |= index_at(c.row, k - 1, wide) >=",
-            "falls |= index_at(c.row, k - 1, wide) >",
+            "falls |= index_at(c.row, is_long, k - 1) >=",
+            "falls |= index_at(c.row, is_long, k - 1) >",
         ),
         (
             "row n accepted",
-            "index_at(c.row, c.n - 1, wide) >= n;",
-            "index_at(c.row, c.n - 1, wide) > n;",
+            "index_at(c.row, is_long, c.n - 1) >= n;",
+            "index_at(c.row, is_long, c.n - 1) > n;",
         ),
         ("negative rows of unsorted columns", "outside |= index_at", "outside |= 0 * index_at"),
         ("values before the first column", "(j == 0 && start != 0)", "(j == 0 && start < 0)"),
@@ -91,7 +93,7 @@ EDITS = {
         ("gradients begin unweighted", "r, job->weights, AHEAD", "r, NULL, AHEAD"),
     ],
     ("csrc/sweep/sparse.c", "test_sweep_csc.py"): [
-        ("curvature unweighted", "(w ? w[index_at(c.row, k, wide)] * a : a) * a", "a * a"),
+        ("curvature unweighted", "(w ? w[index_at(c.row, is_long, k)] * a : a) * a", "a * a"),
         ("weights counted, not added", "job->weights ? 0 : (double)job->n", "(double)job->n"),
         ("mean unweighted", "sum += weight * (double)c.value[k]", "sum += (double)c.value[k]"),
         ("rows that are not stored have no deviation", "rest * mean * mean : 0", "0 : 0"),
@@ -156,7 +158,7 @@ EDITS = {
         ("NaN passes", "!(curvature <= DBL_MAX)", "curvature > DBL_MAX"),
     ],
     ("csrc/sweep/csc.h", "test_giants.py"): [
-        ("row numbers in 32 bits", "k * (wide ? 8 : 4)", "(int32_t)(k * (wide ? 8 : 4))"),
+        ("row numbers in 32 bits", "k * (is_long ? 8 : 4)", "(int32_t)(k * (is_long ? 8 : 4))"),
         (
             "starts in 32 bits",
             "(const real *)job->values + start,",

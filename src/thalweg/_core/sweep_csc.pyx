@@ -72,7 +72,7 @@ cdef int take_matrix(c.tw_sweep_csc_job *job, Views views, indptr, indices, valu
     if starts.len != (job.P + 1) * starts.itemsize or rows.len != job.nnz * rows.itemsize:
         raise ValueError("indptr needs one element more than columns, indices as many as values")
     job.indptr, job.indices, job.values = starts.buf, rows.buf, numbers.buf
-    job.wide = rows.itemsize == 8
+    job.is_long = rows.itemsize == 8
     return numbers.itemsize == 4
 
 

@@ -268,7 +268,7 @@ cdef extern from "sweep/contract.h" nogil:
 
     ctypedef struct tw_sweep_csc_job "struct tw_sweep_csc_job":
         Py_ssize_t n, P, M, nnz
-        int wide
+        int is_long
         const void *indptr
         const void *indices
         const void *values
