@@ -124,7 +124,7 @@ def test_what_has_not_run_is_filled_when_it_is_read():
         assert (result.detail[~run] == -1).all() and result.errors is None
         for name in ("n_iter", "n_used", "attempts"):
             assert (getattr(result, name) > 0).tolist() == run.tolist(), name
-    assert "not run" in r.reason(-1) and repr(r).startswith("FitResult(params=")
+    assert "not run" in r.reason(-1) and repr(r).startswith("<FitResult: ")
     r.params[0] = 7.0  # filled once: what its owner writes stays
     assert r.params[0, 0] == 7.0 and r.detail[-1] == -1
 

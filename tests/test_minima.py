@@ -143,7 +143,9 @@ SADDLES = [np.diag([1.0, -1.0]), np.array([[1.0, 2], [2, 1]]), -np.eye(2), np.di
 
 @pytest.mark.parametrize("B", SADDLES, ids=str)
 @pytest.mark.parametrize("start", [(1, 0), (0, 0), (1, 1), (0.3, -2)])
-@pytest.mark.parametrize("method", [*ALL, GradientDescent(0.1), HeavyBall(0.1, 0.5)], ids=str)
+@pytest.mark.parametrize(
+    "method", [*ALL, GradientDescent(0.1), HeavyBall(0.1, momentum=0.5)], ids=str
+)
 def test_a_quadratic_without_a_minimum_has_one_answer(method, B, start):
     r = minimize(QuadraticLoss(B), start, method, max_iter=3000)
     assert r.status is Status.UNBOUNDED and "no minimum" in r.reason(), r.summary()
@@ -309,7 +311,11 @@ def test_advised_steps_are_safe_to_the_last_digit(seed, P, kappa, singular):
         values, V = np.linalg.eigh(B)
         B = (V[:, 1:] * values[1:]) @ V[:, 1:].T
     loss, start = QuadraticLoss((B + B.T) / 2, rng.normal(size=P)), rng.normal(size=P)
-    for make in (GradientDescent, lambda a: HeavyBall(a, 0.3), lambda a: Nesterov(a, 0.3)):
+    for make in (
+        GradientDescent,
+        lambda a: HeavyBall(a, momentum=0.3),
+        lambda a: Nesterov(a, momentum=0.3),
+    ):
         too_long = 3 / np.linalg.eigvalsh(loss.hessian()).max() * 1.5
         text = minimize(loss, start, make(too_long), max_iter=20_000).reason()
         limit = float(re.search(r"any < ([\d.e+-]+)", text)[1])

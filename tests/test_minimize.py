@@ -96,12 +96,12 @@ def test_a_zero_gradient_at_the_start():
     [
         (GradientDescent, "2/sigma_max = 0.02", "best fixed 0.0196, any < 0.02 converges"),
         (
-            lambda a: HeavyBall(a, 0.5),
+            lambda a: HeavyBall(a, momentum=0.5),
             "3/sigma_max = 0.03",
             "any < 0.03 converges, such as 0.027",
         ),
         (
-            lambda a: Nesterov(a, 0.5),
+            lambda a: Nesterov(a, momentum=0.5),
             "1.5/sigma_max = 0.015",
             "best fixed 0.0132, any < 0.015 converges",
         ),

@@ -219,11 +219,13 @@ def test_curved_valley(name):
 def test_coordinate_orders(order, updates):
     rng = np.random.default_rng(0)
     loss = QuadraticLoss(definite(rng, 4), np.arange(4))
-    r = minimize(loss, np.zeros(4), CoordinateDescent(order, updates), gtol=1e-10, record=True)
+    r = minimize(
+        loss, np.zeros(4), CoordinateDescent(order, updates=updates), gtol=1e-10, record=True
+    )
     assert r.success and (np.diff(r.history.loss) <= 0).all()
     if updates == 1:
         assert (np.count_nonzero(np.diff(r.history.theta, axis=0), axis=1) <= 1).all()
-    again = minimize(loss, np.zeros(4), CoordinateDescent(order, updates), gtol=1e-10)
+    again = minimize(loss, np.zeros(4), CoordinateDescent(order, updates=updates), gtol=1e-10)
     assert np.array_equal(again.theta, r.theta)
 
 
@@ -337,7 +339,7 @@ REFUSED = [
     ("momentum must be a number >= 0 and < 1, got 1", lambda: HeavyBall(momentum=1)),
     ("order must be one of cyclic, shuffled", lambda: CoordinateDescent("up")),
     ("updates must be a whole number", lambda: CoordinateDescent(updates=0)),
-    ("c1 and c2 must meet 0 < c1 < c2 < 1", lambda: StrongWolfe(0.5, 0.1)),
+    ("c1 and c2 must meet 0 < c1 < c2 < 1", lambda: StrongWolfe(0.5, c2=0.1)),
     ("damping must be a number >= 0", lambda: Newton(damping=-1)),
     ("damping must be a number > 0", lambda: LevenbergMarquardt(damping=0)),
 ]

@@ -55,7 +55,7 @@ def test_either_stop_in_any_unit(stop, size):
     plain = lasso(rng, 40, 12)
     l1 = 0.1 * np.abs(plain.gradient(np.zeros(12))).max()
     loss = tw.LinearLeastSquares(plain.A.array, size * plain.b)
-    method = tw.ProximalGradient(l1 * size, stop)
+    method = tw.ProximalGradient(l1 * size, stop=stop)
     r = tw.minimize(loss, np.zeros(12), method, gtol=1e-9, max_iter=20_000)
     want = tw.minimize(plain, np.zeros(12), tw.ProximalGradient(l1), gtol=1e-14, max_iter=50_000)
     assert r.success and np.allclose(r.theta / size, want.theta, rtol=0, atol=1e-3), r.summary()

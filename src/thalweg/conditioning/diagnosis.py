@@ -13,7 +13,7 @@ the weights of the quadrature that Lanczos gives when it starts at g (`losses.kr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf, nan
 from typing import Any, NamedTuple
 
@@ -62,7 +62,7 @@ class Direction(NamedTuple):
     curvature: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """What the curvature of a loss at a point means for every method of descent.
 
@@ -119,9 +119,18 @@ class Diagnosis:
     reduction: float
     kappa_scaled: float
     indistinct: tuple[Direction, ...]
-    names: tuple[str, ...] = field(repr=False)
+    names: tuple[str, ...]
     is_quadratic: bool
     falls_for_ever: bool = False
+
+    def __repr__(self) -> str:
+        counts = (f"{name} {n:.3g}" for name, n in self.predicted_iterations.items())
+        size = f"P={len(self.names)}, kappa = {self.kappa:.4g}"
+        return (
+            f"<Diagnosis: {self.definiteness.value}, {size}\n"
+            f" best step {self.best_step:.4g}, largest stable step {self.largest_stable_step:.4g}\n"
+            f" iterations to {self.reduction:.0e}: {', '.join(counts)}>"
+        )
 
     @property
     def advice(self) -> str:

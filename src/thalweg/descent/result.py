@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._arguments.check import Floats
+from .._showing import brief
 from ..status import Status
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ class History(NamedTuple):
     step_size: Floats
     theta: Floats | None
 
+    def __repr__(self) -> str:
+        points = f"{len(self.loss)} points" + ", with theta" * (self.theta is not None)
+        return f"<History: {points}, loss {self.loss[0]:.6g} to {self.loss[-1]:.6g}>"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class DescentResult:
     """Where a descent ended, and why.
 
@@ -61,9 +66,14 @@ class DescentResult:
     gradient_norm: float
     status: Status
     n_iter: int
-    history: History = field(repr=False)
+    history: History
     method: Method
     message: str
+
+    def __repr__(self) -> str:
+        first = f"{self.method.name}, {self.n_iter} iterations, {self.status.name}"
+        numbers = f"loss = {self.loss:.9g}, ||gradient|| = {self.gradient_norm:.3g}"
+        return f"<DescentResult: {first}\n {numbers}\n theta = {brief(self.theta)}>"
 
     @property
     def success(self) -> bool:

@@ -33,7 +33,7 @@ def diagonal(n_free: int) -> list[int]:
     return [k * (k + 3) // 2 for k in range(n_free)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FitResult:
     """Parameters, error bars and reasons of one fit or of many; B stands for the batch's shape.
 
@@ -70,10 +70,10 @@ class FitResult:
     n_used: Integers
     status: Integers
     names: tuple[str, ...]
-    problem: Problem = field(repr=False)
-    covariance_rows: Floats = field(repr=False)
-    detail: Integers = field(repr=False)
-    attempts: Integers = field(repr=False)
+    problem: Problem
+    covariance_rows: Floats
+    detail: Integers
+    attempts: Integers
     errors: Floats | None = field(repr=False, default=None)
 
     def __getitem__(self, name: str) -> Floats:
@@ -128,6 +128,17 @@ class FitResult:
         if (fixed := self._fixed_for_some()) is not None:
             stderr[fixed] = 0
         return stderr
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.names)
+        if self.chi2.ndim:
+            good = np.count_nonzero(self.success)
+            shape = "" if self.chi2.ndim == 1 else f" {self.chi2.shape}"
+            return f"<FitResult: {self.chi2.size} fits{shape}, {good} succeeded\n of {names}>"
+        pairs = zip(self.names, self.params, self.stderr, strict=True)
+        values = ", ".join(f"{name} = {value:.6g} +- {error:.2g}" for name, value, error in pairs)
+        numbers = f"chi2 = {self.chi2:.6g}, dof = {self.dof}, {self.n_iter} steps"
+        return f"<FitResult: {Status(int(self.status)).name}\n {values}\n {numbers}>"
 
     @cached_property
     def at_bound(self) -> Booleans:

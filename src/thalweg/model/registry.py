@@ -18,7 +18,7 @@ from .guess import Estimator, start_values
 PARAMETERS = "Parameters\n----------\n"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A model function with the names of its parameters and start values from data.
 
@@ -62,6 +62,10 @@ class Model:
         }
         for key, value in details.items():
             object.__setattr__(self, key, value)
+
+    def __repr__(self) -> str:
+        variables, names = ", ".join(self.independent), ", ".join(self.names)
+        return f"<Model {self.name}({variables}; {names}):\n {self.formula}>"
 
     def __call__(self, x: Any, *params: Any) -> Any:
         """Return f(x, *params)."""

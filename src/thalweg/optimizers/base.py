@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .._showing import settings
 from ..losses.base import Loss
 
 _LEAST_SQUARE = 1e-280  # below, squares of components may have lost digits
@@ -88,7 +89,7 @@ class Problem:
         return np.where(self.free(point), point.gradient, 0.0) if self.bounded else point.gradient
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Method(ABC):
     """Settings of a method of descent.
 
@@ -137,6 +138,9 @@ class Method(ABC):
     def blame(self, problem: Problem, point: Point, state: Any) -> str:
         """Return why it diverged and what would have worked; empty where the method cannot tell."""
         return ""
+
+    def __repr__(self) -> str:
+        return settings(self)
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ References: Hestenes and Stiefel, J. Res. Natl Bur. Stand. 49 (1952) 409; Noceda
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,7 +51,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConjugateGradient(Method):
     r"""Conjugate gradients (Hestenes-Stiefel on quadratic losses, Polak-Ribiere+ elsewhere).
 
@@ -67,6 +67,7 @@ class ConjugateGradient(Method):
     bounds: ClassVar[bool] = True
 
     line_search: StrongWolfe = _SEARCH
+    _: KW_ONLY
     preconditioner: Any = None
 
     def __post_init__(self) -> None:

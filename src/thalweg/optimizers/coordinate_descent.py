@@ -21,7 +21,7 @@ Reference: Wright, "Coordinate descent algorithms", Math. Program. 151 (2015) 3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import islice
 from math import isfinite
 from typing import ClassVar
@@ -52,7 +52,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CoordinateDescent(Method):
     """Coordinate descent.
 
@@ -76,6 +76,7 @@ class CoordinateDescent(Method):
     bounds: ClassVar[bool] = True
 
     order: str = "cyclic"
+    _: KW_ONLY
     updates: int | None = None
     seed: int = 0
 

@@ -22,7 +22,7 @@ from .line_search import USUAL_SEARCH, StrongWolfe, check_search
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GaussNewton(Method):
     """The Gauss-Newton method with a line search.
 

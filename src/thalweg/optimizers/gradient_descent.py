@@ -15,7 +15,7 @@ Optimization", 2nd edition, section 2.1.5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -50,7 +50,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientDescent(Method):
     r"""Gradient descent, :math:`\theta \leftarrow \theta - \alpha M^{-1} \nabla L`.
 
@@ -72,6 +72,7 @@ class GradientDescent(Method):
     bounds: ClassVar[bool] = True
 
     step_size: float | str = "auto"
+    _: KW_ONLY
     preconditioner: Any = None
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ Reference: Polyak, USSR Comput. Math. Math. Phys. 4 (5) (1964) 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -44,7 +44,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HeavyBall(Method):
     r"""Gradient descent with momentum, :math:`d \leftarrow -M^{-1}\nabla L + \beta d`.
 
@@ -66,6 +66,7 @@ class HeavyBall(Method):
     growth: ClassVar[float] = 1e10  # it may rise by kappa / 2 on the way down
 
     step_size: float | str = "auto"
+    _: KW_ONLY
     momentum: float | str = "auto"
     preconditioner: Any = None
 

@@ -18,7 +18,7 @@ edition, algorithms 7.4 and 7.5.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import inf
 from typing import Any, ClassVar, NamedTuple
 
@@ -55,7 +55,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LBFGS(Method):
     r"""L-BFGS: quasi-Newton steps from gradients alone, in O(m P) memory and work.
 
@@ -85,6 +85,7 @@ class LBFGS(Method):
     bounds: ClassVar[bool] = True
 
     memory: int = 10
+    _: KW_ONLY
     line_search: StrongWolfe = USUAL_SEARCH
     preconditioner: Any = None
 

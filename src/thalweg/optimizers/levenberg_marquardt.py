@@ -65,7 +65,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LevenbergMarquardt(Method):
     """Damped Gauss-Newton steps, scaled as Marquardt did, within a radius after rejections.
 

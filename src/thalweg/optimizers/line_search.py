@@ -17,7 +17,7 @@ and Zhang, SIAM J. Optim. 16 (2005) 170, for the approximate conditions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import isfinite, sqrt
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from .._arguments.check import Array, count
 from .._arguments.spelling import spelled
+from .._showing import settings
 from ..linalg import watch
 from ..status import Halt, Status
 from .base import Point, Problem
@@ -48,7 +49,7 @@ class Trial(NamedTuple):
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StrongWolfe:
     """A line search by the strong Wolfe conditions.
 
@@ -61,8 +62,12 @@ class StrongWolfe:
     """
 
     c1: float = 1e-4
+    _: KW_ONLY
     c2: float = 0.9
     max_trials: int = 60
+
+    def __repr__(self) -> str:
+        return settings(self)
 
     def __post_init__(self) -> None:
         if not 0 < self.c1 < self.c2 < 1:

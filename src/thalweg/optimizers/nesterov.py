@@ -19,7 +19,7 @@ References: Nesterov, Soviet Math. Dokl. 27 (1983) 372; Lessard, Recht and Packa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -47,7 +47,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Nesterov(Method):
     r"""Accelerated gradient descent with the gradient taken at the extrapolated point.
 
@@ -71,6 +71,7 @@ class Nesterov(Method):
     growth: ClassVar[float] = 1e10  # it may rise on the way down
 
     step_size: float | str = "auto"
+    _: KW_ONLY
     momentum: float | str = "auto"
     preconditioner: Any = None
 

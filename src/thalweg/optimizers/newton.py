@@ -12,7 +12,7 @@ Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, sections 3
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -29,7 +29,7 @@ _FLAT = -1e-10  # a scaled eigenvalue below is negative beyond rounding
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Newton(Method):
     """Newton's method with the exact Hessian.
 
@@ -42,6 +42,7 @@ class Newton(Method):
     """
 
     damping: float = 0.0
+    _: KW_ONLY
     line_search: StrongWolfe | None = USUAL_SEARCH
 
     def __post_init__(self) -> None:

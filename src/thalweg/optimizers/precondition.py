@@ -25,6 +25,7 @@ import numpy as np
 
 from .._arguments.check import Array, count, numbers
 from .._arguments.spelling import spelled
+from .._showing import settings
 from ..losses.base import Loss
 from ..losses.curvature import Solve, curvature_matrix
 
@@ -42,13 +43,16 @@ class Preconditioner(ABC):
 
     diagonal: ClassVar[bool] = False
 
+    def __repr__(self) -> str:
+        return settings(self)
+
     @abstractmethod
     def build(self, loss: Loss, theta: Array) -> Solve:
         """Return the function v, shape (P,), to M^-1 v."""
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagonal(Preconditioner):
     """M = |diag H|; parameters along which the loss does not curve keep their own unit."""
 
@@ -63,7 +67,7 @@ class Diagonal(Preconditioner):
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Block(Preconditioner):
     """M = the blocks of H on its diagonal.
 
@@ -103,7 +107,7 @@ class Block(Preconditioner):
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class IncompleteCholesky(Preconditioner):
     """M = L L' with L as sparse as the lower triangle of a sparse Hessian."""
 
@@ -122,7 +126,7 @@ class IncompleteCholesky(Preconditioner):
 
 
 @spelled
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Given(Preconditioner):
     """The user's M, shape (P,) for a diagonal or (P, P), or function v -> M^-1 v."""
 

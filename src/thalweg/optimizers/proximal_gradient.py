@@ -24,7 +24,7 @@ Comput. Math. 15 (2015) 715, for the restart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -76,7 +76,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProximalGradient(Method):
     r"""FISTA: minimises :math:`L(\theta) + \sum_j l1_j |\theta_j|`, within bounds too.
 
@@ -114,6 +114,7 @@ class ProximalGradient(Method):
     bounds: ClassVar[bool] = True
 
     l1: Any
+    _: KW_ONLY
     stop: str = "auto"
     preconditioner: Any = None
 

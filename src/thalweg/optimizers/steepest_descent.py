@@ -12,7 +12,7 @@ Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, section 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from .._arguments.spelling import spelled
@@ -31,7 +31,7 @@ class State:
 
 
 @spelled
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SteepestDescent(Method):
     r"""Steepest descent with an exact line search where the loss has one.
 
@@ -44,6 +44,7 @@ class SteepestDescent(Method):
     """
 
     line_search: StrongWolfe = USUAL_SEARCH
+    _: KW_ONLY
     preconditioner: Any = None
 
     def __post_init__(self) -> None:
