@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Sequence
 from math import floor, log10
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array
-from ..fitting.result import FitResult
 from ._style import open_frame
+
+if TYPE_CHECKING:
+    from ..fitting.result import FitResult
 
 POINTS, CURVE = "#333333", "#D55E00"
 _FAINT = 0.3

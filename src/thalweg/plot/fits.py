@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._arguments.check import Array, name_index
-from ..fitting.result import FitResult
 from ._one_fit import (
     OneFit,
     caption,
@@ -31,6 +30,9 @@ from ._one_fit import (
     point_style,
 )
 from ._style import open_frame, pyplot
+
+if TYPE_CHECKING:
+    from ..fitting.result import FitResult
 
 _VALUE, _ERROR, _FAILED, _FAILED_TEXT = "#0072B2", "#56B4E9", "#CC79A7", "#8F3A68"
 _ROBUST = (1, 99)  # percentiles that limit a colour scale or a histogram, against stray fits
