@@ -1,6 +1,7 @@
 """The plan of the house, held to: what may import what, and what users see of it."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -111,6 +112,16 @@ def test_type_checkers_are_told_that_there_are_types():
     assert Path(tw.__file__).with_name("py.typed").exists()
     annotated = set(type(tw.models).__annotations__)
     assert annotated | {"polynomial"} == set(dir(tw.models))
+
+
+def test_the_reference_lists_every_public_name():
+    text = (ROOT / "docs" / "api.rst").read_text()
+    listed = re.findall(r"^   ([\w.]+)$", text, re.MULTILINE)
+    names = [name for name in tw.__all__ if not inspect.ismodule(getattr(tw, name))]
+    names += [
+        f"{part}.{name}" for part in ("kernels", "plot") for name in getattr(tw, part).__all__
+    ]
+    assert sorted(listed) == sorted(names)
 
 
 def test_no_module_hides_behind_a_function_of_its_name():
