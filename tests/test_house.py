@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import thalweg as tw
+from thalweg.status import DESCENTS, FITS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
@@ -122,6 +123,15 @@ def test_the_reference_lists_every_public_name():
         f"{part}.{name}" for part in ("kernels", "plot") for name in getattr(tw, part).__all__
     ]
     assert sorted(listed) == sorted(names)
+
+
+def test_the_documentation_lists_every_status():
+    text = (ROOT / "docs" / "statuses.md").read_text()
+    for part, family in zip(text.split("\n## ")[1:], (FITS, DESCENTS), strict=True):
+        listed = re.findall(r"^\| `(\w+)` (\S+) \|", part, re.MULTILINE)
+        assert {name: int(value.replace("−", "-")) for name, value in listed} == {
+            status.name: status.value for status in family
+        }
 
 
 def test_no_module_hides_behind_a_function_of_its_name():

@@ -40,15 +40,6 @@ def test_what_descents_have_for_themselves_has_numbers_of_its_own():
     assert all(np.int8(status) == status for status in Status)  # what results hold
 
 
-def test_the_documentation_lists_every_status():
-    text = (CONTRACT.parents[2] / "docs" / "statuses.md").read_text()
-    for part, family in zip(text.split("\n## ")[1:], (FITS, DESCENTS), strict=True):
-        listed = re.findall(r"^\| `(\w+)` (\S+) \|", part, re.MULTILINE)
-        assert {name: int(value.replace("−", "-")) for name, value in listed} == {
-            status.name: status.value for status in family
-        }
-
-
 @pytest.mark.parametrize(
     ("status", "options"),
     [

@@ -10,6 +10,7 @@ import quadratic
 import scales
 import sweep
 import sweep_csc
+import words
 
 
 class Mutant(NamedTuple):
@@ -28,5 +29,5 @@ FAMILIES = {
         for (file, tests), edits in module.EDITS.items()
         for edit in edits
     ]
-    for module in (adjoint, quadratic, sweep, sweep_csc, loss, graph, scales, engine)
+    for module in (adjoint, quadratic, sweep, sweep_csc, loss, graph, scales, engine, words)
 }
