@@ -9,12 +9,11 @@
 #ifndef TW_SUMS_H
 #define TW_SUMS_H
 
-#include <stdatomic.h>
-
 #include "adjoint/contract.h"
 #include "base/arena.h"
 #include "base/doubles.h"
 #include "base/numbers.h"
+#include "base/sharing.h"
 
 enum {
     TASK_BYTES = 1 << 18,    /* of J: far more than it takes to hand out a task, and a few of them in cache */
@@ -115,7 +114,7 @@ static void take_tasks(void *context, ptrdiff_t part) {
     summation *s = context;
     double *own = s->own + part * (s->p.total * (s->p.splits == 1) + s->n_scratch);
     int found = 0;
-    for (ptrdiff_t task; !tw_stopped(s->watch) && (task = atomic_fetch_add(&s->next, 1)) < s->p.tasks;)
+    for (ptrdiff_t task; (task = claim(&s->next, 1, s->p.tasks, s->watch)) >= 0;)
         found |= one_task(s, task, own);
     if (found)
         atomic_fetch_or(&s->found, found);

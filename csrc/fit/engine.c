@@ -216,12 +216,7 @@ static rerun *rerun_on(arena *a, const tw_fit_job *job, const ptrdiff_t *which, 
 /* One thread: one fit after the other. */
 static void fit_again(void *context, ptrdiff_t part) {
     rerun *r = context;
-    for (ptrdiff_t k; (k = atomic_fetch_add(&r->next, 1)) < r->n;) {
-        if (r->watch) {
-            tw_watch_poll(r->watch);
-            if (r->watch->stop)
-                return;
-        }
+    for (ptrdiff_t k; (k = claim(&r->next, 1, r->n, r->watch)) >= 0;) {
         try_again(r->workers[part], r->which[k]);
         atomic_fetch_add(r->done, 1);
     }

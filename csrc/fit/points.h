@@ -8,8 +8,7 @@
 #ifndef TW_POINTS_H
 #define TW_POINTS_H
 
-#include <stdatomic.h>
-
+#include "base/sharing.h"
 #include "fit/outcome.h"
 
 enum {
@@ -209,14 +208,8 @@ static void sum_chunks(void *context, ptrdiff_t part) {
     solo *o = context;
     summer *r = o->summers + part;
     set_theta(&r->m, o->s.trial, LANES);
-    for (ptrdiff_t c; (c = atomic_fetch_add(&o->next_chunk, 1)) < o->n_chunks;) {
-        if (o->watch) {
-            tw_watch_poll(o->watch);
-            if (o->watch->stop)
-                return;
-        }
+    for (ptrdiff_t c; (c = claim(&o->next_chunk, 1, o->n_chunks, o->watch)) >= 0;)
         sum_chunk(o, r, c);
-    }
 }
 
 /* Merge triangle `next` into R. */

@@ -19,11 +19,10 @@
  */
 #include "base/doubles.h"
 #include "base/numbers.h"
+#include "base/sharing.h"
 #include "base/table.h"
 #include "loss/contract.h"
 #include "tape/normal.h"
-
-#include <stdatomic.h>
 
 enum {
     MOST_CHUNKS = 64,
@@ -264,11 +263,8 @@ static void run_chunks(void *context, ptrdiff_t part) {
     pass *r = context;
     worker *w = r->workers + part;
     set_theta(&w->m, r->s->theta, 1);
-    for (ptrdiff_t c; (c = atomic_fetch_add(&r->next_chunk, 1)) < r->n_chunks;) {
+    for (ptrdiff_t c; (c = claim(&r->next_chunk, 1, r->n_chunks, r->watch)) >= 0;)
         run_chunk(r, w, c);
-        if (r->watch && r->watch->stop)
-            return;
-    }
 }
 
 static void run_pass(pass *r, struct tw_watch *watch, double *sum) {

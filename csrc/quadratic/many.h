@@ -19,9 +19,8 @@
 #ifndef TW_QUADRATIC_MANY_H
 #define TW_QUADRATIC_MANY_H
 
-#include <stdatomic.h>
-
 #include "base/arena.h"
+#include "base/sharing.h"
 #include "quadratic/triangle.h"
 
 enum {
@@ -213,8 +212,7 @@ static void take_items(void *context, ptrdiff_t slot) {
     batch_run *r = context;
     const ptrdiff_t P = r->B->P, tiles = pieces(r->count, THETAS);
     double *b = r->b + slot * BLOCK * (P + PANEL);
-    ptrdiff_t item;
-    while (!tw_stopped(r->watch) && (item = atomic_fetch_add(&r->next, 1)) < r->blocks * r->chunks) {
+    for (ptrdiff_t item; (item = claim(&r->next, 1, r->blocks * r->chunks, r->watch)) >= 0;) {
         /* the long blocks first: what is left at the end is short */
         const ptrdiff_t block = r->blocks - 1 - item / r->chunks, t0 = item % r->chunks * TILES;
         double *panel = b;

@@ -13,9 +13,8 @@
 #ifndef TW_QUADRATIC_CSR_H
 #define TW_QUADRATIC_CSR_H
 
-#include <stdatomic.h>
-
 #include "base/arena.h"
+#include "base/sharing.h"
 #include "quadratic/triangle.h"
 
 enum {
@@ -143,8 +142,7 @@ static void csr_take_points(void *context, ptrdiff_t slot) {
     const tw_quadratic_job *job = r->job;
     const ptrdiff_t P = r->B->P;
     double *x = r->x + slot * P * SIDE, *y = job->gradient ? r->y + slot * P * SIDE : NULL;
-    ptrdiff_t m0;
-    while (!tw_stopped(r->watch) && (m0 = atomic_fetch_add(&r->next, SIDE)) < job->n_theta) {
+    for (ptrdiff_t m0; (m0 = claim(&r->next, SIDE, job->n_theta, r->watch)) >= 0;) {
         const ptrdiff_t points = least(SIDE, job->n_theta - m0), L = points > 1 ? SIDE : 1;
         double value[SIDE] = {0};
         for (ptrdiff_t m = 0; m < L; m++) {

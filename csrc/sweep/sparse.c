@@ -15,9 +15,8 @@
  */
 #include "sweep/contract.h"
 
-#include <stdatomic.h>
-
 #include "base/arena.h"
+#include "base/sharing.h"
 #include "base/table.h"
 #include "sweep/coordinate.h"
 #include "sweep/csc.h"
@@ -333,7 +332,7 @@ static void run_block(const plan *p, block *s, ptrdiff_t first) {
 
 static void run_blocks(void *context, ptrdiff_t slot) {
     plan *p = context;
-    for (ptrdiff_t k; !tw_stopped(p->watch) && (k = atomic_fetch_add(&p->next, 1)) < blocks_of(p);)
+    for (ptrdiff_t k; (k = claim(&p->next, 1, blocks_of(p), p->watch)) >= 0;)
         run_block(p, &p->blocks[slot], k * p->width);
 }
 
