@@ -225,8 +225,8 @@ def test_the_engine_refuses_what_its_specification_refuses(seed):
 
 
 LIMITS = {  # of sums of squares, as csrc/fit/range.h explains them
-    np.float64: {"LEAST": 2.0**-460, "MOST": 2.0**510, "MOST_SCALED": 2.0**511},
-    np.float32: {"LEAST": 2.0**-40, "MOST": 2.0**60, "MOST_SCALED": 2.0**63},
+    np.float64: {"LEAST_SUM": 2.0**-460, "MOST_SUM": 2.0**510, "MOST_SCALED_SUM": 2.0**511},
+    np.float32: {"LEAST_SUM": 2.0**-40, "MOST_SUM": 2.0**60, "MOST_SCALED_SUM": 2.0**63},
 }
 
 
@@ -236,7 +236,7 @@ def test_each_limit_of_the_range_is_that_of_the_specification(isa, monkeypatch, 
     """Many lines a x + b whose sizes are powers of two, at every limit and far from any."""
     info, rng, B = np.finfo(dtype), np.random.default_rng(1), 6000
     limits = {"EPS": float(info.eps), "MIN": float(info.tiny), **LIMITS[dtype]}
-    limits["LEAST_SCALED"] = limits["MIN"] / limits["EPS"] ** 2
+    limits["LEAST_SCALED_SUM"] = limits["MIN"] / limits["EPS"] ** 2
     for name, value in limits.items():
         monkeypatch.setattr(squares, name, value)
     end = 500 if dtype is np.float64 else 62

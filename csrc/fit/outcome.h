@@ -23,9 +23,7 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
  * whether a lost column bends (curvature.h), whether the status that is added to IN_DOUBT is right, or
  * whether a parameter that has not left its start is at a saddle (saddle.h). */
 enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
-#define NO_MOVE                                                                                              \
-    PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: so near its start a parameter has not moved               \
-                      */
+#define NO_MOVE PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: a parameter has not moved so far */
 
 /* Has parameter j, in which f is not linear, not left its start, though no bound keeps it? */
 static int has_stayed(const fits *s, int lane, int j, const real *start) {
@@ -89,14 +87,14 @@ static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, i
     return 0;
 }
 
-#define UNDETERMINED PICK(1e12, 1e8) /* of f, squared: a standard error of theta_j moves f by so much */
+#define UNDETERMINED PICK(1e6, 1e4) /* times the model: so far a standard error of theta_j moves it */
 
 /* The largest variance inflation of a parameter that the data determine, the variance of a residual being
  * `factor`: in this arithmetic; and its standard error must not be beyond all that the model has, of which
  * size2 is the square, such as 10^10 times the width of a peak narrower than the distance of points. */
 static real most_inflation(real size2, real factor) {
-    const real most = TRUSTED * TRUSTED;
-    return factor <= REAL_MAX && UNDETERMINED * size2 < most * factor ? UNDETERMINED * size2 / factor : most;
+    const real most = TRUSTED * TRUSTED, largest = UNDETERMINED * UNDETERMINED * size2;
+    return factor <= REAL_MAX && largest < most * factor ? largest / factor : most;
 }
 
 /* The parameter that the data determine least, if not at all, or -1.  The model is at least as large as y or

@@ -43,9 +43,9 @@ SAME = 1e-9  # of chi2: what differs by less is the same
 FAR_OFF = 100  # times its start: how far a parameter is that has run off
 FIRST_REGION = 0.1  # of |D theta|
 SMALLEST_REGION = 0.01 * EPS  # of |D theta|
-CURVED = 0.75  # 2 |D a| / |D d|: a step that bends more than this is too long
+MOST_BEND = 0.75  # 2 |D a| / |D d|: a step that bends more than this is too long
 MOST_NEWTON = 20  # steps before the last attempt
-MOST_SHORTER = 20  # times that a step is halved because it bends
+MOST_BENDS = 20  # times that a step is halved because it bends
 PRIMES = 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53
 
 
@@ -298,7 +298,7 @@ def bend(fit: Fit) -> None:
     problem = fit.problem
     if problem.curvature is None or fit.promised <= fit.noise:
         return
-    for _ in range(MOST_SHORTER):
+    for _ in range(MOST_BENDS):
         w = problem.curvature(fit.theta, fit.step)
         J = problem.evaluate(fit.theta)[:, :-1]
         if not np.isfinite(w).all():
@@ -307,7 +307,7 @@ def bend(fit: Fit) -> None:
         a[free] = -solve_damped(fit, (J.T @ w)[free])
         counts = fit.damped & free
         bends = 2 * float(np.linalg.norm((fit.scale * a)[counts]))
-        if bends <= CURVED * fit.length:
+        if bends <= MOST_BEND * fit.length:
             trial = fit.trial + a / 2
             fit.trial = np.clip(trial, problem.lower, problem.upper)
             return

@@ -45,7 +45,7 @@ SLOW_INFLATION, LAST_INFLATION = 1e6, 1e16  # of a slow fit whose parameters run
 SLOW_RUN_OFF, LAST_RUN_OFF = 1e-3, 1e-5  # the same for a column by itself, see RUN_OFF
 POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
 CONVEX = 1e-8  # the least pivot of the Hessian over its diagonal element
-NEWTON_GAIN = 1e-10  # of chi2: what a Newton step may bring at a minimum
+AT_MINIMUM = 1e-10  # of chi2: what a Newton step may bring at a minimum
 UNDETERMINED = 1e6  # times the model: by how much a standard error of theta_j moves it
 NEWTON_STEP = 1e-4  # of |theta_j| + |e| / D_j: how long it may be
 
@@ -239,7 +239,7 @@ def is_minimum(fit: Fit, beside: int = -1) -> bool:
     size = np.sqrt(np.diag(fit.A))
     scale = np.abs(fit.theta) + np.sqrt(fit.chi2) / np.where(size > 0, size, 1.0)
     short = (np.abs(step) <= NEWTON_STEP * scale).all()
-    return bool(short and gain <= max(NEWTON_GAIN * fit.chi2, noise_of_chi2(fit)))
+    return bool(short and gain <= max(AT_MINIMUM * fit.chi2, noise_of_chi2(fit)))
 
 
 def _is_convex(H: Array) -> bool:

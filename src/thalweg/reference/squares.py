@@ -14,10 +14,10 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 EPS = float(np.finfo(float).eps)
 MIN = float(np.finfo(float).tiny)
-LEAST = 2.0**-460  # 16 EPS^2 of it times itself is a normal number
-MOST = 2.0**510  # its square is finite
-LEAST_SCALED = MIN / EPS / EPS  # EPS^2 of it is a normal number
-MOST_SCALED = 2.0**511
+LEAST_SUM = 2.0**-460  # 16 EPS^2 of it times itself is a normal number
+MOST_SUM = 2.0**510  # its square is finite
+LEAST_SCALED_SUM = MIN / EPS / EPS  # EPS^2 of it is a normal number
+MOST_SCALED_SUM = 2.0**511
 Y, MODEL, DERIVATIVE = 0, 1, 2  # tw_input of csrc/thalweg.h
 
 
@@ -41,7 +41,7 @@ def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = Fal
     ``theta`` holds the parameters of the columns of J.  Sums of a fit that is in the best units
     already, ``scaled``, are refused only where no unit brings them into the range.
     """
-    least, most = (LEAST_SCALED, MOST_SCALED) if scaled else (LEAST, MOST)
+    least, most = (LEAST_SCALED_SUM, MOST_SCALED_SUM) if scaled else (LEAST_SUM, MOST_SUM)
     chi2, slope, squares = sums[-1, -1], sums[-1, :-1], np.diag(sums)[:-1]
     if not magnitude <= most:
         return Y
