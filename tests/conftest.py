@@ -1,9 +1,16 @@
 """Settings and fixtures of the tests."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from thalweg._core import engine
+
+# A shell that starts the tests in the background lets them, and the processes that they start, ignore
+# Ctrl-C; that is not what is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The fixture `isa` is set up once for all examples of a test, and that is what is wanted of it.
 settings.register_profile(
