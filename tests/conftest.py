@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from thalweg._core import engine
 
-# A shell that starts the tests in the background lets them, and the processes that they start, ignore
-# Ctrl-C; that is not what is tested.
+# A shell that starts the tests in the background lets them, and the processes that they start,
+# ignore Ctrl-C; that is not what is tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
