@@ -53,6 +53,24 @@ def test_an_offset_and_an_amplitude_may_run_off_with_it():
     assert right[found].mean() > 0.9
 
 
+@pytest.mark.parametrize(
+    "model",
+    ["v*x/(k + x)", "a*(1 - exp(-x/tau))", "a*log(1 + x/b)"],
+    ids=["Michaelis-Menten", "saturation", "logarithm"],
+)
+def test_saturations_of_data_that_bend_upwards_are_found_beyond_infinity(model):
+    """The amplitude runs off with the scale, so slowly that the first attempt ends on its way."""
+    x = np.linspace(0.5, 5, 12)
+    rng = np.random.default_rng(4)
+    y = x + rng.uniform(0.01, 0.05, (40, 1)) * x**2 + 0.01 * rng.normal(size=(40, 12))
+    far = tw.fit(model, x, y, p0=[10.0, 10.0])
+    near = tw.fit(model, x, y, p0=[-10.0, -20.0])
+    assert near.success.all()
+    assert far.success.all(), far.summary()
+    assert (far.params < 0).all()
+    np.testing.assert_allclose(far.chi2, near.chi2, rtol=1e-8)
+
+
 def test_within_bounds_it_is_said_to_run_off():
     """No path leads beyond a bound; both attempts agree, and a third is spared."""
     y = rising(60)

@@ -4,9 +4,9 @@
  * 2  Variable projection within a region throughout, with geodesic acceleration (curvature.h).  It begins at
  *    the best of PROBES points around the start: parameters in which f is not linear are multiplied by
  *    10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear ones are put at their best.  Where
- *    the first attempt has run off, and has come lower than all of them, as many more lie beyond infinity:
- *    a decay that the data want to be slower than any is a growth, for f depends on 1/tau, which passes
- *    through 0.
+ *    the first attempt failed far from its start, and lower than all of them, as many more lie beyond
+ *    infinity: a decay that the data want to be slower than any is a growth, for f depends on 1/tau, which
+ *    passes through 0.
  * 3  The first method again, from the lowest point found so far.
  *
  * Each follows only where the best result so far is no success, or where a lower chi2 has been proved to
@@ -123,12 +123,13 @@ static real probe_from_zero(const later *l, int j, int k, real factor) {
     return theta < s->lower[at] || theta > s->upper[at] ? -theta : theta;
 }
 
-/* Of a first attempt that has run off: the parameter that has gone farthest, if it has no bounds; or -1. */
+/* Of a first attempt that has run off, or that has failed on its way there: the parameter that has gone
+ * farthest, if it has no bounds; or -1. */
 static int farthest(const later *l) {
     const fits *s = &l->one->s;
     real most = FAR_OFF;
     int parameter = -1;
-    for (int j = 0; j < s->F && l->status == TW_DRIFT; j++) {
+    for (int j = 0; j < s->F && l->status <= 0; j++) {
         const int i = s->free_theta[j];
         const real ratio = (real)fabs(l->theta[i] / l->origin[i]);
         if (!s->projected[j] && l->origin[i] != 0 && ratio > most && has_no_bound(s, i, 0)[0])
@@ -318,17 +319,16 @@ static void write_best(later *l, ptrdiff_t fit, int attempts) {
     l->job->attempts[fit] = (int8_t)attempts;
 }
 
-/* Later attempts of one fit.  Where the watch asks to stop the first attempt's result stays. */
-static void try_again(later *l, ptrdiff_t fit) {
+/* Load a fit that the first attempt has left, and stand where it ended; 0 where the watch asked to stop. */
+static int load_again(later *l, ptrdiff_t fit) {
     solo *o = l->one;
     fits *s = &o->s;
     const tw_fit_job *job = l->job;
     int32_t detail;
-    const int beaten = job->status[fit] > 0 && job->next[fit] == TRY_AGAIN;
     o->fit = fit, s->triangle = o->triangle, s->projecting = 0;
     prepare_one(o, &detail); /* it was accepted before */
     if (stopped(o))
-        return;
+        return 0;
     if (job->call)
         load_points(job, fit, 0, job->n_points, &o->called.data);
     run_point_code_watched(&o->summers->m, job->n_points, job->x, job->x_step, fit, o->watch);
@@ -338,11 +338,18 @@ static void try_again(later *l, ptrdiff_t fit) {
     }
     for (int j = 0; j < s->P; j++)
         l->origin[j] = s->start[j * LANES];
-    if (!recall_first(l, fit))
+    return recall_first(l, fit);
+}
+
+/* Later attempts of one fit.  Where the watch asks to stop the first attempt's result stays. */
+static void try_again(later *l, ptrdiff_t fit) {
+    const tw_fit_job *job = l->job;
+    const int beaten = job->status[fit] > 0 && job->next[fit] == TRY_AGAIN;
+    if (!load_again(l, fit))
         return;
     int attempts = 1;
     /* what is SINGULAR is tried again only where a lower chi2 was seen, or beside a saddle */
-    const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(o, l->origin);
+    const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(l->one, l->origin);
     if ((beaten || l->status <= 0) && !settled && l->n_iter < job->max_iter) {
         attempts = 2;
         if (!second_attempt(l))

@@ -189,6 +189,7 @@ EDITS = {
         ("never beyond infinity", "return crossed < 0 || lowest < l->chi2 ||", "return 1 ||"),
         ("beyond infinity is here", "i == crossed ? -(real)pow", "i == crossed ? (real)pow"),
         ("a third attempt in vain", "l->alike = runs_off_alike(l)", "l->alike = 0"),
+        ("only what was found to run off", "l->status <= 0; j++", "l->status == TW_DRIFT; j++"),
     ],
     ("csrc/fit/one.h", "test_beyond_infinity.py"): [
         ("what runs off is not seen", "if (s->projecting && !first)\n", "if (0)\n"),

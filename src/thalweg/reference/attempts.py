@@ -4,8 +4,8 @@ The second is a projected one (Golub and Pereyra): before every trial the parame
 linear, together, are put at their best, so that the search goes on in the others alone, in a region
 whose radius is adapted as More's (1978) and with geodesic acceleration (Transtrum and Sethna).  It
 starts at the best of 16 points around the start, or of 16 more beyond infinity where the first has
-run off.  The third goes on as the first does, from the lowest point found so far; it is left out
-where two attempts have run off to the same chi2.
+failed far from its start.  The third goes on as the first does, from the lowest point found so far;
+it is left out where two attempts have run off to the same chi2.
 """
 
 from __future__ import annotations
@@ -253,17 +253,19 @@ def lowest_probe(problem: Problem, start: Array, sizes: Array, crossed: int) -> 
 
 
 def farthest(first: Fit, start: Array) -> int:
-    """The unbounded nonlinear parameter that has gone farthest in an attempt that ran off, or -1.
+    """The unbounded nonlinear parameter that has gone farthest in an attempt that failed, or -1.
 
-    A decay that the data want to be slower than any is a growth: f depends on 1/tau, which passes
-    through 0 as tau passes through infinity.
+    It has run off, or was still on its way when the attempt ended.  A decay that the data want to
+    be slower than any is a growth: f depends on 1/tau, which passes through 0 as tau passes through
+    infinity.
     """
     ratio = np.abs(first.theta / start)
     ratio[start == 0] = 0
     ratio[first.problem.linear] = 0
     ratio[np.isfinite(first.problem.lower) | np.isfinite(first.problem.upper)] = 0
     ratio[~(ratio > FAR_OFF)] = 0
-    return int(np.argmax(ratio)) if first.status == "DRIFT" and ratio.any() else -1
+    failed = status_of(first) not in (*SUCCESSES, "EXACT")
+    return int(np.argmax(ratio)) if failed and ratio.any() else -1
 
 
 def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, first: Fit) -> Fit:
