@@ -285,3 +285,23 @@ def test_ctrl_c_ends_a_pass():
         core.values(terms, samples, False, np.ones(1), out, 1)
     timer.join()
     assert np.isnan(out[-1, 0])
+
+
+def test_ctrl_c_ends_a_pass_within_its_first_chunk():
+    """Chunks are many blocks: a look at the clock between two of them would come too late."""
+    K, chunks = 2_000_000, 64
+
+    def deep(x, a):
+        for _ in range(16_000):
+            x = np.sin(a + x)
+        return x
+
+    graph, outputs, _ = record_outputs(deep, 1, 1, K, single=True, vector=False)
+    terms, samples = lower_terms(graph, outputs), core.Samples([data(K)], K)
+    out = np.full((K, 1), np.nan)
+    timer = threading.Timer(0.02, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        core.values(terms, samples, False, np.ones(1), out, 1)
+    timer.join()
+    assert np.isnan(out[int(0.9 * K / chunks), 0])

@@ -242,11 +242,8 @@ static void run_chunk(pass *r, worker *w, ptrdiff_t chunk) {
     memset(w->sum, 0, (size_t)(n_double * LANES) * sizeof *w->sum);
     for (ptrdiff_t block = begin; block < end; block++) {
         const ptrdiff_t first = block * r->samples, n = least(r->samples, r->s->n_samples - first);
-        if (r->watch && block % POLL_BLOCKS == 0) {
-            tw_watch_poll(r->watch);
-            if (r->watch->stop)
-                return;
-        }
+        if (block % POLL_BLOCKS == 0 && tw_stopped(r->watch))
+            return;
         run_block(r, &w->m, first, n);
         r->add(r, w, first, n);
     }
