@@ -68,11 +68,11 @@ typedef struct {
     int32_t *detail;           /* [B]                      out see tw_status, else -1 */
     int32_t n_linear;          /* parameters in which f is linear together, or 0 */
     const int32_t *linear;     /* [n_linear]               in  their places in free_theta */
-    int32_t most_attempts;     /* 1: tw_fit_again will not be asked, so use up all trials; 2 or 3  in  */
-    int8_t *next;              /* [B], NULL for 1 attempt  out not 0: tw_fit_again may do better */
-    int8_t *attempts;          /* [B]                      out of tw_fit_again: 1, 2 or 3 */
-    const tw_tape *curved;     /* or NULL                  in  of tw_fit_again: see there */
-    int (*call)(void *context, const void *theta, void *f, void *J); /* or NULL  in  of tw_fit_again */
+    int32_t most_attempts;     /* 1: `again` will not be called, so use up all trials; 2 or 3  in  */
+    int8_t *next;              /* [B], NULL for 1 attempt  out not 0: `again` may do better */
+    int8_t *attempts;          /* [B]                      out of `again`: 1, 2 or 3 */
+    const tw_tape *curved;     /* or NULL                  in  of `again`: see there */
+    int (*call)(void *context, const void *theta, void *f, void *J); /* or NULL  in  of `again` */
     void *context;                                                   /*                              */
 } tw_fit_job;
 

@@ -86,14 +86,19 @@ static int project_trial(solo *o) {
 
 /* ---- second derivatives --------------------------------------------------------------------- */
 
-/* R of [J | w | e] at theta, w = d^2 f along the direction that lies in curved's parameters P ... 2 P - 1;
- * NULL where it is not finite. */
+/* Evaluate the tape of second derivatives at theta, with the direction that lies in its parameters
+ * P ... 2 P - 1. */
+static void evaluate_bend(solo *o) {
+    for (int j = 0; j < o->s.P; j++)
+        o->curved->s.trial[j * LANES] = o->s.theta[j * LANES];
+    evaluate_trial(o->curved);
+}
+
+/* R of [J | w | e] at theta, w = d^2 f along that direction; NULL where it is not finite. */
 static const real *bent(solo *o) {
     const fits *s = &o->s;
-    solo *c = o->curved;
-    for (int j = 0; j < s->P; j++)
-        c->s.trial[j * LANES] = s->theta[j * LANES];
-    evaluate_trial(c);
+    const solo *c = o->curved;
+    evaluate_bend(o);
     real sum = 0;
     for (ptrdiff_t t = 0; t < tri(s->F + 2, 0); t++)
         sum += 0 * c->trial_triangle[t];

@@ -82,14 +82,6 @@ static ptrdiff_t take(run *r, ptrdiff_t *begin, ptrdiff_t *end) {
     return (*begin)++;
 }
 
-/* Should this thread stop?  Looks at the world if it is the caller's. */
-static int interrupted(run *r) {
-    if (!r->watch)
-        return 0;
-    tw_watch_poll(r->watch);
-    return r->watch->stop != 0;
-}
-
 /* Fill the lanes that are idle; returns how many are at work, 0 if the thread should stop. */
 static int fill_lanes(run *r, group *g) {
     int busy = 0;
@@ -100,7 +92,7 @@ static int fill_lanes(run *r, group *g) {
                 break;
             if (!load_lane(g, lane, fit)) {
                 atomic_fetch_add(r->done, 1);
-                if (interrupted(r)) /* a batch may be refused from end to end */
+                if (tw_stopped(r->watch)) /* a batch may be refused from end to end */
                     return 0;
             }
         }
@@ -115,7 +107,7 @@ static void fit_lanes(void *context, ptrdiff_t part) {
     group *g = r->groups[part];
     make_idle(&g->s, g->fit);
     make_idle(&g->stopped, g->stopped_fit);
-    for (int round = 0; round % LOOK_UP || !interrupted(r); round++) {
+    for (int round = 0; round % LOOK_UP || !tw_stopped(r->watch); round++) {
         if (!fill_lanes(r, g)) {
             atomic_fetch_add(r->done, finish_stopped(g));
             if (!fill_lanes(r, g))
@@ -139,7 +131,7 @@ static void fit_solos(void *context, ptrdiff_t part) {
     run *r = context;
     solo *o = r->solos[part];
     ptrdiff_t begin = 0, end = 0;
-    for (ptrdiff_t fit; !interrupted(r) && (fit = take(r, &begin, &end)) >= 0;) {
+    for (ptrdiff_t fit; !tw_stopped(r->watch) && (fit = take(r, &begin, &end)) >= 0;) {
         if (r->own_x)
             run_point_code_watched(&o->summers->m, r->job->n_points, r->job->x, r->job->x_step, fit,
                                    r->watch);

@@ -136,6 +136,13 @@ static void make_idle(const fits *s, ptrdiff_t *fit) {
     memset(s->held, 0, (size_t)(s->F * LANES) * sizeof *s->held);
 }
 
+/* A stopped fit leaves its place. */
+static void leave_place(group *g, int place) {
+    g->stopped_fit[place] = -1;
+    g->stopped.status[place] = TW_NOT_FINITE;
+    g->n_stopped--;
+}
+
 /* Write the results of a stopped fit whose scaled covariance is there, unless it is `poor`. */
 static void finish_place(group *g, int place, int poor) {
     const ptrdiff_t fit = g->stopped_fit[place];
@@ -148,9 +155,7 @@ static void finish_place(group *g, int place, int poor) {
             run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
         run_orthogonally(one, &g->stopped, place);
     }
-    g->stopped_fit[place] = -1;
-    g->stopped.status[place] = TW_NOT_FINITE;
-    g->n_stopped--;
+    leave_place(g, place);
 }
 
 /* Confirm the stopped fits of one native vector, and write the results of those that have stopped for good;
@@ -187,9 +192,7 @@ static void resume_lanes(group *g) {
         load_data(g, lane, g->stopped_fit[place], &data); /* it was accepted before */
         occupy_lane(g, lane, g->stopped_fit[place], g->stopped_used[place]);
         copy_lane(&g->stopped, place, &g->s, lane, g->t.bounded);
-        g->stopped_fit[place] = -1;
-        g->stopped.status[place] = TW_NOT_FINITE;
-        g->n_stopped--;
+        leave_place(g, place);
     }
 }
 
@@ -200,6 +203,17 @@ static int finish_stopped(group *g) {
         finished += finish_places(g, o);
     resume_lanes(g);
     return finished;
+}
+
+/* The fit of a lane that has stopped waits, in the first place that is free. */
+static void let_wait(group *g, int lane, ptrdiff_t fit) {
+    int place = 0;
+    while (g->stopped_fit[place] >= 0)
+        place++;
+    copy_lane(&g->s, lane, &g->stopped, place, g->t.bounded);
+    g->s.status[lane] = TW_NOT_FINITE;
+    g->stopped_fit[place] = fit, g->stopped_used[place] = g->used[lane];
+    g->n_stopped++;
 }
 
 /* Empty the lanes whose fits have stopped; returns how many fits are finished.  There is always a place for
@@ -219,13 +233,8 @@ static int empty_lanes(group *g) {
             finished++;
             continue;
         }
-        int place = 0;
-        while (g->stopped_fit[place] >= 0)
-            place++;
-        copy_lane(&g->s, lane, &g->stopped, place, g->t.bounded);
-        g->s.status[lane] = TW_NOT_FINITE;
-        g->stopped_fit[place] = fit, g->stopped_used[place] = g->used[lane];
-        if (++g->n_stopped == LANES)
+        let_wait(g, lane, fit);
+        if (g->n_stopped == LANES)
             finished += finish_stopped(g);
     }
     return finished;

@@ -140,9 +140,7 @@ static tw_status prepare_one(solo *o, int32_t *detail) {
     o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
     for (ptrdiff_t first = 0; first < o->job->n_points; first += size) {
         const ptrdiff_t left = o->job->n_points - first;
-        if (o->watch)
-            tw_watch_poll(o->watch);
-        if (stopped(o))
+        if (tw_stopped(o->watch))
             return TW_NOT_RUN;
         const tw_status why = load_points(o->job, o->fit, first, left < size ? left : size, &o->totals);
         status = why ? why : status;

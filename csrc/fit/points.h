@@ -61,11 +61,8 @@ static void run_point_code_watched(const machine *m, ptrdiff_t n_points, const v
         const ptrdiff_t n = least(groups - start, X_PIECE);
         const ptrdiff_t begin = start * LANES, end = begin + n * LANES;
         const ptrdiff_t last = least(end, n_points);
-        if (watch) {
-            tw_watch_poll(watch);
-            if (watch->stop)
-                return;
-        }
+        if (tw_stopped(watch))
+            return;
         for (int32_t k = 0; k < t->n_x; k++) {
             const real *values = (const real *)x[k] + fit * x_step[k];
             real *slot = m->point + k * m->point_size;

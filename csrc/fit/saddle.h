@@ -24,10 +24,8 @@ static int bend_along(solo *o, int j, real step, real *w2, real *slope) {
     real *triangle = c->s.triangle;
     clear_direction(o);
     set_direction(o, j, step);
-    for (int k = 0; k < o->s.P; k++)
-        c->s.trial[k * LANES] = o->s.theta[k * LANES];
     c->s.triangle = NULL;
-    evaluate_trial(c);
+    evaluate_bend(o);
     c->s.triangle = triangle;
     *w2 = c->s.trial_sum[tri(F, F) * LANES], *slope = c->s.trial_sum[tri(F + 1, F) * LANES];
     return *w2 <= REAL_MAX && fabs(*slope) <= REAL_MAX && !stopped(o);

@@ -1,8 +1,8 @@
 """Names of arguments that no function has: one sentence, with the name that was meant.
 
 Python's own TypeError tells that ``maxiter`` is unexpected, not that it is ``max_iter`` here.
-`spelled` looks at the names before the call; signatures stay what they are, also for `inspect` and
-for type checkers.
+`spelled` looks at the names where Python has refused the call, so that a call that is spelled right
+costs next to nothing more; signatures stay what they are, also for `inspect` and for type checkers.
 """
 
 from __future__ import annotations
@@ -82,9 +82,12 @@ def _checked(function: Callable[..., Any], label: str) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs.keys() <= known:
-            refuse_unknown(label, kwargs, names)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            if kwargs.keys() <= known:
+                raise
+        refuse_unknown(label, kwargs, names)
 
     return call
 

@@ -7,7 +7,7 @@ alone are to blame for; what is then still flat is a combination of parameters t
 tell apart.
 
 A loss with more than a thousand parameters is only asked for products H d, and g's components are
-the weights of the quadrature that Lanczos gives when it starts at g (`losses.krylov`).
+the weights of the quadrature that Lanczos gives when it starts at g (`linalg.krylov`).
 """
 
 from __future__ import annotations

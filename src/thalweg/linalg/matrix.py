@@ -7,7 +7,7 @@ sigma_i = |lambda_i|.
 
 Arrays, and whatever has at most a thousand rows and columns, are decomposed by LAPACK
 (numpy.linalg).  Larger sparse matrices and operators, with ``matvec`` and ``shape``, are only asked
-for products (`losses.krylov`).
+for products (`linalg.krylov`).
 
 References
 ----------

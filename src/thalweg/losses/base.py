@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, numbers
+from ..linalg.watch import check
 
 _FLOAT = np.dtype(np.float64)
 _REFRESH = 64  # sweeps after which what a point keeps up to date is computed anew
@@ -96,7 +97,13 @@ class Loss(ABC):
         """
         if not self._overrides("hessian_vector"):
             raise ValueError(f"{self.name} has no exact Hessian")
-        H = np.array([self.hessian_vector(theta, unit) for unit in np.eye(self.n_params)])
+        return self._hessian_by_products(theta)
+
+    def _hessian_by_products(self, theta: Any) -> Array:
+        H = np.empty((self.n_params, self.n_params))
+        for j in range(self.n_params):
+            check()
+            H[j] = self.hessian_vector(theta, np.eye(1, self.n_params, j)[0])
         return np.asarray((H + H.T) / 2)
 
     def gauss_newton(self, theta: Any) -> Array:

@@ -143,7 +143,7 @@ class FunctionLoss(Loss):
         if self._hessian is not None:
             H = self._array(self._hessian(theta.copy()), "hessian", 2 * theta.shape)
         elif self._hessian_vector is not None:
-            H = np.array([self.hessian_vector(theta, d) for d in np.eye(theta.size)])
+            H = self._hessian_by_products(theta)
         else:
             raise ValueError("this FunctionLoss has no Hessian: give hessian or hessian_vector")
         difference = np.abs(H - H.T)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, numbers
-from ..linalg.watch import check
 from .base import LeastSquares
 from .callables import CallableModel
 from .coordinates import Coordinates
@@ -117,12 +116,7 @@ class MeanOfSquares(LeastSquares):
         ndarray, shape (P, P)
             Symmetric.
         """
-        theta = self.at(theta)
-        H = np.empty((self.n_params, self.n_params))
-        for j in range(self.n_params):
-            check()
-            H[j] = self._model.hessian_vector(theta, np.eye(1, self.n_params, j)[0])
-        return (H + H.T) / (2 * self._K)
+        return self._hessian_by_products(self.at(theta))
 
     def gauss_newton(self, theta: Any) -> Array:
         r"""Return :math:`\frac{2}{K}\sum_k w_k J_k^t J_k`, which is never indefinite.
