@@ -13,7 +13,7 @@ import scipy.sparse
 
 import thalweg as tw
 from thalweg import kernels
-from thalweg._core import engine
+from thalweg._core import dispatch
 
 
 def arrays_of(result):
@@ -113,8 +113,8 @@ def losses(rng, dtype):
 
 def main():
     """Print kernel, instruction set, element type and hash."""
-    for variant in engine.variants():
-        engine.select_variant(variant)
+    for variant in dispatch.variants():
+        dispatch.select_variant(variant)
         for dtype in (np.float64, np.float32):
             for kernel in (fits, sums, quadratics, sweeps, sparse_sweeps, losses):
                 found = list(kernel(np.random.default_rng(1), dtype))

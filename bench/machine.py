@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from timing import Call, interleaved
 
-from thalweg._core import engine
+from thalweg._core import dispatch
 
 _PROBE_BYTES = 2**28  # more than any cache holds
 
@@ -55,7 +55,7 @@ def facts() -> dict[str, object]:
     """Return what a reader needs to know to judge the numbers."""
     return {
         "cpu": processor(),
-        "instruction_set": engine.active_variant(),
+        "instruction_set": dispatch.active_variant(),
         "processors": processors(),
         "copy_GB_per_s": round(bandwidth(), 1),
         "system": f"{platform.system()} {platform.machine()}",
@@ -67,7 +67,7 @@ def facts() -> dict[str, object]:
 
 def slug() -> str:
     """Return the machine's name as it stands in a file name."""
-    words = re.findall(r"[a-z0-9]+", f"{processor()} {engine.active_variant()}".lower())
+    words = re.findall(r"[a-z0-9]+", f"{processor()} {dispatch.active_variant()}".lower())
     return "-".join([*words, str(processors())])
 
 

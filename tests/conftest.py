@@ -5,7 +5,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from thalweg._core import engine
+from thalweg._core import dispatch
 
 # A shell that starts the tests in the background lets them, and the processes that they start,
 # ignore Ctrl-C; that is not what is tested.
@@ -27,10 +27,10 @@ settings.register_profile(
 settings.load_profile("thalweg")
 
 
-@pytest.fixture(params=engine.variants())
+@pytest.fixture(params=dispatch.variants())
 def isa(request):
     """Run the test with every instruction set this processor has; gives its name."""
-    before = engine.active_variant()
-    engine.select_variant(request.param)
+    before = dispatch.active_variant()
+    dispatch.select_variant(request.param)
     yield request.param
-    engine.select_variant(before)
+    dispatch.select_variant(before)

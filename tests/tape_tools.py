@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from thalweg._core.engine import Tape, evaluate
+from thalweg._core.tape import Tape, evaluate
 from thalweg.model.tape import OPCODE
 
 Array = np.ndarray

@@ -224,12 +224,12 @@ def test_blocks_of_compressed_rows():
         (J0, E0.T, ValueError, r"e and weights must have shape \(K, Nx\)"),
         (J0[:1], E0, ValueError, r"J must have shape \(K, Nx, P\)"),
         (J0[:, :, ::2], E0, ValueError, "J must be contiguous along its rows or its columns"),
-        (J0.astype("i8"), E0, TypeError, "an array of format df is needed"),
+        (J0.astype("i8"), E0, TypeError, "an array of format 'd' or 'f' is needed"),
     ],
 )
 def test_the_core_guards_its_memory(J, e, error, sentence):
     with pytest.raises(error, match=sentence):
         core.Jacobian(J, e, None, 2, 3, False)
     good = core.Jacobian(J0, E0, None, 2, 3, False)
-    with pytest.raises(ValueError, match="4 doubles are needed, got 24 bytes"):
+    with pytest.raises(ValueError, match="an array of 4 elements is needed, got 24 bytes"):
         good.sum(1.0, 1, np.zeros(3))

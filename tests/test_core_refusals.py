@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg._core import adjoint, engine, graph, loss, lower, quadratic, sweep, sweep_csc, value
+from thalweg._core import adjoint, dispatch, engine, graph, loss, lower, quadratic, sweep, value
+from thalweg._core.tape import Tape, evaluate, evaluate_rows
 from thalweg.model.symbol import Symbol
 from thalweg.model.tape import OPCODE
 
@@ -44,7 +45,7 @@ def line_tape(**changes):
     fields = dict(n_theta=1, n_x=1, constants=[], n_slots=(1, 1, 2), n_code=(0, 0, 2))
     code = [(OPCODE["mul"], 2, 0, 1, 0), (OPCODE["copy"], 3, 1, 1, 1)]
     fields |= dict(code=code, free_theta=(0,), output=[2, 3])
-    return engine.Tape(**fields | changes)
+    return Tape(**fields | changes)
 
 
 def job(tape=None, is_float=False, n_fits=2, n_points=3, **changes):
@@ -95,7 +96,7 @@ def test_a_list_of_x_that_lies_about_its_length_is_read_for_what_it_holds():
 
 
 def test_trials_of_a_job_without_fits_are_refused():
-    tape = engine.Tape(1, 0, [], (1, 0, 0), [], (0, 0, 0), (0,), [])
+    tape = Tape(1, 0, [], (1, 0, 0), [], (0, 0, 0), (0,), [])
     with pytest.raises(ValueError, match="no fit"):
         engine.Trials(job(tape, n_fits=0, x=[]), np.empty(1))
     trials = engine.Trials(job(tape, x=[]), np.empty(1))
@@ -127,17 +128,17 @@ def test_counts_of_slots_that_overflow_are_refused(slots):
 
 def test_evaluating_with_missing_arrays_or_overflowing_counts_is_refused():
     x, theta, out = [np.ones(3)], np.ones(1), np.empty((2, 3))
-    engine.evaluate(line_tape(), False, 3, x, theta, out)
+    evaluate(line_tape(), False, 3, x, theta, out)
     for arguments in ([[None], theta, out], [x, None, out], [x, theta, None]):
         with pytest.raises(TypeError, match=MISSING):
-            engine.evaluate(line_tape(), False, 3, *arguments)
+            evaluate(line_tape(), False, 3, *arguments)
     with pytest.raises(ValueError, match="do not fit the tape"):
-        engine.evaluate(line_tape(), False, 3, Liar(x * 200, 1), theta, out)
+        evaluate(line_tape(), False, 3, Liar(x * 200, 1), theta, out)
     with pytest.raises(ValueError, match="do not fit the tape"):
-        engine.evaluate_rows(line_tape(), False, 1, 3, x, [], theta, out)
+        evaluate_rows(line_tape(), False, 1, 3, x, [], theta, out)
     for rows, points in [(HUGE, 4), (4, HUGE), (-1, 3), (1, -1)]:
         with pytest.raises((ValueError, MemoryError)):
-            engine.evaluate_rows(line_tape(), False, rows, points, x, [1], theta, out)
+            evaluate_rows(line_tape(), False, rows, points, x, [1], theta, out)
 
 
 def test_a_setting_of_threads_that_changes_meanwhile_harms_no_workspace():
@@ -145,11 +146,11 @@ def test_a_setting_of_threads_that_changes_meanwhile_harms_no_workspace():
     x = np.linspace(0, 1, 600)
     y = np.exp(-x) + np.random.default_rng(0).normal(0, 0.1, (4000, 600))
     want = tw.fit("a*exp(-b*x)", x, y, [1, 1], threads=1)
-    engine.set_num_threads(1)
+    dispatch.set_num_threads(1)
     try:
-        got = tw.fit("a*exp(-b*x)", x, y, [1, 1], callback=lambda *_: engine.set_num_threads(64))
+        got = tw.fit("a*exp(-b*x)", x, y, [1, 1], callback=lambda *_: dispatch.set_num_threads(64))
     finally:
-        engine.set_num_threads(0)
+        dispatch.set_num_threads(0)
     np.testing.assert_array_equal(got.params, want.params)
 
 
@@ -242,7 +243,7 @@ def test_samples_and_terms_that_lie_or_are_missing_are_refused():
 
 
 def test_more_samples_than_an_array_has_elements_are_refused():
-    tape = engine.Tape(1, 0, [], (1, 0, 0), [], (0, 0, 0), (), [])
+    tape = Tape(1, 0, [], (1, 0, 0), [], (0, 0, 0), (), [])
     terms, samples = loss.Terms(tape, [(-1, 0, -1)] * 4), loss.Samples([], HUGE)
     with pytest.raises(ValueError, match="there is no array of"):
         loss.values(terms, samples, False, np.ones(1), np.empty(0))
@@ -307,20 +308,21 @@ def test_gram_sweeps_without_an_array_or_with_a_lying_order_are_safe():
 
 
 def sparse_sweep(**changes):
-    fields = dict(weights=None, relaxation=1.0, order=None, greedy=False, sweeps=1, centered=False)
-    fields |= dict(zip(("l1", "l2", "lower", "upper"), EACH, strict=False))
+    fields = dict(weights=None, each=EACH, order=None, greedy=False, sweeps=1, centered=False)
     fields |= dict(theta=np.zeros((2, 1)), residual=np.ones((2, 1)), intercept=None, b=None)
     fields |= dict(change=np.empty(1), fall=np.empty((1, 1)), drift=None, threads=1)
     fields |= changes
     matrix = (np.array([0, 1, 2]), np.array([0, 1]), np.ones(2))
-    return sweep_csc.sweep(fields.pop("shape", (2, 2, 1)), *matrix, **fields)
+    return sweep.sparse_sweep(fields.pop("shape", (2, 2, 1)), *matrix, **fields)
 
 
 def test_sparse_sweeps_without_an_array_or_of_overflowing_sizes_are_refused():
     assert sparse_sweep()[0] == 0
-    for name in ("l1", "l2", "lower", "upper", "theta", "residual", "change", "fall"):
+    lacking = [dict(each=(*EACH[:k], None, *EACH[k + 1 :])) for k in range(4)]
+    lacking += [{name: None} for name in ("theta", "residual", "change", "fall")]
+    for missing in lacking:
         with pytest.raises(TypeError, match=MISSING):
-            sparse_sweep(**{name: None})
+            sparse_sweep(**missing)
     with pytest.raises(ValueError, match="there is no array of"):
         sparse_sweep(shape=(2, 2, 2**63 - 1), theta=np.zeros(0))
 

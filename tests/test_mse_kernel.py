@@ -153,7 +153,7 @@ def test_refusals_of_the_core():
         core.sums(terms, core.Samples([np.ones(5)] * 2, 5), False, theta, out)
     with pytest.raises(ValueError, match=r"column 0 must have shape \(5,\)"):
         core.Samples([np.ones(4)], 5)
-    with pytest.raises(TypeError, match="column 0 must be float64 or float32"):
+    with pytest.raises(TypeError, match="an array of format 'd' or 'f' is needed"):
         core.Samples([np.ones(5, int)], 5)
     with pytest.raises(ValueError, match="14 terms cannot be 3 rows"):
         core.normal(terms, samples, False, theta, 3, out)

@@ -7,8 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tape_tools import apply, run
 
-from thalweg._core import engine
-from thalweg._core.engine import Tape, operations
+from thalweg._core import tape
+from thalweg._core.dispatch import operations
+from thalweg._core.tape import Tape
 from thalweg.model.graph import NUMPY, ON_X, Graph, evaluate
 from thalweg.model.tape import OPCODE, compile_model, lower
 from thalweg.model.trace import record
@@ -342,7 +343,7 @@ def test_the_program_that_the_refusals_change_is_right():
 )
 def test_buffers_that_do_not_fit_are_refused(x, theta, error):
     with pytest.raises((ValueError, TypeError), match=error):
-        engine.evaluate(Tape(**GOOD), False, 5, [x], theta, np.empty((1, 5)))
+        tape.evaluate(Tape(**GOOD), False, 5, [x], theta, np.empty((1, 5)))
 
 
 def test_what_only_the_x_stage_needs_is_not_kept_for_every_point():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg._core import engine
+from thalweg._core import dispatch
 
-COUNT = "import thalweg._core.engine as e; print(e.get_num_threads())"
+COUNT = "import thalweg._core.dispatch as e; print(e.get_num_threads())"
 
 
 def processors():
@@ -46,20 +46,20 @@ def test_the_environment_says_how_many_threads(environment, threads):
 
 
 def test_a_setting_comes_before_the_environment_and_is_taken_back():
-    before = engine.get_num_threads()
+    before = dispatch.get_num_threads()
     try:
         for asked, used in ((3, 3), (1, 1), (100_000, 256), (0, before), (-5, before)):
-            engine.set_num_threads(asked)
-            assert engine.get_num_threads() == used
+            dispatch.set_num_threads(asked)
+            assert dispatch.get_num_threads() == used
     finally:
-        engine.set_num_threads(0)
+        dispatch.set_num_threads(0)
 
 
 def test_users_set_the_number_of_threads():
     before = tw.get_num_threads()
     try:
         tw.set_num_threads(3)
-        assert tw.get_num_threads() == engine.get_num_threads() == 3 == tw.info().threads
+        assert tw.get_num_threads() == dispatch.get_num_threads() == 3 == tw.info().threads
         for wrong in (0, -1, "many", 1.5):
             with pytest.raises(ValueError, match=r"^n must be "):
                 tw.set_num_threads(wrong)
@@ -72,7 +72,7 @@ def test_users_set_the_number_of_threads():
 def test_info_tells_what_runs_here():
     told = tw.info()
     assert told.version == tw.__version__ and told.numpy == np.__version__
-    assert told.instruction_set in told.available == tuple(engine.variants())
+    assert told.instruction_set in told.available == tuple(dispatch.variants())
     lines = repr(told).splitlines()
     assert lines == str(told).splitlines() and len(lines) == 5
     assert lines[0] == f"thalweg          {tw.__version__}"
@@ -106,13 +106,13 @@ def test_a_forked_process_starts_threads_of_its_own():
 
 
 def test_an_instruction_set_is_chosen_by_its_name():
-    best, *_ = engine.variants()
-    script = "import thalweg._core.engine as e; print(e.active_variant())"
+    best, *_ = dispatch.variants()
+    script = "import thalweg._core.dispatch as e; print(e.active_variant())"
     assert said_by(script) == best
-    for name in engine.variants():
+    for name in dispatch.variants():
         assert said_by(script, THALWEG_SIMD=name) == name
     with pytest.raises(ValueError, match="instruction set 'abacus' is not available here"):
-        engine.select_variant("abacus")
+        dispatch.select_variant("abacus")
     refused = "try: e.active_variant()\nexcept ValueError as error: print(error)"
-    said = said_by(f"import thalweg._core.engine as e\n{refused}", THALWEG_SIMD="abacus")
+    said = said_by(f"import thalweg._core.dispatch as e\n{refused}", THALWEG_SIMD="abacus")
     assert said.startswith("THALWEG_SIMD: instruction set 'abacus' is not available here; this")

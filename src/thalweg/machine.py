@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._arguments.check import count
-from ._core import engine
+from ._core import dispatch
 
 _MOST = 2**31 - 1
 
@@ -68,8 +68,8 @@ def info() -> Info:
 
     return Info(
         version=__version__,
-        instruction_set=engine.active_variant(),
-        available=tuple(engine.variants()),
+        instruction_set=dispatch.active_variant(),
+        available=tuple(dispatch.variants()),
         threads=get_num_threads(),
         numpy=np.__version__,
         python=platform.python_version(),
@@ -83,7 +83,7 @@ def get_num_threads() -> int:
     As many as `set_num_threads` said; else THALWEG_NUM_THREADS or OMP_NUM_THREADS of the
     environment; else one for each processor that this process may use.
     """
-    return engine.get_num_threads()
+    return dispatch.get_num_threads()
 
 
 def set_num_threads(n: int | None) -> None:
@@ -101,4 +101,4 @@ def set_num_threads(n: int | None) -> None:
     ValueError
         It is less than 1 or no whole number.
     """
-    engine.set_num_threads(0 if n is None else count(n, "n", 1, _MOST))
+    dispatch.set_num_threads(0 if n is None else count(n, "n", 1, _MOST))

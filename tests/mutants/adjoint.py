@@ -149,12 +149,12 @@ EDITS = {
         ("plain: rows of another number", "view.shape[i] != J.shape[i]", "view.shape[i] < 0"),
         (
             "plain: elements of any kind",
-            'view.format[0] not in b"df" or view.format[1] != 0',
-            "view.format[0] == 0",
+            'return view if has_format(view, b"df") and whole_strides(view) else NULL',
+            "return view if whole_strides(view) else NULL",
         ),
         ("plain: columns with gaps", "return A.J_column == 1 or", "return A.J_column != 0 or"),
         ("plain: numbers that are none", "return None if found else d", "return d"),
-        ("plain: weights forgotten", "&view[0], &A.weights)", "&view[0], &A.e)"),
+        ("plain: weights forgotten", "matrix, &A.weights)", "matrix, &A.e)"),
         ("plain: block of one row", "(A.Nx > 1 and A.J_row == 1)", "A.J_row == 1"),
     ],
 }

@@ -5,26 +5,17 @@ the size of each output are checked here, which with the kernels' look at sparse
 memory safety needs.  Everything else, callers have checked.  Ctrl-C raises KeyboardInterrupt; what
 outputs then hold means nothing.
 """
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS,
-    PyBUF_FORMAT,
-    PyBUF_STRIDES,
-    PyBUF_WRITABLE,
-    PyBuffer_Release,
-    PyObject_GetBuffer,
-)
-from libc.stdlib cimport calloc, free
-from libc.string cimport memset, strchr
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE
+from libc.stdlib cimport free
+from libc.string cimport memset
 
 from numpy import empty, ndarray
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport Watch, active, threads_of
+from thalweg._core.buffers cimport USUAL_VIEWS, Views, has_format, times, whole_strides, workspace
+from thalweg._core.dispatch cimport Watch, active, threads_of
 
 cdef enum:
-    MAX_VIEWS = 8
-    PLAIN_VIEWS = 4
     LONG = 1 << 20  # elements: less is over before anyone could interrupt it
 
 NOT_FINITE = c.TW_FOUND_NOT_FINITE
@@ -41,11 +32,11 @@ cdef class Jacobian:
 
     cdef c.tw_jacobian A
     cdef bint is_float
-    cdef Py_buffer view[MAX_VIEWS]
-    cdef int n
+    cdef Views views
 
     def __cinit__(self, J, e, weights, Py_ssize_t K, Py_ssize_t Nx, bint per_block):
         times(K, Nx)  # which is needed, must be a number
+        self.views = Views(USUAL_VIEWS)
         self.A.K, self.A.Nx, self.A.per_block = K, Nx, per_block
         if isinstance(J, tuple):
             indptr, indices, data, P = J
@@ -55,34 +46,8 @@ cdef class Jacobian:
         self.take_per_row(e, &self.A.e)
         self.take_per_row(weights, &self.A.weights)
 
-    def __dealloc__(self):
-        for i in range(self.n):
-            PyBuffer_Release(&self.view[i])
-
-    cdef Py_buffer *take(self, array, const char *formats, int flags) except NULL:
-        """The buffer of an array of an element type in ``formats``, strides in whole elements."""
-        cdef Py_buffer *view = &self.view[self.n]
-        cdef int i
-        if self.n == MAX_VIEWS:
-            raise ValueError("too many arrays")
-        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
-        self.n += 1
-        if view.format == NULL or strchr(formats, view.format[0]) == NULL or view.format[1] != 0:
-            raise TypeError(f"an array of format {formats.decode()} is needed, got {view.format}")
-        for i in range(view.ndim):
-            if view.strides[i] % view.itemsize:
-                raise ValueError("strides must be whole elements")
-        return view
-
-    cdef double *doubles(self, array, Py_ssize_t count, int access) except NULL:
-        """The address of exactly ``count`` doubles."""
-        cdef Py_buffer *view = self.take(array, b"d", PyBUF_C_CONTIGUOUS | access)
-        if view.len // 8 != count:
-            raise ValueError(f"{count} doubles are needed, got {view.len} bytes")
-        return <double *> view.buf
-
     cdef int take_dense(self, J) except -1:
-        cdef Py_buffer *view = self.take(J, b"df", PyBUF_STRIDES)
+        cdef Py_buffer *view = self.views.strided(J, b"df")
         cdef c.tw_jacobian *A = &self.A
         if view.ndim != 3 or view.shape[0] != A.K or view.shape[1] != A.Nx:
             raise ValueError("J must have shape (K, Nx, P)")
@@ -96,9 +61,9 @@ cdef class Jacobian:
         return 0
 
     cdef int take_sparse(self, indptr, indices, data, Py_ssize_t P) except -1:
-        cdef Py_buffer *value = self.take(data, b"df", PyBUF_C_CONTIGUOUS)
-        cdef Py_buffer *pointer = self.take(indptr, b"ilq", PyBUF_C_CONTIGUOUS)
-        cdef Py_buffer *index = self.take(indices, b"ilq", PyBUF_C_CONTIGUOUS)
+        cdef Py_buffer *value = self.views.elements(data, b"df", PyBUF_C_CONTIGUOUS)
+        cdef Py_buffer *pointer = self.views.elements(indptr, b"ilq", PyBUF_C_CONTIGUOUS)
+        cdef Py_buffer *index = self.views.elements(indices, b"ilq", PyBUF_C_CONTIGUOUS)
         cdef c.tw_jacobian *A = &self.A
         if value.ndim != 1 or pointer.ndim != 1 or index.ndim != 1:
             raise ValueError("indptr, indices and data must have one axis")
@@ -114,7 +79,7 @@ cdef class Jacobian:
     cdef int take_per_row(self, array, c.tw_per_row *values) except -1:
         if array is None:
             return 0
-        cdef Py_buffer *view = self.take(array, b"df", PyBUF_STRIDES)
+        cdef Py_buffer *view = self.views.strided(array, b"df")
         if view.ndim != 2 or view.shape[0] != self.A.K or view.shape[1] != self.A.Nx:
             raise ValueError("e and weights must have shape (K, Nx)")
         values.at, values.is_float = view.buf, view.itemsize == 4
@@ -130,7 +95,7 @@ cdef class Jacobian:
     def sum(self, double scale, int threads, d):
         """Write ``scale J' W e`` into ``d``, (P,) or (K, P)."""
         cdef c.tw_jacobian *A = &self.A
-        cdef double *target = self.doubles(d, times(A.P, A.K if A.per_block else 1), PyBUF_WRITABLE)
+        cdef double *target = self.views.doubles(d, times(A.P, A.K if A.per_block else 1), True)
         self.need_residual()
         return sum_into(A, self.is_float, scale, threads, target)
 
@@ -139,12 +104,13 @@ cdef class Jacobian:
         cdef c.tw_jacobian *A = &self.A
         cdef const c.tw_adjoint *kernels = active(self.is_float).adjoint
         cdef int n_threads = threads_of(threads), found
-        cdef const double *vector = self.doubles(v, A.P, 0)
-        cdef double *target = self.doubles(y, A.K * A.Nx, PyBUF_WRITABLE)
+        cdef const double *vector = self.views.doubles(v, A.P, False)
+        cdef double *target = self.views.doubles(y, A.K * A.Nx, True)
         cdef Watch watch = Watch()
         with nogil:
             found = kernels.jvp(A, vector, n_threads, &watch.watch, target)
-        return found_by(watch, found)
+        watch.raise_caught()
+        return found
 
     def normal(self, int threads, JtWJ, JtWe, etWe):
         """Write the three sums, or one of each for every block."""
@@ -153,51 +119,28 @@ cdef class Jacobian:
         cdef int n_threads = threads_of(threads), found
         cdef Py_ssize_t n = A.K if A.per_block else 1
         times(times(16, A.P), A.P + 16)  # bytes of a padded sum, also where there is no block
-        cdef double *matrix = self.doubles(JtWJ, times(n, times(A.P, A.P)), PyBUF_WRITABLE)
-        cdef double *vector = self.doubles(JtWe, times(n, A.P), PyBUF_WRITABLE)
-        cdef double *scalar = self.doubles(etWe, n, PyBUF_WRITABLE)
+        cdef double *matrix = self.views.doubles(JtWJ, times(n, times(A.P, A.P)), True)
+        cdef double *vector = self.views.doubles(JtWe, times(n, A.P), True)
+        cdef double *scalar = self.views.doubles(etWe, n, True)
         self.need_residual()
-        cdef void *work = memory(kernels.normal_work(A, n_threads))
+        cdef void *work = workspace(kernels.normal_work(A, n_threads))
         cdef Watch watch = Watch()
         with nogil:
             found = kernels.normal(A, n_threads, &watch.watch, work, matrix, vector, scalar)
         free(work)
-        return found_by(watch, found)
-
-
-cdef int found_by(Watch watch, int found) except -1:
-    """What a kernel has found, unless it was interrupted."""
-    if watch.error is not None:
-        raise watch.error
-    return found
-
-
-cdef void *memory(size_t size) except NULL:
-    cdef void *work = calloc(size, 1)
-    if work == NULL:
-        raise MemoryError(f"the sums need {size} bytes of workspace")
-    return work
+        watch.raise_caught()
+        return found
 
 
 # ---- the short way ---------------------------------------------------------------------------
 
 
-cdef bint take_plain(object array, Py_buffer *view, int *n) except -1:
-    """Take the buffer of a plain array; whether its elements and strides are those of a kernel.
-
-    The format of elements that are not aligned has a sign of its own in front.
-    """
-    cdef int i
+cdef Py_buffer *plain(Views views, object array) except? NULL:
+    """The buffer of a plain array whose elements and strides are those of a kernel, else NULL."""
     if type(array) is not ndarray:
-        return False
-    PyObject_GetBuffer(array, view, PyBUF_STRIDES | PyBUF_FORMAT)
-    n[0] += 1
-    if view.format == NULL or view.format[0] not in b"df" or view.format[1] != 0:
-        return False
-    for i in range(view.ndim):
-        if view.strides[i] % view.itemsize:
-            return False
-    return True
+        return NULL
+    cdef Py_buffer *view = views.borrow(array, PyBUF_STRIDES)
+    return view if has_format(view, b"df") and whole_strides(view) else NULL
 
 
 cdef bint is_per_row(const Py_buffer *view, const Py_buffer *J, c.tw_per_row *values) noexcept:
@@ -232,27 +175,24 @@ def sum_plain(J, e, weights, double scale, bint per_block, int threads):
 
     J is (K, Nx, P) or (Nx, P), e and weights, unless None, have its shape without P.
     """
-    cdef Py_buffer view[PLAIN_VIEWS]
-    cdef int i, n = 0
+    cdef Views views = Views()
     cdef c.tw_jacobian A
     memset(&A, 0, sizeof(A))
-    try:
-        if not (take_plain(J, &view[0], &n) and is_jacobian(&view[0], &A)
-                and take_plain(e, &view[1], &n) and is_per_row(&view[1], &view[0], &A.e)):
+    cdef Py_buffer *matrix = plain(views, J)
+    if matrix == NULL or not is_jacobian(matrix, &A):
+        return None
+    cdef Py_buffer *per_row = plain(views, e)
+    if per_row == NULL or not is_per_row(per_row, matrix, &A.e):
+        return None
+    if weights is not None:
+        per_row = plain(views, weights)
+        if per_row == NULL or not is_per_row(per_row, matrix, &A.weights):
             return None
-        if weights is not None and not (
-            take_plain(weights, &view[2], &n) and is_per_row(&view[2], &view[0], &A.weights)
-        ):
-            return None
-        A.per_block = per_block
-        d = empty(A.P) if view[0].ndim == 2 or not per_block else empty((A.K, A.P))
-        PyObject_GetBuffer(d, &view[n], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
-        n += 1
-        found = sum_into(&A, view[0].itemsize == 4, scale, threads, <double *> view[n - 1].buf)
-        return None if found else d
-    finally:
-        for i in range(n):
-            PyBuffer_Release(&view[i])
+    A.per_block = per_block
+    d = empty(A.P) if matrix.ndim == 2 or not per_block else empty((A.K, A.P))
+    cdef Py_buffer *target = views.borrow(d, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE)
+    found = sum_into(&A, matrix.itemsize == 4, scale, threads, <double *> target.buf)
+    return None if found else d
 
 
 cdef int sum_into(const c.tw_jacobian *A, bint is_float, double scale, int threads,
@@ -263,8 +203,10 @@ cdef int sum_into(const c.tw_jacobian *A, bint is_float, double scale, int threa
     cdef Py_ssize_t rows = times(A.K, A.Nx)
     cdef Watch watch = Watch() if A.indptr != NULL or (rows and A.P > LONG // rows) else None
     cdef c.tw_watch *look = NULL if watch is None else &watch.watch
-    cdef void *work = memory(kernels.sum_work(A, n_threads))
+    cdef void *work = workspace(kernels.sum_work(A, n_threads))
     with nogil:
         found = kernels.sum(A, scale, n_threads, look, work, d)
     free(work)
-    return found if watch is None else found_by(watch, found)
+    if watch is not None:
+        watch.raise_caught()
+    return found

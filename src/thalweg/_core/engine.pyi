@@ -1,33 +1,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-def operations() -> list[tuple[str, int]]: ...
-def variants() -> list[str]: ...
-def active_variant() -> str: ...
-def select_variant(name: str | None) -> None: ...
-def get_num_threads() -> int: ...
-def set_num_threads(n: int) -> None: ...
-
-class Tape:
-    free_theta: tuple[int, ...]
-    def __init__(
-        self,
-        n_theta: int,
-        n_x: int,
-        constants: Sequence[float],
-        n_slots: tuple[int, int, int],
-        code: Sequence[Sequence[int]],
-        n_code: tuple[int, int, int],
-        free_theta: Sequence[int],
-        output: Sequence[int],
-    ) -> None: ...
-    @property
-    def sizes(self) -> dict[str, int]: ...
-
-class Watch:
-    error: BaseException | None
-    @property
-    def stopped(self) -> bool: ...
+from .dispatch import Watch
+from .tape import Tape
 
 class Job:
     def __init__(
@@ -69,17 +44,3 @@ class Trials:
     done: bool
     def __init__(self, job: Job, trial: Any) -> None: ...
     def next(self, f: Any, J: Any) -> bool: ...
-
-def evaluate(
-    tape: Tape, is_float: bool, n_points: int, x: Sequence[Any], theta: Any, out: Any
-) -> None: ...
-def evaluate_rows(
-    tape: Tape,
-    is_float: bool,
-    n_rows: int,
-    n_points: int,
-    x: Sequence[Any],
-    steps: Sequence[int],
-    theta: Any,
-    out: Any,
-) -> None: ...

@@ -17,7 +17,7 @@ from thalweg._core.thalweg_h cimport (
     NOT_EQUAL, OR, POW, RECIP, SQRT, SQUARE, SUB, WHERE,
 )
 
-from thalweg._core.engine import operations
+from thalweg._core.dispatch import operations
 
 cdef enum:
     FIRST_SLOTS = 256  # most formulas with their derivatives have fewer than 128 nodes

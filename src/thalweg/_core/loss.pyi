@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .engine import Tape
+from .tape import Tape
 
 class Terms:
     tape: Tape

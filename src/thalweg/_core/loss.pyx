@@ -4,24 +4,20 @@
 it reads.  Samples need not be contiguous: each input has its step, so that the columns of an array
 are read where they are.
 """
-from cpython.buffer cimport (
-    PyBUF_FORMAT,
-    PyBUF_STRIDES,
-    PyBuffer_Release,
-    PyObject_GetBuffer,
-)
 from libc.stdint cimport int32_t, uint8_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport free
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport Views, times
-from thalweg._core.engine cimport Tape, Watch, active, threads_of
+from thalweg._core.buffers cimport Memory, Views, times, workspace
+from thalweg._core.dispatch cimport Watch, active, threads_of
+from thalweg._core.tape cimport Tape
 
 
 cdef class Terms:
     """A tape and the terms wanted of it: rows ``(scale, a, b)`` of slots, -1 for 1."""
 
     cdef readonly Tape tape
+    cdef Memory memory
     cdef c.tw_term *term
     cdef readonly int n
 
@@ -29,22 +25,19 @@ cdef class Terms:
         cdef int32_t lanes = tape.tape.n_lane, end = lanes + tape.tape.n_point + tape.tape.n_block
         terms = list(terms)
         self.tape, self.n = tape, len(terms)
-        self.term = <c.tw_term *> calloc(self.n + 1, sizeof(c.tw_term))
-        if self.term == NULL:
-            raise MemoryError
+        self.memory = Memory(self.n, sizeof(c.tw_term))
+        self.term = <c.tw_term *> self.memory.at
         for i, (scale, a, b) in enumerate(terms):
             if not (-1 <= scale < lanes and 0 <= a < end and -1 <= b < end):
                 raise ValueError(f"term {i} uses a slot that the tape does not have")
             self.term[i] = c.tw_term(scale=scale, a=a, b=b)
 
-    def __dealloc__(self):
-        free(self.term)
-
 
 cdef class Samples:
     """Columns of K samples each, float64 or float32 with any step, kept where they are."""
 
-    cdef Py_buffer *view
+    cdef Views views
+    cdef Memory places, steps, types
     cdef const void **x
     cdef Py_ssize_t *step
     cdef uint8_t *is_float
@@ -55,36 +48,23 @@ cdef class Samples:
         cdef Py_ssize_t n = len(columns)
         if n_samples < 0:
             raise ValueError("there cannot be less than no samples")
-        self.n_samples = n_samples
-        self.view = <Py_buffer *> calloc(n + 1, sizeof(Py_buffer))
-        self.x = <const void **> calloc(n + 1, sizeof(void *))
-        self.step = <Py_ssize_t *> calloc(n + 1, sizeof(Py_ssize_t))
-        self.is_float = <uint8_t *> calloc(n + 1, 1)
-        if self.view == NULL or self.x == NULL or self.step == NULL or self.is_float == NULL:
-            raise MemoryError
+        self.n_samples, self.views = n_samples, Views(n)
+        self.places, self.steps = Memory(n, sizeof(void *)), Memory(n, sizeof(Py_ssize_t))
+        self.types = Memory(n, 1)
+        self.x, self.step = <const void **> self.places.at, <Py_ssize_t *> self.steps.at
+        self.is_float = <uint8_t *> self.types.at
         for column in columns:
             self.append(column)
 
     cdef int append(self, object column) except -1:
         cdef Py_ssize_t k = self.n_columns
-        cdef Py_buffer *view = &self.view[k]
-        PyObject_GetBuffer(column, view, PyBUF_STRIDES | PyBUF_FORMAT)
-        self.n_columns += 1
-        if view.ndim != 1 or view.shape[0] != self.n_samples or view.strides[0] % view.itemsize:
+        cdef Py_buffer *view = self.views.strided(column, b"df")
+        if view.ndim != 1 or view.shape[0] != self.n_samples:
             raise ValueError(f"column {k} must have shape ({self.n_samples},)")
-        if view.format == NULL or view.format[0] not in (c"d", c"f") or view.format[1] != 0:
-            raise TypeError(f"column {k} must be float64 or float32, got {view.format!r}")
         self.x[k], self.step[k] = view.buf, view.strides[0] // view.itemsize
         self.is_float[k] = view.format[0] == c"f"
+        self.n_columns += 1
         return 0
-
-    def __dealloc__(self):
-        for k in range(self.n_columns):
-            PyBuffer_Release(&self.view[k])
-        free(self.view)
-        free(self.x)
-        free(self.step)
-        free(self.is_float)
 
 
 cdef int run(Terms terms, Samples samples, bint is_float, theta, int32_t n_rows, bint each,
@@ -104,9 +84,7 @@ cdef int run(Terms terms, Samples samples, bint is_float, theta, int32_t n_rows,
     cdef double *target = <double *> views.take(out, c"d", n_out, True)
     cdef int n_threads = threads_of(threads)
     cdef size_t size = kernel.work(&job, n_rows, n_threads)
-    cdef void *work = calloc(size, 1)
-    if work == NULL:
-        raise MemoryError(f"a pass over the samples needs {size} bytes of workspace")
+    cdef void *work = workspace(size)
     try:
         with nogil:
             if n_rows:
@@ -117,8 +95,7 @@ cdef int run(Terms terms, Samples samples, bint is_float, theta, int32_t n_rows,
                 kernel.sums(&job, n_threads, work, &watch.watch, target)
     finally:
         free(work)
-    if watch.error is not None:
-        raise watch.error
+    watch.raise_caught()
     return 0
 
 

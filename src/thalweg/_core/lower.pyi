@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
-from .engine import Tape
 from .graph import Graph
+from .tape import Tape
 
 def lower(graph: Graph, outputs: Sequence[int], free: Sequence[int]) -> Tape: ...
 def lower_slots(graph: Graph, outputs: Sequence[int]) -> tuple[Tape, list[int]]: ...

@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t
 from thalweg._core.graph cimport CONST, ON_BOTH, ON_THETA, ON_X, Graph, Node, Walk
 from thalweg._core.thalweg_h cimport ADD, COPY, FMA, FMS, FNMA, MUL, SQUARE, SUB
 
-from thalweg._core.engine import Tape
+from thalweg._core.tape import Tape
 
 cdef enum:
     FOR_EVER = -1  # in the place of a node: what must be kept

@@ -3,68 +3,19 @@
 Buffers are checked for what memory safety needs; everything else, callers have checked.  What takes
 long raises KeyboardInterrupt at Ctrl-C; what it writes then means nothing.
 """
-cimport cython
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS,
-    PyBUF_FORMAT,
-    PyBUF_STRIDES,
-    PyBUF_WRITABLE,
-    PyBuffer_Release,
-    PyObject_GetBuffer,
-)
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE
 from libc.math cimport isfinite
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
 from numpy import ndarray
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport Watch, active, threads_of
+from thalweg._core.buffers cimport Views, has_format, times, workspace
+from thalweg._core.dispatch cimport Watch, active, threads_of
 
 cdef enum:
-    MAX_VIEWS = 4
     STACK_DOUBLES = 512  # workspace that needs no allocation: a small matrix is a matter of 0.1 us
     LONG = 1 << 20  # elements: some 0.3 ms; less is over before anyone could interrupt it
-
-
-@cython.freelist(4)
-cdef class Views:
-    """Buffers that stay valid as long as this object lives."""
-
-    cdef Py_buffer view[MAX_VIEWS]
-    cdef int n
-
-    def __dealloc__(self):
-        for i in range(self.n):
-            PyBuffer_Release(&self.view[i])
-
-    cdef Py_buffer *take(self, object array, int flags) except NULL:
-        cdef Py_buffer *view = &self.view[self.n]
-        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
-        self.n += 1
-        return view
-
-    cdef Py_buffer *elements(self, object array, bytes kinds, int flags) except NULL:
-        """A buffer whose elements have one of the struct formats in ``kinds``."""
-        cdef Py_buffer *view = self.take(array, flags)
-        if view.format == NULL or view.format[0] not in kinds or view.format[1] != 0:
-            raise TypeError(f"an array of format {kinds!r} is needed, got {view.format!r}")
-        return view
-
-    cdef double *doubles(self, object array, Py_ssize_t count, bint writable) except? NULL:
-        """Address of exactly ``count`` contiguous doubles."""
-        if array is None:
-            raise TypeError(f"an array of {count} doubles is needed, got None")
-        cdef Py_buffer *view = self.elements(
-            array, b"d", PyBUF_C_CONTIGUOUS | (PyBUF_WRITABLE if writable else 0)
-        )
-        if view.len != times(count, sizeof(double)):
-            raise ValueError(f"an array of {count} doubles is needed, got {view.len} bytes")
-        return <double *> view.buf
-
-    cdef double *if_given(self, object array, Py_ssize_t count, bint writable) except? NULL:
-        """The same for what may be None: then NULL."""
-        return NULL if array is None else self.doubles(array, count, writable)
 
 
 cdef class Matrix:
@@ -125,7 +76,7 @@ cdef class Matrix:
         cdef Watch watch = Watch()
         with nogil:
             bad = kernel.csr_bad_row(&self.sparse, &watch.watch)
-        refuse_interrupt(watch)
+        watch.raise_caught()
         return bad
 
     def _is_symmetric(self, int threads):
@@ -138,28 +89,19 @@ cdef class Matrix:
         if not self.is_sparse:
             with nogil:
                 same = kernel.is_symmetric(&self.dense, threads, &watch.watch)
-            refuse_interrupt(watch)
+            watch.raise_caught()
             return same != 0
-        next_met = <Py_ssize_t *> malloc((self.sparse.P + 1) * sizeof(Py_ssize_t))
-        if next_met == NULL:
-            raise MemoryError
+        next_met = <Py_ssize_t *> workspace((self.sparse.P + 1) * sizeof(Py_ssize_t))
         with nogil:
             same = kernel.csr_is_symmetric(&self.sparse, &watch.watch, next_met)
         free(next_met)
-        refuse_interrupt(watch)
+        watch.raise_caught()
         return same != 0
 
     @property
     def P(self):
         """Number of rows and of columns."""
         return self.sparse.P if self.is_sparse else self.dense.P
-
-
-cdef int refuse_interrupt(Watch watch) except -1:
-    """Raise what the watch has caught, if anything."""
-    if watch is not None and watch.error is not None:
-        raise watch.error
-    return 0
 
 
 def symmetrise(full, packed, int threads=0):
@@ -174,7 +116,7 @@ def symmetrise(full, packed, int threads=0):
     threads = threads_of(threads)
     with nogil:
         kernel.symmetrise(&source.dense, threads, &watch.watch, <void *> target.dense.B)
-    refuse_interrupt(watch)
+    watch.raise_caught()
 
 
 def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shared_star,
@@ -189,9 +131,9 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
     cdef Watch watch = Watch()
     cdef c.tw_quadratic_job job = c.tw_quadratic_job(
         n_theta=M, theta=views.doubles(theta, times(M, P), False),
-        theta_star=views.if_given(theta_star, P if shared_star else M * P, False),
+        theta_star=views.doubles_if_given(theta_star, P if shared_star else M * P, False),
         star_step=0 if shared_star else P, value=views.doubles(value, M, True),
-        gradient=views.if_given(gradient, M * P, True),
+        gradient=views.doubles_if_given(gradient, M * P, True),
     )
     cdef size_t size
     threads = threads_of(threads)
@@ -203,9 +145,7 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
         size = kernel.many_work(&B.dense, &job, threads)
     else:
         size = kernel.one_work(&B.dense, &job)
-    cdef void *work = malloc(size)
-    if work == NULL:
-        raise MemoryError(f"a quadratic form needs {size} bytes of workspace")
+    cdef void *work = workspace(size)
     with nogil:
         if B.is_sparse:
             bad = kernel.csr(&B.sparse, &job, threads, &watch.watch, work)
@@ -214,21 +154,17 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
         else:
             kernel.one(&B.dense, &job, threads, &watch.watch, work)
     free(work)
-    refuse_interrupt(watch)
+    watch.raise_caught()
     return bad
 
 
 # ---- the short way ---------------------------------------------------------------------------
 
-cdef inline bint is_format(const Py_buffer *view, char kind) noexcept:
-    return view.format != NULL and view.format[0] == kind and view.format[1] == 0
-
-
 cdef bint is_square(const Py_buffer *view, int triangle, c.tw_square *B) noexcept:
     """Whether a plain array is a matrix for the kernel; a column-major one is seen transposed."""
     cdef Py_ssize_t size = view.itemsize
     if (view.ndim != 2 or view.shape[0] != view.shape[1]
-            or not (is_format(view, c"d") or is_format(view, c"f"))):
+            or not has_format(view, b"df")):
         return False
     cdef int last = 1 if view.strides[1] == size else 0
     if view.strides[last] != size or view.strides[1 - last] % size:
@@ -242,24 +178,24 @@ cdef int run_one(const c.tw_quadratic *kernel, const c.tw_square *B, c.tw_quadra
                  int threads) except -1:
     cdef double stack[STACK_DOUBLES]
     cdef size_t size = kernel.one_work(B, job)
-    cdef void *work = <void *> stack if size <= sizeof(stack) else malloc(size)
+    cdef void *work = <void *> stack if size <= sizeof(stack) else workspace(size)
     cdef Watch watch = Watch() if B.P > LONG // (B.P + 1) else None
     cdef c.tw_watch *look = NULL if watch is None else &watch.watch
-    if work == NULL:
-        raise MemoryError(f"a quadratic form needs {size} bytes of workspace")
     with nogil:
         kernel.one(B, job, threads, look, work)
     if work != <void *> stack:
         free(work)
-    return refuse_interrupt(watch)
+    if watch is not None:
+        watch.raise_caught()
+    return 0
 
 
 cdef const double *vector(Views views, object array, Py_ssize_t P, int flags) except? NULL:
     """Address of a plain array (P,) of doubles, or NULL where it is anything else."""
     if type(array) is not ndarray:
         return NULL
-    cdef Py_buffer *view = views.take(array, flags | PyBUF_STRIDES)
-    if (view.ndim != 1 or view.shape[0] != P or not is_format(view, c"d")
+    cdef Py_buffer *view = views.borrow(array, flags | PyBUF_STRIDES)
+    if (view.ndim != 1 or view.shape[0] != P or not has_format(view, b"d")
             or (P > 1 and view.strides[0] != sizeof(double))):
         return NULL
     return <const double *> view.buf
@@ -275,6 +211,7 @@ def short_way(B, theta, theta_star, gradient, int triangle, int threads):
     cdef Views views = Views()
     cdef c.tw_square plain
     cdef const c.tw_square *matrix = &plain
+    cdef Py_buffer *view
     cdef bint is_float
     cdef double value = 0
     cdef c.tw_quadratic_job job
@@ -282,8 +219,11 @@ def short_way(B, theta, theta_star, gradient, int triangle, int threads):
         if (<Matrix> B).is_sparse or triangle or (<Matrix> B).views is None:
             return None
         matrix, is_float = &(<Matrix> B).dense, (<Matrix> B).is_float
-    elif type(B) is ndarray and is_square(views.take(B, PyBUF_STRIDES), triangle, &plain):
-        is_float = is_format(&views.view[0], c"f")
+    elif type(B) is ndarray:
+        view = views.borrow(B, PyBUF_STRIDES)
+        if not is_square(view, triangle, &plain):
+            return None
+        is_float = view.itemsize == sizeof(float)
     else:
         return None
     job.n_theta, job.value, job.star_step, job.theta_star, job.gradient = 1, &value, 0, NULL, NULL

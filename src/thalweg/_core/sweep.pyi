@@ -1,6 +1,11 @@
 from typing import Any
 
 WIDTH: int
+INDPTR: int
+ROW: int
+ORDER: int
+VALUE: int
+OVERFLOW: int
 
 class Sweeper:
     def __init__(
@@ -40,3 +45,24 @@ def gram_sweeps(
     fall: Any,
     threads: int,
 ) -> None: ...
+def sparse_sweep(
+    shape: tuple[int, int, int],
+    indptr: Any,
+    indices: Any,
+    values: Any,
+    *,
+    weights: Any,
+    each: tuple[Any, Any, Any, Any, float],
+    order: Any,
+    greedy: bool,
+    sweeps: int,
+    centered: bool,
+    theta: Any,
+    residual: Any,
+    intercept: Any,
+    b: Any,
+    change: Any,
+    fall: Any,
+    drift: Any,
+    threads: int,
+) -> tuple[int, int]: ...

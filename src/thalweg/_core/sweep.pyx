@@ -1,79 +1,45 @@
-"""Coordinate-descent sweeps: pointers in, GIL out.
+"""Coordinate-descent sweeps over dense matrices, Gram matrices and sparse columns: pointers in, GIL
+out.
 
-Arrays are raw buffers, checked here for what memory safety needs; everything else, callers have
+Arrays are raw buffers, of exactly the sizes of the job; with the kernel's look at sparse indices
+and the one at the order here, this is all that memory safety needs.  Everything else, callers have
 checked.
 """
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS,
-    PyBUF_FORMAT,
-    PyBUF_STRIDES,
-    PyBUF_WRITABLE,
-    PyBuffer_Release,
-    PyObject_GetBuffer,
-)
-from libc.stdlib cimport free, malloc
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS
+from libc.stdlib cimport free
 from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport times
-from thalweg._core.engine cimport Watch, active, threads_of
-
-cdef enum:
-    MAX_VIEWS = 12
+from thalweg._core.buffers cimport USUAL_VIEWS, Memory, Views, times, workspace
+from thalweg._core.dispatch cimport Watch, active, threads_of
 
 WIDTH = c.TW_SWEEP_WIDTH  # an order may be cut at multiples of it without changing a bit
+INDPTR, ROW, ORDER = c.TW_CSC_INDPTR, c.TW_CSC_ROW, c.TW_CSC_ORDER
+VALUE, OVERFLOW = c.TW_CSC_VALUE, c.TW_CSC_OVERFLOW
 
 
-cdef class Views:
-    """Buffers that stay valid as long as this object lives."""
+cdef c.tw_coordinates coordinates(Views views, object each, Py_ssize_t C) except *:
+    """``(l1, l2, lower, upper, relaxation)``, arrays of C elements."""
+    l1, l2, lower, upper, relaxation = each
+    return c.tw_coordinates(
+        l1=views.doubles(l1, C, False), l2=views.doubles(l2, C, False),
+        lower=views.doubles(lower, C, False), upper=views.doubles(upper, C, False),
+        relaxation=relaxation,
+    )
 
-    cdef Py_buffer view[MAX_VIEWS]
-    cdef int n
 
-    def __dealloc__(self):
-        for i in range(self.n):
-            PyBuffer_Release(&self.view[i])
-
-    cdef Py_buffer *take(self, object array, bytes kinds, int flags) except NULL:
-        """A buffer whose elements have one of the struct formats in ``kinds``."""
-        if self.n == MAX_VIEWS:
-            raise ValueError("too many arrays")
-        cdef Py_buffer *view = &self.view[self.n]
-        PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
-        self.n += 1
-        if view.format == NULL or view.format[0] not in kinds or view.format[1] != 0:
-            raise TypeError(f"an array of format {kinds!r} is needed, got {view.format!r}")
-        return view
-
-    cdef double *doubles(self, object array, Py_ssize_t count, int flags=0) except? NULL:
-        """Address of exactly ``count`` contiguous doubles."""
-        if array is None:
-            raise TypeError(f"an array of {count} doubles is needed, got None")
-        cdef Py_buffer *view = self.take(array, b"d", PyBUF_C_CONTIGUOUS | flags)
-        if view.len != times(count, sizeof(double)):
-            raise ValueError(f"an array of {count} doubles is needed, got {view.len} bytes")
-        return <double *> view.buf
-
-    cdef c.tw_coordinates coordinates(self, object each, Py_ssize_t C) except *:
-        """``(l1, l2, lower, upper, relaxation)``, arrays of C elements."""
-        l1, l2, lower, upper, relaxation = each
-        return c.tw_coordinates(
-            l1=self.doubles(l1, C), l2=self.doubles(l2, C),
-            lower=self.doubles(lower, C), upper=self.doubles(upper, C), relaxation=relaxation,
-        )
-
-    cdef const Py_ssize_t *order(self, object array, Py_ssize_t least, Py_ssize_t end,
-                                 Py_ssize_t *count) except? NULL:
-        """Address of an order whose ``count`` elements are in [least, end)."""
-        cdef Py_buffer *view = self.take(array, b"lqn", PyBUF_C_CONTIGUOUS)
-        cdef const Py_ssize_t *order = <const Py_ssize_t *> view.buf
-        if view.itemsize != sizeof(Py_ssize_t):
-            raise TypeError("an order of intp is needed")
-        count[0] = view.len // view.itemsize
-        for i in range(count[0]):
-            if not least <= order[i] < end:
-                raise IndexError(f"there is no coordinate {order[i]}")
-        return order
+cdef Py_buffer *coordinate_order(Views views, object array, Py_ssize_t least,
+                                 Py_ssize_t end) except NULL:
+    """The buffer of an order whose elements are in [least, end)."""
+    cdef Py_buffer *view = views.elements(array, b"lqn", PyBUF_C_CONTIGUOUS)
+    cdef const Py_ssize_t *order = <const Py_ssize_t *> view.buf
+    cdef Py_ssize_t i
+    if view.itemsize != sizeof(Py_ssize_t):
+        raise TypeError("an order of intp is needed")
+    for i in range(view.len // view.itemsize):
+        if not least <= order[i] < end:
+            raise IndexError(f"there is no coordinate {order[i]}")
+    return view
 
 
 cdef class Sweeper:
@@ -86,38 +52,32 @@ cdef class Sweeper:
     cdef const c.tw_sweep *kernel
     cdef Views views
     cdef int threads
-    cdef double *gram
+    cdef Memory gram
     cdef Py_ssize_t most_order
 
     def __cinit__(self, A, theta, residual, weights, each, Py_ssize_t M, bint intercept,
                   Py_ssize_t most_order, int threads, bint centered=False):
-        cdef Views views = Views()
-        cdef Py_buffer *matrix = views.take(A, b"df", PyBUF_STRIDES)
+        cdef Views views = Views(USUAL_VIEWS)
+        cdef Py_buffer *matrix = views.strided(A, b"df")
         cdef c.tw_sweep_job *job = &self.job
         cdef Py_ssize_t size = matrix.itemsize, C
         self.views, self.threads, self.most_order = views, threads_of(threads), most_order
         self.kernel = active(size == sizeof(float)).sweep
         memset(job, 0, sizeof(c.tw_sweep_job))
-        if matrix.ndim != 2 or matrix.strides[0] % size or matrix.strides[1] % size or M < 0:
-            raise ValueError("a matrix with strides of whole elements is needed")
+        if matrix.ndim != 2 or M < 0:
+            raise ValueError("a matrix is needed")
         job.n, job.P, job.M, job.A = matrix.shape[0], matrix.shape[1], M, matrix.buf
         job.row_step, job.column_step = matrix.strides[0] // size, matrix.strides[1] // size
         job.intercept, C = intercept, job.P + intercept
         job.centered = centered
         if centered and not intercept:
             raise ValueError("there is no intercept to center")
-        job.weights = NULL if weights is None else views.doubles(weights, job.n)
-        job.each = views.coordinates(each, C)
-        job.theta = views.doubles(theta, times(M, C), PyBUF_WRITABLE)
-        job.residual = views.doubles(residual, times(M, job.n), PyBUF_WRITABLE)
+        job.weights = views.doubles_if_given(weights, job.n, False)
+        job.each = coordinates(views, each, C)
+        job.theta = views.doubles(theta, times(M, C), True)
+        job.residual = views.doubles(residual, times(M, job.n), True)
         job.n_order = most_order
-        cdef size_t numbers = self.kernel.gram(job)
-        self.gram = <double *> malloc(numbers * sizeof(double) + 1)
-        if self.gram == NULL:
-            raise MemoryError(f"the sweep needs {numbers} numbers of workspace")
-
-    def __dealloc__(self):
-        free(self.gram)
+        self.gram = Memory(self.kernel.gram(job), sizeof(double))
 
     def run(self, order, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t sweeps, bint gram_known,
             change, fall):
@@ -127,30 +87,28 @@ cdef class Sweeper:
         ``fall`` (sweeps, M) are written.  Returns the first coordinate whose column is not finite,
         or -1.  Ctrl-C raises KeyboardInterrupt; theta and residual then hold no answer.
         """
-        cdef Views views = Views()
+        cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_sweep_job job = self.job
         cdef Py_ssize_t bad
-        cdef Py_ssize_t coordinates = job.P + (job.intercept and not job.centered)
-        job.order = views.order(order, 0, coordinates, &job.n_order)
+        cdef Py_ssize_t n_coordinates = job.P + (job.intercept and not job.centered)
+        cdef Py_buffer *places = coordinate_order(views, order, 0, n_coordinates)
+        job.order, job.n_order = <const Py_ssize_t *> places.buf, places.len // places.itemsize
         if not 0 <= begin <= end <= min(self.most_order, job.n_order) or begin % WIDTH:
             raise ValueError("the order is cut at the wrong place")
         job.order += begin
         job.sweeps, job.gram_known = sweeps, gram_known
-        job.change = views.doubles(change, job.M, PyBUF_WRITABLE)
-        job.fall = views.doubles(fall, times(sweeps, job.M), PyBUF_WRITABLE)
-        job.n_order = begin
-        job.gram = self.gram + self.kernel.gram(&job)  # what the blocks before this one take
+        job.change = views.doubles(change, job.M, True)
+        job.fall = views.doubles(fall, times(sweeps, job.M), True)
+        job.n_order = begin  # so that `gram` tells what the blocks before this one take
+        job.gram = <double *> self.gram.at + self.kernel.gram(&job)
         job.n_order = end - begin
         cdef size_t size = self.kernel.work(&job, self.threads)
-        cdef void *work = malloc(size)
-        if work == NULL:
-            raise MemoryError(f"the sweep needs {size} bytes of workspace")
+        cdef void *work = workspace(size)
         with nogil:
             bad = self.kernel.run(&job, self.threads, &watch.watch, work)
         free(work)
-        if watch.error is not None:
-            raise watch.error
+        watch.raise_caught()
         return bad
 
 
@@ -160,7 +118,7 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
 
     Ctrl-C raises KeyboardInterrupt; theta and q then hold what the last update left.
     """
-    cdef Views views = Views()
+    cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()
     cdef c.tw_gram_job job
     cdef Py_ssize_t C = len(gram)
@@ -169,14 +127,86 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
     if not 0 <= choices <= C:
         raise ValueError("there are more choices than coordinates")
     job.C, job.M, job.sweeps, job.choices = C, M, sweeps, choices
-    job.gram = views.doubles(gram, times(C, C))
-    job.each = views.coordinates(each, C)
-    job.order = views.order(order, -1 if choices else 0, C, &job.n_order)
-    job.theta = views.doubles(theta, times(M, C), PyBUF_WRITABLE)
-    job.q = views.doubles(q, times(M, C), PyBUF_WRITABLE)
-    job.change = views.doubles(change, M, PyBUF_WRITABLE)
-    job.fall = views.doubles(fall, times(sweeps, M), PyBUF_WRITABLE)
+    job.gram = views.doubles(gram, times(C, C), False)
+    job.each = coordinates(views, each, C)
+    cdef Py_buffer *places = coordinate_order(views, order, -1 if choices else 0, C)
+    job.order, job.n_order = <const Py_ssize_t *> places.buf, places.len // places.itemsize
+    job.theta = views.doubles(theta, times(M, C), True)
+    job.q = views.doubles(q, times(M, C), True)
+    job.change = views.doubles(change, M, True)
+    job.fall = views.doubles(fall, times(sweeps, M), True)
     with nogil:
         kernel.gram_run(&job, n_threads, &watch.watch)
-    if watch.error is not None:
-        raise watch.error
+    watch.raise_caught()
+
+
+# ---- sparse columns -----------------------------------------------------------------------------
+
+
+cdef int take_matrix(c.tw_sweep_csc_job *job, Views views, indptr, indices, values) except -1:
+    """A, and whether its values are float."""
+    cdef Py_buffer *starts = views.elements(indptr, b"ilq", PyBUF_C_CONTIGUOUS)
+    cdef Py_buffer *rows = views.elements(indices, b"ilq", PyBUF_C_CONTIGUOUS)
+    cdef Py_buffer *numbers = views.elements(values, b"df", PyBUF_C_CONTIGUOUS)
+    job.nnz = numbers.len // numbers.itemsize
+    if starts.itemsize != rows.itemsize:
+        raise TypeError("indptr and indices must be of one type")
+    if starts.len != (job.P + 1) * starts.itemsize or rows.len != job.nnz * rows.itemsize:
+        raise ValueError("indptr needs one element more than columns, indices as many as values")
+    job.indptr, job.indices, job.values = starts.buf, rows.buf, numbers.buf
+    job.is_long = rows.itemsize == 8
+    return numbers.itemsize == 4
+
+
+cdef int take_order(c.tw_sweep_csc_job *job, Views views, order) except -1:
+    """The coordinates (C,) or (sweeps, C), None for all of them as they come."""
+    cdef Py_buffer *view
+    job.n_order = job.P
+    if order is None:
+        return 0
+    view = coordinate_order(views, order, 0, job.P)
+    if not (view.ndim == 1 or view.ndim == 2 and view.shape[0] == job.sweeps):
+        raise ValueError("order must hold one row of indices, or one for each sweep")
+    job.order, job.n_order = <const Py_ssize_t *> view.buf, view.shape[view.ndim - 1]
+    job.order_step = job.n_order if view.ndim == 2 else 0
+    return 0
+
+
+def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint greedy,
+                 Py_ssize_t sweeps, bint centered, theta, residual, intercept, b, change, fall,
+                 drift, int threads):
+    """Run a ``tw_sweep_csc_job``; return its status and the column that is wrong, if any.
+
+    Ctrl-C raises KeyboardInterrupt; theta, residual and intercept then hold what was reached.
+    """
+    cdef Watch watch = Watch()
+    cdef c.tw_sweep_csc_job job
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Py_ssize_t column = -1
+    cdef c.tw_csc_status status
+    memset(&job, 0, sizeof(job))
+    job.n, job.P, job.M = shape
+    job.greedy, job.sweeps, job.centered = greedy, sweeps, centered
+    if min(job.n, job.P, job.M, sweeps) < 0 or (centered and (greedy or intercept is None)):
+        raise ValueError("the job makes no sense")
+    cdef bint is_float = take_matrix(&job, views, indptr, indices, values)
+    take_order(&job, views, order)
+    job.weights = views.doubles_if_given(weights, job.n, False)
+    job.each = coordinates(views, each, job.P)
+    job.theta = views.doubles(theta, times(job.P, job.M), True)
+    job.residual = views.doubles(residual, times(job.n, job.M), True)
+    job.intercept = views.doubles_if_given(intercept, job.M, True)
+    job.b = views.doubles_if_given(b, times(job.n, job.M), False)
+    job.change = views.doubles(change, job.M, True)
+    job.fall = views.doubles(fall, times(sweeps, job.M), True)
+    job.drift = views.doubles_if_given(drift, job.M, True)
+    if job.b != NULL and job.drift == NULL:
+        raise ValueError("drift is needed with b")
+    cdef const c.tw_sweep_csc *kernel = active(is_float).sweep_csc
+    cdef int n_threads = threads_of(threads)
+    cdef void *work = workspace(kernel.work(&job, n_threads))
+    with nogil:
+        status = kernel.run(&job, n_threads, &watch.watch, work, &column)
+    free(work)
+    watch.raise_caught()
+    return status, column

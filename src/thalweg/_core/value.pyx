@@ -5,7 +5,7 @@ thalweg.model.symbol.
 """
 from numpy import bool_, ndarray
 
-from thalweg._core.engine import operations
+from thalweg._core.dispatch import operations
 from thalweg._core.graph cimport Graph, simplified
 from thalweg._core.thalweg_h cimport (
     ABS, ADD, AND, COPY, DIV, EQUAL, FLOOR_DIVIDE, LESS, LESS_EQUAL, MUL, NEG, NOT, NOT_EQUAL, OR,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, numbers
-from .._core import engine
+from .._core.tape import evaluate as evaluate_tape
 from ..model.tape import compile_model
 from . import by_calls as slow
 from .fit import Options, one_job
@@ -85,7 +85,7 @@ def _by_tape(problem: Problem) -> slow.Evaluate:
     values = np.empty((1 + len(problem.free), problem.data.n_points))
 
     def evaluate(theta: Array) -> tuple[Array, Array]:
-        engine.evaluate(tape, False, values.shape[1], x, theta, values)
+        evaluate_tape(tape, False, values.shape[1], x, theta, values)
         return values[0], values[1:].T
 
     return evaluate

@@ -12,6 +12,7 @@ import numpy as np
 from .._arguments.check import Array, PerFit, count, tolerance
 from .._arguments.spelling import spelled
 from .._core import engine
+from .._core.tape import Tape
 from .._progress import open_bar
 from ..model import as_model
 from ..model.tape import Compiled, compile_curved, compile_model
@@ -338,7 +339,7 @@ def one_job(
 
     one, P = slice(fit, fit + 1), len(problem.names)
     return engine.Job(
-        engine.Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
+        Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
         data.y.dtype == np.float32,
         1,
         data.n_points,

@@ -24,7 +24,7 @@ from .._arguments.check import (
     stack,
 )
 from .._arguments.columns import columns_of
-from .._core import engine
+from .._core.tape import evaluate_rows
 from ..model import ModelInfo
 from ..model.signature import with_more
 from ..model.tape import compile_model
@@ -161,7 +161,7 @@ class Problem(NamedTuple):
         at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
         values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
         is_float, (n_rows, n_points) = out.dtype == np.float32, out.shape
-        engine.evaluate_rows(tape, is_float, n_rows, n_points, values, steps, rows, out)
+        evaluate_rows(tape, is_float, n_rows, n_points, values, steps, rows, out)
 
 
 def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any) -> Problem:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, PerFit
-from .._core import engine
+from .._core.tape import evaluate_rows
 from ..model.tape import compile_model
 from ..status import Status
 from .by_calls import Evaluate
@@ -298,5 +298,5 @@ def _at_start(problem: Problem, evaluate: Evaluate | None) -> Array:
     x = [*data.x, *(PerFit(np.ascontiguousarray(a, values.dtype), 0) for a in arrays)]
     rows, steps = [v.array for v in x], [v.step for v in x]
     is_float, (K, N) = values.dtype == np.float32, data.y.shape
-    engine.evaluate_rows(tape, is_float, K, N, rows, steps, problem.start.array, values)
+    evaluate_rows(tape, is_float, K, N, rows, steps, problem.start.array, values)
     return values

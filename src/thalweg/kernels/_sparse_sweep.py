@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg._arguments.check import all_finite, numbers
-from thalweg._core import sweep_csc as _core
+from thalweg._core import sweep as _core
 
 from ._sweep_gram import SparseRows
 from ._sweep_options import Array, Order, Sweep, Unknowns, report, void_of, without
@@ -71,9 +71,9 @@ def rows_of(columns: Columns, t: Task) -> SparseRows:
         columns = columns._replace(values=_values_without(columns, t.left))
     n, P = columns.shape
     each, none = np.zeros(P), np.zeros(0)  # no sweep over no right-hand side: A is looked at
-    status, column = _core.sweep(
+    status, column = _core.sparse_sweep(
         (n, P, 0), columns.indptr, columns.indices, columns.values, weights=t.s.weights,
-        l1=each, l2=each, lower=each, upper=each, relaxation=1.0, order=None, greedy=False,
+        each=(each, each, each, each, 1.0), order=None, greedy=False,
         sweeps=0, centered=False, theta=np.zeros((P, 0)), residual=np.zeros((n, 0)),
         intercept=None, b=None, change=none, fall=np.zeros((0, 0)), drift=none, threads=1,
     )  # fmt: skip
@@ -163,10 +163,10 @@ def _run(columns: Columns, counted: Unknowns, t: Task, void: Array | None) -> Sw
     try:
         for begin in range(0, max(1, s.sweeps), at_once):
             end = min(s.sweeps, begin + at_once)
-            status, column = _core.sweep(
+            status, column = _core.sparse_sweep(
                 (*columns.shape, u.M), columns.indptr, columns.indices, columns.values,
-                weights=s.weights, l1=s.l1, l2=s.l2, lower=s.lower, upper=s.upper,
-                relaxation=s.relaxation, order=_coordinates(plan, islice(drawn, end - begin)),
+                weights=s.weights, each=(s.l1, s.l2, s.lower, s.upper, s.relaxation),
+                order=_coordinates(plan, islice(drawn, end - begin)),
                 greedy=plan.name == "greedy", sweeps=end - begin, centered=t.centered,
                 theta=ours[0], residual=ours[1], intercept=ours[2],
                 b=b if end == s.sweeps else None,

@@ -1,18 +1,9 @@
 """What the other modules need of the one that links the C library."""
-from libc.stdint cimport int32_t
-
 from thalweg._core cimport thalweg_h as c
 
 cdef const c.tw_kernels *active(int is_float) except NULL
 cdef int threads_of(int threads) noexcept nogil
-
-
-cdef class Tape:
-    cdef c.tw_tape tape
-    cdef c.tw_instruction *code
-    cdef double *constants
-    cdef int32_t *indices
-    cdef readonly tuple free_theta
+cdef int arity_of(int operation) noexcept
 
 
 cdef class Watch:
@@ -20,3 +11,4 @@ cdef class Watch:
     cdef c.atomic_count done
     cdef object progress
     cdef readonly object error
+    cdef int raise_caught(self) except -1

@@ -1,0 +1,122 @@
+"""The C library seen from Python: what it can run here, and how a call of it is watched.
+
+This is the one module that links the library, so that its thread pool and its choice of instruction
+set exist once.  The others `cimport` from it, and reach every kernel through the tables that
+`active` gives.
+"""
+import os
+
+from cpython.exc cimport PyErr_CheckSignals
+
+from thalweg._core cimport thalweg_h as c
+
+cdef double POLL_INTERVAL = 0.05  # seconds between looks at Ctrl-C and calls of `progress`
+
+
+def operations():
+    """Return the operations of a tape, by number, as ``(name, arity)``."""
+    cdef const char *name
+    cdef int arity
+    found = []
+    while (arity := c.tw_operation(len(found), &name)):
+        found.append((name.decode(), arity))
+    return found
+
+
+cdef int arity_of(int operation) noexcept:
+    """How many operands the operation of a tape takes, or 0 if no operation has this number."""
+    cdef const char *name
+    return c.tw_operation(operation, &name)
+
+
+# ---- instruction sets and threads ------------------------------------------------------------
+
+cdef object refused = None  # why no instruction set may be used
+
+
+cdef const c.tw_kernels *active(int is_float) except NULL:
+    """The kernels in use, for double or for float."""
+    if refused is not None:
+        raise ValueError(refused)
+    return c.tw_active(is_float)
+
+
+cdef int threads_of(int threads) noexcept nogil:
+    """The number of threads to use; 0 asks for as many as there are."""
+    return threads if threads > 0 else c.tw_threads()
+
+
+def variants():
+    """Return the instruction sets this processor can run, best first."""
+    cdef const char *names[8]
+    cdef int i, n = c.tw_variants(names, 8)
+    return [names[i].decode() for i in range(n)]
+
+
+def active_variant():
+    """Return the instruction set in use."""
+    return active(0).name.decode()
+
+
+def select_variant(name):
+    """Use the instruction set ``name``, or the best for None."""
+    global refused
+    cdef bytes text = b"" if name is None else os.fsencode(name)
+    if c.tw_select(NULL if name is None else <const char *> text):
+        raise ValueError(
+            f"instruction set {name!r} is not available here; this processor runs "
+            + ", ".join(variants())
+        )
+    refused = None
+
+
+def get_num_threads():
+    """Return how many threads a call uses when it does not say."""
+    return c.tw_threads()
+
+
+def set_num_threads(int n):
+    """Set how many threads a call uses when it does not say; 0 takes the setting back."""
+    c.tw_set_threads(n)
+
+
+try:
+    if os.environ.get("THALWEG_SIMD"):  # else C takes the best when it is first asked
+        select_variant(os.environ["THALWEG_SIMD"])
+except ValueError as error:  # said by whatever would compute: an import cannot say it in a sentence
+    refused = f"THALWEG_SIMD: {error}"
+
+
+# ---- watching a job --------------------------------------------------------------------------
+
+cdef class Watch:
+    """Ctrl-C and progress: ``progress(done)`` is called now and then; a true value ends the job."""
+
+    def __cinit__(self, progress=None):
+        self.progress = progress
+        self.watch.poll = poll
+        self.watch.context = <void *> self
+        self.watch.interval = POLL_INTERVAL
+
+    @property
+    def stopped(self):
+        """Whether the job was told to stop."""
+        return self.watch.stop != 0
+
+    cdef int raise_caught(self) except -1:
+        """Raise what ended the job early, if anything: Ctrl-C, or an exception of ``progress``."""
+        if self.error is not None:
+            raise self.error
+        return 0
+
+
+cdef int poll(void *context) noexcept with gil:
+    cdef Watch self = <Watch> context
+    if self.watch.stop:  # the threads that still work have not seen it yet
+        return 1
+    try:
+        PyErr_CheckSignals()
+        return self.progress is not None and bool(self.progress(self.done))
+    except BaseException as error:
+        self.error = error
+        return 1
