@@ -37,6 +37,7 @@
 #include "sweep/columns.h"
 #include "sweep/contract.h"
 #include "sweep/coordinate.h"
+#include "sweep/gram.h"
 
 enum {
     TILE = 256,         /* rows that stay in the first cache while several things are done with them */
@@ -48,7 +49,6 @@ enum {
     LONG_PIECE = 1
         << 14, /* rows between two looks at the watch; with TILE rows, right-hand sides are that many */
     BLOCK_GRAM = WIDTH * WIDTH + WIDTH, /* of a block: its Gram matrix, then the means of its columns */
-    GRAM_WORK = 1 << 16,                /* numbers between two looks at the watch in Gram mode: some 0.1 ms */
 };
 
 /* A job under way. */
@@ -366,66 +366,6 @@ static ptrdiff_t sweep_run(const struct tw_sweep_job *job, int threads, struct t
         atomic_init(&t->claimed[c], 0);
     tw_parallel(take_chunks, t, t->threads, t->threads, watch);
     return t->bad;
-}
-
-/* ---- Gram mode ------------------------------------------------------------------------------- */
-
-enum { TOGETHER = 4 }; /* right-hand sides that share a look at a row of the Gram matrix */
-
-/* The coordinate by whose update F falls most. */
-static ptrdiff_t steepest(const struct tw_gram_job *job, const double *theta, const double *q) {
-    ptrdiff_t best = 0;
-    double most = -1;
-    for (ptrdiff_t j = 0; j < job->choices; j++) {
-        const double fall = update_of(&job->each, j, job->gram[j * job->C + j], q[j], theta[j]).fall;
-        if (fall > most)
-            most = fall, best = j;
-    }
-    return best;
-}
-
-/* One update of one right-hand side. */
-static void update_gram(const struct tw_gram_job *job, ptrdiff_t j, ptrdiff_t m, double *fall) {
-    double *theta = job->theta + m * job->C, *q = job->q + m * job->C, *change = job->change + m;
-    if (j < 0)
-        j = steepest(job, theta, q);
-    const double *row = job->gram + j * job->C;
-    const update u = update_of(&job->each, j, row[j], q[j], theta[j]);
-    theta[j] = u.value, *fall += u.fall;
-    *change = fabs(u.change) > *change ? fabs(u.change) : *change;
-    for (ptrdiff_t k = 0; k < job->C && u.change != 0; k++)
-        q[k] -= row[k] * u.change;
-}
-
-typedef struct {
-    const struct tw_gram_job *job;
-    struct tw_watch *watch;
-} gram_run;
-
-static void run_gram_part(void *context, ptrdiff_t part) {
-    const gram_run *r = context;
-    const struct tw_gram_job *job = r->job;
-    const ptrdiff_t first = part * TOGETHER, end = least(first + TOGETHER, job->M);
-    ptrdiff_t work = 0;
-    for (ptrdiff_t s = 0; s < job->sweeps; s++) {
-        double *fall = job->fall + s * job->M;
-        for (ptrdiff_t m = first; m < end; m++)
-            fall[m] = job->change[m] = 0;
-        for (ptrdiff_t i = 0; i < job->n_order; i++) {
-            for (ptrdiff_t m = first; m < end; m++)
-                update_gram(job, job->order[i], m, fall + m);
-            if ((work += (end - first) * job->C) >= GRAM_WORK) {
-                if (tw_stopped(r->watch))
-                    return;
-                work = 0;
-            }
-        }
-    }
-}
-
-static void sweep_gram_run(const struct tw_gram_job *job, int threads, struct tw_watch *watch) {
-    gram_run r = {job, watch};
-    tw_parallel(run_gram_part, &r, pieces(job->M, TOGETHER), threads, watch);
 }
 
 extern const struct tw_sweep TW_TABLE(tw_sweep);

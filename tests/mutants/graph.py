@@ -40,7 +40,7 @@ EDITS = {
         ("remainder of the other sign", "(b < 0) != (rest < 0)), b)", "(b < 0) == (rest < 0)), b)"),
         ("quotient of another sign", "(b < 0) != (rest < 0)));", "(b < 0) == (rest < 0)));"),
     ],
-    ("csrc/vecmath/voigt.h", "test_vecmath.py"): [
+    ("csrc/vecmath/voigt.h", "test_vecmath_voigt.py"): [
         ("one order too many", "(2 * m + k + 2)", "(2 * m + k + 3)"),
         ("Gaussian by the Faddeeva function", "(gamma == 0) & (sigma > 0)", "(gamma < 0)"),
     ],

@@ -46,8 +46,10 @@ EDITS = {
         ),
         ("change of all sweeps", "fall[m] = job->change[m] = t->drift", "fall[m] = t->drift"),
         ("step of one right-hand side", "t->step + m * (WIDTH + 1), b.res", "t->step, b.res"),
-        ("greedy takes the least", "if (fall > most)", "if (fall < most || most < 0)"),
-        ("greedy takes the last of equals", "if (fall > most)", "if (fall >= most)"),
+    ],
+    ("csrc/sweep/gram.h", "test_sweep.py"): [
+        ("greedy takes the least", "if (fall > largest)", "if (fall < largest || largest < 0)"),
+        ("greedy takes the last of equals", "if (fall > largest)", "if (fall >= largest)"),
         ("q stays", "q[k] -= row[k] * u.change", "q[k] -= 0 * u.change"),
     ],
     ("csrc/sweep/sweep.c", "test_sweep_centered.py"): [

@@ -62,7 +62,10 @@ def select_variant(name):
     """Use the instruction set ``name``, or the best for None."""
     global refused
     cdef bytes text = b"" if name is None else os.fsencode(name)
-    if c.tw_select(NULL if name is None else <const char *> text):
+    cdef const char *wanted = NULL
+    if name is not None:
+        wanted = text
+    if c.tw_select(wanted):
         raise ValueError(
             f"instruction set {name!r} is not available here; this processor runs "
             + ", ".join(variants())
