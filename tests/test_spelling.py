@@ -34,7 +34,8 @@ MEANT = [
     (minimize, "step_size", "a step size belongs to the method"),
     (minimize, "alpha", "a step size belongs to the method"),
     (minimize, "beta", "momentum belongs to the method, such as HeavyBall(momentum=0.9)"),
-    (minimize, "n_jobs", "thalweg.set_num_threads(n) sets the number for all calls"),
+    (minimize, "n_jobs", "did you mean threads?"),
+    (tw.QuadraticLoss, "n_jobs", "thalweg.set_num_threads(n) sets the number for all calls"),
     (minimize, "jac", "derivatives belong to the loss, such as FunctionLoss(value, gradient)"),
     (fit, "maxiter", "fit() has no argument 'maxiter'; did you mean max_iter?"),
     (fit, "max_nfev", "did you mean max_iter?"),
@@ -130,3 +131,22 @@ def test_warnings_point_at_the_call():
             warnings.simplefilter("always")
             call(slow, x, 2 * x, p0=[1.0])
         assert [w.filename for w in caught if w.category is tw.SlowModelWarning] == [__file__]
+
+
+# results, which Thalweg makes, and what takes no settings
+UNSPELLED = {"Definiteness", "DescentResult", "Diagnosis", "FitResult", "LeastSquares", "Loss"}
+UNSPELLED |= {"Model", "Status", "NormalEquations", "Sweep"}
+UNSPELLED |= {"get_num_threads", "info", "set_num_threads"}
+
+PUBLIC = [
+    getattr(place, name)
+    for place in (tw, tw.kernels, tw.plot)
+    for name in place.__all__
+    if name not in UNSPELLED and callable(getattr(place, name)) and not name.endswith("Warning")
+]
+
+
+@pytest.mark.parametrize("thing", PUBLIC, ids=lambda thing: thing.__qualname__)
+def test_every_public_function_says_which_argument_it_lacks(thing):
+    with pytest.raises(TypeError, match=r"\(\) has no argument 'no_such'"):
+        thing(no_such=1)

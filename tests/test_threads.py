@@ -69,6 +69,113 @@ def test_users_set_the_number_of_threads():
     assert tw.get_num_threads() == before
 
 
+def a_loss(seen=None):
+    """|theta|^2 / 2, which notes how many threads a call would use where it is asked."""
+
+    def value(theta):
+        if seen is not None:
+            seen.add(tw.get_num_threads())
+        return 0.5 * theta @ theta
+
+    return tw.FunctionLoss(value, lambda theta: theta, lambda theta: np.eye(len(theta)))
+
+
+class Residuals(tw.LeastSquares):
+    """r = theta, noting the same."""
+
+    n_params, names = 2, ("a", "b")
+    seen: set
+
+    def value_and_gradient(self, theta):
+        return theta @ theta, 2 * theta
+
+    def residuals(self, theta):
+        self.seen.add(tw.get_num_threads())
+        return theta
+
+    def jvp(self, theta, v):
+        return v
+
+    def vjp(self, theta, e):
+        return e
+
+    def gauss_newton(self, theta):
+        return np.eye(2)
+
+
+def asked_of_an_adjoint(seen, **threads):
+    loss = Residuals()
+    loss.seen = seen
+    return tw.check_adjoint(loss, [1.0, 2.0], **threads)
+
+
+CALLS = {
+    "minimize": lambda seen, **threads: tw.minimize(a_loss(seen), [1.0, 2.0], **threads),
+    "diagnose": lambda seen, **threads: tw.diagnose(a_loss(seen), [1.0, 2.0], **threads),
+    "check_gradient": lambda seen, **threads: tw.check_gradient(a_loss(seen), [1.0], **threads),
+    "check_adjoint": asked_of_an_adjoint,
+    "curve_fit": lambda seen, **threads: tw.curve_fit(
+        lambda x, a: a * x, np.arange(3.0), np.arange(3.0), **threads
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_is_told_how_many_threads_it_may_use(call):
+    before = tw.get_num_threads()
+    for threads in (1, 3, None):
+        seen = set()
+        CALLS[call](seen, threads=threads)
+        assert tw.get_num_threads() == before
+        if call in ("minimize", "check_gradient", "check_adjoint"):
+            assert seen == {threads or before}
+    for wrong in (0, 257, 1.5, "many"):
+        with pytest.raises(ValueError, match=r"^threads must be a whole number"):
+            CALLS[call](set(), threads=wrong)
+
+
+def test_an_inner_call_keeps_the_limit_of_the_outer_one():
+    inner, outer = set(), set()
+
+    def value(theta):
+        outer.add(tw.get_num_threads())
+        tw.check_gradient(a_loss(inner), [1.0], threads=5)
+        outer.add(tw.get_num_threads())
+        return 0.5 * theta @ theta
+
+    try:
+        tw.set_num_threads(8)
+        tw.check_gradient(tw.FunctionLoss(value, lambda theta: theta), [1.0], threads=2)
+        assert inner == outer == {2}
+        with pytest.raises(ZeroDivisionError):
+            tw.minimize(tw.FunctionLoss(lambda t: 1 / 0, lambda t: t), [1.0], threads=2)
+        assert tw.get_num_threads() == 8
+    finally:
+        tw.set_num_threads(None)
+
+
+def test_no_bit_depends_on_the_threads_of_a_call():
+    x = np.linspace(0.01, 5, 70_001)
+    y = 2 * np.exp(-x / 1.5) + 0.01 * np.random.default_rng(1).normal(size=x.size)
+
+    def decay(x, a, tau):
+        return a * np.exp(-x / tau)
+
+    loss, start = tw.MSELoss(decay, x, y), [1.0, 1.0]
+
+    def found(threads):
+        r = tw.minimize(loss, start, threads=threads, record=True)
+        d = tw.diagnose(loss, start, threads=threads)
+        popt, pcov = tw.curve_fit(decay, x, y, p0=start, threads=threads)
+        gradient = tw.check_gradient(loss, start, threads=threads).differences
+        return [r.theta, r.history.theta, d.spectrum, popt, pcov, gradient]
+
+    one = found(1)
+    for threads in (2, 3, None):
+        for got, wanted in zip(found(threads), one, strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
 def test_info_tells_what_runs_here():
     told = tw.info()
     assert told.version == tw.__version__ and told.numpy == np.__version__

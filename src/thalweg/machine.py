@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from ._arguments.check import count
+from ._arguments.check import count, thread_limit
 from ._core import dispatch
 
 _MOST = 2**31 - 1
@@ -81,7 +83,8 @@ def get_num_threads() -> int:
     """Return how many threads a call uses when its ``threads`` does not say.
 
     As many as `set_num_threads` said; else THALWEG_NUM_THREADS or OMP_NUM_THREADS of the
-    environment; else one for each processor that this process may use.
+    environment; else one for each processor that this process may use.  Within a call that was told
+    ``threads``, such as that of `minimize` which calls your loss, as many as it was told.
     """
     return dispatch.get_num_threads()
 
@@ -102,3 +105,26 @@ def set_num_threads(n: int | None) -> None:
         It is less than 1 or no whole number.
     """
     dispatch.set_num_threads(0 if n is None else count(n, "n", 1, _MOST))
+
+
+@contextmanager
+def at_most(threads: int | None) -> Iterator[None]:
+    """Let what runs inside use so many threads where it does not say, and never more.
+
+    None changes nothing.  It holds for every kernel that the calling thread runs meanwhile, those
+    of the user's own functions among them, and for no other thread.  An inner limit cannot raise an
+    outer one.
+
+    Raises
+    ------
+    ValueError
+        ``threads`` is not a whole number from 1 to 256.
+    """
+    if threads is None:
+        yield
+        return
+    taken_back = dispatch.limit_threads(thread_limit(threads))
+    try:
+        yield
+    finally:
+        taken_back.var.reset(taken_back)

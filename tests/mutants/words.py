@@ -30,6 +30,13 @@ EDITS = {
         ("shown: defaults", "if not _is_same(value, field.default):", "if True:"),
         ("shown: functions", "if callable(value) and", "if False and"),
     ],
+    ("src/thalweg/_core/dispatch.pyx", "test_threads.py"): [
+        ("threads of a call unheard", "else <int> most", "else c.tw_threads()"),
+        ("inner limits above outer ones", "else min(threads, most))", "else threads)"),
+    ],
+    ("src/thalweg/machine.py", "test_threads.py"): [
+        ("a limit that stays", "        taken_back.var.reset(taken_back)", "        pass"),
+    ],
     ("src/thalweg/status.py", "test_status.py"): [
         ("status: a number of C", "DRIFT = -9", "DRIFT = -18"),
         ("status: a success below 0", "ROUNDING = 5", "ROUNDING = -18"),

@@ -140,6 +140,7 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
         raise ValueError(f"{what} must have one shape for all parameters, got {got}") from None
 
 
+_MOST_THREADS = 256  # TW_MAX_THREADS of csrc/base/pool.h
 _PART = 1 << 22  # elements of a large array that one call looks at: Ctrl-C waits for no more
 
 
@@ -186,3 +187,14 @@ def count(value: Any, name: str, least: int, most: int) -> int:
     if number != value or not least <= number <= most:
         raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
     return number
+
+
+def thread_limit(threads: Any) -> int:
+    """Return ``threads`` as the core takes it: 0 for None, which is as many as there are.
+
+    Raises
+    ------
+    ValueError
+        It is not a whole number from 1 to 256.
+    """
+    return 0 if threads is None else count(threads, "threads", 1, _MOST_THREADS)

@@ -2,7 +2,7 @@
 from thalweg._core cimport thalweg_h as c
 
 cdef const c.tw_kernels *active(int is_float) except NULL
-cdef int threads_of(int threads) noexcept nogil
+cdef int threads_of(int threads) except -1
 cdef int arity_of(int operation) noexcept
 
 

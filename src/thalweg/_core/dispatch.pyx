@@ -6,6 +6,7 @@ set exist once.  The others `cimport` from it, and reach every kernel through th
 """
 import os
 
+from cpython.contextvars cimport PyContextVar_New, PyContextVar_Set, get_value
 from cpython.exc cimport PyErr_CheckSignals
 
 from thalweg._core cimport thalweg_h as c
@@ -41,9 +42,28 @@ cdef const c.tw_kernels *active(int is_float) except NULL:
     return c.tw_active(is_float)
 
 
-cdef int threads_of(int threads) noexcept nogil:
-    """The number of threads to use; 0 asks for as many as there are."""
-    return threads if threads > 0 else c.tw_threads()
+cdef object limit = PyContextVar_New("thalweg.threads", NULL)  # not set: none
+
+
+cdef int threads_of(int threads) except -1:
+    """How many threads a call may use that asks for ``threads``, 0 for as many as there are.
+
+    Within a public function that was told how many (`limit_threads`), those are as many as there
+    are, and nobody gets more.
+    """
+    most = get_value(limit)
+    if most is None:
+        return threads if threads > 0 else c.tw_threads()
+    return min(threads, <int> most) if threads > 0 else <int> most
+
+
+def limit_threads(int threads):
+    """Let no call of this context use more threads, and no more than were allowed before.
+
+    Gives what takes that back: ``taken_back.var.reset(taken_back)``.
+    """
+    most = get_value(limit)
+    return PyContextVar_Set(limit, threads if most is None else min(threads, most))
 
 
 def variants():
@@ -74,8 +94,8 @@ def select_variant(name):
 
 
 def get_num_threads():
-    """Return how many threads a call uses when it does not say."""
-    return c.tw_threads()
+    """Return how many threads a call uses, here, when it does not say."""
+    return threads_of(0)
 
 
 def set_num_threads(int n):

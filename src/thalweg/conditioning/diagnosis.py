@@ -25,6 +25,7 @@ from ..linalg.krylov import EPS, lanczos
 from ..linalg.matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from ..losses.base import Loss, refuse_no_loss
 from ..losses.curvature import curvature_matrix
+from ..machine import at_most
 from .advice import advise
 from .rates import (
     METHODS,
@@ -161,7 +162,12 @@ class Diagnosis:
 
 @spelled
 def diagnose(
-    loss: Loss, theta: Any, *, reduction: float = 1e-8, names: Sequence[str] | None = None
+    loss: Loss,
+    theta: Any,
+    *,
+    reduction: float = 1e-8,
+    names: Sequence[str] | None = None,
+    threads: int | None = None,
 ) -> Diagnosis:
     r"""Say how the loss bends at theta, and what each method of descent makes of it.
 
@@ -180,6 +186,9 @@ def diagnose(
         The ``gtol`` of `minimize` at which the iterations end.
     names : sequence of str, optional
         The parameters; "theta[0]", "theta[1]", ... if not given.
+    threads : int, optional
+        Most threads of the loss' kernels; the processors this process may use.  A loss that was
+        given fewer keeps to them.  Results have the same bits for any number.
 
     Returns
     -------
@@ -212,6 +221,12 @@ def diagnose(
     names = _names(names, theta.size)
     if not 0 < reduction < 1:
         raise ValueError(f"reduction must lie between 0 and 1, got {reduction}")
+    with at_most(threads):
+        return _diagnose(loss, theta, reduction, names)
+
+
+def _diagnose(loss: Loss, theta: Array, reduction: float, names: tuple[str, ...]) -> Diagnosis:
+    """Take the loss apart at theta."""
     g = loss.gradient(theta)
     if not all_finite(g):
         raise ValueError("the gradient at theta is not finite")

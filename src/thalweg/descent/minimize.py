@@ -14,6 +14,7 @@ from .._progress import open_bar
 from ..losses.base import LeastSquares, Loss
 from ..losses.linear import LinearLeastSquares
 from ..losses.quadratic import QuadraticLoss
+from ..machine import at_most
 from ..optimizers import LBFGS, ConjugateGradient, LevenbergMarquardt
 from ..optimizers.base import Method, Point, Problem, length
 from .loop import Callback, Descent, Iteration, Rules, silent
@@ -39,6 +40,7 @@ def minimize(
     time_limit: float | None = None,
     bounds: Any = None,
     record: bool = False,
+    threads: int | None = None,
     callback: Callback | None = None,
     progress: bool = False,
 ) -> DescentResult:
@@ -83,6 +85,9 @@ def minimize(
         loss' parameters.
     record : bool
         Whether the history keeps theta, (n_iter + 1, P) numbers.
+    threads : int, optional
+        Most threads of every kernel that runs meanwhile; the processors this process may use.  A
+        loss that was given fewer keeps to them.  Results have the same bits for any number.
     callback : callable, optional
         ``callback(iteration)`` after each, with ``n_iter``, ``theta``, ``loss``, ``gradient_norm``
         and ``step_size``; a true value from it, or StopIteration, ends the descent.
@@ -124,11 +129,36 @@ def minimize(
     options: dict[str, Any] = dict(method=method, gtol=gtol, xtol=xtol, ftol=ftol)
     options |= dict(max_iter=max_iter, time_limit=time_limit, bounds=bounds, record=record)
     options |= dict(callback=callback, progress=progress)
+    with at_most(threads):
+        return _minimize(loss, theta0, **options)
+
+
+def _minimize(loss: Loss, theta0: Any, **options: Any) -> DescentResult:
+    """`minimize` with threads as they are: columns and units first, which come here again."""
     if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
-        return minimize_columns(minimize, loss, theta0, options)
+        return minimize_columns(_minimize, loss, theta0, options)
     unit = unit_of(loss, theta0)
     if unit != 1.0:
-        return minimize_in_units(minimize, loss, theta0, unit, options)
+        return minimize_in_units(_minimize, loss, theta0, unit, options)
+    return _descend(loss, theta0, **options)
+
+
+def _descend(
+    loss: Loss,
+    theta0: Any,
+    *,
+    method: Method | None,
+    gtol: float | None,
+    xtol: float,
+    ftol: float,
+    max_iter: int,
+    time_limit: float | None,
+    bounds: Any,
+    record: bool,
+    callback: Callback | None,
+    progress: bool,
+) -> DescentResult:
+    """Check the rest of the arguments, choose the method and run it."""
     theta0 = [theta0] if np.ndim(theta0) == 0 else theta0
     loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
     lower, upper = bounds_of_one(bounds, loss.n_params, getattr(loss, "names", None))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.bounds import bounds_of_one
-from .._arguments.check import Array, all_finite, left_out, numbers
+from .._arguments.check import Array, all_finite, left_out, numbers, thread_limit
 from .._arguments.columns import columns_of
 from .._arguments.spelling import spelled
 from ..model import ModelInfo, as_model
@@ -51,6 +51,7 @@ def curve_fit(
     max_iter: int | None = None,
     maxfev: int | None = None,
     max_nfev: int | None = None,
+    threads: int | None = None,
 ) -> tuple[Any, ...]:
     r"""Fit ``ydata = f(xdata, *params) + noise`` by least squares.
 
@@ -92,6 +93,9 @@ def curve_fit(
     max_iter, maxfev, max_nfev : int, optional
         The most trial steps, by its name here and by those that SciPy gives it.
 
+    threads : int, optional
+        As in `thalweg.fit`.
+
     Returns
     -------
     popt : ndarray, shape (P,)
@@ -125,6 +129,7 @@ def curve_fit(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of lm, trf, dogbox or None, got {method!r}")
+    n_threads = thread_limit(threads)
     info = as_model(f)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
@@ -150,7 +155,7 @@ def curve_fit(
     if whiten or (problem.recording is None and callable(jac)):
         result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:
-        result = run(problem, options)
+        result = run(problem, options, n_threads)
     return _answer(result, whiten, full_output)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, PerFit, count, tolerance
+from .._arguments.check import Array, PerFit, count, thread_limit, tolerance
 from .._arguments.spelling import spelled
 from .._core import engine
 from .._core.tape import Tape
@@ -185,7 +185,7 @@ def fit(
         attempts=attempts,
         absolute_sigma=absolute_sigma,
     )
-    n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
+    n_threads = thread_limit(threads)
     return run(problem, options, n_threads, callback, progress)
 
 

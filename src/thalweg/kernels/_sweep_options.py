@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg._arguments.bounds import bounds_of_one
-from thalweg._arguments.check import all_finite, count, left_out, numbers
+from thalweg._arguments.check import all_finite, count, left_out, numbers, thread_limit
 
 from .._arguments.arrays import unmasked
 
@@ -156,7 +156,7 @@ def settings(
         relaxation=omega,
         weights=weights,
         sweeps=count(sweeps, "sweeps", 0, 2**31 - 1),
-        threads=0 if threads is None else count(threads, "threads", 1, 256),
+        threads=thread_limit(threads),
     )
 
 

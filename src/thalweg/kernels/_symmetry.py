@@ -8,7 +8,8 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from thalweg._arguments.check import count, numbers
+from thalweg._arguments.check import numbers, thread_limit
+from thalweg._arguments.spelling import spelled
 from thalweg._core import quadratic as _core
 
 from .._arguments.arrays import unmasked
@@ -88,6 +89,7 @@ class Square(_core.Matrix):
         self._storage, self._transposed = f"sparse {triangle}".strip(), False
 
 
+@spelled
 class Symmetric(Square):
     """A symmetric matrix, checked once for any number of calls of `quadratic_form`.
 
@@ -136,7 +138,7 @@ class Symmetric(Square):
         symmetrise: bool = False,
         threads: int | None = None,
     ) -> None:
-        n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
+        n_threads = thread_limit(threads)
         if triangle not in (None, "lower", "upper"):
             raise ValueError(f"triangle must be 'lower' or 'upper', got {triangle!r}")
         if symmetrise and triangle:

@@ -21,7 +21,7 @@ from .._arguments.arrays import (
     refuse_output,
     whole_strides,
 )
-from .._arguments.check import Array, count, left_out
+from .._arguments.check import Array, left_out, thread_limit
 from .._arguments.spelling import spelled
 from .._core import adjoint as _core
 
@@ -110,7 +110,7 @@ def adjoint_sum(
     array([30., 36.])
     """
     if out is None and isfinite(scale):
-        plain: Array | None = _core.sum_plain(J, e, weights, scale, False, _threads(threads))
+        plain: Array | None = _core.sum_plain(J, e, weights, scale, False, thread_limit(threads))
         if plain is not None:
             return plain
     A = _operands(J, e, weights)
@@ -147,7 +147,7 @@ def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> A
     array([[ 6.,  9.],
            [24., 27.]])
     """
-    plain: Array | None = _core.sum_plain(J, e, weights, 1.0, True, _threads(threads))
+    plain: Array | None = _core.sum_plain(J, e, weights, 1.0, True, thread_limit(threads))
     if plain is not None:
         return plain
     A = _operands(J, e, weights)
@@ -189,7 +189,7 @@ def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
     y = np.empty((*A.batch, A.Nx))
     core = _core.Jacobian(A.J, None, None, A.K, A.Nx, False)
     contiguous = np.ascontiguousarray(vector, dtype=np.float64)
-    _refuse(core.jvp(contiguous, _threads(threads), y), A.named | {"v": vector}, "J v")
+    _refuse(core.jvp(contiguous, thread_limit(threads), y), A.named | {"v": vector}, "J v")
     return y
 
 
@@ -242,7 +242,7 @@ def normal_equations(
 
     def sums(A: _Operands) -> int:
         core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_problem)
-        return core.normal(_threads(threads), JtWJ, JtWe, etWe)
+        return core.normal(thread_limit(threads), JtWJ, JtWe, etWe)
 
     _run(sums, A, "a sum of the normal equations")
     return NormalEquations(JtWJ, JtWe, etWe)
@@ -264,7 +264,7 @@ def _sum(
 
     def sums(A: _Operands) -> int:
         core = _core.Jacobian(A.J, A.e, A.weights, A.K, A.Nx, per_block)
-        return core.sum(scale, _threads(threads), d)
+        return core.sum(scale, thread_limit(threads), d)
 
     _run(sums, A, "the sum of w J e")
     return d
@@ -294,10 +294,6 @@ def _without(A: _Operands, left: Array) -> _Operands:
         J[(left & ~np.isfinite(J).all(2))[:, 0]] = 0
     names = {"J": J if len(A.batch) else J[0], "e": e if len(A.batch) or e is None else e[0]}
     return A._replace(J=J, e=e, named=A.named | names)
-
-
-def _threads(threads: int | None) -> int:
-    return 0 if threads is None else count(threads, "threads", 1, 256)
 
 
 def _refuse(found: int, named: dict[str, Any], what: str) -> None:

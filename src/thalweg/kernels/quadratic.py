@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from thalweg._arguments.check import count, numbers
+from thalweg._arguments.check import numbers, thread_limit
 from thalweg._core import quadratic as _core
 
 from .._arguments.arrays import unmasked
@@ -116,7 +116,7 @@ def quadratic_form(
     >>> quadratic_form(B, [[1.0, 1.0], [0.0, 1.0]], theta_star=[0.0, 1.0])
     array([2., 0.])
     """
-    n_threads = 0 if threads is None else count(threads, "threads", 1, 256)
+    n_threads = thread_limit(threads)
     if not symmetrise and out is None and triangle in _TRIANGLES:  # plain arrays
         target = np.empty_like(theta) if gradient and type(theta) is np.ndarray else None
         if gradient is False or target is not None:

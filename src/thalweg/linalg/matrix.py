@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from .conversion import as_matrix, as_symmetric
 from .krylov import EPS, bidiagonalise, lanczos
 from .operators import Dense, Matrix
@@ -74,6 +75,7 @@ class Singular(NamedTuple):
     right: Array
 
 
+@spelled
 def is_symmetric(B: Any) -> bool:
     """Return whether B = B', to rounding.
 
@@ -109,6 +111,7 @@ def _is_symmetric(B: Matrix) -> bool:
     return bool(abs(u @ Bv - v @ Bu) <= P * EPS * scale)
 
 
+@spelled
 def definiteness(B: Any) -> Definiteness:
     """Return which signs the quadratic form theta'B theta takes.
 
@@ -160,6 +163,7 @@ def signs(values: Array) -> Definiteness:
     return Definiteness.NON_POSITIVE if high <= zero else Definiteness.INDEFINITE
 
 
+@spelled
 def eigen(B: Any) -> Eigen:
     """Return the eigenvalues and eigenvectors of a symmetric matrix, B = V diag(lambda) V'.
 
@@ -205,6 +209,7 @@ def eigen(B: Any) -> Eigen:
     return Eigen(found.values, found.vectors * _sign(found.vectors))
 
 
+@spelled
 def svd(A: Any) -> Singular:
     """Return the singular value decomposition A = U diag(sigma) V'.
 
@@ -257,6 +262,7 @@ def svd(A: Any) -> Singular:
     return Singular((left * sign)[:, ::-1], found.values[::-1], (right * sign)[:, ::-1])
 
 
+@spelled
 def condition_number(B: Any) -> float:
     """Return kappa = sigma_max / sigma_min, the ratio of the singular values.
 

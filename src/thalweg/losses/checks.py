@@ -18,6 +18,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.spelling import spelled
+from ..machine import at_most
 from .base import LeastSquares, Loss, refuse_no_loss
 
 _EPS = float(np.finfo(float).eps)
@@ -93,7 +94,7 @@ class AdjointReport:
 
 
 @spelled
-def check_gradient(loss: Loss, theta: Any) -> GradientReport:
+def check_gradient(loss: Loss, theta: Any, *, threads: int | None = None) -> GradientReport:
     """Compare the gradient of a loss with central differences of its value.
 
     Parameters
@@ -101,6 +102,8 @@ def check_gradient(loss: Loss, theta: Any) -> GradientReport:
     loss : Loss
     theta : array_like, shape (P,)
         Where; the loss must be smooth around it, within about 1e-5 of each |theta_j|.
+    threads : int, optional
+        Most threads of the loss' kernels; the processors this process may use.
 
     Returns
     -------
@@ -115,7 +118,12 @@ def check_gradient(loss: Loss, theta: Any) -> GradientReport:
     True
     """
     refuse_no_loss(loss)
-    theta = loss.at(theta)
+    with at_most(threads):
+        return _compared(loss, loss.at(theta))
+
+
+def _compared(loss: Loss, theta: Array) -> GradientReport:
+    """The gradient of a loss beside the differences of its value."""
     gradient = loss.gradient(theta)
     differences, allowed = np.empty_like(theta), np.empty_like(theta)
     size = float(np.sqrt(theta.dot(theta) / max(1, theta.size))) or 1.0
@@ -141,7 +149,12 @@ def _difference(loss: Loss, theta: Array, j: int, h: float) -> tuple[float, floa
 
 @spelled
 def check_adjoint(
-    loss: LeastSquares, theta: Any, *, pairs: int = 8, seed: int = 0
+    loss: LeastSquares,
+    theta: Any,
+    *,
+    pairs: int = 8,
+    seed: int = 0,
+    threads: int | None = None,
 ) -> AdjointReport:
     """Compare <J v, e> with <v, J'e> for random v and e.
 
@@ -153,6 +166,8 @@ def check_adjoint(
     pairs : int
         How many random pairs.
     seed : int
+    threads : int, optional
+        Most threads of the loss' kernels; the processors this process may use.
 
     Returns
     -------
@@ -172,7 +187,12 @@ def check_adjoint(
     if not isinstance(loss, LeastSquares):
         raise TypeError(f"{loss.name} is not made of residuals, so it has no Jacobian to check")
     refuse_no_loss(loss, LeastSquares)
-    theta = loss.at(theta)
+    with at_most(threads):
+        return _worst_pair(loss, loss.at(theta), pairs, seed)
+
+
+def _worst_pair(loss: LeastSquares, theta: Array, pairs: int, seed: int) -> AdjointReport:
+    """The pair of random vectors that agrees least."""
     rng = np.random.default_rng(seed)
     shape = np.shape(loss.residuals(theta))
     reports = [_pair(loss, theta, rng, shape) for _ in range(pairs)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.check import count
+from .._arguments.check import count, thread_limit
 from .._arguments.spelling import spelled
 from ..model import as_model
 from .callables import CallableModel, jax_functions, torch_functions
@@ -60,7 +60,8 @@ class MSELoss(MeanOfSquares):
     dtype : float64 or float32, optional
         The arithmetic.  float32 runs faster and gives about five digits; sums are float64.
     threads : int, optional
-        Most threads; the processors this process may use.
+        Most threads of every call; the processors this process may use.  ``threads`` of `minimize`
+        and `diagnose` may lower it for that call.
 
     Raises
     ------
@@ -128,7 +129,7 @@ class MSELoss(MeanOfSquares):
             single=samples.single,
             vector=n_params is not None,
             dtype=element,
-            threads=0 if threads is None else count(threads, "threads", 1, 256),
+            threads=thread_limit(threads),
         )
         self.n_params, self._label = P, info.label
         self.precision = float(np.finfo(element).eps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from .._arguments.spelling import spelled
 from ..model.operations import Operations, count_operations
 from ._style import BLUE, GREY, VERMILION, pyplot
 
@@ -37,6 +38,7 @@ class _Block(NamedTuple):
         return _CELL * min(self.n_rows, _MOST_CELLS)
 
 
+@spelled
 def propagation(
     model: Callable[..., Any] | str,
     *,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.spelling import spelled
 from ..conditioning import Diagnosis
 from ..descent.result import DescentResult
 from ._style import BLACK, BLUE, CYCLE, VERMILION, open_frame, pyplot
@@ -16,6 +17,7 @@ _LEAST_PREDICTED = 1e-16  # of the start: predicted lines end here
 _QUANTITIES = {"gradient_norm": "||gradient||", "loss": "loss"}
 
 
+@spelled
 def convergence(
     results: DescentResult | Sequence[DescentResult],
     diagnosis: Diagnosis | None = None,
@@ -92,6 +94,7 @@ def _draw_prediction(ax: Any, d: Diagnosis, result: DescentResult, colour: str) 
         ax.plot(end, start * d.reduction, "X", color=colour, markersize=8, zorder=4, clip_on=False)
 
 
+@spelled
 def spectrum(d: Diagnosis, *, ax: Any = None) -> Any:
     """Draw the eigenvalues of the Hessian, the smallest and the largest with their step sizes.
 
@@ -142,6 +145,7 @@ def spectrum(d: Diagnosis, *, ax: Any = None) -> Any:
     return ax
 
 
+@spelled
 def diagnosis(d: Diagnosis, *, ax: Any = None) -> Any:
     """Draw a diagnosis: the spectrum, and how many iterations each method is predicted to take.
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.check import Array, name_index
+from .._arguments.spelling import spelled
 from ._one_fit import (
     OneFit,
     caption,
@@ -41,6 +42,7 @@ _GALLERY = 9
 _GALLERY_OF_IMAGES = 4
 
 
+@spelled
 def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     """Draw data, model and residuals y - f(x) of one fit.
 
@@ -105,6 +107,7 @@ def _fit_of_one_variable(plt: Any, one: OneFit, words: list[str], ax: Any) -> An
     return axes
 
 
+@spelled
 def map(
     result: FitResult, name: str, *, limits: tuple[float, float] | None = None, ax: Any = None
 ) -> Any:
@@ -159,6 +162,7 @@ def map(
     return ax
 
 
+@spelled
 def overview(result: FitResult, titles: Sequence[str] | None = None) -> Any:
     """Draw a first look at a result: one fit, the first few of a batch, or every parameter's map.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import spelled
 from ..conditioning import Diagnosis, diagnose
 from ..descent.minimize import minimize
 from ..descent.result import DescentResult
@@ -29,6 +30,7 @@ _DENSE = 400  # points of a curve
 _SLOW = 0.2  # of the best step: a smaller one is called too small
 
 
+@spelled
 def steps(
     loss: Loss,
     result: DescentResult,
@@ -90,6 +92,7 @@ def steps(
     return ax
 
 
+@spelled
 def contours(
     loss: Loss,
     results: DescentResult | Sequence[DescentResult] = (),
@@ -135,6 +138,7 @@ def contours(
     return landscape(loss, ways, labels, parameters, limits, names, ax)
 
 
+@spelled
 def step_sizes(
     loss: Loss,
     theta0: Any,
@@ -216,6 +220,7 @@ def _verdict(d: Diagnosis, step_size: float) -> str:
     return "too small" if step_size < _SLOW * d.best_step else "good"
 
 
+@spelled
 def valleys(kappas: Sequence[float] = (4.0, 100.0), *, max_iter: int = 30, ax: Any = None) -> Any:
     """Draw level lines of quadratic losses by condition number, with gradient descent's way down.
 
@@ -262,6 +267,7 @@ def valleys(kappas: Sequence[float] = (4.0, 100.0), *, max_iter: int = 30, ax: A
     return axes
 
 
+@spelled
 def staircase(
     loss: Loss,
     result: DescentResult,
@@ -310,6 +316,7 @@ def staircase(
     return landscape(loss, [np.array(corners)], [result.method.name], parameters, limits, None, ax)
 
 
+@spelled
 def sphered(loss: Loss, theta: Any, *, ax: Any = None) -> Any:
     r"""Draw why Newton's step goes straight to the minimum: it makes circles of the ellipses.
 
