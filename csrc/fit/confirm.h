@@ -12,7 +12,8 @@
  * in doubt.
  *
  * At a success the step u is taken as the last one, without another evaluation: it is smaller than the
- * tolerance, and what is left after it is smaller still by the rate of convergence.
+ * tolerance, and what is left after it is smaller still by the rate of convergence.  (In the orthogonal mode
+ * one.h looks where it has led.)
  */
 #ifndef TW_CONFIRM_H
 #define TW_CONFIRM_H

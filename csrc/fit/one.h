@@ -50,11 +50,44 @@ static void stop_if_run_off(fits *s, const tolerances *t, real before) {
         stop(s, 0, ~(ivec){0}, SLOW);
 }
 
+/* Undo the last step where it does not lead as low as promised: a pole of the model may lie on its way. */
+static void undo_if_higher(solo *o, real chi2) {
+    fits *s = &o->s;
+    real *now = s->sum + tri(s->F, s->F) * LANES;
+    int moved = 0;
+    for (int j = 0; j < s->P; j++)
+        moved |= s->theta[j * LANES] != o->before[j];
+    if (!moved)
+        return;
+    for (int j = 0; j < s->P; j++)
+        s->trial[j * LANES] = s->theta[j * LANES];
+    evaluate_trial(o);
+    *now = s->trial_sum[tri(s->F, s->F) * LANES];
+    if (*now <= chi2 + s->noise[0] && !stopped(o))
+        return;
+    *now = chi2;
+    for (int j = 0; j < s->P; j++)
+        s->theta[j * LANES] = o->before[j];
+}
+
+/* The scaled covariance of lane 0, and the last step, if it may stop.  In the orthogonal mode, for models
+ * that bend much and data that determine little, the last step is looked at: there are few such fits. */
+static void confirm_one(solo *o) {
+    fits *s = &o->s;
+    const int looks = s->triangle && o->job->tape->output; /* a model without code is not asked again */
+    const real chi2 = s->sum[tri(s->F, s->F) * LANES];
+    for (int j = 0; j < s->P; j++)
+        o->before[j] = s->theta[j * LANES];
+    o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
+    if (looks)
+        undo_if_higher(o, chi2);
+}
+
 /* Why lane 0 has stopped, and its scaled covariance; or RUNNING where it should go on. */
 static void conclude(solo *o) {
     fits *s = &o->s;
     return_to_best(s, 0);
-    o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
+    confirm_one(o);
     look_for_drift(s, &o->t, 0, o->poor);
     return_to_best(s, 0);
     if (o->curved)

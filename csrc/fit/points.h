@@ -40,6 +40,7 @@ typedef struct solo {
     real *trial_triangle, *triangle;
     real *chunk_sum; /* [n_chunks][triangle] */
     sample totals;   /* used, magnitude */
+    real *before;    /* [P] theta before the last step */
     int poor;        /* the normal matrix is too ill-conditioned for a covariance */
     summer *summers;
     int n_summers, threads;
@@ -131,6 +132,7 @@ static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point
     o->triangle = o->s.triangle;
     o->trial_triangle = TAKE(a, real, T);
     o->chunk_sum = TAKE(a, real, o->n_chunks * T);
+    o->before = TAKE(a, real, job->tape->n_theta);
     if (job->call)
         o->called = called_on(a, job);
     o->summers = TAKE(a, summer, n_summers);

@@ -187,12 +187,22 @@ def rate(fit: Fit, u: Array) -> float:
 
 
 def take_last_step(fit: Fit, u: Array, promised: float) -> None:
-    """theta += u, and all that would follow, within the bounds; chi2 falls as promised."""
+    """theta += u, and all that would follow, within the bounds; chi2 falls as promised.
+
+    The orthogonal mode, for models that bend much, looks at where the step leads, and leaves it out
+    if that is not as low: a pole of the model may lie on its way.
+    """
     theta = fit.theta + u / (1 - rate(fit, u))
-    if ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
-        fit.theta = theta
-        fit.sums = fit.sums.copy()
-        fit.sums[-1, -1] = max(fit.chi2 - promised, 0.0)
+    if not ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
+        return
+    chi2 = max(fit.chi2 - promised, 0.0)
+    if fit.orthogonal:
+        e = fit.problem.evaluate(theta)[:, -1]
+        chi2 = float(e @ e)
+        if not chi2 <= fit.chi2 + fit.noise:
+            return
+    fit.theta, fit.sums = theta, fit.sums.copy()
+    fit.sums[-1, -1] = chi2
 
 
 def hessian(fit: Fit, free: Any, size: Array) -> Array:
