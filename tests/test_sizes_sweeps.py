@@ -44,7 +44,7 @@ def sweeps_agree(sweep, specification, A, b, shape, tolerance, **options):
 WIDTH, TILE = constant("sweep/contract.h", "TW_SWEEP_WIDTH"), constant("sweep/sweep.c", "TILE")
 LEAST_CHUNK = constant("sweep/sweep.c", "LEAST_CHUNK")
 USUAL_CHUNKS = constant("sweep/sweep.c", "USUAL_CHUNKS")
-TOGETHER = constant("sweep/sweep.c", "TOGETHER")
+TOGETHER = constant("sweep/gram.h", "TOGETHER")
 LONG_COLUMN = constant("sweep/columns.h", "LONG_COLUMN")
 ROW_COUNTS = around(TILE, LEAST_CHUNK, LONG_COLUMN, USUAL_CHUNKS * LEAST_CHUNK)
 
