@@ -280,7 +280,7 @@ def test_sweeps_of_overflowing_sizes_or_lying_orders_are_refused():
         sweeper(A=np.ones((3, 4)), theta=np.zeros(0), M=HUGE, each=(*[np.zeros(4)] * 4, 1.0))
     order, change = np.array([0, 1]), np.empty(1)
     one = sweeper()
-    assert one.run(order, 0, 2, 1, False, change, np.empty((1, 1))) == -1
+    assert one.run(order, 0, 2, 1, False, change, np.empty((1, 1))) == (0, -1)
     for missing in ((None, np.empty((1, 1))), (change, None)):
         with pytest.raises(TypeError, match=MISSING):
             one.run(order, 0, 2, 1, False, *missing)

@@ -328,7 +328,9 @@ def test_indices_spoilt_after_the_check_lead_nowhere(isa):
         S.arrays[1][place] = index
         try:
             for theta in (np.ones(3), np.ones((9, 3))):
-                with pytest.raises(ValueError, match="has changed: its columns are unsorted"):
+                with pytest.raises(
+                    ValueError, match="has changed: it has columns that are unsorted"
+                ):
                     quadratic_form(S, theta)
         finally:
             S.arrays[1][:] = spoilt

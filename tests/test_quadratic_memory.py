@@ -60,10 +60,11 @@ def test_columns_spoilt_after_the_check_lead_nowhere_in_any_matrix(isa, index, b
     B = sp.csr_array(np.array([[1.0, 2.0, 0.0], [0.0, 3.0, 4.0], [5.0, 0.0, 6.0]]))
     columns, starts = B.indices.astype(index), B.indptr.astype(index)
     matrix = core.Matrix()
-    assert matrix._csr(B.data, columns, starts, 3, False, True) == -1
+    matrix._csr(B.data, columns, starts, 3, False, True)
     columns[2] = bad
     for M in (1, 9):
         theta, value, gradient = np.ones((M, 3)), np.zeros(M), np.zeros((M, 3))
         how = {"shared_star": True, "many": True, "threads": 1}
-        assert core.evaluate(matrix, theta, None, value, None, **how) == 1
-        assert core.evaluate(matrix, theta, None, value, gradient, **how) == 1
+        for target in (None, gradient):
+            with pytest.raises(ValueError, match=r"^row 1 of the sparse B has changed"):
+                core.evaluate(matrix, theta, None, value, target, **how)

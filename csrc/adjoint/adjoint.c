@@ -24,15 +24,15 @@ static size_t sum_work(const tw_jacobian *A, int threads) {
     return summation_on(&s, threads, NULL);
 }
 
-static int sum(const tw_jacobian *A, double scale, int threads, struct tw_watch *watch, void *work,
-               double *d) {
+static tw_adjoint_status sum(const tw_jacobian *A, double scale, int threads, struct tw_watch *watch,
+                             void *work, double *d) {
     if (A->P == 0)
-        return 0;
+        return TW_ADJOINT_OK;
     const tw_jacobian B = evened(A);
     summation s = adjoint_of(&B);
     s.scale = scale, s.watch = watch;
     s.out[0] = d;
-    return run_summation(&s, threads, work);
+    return (tw_adjoint_status)run_summation(&s, threads, work);
 }
 
 /* ---- J_k v ----------------------------------------------------------------------------- */
@@ -51,18 +51,19 @@ static void multiply_task(void *context, ptrdiff_t task) {
     double *y = p->y + q;
     int found = p->A->indptr ? multiply_sparse(p->A, q, n, p->v, y) : multiply_dense(p->A, q, n, p->v, y);
     if (!d_all_finite(n, y))
-        found |= TW_FOUND_NOT_FINITE;
+        found |= TW_ADJOINT_NOT_FINITE;
     if (found)
         atomic_fetch_or(&p->found, found);
 }
 
-static int jvp(const tw_jacobian *A, const double *v, int threads, struct tw_watch *watch, double *y) {
+static tw_adjoint_status jvp(const tw_jacobian *A, const double *v, int threads, struct tw_watch *watch,
+                             double *y) {
     const tw_jacobian B = evened(A);
     product p = {.A = &B, .v = v, .y = y, .rows = B.K * B.Nx};
-    p.found = d_all_finite(B.P, v) ? 0 : TW_FOUND_NOT_FINITE; /* also of columns without elements */
+    p.found = d_all_finite(B.P, v) ? 0 : TW_ADJOINT_NOT_FINITE; /* also of columns without elements */
     p.task_rows = pieces(TASK_BYTES, row_bytes(&B, B.P));
     tw_parallel(multiply_task, &p, pieces(p.rows, p.task_rows), threads, watch);
-    return atomic_load(&p.found);
+    return (tw_adjoint_status)atomic_load(&p.found);
 }
 
 /* ---- J'WJ, J'We, e'We ------------------------------------------------------------------ */
@@ -86,12 +87,12 @@ static size_t normal_work(const tw_jacobian *A, int threads) {
     return summation_on(&s, threads, NULL);
 }
 
-static int normal(const tw_jacobian *A, int threads, struct tw_watch *watch, void *work, double *JtWJ,
-                  double *JtWe, double *etWe) {
+static tw_adjoint_status normal(const tw_jacobian *A, int threads, struct tw_watch *watch, void *work,
+                                double *JtWJ, double *JtWe, double *etWe) {
     const tw_jacobian B = evened(A);
     summation s = normal_of(&B);
     s.watch = watch, s.out[0] = JtWJ, s.out[1] = JtWe, s.out[2] = etWe;
-    return run_summation(&s, threads, work);
+    return (tw_adjoint_status)run_summation(&s, threads, work);
 }
 
 extern const struct tw_adjoint TW_TABLE(tw_adjoint);

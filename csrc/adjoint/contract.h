@@ -39,14 +39,15 @@ typedef struct {
     int per_block;                      /* 1: K results, 0: their sum */
 } tw_jacobian;
 
-/* What was found, as bits.  After a bad index the results are undefined, but nothing outside the
- * arrays was touched. */
+/* What the functions below return.  The bits of a worse status contain those of a better one: so the `or` of
+ * what several threads report is the worst.  After a bad index the results are undefined, but nothing outside
+ * the arrays was touched. */
 typedef enum {
-    TW_FOUND_NOTHING = 0,
-    TW_FOUND_NOT_FINITE = 1, /* a result is not finite: so was an input, or the sum overflows */
-    TW_FOUND_BAD_INDPTR = 2, /* it falls somewhere, or leaves [0, n_stored] */
-    TW_FOUND_BAD_INDEX = 4,  /* a column outside [0, P) */
-} tw_found;
+    TW_ADJOINT_OK = 0,
+    TW_ADJOINT_NOT_FINITE = 1, /* a result is not finite: so was an input, or the sum overflows */
+    TW_ADJOINT_BAD_INDEX = 3,  /* a column outside [0, P) */
+    TW_ADJOINT_BAD_INDPTR = 7, /* it falls somewhere, or leaves [0, n_stored] */
+} tw_adjoint_status;
 
 /* `threads`: at most so many at once, > 0.  `work`: as many bytes as the function ending in _work
  * says for the same jacobian and threads. */
@@ -56,15 +57,16 @@ struct tw_adjoint {
      *   d  [P] or [K][P]  out
      */
     size_t (*sum_work)(const tw_jacobian *A, int threads);
-    int (*sum)(const tw_jacobian *A, double scale, int threads, struct tw_watch *watch, void *work,
-               double *d);
+    tw_adjoint_status (*sum)(const tw_jacobian *A, double scale, int threads, struct tw_watch *watch,
+                             void *work, double *d);
 
     /* y_k = J_k v; e and weights are not used.
      *
      *   v  [P]      in
      *   y  [K][Nx]  out
      */
-    int (*jvp)(const tw_jacobian *A, const double *v, int threads, struct tw_watch *watch, double *y);
+    tw_adjoint_status (*jvp)(const tw_jacobian *A, const double *v, int threads, struct tw_watch *watch,
+                             double *y);
 
     /* JtWJ = sum_k J_k' W_k J_k,  JtWe = sum_k J_k' W_k e_k,  etWe = sum_k e_k' W_k e_k from one pass
      * over J, or the three for each block.
@@ -74,8 +76,8 @@ struct tw_adjoint {
      *   etWe  [1] or [K]           out
      */
     size_t (*normal_work)(const tw_jacobian *A, int threads);
-    int (*normal)(const tw_jacobian *A, int threads, struct tw_watch *watch, void *work, double *JtWJ,
-                  double *JtWe, double *etWe);
+    tw_adjoint_status (*normal)(const tw_jacobian *A, int threads, struct tw_watch *watch, void *work,
+                                double *JtWJ, double *JtWe, double *etWe);
 };
 
 #endif

@@ -151,7 +151,7 @@ static int write_narrow_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, 
     int finite = 0;
     switch (P) { TW_EACH_NARROW(TW_WRITE_NARROW) }
     s->out[2][sum] = S[place_of_etWe(P)];
-    return finite || finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;
+    return finite || finite_rows(P, 0, P, S) ? 0 : TW_ADJOINT_NOT_FINITE;
 }
 
 /* ---- many small problems --------------------------------------------------------------- */
@@ -169,7 +169,7 @@ TW_INLINE int small_problems(int P, int weighted, const summation *s, ptrdiff_t 
                               .w = weighted ? (const double *)A->weights.at + k * A->weights.block : NULL};
         add_narrow_rows(P, weighted, &problem, 1, S);
         if (!write_narrow_rows(P, S, s->out[0] + k * P * P, s->out[1] + k * P))
-            found |= finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;
+            found |= finite_rows(P, 0, P, S) ? 0 : TW_ADJOINT_NOT_FINITE;
         s->out[2][k] = S[place_of_etWe(P)];
     }
     return found;

@@ -144,7 +144,7 @@ static int write_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff
     }
     if (is_small) /* a first look, which can only acquit */
         finite = d_all_finite(end - c0 * width, total + c0 * width) || finite_rows(P, c0, c1, total);
-    return finite ? 0 : TW_FOUND_NOT_FINITE;
+    return finite ? 0 : TW_ADJOINT_NOT_FINITE;
 }
 
 #endif

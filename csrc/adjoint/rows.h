@@ -130,7 +130,7 @@ static int write_sum(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t 
     double *d = s->out[0] + sum * s->columns;
     for (ptrdiff_t j = c0; j < c1; j++)
         d[j] = s->scale * total[j];
-    return d_all_finite(c1 - c0, d + c0) ? 0 : TW_FOUND_NOT_FINITE;
+    return d_all_finite(c1 - c0, d + c0) ? 0 : TW_ADJOINT_NOT_FINITE;
 }
 
 /* ---- J v ------------------------------------------------------------------------------- */

@@ -138,7 +138,7 @@ static int small_group(const summation *s, ptrdiff_t first, ptrdiff_t end, doubl
         const real *J = (const real *)A->J + k * A->J_block;
         sum_blocks(A, n, J, c, s->scale, s->out[0] + k * P);
     }
-    return d_all_finite((end - first) * P, s->out[0] + first * P) ? 0 : TW_FOUND_NOT_FINITE;
+    return d_all_finite((end - first) * P, s->out[0] + first * P) ? 0 : TW_ADJOINT_NOT_FINITE;
 }
 
 /* Whether small_group can take the blocks of A. */

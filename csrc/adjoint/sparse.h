@@ -18,12 +18,12 @@ typedef struct {
 TW_INLINE csr_row row_of(const tw_jacobian *A, int is_long, ptrdiff_t q) {
     csr_row row = {index_at(A->indptr, is_long, q), index_at(A->indptr, is_long, q + 1), 0};
     if (!(0 <= row.first && row.first <= row.end && row.end <= A->n_stored))
-        return (csr_row){0, 0, TW_FOUND_BAD_INDPTR};
+        return (csr_row){0, 0, TW_ADJOINT_BAD_INDPTR};
     for (ptrdiff_t t = row.first; t < row.end; t++) {
         const ptrdiff_t j = index_at(A->indices, is_long, t);
         row.found |= (size_t)j >= (size_t)A->P;
     }
-    return row.found ? (csr_row){0, 0, TW_FOUND_BAD_INDEX} : row;
+    return row.found ? (csr_row){0, 0, TW_ADJOINT_BAD_INDEX} : row;
 }
 
 TW_INLINE int add_csr_rows(const tw_jacobian *A, int is_long, ptrdiff_t q, ptrdiff_t n, const double *c,
@@ -51,7 +51,7 @@ static int add_sparse(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0
     for (ptrdiff_t m; n > 0; q += m, n -= m) {
         m = least(n, CHUNK);
         const double *c = weighted_residuals(A, q, m, buffer);
-        found |= d_all_finite(m, c) ? 0 : TW_FOUND_NOT_FINITE; /* also of rows without elements */
+        found |= d_all_finite(m, c) ? 0 : TW_ADJOINT_NOT_FINITE; /* also of rows without elements */
         found |= A->is_long ? add_csr_rows(A, 1, q, m, c, total) : add_csr_rows(A, 0, q, m, c, total);
         if (stops_after(s, m * length, &read))
             break;

@@ -37,10 +37,10 @@ typedef struct summation {
     const tw_jacobian *A;
     plan p;
     struct tw_watch *watch;
-    /* total of the columns c0 <= c < c1 = those of rows q ... q + n - 1; returns what was found */
+    /* total of the columns c0 <= c < c1 = those of rows q ... q + n - 1; returns a tw_adjoint_status */
     int (*add)(const struct summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0, ptrdiff_t c1, double *total,
                double *scratch);
-    /* results number `sum`, of those columns; returns what was found */
+    /* results number `sum`, of those columns; returns a tw_adjoint_status */
     int (*write)(const struct summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t c1, const double *total);
     /* sums first ... end - 1 of one split each, added up and written; NULL: one by one */
     int (*group)(const struct summation *s, ptrdiff_t first, ptrdiff_t end, double *own);
@@ -88,7 +88,7 @@ static int add_and_write(const summation *s, ptrdiff_t first, ptrdiff_t end, ptr
     ptrdiff_t read = 0;
     for (ptrdiff_t sum = first; sum < end; sum++) {
         found |= s->add(s, sum * p->rows, p->rows, c0, c1, own, own + p->total);
-        if (!(found & ~TW_FOUND_NOT_FINITE))
+        if (!(found & ~TW_ADJOINT_NOT_FINITE))
             found |= s->write(s, sum, c0, c1, own);
         if (stops_after(s, p->rows * (c1 - c0) + p->total, &read))
             break;
@@ -156,7 +156,7 @@ static int run_summation(summation *s, int threads, void *work) {
     const plan *p = &s->p;
     summation_on(s, threads, work);
     tw_parallel(take_tasks, s, least(threads, p->tasks), threads, s->watch);
-    if (p->splits > 1 && !(atomic_load(&s->found) & ~TW_FOUND_NOT_FINITE))
+    if (p->splits > 1 && !(atomic_load(&s->found) & ~TW_ADJOINT_NOT_FINITE))
         tw_parallel(write_sums, s, 1, 1, s->watch);
     return atomic_load(&s->found);
 }

@@ -43,7 +43,14 @@ typedef struct {
     const void *start; /* [P + 1] likewise */
     ptrdiff_t P, nnz;
     int is_long, upper, general;
+    ptrdiff_t *where; /* [1]  out  a row that breaks these rules, written where one does */
 } tw_square_csr;
+
+/* What functions that look at a sparse matrix return. */
+typedef enum {
+    TW_QUADRATIC_OK = 0,
+    TW_QUADRATIC_BAD_ROW, /* a row breaks the rules of tw_square_csr: `where` says which */
+} tw_quadratic_status;
 
 /* At M points theta. */
 typedef struct {
@@ -72,14 +79,14 @@ struct tw_quadratic {
     /* packed [P(P+1)/2] = lower triangle of (B + B')/2 of a full B; out, of B's type. */
     void (*symmetrise)(const tw_square *B, int threads, struct tw_watch *watch, void *packed);
 
-    /* Sparse, one theta or many; the bits of each depend on no other and not on M.  Returns -1, or
-     * the first row that breaks the rules above: then the outputs mean nothing. */
+    /* Sparse, one theta or many; the bits of each depend on no other and not on M.  Where a row is bad the
+     * outputs mean nothing. */
     size_t (*csr_work)(const tw_square_csr *B, const tw_quadratic_job *job, int threads);
-    ptrdiff_t (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
-                     void *work);
+    tw_quadratic_status (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
+                               struct tw_watch *watch, void *work);
 
-    /* The first row that breaks the rules above, or -1. */
-    ptrdiff_t (*csr_bad_row)(const tw_square_csr *B, struct tw_watch *watch);
+    /* Look whether B keeps to the rules; `where` is the first row that does not. */
+    tw_quadratic_status (*csr_check)(const tw_square_csr *B, struct tw_watch *watch);
 
     /* Is a sparse B without a bad row exactly its transpose, pattern and values?
      *   next  [P]  workspace */

@@ -263,6 +263,6 @@ const struct tw_quadratic TW_TABLE(tw_quadratic) = {
     .symmetrise = quadratic_symmetrise,
     .csr_work = quadratic_csr_work,
     .csr = quadratic_csr,
-    .csr_bad_row = quadratic_csr_bad_row,
+    .csr_check = quadratic_csr_check,
     .csr_is_symmetric = quadratic_csr_is_symmetric,
 };

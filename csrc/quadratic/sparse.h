@@ -180,13 +180,21 @@ static size_t quadratic_csr_work(const tw_square_csr *B, const tw_quadratic_job 
     return arena_size(&a);
 }
 
-static ptrdiff_t quadratic_csr(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
-                               struct tw_watch *watch, void *work) {
+/* The status of a run or a look that has met `row`, -1 where none is bad. */
+static tw_quadratic_status status_of_row(const tw_square_csr *B, ptrdiff_t row) {
+    if (row < 0)
+        return TW_QUADRATIC_OK;
+    *B->where = row;
+    return TW_QUADRATIC_BAD_ROW;
+}
+
+static tw_quadratic_status quadratic_csr(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
+                                         struct tw_watch *watch, void *work) {
     arena a = arena_on(work);
     csr_run *r = csr_run_on(&a, B, job, threads);
     r->watch = watch;
     tw_parallel(csr_take_points, r, r->slots, (int)r->slots, watch);
-    return r->bad_row;
+    return status_of_row(B, r->bad_row);
 }
 
 /* ---- what a matrix must be ----------------------------------------------------------------- */
@@ -231,10 +239,10 @@ static void look_for_bad_row(void *context, ptrdiff_t part) {
             return;
 }
 
-static ptrdiff_t quadratic_csr_bad_row(const tw_square_csr *B, struct tw_watch *watch) {
+static tw_quadratic_status quadratic_csr_check(const tw_square_csr *B, struct tw_watch *watch) {
     csr_look c = {.B = B, .watch = watch, .bad_row = -1};
     tw_parallel(look_for_bad_row, &c, 1, 1, watch);
-    return c.bad_row;
+    return status_of_row(B, c.bad_row);
 }
 
 /* Rows in order meet the columns of the upper triangle in order: element (i, j), j < i, must be the

@@ -30,6 +30,18 @@ struct tw_coordinates {
     double relaxation;           /* omega in (0, 2): theta moves omega times as far; 1: to the minimum */
 };
 
+/* What a run returns: OK, or what is wrong with a column of A.  `where` of the job is then the first such
+ * column, theta and residual hold no answer, and of a sparse A nothing else was written. */
+typedef enum {
+    TW_SWEEP_OK = 0,
+    TW_SWEEP_BAD_INDPTR, /* indptr does not rise from 0 to nnz at this column */
+    TW_SWEEP_BAD_ROW,    /* a row of the column is not in [0, n) */
+    TW_SWEEP_BAD_ORDER,  /* the rows of the column do not rise: they are unsorted or duplicated */
+    TW_SWEEP_NOT_FINITE, /* a value of the column is NaN or infinite */
+    TW_SWEEP_OVERFLOW,   /* the column's weighted sum of squares is not finite; of a dense A, whose values
+                            are not looked at, for either reason */
+} tw_sweep_status;
+
 /* M right-hand sides at once.  Coordinates are the P columns of A and, with an intercept, a column of ones
  * that follows them; C = P + intercept.
  *
@@ -48,9 +60,10 @@ struct tw_sweep_job {
     double *residual;           /* [M][n]           in/out */
     double *gram;               /* [tw_sweep.gram]  out, in where gram_known: the same A, weights and order */
     int gram_known;             /*                  0: compute gram in the first sweep */
-    double *change; /* [M]              out largest |change of theta_j| in the last sweep; of a centered
-                                            intercept, what goes with the changes of the others */
-    double *fall;   /* [sweeps][M]      out by how much F fell in each sweep */
+    double *change;   /* [M]              out largest |change of theta_j| in the last sweep; of a centered
+                                              intercept, what goes with the changes of the others */
+    double *fall;     /* [sweeps][M]      out by how much F fell in each sweep */
+    ptrdiff_t *where; /* [1]            out see tw_sweep_status; first in `order` */
 };
 
 /* Updates on q = A'Wr alone, given the Gram matrix; the residual stays as it was. */
@@ -72,9 +85,7 @@ struct tw_sweep {
     size_t (*gram)(const struct tw_sweep_job *job);
     /* bytes of workspace */
     size_t (*work)(const struct tw_sweep_job *job, int threads);
-    /* Run a job.  -1; or the first coordinate in `order` whose column has a sum of squares that is not
-     * finite, and then theta and residual hold no answer. */
-    ptrdiff_t (*run)(const struct tw_sweep_job *job, int threads, struct tw_watch *watch, void *work);
+    tw_sweep_status (*run)(const struct tw_sweep_job *job, int threads, struct tw_watch *watch, void *work);
     void (*gram_run)(const struct tw_gram_job *job, int threads, struct tw_watch *watch);
 };
 
@@ -94,16 +105,6 @@ struct tw_sweep {
  * Where the watch (NULL: none) asks to stop, theta, residual and intercept hold what the last update left,
  * and belong together; change, fall and drift mean nothing, and nothing was computed anew from b.
  */
-
-/* What is wrong with a matrix. */
-typedef enum {
-    TW_CSC_OK = 0,
-    TW_CSC_INDPTR,   /* indptr does not rise from 0 to nnz at this column */
-    TW_CSC_ROW,      /* a row of the column is not in [0, n) */
-    TW_CSC_ORDER,    /* the rows of the column do not rise: they are unsorted or duplicated */
-    TW_CSC_VALUE,    /* a value of the column is NaN or infinite */
-    TW_CSC_OVERFLOW, /* the column's weighted sum of squares overflows */
-} tw_csc_status;
 
 struct tw_sweep_csc_job {
     ptrdiff_t n, P, M, nnz;        /* rows, columns, right-hand sides, stored values */
@@ -125,15 +126,15 @@ struct tw_sweep_csc_job {
     double *change; /* [M]                   out largest |change| of theta and intercept in the last sweep */
     double *fall;   /* [sweeps][M]           out by how much F fell in each sweep */
     double *drift;  /* [M], NULL without b   out largest |r - (b - A theta - intercept)| before that */
+    ptrdiff_t *where; /* [1]                 out see tw_sweep_status */
 };
 
 struct tw_sweep_csc {
     /* bytes of workspace */
     size_t (*work)(const struct tw_sweep_csc_job *job, int threads);
-    /* Check A, then run the job on at most `threads` threads.  Other than TW_CSC_OK, `column` is the first
-     * that is wrong, and nothing else was written. */
-    tw_csc_status (*run)(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch, void *work,
-                         ptrdiff_t *column);
+    /* Check A, then run the job on at most `threads` threads. */
+    tw_sweep_status (*run)(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,
+                           void *work);
 };
 
 #endif

@@ -175,7 +175,7 @@ TW_INLINE void subtract_line(column c, const double *d, double *r, int is_long) 
 
 /* ---- the check ---------------------------------------------------------------------------------- */
 
-TW_INLINE tw_csc_status check_rows(column c, ptrdiff_t n, int is_long) {
+TW_INLINE tw_sweep_status check_rows(column c, ptrdiff_t n, int is_long) {
     int falls = 0, outside = 0;
     for (ptrdiff_t k = 1; k < c.n; k++)
         falls |= index_at(c.row, is_long, k - 1) >= index_at(c.row, is_long, k);
@@ -183,7 +183,7 @@ TW_INLINE tw_csc_status check_rows(column c, ptrdiff_t n, int is_long) {
         outside = index_at(c.row, is_long, 0) < 0 || index_at(c.row, is_long, c.n - 1) >= n;
     for (ptrdiff_t k = 0; falls && k < c.n; k++)
         outside |= index_at(c.row, is_long, k) < 0 || index_at(c.row, is_long, k) >= n;
-    return outside ? TW_CSC_ROW : falls ? TW_CSC_ORDER : TW_CSC_OK;
+    return outside ? TW_SWEEP_BAD_ROW : falls ? TW_SWEEP_BAD_ORDER : TW_SWEEP_OK;
 }
 
 TW_INLINE int indptr_is_bad(const struct tw_sweep_csc_job *job, ptrdiff_t j, int is_long) {

@@ -48,8 +48,7 @@ typedef struct {
 /* The look at A before the sweeps. */
 typedef struct {
     plan *p;
-    ptrdiff_t *column;
-    tw_csc_status status;
+    tw_sweep_status status;
 } opening;
 
 TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax without its care for NaN */
@@ -118,31 +117,32 @@ static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, i
 }
 
 /* Look at A and prepare what is known of its columns, unless patience runs out. */
-TW_INLINE tw_csc_status prepare(plan *p, ptrdiff_t *j, int is_long) {
+TW_INLINE tw_sweep_status prepare(plan *p, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
+    ptrdiff_t *const j = job->where;
     patience looking = {.watch = p->watch};
     p->total_weight = sum_of_weights(job);
     for (*j = 0; *j < job->P; ++*j) {
         if (indptr_is_bad(job, *j, is_long))
-            return TW_CSC_INDPTR;
+            return TW_SWEEP_BAD_INDPTR;
         const column c = column_of(job, *j, is_long);
-        const tw_csc_status status = check_rows(c, job->n, is_long);
+        const tw_sweep_status status = check_rows(c, job->n, is_long);
         if (status)
             return status;
         double curvature = sum_of_squares(c, job->weights, 0, is_long);
         if (!(curvature <= DBL_MAX)) {
             for (ptrdiff_t k = 0; k < c.n; k++)
                 if (!isfinite(c.value[k]))
-                    return TW_CSC_VALUE;
-            return TW_CSC_OVERFLOW;
+                    return TW_SWEEP_NOT_FINITE;
+            return TW_SWEEP_OVERFLOW;
         }
         if (p->mean)
             curvature = centered_curvature(p, *j, curvature, is_long);
         p->curvature[*j] = curvature;
         if (runs_out(&looking, c.n + 1))
-            return TW_CSC_OK;
+            return TW_SWEEP_OK;
     }
-    return TW_CSC_OK;
+    return TW_SWEEP_OK;
 }
 
 /* ---- a sweep ----------------------------------------------------------------------------------- */
@@ -341,23 +341,23 @@ static void begin(void *context, ptrdiff_t part) {
     opening *o = context;
     patience storing = {.watch = o->p->watch};
     (void)part; /* the only one */
-    o->status = o->p->job->is_long ? prepare(o->p, o->column, 1) : prepare(o->p, o->column, 0);
+    o->status = o->p->job->is_long ? prepare(o->p, 1) : prepare(o->p, 0);
     if (!o->status && o->p->job->greedy)
         store_rows(o->p->job, &o->p->rows, &storing);
 }
 
-static tw_csc_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,
-                                   void *work, ptrdiff_t *column_found) {
+static tw_sweep_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,
+                                     void *work) {
     arena a = arena_on(work);
     plan *p = plan_on(&a, job, threads);
     p->watch = watch;
-    opening o = {.p = p, .column = column_found};
+    opening o = {.p = p};
     tw_parallel(begin, &o, 1, 1, watch);
     if (o.status || (watch && watch->stop))
         return o.status;
     atomic_store(&p->next, 0);
     tw_parallel(run_blocks, p, p->slots, p->slots, watch);
-    return TW_CSC_OK;
+    return TW_SWEEP_OK;
 }
 
 static size_t sweep_csc_work(const struct tw_sweep_csc_job *job, int threads) {

@@ -352,11 +352,12 @@ static void weigh(team *t) {
     }
 }
 
-static ptrdiff_t sweep_run(const struct tw_sweep_job *job, int threads, struct tw_watch *watch, void *work) {
+static tw_sweep_status sweep_run(const struct tw_sweep_job *job, int threads, struct tw_watch *watch,
+                                 void *work) {
     arena a = arena_on(work);
     team *t = team_on(&a, job, threads);
     if (!t->blocks || !job->sweeps)
-        return -1;
+        return TW_SWEEP_OK;
     t->watch = watch;
     if (job->centered)
         weigh(t);
@@ -365,7 +366,10 @@ static ptrdiff_t sweep_run(const struct tw_sweep_job *job, int threads, struct t
     for (ptrdiff_t c = 0; c < t->chunks; c++)
         atomic_init(&t->claimed[c], 0);
     tw_parallel(take_chunks, t, t->threads, t->threads, watch);
-    return t->bad;
+    if (t->bad < 0)
+        return TW_SWEEP_OK;
+    *job->where = t->bad;
+    return TW_SWEEP_OVERFLOW;
 }
 
 extern const struct tw_sweep TW_TABLE(tw_sweep);

@@ -75,7 +75,7 @@ EDITS = {
         ("small: blocks side by side taken as one", "d_dot(Nx, J + k * A->J_block", "d_dot(Nx, J"),
         (
             "small: NaN passes",
-            "? 0 : TW_FOUND_NOT_FINITE;\n}\n\n/* Whether",
+            "? 0 : TW_ADJOINT_NOT_FINITE;\n}\n\n/* Whether",
             "? 0 : 0;\n}\n\n/* Whether",
         ),
     ],
@@ -88,7 +88,7 @@ EDITS = {
         ),
         ("twice the same place", "if (j <= i)", "if (j < i || t == u)"),
         ("sparse weights", "weighted * e;", "(double)J[t] * e;"),
-        ("rows without elements", "d_all_finite(m, c) ? 0 : TW_FOUND_NOT_FINITE", "0"),
+        ("rows without elements", "d_all_finite(m, c) ? 0 : TW_ADJOINT_NOT_FINITE", "0"),
     ],
     ("csrc/adjoint/chunks.h", "test_adjoint.py test_adjoint_arrays.py"): [
         (
@@ -112,12 +112,12 @@ EDITS = {
         ),
         (
             "narrow: not finite passes",
-            "return finite || finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE;",
+            "return finite || finite_rows(P, 0, P, S) ? 0 : TW_ADJOINT_NOT_FINITE;",
             "return 0 * finite;",
         ),
         (
             "narrow: small problems that are not finite pass",
-            "found |= finite_rows(P, 0, P, S) ? 0 : TW_FOUND_NOT_FINITE",
+            "found |= finite_rows(P, 0, P, S) ? 0 : TW_ADJOINT_NOT_FINITE",
             "found |= 0",
         ),
         (

@@ -51,6 +51,8 @@ EDITS = {
         ("rows of any matrix cut as of a triangle", "B->general ? share : ", ""),
     ],
     ("csrc/quadratic/sparse.h", "test_quadratic_memory.py"): [
+        ("a bad row somewhere else", "*B->where = row;", "*B->where = 0;"),
+        ("a bad row unheard", "return TW_QUADRATIC_BAD_ROW;", "return TW_QUADRATIC_OK;"),
         ("sparse, any matrix trusted", "if (j < 0 || j >= B->P)\n            return 0;", ""),
     ],
     ("csrc/quadratic/triangle.h", "test_quadratic.py test_quadratic_certificates.py"): [
@@ -116,5 +118,8 @@ EDITS = {
             "(int32_t)(i * (2 * B->P - i - 1) / 2)",
         ),
         ("rows in 32 bits", "first + i * B->row_step", "first + (int32_t)(i * B->row_step)"),
+    ],
+    ("src/thalweg/_core/failures.pyx", "test_failures.py"): [
+        ("a status without a meaning", "if sentence is None:", "if sentence == 0:"),
     ],
 }

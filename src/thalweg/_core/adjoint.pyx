@@ -18,16 +18,13 @@ from thalweg._core.dispatch cimport Watch, active, threads_of
 cdef enum:
     LONG = 1 << 20  # elements: less is over before anyone could interrupt it
 
-NOT_FINITE = c.TW_FOUND_NOT_FINITE
-BAD_INDPTR = c.TW_FOUND_BAD_INDPTR
-BAD_INDEX = c.TW_FOUND_BAD_INDEX
-
 
 cdef class Jacobian:
     """A ``tw_jacobian`` with the arrays it points to; see csrc/adjoint/contract.h.
 
     ``J`` is an array (K, Nx, P), or ``(indptr, indices, data, P)`` for blocks in compressed rows;
-    ``e`` and ``weights`` are (K, Nx) or None.  Each result is what was found, as bits.
+    ``e`` and ``weights`` are (K, Nx) or None.  Each method returns a status, one of
+    `failures.Adjoint`.
     """
 
     cdef c.tw_jacobian A
@@ -197,7 +194,7 @@ def sum_plain(J, e, weights, double scale, bint per_block, int threads):
 
 cdef int sum_into(const c.tw_jacobian *A, bint is_float, double scale, int threads,
                   double *d) except -1:
-    """Write the sums into ``d``; return what was found."""
+    """Write the sums into ``d``; return the status."""
     cdef const c.tw_adjoint *kernels = active(is_float).adjoint
     cdef int n_threads = threads_of(threads), found
     cdef Py_ssize_t rows = times(A.K, A.Nx)

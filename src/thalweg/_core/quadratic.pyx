@@ -13,6 +13,8 @@ from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport Views, has_format, times, workspace
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
+from thalweg._core.failures import Quadratic, refuse
+
 cdef enum:
     STACK_DOUBLES = 512  # workspace that needs no allocation: a small matrix is a matter of 0.1 us
     LONG = 1 << 20  # elements: some 0.3 ms; less is over before anyone could interrupt it
@@ -25,6 +27,7 @@ cdef class Matrix:
     cdef c.tw_square dense
     cdef c.tw_square_csr sparse
     cdef bint is_float, is_sparse
+    cdef Py_ssize_t where  # a bad row of a sparse one
 
     cdef Views begin(self):
         if self.views is not None:
@@ -57,7 +60,7 @@ cdef class Matrix:
         self.dense = c.tw_square(B=view.buf, P=P, row_step=0, packed=1, upper=upper, general=0)
 
     def _csr(self, data, index, start, Py_ssize_t P, bint upper, bint general=False):
-        """Compressed sparse rows; return the first row that is none, or -1."""
+        """Compressed sparse rows; ValueError where one breaks the rules of the kernel."""
         cdef Views views = self.begin()
         cdef Py_buffer *values = views.elements(data, b"df", PyBUF_C_CONTIGUOUS)
         cdef Py_buffer *columns = views.elements(index, b"ilq", PyBUF_C_CONTIGUOUS)
@@ -70,14 +73,18 @@ cdef class Matrix:
         self.sparse = c.tw_square_csr(
             data=values.buf, index=columns.buf, start=rows.buf, P=P, nnz=nnz,
             is_long=columns.itemsize == 8, upper=upper and not general, general=general,
+            where=&self.where,
         )
         cdef const c.tw_quadratic *kernel = active(self.is_float).quadratic
-        cdef Py_ssize_t bad
+        cdef int status
         cdef Watch watch = Watch()
         with nogil:
-            bad = kernel.csr_bad_row(&self.sparse, &watch.watch)
+            status = kernel.csr_check(&self.sparse, &watch.watch)
         watch.raise_caught()
-        return bad
+        wrong = "outside" if general else (
+            "that are unsorted, repeated or outside; B.sum_duplicates() puts them in order"
+        )
+        refuse(Quadratic, status, where=self.where, has="has", wrong=wrong)
 
     def _is_symmetric(self, int threads):
         """Whether the matrix, full or sparse, is exactly its transpose."""
@@ -121,12 +128,13 @@ def symmetrise(full, packed, int threads=0):
 
 def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shared_star,
              bint many, int threads):
-    """Write the values and, unless None, the gradients; return a bad sparse row, or -1.
+    """Write the values and, unless None, the gradients; ValueError where a sparse B has gone bad.
 
     One theta (P,) when ``many`` is false; else M of them, and ``value`` has M elements.
     """
     cdef const c.tw_quadratic *kernel = active(B.is_float).quadratic
-    cdef Py_ssize_t P = B.P, M = len(value), bad = -1
+    cdef Py_ssize_t P = B.P, M = len(value)
+    cdef int status = c.TW_QUADRATIC_OK
     cdef Views views = Views()
     cdef Watch watch = Watch()
     cdef c.tw_quadratic_job job = c.tw_quadratic_job(
@@ -148,14 +156,15 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
     cdef void *work = workspace(size)
     with nogil:
         if B.is_sparse:
-            bad = kernel.csr(&B.sparse, &job, threads, &watch.watch, work)
+            status = kernel.csr(&B.sparse, &job, threads, &watch.watch, work)
         elif many:
             kernel.many(&B.dense, &job, threads, &watch.watch, work)
         else:
             kernel.one(&B.dense, &job, threads, &watch.watch, work)
     free(work)
     watch.raise_caught()
-    return bad
+    refuse(Quadratic, status, where=B.where, has="has changed: it has",
+           wrong="that are unsorted or outside")
 
 
 # ---- the short way ---------------------------------------------------------------------------

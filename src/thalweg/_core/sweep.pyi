@@ -1,11 +1,6 @@
 from typing import Any
 
 WIDTH: int
-INDPTR: int
-ROW: int
-ORDER: int
-VALUE: int
-OVERFLOW: int
 
 class Sweeper:
     def __init__(
@@ -30,7 +25,7 @@ class Sweeper:
         gram_known: bool,
         change: Any,
         fall: Any,
-    ) -> int: ...
+    ) -> tuple[int, int]: ...
 
 def gram_sweeps(
     gram: Any,

@@ -14,8 +14,6 @@ from thalweg._core.buffers cimport USUAL_VIEWS, Memory, Views, times, workspace
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
 WIDTH = c.TW_SWEEP_WIDTH  # an order may be cut at multiples of it without changing a bit
-INDPTR, ROW, ORDER = c.TW_CSC_INDPTR, c.TW_CSC_ROW, c.TW_CSC_ORDER
-VALUE, OVERFLOW = c.TW_CSC_VALUE, c.TW_CSC_OVERFLOW
 
 
 cdef c.tw_coordinates coordinates(Views views, object each, Py_ssize_t C) except *:
@@ -84,20 +82,22 @@ cdef class Sweeper:
         """Go ``sweeps`` times through ``order[begin:end]``, ``begin`` a multiple of WIDTH.
 
         ``gram_known`` says that the last run at this place had the same order.  ``change`` (M,) and
-        ``fall`` (sweeps, M) are written.  Returns the first coordinate whose column is not finite,
-        or -1.  Ctrl-C raises KeyboardInterrupt; theta and residual then hold no answer.
+        ``fall`` (sweeps, M) are written.  Returns the status, one of `failures.Sweep`, and the
+        column that is wrong, if any.  Ctrl-C raises KeyboardInterrupt; theta and residual then
+        hold no answer.
         """
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_sweep_job job = self.job
-        cdef Py_ssize_t bad
+        cdef Py_ssize_t where = -1
+        cdef int status
         cdef Py_ssize_t n_coordinates = job.P + (job.intercept and not job.centered)
         cdef Py_buffer *places = coordinate_order(views, order, 0, n_coordinates)
         job.order, job.n_order = <const Py_ssize_t *> places.buf, places.len // places.itemsize
         if not 0 <= begin <= end <= min(self.most_order, job.n_order) or begin % WIDTH:
             raise ValueError("the order is cut at the wrong place")
         job.order += begin
-        job.sweeps, job.gram_known = sweeps, gram_known
+        job.sweeps, job.gram_known, job.where = sweeps, gram_known, &where
         job.change = views.doubles(change, job.M, True)
         job.fall = views.doubles(fall, times(sweeps, job.M), True)
         job.n_order = begin  # so that `gram` tells what the blocks before this one take
@@ -106,10 +106,10 @@ cdef class Sweeper:
         cdef size_t size = self.kernel.work(&job, self.threads)
         cdef void *work = workspace(size)
         with nogil:
-            bad = self.kernel.run(&job, self.threads, &watch.watch, work)
+            status = self.kernel.run(&job, self.threads, &watch.watch, work)
         free(work)
         watch.raise_caught()
-        return bad
+        return status, where
 
 
 def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py_ssize_t choices,
@@ -175,16 +175,18 @@ cdef int take_order(c.tw_sweep_csc_job *job, Views views, order) except -1:
 def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint greedy,
                  Py_ssize_t sweeps, bint centered, theta, residual, intercept, b, change, fall,
                  drift, int threads):
-    """Run a ``tw_sweep_csc_job``; return its status and the column that is wrong, if any.
+    """Run a ``tw_sweep_csc_job``; return its status, one of `failures.Sweep`, and the column
+    that is wrong, if any.
 
     Ctrl-C raises KeyboardInterrupt; theta, residual and intercept then hold what was reached.
     """
     cdef Watch watch = Watch()
     cdef c.tw_sweep_csc_job job
     cdef Views views = Views(USUAL_VIEWS)
-    cdef Py_ssize_t column = -1
-    cdef c.tw_csc_status status
+    cdef Py_ssize_t where = -1
+    cdef int status
     memset(&job, 0, sizeof(job))
+    job.where = &where
     job.n, job.P, job.M = shape
     job.greedy, job.sweeps, job.centered = greedy, sweeps, centered
     if min(job.n, job.P, job.M, sweeps) < 0 or (centered and (greedy or intercept is None)):
@@ -206,7 +208,7 @@ def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint g
     cdef int n_threads = threads_of(threads)
     cdef void *work = workspace(kernel.work(&job, n_threads))
     with nogil:
-        status = kernel.run(&job, n_threads, &watch.watch, work, &column)
+        status = kernel.run(&job, n_threads, &watch.watch, work)
     free(work)
     watch.raise_caught()
-    return status, column
+    return status, where

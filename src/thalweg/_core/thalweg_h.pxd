@@ -134,21 +134,21 @@ cdef extern from "adjoint/contract.h" nogil:
         tw_per_row e, weights
         int per_block
 
-    ctypedef enum tw_found:
-        TW_FOUND_NOTHING
-        TW_FOUND_NOT_FINITE
-        TW_FOUND_BAD_INDPTR
-        TW_FOUND_BAD_INDEX
+    ctypedef enum tw_adjoint_status:
+        TW_ADJOINT_OK
+        TW_ADJOINT_NOT_FINITE
+        TW_ADJOINT_BAD_INDEX
+        TW_ADJOINT_BAD_INDPTR
 
     ctypedef struct tw_adjoint "struct tw_adjoint":
         size_t (*sum_work)(const tw_jacobian *A, int threads) noexcept nogil
-        int (*sum)(const tw_jacobian *A, double scale, int threads, tw_watch *watch, void *work,
-                   double *d) noexcept nogil
-        int (*jvp)(const tw_jacobian *A, const double *v, int threads, tw_watch *watch,
-                   double *y) noexcept nogil
+        tw_adjoint_status (*sum)(const tw_jacobian *A, double scale, int threads, tw_watch *watch,
+                                 void *work, double *d) noexcept nogil
+        tw_adjoint_status (*jvp)(const tw_jacobian *A, const double *v, int threads,
+                                 tw_watch *watch, double *y) noexcept nogil
         size_t (*normal_work)(const tw_jacobian *A, int threads) noexcept nogil
-        int (*normal)(const tw_jacobian *A, int threads, tw_watch *watch, void *work, double *JtWJ,
-                      double *JtWe, double *etWe) noexcept nogil
+        tw_adjoint_status (*normal)(const tw_jacobian *A, int threads, tw_watch *watch, void *work,
+                                    double *JtWJ, double *JtWe, double *etWe) noexcept nogil
 
 cdef extern from "loss/contract.h" nogil:
     ctypedef struct tw_term:
@@ -185,6 +185,11 @@ cdef extern from "quadratic/contract.h" nogil:
         const void *start
         Py_ssize_t P, nnz
         int is_long, upper, general
+        Py_ssize_t *where
+
+    ctypedef enum tw_quadratic_status:
+        TW_QUADRATIC_OK
+        TW_QUADRATIC_BAD_ROW
 
     ctypedef struct tw_quadratic_job:
         Py_ssize_t n_theta
@@ -207,15 +212,24 @@ cdef extern from "quadratic/contract.h" nogil:
                            void *packed) noexcept nogil
         size_t (*csr_work)(const tw_square_csr *B, const tw_quadratic_job *job,
                            int threads) noexcept nogil
-        Py_ssize_t (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
-                          tw_watch *watch, void *work) noexcept nogil
-        Py_ssize_t (*csr_bad_row)(const tw_square_csr *B, tw_watch *watch) noexcept nogil
+        tw_quadratic_status (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
+                                   tw_watch *watch, void *work) noexcept nogil
+        tw_quadratic_status (*csr_check)(const tw_square_csr *B,
+                                         tw_watch *watch) noexcept nogil
         int (*csr_is_symmetric)(const tw_square_csr *B, tw_watch *watch,
                                 Py_ssize_t *next) noexcept nogil
 
 cdef extern from "sweep/contract.h" nogil:
     enum:
         TW_SWEEP_WIDTH
+
+    ctypedef enum tw_sweep_status:
+        TW_SWEEP_OK
+        TW_SWEEP_BAD_INDPTR
+        TW_SWEEP_BAD_ROW
+        TW_SWEEP_BAD_ORDER
+        TW_SWEEP_NOT_FINITE
+        TW_SWEEP_OVERFLOW
 
     ctypedef struct tw_coordinates "struct tw_coordinates":
         const double *l1
@@ -239,6 +253,7 @@ cdef extern from "sweep/contract.h" nogil:
         int gram_known
         double *change
         double *fall
+        Py_ssize_t *where
 
     ctypedef struct tw_gram_job "struct tw_gram_job":
         Py_ssize_t C, M
@@ -254,17 +269,9 @@ cdef extern from "sweep/contract.h" nogil:
     ctypedef struct tw_sweep "struct tw_sweep":
         size_t (*gram)(const tw_sweep_job *job) noexcept nogil
         size_t (*work)(const tw_sweep_job *job, int threads) noexcept nogil
-        Py_ssize_t (*run)(const tw_sweep_job *job, int threads, tw_watch *watch,
-                          void *work) noexcept nogil
+        tw_sweep_status (*run)(const tw_sweep_job *job, int threads, tw_watch *watch,
+                               void *work) noexcept nogil
         void (*gram_run)(const tw_gram_job *job, int threads, tw_watch *watch) noexcept nogil
-
-    ctypedef enum tw_csc_status:
-        TW_CSC_OK
-        TW_CSC_INDPTR
-        TW_CSC_ROW
-        TW_CSC_ORDER
-        TW_CSC_VALUE
-        TW_CSC_OVERFLOW
 
     ctypedef struct tw_sweep_csc_job "struct tw_sweep_csc_job":
         Py_ssize_t n, P, M, nnz
@@ -286,11 +293,12 @@ cdef extern from "sweep/contract.h" nogil:
         double *change
         double *fall
         double *drift
+        Py_ssize_t *where
 
     ctypedef struct tw_sweep_csc "struct tw_sweep_csc":
         size_t (*work)(const tw_sweep_csc_job *job, int threads) noexcept nogil
-        tw_csc_status (*run)(const tw_sweep_csc_job *job, int threads, tw_watch *watch, void *work,
-                             Py_ssize_t *column) noexcept nogil
+        tw_sweep_status (*run)(const tw_sweep_csc_job *job, int threads, tw_watch *watch,
+                               void *work) noexcept nogil
 
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from thalweg._core import failures
 from thalweg._core import sweep as _core
 
 from .._arguments.arrays import unmasked
@@ -34,12 +35,12 @@ def dense_sweep(A: Array | SparseRows, t: Task) -> Sweep:
     void = void_of(u.residual, t.b, t.left)
     theta, residual = np.empty((u.M, len(s.l1))), _beside(A, u.M)
     now = Moving(theta, residual, np.zeros(u.M), np.zeros((s.sweeps, u.M)))
-    bad = _swept(A, t, now, void)
-    if bad >= 0 and t.left is not None and isinstance(A, np.ndarray):
+    status, j = _swept(A, t, now, void)
+    if status and t.left is not None and isinstance(A, np.ndarray):
         A = _without(A, t.left)
-        bad = _swept(A, t, now, void)
-    if bad >= 0:
-        raise ValueError(_bad_column(A, bad))
+        status, j = _swept(A, t, now, void)
+    if status:
+        _refuse_column(A, status, j)
     drift = None if t.b is None else _refreshed(A, u, residual, theta, without(t.b, void))
     done = report(u, s, theta, residual, now.change, now.fall)
     u.theta[...] = theta[:, : u.P].T.reshape(u.theta.shape)
@@ -51,8 +52,8 @@ def dense_sweep(A: Array | SparseRows, t: Task) -> Sweep:
     return done._replace(drift=drift)
 
 
-def _swept(A: Array | SparseRows, t: Task, now: Moving, void: Array | None) -> int:
-    """Sweep from where the caller is; return a coordinate whose column is not finite, or -1."""
+def _swept(A: Array | SparseRows, t: Task, now: Moving, void: Array | None) -> tuple[int, int]:
+    """Sweep from where the caller is; return the status, and the column that is wrong, if any."""
     _begin(t.u, void, now.theta, now.residual)
     if isinstance(A, SparseRows) or t.gram is not None or t.plan.name == "greedy":
         return sweep_on_gram(A, t, now)
@@ -98,26 +99,27 @@ def _beside(A: Array | SparseRows, M: int) -> Array:
     return raw[skip : skip + M * len(A)].reshape(M, len(A))
 
 
-def _on_residual(A: Array, t: Task, now: Moving) -> int:
-    """Sweep; return a coordinate whose column is not finite, or -1."""
+def _on_residual(A: Array, t: Task, now: Moving) -> tuple[int, int]:
+    """Sweep; return the status, and the column that is wrong, if any."""
     u, s, plan, (theta, residual, change, fall) = t.u, t.s, t.plan, now
     free = u.intercept is not None
     last = [u.P] if free and not t.centered else []
     size = plan.size + len(last)
     if size == 0:
         _center(s, theta, residual, fall, t.centered)
-        return -1
+        return failures.Sweep.OK, -1
     each = each_of(s, len(s.l1))
     sweeper = _core.Sweeper(
         A, theta, residual, s.weights, each, u.M, free, size, s.threads, t.centered
     )
     begin = 0
     for order, sweeps in orders_of(plan, s.sweeps, last):
-        bad = sweeper.run(order, 0, size, sweeps, False, change, fall[begin : begin + sweeps])
-        if bad >= 0:
-            return bad
+        fell = fall[begin : begin + sweeps]
+        status, j = sweeper.run(order, 0, size, sweeps, False, change, fell)
+        if status:
+            return status, j
         begin += sweeps
-    return -1
+    return failures.Sweep.OK, -1
 
 
 def _center(s: Settings, theta: Array, residual: Array, fall: Array, centered: bool) -> None:
@@ -131,9 +133,9 @@ def _center(s: Settings, theta: Array, residual: Array, fall: Array, centered: b
     fall[0] = 0.5 * w.sum() * way**2
 
 
-def _bad_column(A: Array | SparseRows, j: int) -> str:
+def _refuse_column(A: Array | SparseRows, status: int, j: int) -> None:
     """Say what is wrong with column j; the last coordinate of all is the intercept."""
-    if isinstance(A, SparseRows) or j == A.shape[1] or np.isfinite(A[:, j]).all():
-        return f"column {j} of A overflows: its weighted sum of squares is not finite"
-    i = int(np.argmin(np.isfinite(A[:, j])))
-    return f"A must be finite, but A[{i}, {j}] is {A[i, j]}"
+    if isinstance(A, np.ndarray) and j < A.shape[1] and not np.isfinite(A[:, j]).all():
+        i = int(np.argmin(np.isfinite(A[:, j])))
+        raise ValueError(f"A must be finite, but A[{i}, {j}] is {A[i, j]}")
+    failures.refuse(failures.Sweep, status, where=j)

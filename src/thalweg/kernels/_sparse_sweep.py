@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg._arguments.check import all_finite, numbers
+from thalweg._core import failures
 from thalweg._core import sweep as _core
 
 from ._sweep_gram import SparseRows
@@ -17,16 +18,6 @@ from ._sweep_task import Task
 
 # Coordinates of orders that are drawn before the sweeps they are for: 128 MiB.
 _AT_ONCE = 2**24
-
-_WRONG = {
-    _core.INDPTR: "indptr of A must rise from 0 to at most the number of stored values, "
-    "but does not at column {}",
-    _core.ROW: "column {} of A has a row index that is not in [0, n={})",
-    _core.ORDER: "column {} of A has row indices that are unsorted or duplicated; "
-    "A.sum_duplicates() puts them in order",
-    _core.VALUE: "A must be finite, but column {} holds NaN or infinity",
-    _core.OVERFLOW: "column {} of A overflows: its weighted sum of squares is not finite",
-}
 
 
 class Columns(NamedTuple):
@@ -77,14 +68,8 @@ def rows_of(columns: Columns, t: Task) -> SparseRows:
         sweeps=0, centered=False, theta=np.zeros((P, 0)), residual=np.zeros((n, 0)),
         intercept=None, b=None, change=none, fall=np.zeros((0, 0)), drift=none, threads=1,
     )  # fmt: skip
-    _refuse(columns, status, column)
+    failures.refuse(failures.Sweep, status, where=column, n=n)
     return SparseRows(columns.values, columns.indices, columns.indptr, columns.shape)
-
-
-def _refuse(columns: Columns, status: int, column: int) -> None:
-    """Say what the kernel found wrong with a column, if anything."""
-    if status:
-        raise ValueError(_WRONG[status].format(column, columns.shape[0]))
 
 
 def _values_without(columns: Columns, left: Array) -> Array:
@@ -172,7 +157,7 @@ def _run(columns: Columns, counted: Unknowns, t: Task, void: Array | None) -> Sw
                 b=b if end == s.sweeps else None,
                 change=change, fall=fall[begin:end], drift=drift, threads=s.threads,
             )  # fmt: skip
-            _refuse(columns, status, column)
+            failures.refuse(failures.Sweep, status, where=column, n=columns.shape[0])
     finally:  # Ctrl-C leaves what was reached
         for new, old in zip(ours, theirs, strict=True):
             if old is not None and new is not None and new is not old:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from thalweg._core import failures
 from thalweg._core import sweep as _core
 
 from ._sweep_options import Array, Settings
@@ -125,12 +126,12 @@ def _given_gram(gram: Any, P: int) -> Array:
     return G
 
 
-def sweep_on_gram(A: Array | SparseRows, t: Task, now: Moving) -> int:
-    """Sweep; return a coordinate whose column is not finite, or -1."""
+def sweep_on_gram(A: Array | SparseRows, t: Task, now: Moving) -> tuple[int, int]:
+    """Sweep; return the status, and the column that is wrong, if any."""
     u, s, (theta, residual, change, fall) = t.u, t.s, now
     p = products(A, t, residual)
     if not (np.isfinite(p.gram).all() and np.isfinite(p.q).all()):
-        return int(np.argmin(np.isfinite(np.diag(p.gram))))
+        return failures.Sweep.OVERFLOW, int(np.argmin(np.isfinite(np.diag(p.gram))))
     C, greedy, begin = len(p.gram), t.plan.name == "greedy", 0
     moved = theta[:, :C].copy()
     before = moved
@@ -153,4 +154,4 @@ def sweep_on_gram(A: Array | SparseRows, t: Task, now: Moving) -> int:
         with_mean = p.way - d @ p.mean
         residual -= with_mean[:, None]
         theta[:, u.P] += with_mean - d @ p.pivot
-    return -1
+    return failures.Sweep.OK, -1

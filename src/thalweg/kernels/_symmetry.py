@@ -80,11 +80,7 @@ class Square(_core.Matrix):
         self, arrays: tuple[Array, ...], P: int, triangle: str, *, general: bool = False
     ) -> None:
         data, index, start = arrays
-        bad = self._csr(data, index, start, P, triangle == "upper", general)
-        if bad >= 0:
-            wrong = "outside" if general else "that are unsorted, repeated or outside"
-            cure = "" if general else "; B.sum_duplicates() puts them in order"
-            raise ValueError(f"row {bad} of the sparse B has columns {wrong}{cure}")
+        self._csr(data, index, start, P, triangle == "upper", general)
         self._arrays = arrays
         self._storage, self._transposed = f"sparse {triangle}".strip(), False
 

@@ -24,6 +24,7 @@ from .._arguments.arrays import (
 from .._arguments.check import Array, left_out, thread_limit
 from .._arguments.spelling import spelled
 from .._core import adjoint as _core
+from .._core.failures import Adjoint, refuse
 
 
 class NormalEquations(NamedTuple):
@@ -273,7 +274,7 @@ def _sum(
 def _run(sums: Callable[[_Operands], int], A: _Operands, what: str) -> None:
     """Make sums, and once more without what rows of weight 0 hold where that is no number."""
     found = sums(A)
-    if found == _core.NOT_FINITE and A.weights is not None and (A.weights == 0).any():
+    if found == Adjoint.NOT_FINITE and A.weights is not None and (A.weights == 0).any():
         A = _without(A, A.weights == 0)
         found = sums(A)
     _refuse(found, A.named, what)
@@ -297,19 +298,13 @@ def _without(A: _Operands, left: Array) -> _Operands:
 
 
 def _refuse(found: int, named: dict[str, Any], what: str) -> None:
-    """Raise what the kernel has found."""
-    if not found:
-        return
-    if found & _core.BAD_INDPTR:
-        raise ValueError("J.indptr must rise from 0 or more to at most the length of J.indices")
-    if found & _core.BAD_INDEX:
-        raise ValueError(f"J.indices must be columns from 0 to {named['J'].shape[1] - 1}")
-    if found & _core.NOT_FINITE:
+    """Raise what the kernel has found; of what is not finite, which input it is."""
+    if found == Adjoint.NOT_FINITE:
         if _is_sparse(named["J"]):
             named = {"J.data": np.asarray(named["J"].data)} | named
             del named["J"]
         refuse_not_finite(named, what)
-    raise RuntimeError(f"the kernel reported {found}, which has no meaning")
+    refuse(Adjoint, found, last=named["J"].shape[-1] - 1)
 
 
 def _is_sparse(J: Any) -> bool:
