@@ -41,7 +41,7 @@ def sweeps_agree(sweep, specification, A, b, shape, tolerance, **options):
 
 # ---- dense columns -------------------------------------------------------------------------------
 
-WIDTH, TILE = constant("sweep/contract.h", "TW_SWEEP_WIDTH"), constant("sweep/sweep.c", "TILE")
+WIDTH, TILE = constant("sweep/contract.h", "TW_SWEEP_WIDTH"), constant("sweep/sweep.c", "NEAR_ROWS")
 LEAST_CHUNK = constant("sweep/sweep.c", "LEAST_CHUNK")
 USUAL_CHUNKS = constant("sweep/sweep.c", "USUAL_CHUNKS")
 TOGETHER = constant("sweep/gram.h", "TOGETHER")

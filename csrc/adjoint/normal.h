@@ -11,16 +11,16 @@
 #include "adjoint/chunks.h"
 
 #ifdef __AVX512F__
-enum { TALL = 8, WIDE = 3 }; /* 27 sums and 3 vectors of columns in 32 registers */
+enum { TILE_ROWS = 8, TILE_VECTORS = 3 }; /* 27 sums and 3 vectors of columns in 32 registers */
 #else
-enum { TALL = 4, WIDE = 2 }; /* 10 sums and 2 vectors in 16 */
+enum { TILE_ROWS = 4, TILE_VECTORS = 2 }; /* 10 sums and 2 vectors in 16 */
 #endif
 enum { NORMAL_STRIP = 64 /* rows i of the triangle that a task sums up */ };
 
 /* S_ij += the sums of ni rows i from i0 on, and of e if these are the last; nv vectors j from j0 on */
 TW_INLINE void add_tile(int ni, int nv, int last, const rows *A, ptrdiff_t i0, ptrdiff_t j0, double *S,
                         ptrdiff_t width) {
-    dvec sum[TALL + 1][WIDE], column[WIDE];
+    dvec sum[TILE_ROWS + 1][TILE_VECTORS], column[TILE_VECTORS];
     const double *x = A->x + i0, *y = A->x + j0;
     const ptrdiff_t n = A->n, step = A->step;
     const int all = (ni + last) * nv;
@@ -104,10 +104,10 @@ static void add_to_strip(const rows *chunk, void *context) {
     rows A = *chunk;
     if (!A.w)
         A.w = t->ones;
-    for (ptrdiff_t i = t->c0; i < t->c1; i += TALL) {
-        const ptrdiff_t ni = least(TALL, t->c1 - i), vectors = pieces(i + ni, DL);
-        for (ptrdiff_t v = 0; v < vectors; v += WIDE)
-            tile(ni, least(WIDE, vectors - v), i + ni == P, &A, i, v * DL, t->total, padded(P));
+    for (ptrdiff_t i = t->c0; i < t->c1; i += TILE_ROWS) {
+        const ptrdiff_t ni = least(TILE_ROWS, t->c1 - i), vectors = pieces(i + ni, DL);
+        for (ptrdiff_t v = 0; v < vectors; v += TILE_VECTORS)
+            tile(ni, least(TILE_VECTORS, vectors - v), i + ni == P, &A, i, v * DL, t->total, padded(P));
     }
     if (t->c1 == P)
         t->total[place_of_etWe(P)] += weighted_square(A.n, A.w, A.e);

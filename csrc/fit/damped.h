@@ -35,7 +35,7 @@
 #include "fit/certificate.h"
 #include "fit/range.h"
 
-enum { PATIENCE = 64 };       /* trials in a row that neither promise nor bring more than noise */
+enum { MOST_IDLE = 64 };      /* trials in a row that neither promise nor bring more than noise */
 enum { TRUST = 4 };           /* times in a row that an undamped promise may prove vain */
 #define UNDAMPED ((real)1e-8) /* a damping that changes no step */
 #define FAST ((real)0.2)      /* a step so much shorter than the last is one before the end ... */
@@ -212,7 +212,7 @@ static void adapt_damping(fits *s, const verdict *v, int o) {
 
 /* Stop what has gone on for too long. */
 TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
-    stop(s, o, MASK(s->idle, 0) > PATIENCE, TW_NO_PROGRESS);
+    stop(s, o, MASK(s->idle, 0) > MOST_IDLE, TW_NO_PROGRESS);
     stop(s, o, MASK(s->n_iter, 0) >= t->limit, TW_MAX_ITER);
 }
 
@@ -274,7 +274,7 @@ static void judge(fits *s, const tolerances *t, int o) {
     if (v_any(unasked))
         stop(s, o, unasked & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, v.kept & (promised <= t->ftol * v.chi2) & (v.actual <= t->ftol * v.chi2), TW_FTOL);
-    const ivec settled = (MASK(s->idle, 0) > PATIENCE) & (LOAD(s->lambda, 0) <= UNDAMPED);
+    const ivec settled = (MASK(s->idle, 0) > MOST_IDLE) & (LOAD(s->lambda, 0) <= UNDAMPED);
     stop(s, o, v.kept & v.in_noise & settled, TW_FTOL); /* undamped steps go around in the noise */
     look_back(s, t, v.kept, now, o);
     certify(s, running & finite, t->bounded, o);

@@ -15,9 +15,9 @@
 
 #include "tape/normal.h"
 
-enum { ROWS = 2 * LANES }; /* row counts are multiples of this */
+enum { PADDING = 2 * LANES }; /* row counts are multiples of this */
 
-TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return pieces(n, ROWS) * ROWS; }
+TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return pieces(n, PADDING) * PADDING; }
 
 /* u . v in a fixed order: two vectors of running sums, then a tree. */
 static real dot(ptrdiff_t n, const real *u, const real *v) {
@@ -41,7 +41,7 @@ static void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -=
  *
  *   R     triangle of n_columns  in/out
  *   rows  [n_columns][n_rows]    in/out  by columns, 64-byte aligned; destroyed
- *   n_rows  a multiple of ROWS; pad with rows of zeros
+ *   n_rows  a multiple of PADDING; pad with rows of zeros
  */
 static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
     for (int j = 0; j < n_columns; j++) {

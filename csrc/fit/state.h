@@ -50,7 +50,7 @@ typedef struct {
     mask_int *held;                              /* [F] not free in this step */
     mask_int *fresh, *kept;                      /* the trial is the start; the last trial was kept */
     mask_int *asked;                             /* the trial's step was found not to be small before */
-    mask_int *status, *n_iter, *idle, *in_vain;  /* idle: see PATIENCE; in_vain: see confirm */
+    mask_int *status, *n_iter, *idle, *in_vain;  /* idle: see MOST_IDLE; in_vain: see confirm */
     mask_int *until_mark;                        /* kept trials until the next mark */
     mask_int *doubt;                             /* the status of a success that could not be shown */
     mask_int *lost;                              /* the parameter that runs off, if that is the status */

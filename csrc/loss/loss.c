@@ -49,8 +49,8 @@ typedef struct {
     double *sum;     /* [n_sums][LANES] */
 } worker;
 
-typedef struct pass pass;
-struct pass {
+typedef struct loss_run loss_run;
+struct loss_run {
     const tw_samples *s;
     int32_t n_rows;                        /* of `normal`, else 0 */
     ptrdiff_t n_sums;                      /* results of a chunk */
@@ -61,14 +61,14 @@ struct pass {
     double *value;     /* of `values`, else NULL */
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
-    void (*add)(const pass *, worker *, ptrdiff_t first, ptrdiff_t n);
+    void (*add)(const loss_run *, worker *, ptrdiff_t first, ptrdiff_t n);
 };
 
 static ptrdiff_t triangle_size(const tw_samples *s, int32_t n_rows) {
     return n_rows ? tri(s->n_terms / n_rows, 0) : 0;
 }
 
-static worker worker_on(arena *a, const pass *r) {
+static worker worker_on(arena *a, const loss_run *r) {
     const tw_samples *s = r->s;
     worker w = {.m = machine_on(a, s->tape, r->samples, NULL)};
     w.terms = TAKE(a, term, s->n_terms);
@@ -87,10 +87,10 @@ static worker worker_on(arena *a, const pass *r) {
     return w;
 }
 
-static pass *pass_on(arena *a, const tw_samples *s, int32_t n_rows, int threads) {
-    TAKE_ROOT(a, pass, r);
+static loss_run *loss_run_on(arena *a, const tw_samples *s, int32_t n_rows, int threads) {
+    TAKE_ROOT(a, loss_run, r);
     const ptrdiff_t K = s->n_samples;
-    *r = (pass){.s = s, .n_rows = n_rows, .threads = (int)least(1 + K / SAMPLES_PER_THREAD, threads)};
+    *r = (loss_run){.s = s, .n_rows = n_rows, .threads = (int)least(1 + K / SAMPLES_PER_THREAD, threads)};
     r->n_sums = n_rows ? triangle_size(s, n_rows) : s->n_terms;
     r->samples = block_groups(s->tape) * LANES;
     r->n_blocks = pieces(K, r->samples);
@@ -126,7 +126,7 @@ static void load_input(real *slot, const void *x, ptrdiff_t step, int is_float, 
 }
 
 /* Run the tape on n samples from `first` on. */
-static void run_block(const pass *r, const machine *m, ptrdiff_t first, ptrdiff_t n) {
+static void run_block(const loss_run *r, const machine *m, ptrdiff_t first, ptrdiff_t n) {
     const tw_samples *s = r->s;
     const ptrdiff_t groups = groups_of(n);
     for (int32_t k = 0; k < s->tape->n_x; k++) {
@@ -174,7 +174,7 @@ TW_INLINE void add_run(const factors *f, operand b, int n_terms, int product, pt
 }
 
 /* How many terms from t on share their factor b. */
-static int run_length(const pass *r, const term *terms, int32_t t) {
+static int run_length(const loss_run *r, const term *terms, int32_t t) {
     int n = 1;
     while (n < CHAINS && t + n < r->s->n_terms && terms[t].b.base && terms[t + n].b.base == terms[t].b.base)
         n++;
@@ -187,7 +187,7 @@ static int run_length(const pass *r, const term *terms, int32_t t) {
         add_run(&f, b, length, 1, n, sum);                                                                   \
         break;
 
-static void add_terms(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
+static void add_terms(const loss_run *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
     (void)first;
     int length;
     for (int32_t t = 0; t < r->s->n_terms; t += length) {
@@ -210,7 +210,7 @@ static void add_terms(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
 
 static double scale_of(const term *t) { return t->scale ? (double)*t->scale : 1; }
 
-static void write_values(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
+static void write_values(const loss_run *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
     const int32_t n_terms = r->s->n_terms;
     for (int32_t t = 0; t < n_terms; t++) {
         const term *c = w->terms + t;
@@ -223,7 +223,7 @@ static void write_values(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n)
     }
 }
 
-static void add_normal(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
+static void add_normal(const loss_run *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
     (void)first;
     const ptrdiff_t groups = groups_of(n);
     const int32_t m = r->s->n_terms / r->n_rows;
@@ -234,7 +234,7 @@ static void add_normal(const pass *r, worker *w, ptrdiff_t first, ptrdiff_t n) {
 }
 
 /* The sums of one chunk; its blocks are those of an even division. */
-static void run_chunk(pass *r, worker *w, ptrdiff_t chunk) {
+static void run_chunk(loss_run *r, worker *w, ptrdiff_t chunk) {
     const ptrdiff_t begin = r->n_blocks * chunk / r->n_chunks, end = r->n_blocks * (chunk + 1) / r->n_chunks;
     const ptrdiff_t n_sums = r->value ? 0 : r->n_sums;
     const ptrdiff_t n_real = r->n_rows ? n_sums : 0, n_double = r->n_rows ? 0 : n_sums;
@@ -257,14 +257,14 @@ static void run_chunk(pass *r, worker *w, ptrdiff_t chunk) {
 
 /* One thread's share of the chunks. */
 static void run_chunks(void *context, ptrdiff_t part) {
-    pass *r = context;
+    loss_run *r = context;
     worker *w = r->workers + part;
     set_theta(&w->m, r->s->theta, 1);
     for (ptrdiff_t c; (c = claim(&r->next_chunk, 1, r->n_chunks, r->watch)) >= 0;)
         run_chunk(r, w, c);
 }
 
-static void run_pass(pass *r, struct tw_watch *watch, double *sum) {
+static void run_pass(loss_run *r, struct tw_watch *watch, double *sum) {
     r->watch = watch;
     atomic_store(&r->next_chunk, 0);
     tw_parallel(run_chunks, r, r->threads, r->threads, watch);
@@ -283,14 +283,14 @@ static void run_pass(pass *r, struct tw_watch *watch, double *sum) {
 
 static size_t loss_work(const tw_samples *samples, int32_t n_rows, int threads) {
     arena a = arena_on(NULL);
-    pass_on(&a, samples, n_rows, threads);
+    loss_run_on(&a, samples, n_rows, threads);
     return arena_size(&a);
 }
 
 static void loss_sums(const tw_samples *samples, int threads, void *work, struct tw_watch *watch,
                       double *sum) {
     arena a = arena_on(work);
-    pass *r = pass_on(&a, samples, 0, threads);
+    loss_run *r = loss_run_on(&a, samples, 0, threads);
     r->add = add_terms;
     run_pass(r, watch, sum);
 }
@@ -298,7 +298,7 @@ static void loss_sums(const tw_samples *samples, int threads, void *work, struct
 static void loss_values(const tw_samples *samples, int threads, void *work, struct tw_watch *watch,
                         double *value) {
     arena a = arena_on(work);
-    pass *r = pass_on(&a, samples, 0, threads);
+    loss_run *r = loss_run_on(&a, samples, 0, threads);
     r->add = write_values, r->value = value;
     run_pass(r, watch, NULL);
 }
@@ -306,7 +306,7 @@ static void loss_values(const tw_samples *samples, int threads, void *work, stru
 static void loss_normal(const tw_samples *samples, int32_t n_rows, int threads, void *work,
                         struct tw_watch *watch, double *triangle) {
     arena a = arena_on(work);
-    pass *r = pass_on(&a, samples, n_rows, threads);
+    loss_run *r = loss_run_on(&a, samples, n_rows, threads);
     r->add = add_normal;
     run_pass(r, watch, triangle);
 }

@@ -54,7 +54,7 @@ typedef enum {
 
 /* At M points theta. */
 typedef struct {
-    ptrdiff_t n_theta;        /* M                                   */
+    ptrdiff_t M;              /* points                              */
     const double *theta;      /* [M][P]                         in   */
     const double *theta_star; /* [P] or [M][P], NULL = 0        in   */
     ptrdiff_t star_step;      /* P, or 0 when all share one          */
@@ -63,7 +63,7 @@ typedef struct {
 } tw_quadratic_job;
 
 struct tw_quadratic {
-    /* One theta (n_theta = 1), B read once.  Values have the same bits with and without the gradient. */
+    /* One theta (M = 1), B read once.  Values have the same bits with and without the gradient. */
     size_t (*one_work)(const tw_square *B, const tw_quadratic_job *job);
     void (*one)(const tw_square *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
                 void *work);

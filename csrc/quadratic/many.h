@@ -44,13 +44,13 @@ typedef struct {
     double *partial;        /* [blocks][batch] values */
     double *b;              /* [slots][BLOCK * (P + PANEL)] */
     _Atomic ptrdiff_t next; /* the first item that nobody has taken */
-} batch_run;
+} many_run;
 
-static batch_run *batch_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, int threads) {
-    const ptrdiff_t P = B->P, tiles = pieces(job->n_theta, THETAS);
+static many_run *many_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, int threads) {
+    const ptrdiff_t P = B->P, tiles = pieces(job->M, THETAS);
     const ptrdiff_t fitting = BATCH_ELEMENTS / (THETAS * most(P, 1));
-    TAKE_ROOT(a, batch_run, r);
-    *r = (batch_run){.B = B, .job = job};
+    TAKE_ROOT(a, many_run, r);
+    *r = (many_run){.B = B, .job = job};
     r->batch = least(tiles, most(fitting, BATCH_TILES)) * THETAS;
     r->blocks = pieces(P, BLOCK);
     r->chunks = pieces(r->batch, TILES * THETAS);
@@ -64,7 +64,7 @@ static batch_run *batch_run_on(arena *a, const tw_square *B, const tw_quadratic_
 /* ---- packing ------------------------------------------------------------------------------- */
 
 /* x[j][THETAS] = theta - theta* for `points` <= DL points, from number `first` of the job on. */
-static void pack_points(const batch_run *r, ptrdiff_t first, ptrdiff_t points, double *x) {
+static void pack_points(const many_run *r, ptrdiff_t first, ptrdiff_t points, double *x) {
     const ptrdiff_t P = r->B->P, squares = points == DL ? P / DL * DL : 0;
     const ptrdiff_t step = r->job->star_step;
     const double *theta = r->job->theta + first * P;
@@ -84,7 +84,7 @@ static void pack_points(const batch_run *r, ptrdiff_t first, ptrdiff_t points, d
 
 /* Tile t of this batch: THETAS points side by side, 0 beyond the last. */
 static void pack_tile(void *context, ptrdiff_t t) {
-    const batch_run *r = context;
+    const many_run *r = context;
     const ptrdiff_t P = r->B->P, points = least(THETAS, r->count - t * THETAS);
     double *x = r->x + t * P * THETAS;
     if (points < THETAS)
@@ -94,7 +94,7 @@ static void pack_tile(void *context, ptrdiff_t t) {
 }
 
 /* The same of (B + B')/2 for a general B. */
-static void pack_general(const batch_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
+static void pack_general(const many_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
     const tw_square *B = r->B;
     const ptrdiff_t rows = least(PANEL, B->P - i);
     memset(b, 0, (size_t)(length * PANEL) * sizeof *b);
@@ -110,7 +110,7 @@ static void pack_general(const batch_run *r, ptrdiff_t i, ptrdiff_t length, doub
 }
 
 /* Rows [i, i + PANEL) and columns [0, length) as b[j][PANEL]; 0 beyond the last row. */
-static void pack_panel(const batch_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
+static void pack_panel(const many_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
     const tw_square *B = r->B;
     const int mirrored = r->job->gradient != NULL;
     const ptrdiff_t rows = least(PANEL, B->P - i);
@@ -183,7 +183,7 @@ static void store_gradient(double *gradient, ptrdiff_t P, ptrdiff_t points, ptrd
 }
 
 /* One tile of points and one packed block of rows: its part of the values, and of the gradients. */
-static void tile_block(const batch_run *r, ptrdiff_t t, ptrdiff_t block, const double *b) {
+static void tile_block(const many_run *r, ptrdiff_t t, ptrdiff_t block, const double *b) {
     static void (*const multiply_by[])(ptrdiff_t, const double *, const double *,
                                        dvec[PANEL][WIDTH]) = {multiply1, multiply2, multiply3};
     const ptrdiff_t P = r->B->P, begin = block * BLOCK, end = least(begin + BLOCK, P);
@@ -209,7 +209,7 @@ static void tile_block(const batch_run *r, ptrdiff_t t, ptrdiff_t block, const d
 
 /* Slots take items, each TILES tiles of points and a block of rows, until none is left. */
 static void take_items(void *context, ptrdiff_t slot) {
-    batch_run *r = context;
+    many_run *r = context;
     const ptrdiff_t P = r->B->P, tiles = pieces(r->count, THETAS);
     double *b = r->b + slot * BLOCK * (P + PANEL);
     for (ptrdiff_t item; (item = claim(&r->next, 1, r->blocks * r->chunks, r->watch)) >= 0;) {
@@ -230,18 +230,18 @@ static void take_items(void *context, ptrdiff_t slot) {
 
 static size_t quadratic_many_work(const tw_square *B, const tw_quadratic_job *job, int threads) {
     arena a = arena_on(NULL);
-    batch_run_on(&a, B, job, threads);
+    many_run_on(&a, B, job, threads);
     return arena_size(&a);
 }
 
 static void quadratic_many(const tw_square *B, const tw_quadratic_job *job, int threads,
                            struct tw_watch *watch, void *work) {
     arena a = arena_on(work);
-    batch_run *r = batch_run_on(&a, B, job, threads);
+    many_run *r = many_run_on(&a, B, job, threads);
     const double factor = job->gradient ? 1 : 2;
     r->watch = watch;
-    for (r->first = 0; r->first < job->n_theta && !(watch && watch->stop); r->first += r->batch) {
-        r->count = least(r->batch, job->n_theta - r->first);
+    for (r->first = 0; r->first < job->M && !(watch && watch->stop); r->first += r->batch) {
+        r->count = least(r->batch, job->M - r->first);
         r->next = 0;
         tw_parallel(pack_tile, r, pieces(r->count, THETAS), threads, watch);
         tw_parallel(take_items, r, r->slots, (int)r->slots, watch);

@@ -38,7 +38,7 @@ typedef struct {
     double *gradient;
     ptrdiff_t parts;
     struct tw_watch *watch;
-} pass;
+} one_run;
 
 static ptrdiff_t parts_of(ptrdiff_t P) { return most(1, least(P / PART_ROWS, PARTS)); }
 
@@ -75,7 +75,7 @@ TW_INLINE void columns(const int R, const tw_square *B, ptrdiff_t i, ptrdiff_t f
         sum[r] = s[r];
 }
 
-static void whole_block(const pass *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to, dvec *sum, double *y) {
+static void whole_block(const one_run *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to, dvec *sum, double *y) {
     if (y)
         columns(ROWS, p->B, i, from, to, p->x, sum, y);
     else
@@ -83,7 +83,7 @@ static void whole_block(const pass *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to
 }
 
 /* The triangle on the diagonal of rows [i, i + R), R <= ROWS, and what their values add up to. */
-TW_INLINE double diagonal(const int R, const int upper, const pass *p, ptrdiff_t i, const dvec *sum,
+TW_INLINE double diagonal(const int R, const int upper, const one_run *p, ptrdiff_t i, const dvec *sum,
                           double *y) {
     const double *x = p->x + i;
     double s[ROWS], value = 0;
@@ -105,14 +105,14 @@ TW_INLINE double diagonal(const int R, const int upper, const pass *p, ptrdiff_t
     return value;
 }
 
-static double whole_diagonal(const pass *p, ptrdiff_t i, const dvec *sum, double *y) {
+static double whole_diagonal(const one_run *p, ptrdiff_t i, const dvec *sum, double *y) {
     if (p->B->upper)
         return y ? diagonal(ROWS, 1, p, i, sum, y) : diagonal(ROWS, 1, p, i, sum, NULL);
     return y ? diagonal(ROWS, 0, p, i, sum, y) : diagonal(ROWS, 0, p, i, sum, NULL);
 }
 
 /* One block of rows of a band; columns are counted from the triangle's tip, and so is `tip`. */
-static void block_columns(const pass *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
+static void block_columns(const one_run *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
                           dvec *sum, double *y) {
     const ptrdiff_t P = p->B->P, i = p->B->upper ? P - tip - count : tip;
     const ptrdiff_t from = p->B->upper ? P - end : begin, to = p->B->upper ? P - begin : end;
@@ -123,13 +123,13 @@ static void block_columns(const pass *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff
             columns(1, p->B, i + r, from, to, p->x, sum + r, y);
 }
 
-static double block_diagonal(const pass *p, ptrdiff_t tip, ptrdiff_t count, const dvec *sum, double *y) {
+static double block_diagonal(const one_run *p, ptrdiff_t tip, ptrdiff_t count, const dvec *sum, double *y) {
     const ptrdiff_t i = p->B->upper ? p->B->P - tip - count : tip;
     return count == ROWS ? whole_diagonal(p, i, sum, y) : diagonal((int)count, p->B->upper, p, i, sum, y);
 }
 
 /* The value of rows [begin, end), of a triangle counted from the tip. */
-static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *y) {
+static double band_value(const one_run *p, ptrdiff_t begin, ptrdiff_t end, double *y) {
     dvec sum[BAND];
     double value = 0;
     if (p->B->general)
@@ -144,7 +144,7 @@ static double band_value(const pass *p, ptrdiff_t begin, ptrdiff_t end, double *
 }
 
 static void part_task(void *context, ptrdiff_t part) {
-    const pass *p = context;
+    const one_run *p = context;
     const ptrdiff_t P = p->B->P, end = part_begin(p->B, p->parts, part + 1);
     double *y = p->y ? p->y + part * p->y_step : NULL;
     double value = 0;
@@ -156,11 +156,11 @@ static void part_task(void *context, ptrdiff_t part) {
 }
 
 /* Lay out a pass; of a general B x and y have margins. */
-static pass *pass_on(arena *a, const tw_square *B, const tw_quadratic_job *job, double **x) {
+static one_run *one_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, double **x) {
     const ptrdiff_t P = B->P, parts = parts_of(P), margin = B->general ? MARGIN : 0;
     const ptrdiff_t y_step = P + 2 * margin;
-    TAKE_ROOT(a, pass, p);
-    *p = (pass){.B = B, .x = job->theta, .y = job->gradient, .y_step = y_step, .parts = parts};
+    TAKE_ROOT(a, one_run, p);
+    *p = (one_run){.B = B, .x = job->theta, .y = job->gradient, .y_step = y_step, .parts = parts};
     p->value = TAKE(a, double, parts);
     if (job->gradient && (parts > 1 || margin))
         p->y = TAKE(a, double, parts *y_step) + margin;
@@ -175,13 +175,13 @@ static pass *pass_on(arena *a, const tw_square *B, const tw_quadratic_job *job, 
 static size_t quadratic_one_work(const tw_square *B, const tw_quadratic_job *job) {
     arena a = arena_on(NULL);
     double *x;
-    pass_on(&a, B, job, &x);
+    one_run_on(&a, B, job, &x);
     return arena_size(&a);
 }
 
 /* A piece of the gradient from what the parts have of Bx. */
 static void gather(void *context, ptrdiff_t piece) {
-    const pass *p = context;
+    const one_run *p = context;
     const double factor = p->B->general ? 1 : 2;
     for (ptrdiff_t j = piece * PIECE; j < least((piece + 1) * PIECE, p->B->P); j++) {
         double sum = p->y[j];
@@ -196,7 +196,7 @@ static void quadratic_one(const tw_square *B, const tw_quadratic_job *job, int t
     arena a = arena_on(work);
     const double *theta = job->theta, *star = job->theta_star;
     double *x, value = 0;
-    pass *p = pass_on(&a, B, job, &x);
+    one_run *p = one_run_on(&a, B, job, &x);
     p->watch = watch, p->gradient = job->gradient;
     for (ptrdiff_t j = 0; x && j < B->P; j++)
         x[j] = star ? theta[j] - star[j] : theta[j];

@@ -127,8 +127,8 @@ CSR_PASSES(8, 1)
 #undef CSR_PASS
 
 static ptrdiff_t csr_pass_of(ptrdiff_t points, const csr_run *r, const double *x, double *y, double *value) {
-    typedef ptrdiff_t pass(const csr_run *, const double *, double *, double *);
-    static pass *const passes[2][2][2][2] = {
+    typedef ptrdiff_t pass_function(const csr_run *, const double *, double *, double *);
+    static pass_function *const passes[2][2][2][2] = {
         {{{csr_pass_1000, csr_pass_1001}, {csr_pass_1010, csr_pass_1011}},
          {{csr_pass_1100, csr_pass_1101}, {csr_pass_1110, csr_pass_1111}}},
         {{{csr_pass_8000, csr_pass_8001}, {csr_pass_8010, csr_pass_8011}},
@@ -142,8 +142,8 @@ static void csr_take_points(void *context, ptrdiff_t slot) {
     const tw_quadratic_job *job = r->job;
     const ptrdiff_t P = r->B->P;
     double *x = r->x + slot * P * SIDE, *y = job->gradient ? r->y + slot * P * SIDE : NULL;
-    for (ptrdiff_t m0; (m0 = claim(&r->next, SIDE, job->n_theta, r->watch)) >= 0;) {
-        const ptrdiff_t points = least(SIDE, job->n_theta - m0), L = points > 1 ? SIDE : 1;
+    for (ptrdiff_t m0; (m0 = claim(&r->next, SIDE, job->M, r->watch)) >= 0;) {
+        const ptrdiff_t points = least(SIDE, job->M - m0), L = points > 1 ? SIDE : 1;
         double value[SIDE] = {0};
         for (ptrdiff_t m = 0; m < L; m++) {
             const ptrdiff_t point = m0 + least(m, points - 1); /* idle lanes repeat the last point */
@@ -165,8 +165,8 @@ static void csr_take_points(void *context, ptrdiff_t slot) {
 }
 
 static csr_run *csr_run_on(arena *a, const tw_square_csr *B, const tw_quadratic_job *job, int threads) {
-    const ptrdiff_t groups = pieces(job->n_theta, SIDE), slots = most(1, least(threads, groups));
-    const ptrdiff_t L = job->n_theta > 1 ? SIDE : 1;
+    const ptrdiff_t groups = pieces(job->M, SIDE), slots = most(1, least(threads, groups));
+    const ptrdiff_t L = job->M > 1 ? SIDE : 1;
     TAKE_ROOT(a, csr_run, r);
     *r = (csr_run){.B = B, .job = job, .slots = slots, .bad_row = -1};
     r->x = TAKE(a, double, slots * B->P * L);

@@ -31,7 +31,7 @@ typedef struct {
     tournament t;
     double offset[LINE], intercept[LINE], change[LINE], fall[LINE];
     patience patience;
-} block;
+} line_of_sides;
 
 typedef struct {
     const struct tw_sweep_csc_job *job;
@@ -40,32 +40,32 @@ typedef struct {
     double *mean;        /* [P] of the columns, where the intercept is centered, else NULL */
     double total_weight; /* v */
     row_storage rows;
-    int width, slots; /* W; blocks at the same time */
-    block *blocks;    /* [slots] */
+    int width, slots;      /* W; blocks at the same time */
+    line_of_sides *blocks; /* [slots] */
     _Atomic ptrdiff_t next;
-} plan;
+} sparse_run;
 
 /* The look at A before the sweeps. */
 typedef struct {
-    plan *p;
+    sparse_run *p;
     tw_sweep_status status;
 } opening;
 
 TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax without its care for NaN */
 
-static ptrdiff_t blocks_of(const plan *p) { return pieces(p->job->M, p->width); }
+static ptrdiff_t blocks_of(const sparse_run *p) { return pieces(p->job->M, p->width); }
 
-static plan *plan_on(arena *a, const struct tw_sweep_csc_job *job, int threads) {
-    TAKE_ROOT(a, plan, p);
+static sparse_run *sparse_run_on(arena *a, const struct tw_sweep_csc_job *job, int threads) {
+    TAKE_ROOT(a, sparse_run, p);
     p->job = job;
     p->width = job->M > 1 && !job->greedy ? LINE : 1;
     p->slots = (int)least(blocks_of(p), threads);
     p->curvature = TAKE(a, double, job->P);
     p->mean = job->centered ? TAKE(a, double, job->P) : NULL;
     p->rows = rows_on(a, job);
-    block *blocks = TAKE(a, block, p->slots);
+    line_of_sides *blocks = TAKE(a, line_of_sides, p->slots);
     for (int k = 0; k < p->slots; k++) {
-        block one = {.theta = job->theta, .r = job->residual};
+        line_of_sides one = {.theta = job->theta, .r = job->residual};
         if (job->M > 1) {
             one.theta = TAKE(a, double, job->P * p->width);
             one.r = TAKE(a, double, job->n * p->width);
@@ -99,7 +99,7 @@ TW_INLINE double sum_of_squares(column c, const double *w, double mean, int is_l
 
 /* The curvature about the mean.  What is of the size of rounding, in the mean of n values or in the weight of
  * the rows that are not stored, is none: a constant column does nothing that the intercept does not. */
-static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, int is_long) {
+static double centered_curvature(const sparse_run *p, ptrdiff_t j, double curvature, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     const double *w = job->weights, noise = (double)job->n * DBL_EPSILON;
     const column c = column_of(job, j, is_long);
@@ -117,7 +117,7 @@ static double centered_curvature(const plan *p, ptrdiff_t j, double curvature, i
 }
 
 /* Look at A and prepare what is known of its columns, unless patience runs out. */
-TW_INLINE tw_sweep_status prepare(plan *p, int is_long) {
+TW_INLINE tw_sweep_status prepare(sparse_run *p, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     ptrdiff_t *const j = job->where;
     patience looking = {.watch = p->watch};
@@ -159,8 +159,8 @@ TW_INLINE void fetch_column(const struct tw_sweep_csc_job *job, const ptrdiff_t 
         fetch(&c, k, is_long);
 }
 
-TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W, const double *w,
-                          int is_long) {
+TW_INLINE void update_all(const sparse_run *p, line_of_sides *s, const ptrdiff_t *order, int W,
+                          const double *w, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     double change[LINE] = {0}, fall[LINE] = {0};
     for (ptrdiff_t t = 0; t < job->n_order; t++) {
@@ -199,7 +199,7 @@ TW_INLINE void update_all(const plan *p, block *s, const ptrdiff_t *order, int W
     }
 }
 
-static void update_greedily(const plan *p, block *s) {
+static void update_greedily(const sparse_run *p, line_of_sides *s) {
     const struct tw_sweep_csc_job *job = p->job;
     s->change[0] = 0;
     if (!begin_tournament(job, &s->t, p->curvature, s->theta, s->r, &s->patience))
@@ -217,7 +217,7 @@ static void update_greedily(const plan *p, block *s) {
     }
 }
 
-static void sweep_once(const plan *p, block *s, const ptrdiff_t *order) {
+static void sweep_once(const sparse_run *p, line_of_sides *s, const ptrdiff_t *order) {
     const struct tw_sweep_csc_job *job = p->job;
     const double *w = job->weights;
     if (job->greedy)
@@ -233,7 +233,7 @@ static void sweep_once(const plan *p, block *s, const ptrdiff_t *order) {
 }
 
 /* Move the intercept by `relaxation` times the way to its minimum, and take the offset out of r. */
-static void move_intercept(const plan *p, block *s, double relaxation) {
+static void move_intercept(const sparse_run *p, line_of_sides *s, double relaxation) {
     const struct tw_sweep_csc_job *job = p->job;
     const int W = p->width;
     const double *w = job->weights;
@@ -259,7 +259,7 @@ static void move_intercept(const plan *p, block *s, double relaxation) {
 /* ---- a block of right-hand sides ----------------------------------------------------------------- */
 
 /* r = b - A theta - intercept, and how far it was from that. */
-static void refresh(const plan *p, block *s, ptrdiff_t first, int lanes) {
+static void refresh(const sparse_run *p, line_of_sides *s, ptrdiff_t first, int lanes) {
     const struct tw_sweep_csc_job *job = p->job;
     const int W = p->width;
     for (ptrdiff_t k = 0; k < job->n * W; k++) {
@@ -283,7 +283,7 @@ static void refresh(const plan *p, block *s, ptrdiff_t first, int lanes) {
     memcpy(job->drift + first, drift, (size_t)lanes * sizeof *drift);
 }
 
-static void load(block *s, const plan *p, ptrdiff_t first, int lanes) {
+static void load(line_of_sides *s, const sparse_run *p, ptrdiff_t first, int lanes) {
     const struct tw_sweep_csc_job *job = p->job;
     const int W = p->width;
     for (int l = 0; l < W; l++) {
@@ -297,7 +297,7 @@ static void load(block *s, const plan *p, ptrdiff_t first, int lanes) {
     }
 }
 
-static void store(const block *s, const plan *p, ptrdiff_t first, int lanes) {
+static void store(const line_of_sides *s, const sparse_run *p, ptrdiff_t first, int lanes) {
     const struct tw_sweep_csc_job *job = p->job;
     for (int l = 0; l < lanes; l++) {
         const ptrdiff_t m = first + l;
@@ -311,7 +311,7 @@ static void store(const block *s, const plan *p, ptrdiff_t first, int lanes) {
     }
 }
 
-static void run_block(const plan *p, block *s, ptrdiff_t first) {
+static void run_block(const sparse_run *p, line_of_sides *s, ptrdiff_t first) {
     const struct tw_sweep_csc_job *job = p->job;
     const int lanes = (int)least(job->M - first, p->width);
     load(s, p, first, lanes);
@@ -331,7 +331,7 @@ static void run_block(const plan *p, block *s, ptrdiff_t first) {
 }
 
 static void run_blocks(void *context, ptrdiff_t slot) {
-    plan *p = context;
+    sparse_run *p = context;
     for (ptrdiff_t k; (k = claim(&p->next, 1, blocks_of(p), p->watch)) >= 0;)
         run_block(p, &p->blocks[slot], k * p->width);
 }
@@ -349,7 +349,7 @@ static void begin(void *context, ptrdiff_t part) {
 static tw_sweep_status sweep_csc_run(const struct tw_sweep_csc_job *job, int threads, struct tw_watch *watch,
                                      void *work) {
     arena a = arena_on(work);
-    plan *p = plan_on(&a, job, threads);
+    sparse_run *p = sparse_run_on(&a, job, threads);
     p->watch = watch;
     opening o = {.p = p};
     tw_parallel(begin, &o, 1, 1, watch);
@@ -362,7 +362,7 @@ static tw_sweep_status sweep_csc_run(const struct tw_sweep_csc_job *job, int thr
 
 static size_t sweep_csc_work(const struct tw_sweep_csc_job *job, int threads) {
     arena a = arena_on(NULL);
-    plan_on(&a, job, threads);
+    sparse_run_on(&a, job, threads);
     return arena_size(&a);
 }
 

@@ -40,14 +40,14 @@
 #include "sweep/gram.h"
 
 enum {
-    TILE = 256,         /* rows that stay in the first cache while several things are done with them */
+    NEAR_ROWS = 256,    /* rows that stay in the first cache while several things are done with them */
     LEAST_CHUNK = 1024, /* rows */
     USUAL_CHUNKS = 16,  /* of many rows */
     ROWS_PER_THREAD =
-        2048,        /* times right-hand sides; a phase of fewer is over before another thread joins it */
-    PATIENCE = 1000, /* looks at the phase before the processor is lent to others */
+        2048,     /* times right-hand sides; a phase of fewer is over before another thread joins it */
+    SPINS = 1000, /* looks at the phase before the processor is lent to others */
     LONG_PIECE = 1
-        << 14, /* rows between two looks at the watch; with TILE rows, right-hand sides are that many */
+        << 14, /* rows between two looks at the watch; with NEAR_ROWS rows, right-hand sides are that many */
     BLOCK_GRAM = WIDTH * WIDTH + WIDTH, /* of a block: its Gram matrix, then the means of its columns */
 };
 
@@ -73,7 +73,7 @@ typedef struct {
     ptrdiff_t bad;                 /* a coordinate whose column is not finite, or -1 */
     _Atomic ptrdiff_t *claimed;    /* [chunks] in how many phases the chunk has been taken */
     _Atomic ptrdiff_t phase, done; /* the open phase; chunks finished since the start */
-} team;
+} dense_run;
 
 static ptrdiff_t blocks_of(const struct tw_sweep_job *job) { return pieces(job->n_order, WIDTH); }
 
@@ -83,12 +83,12 @@ static int useful_threads(const struct tw_sweep_job *job, ptrdiff_t chunks, int 
 }
 
 /* rows of the intercept's column */
-static ptrdiff_t ones_of(const team *t) {
+static ptrdiff_t ones_of(const dense_run *t) {
     return !t->job->intercept || t->job->centered ? 0 : t->packed ? 1 : t->job->n;
 }
 
-static team *team_on(arena *a, const struct tw_sweep_job *job, int threads) {
-    TAKE_ROOT(a, team, t);
+static dense_run *dense_run_on(arena *a, const struct tw_sweep_job *job, int threads) {
+    TAKE_ROOT(a, dense_run, t);
     const ptrdiff_t n = job->n, M = job->M, chunks_of_least = n / USUAL_CHUNKS / LEAST_CHUNK + 1;
     memset(t, 0, sizeof *t);
     t->job = job, t->bad = -1, t->C = job->P + job->intercept;
@@ -115,18 +115,18 @@ typedef struct {
     const real *column[TW_SWEEP_WIDTH];
     ptrdiff_t row_step[TW_SWEEP_WIDTH];
     double pivot[TW_SWEEP_WIDTH]; /* if centered */
-} block;
+} column_block;
 
 /* The coordinates of a phase's block; returns how many. */
-static int coordinates_of(const team *t, ptrdiff_t phase, const ptrdiff_t **j) {
+static int coordinates_of(const dense_run *t, ptrdiff_t phase, const ptrdiff_t **j) {
     const ptrdiff_t first = phase % t->blocks * WIDTH, left = t->job->n_order - first;
     *j = t->job->order + first;
     return (int)least(left, WIDTH);
 }
 
 /* The columns of a phase's block, in A.  A short last block repeats its first column. */
-static block block_of(const team *t, ptrdiff_t phase) {
-    block b;
+static column_block block_of(const dense_run *t, ptrdiff_t phase) {
+    column_block b;
     const ptrdiff_t *order;
     const int count = coordinates_of(t, phase, &order);
     for (int k = 0; k < WIDTH; k++) {
@@ -138,16 +138,18 @@ static block block_of(const team *t, ptrdiff_t phase) {
     return b;
 }
 
-static void panel_of(const team *t, ptrdiff_t phase, real **column) {
+static void panel_of(const dense_run *t, ptrdiff_t phase, real **column) {
     for (int k = 0; k < WIDTH; k++)
         column[k] = t->panel[phase & 1] + k * t->panel_step;
 }
 
 /* Is the Gram matrix of this phase's block still to be made? */
-static int makes_gram(const team *t, ptrdiff_t phase) { return !t->job->gram_known && phase < t->blocks; }
+static int makes_gram(const dense_run *t, ptrdiff_t phase) {
+    return !t->job->gram_known && phase < t->blocks;
+}
 
 /* Rows [begin, end), for all right-hand sides; the first one's walk makes the Gram matrix. */
-static void run_piece(const team *t, block_pair b, int gram, ptrdiff_t begin, ptrdiff_t end, dvec *sum) {
+static void run_piece(const dense_run *t, block_pair b, int gram, ptrdiff_t begin, ptrdiff_t end, dvec *sum) {
     const struct tw_sweep_job *job = t->job;
     for (ptrdiff_t m = 0; m < job->M && (b.moved || b.next); m++) {
         b.step = t->step + m * (WIDTH + 1), b.residual = job->residual + m * job->n;
@@ -156,12 +158,12 @@ static void run_piece(const team *t, block_pair b, int gram, ptrdiff_t begin, pt
     }
 }
 
-static void run_chunk(const team *t, ptrdiff_t phase, ptrdiff_t chunk) {
+static void run_chunk(const dense_run *t, ptrdiff_t phase, ptrdiff_t chunk) {
     const struct tw_sweep_job *job = t->job;
     const int moves = phase > 0 && t->moved, products = phase + 1 < t->phases;
     const int gram = products && makes_gram(t, phase);
     const ptrdiff_t begin = chunk * t->chunk, end = least(begin + t->chunk, job->n);
-    const block before = block_of(t, phase - moves), now = block_of(t, products ? phase : 0);
+    const column_block before = block_of(t, phase - moves), now = block_of(t, products ? phase : 0);
     real *packed_before[TW_SWEEP_WIDTH], *packed_now[TW_SWEEP_WIDTH];
     panel_of(t, phase - 1, packed_before), panel_of(t, phase, packed_now);
     block_pair b = {.weights = job->weights};
@@ -173,7 +175,7 @@ static void run_chunk(const team *t, ptrdiff_t phase, ptrdiff_t chunk) {
         b.next = t->packed ? (const real *const *)packed_now : now.column;
     dvec *sum = t->sums + chunk * t->slots;
     memset(sum, 0, (size_t)t->slots * sizeof *sum);
-    const ptrdiff_t piece = job->M > 1 || t->packed ? TILE : LONG_PIECE;
+    const ptrdiff_t piece = job->M > 1 || t->packed ? NEAR_ROWS : LONG_PIECE;
     ptrdiff_t work = 0;
     /* pieces end where columns are aligned */
     ptrdiff_t rows = piece + (t->packed ? 0 : to_boundary(now.column[0] + begin));
@@ -193,7 +195,7 @@ static void run_chunk(const team *t, ptrdiff_t phase, ptrdiff_t chunk) {
 /* ---- between phases -------------------------------------------------------------------------- */
 
 /* The sums of all chunks, in order. */
-static void add_chunks(const team *t) {
+static void add_chunks(const dense_run *t) {
     for (ptrdiff_t s = 0; s < t->slots; s++) {
         dvec sum = t->sums[s];
         for (ptrdiff_t c = 1; c < t->chunks; c++)
@@ -203,7 +205,7 @@ static void add_chunks(const team *t) {
 }
 
 /* The first coordinate of the block whose sum of squares is not finite, or -1. */
-static ptrdiff_t not_finite(const team *t, ptrdiff_t phase, const double *gram) {
+static ptrdiff_t not_finite(const dense_run *t, ptrdiff_t phase, const double *gram) {
     const ptrdiff_t *j;
     const int count = coordinates_of(t, phase, &j);
     for (int k = 0; k < count; k++)
@@ -214,7 +216,7 @@ static ptrdiff_t not_finite(const team *t, ptrdiff_t phase, const double *gram) 
 
 /* Update the coordinates of the block for one right-hand side, given the products g of its columns with the
  * residual; what they moved by goes to step.  Returns by how much F fell. */
-static double update_block(const team *t, ptrdiff_t phase, const double *gram, double *g, double *theta,
+static double update_block(const dense_run *t, ptrdiff_t phase, const double *gram, double *g, double *theta,
                            double *step, double *change) {
     const ptrdiff_t *j;
     const int count = coordinates_of(t, phase, &j);
@@ -231,7 +233,7 @@ static double update_block(const team *t, ptrdiff_t phase, const double *gram, d
 }
 
 /* The Gram matrix of a block from its sums, and if centered the means of its columns. */
-static void keep_gram(const team *t, double *gram) {
+static void keep_gram(const dense_run *t, double *gram) {
     const double *pair = t->total + t->job->M * t->width, *sum = pair + PAIRS;
     double *mean = gram + WIDTH * WIDTH;
     for (int k = 0; k < WIDTH; k++)
@@ -243,8 +245,8 @@ static void keep_gram(const team *t, double *gram) {
 
 /* What the moves of a block, step, take along of a centered intercept; returns how much F fell by putting it
  * to its minimum. */
-static double move_intercept(const team *t, const block *b, const double *mean, double sigma, double *step,
-                             ptrdiff_t m) {
+static double move_intercept(const dense_run *t, const column_block *b, const double *mean, double sigma,
+                             double *step, ptrdiff_t m) {
     const double way = t->weight > 0 ? sigma / t->weight : 0;
     double *intercept = t->job->theta + m * t->C + t->job->P;
     double with_pivots = 0, with_means = 0;
@@ -258,9 +260,9 @@ static double move_intercept(const team *t, const block *b, const double *mean, 
 
 /* The block of a centered phase, whose right-hand sides have been updated.  Where none has moved, r keeps
  * what rounding left of its mean: its rows are not worth a walk. */
-static void close_centered(team *t, ptrdiff_t phase, const double *mean, double *fall) {
+static void close_centered(dense_run *t, ptrdiff_t phase, const double *mean, double *fall) {
     const struct tw_sweep_job *job = t->job;
-    const block b = block_of(t, phase);
+    const column_block b = block_of(t, phase);
     if (phase > 0 && !t->moved)
         return;
     t->moved = 1;
@@ -269,7 +271,7 @@ static void close_centered(team *t, ptrdiff_t phase, const double *mean, double 
 }
 
 /* All chunks of a phase are done: update its block. */
-static void close_phase(team *t, ptrdiff_t phase) {
+static void close_phase(dense_run *t, ptrdiff_t phase) {
     const struct tw_sweep_job *job = t->job;
     const ptrdiff_t M = job->M, number = phase % t->blocks;
     double *gram = job->gram + number * BLOCK_GRAM, *mean = gram + WIDTH * WIDTH;
@@ -298,14 +300,14 @@ static void close_phase(team *t, ptrdiff_t phase) {
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-static void wait_for_phase(const team *t, ptrdiff_t phase) {
+static void wait_for_phase(const dense_run *t, ptrdiff_t phase) {
     for (int look = 0; atomic_load(&t->phase) == phase; look++) {
-        if (look > PATIENCE && tw_stopped(t->watch))
+        if (look > SPINS && tw_stopped(t->watch))
             return;
 #if defined(__SSE2__)
         _mm_pause();
 #endif
-        if (look > PATIENCE)
+        if (look > SPINS)
             sched_yield();
     }
 }
@@ -313,7 +315,7 @@ static void wait_for_phase(const team *t, ptrdiff_t phase) {
 /* One thread's part: chunks of the open phase, beginning with its own, until the last phase is closed or the
  * watch asks to stop. */
 static void take_chunks(void *context, ptrdiff_t part) {
-    team *t = context;
+    dense_run *t = context;
     const ptrdiff_t home = part * t->chunks / t->threads;
     for (ptrdiff_t phase; (phase = atomic_load(&t->phase)) < t->phases; wait_for_phase(t, phase))
         for (ptrdiff_t c = 0; c < t->chunks; c++) {
@@ -338,12 +340,12 @@ static size_t sweep_gram(const struct tw_sweep_job *job) { return (size_t)(block
 
 static size_t sweep_work(const struct tw_sweep_job *job, int threads) {
     arena a = arena_on(NULL);
-    team_on(&a, job, threads);
+    dense_run_on(&a, job, threads);
     return arena_size(&a);
 }
 
 /* The pivots' row, and the sum of the weights. */
-static void weigh(team *t) {
+static void weigh(dense_run *t) {
     const double *w = t->job->weights;
     t->weight = w ? 0 : (double)t->job->n;
     for (ptrdiff_t i = 0; w && i < t->job->n; i++) {
@@ -355,7 +357,7 @@ static void weigh(team *t) {
 static tw_sweep_status sweep_run(const struct tw_sweep_job *job, int threads, struct tw_watch *watch,
                                  void *work) {
     arena a = arena_on(work);
-    team *t = team_on(&a, job, threads);
+    dense_run *t = dense_run_on(&a, job, threads);
     if (!t->blocks || !job->sweeps)
         return TW_SWEEP_OK;
     t->watch = watch;

@@ -15,11 +15,11 @@
 #include "tape/run.h"
 
 #ifdef __AVX512F__
-enum { WIDE = 6 }; /* 21 sums and 6 columns in 32 registers */
+enum { TILE_COLUMNS = 6 }; /* 21 sums and 6 columns in 32 registers */
 #else
-enum { WIDE = 3 }; /* 9 sums and 6 columns in 16 registers */
+enum { TILE_COLUMNS = 3 }; /* 9 sums and 6 columns in 16 registers */
 #endif
-enum { TALL = 3 };
+enum { TILE_ROWS = 3 };
 
 /* A value of a column at group p, 0 where the weight is not positive: 0 NaN would be NaN. */
 TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *weight) {
@@ -29,13 +29,13 @@ TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *we
 
 /* Add the products of columns i0 ... i0 + ni - 1 with columns j0 ... j0 + nj - 1 to the triangle; of
  * i0 = j0 only the lower half. */
-TW_INLINE void add_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
-                        const real *weight, real *sum) {
+TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
+                             const real *weight, real *sum) {
     const int diagonal = i0 == j0;
     for (int o = 0; o < LANES; o += VL) {
-        vec total[WIDE][WIDE] = {{{0}}};
+        vec total[TILE_COLUMNS][TILE_COLUMNS] = {{{0}}};
         for (ptrdiff_t p = 0; p < n; p++) {
-            vec b[WIDE], w2 = {0};
+            vec b[TILE_COLUMNS], w2 = {0};
             for (int j = 0; j < nj; j++)
                 b[j] = value_at(column + j0 + j, p, o, weight);
             if (weight)
@@ -55,19 +55,19 @@ TW_INLINE void add_tile(const operand *column, int i0, int j0, int ni, int nj, p
     }
 }
 
-/* The compiler unrolls add_tile for each constant shape. */
+/* The compiler unrolls add_lane_tile for each constant shape. */
 #define TW_TRIANGLE(n_rows)                                                                                  \
     case n_rows:                                                                                             \
-        add_tile(column, j, j, n_rows, n_rows, n, weight, sum);                                              \
+        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, sum);                                         \
         break;
 #define TW_RECTANGLE(n_rows)                                                                                 \
     case n_rows:                                                                                             \
-        add_tile(column, i, j, n_rows, WIDE, n, weight, sum);                                                \
+        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, sum);                                   \
         break;
 
 TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, real *sum) {
-    for (int j = 0; j < n_columns; j += WIDE) {
-        switch (n_columns - j < WIDE ? n_columns - j : WIDE) {
+    for (int j = 0; j < n_columns; j += TILE_COLUMNS) {
+        switch (n_columns - j < TILE_COLUMNS ? n_columns - j : TILE_COLUMNS) {
             TW_TRIANGLE(1)
             TW_TRIANGLE(2)
             TW_TRIANGLE(3)
@@ -77,8 +77,8 @@ TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, co
             TW_TRIANGLE(6)
 #endif
         }
-        for (int i = j + WIDE; i < n_columns; i += TALL)
-            switch (n_columns - i < TALL ? n_columns - i : TALL) {
+        for (int i = j + TILE_COLUMNS; i < n_columns; i += TILE_ROWS)
+            switch (n_columns - i < TILE_ROWS ? n_columns - i : TILE_ROWS) {
                 TW_RECTANGLE(1)
                 TW_RECTANGLE(2)
                 TW_RECTANGLE(3)

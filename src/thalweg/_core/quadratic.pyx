@@ -138,7 +138,7 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
     cdef Views views = Views()
     cdef Watch watch = Watch()
     cdef c.tw_quadratic_job job = c.tw_quadratic_job(
-        n_theta=M, theta=views.doubles(theta, times(M, P), False),
+        M=M, theta=views.doubles(theta, times(M, P), False),
         theta_star=views.doubles_if_given(theta_star, P if shared_star else M * P, False),
         star_step=0 if shared_star else P, value=views.doubles(value, M, True),
         gradient=views.doubles_if_given(gradient, M * P, True),
@@ -235,7 +235,7 @@ def short_way(B, theta, theta_star, gradient, int triangle, int threads):
         is_float = view.itemsize == sizeof(float)
     else:
         return None
-    job.n_theta, job.value, job.star_step, job.theta_star, job.gradient = 1, &value, 0, NULL, NULL
+    job.M, job.value, job.star_step, job.theta_star, job.gradient = 1, &value, 0, NULL, NULL
     job.theta = vector(views, theta, matrix.P, 0)
     if job.theta == NULL:
         return None

@@ -192,7 +192,7 @@ cdef extern from "quadratic/contract.h" nogil:
         TW_QUADRATIC_BAD_ROW
 
     ctypedef struct tw_quadratic_job:
-        Py_ssize_t n_theta
+        Py_ssize_t M
         const double *theta
         const double *theta_star
         Py_ssize_t star_step

@@ -28,7 +28,7 @@ from .state import (
 )
 from .step import WEAK_PIVOT, without_lost
 
-PATIENCE = 64  # trials in a row that neither promise nor bring more than noise
+MOST_IDLE = 64  # trials in a row that neither promise nor bring more than noise
 TRUST = 4  # times in a row that an undamped promise may prove vain
 SLACK = 10.0  # of the undamped step over the tolerance that the damped one met
 RELIEF = 1e-2  # of the damping of a fit that goes on ...
@@ -167,7 +167,7 @@ def _go_on(fit: Fit, u: Array, small: bool, flat: bool, level: bool) -> None:
 
 def give_up(fit: Fit) -> None:
     """Stop what has gone on for too long."""
-    fit.stop(fit.idle > PATIENCE, "NO_PROGRESS")
+    fit.stop(fit.idle > MOST_IDLE, "NO_PROGRESS")
     fit.stop(fit.n_iter >= fit.limit, "MAX_ITER")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .confirm import (
-    PATIENCE,
+    MOST_IDLE,
     RUN_OFF,
     confirm,
     give_up,
@@ -97,7 +97,7 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
     fit.stop(fit.kept and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
     fit.stop(moved and not fit.asked and is_small(fit), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
-    settled = fit.idle > PATIENCE and fit.lam <= UNDAMPED
+    settled = fit.idle > MOST_IDLE and fit.lam <= UNDAMPED
     fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps go around in the noise
     if moved:
         look_back(fit)
