@@ -76,7 +76,7 @@ def problems(draw, orders=("cyclic", "shuffled", "random", "some")):
         "order": rng.integers(P, size=2 * P) if order == "some" and P else np.arange(0),
         "sweeps": draw(st.integers(0, 2)),
         "relaxation": draw(st.sampled_from([1.0, 0.6, 1.7])),
-        "centered": intercept is not None and order != "greedy" and draw(st.booleans()),
+        "centered": intercept is not None and draw(st.booleans()),
         "seed": 7,
     }
     if order != "some":

@@ -32,12 +32,15 @@ def test_b_refreshes_the_residual(isa, problem):
 
 @pytest.mark.parametrize("relaxation", [1.0, 1.5])
 @pytest.mark.parametrize("M", [None, 2])
-def test_greedy_matches_reference(isa, M, relaxation):
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_matches_reference(isa, kind, centered, M, relaxation):
     """On data without ties, which rounding would decide."""
     rng = np.random.default_rng(3)
-    A = matrix(rng, 200, 30, 0.1)
+    A = matrix(rng, 200, 30, 0.1, kind)
     shape = () if M is None else (M,)
     options = {"order": "greedy", "sweeps": 2, "l1": 0.4, "l2": 0.1, "relaxation": relaxation}
+    options["centered"] = centered
     options |= {"weights": rng.uniform(0.5, 2, 200), "bounds": (-0.3, None)}
     b = rng.standard_normal((200, *shape))
     problem = Problem(A, b, np.zeros((30, *shape)), np.zeros(M or 1), options)

@@ -67,7 +67,6 @@ REFUSED = [
     ({"relaxation": 2.0}, ValueError, "relaxation must be between 0 and 2, got 2.0"),
     ({"threads": 0}, ValueError, "threads must be a whole number from 1 to 256"),
     ({"centered": True}, ValueError, "it needs an intercept"),
-    ({"centered": True, "intercept": np.zeros(1), "order": "greedy"}, ValueError, "greedy order"),
     ({"b": [1, NAN, 1]}, ValueError, r"b must be finite, but b\[1\] is nan"),
 ]  # fmt: skip
 
@@ -85,11 +84,8 @@ def test_refusals_leave_everything_as_it_was(isa, changes, error, sentence):
 
 @pytest.mark.parametrize(("changes", "error", "sentence"), REFUSED)
 def test_gram_mode_refuses_the_same(changes, error, sentence):
-    """But for the greedy order, which can be centered there."""
     arguments = {"A": small(), "theta": np.array([0.5, -0.5]), "residual": np.ones(3)} | changes
     A, theta, residual = (arguments.pop(k) for k in ("A", "theta", "residual"))
-    if arguments.get("order") == "greedy":
-        return
     with pytest.raises(error, match=sentence):
         coordinate_sweep(A, theta, residual, gram=True, **arguments)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
+from thalweg._arguments import memory
 from thalweg.linalg import watch
 from thalweg.losses.curvature import curvature_matrix
 from thalweg.status import Halt, Status
@@ -98,7 +99,7 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_matrices_that_do_not_fit_are_refused_with_the_cure(name, monkeypatch):
-    monkeypatch.setattr(watch, "memory", lambda: 16e9)
+    monkeypatch.setattr(memory, "memory", lambda: 16e9)
     loss = large(100_000, n=1)
     with pytest.raises(ValueError, match=r"about 320 GB.*16 GB; ConjugateGradient, CoordinateDesc"):
         tw.minimize(loss, np.zeros(100_000), HUGE[name])
@@ -110,7 +111,7 @@ def test_matrices_that_do_not_fit_are_refused_with_the_cure(name, monkeypatch):
 
 
 def test_memory_is_known():
-    assert 1e8 < watch.memory() < 1e16
+    assert 1e8 < memory.memory() < 1e16
 
 
 # ---- long calls --------------------------------------------------------------------------------

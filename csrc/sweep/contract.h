@@ -118,7 +118,7 @@ struct tw_sweep_csc_job {
     ptrdiff_t n_order, order_step; /* from a sweep's order to the next one's; 0: they are the same */
     int greedy; /* instead: each update is the one by which F falls most, n_order in a sweep */
     ptrdiff_t sweeps;
-    int centered;      /* with intercept, not with greedy */
+    int centered;      /* with intercept */
     double *theta;     /* [P][M]                in/out  inside the bounds */
     double *residual;  /* [n][M]                in/out  r */
     double *intercept; /* [M], NULL = none      in/out */

@@ -9,6 +9,11 @@
  * inner nodes hold the better of their two children (the left one of equals, which is the first coordinate):
  * the winner is at the root, and a change costs its path upwards, which mostly is short.
  *
+ * With a centered intercept every update changes all gradients, g_k by d v m_j m_k beside the above, v the
+ * sum of the weights and m the means of the columns.  That much is one number for all of them (sparse.c keeps
+ * it as the offset of the residual), but no promise stays: the tournament is of no use then, and each update
+ * looks at all P coordinates.
+ *
  * Nutini et al. 2015, "Coordinate descent converges faster with the Gauss-Southwell rule than random
  * selection", discuss the rule and such trees.
  */
@@ -98,8 +103,9 @@ static void play(const tournament *t, ptrdiff_t j, double promise) {
     }
 }
 
-/* theta_j has moved by d: the gradients that change, and what they promise.  Broken off where patience runs
- * out, they are of no more use. */
+/* theta_j has moved by d: the gradients that change, and what they promise.  (Not with a centered intercept,
+ * where all promises change: see best_of_all.)  Broken off where patience runs out, they are of no more use.
+ */
 static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, const tournament *t,
                    const double *curvature, const double *theta, ptrdiff_t j, double d, patience *p) {
     const column c = column_of(job, j, job->is_long);
@@ -122,7 +128,8 @@ static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, con
     for (ptrdiff_t k = 0; k < listed; k++) {
         const ptrdiff_t other = t->list[k];
         t->listed[other] = 0;
-        play(t, other, update_of(&job->each, other, curvature[other], t->g[other], theta[other]).fall);
+        if (!job->centered)
+            play(t, other, update_of(&job->each, other, curvature[other], t->g[other], theta[other]).fall);
     }
 }
 

@@ -199,17 +199,36 @@ TW_INLINE void update_all(const sparse_run *p, line_of_sides *s, const ptrdiff_t
     }
 }
 
+/* The product of column j less its mean with the residual, in a greedy sweep. */
+TW_INLINE double gradient_of(const sparse_run *p, const line_of_sides *s, ptrdiff_t j) {
+    return s->t.g[j] - (p->mean ? s->offset[0] * p->total_weight * p->mean[j] : 0);
+}
+
+/* The coordinate by whose update F falls most, the first of equals, where the intercept is centered. */
+static ptrdiff_t best_of_all(const sparse_run *p, line_of_sides *s) {
+    const struct tw_sweep_csc_job *job = p->job;
+    ptrdiff_t best = 0;
+    for (ptrdiff_t j = 0; j < job->P; j++) {
+        s->t.promise[j] = update_of(&job->each, j, p->curvature[j], gradient_of(p, s, j), s->theta[j]).fall;
+        if (s->t.promise[j] > s->t.promise[best])
+            best = j;
+    }
+    runs_out(&s->patience, job->P); /* whoever made this update looks at the watch before the next one */
+    return best;
+}
+
 static void update_greedily(const sparse_run *p, line_of_sides *s) {
     const struct tw_sweep_csc_job *job = p->job;
     s->change[0] = 0;
     if (!begin_tournament(job, &s->t, p->curvature, s->theta, s->r, &s->patience))
         return;
     for (ptrdiff_t t = 0; t < job->n_order && !(p->watch && p->watch->stop); t++) {
-        const ptrdiff_t j = s->t.best[1];
+        const ptrdiff_t j = p->mean ? best_of_all(p, s) : s->t.best[1];
         if (!(s->t.promise[j] > 0))
             return; /* no update lowers F */
-        const update u = update_of(&job->each, j, p->curvature[j], s->t.g[j], s->theta[j]);
+        const update u = update_of(&job->each, j, p->curvature[j], gradient_of(p, s, j), s->theta[j]);
         s->theta[j] = u.value;
+        s->offset[0] -= p->mean ? p->mean[j] * u.change : 0;
         s->change[0] = larger(s->change[0], fabs(u.change));
         s->fall[0] += u.fall;
         subtract(column_of(job, j, job->is_long), u.change, s->r, job->is_long);

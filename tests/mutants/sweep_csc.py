@@ -183,4 +183,22 @@ EDITS = {
             "value = theta + omega * (minimum - theta);",
         ),
     ],
+    ("csrc/sweep/sparse.c", "test_sweep_csc.py::test_greedy_matches_reference"): [
+        ("greedy, gradients without the offset", "- (p->mean ? s->offset[0] *", "- (p->mean ? 0 *"),
+        (
+            "greedy, offset that stays",
+            "s->offset[0] -= p->mean ?",
+            "s->offset[0] -= 0 && p->mean ?",
+        ),
+        (
+            "greedy, the last of the best",
+            "if (s->t.promise[j] > s->t.promise[best])",
+            "if (s->t.promise[j] < s->t.promise[best])",
+        ),
+    ],
+    ("src/thalweg/kernels/_sweep_gram.py", "test_sweep_gram.py"): [
+        ("columns without pivot forgotten", "G[product.row, product.col] += product.data", "pass"),
+        ("ones beside sparse columns", "G[dense, :P] += side.T", "pass"),
+        ("heaviest row of many values", "heaviest[np.argmin(", "heaviest[np.argmax("),
+    ],
 }

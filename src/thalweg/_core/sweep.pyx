@@ -189,7 +189,7 @@ def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint g
     job.where = &where
     job.n, job.P, job.M = shape
     job.greedy, job.sweeps, job.centered = greedy, sweeps, centered
-    if min(job.n, job.P, job.M, sweeps) < 0 or (centered and (greedy or intercept is None)):
+    if min(job.n, job.P, job.M, sweeps) < 0 or (centered and intercept is None):
         raise ValueError("the job makes no sense")
     cdef bint is_float = take_matrix(&job, views, indptr, indices, values)
     take_order(&job, views, order)

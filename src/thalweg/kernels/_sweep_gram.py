@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from thalweg._arguments.memory import refuse_square
 from thalweg._core import failures
 from thalweg._core import sweep as _core
 
@@ -22,10 +23,13 @@ from ._sweep_task import Moving, Task, each_of, orders_of
 _ROWS_AT_ONCE = 2**20
 # Products that NumPy makes in one call, between which Python looks at Ctrl-C: some 50 ms.
 _PRODUCTS_AT_ONCE = 2**30
+# The same of products of sparse rows, each of which takes some 20 times as long.
+_SPARSE_PRODUCTS = 2**24
+_COPIES = 3  # of a P x P matrix at a time: the sums, what centering makes of them, and a product
 
 
 class SparseRows:
-    """A sparse matrix (n, P) of which rows can be read as those of an ndarray can."""
+    """A sparse matrix (n, P) by rows; some of its columns can be asked for as a dense matrix."""
 
     def __init__(
         self, values: Array, indices: Array, indptr: Array, shape: tuple[int, int]
@@ -33,7 +37,8 @@ class SparseRows:
         from scipy.sparse import csc_array
 
         used = int(indptr[-1])  # there may be room behind the last column
-        self._rows = csc_array((values[:used], indices[:used], indptr), shape).tocsr()
+        self.columns = csc_array((values[:used], indices[:used], indptr), shape)
+        self.rows = self.columns.tocsr()
         self.shape = shape
 
     def __len__(self) -> int:
@@ -41,8 +46,28 @@ class SparseRows:
 
     def __getitem__(self, rows: slice) -> Array:
         """Return these rows, dense."""
-        dense: Array = self._rows[rows].toarray()
+        dense: Array = self.rows[rows].toarray()
         return dense
+
+    @property
+    def stored(self) -> Array:
+        """How many values each row has, (n,)."""
+        return np.diff(self.rows.indptr)
+
+    def apart(self, pivot: Array) -> tuple[Any, Array, Any]:
+        """Return the columns without a pivot, which of the others there are, and those.
+
+        The first are (n, P), with nothing stored in the columns that have one; a pivot makes a
+        column dense.
+        """
+        shifted = np.flatnonzero(pivot)
+        if not len(shifted):
+            return self.rows, shifted, self.columns[:, :0].tocsr()
+        kept = np.repeat(pivot == 0, np.diff(self.columns.indptr))
+        plain = self.columns.copy()
+        plain.data = np.where(kept, plain.data, 0)
+        plain.eliminate_zeros()
+        return plain.tocsr(), shifted, self.columns[:, shifted].tocsr()
 
 
 class Products(NamedTuple):
@@ -56,7 +81,7 @@ class Products(NamedTuple):
     way: Array  # (M,) from the intercept to its minimum at the start
 
 
-def row_slices(A: Array | SparseRows) -> Iterator[slice]:
+def row_slices(A: Array) -> Iterator[slice]:
     """Yield the rows of A a part at a time."""
     n, P = A.shape
     step = max(1, _ROWS_AT_ONCE // max(1, P))
@@ -64,22 +89,42 @@ def row_slices(A: Array | SparseRows) -> Iterator[slice]:
         yield slice(begin, min(n, begin + step))
 
 
+def _sparse_slices(A: SparseRows, n_dense: int) -> Iterator[slice]:
+    """Yield the rows of A, each time so many that no product of them takes long."""
+    work = np.cumsum((A.stored.astype(float) + n_dense) ** 2 + n_dense)
+    begin = 0
+    while begin < len(A):
+        done = work[begin - 1] if begin else 0.0
+        end = max(begin + 1, int(np.searchsorted(work, done + _SPARSE_PRODUCTS, "right")))
+        yield slice(begin, end)
+        begin = end
+
+
 def subtract(A: Array | SparseRows, pivot: Array, theta: Array, residual: Array) -> None:
     """residual (M, n) −= ((A − pivot)θ)ᵗ, with theta (M, P), sums in float64."""
-    for rows in row_slices(A):
-        residual[:, rows] -= theta @ (A[rows].astype(np.float64, copy=False) - pivot).T
+    if not isinstance(A, SparseRows):
+        for rows in row_slices(A):
+            residual[:, rows] -= theta @ (A[rows].astype(np.float64, copy=False) - pivot).T
+        return
+    plain, shifted, others = A.apart(pivot)
+    for rows in _sparse_slices(A, len(shifted)):
+        residual[:, rows] -= (plain[rows] @ theta.T).T
+        dense = others[rows].toarray().astype(np.float64) - pivot[shifted]
+        residual[:, rows] -= theta[:, shifted] @ dense.T
 
 
 def products(A: Array | SparseRows, t: Task, residual: Array) -> Products:
     """Form what a sweep needs; a ``gram`` that was given is taken as it is."""
     (n, P), s, M = A.shape, t.s, t.u.M
     given = isinstance(t.gram, bool | None) is False
+    refuse_square(P, _COPIES, "Gram mode", "sweeps over the residual need none")
     pivot = np.zeros(P)
     weights = np.ones(n) if s.weights is None else s.weights
     if t.centered and weights.any() and not given:
-        best = int(np.argmax(weights))
+        best = _pivot_row(A, weights)
         pivot = A[best : best + 1][0].astype(np.float64)
-    G, q = _sums(A, pivot, s, residual, len(s.l1), from_column=P * given)
+    how = (pivot, s, residual, len(s.l1), P * given)
+    G, q = _sparse_sums(A, *how) if isinstance(A, SparseRows) else _sums(A, *how)
     if given:
         G[P:, :P] = G[:P, P:].T
         G[:P, :P] = _given_gram(t.gram, P)
@@ -95,8 +140,16 @@ def products(A: Array | SparseRows, t: Task, residual: Array) -> Products:
     return Products(centred, q[:, :P] - np.outer(q[:, P], mean), pivot, mean, weight, way)
 
 
+def _pivot_row(A: Array | SparseRows, weights: Array) -> int:
+    """A row of the largest weight; of a sparse A the one with the fewest values."""
+    if not isinstance(A, SparseRows):
+        return int(np.argmax(weights))
+    heaviest = np.flatnonzero(weights == weights.max())
+    return int(heaviest[np.argmin(A.stored[heaviest])])
+
+
 def _sums(
-    A: Array | SparseRows, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
+    A: Array, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
 ) -> tuple[Array, Array]:
     """Return SᵗWS from some column on and SᵗWr, where S is A − pivot and, if C says so, ones."""
     G, q = np.zeros((C, C)), np.zeros((len(residual), C))
@@ -111,6 +164,39 @@ def _sums(
                 part = slice(begin, begin + step)
                 G[:, part] += S.T @ S[:, part]
             q += (residual[:, rows] * root[:, 0]) @ S
+    return G, q
+
+
+def _sparse_sums(
+    A: SparseRows, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
+) -> tuple[Array, Array]:
+    """The same of a sparse A, at the cost of what is stored.
+
+    Columns that have a pivot are made dense, as the ones are: the row of the pivots has few values.
+    """
+    G, q = np.zeros((C, C)), np.zeros((len(residual), C))
+    P = A.shape[1]
+    plain, shifted, others = A.apart(pivot)
+    dense = np.append(shifted, range(P, C)).astype(np.intp)
+    for rows in _sparse_slices(A, len(dense)):
+        root = np.ones(rows.stop - rows.start)
+        if s.weights is not None:
+            root = np.sqrt(s.weights[rows])
+        S = plain[rows].multiply(root[:, None]).tocsr()
+        D = np.ones((len(root), len(dense)))
+        D[:, : len(shifted)] = others[rows].toarray() - pivot[shifted]
+        D *= root[:, None]
+        with np.errstate(invalid="ignore", over="ignore"):  # the sums are looked at
+            if not from_column:
+                product = (S.T @ S).tocoo()
+                G[product.row, product.col] += product.data
+            side = S.T @ D
+            G[:P, dense] += side
+            G[dense, :P] += side.T
+            G[np.ix_(dense, dense)] += D.T @ D
+            weighted = residual[:, rows] * root
+            q[:, :P] += (S.T @ weighted.T).T
+            q[:, dense] += weighted @ D
     return G, q
 
 

@@ -44,28 +44,17 @@ def task_of(
     gram: Any,
     b: Any,
     weights: Any,
-    is_sparse: bool,
     **how: Any,
 ) -> Task:
-    """Check all arguments of a call but A, which has this shape (n, P); ``how`` is of `settings`.
-
-    A sparse A has a greedy order of its own, which cannot center: it keeps the gradients that a
-    change of one column touches, and with the intercept every one of them changes.
-    """
+    """Check all arguments of a call but A, which has shape (n, P); ``how`` is of `settings`."""
     n, P = shape
     left = weightless(weights, n)
     u = unknowns(theta, residual, intercept, shape, left)
     s = settings(u, n, weights=weights, **how)
     plan, gram = order_of(order, P, seed), None if gram is False else gram
-    able = not (is_sparse and plan.name == "greedy" and gram is None)
     if centered and intercept is None:
         raise ValueError("centered keeps the intercept at its minimum: it needs an intercept")
-    if centered and not able:
-        raise ValueError(
-            "centered cannot go with a greedy order of a sparse A, where every update would change "
-            "all gradients, unless gram=True"
-        )
-    kept = intercept is not None and (able if centered is None else bool(centered))
+    kept = intercept is not None and (centered is None or bool(centered))
     return Task(u, s, plan, target(b, u, left), left, kept, gram)
 
 

@@ -81,11 +81,13 @@ def coordinate_sweep(
         on the columns less their weighted means and costs no more: without it, a column that is
         far from 0 for its spread, as of years, and the intercept creep towards their minimum
         together.  False updates the intercept at the end of each sweep.  Default: True where there
-        is an intercept, but for a greedy order of a sparse A, which can only with ``gram``.
+        is an intercept.  A greedy order of a sparse A then looks at all P gradients for each
+        update, for all of them change with the intercept.
     gram : True or array_like of shape (P, P), optional
         Work on AᵗWr and AᵗWA, which is formed, or given, once: a sweep then costs P² instead of
-        nP, for n ≫ P and many sweeps.  The residual is updated once at the end.  A sparse A is
-        made dense for it some rows at a time: nP² operations, P² numbers, as for a dense one.
+        nP, for n ≫ P and many sweeps.  The residual is updated once at the end.  To form AᵗWA of
+        a dense A takes nP² operations, of a sparse one the square of the stored values of each
+        row; either has P² numbers, and where memory cannot hold them it is refused.
     b : array_like, shape of ``residual``, optional
         If given, the residual is computed anew as b − Aθ (less the intercept) at the end.
     seed : int or numpy.random.Generator, optional
@@ -104,8 +106,9 @@ def coordinate_sweep(
     ValueError
         Shapes disagree, a NaN or an infinity is found (it is named), a penalty or weight is
         negative, bounds are empty, θ starts outside, arrays that are written are read-only or
-        share memory, or indices of a sparse A are out of range, unsorted or duplicated (the first
-        such column is named).  θ, residual and intercept are then as they were.
+        share memory, AᵗWA would not fit into memory, or indices of a sparse A are out of range,
+        unsorted or duplicated (the first such column is named).  θ, residual and intercept are
+        then as they were.
     TypeError
         A is not float64 or float32, an array to be written is not float64, or an argument other
         than the weights is masked.
@@ -139,8 +142,7 @@ def coordinate_sweep(
     >>> theta, residual
     (array([0.5, 3. ]), array([1., 0., 2.]))
     """
-    is_sparse = hasattr(A, "tocsc")
-    matrix = columns_of(A) if is_sparse else dense_of(A)
+    matrix = columns_of(A) if hasattr(A, "tocsc") else dense_of(A)
     t = task_of(
         matrix.shape,
         theta,
@@ -152,7 +154,6 @@ def coordinate_sweep(
         gram=gram,
         b=b,
         weights=weights,
-        is_sparse=is_sparse,
         l1=l1,
         l2=l2,
         bounds=bounds,

@@ -7,16 +7,15 @@ little at a time.  When it stops waiting the call goes on unseen until it ends; 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from math import inf
-from pathlib import Path
 from threading import Thread
 from time import perf_counter
 from typing import Any
 
+from .._arguments.memory import refuse_square
 from ..status import Halt, Status
 
 _LONG = 2e9  # operations, a tenth of a second or so; below, a thread is not worth its start
@@ -82,26 +81,6 @@ def watched(operations: float, function: Callable[..., Any], *arguments: Any) ->
     return result
 
 
-def memory() -> float:
-    """Return the bytes of main memory that this process may use; infinity where nobody tells."""
-    sizes = [inf]
-    try:
-        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # another operating system
-        pass
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            text = Path(limit).read_text().strip()
-        except OSError:
-            continue
-        sizes.append(float(text) if text.isdigit() else inf)
-    return min(sizes)
-
-
-class TooLargeError(ValueError):
-    """A dense matrix would not fit into memory."""
-
-
 def refuse_dense(n_params: int, who: str) -> None:
     """Refuse work with P x P matrices that memory cannot hold.
 
@@ -110,10 +89,4 @@ def refuse_dense(n_params: int, who: str) -> None:
     TooLargeError
         Four of them, what a step of the dense methods keeps at a time, need more than there is.
     """
-    needed = 4 * 8.0 * n_params**2
-    if needed > memory():
-        raise TooLargeError(
-            f"{who} needs matrices of P x P numbers, for P={n_params} about {needed / 1e9:.3g} GB, "
-            f"and this machine has {memory() / 1e9:.3g} GB; ConjugateGradient, CoordinateDescent "
-            "and LBFGS need none"
-        )
+    refuse_square(n_params, 4, who, "ConjugateGradient, CoordinateDescent and LBFGS need none")

@@ -21,9 +21,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.memory import TooLargeError
 from .._arguments.spelling import spelled
 from ..linalg.krylov import NotFiniteError
-from ..linalg.watch import TooLargeError
 from ..losses.base import Loss
 from ..losses.curvature import (
     FEW,

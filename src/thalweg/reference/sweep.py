@@ -113,9 +113,6 @@ def coordinate_sweep(
 
     ``gram`` and ``threads`` change how the kernel goes about it, not what it does.
     """
-    greedy = isinstance(order, str) and order == "greedy"
-    if hasattr(A, "toarray") and greedy and (gram is None or gram is False):
-        centered = bool(centered)  # a greedy order of a sparse A keeps no intercept by itself
     A = np.asarray(A.toarray() if hasattr(A, "toarray") else A, dtype=np.float64)
     n, P = A.shape
     w = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
