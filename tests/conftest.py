@@ -1,7 +1,9 @@
 """Settings and fixtures of the tests."""
 
 import signal
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
@@ -34,3 +36,17 @@ def isa(request):
     dispatch.select_variant(request.param)
     yield request.param
     dispatch.select_variant(before)
+
+
+class Kernel(NamedTuple):
+    """What a kernel runs with: an instruction set, the type of its elements, and threads."""
+
+    isa: str
+    dtype: type
+    threads: int
+
+
+@pytest.fixture(params=[(t, n) for t in (np.float64, np.float32) for n in (1, 2, 5)], ids=str)
+def kernel(isa, request):
+    """Run the test of a kernel with every instruction set, element type and number of threads."""
+    return Kernel(isa, *request.param)

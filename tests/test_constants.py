@@ -1,4 +1,8 @@
-"""The engine's constants: each has one value, in C and in the specification, under one name."""
+"""The engine's constants: each has one value, in C and in the specification, under one name.
+
+There are two lists, of which this test reads both: the specification must run and be read without
+compiled code, and C without Python, so neither can take its numbers from the other.
+"""
 
 import ast
 import re
@@ -7,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from thalweg.optimizers import levenberg_marquardt
 from thalweg.reference import attempts, confirm, damped, judge, saddle, squares, state, step
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,3 +78,14 @@ def test_the_constants_of_the_specification_are_those_of_the_engine():
         if name.isupper() and isinstance(here, int | float) and name not in constants
     }
     assert missing - own == set()
+
+
+def test_the_method_of_descent_has_the_factors_of_the_engine():
+    """`optimizers.levenberg_marquardt` says that its rule of damping is the same."""
+    assert levenberg_marquardt._LONG == step.LONGER
+    fit = state.Fit.__new__(state.Fit)
+    for rho in (0.01, 0.3, 0.5, 0.9, 1.2):
+        fit.lam, here = 1.0, levenberg_marquardt.State(1.0, 1.0, np.ones(1))
+        judge.adapt_damping(fit, True, rho, False)
+        levenberg_marquardt.kept(rho, 0.0, here)
+        assert here.mu == fit.lam

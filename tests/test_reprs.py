@@ -1,7 +1,9 @@
 """What is printed when its name is typed: a few lines, without addresses, whatever the size."""
 
+import dataclasses
 import inspect
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -85,6 +87,24 @@ def test_few_lines_and_no_addresses(shown):
     lines = repr(shown).splitlines()
     assert len(lines) <= 5 and max(map(len, lines)) <= 200
     assert " at 0x" not in repr(shown) and "<function" not in repr(shown)
+
+
+RESULTS = [fits(()), fits((2, 3)), DESCENT, DESCENT.history, tw.diagnose(BOWL, [1, 2, 3])]
+
+
+@pytest.mark.parametrize("shown", RESULTS, ids=lambda shown: type(shown).__name__)
+def test_notebooks_show_the_same_lines(shown):
+    html, lines = shown._repr_html_(), repr(shown)[1:-1].splitlines()
+    assert html.startswith(f"<b>{type(shown).__name__}</b> ")
+    parts = [unescape(part).strip() for part in html.replace("</b>", ":").split("<br>")]
+    assert parts == ["<b>" * (k == 0) + line.strip() for k, line in enumerate(lines)]
+
+
+def test_what_users_have_named_is_text_in_a_notebook():
+    script = "<script>alert(1)</script>"
+    r = dataclasses.replace(fits((4,)), names=("a", script))
+    assert script in repr(r) and script not in r._repr_html_()
+    assert "&lt;script&gt;" in r._repr_html_()
 
 
 CLASSES = [type(method) for method, _ in METHODS] + [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,14 @@ def brief(value: Any) -> str:
     if len(text) > _MOST_LETTERS or "\n" in text or " at 0x" in text:
         return f"<{type(value).__name__}>"
     return text
+
+
+def as_html(shown: Any) -> str:
+    """Return a repr, <Kind: head and further lines>, as HTML; what users have named is escaped."""
+    first, *others = repr(shown).removeprefix("<").removesuffix(">").split("\n")
+    kind, _, head = first.partition(": ")
+    lines = [f"<b>{escape(kind)}</b> {escape(head)}", *(escape(line.strip()) for line in others)]
+    return "<br>".join(lines)
 
 
 def settings(owner: Any) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 
 from .._arguments.check import Array, all_finite
 from .._arguments.spelling import spelled
+from .._showing import as_html
 from ..linalg.krylov import EPS, lanczos
 from ..linalg.matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from ..losses.base import Loss, refuse_no_loss
@@ -132,6 +133,9 @@ class Diagnosis:
             f" best step {self.best_step:.4g}, largest stable step {self.largest_stable_step:.4g}\n"
             f" iterations to {self.reduction:.0e}: {', '.join(counts)}>"
         )
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def advice(self) -> str:

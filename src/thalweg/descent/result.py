@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .._arguments.check import Floats
-from .._showing import brief
+from .._showing import as_html, brief
 from ..status import Status
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class History(NamedTuple):
     def __repr__(self) -> str:
         points = f"{len(self.loss)} points" + ", with theta" * (self.theta is not None)
         return f"<History: {points}, loss {self.loss[0]:.6g} to {self.loss[-1]:.6g}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,6 +77,9 @@ class DescentResult:
         first = f"{self.method.name}, {self.n_iter} iterations, {self.status.name}"
         numbers = f"loss = {self.loss:.9g}, ||gradient|| = {self.gradient_norm:.3g}"
         return f"<DescentResult: {first}\n {numbers}\n theta = {brief(self.theta)}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def success(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
+from .._showing import as_html
 from ..status import FITS, Status, explain
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class FitResult:
         values = ", ".join(f"{name} = {value:.6g} +- {error:.2g}" for name, value, error in pairs)
         numbers = f"chi2 = {self.chi2:.6g}, dof = {self.dof}, {self.n_iter} steps"
         return f"<FitResult: {Status(int(self.status)).name}\n {values}\n {numbers}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @cached_property
     def at_bound(self) -> Booleans:

@@ -20,6 +20,11 @@ not to be trusted; far from the minimum it may be too steep by many orders.  So 
 steps in which the loss has hardly fallen all that is forgotten, and the next begins with the D of
 here.
 
+This is the rule of damping and radius of the fitting engine (reference/judge.py, `adapt_damping`,
+`adapt_region` and `shortening`), with the same factors, for one loss of any kind whose matrices
+NumPy holds.  Three numbers differ: the first damping is the user's, below 1e-12 it is 0, and the
+noise is measured by the loss, which knows its own precision.
+
 References: Marquardt, J. SIAM 11 (1963) 431; More, Lecture Notes in Mathematics 630 (1978) 105, for
 the radius and its share t; Nielsen, IMM-REP-1999-05, for mu after a kept step.
 """
