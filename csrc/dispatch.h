@@ -21,6 +21,7 @@ struct tw_loss;
 struct tw_quadratic;
 struct tw_sweep;
 struct tw_sweep_csc;
+struct tw_linear;
 
 /* All families of one variant and element type. */
 struct tw_kernels {
@@ -31,6 +32,7 @@ struct tw_kernels {
     const struct tw_quadratic *quadratic;
     const struct tw_sweep *sweep;
     const struct tw_sweep_csc *sweep_csc;
+    const struct tw_linear *linear;
 };
 
 /* Choose the variant that later calls run.

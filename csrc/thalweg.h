@@ -20,6 +20,7 @@
 #include "base/pool.h"
 #include "dispatch.h"
 #include "fit/contract.h"
+#include "linear/contract.h"
 #include "loss/contract.h"
 #include "quadratic/contract.h"
 #include "sweep/contract.h"

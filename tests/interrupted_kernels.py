@@ -13,6 +13,7 @@ import time
 import numpy as np
 from scipy import sparse
 
+import thalweg
 from thalweg import kernels
 from thalweg.kernels import Symmetric, quadratic_form
 
@@ -75,11 +76,26 @@ def sweep(A, state=True, intercept=False, sweeps=10**6, M=None, **how):
     return call
 
 
+def linear(A, b, **how):
+    """A linear model, and afterwards a look at what it has left."""
+
+    def call():
+        try:
+            thalweg.coordinate_descent(A, b, tol=0, **how)
+        except KeyboardInterrupt as error:
+            result = error.result
+            assert result.objective < np.inf and result.theta.shape == (A.shape[1],)
+            raise
+
+    return call
+
+
 BLOCKS = np.broadcast_to(repeated(1000, 64), (200_000, 1000, 64))
 ALL_ROWS = 2 * 10**8  # of 1000 columns
 ONES = np.lib.stride_tricks.as_strided(
     np.ones(400_000), (400_000, 400_000), (0, 8), writeable=False
 )
+WIDE = np.random.default_rng(4).standard_normal((6000, 5000))
 WELL = np.random.default_rng(3).standard_normal((3000, 1500))
 CASES = {
     "adjoint_sum": lambda: sums(kernels.adjoint_sum, repeated(ALL_ROWS, 1000)),
@@ -126,6 +142,9 @@ CASES = {
     "sweep sparse greedy": lambda: sweep(
         random_sparse(20_000, 2000, 200, sparse.csc_array), order="greedy", sweeps=1000
     ),
+    "linear passes": lambda: linear(repeated(10**6, 10**5, "columns"), np.arange(1e6), l1=1.0),
+    "linear gram": lambda: linear(WIDE, np.arange(6000.0), l2=1.0, strategy="gram"),
+    "linear residual": lambda: linear(WELL, np.arange(3000.0), strategy="residual"),
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from thalweg._core import failures
 CSRC = Path(__file__).resolve().parents[1] / "csrc"
 FAMILIES = {
     "adjoint": failures.Adjoint,
+    "linear": failures.Linear,
     "quadratic": failures.Quadratic,
     "sweep": failures.Sweep,
 }

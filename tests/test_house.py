@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import thalweg as tw
-from thalweg.status import DESCENTS, FITS
+from thalweg.status import DESCENTS, FITS, LINEAR
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
@@ -24,7 +24,7 @@ FLOORS = [
     ["kernels", "model", "machine"],
     ["reference"],
     ["linalg"],
-    ["losses", "fitting"],
+    ["losses", "fitting", "linear"],
     ["optimizers"],
     ["conditioning"],
     ["descent"],
@@ -131,7 +131,7 @@ def test_the_reference_lists_every_public_name():
 
 def test_the_documentation_lists_every_status():
     text = (ROOT / "docs" / "statuses.md").read_text()
-    for part, family in zip(text.split("\n## ")[1:], (FITS, DESCENTS), strict=True):
+    for part, family in zip(text.split("\n## ")[1:], (FITS, DESCENTS, LINEAR), strict=True):
         listed = re.findall(r"^\| `(\w+)` (\S+) \|", part, re.MULTILINE)
         assert {name: int(value.replace("−", "-")) for name, value in listed} == {
             status.name: status.value for status in family
@@ -157,6 +157,7 @@ C_FLOORS = [
     ["vecmath"],
     ["tape"],
     ["fit", "loss", "adjoint", "quadratic", "sweep"],
+    ["linear"],
 ]
 C_FLOOR = {family: n for n, families in enumerate(C_FLOORS) for family in families}
 

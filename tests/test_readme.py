@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     page: (ROOT / page).read_text(encoding="utf-8")
-    for page in ("README.md", "docs/tour.md", "docs/command_line.md")
+    for page in ("README.md", "docs/tour.md", "docs/linear.md", "docs/command_line.md")
 }
 
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
@@ -42,6 +42,12 @@ def test_the_tour_says_what_it_promises():
     assert r.success.all()
     spread, error = r["x0"].std(), r.stderr[:, 1].mean()
     assert abs(error / spread - 1) < SPREAD_TOLERANCE
+
+
+def test_the_page_on_linear_models_says_what_it_promises(capsys):
+    names = run_examples("docs/linear.md")
+    assert names["r"].success and names["many"].success
+    assert "gram: " in capsys.readouterr().out
 
 
 def commands():

@@ -135,7 +135,7 @@ def test_warnings_point_at_the_call():
 
 # results, which Thalweg makes, and what takes no settings
 UNSPELLED = {"Definiteness", "DescentResult", "Diagnosis", "FitResult", "LeastSquares", "Loss"}
-UNSPELLED |= {"Model", "Status", "NormalEquations", "Sweep"}
+UNSPELLED |= {"LinearHistory", "LinearResult", "Model", "Status", "NormalEquations", "Sweep"}
 UNSPELLED |= {"get_num_threads", "info", "set_num_threads"}
 
 PUBLIC = [

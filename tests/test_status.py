@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.status import DESCENTS, FITS, Halt, Status, explain
+from thalweg.status import DESCENTS, FITS, LINEAR, Halt, Status, explain
 
 CONTRACT = Path(__file__).resolve().parents[1] / "csrc" / "fit" / "contract.h"
 IN_C = re.search(r"typedef enum \{(.*?)\} tw_status;", CONTRACT.read_text(), re.DOTALL)[1]
@@ -20,11 +20,13 @@ def test_fits_have_the_statuses_of_c():
 
 @pytest.mark.parametrize("status", Status, ids=lambda status: status.name)
 def test_every_status_has_its_sentence(status):
-    assert status in FITS or status in DESCENTS
+    assert status in FITS or status in DESCENTS or status in LINEAR
     if status in FITS:
         sentence = explain(status, 0, ["tau"])
         assert sentence and "{" not in sentence
         assert sentence.startswith("converged: ") == status.success
+    if status in LINEAR:
+        assert LINEAR[status].startswith("converged: ") == status.success
     if status in DESCENTS:
         sentence = str(Halt(status))
         assert sentence == DESCENTS[status] and sentence
@@ -32,7 +34,7 @@ def test_every_status_has_its_sentence(status):
 
 
 def test_what_descents_have_for_themselves_has_numbers_of_its_own():
-    own = set(DESCENTS) - set(FITS)
+    own = (set(DESCENTS) | set(LINEAR)) - set(FITS)
     assert all(status > 4 if status.success else status < -10 for status in own)
     assert [status for status in DESCENTS if status.success] == [
         Status.GTOL, Status.XTOL, Status.FTOL, Status.ROUNDING, Status.STATIONARY

@@ -17,6 +17,7 @@ from .fitting.curve_fit import CovarianceWarning, curve_fit
 from .fitting.fit import fit
 from .fitting.problem import SlowModelWarning
 from .fitting.result import FitResult
+from .linear import ConvergenceWarning, LinearHistory, LinearResult, coordinate_descent
 from .losses import (
     FunctionLoss,
     LeastSquares,
@@ -55,6 +56,7 @@ __all__ = [
     "LBFGS",
     "Block",
     "ConjugateGradient",
+    "ConvergenceWarning",
     "CoordinateDescent",
     "CovarianceWarning",
     "Definiteness",
@@ -70,7 +72,9 @@ __all__ = [
     "IncompleteCholesky",
     "LeastSquares",
     "LevenbergMarquardt",
+    "LinearHistory",
     "LinearLeastSquares",
+    "LinearResult",
     "Loss",
     "MSELoss",
     "Model",
@@ -85,6 +89,7 @@ __all__ = [
     "check_adjoint",
     "check_gradient",
     "condition_number",
+    "coordinate_descent",
     "curve_fit",
     "definiteness",
     "diagnose",

@@ -1,7 +1,7 @@
-"""Why a fit or a descent stopped: each status is the inequality that was met, in words.
+"""Why a fit, a descent or a linear model stopped: each status is the inequality that was met.
 
-Fits and descents share one enum: a test of the same name asks the same question of both.  What
-exactly was compared differs, so the sentences stand in two tables, `FITS` and `DESCENTS`, which
+They share one enum: a test of the same name asks the same question of all.  What exactly was
+compared differs, so the sentences stand in three tables, `FITS`, `DESCENTS` and `LINEAR`, which
 also tell which statuses each family can have.
 """
 
@@ -11,10 +11,10 @@ from typing import Final
 
 
 class Status(IntEnum):
-    """Why a fit or a descent stopped; success is positive.
+    """Why a fit, a descent or a linear model stopped; success is positive.
 
     The numbers down to RANGE, -10, are those of ``tw_status`` in csrc/fit/contract.h; those that
-    follow belong to descents alone.
+    follow belong to descents and linear models.
     """
 
     NOT_RUN = 0
@@ -41,6 +41,7 @@ class Status(IntEnum):
     UNBOUNDED = -15
     NO_BRACKET = -16
     SADDLE = -17
+    GAP = 7
 
     @property
     def success(self) -> bool:
@@ -93,6 +94,17 @@ DESCENTS: Final[Mapping[Status, str]] = {
     Status.NO_BRACKET: "the line search found no step that lowers the loss enough",
     Status.SADDLE: "the gradient vanishes, but the loss curves downwards: a saddle or a maximum",
     Status.DRIFT: "the loss has become flat along a parameter: no minimum in sight",
+}
+
+# The sentence of a success ends with the number that was asked for.
+LINEAR: Final[Mapping[Status, str]] = {
+    Status.GAP: "converged: duality gap <= tol * 1/2 ||b||^2",
+    Status.NOT_RUN: "not run: the call was interrupted before this right-hand side",
+    Status.MAX_ITER: "max_iter rounds were made before the gap was met",
+    Status.NO_PROGRESS: "rounds no longer lower the duality gap",
+    Status.INTERRUPTED: "interrupted before the gap was met",
+    Status.TIME: "time_limit seconds passed before the gap was met",
+    Status.CALLBACK: "the callback returned True",
 }
 
 # detail, `tw_input` of csrc/fit/contract.h, of NOT_FINITE and of RANGE

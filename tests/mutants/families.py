@@ -5,6 +5,7 @@ from typing import NamedTuple
 import adjoint
 import engine
 import graph
+import linear
 import loss
 import quadratic
 import scales
@@ -29,5 +30,5 @@ FAMILIES = {
         for (file, tests), edits in module.EDITS.items()
         for edit in edits
     ]
-    for module in (adjoint, quadratic, sweep, sweep_csc, loss, graph, scales, engine, words)
+    for module in (adjoint, quadratic, sweep, sweep_csc, linear, loss, graph, scales, engine, words)
 }

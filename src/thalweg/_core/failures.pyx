@@ -18,6 +18,13 @@ class Adjoint(IntEnum):
     BAD_INDPTR = c.TW_ADJOINT_BAD_INDPTR
 
 
+class Linear(IntEnum):
+    """What `tw_linear` returns."""
+
+    OK = c.TW_LINEAR_OK
+    OVERFLOW = c.TW_LINEAR_OVERFLOW
+
+
 class Quadratic(IntEnum):
     """What `tw_quadratic` returns."""
 
@@ -42,6 +49,9 @@ SENTENCES = {
         Adjoint.BAD_INDEX: "J.indices must be columns from 0 to {last}",
         Adjoint.BAD_INDPTR: "J.indptr must rise from 0 or more to at most the length of J.indices",
     },
+    Linear: {
+        Linear.OVERFLOW: "column {where} of A overflows: its weighted sum of squares is not finite",
+    },
     Quadratic: {
         Quadratic.BAD_ROW: "row {where} of the sparse B {has} columns {wrong}",
     },
@@ -63,7 +73,7 @@ def refuse(family, int status, **facts):
     Parameters
     ----------
     family : type
-        `Adjoint`, `Quadratic` or `Sweep`.
+        `Adjoint`, `Linear`, `Quadratic` or `Sweep`.
     status : int
     **facts
         What the sentence names: ``where`` and sizes.

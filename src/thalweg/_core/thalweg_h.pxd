@@ -300,6 +300,74 @@ cdef extern from "sweep/contract.h" nogil:
         tw_sweep_status (*run)(const tw_sweep_csc_job *job, int threads, tw_watch *watch,
                                void *work) noexcept nogil
 
+cdef extern from "linear/contract.h" nogil:
+    ctypedef struct tw_columns "struct tw_columns":
+        Py_ssize_t n, P
+        const void *A
+        Py_ssize_t row_step, column_step
+        const void *indptr
+        const void *indices
+        int is_long
+        const double *weights
+        const double *mean
+
+    ctypedef struct tw_chosen "struct tw_chosen":
+        const Py_ssize_t *column
+        Py_ssize_t m
+
+    ctypedef enum tw_linear_status:
+        TW_LINEAR_OK
+        TW_LINEAR_OVERFLOW
+
+    ctypedef struct tw_moments "struct tw_moments":
+        double *mean
+        double *square
+        double *product
+        Py_ssize_t *where
+
+    ctypedef struct tw_gram_problem "struct tw_gram_problem":
+        Py_ssize_t C, M, row_step
+        const double *gram
+        tw_coordinates each
+        const double *reach
+        Py_ssize_t rank
+        const double *square
+        const double *target
+        Py_ssize_t rounds
+        double *theta
+        double *q
+        double *gap
+        Py_ssize_t *sweeps
+        Py_ssize_t *steps
+
+    ctypedef struct tw_certificate "struct tw_certificate":
+        double penalty, scale, gap, kkt
+        Py_ssize_t conditional
+
+    ctypedef struct tw_linear "struct tw_linear":
+        size_t (*moments_work)(const tw_columns *c, int threads) noexcept nogil
+        tw_linear_status (*moments)(const tw_columns *c, const double *u, int threads,
+                                    tw_watch *watch, void *work, tw_moments *out) noexcept nogil
+        size_t (*products_work)(const tw_columns *c, const tw_chosen *which,
+                                int threads) noexcept nogil
+        void (*products)(const tw_columns *c, const tw_chosen *which, const double *u, int threads,
+                         tw_watch *watch, void *work, double *out) noexcept nogil
+        size_t (*move_work)(const tw_columns *c, const tw_chosen *which, int threads) noexcept nogil
+        void (*move)(const tw_columns *c, const tw_chosen *which, const double *step, int threads,
+                     tw_watch *watch, void *work, double *r) noexcept nogil
+        void (*pack)(const tw_columns *c, const tw_chosen *which, Py_ssize_t begin, Py_ssize_t end,
+                     int threads, tw_watch *watch, double *out) noexcept nogil
+        size_t (*gram_work)(const tw_columns *c, int threads) noexcept nogil
+        void (*gram)(const tw_columns *c, const tw_chosen *which, Py_ssize_t known, int threads,
+                     tw_watch *watch, void *work, double *gram, Py_ssize_t row_step) noexcept nogil
+        size_t (*solve_work)(const tw_gram_problem *p, int threads) noexcept nogil
+        void (*solve)(const tw_gram_problem *p, int threads, tw_watch *watch,
+                      void *work) noexcept nogil
+        tw_certificate (*certificate)(Py_ssize_t m, const tw_coordinates *each,
+                                      const double *reach, const double *square,
+                                      const double *theta, const double *q,
+                                      double rr) noexcept nogil
+
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":
         const char *name
@@ -309,6 +377,7 @@ cdef extern from "dispatch.h" nogil:
         const tw_quadratic *quadratic
         const tw_sweep *sweep
         const tw_sweep_csc *sweep_csc
+        const tw_linear *linear
 
     int tw_operation(int number, const char **name)
     int tw_select(const char *force)

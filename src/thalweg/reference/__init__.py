@@ -3,7 +3,7 @@
 Same names, same arguments; made to be read, and no fallback.
 """
 
-from . import loss
+from . import linear, loss
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .quadratic import line_minimum, quadratic_form
@@ -17,6 +17,7 @@ __all__ = [
     "jvp",
     "levenberg_marquardt",
     "line_minimum",
+    "linear",
     "loss",
     "merge_rows",
     "normal_equations",

@@ -1,0 +1,119 @@
+/* linear/contract.h - the contract of linear models with penalties and bounds.
+ *
+ * Reached by tw_active(is_float)->linear; is_float is about the elements of A alone, all else is double.
+ * The rules of thalweg.h hold.  The problem is
+ *
+ *     F(theta) = 1/2 r'Wr + sum_j h_j(theta_j),    r = b - A theta - intercept,
+ *     h_j(t) = l1_j |t| + 1/2 l2_j t^2 within lower_j <= t <= upper_j, infinite outside,
+ *
+ * with W = diag(weights).  An intercept is at its minimum always, so that it acts on the columns alone: each
+ * stands for itself less its weighted mean.
+ *
+ * Where the watch (NULL: none) asks to stop, arrays that are written mean nothing, but for theta and q of
+ * `solve`: they belong together, after the last step that was made.
+ */
+#ifndef TW_LINEAR_H
+#define TW_LINEAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "sweep/contract.h"
+
+/* A matrix of n rows and P columns: dense, or sparse by columns where indptr is given. */
+struct tw_columns {
+    ptrdiff_t n, P;
+    const void *A; /* dense: element (i, j) at A[i row_step + j column_step]; sparse: the stored values */
+    ptrdiff_t row_step, column_step; /* in elements, of either sign */
+    const void *indptr, *indices;    /* [P + 1] and [nnz]; NULL: dense.  They have been checked. */
+    int is_long;                     /* they are int64_t, else int32_t */
+    const double *weights;           /* [n], NULL = 1 */
+    const double *mean;              /* [P] weighted means that are taken from the columns; NULL: none */
+};
+
+/* Some of the columns, in any order. */
+struct tw_chosen {
+    const ptrdiff_t *column; /* [m] */
+    ptrdiff_t m;
+};
+
+/* What a look at the columns returns. */
+typedef enum {
+    TW_LINEAR_OK = 0,
+    TW_LINEAR_OVERFLOW, /* a column's weighted sum of squares is not finite: so is a value, or it overflows */
+} tw_linear_status;
+
+/* What a first look at the columns finds; [P] each, out. */
+struct tw_moments {
+    double *mean;     /* weighted; NULL: there is no intercept, and columns are as they are */
+    double *square;   /* sum_i w_i (A_ij - mean_j)^2; 0 for a column that is constant to rounding */
+    double *product;  /* sum_i u_i (A_ij - mean_j) */
+    ptrdiff_t *where; /* [1] the first column that TW_LINEAR_OVERFLOW is about */
+};
+
+/* The minimum over theta of 1/2 theta' G theta - (q + G theta_0)' theta + sum h_j(theta_j), given the Gram
+ * matrix G of C columns and their products with the residual, for M right-hand sides, each by itself. */
+struct tw_gram_problem {
+    ptrdiff_t C, M, row_step;   /* the rows of gram are row_step elements apart */
+    const double *gram;         /* [C][row_step]  in   symmetric */
+    struct tw_coordinates each; /* [C]            in   the relaxation is not looked at */
+    const double *reach;       /* [C]            in   where h_j* would be infinite, |theta_j| is assumed to be
+                                                      at most reach_j + 2 |theta_j| */
+    ptrdiff_t rank;            /*                in   no more columns than that are independent */
+    const double *square;      /* [M]            in   r'Wr at the start */
+    const double *target;      /* [M]            in   the duality gap that is wanted */
+    ptrdiff_t rounds;          /*                in   most rounds of two sweeps and a Newton step */
+    double *theta;             /* [M][C]         in/out   inside the bounds */
+    double *q;                 /* [M][C]         in/out   G's columns with the residual, A'Wr */
+    double *gap;               /* [M]            out  the duality gap reached */
+    ptrdiff_t *sweeps, *steps; /* [M]            out  sweeps and Newton steps made */
+};
+
+/* What makes theta a proof of itself. */
+struct tw_certificate {
+    double penalty; /* sum_j h_j(theta_j) */
+    double scale;   /* s: the dual point is s r */
+    double gap;     /* F(theta) less the dual value of s r: F(theta) is at most so far above the minimum */
+    double kkt;     /* largest way that a minimum along one coordinate is off, times the column's norm */
+    ptrdiff_t conditional; /* coordinates whose term assumes |theta_j| <= reach_j + 2 |theta_j| */
+};
+
+struct tw_linear {
+    /* Means, squares and products with u [n], which holds the weights already. */
+    size_t (*moments_work)(const struct tw_columns *c, int threads);
+    tw_linear_status (*moments)(const struct tw_columns *c, const double *u, int threads,
+                                struct tw_watch *watch, void *work, struct tw_moments *out);
+
+    /* out_k = sum_i u_i (A_ij - mean_j), j = column_k.  [n] in, [m] out */
+    size_t (*products_work)(const struct tw_columns *c, const struct tw_chosen *which, int threads);
+    void (*products)(const struct tw_columns *c, const struct tw_chosen *which, const double *u, int threads,
+                     struct tw_watch *watch, void *work, double *out);
+
+    /* r_i -= sum_k step_k (A_ij - mean_j), j = column_k.  [m] in, [n] in/out */
+    size_t (*move_work)(const struct tw_columns *c, const struct tw_chosen *which, int threads);
+    void (*move)(const struct tw_columns *c, const struct tw_chosen *which, const double *step, int threads,
+                 struct tw_watch *watch, void *work, double *r);
+
+    /* Dense columns, ready for a Gram matrix: out_ki = sqrt(w_i) (A_ij - mean_j), rows [begin, end) of A;
+     * out [m][end - begin]. */
+    void (*pack)(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t begin, ptrdiff_t end,
+                 int threads, struct tw_watch *watch, double *out);
+
+    /* Sparse columns: rows [known, m) and columns [known, m) of their Gram matrix, its rows row_step elements
+     * apart; what is there of the first `known` stays. */
+    size_t (*gram_work)(const struct tw_columns *c, int threads);
+    void (*gram)(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
+                 struct tw_watch *watch, void *work, double *gram, ptrdiff_t row_step);
+
+    size_t (*solve_work)(const struct tw_gram_problem *p, int threads);
+    void (*solve)(const struct tw_gram_problem *p, int threads, struct tw_watch *watch, void *work);
+
+    /* The certificate of theta [m], given q_k = A_k'Wr and rr = r'Wr; a column with a square [m] of 0 has no
+     * say.  The other coordinates of the problem are 0 and shown to be so in a minimum. */
+    struct tw_certificate (*certificate)(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
+                                         const double *square, const double *theta, const double *q,
+                                         double rr);
+};
+
+#endif

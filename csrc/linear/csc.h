@@ -1,0 +1,192 @@
+/* csc.h - the same sums of sparse columns, and their Gram matrix.
+ *
+ * A column stands for itself less its mean, which is a number for every row; what that adds to a sum is known
+ * in closed form, so that only the stored values are visited.
+ */
+#ifndef TW_LINEAR_CSC_H
+#define TW_LINEAR_CSC_H
+
+#include "base/arena.h"
+#include "base/doubles.h"
+#include "base/numbers.h"
+#include "base/sharing.h"
+#include "linear/contract.h"
+
+enum { SPARSE_COLUMNS = 256 /* columns that a thread takes at a time */ };
+
+typedef struct {
+    const real *value;
+    ptrdiff_t begin, end;
+} stored;
+
+static stored stored_of(const struct tw_columns *c, ptrdiff_t j) {
+    return (stored){c->A, index_at(c->indptr, c->is_long, j), index_at(c->indptr, c->is_long, j + 1)};
+}
+
+static ptrdiff_t row_at(const struct tw_columns *c, ptrdiff_t k) {
+    return index_at(c->indices, c->is_long, k);
+}
+
+/* sum_i z_i A_ij */
+static double sparse_product(const struct tw_columns *c, ptrdiff_t j, const double *z) {
+    const stored s = stored_of(c, j);
+    double even = 0, odd = 0;
+    ptrdiff_t k = s.begin;
+    for (; k + 2 <= s.end; k += 2) {
+        even += (double)s.value[k] * z[row_at(c, k)];
+        odd += (double)s.value[k + 1] * z[row_at(c, k + 1)];
+    }
+    if (k < s.end)
+        even += (double)s.value[k] * z[row_at(c, k)];
+    return even + odd;
+}
+
+static double sum_of(ptrdiff_t n, const double *x) {
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+/* Some columns, shared among threads. */
+typedef struct {
+    const struct tw_columns *c;
+    struct tw_chosen which;
+    const double *u;
+    double total; /* sum u; in a Gram matrix the sum of the weights */
+    double *out;
+    struct tw_moments *moments;
+    double *scattered; /* [threads][n] 0 but for the column that is at work */
+    ptrdiff_t row_step, known;
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t next;
+} sparse_pass;
+
+static ptrdiff_t chosen_at(const struct tw_chosen *which, ptrdiff_t k) {
+    return which->column ? which->column[k] : k;
+}
+
+static void sparse_products_part(void *context, ptrdiff_t part) {
+    sparse_pass *p = context;
+    (void)part;
+    for (ptrdiff_t k; (k = claim(&p->next, SPARSE_COLUMNS, p->which.m, p->watch)) >= 0;)
+        for (const ptrdiff_t end = least(k + SPARSE_COLUMNS, p->which.m); k < end; k++) {
+            const ptrdiff_t j = chosen_at(&p->which, k);
+            p->out[k] = sparse_product(p->c, j, p->u) - (p->c->mean ? p->c->mean[j] * p->total : 0);
+        }
+}
+
+static void sparse_products(const struct tw_columns *c, const struct tw_chosen *which, const double *u,
+                            int threads, struct tw_watch *watch, double *out) {
+    sparse_pass p = {.c = c, .which = *which, .u = u, .out = out, .watch = watch};
+    p.total = c->mean ? sum_of(c->n, u) : 0;
+    tw_parallel(sparse_products_part, &p, least(threads, pieces(which->m, SPARSE_COLUMNS)), threads, watch);
+}
+
+/* The square of a column less its mean m: the stored values less m, and the rest of the weight at m. */
+static double centred_square(const struct tw_columns *c, stored s, double m, double weight) {
+    double square = 0;
+    for (ptrdiff_t k = s.begin; k < s.end; k++) {
+        const double w = c->weights ? c->weights[row_at(c, k)] : 1, y = (double)s.value[k] - m;
+        square += w * y * y, weight -= w;
+    }
+    return square + (weight > 0 ? weight * m * m : 0);
+}
+
+static void sparse_moments_of(const sparse_pass *p, ptrdiff_t j) {
+    const struct tw_columns *c = p->c;
+    const stored s = stored_of(c, j);
+    double product = 0, first = 0, square = 0;
+    for (ptrdiff_t k = s.begin; k < s.end; k++) {
+        const ptrdiff_t i = row_at(c, k);
+        const double x = (double)s.value[k], wx = (c->weights ? c->weights[i] : 1) * x;
+        product += x * p->u[i], first += wx, square += wx * x;
+    }
+    if (p->moments->mean) {
+        const double m = p->total > 0 ? first / p->total : 0;
+        const double around = square <= DBL_MAX ? centred_square(c, s, m, p->total) : square;
+        p->moments->mean[j] = m;
+        square = around > CONSTANT * square ? around : 0;
+    }
+    p->moments->square[j] = square, p->moments->product[j] = product;
+}
+
+static void sparse_moments_part(void *context, ptrdiff_t part) {
+    sparse_pass *p = context;
+    (void)part;
+    for (ptrdiff_t j; (j = claim(&p->next, SPARSE_COLUMNS, p->c->P, p->watch)) >= 0;)
+        for (const ptrdiff_t end = least(j + SPARSE_COLUMNS, p->c->P); j < end; j++)
+            sparse_moments_of(p, j);
+}
+
+static void sparse_moments(const struct tw_columns *c, const double *u, int threads, struct tw_watch *watch,
+                           struct tw_moments *out) {
+    sparse_pass p = {.c = c, .u = u, .moments = out, .watch = watch};
+    p.total = c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+    tw_parallel(sparse_moments_part, &p, least(threads, pieces(c->P, SPARSE_COLUMNS)), threads, watch);
+    const double of_u = out->mean ? sum_of(c->n, u) : 0;
+    for (ptrdiff_t j = 0; j < c->P && out->mean; j++)
+        out->product[j] -= out->mean[j] * of_u;
+}
+
+static void sparse_move(const struct tw_columns *c, const struct tw_chosen *which, const double *step,
+                        struct tw_watch *watch, double *r) {
+    double means = 0;
+    for (ptrdiff_t k = 0; k < which->m; k++) {
+        const ptrdiff_t j = chosen_at(which, k);
+        if (k % SPARSE_COLUMNS == 0 && tw_stopped(watch))
+            return;
+        if (step[k] == 0)
+            continue;
+        const stored s = stored_of(c, j);
+        for (ptrdiff_t l = s.begin; l < s.end; l++)
+            r[row_at(c, l)] -= step[k] * (double)s.value[l];
+        means += c->mean ? step[k] * c->mean[j] : 0;
+    }
+    for (ptrdiff_t i = 0; i < c->n && means != 0; i++)
+        r[i] += means;
+}
+
+/* Row k of the Gram matrix, up to the diagonal, and its mirror image. */
+static void gram_row(const sparse_pass *p, ptrdiff_t k, double *z) {
+    const struct tw_columns *c = p->c;
+    const ptrdiff_t j = chosen_at(&p->which, k);
+    const stored s = stored_of(c, j);
+    for (ptrdiff_t l = s.begin; l < s.end; l++) {
+        const ptrdiff_t i = row_at(c, l);
+        z[i] = (c->weights ? c->weights[i] : 1) * (double)s.value[l];
+    }
+    for (ptrdiff_t l = 0; l <= k; l++) {
+        const ptrdiff_t other = chosen_at(&p->which, l);
+        const double taken = c->mean ? p->total * c->mean[j] * c->mean[other] : 0;
+        p->out[k * p->row_step + l] = p->out[l * p->row_step + k] = sparse_product(c, other, z) - taken;
+    }
+    for (ptrdiff_t l = s.begin; l < s.end; l++)
+        z[row_at(c, l)] = 0;
+}
+
+static void sparse_gram_part(void *context, ptrdiff_t part) {
+    sparse_pass *p = context;
+    double *z = p->scattered + part * p->c->n;
+    memset(z, 0, (size_t)p->c->n * sizeof *z);
+    for (ptrdiff_t k; (k = claim(&p->next, 1, p->which.m - p->known, p->watch)) >= 0;)
+        gram_row(p, p->known + k, z);
+}
+
+static size_t gram_work(const struct tw_columns *c, int threads) {
+    arena a = arena_on(NULL);
+    TAKE(&a, double, threads * c->n);
+    return arena_size(&a);
+}
+
+static void gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
+                 struct tw_watch *watch, void *work, double *out, ptrdiff_t row_step) {
+    arena a = arena_on(work);
+    sparse_pass p = {.c = c, .which = *which, .out = out, .row_step = row_step, .known = known};
+    p.watch = watch;
+    p.scattered = TAKE(&a, double, threads * c->n);
+    p.total = c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+    tw_parallel(sparse_gram_part, &p, least(threads, which->m - known), threads, watch);
+}
+
+#endif

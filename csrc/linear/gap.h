@@ -1,0 +1,98 @@
+/* gap.h - the duality gap, term by term.
+ *
+ * Fenchel's dual of F (linear/contract.h) is D(u) = u'Wb - 1/2 u'Wu - sum_j h_j*(A_j'Wu), where
+ * h_j*(z) = max_t z t - h_j(t).  At u = s r, with q = A'Wr and r'Wb = r'Wr + q'theta, it follows that
+ *
+ *     F(theta) - D(s r) = 1/2 (1 - s)^2 r'Wr + sum_j [h_j(theta_j) + h_j*(s q_j) - s q_j theta_j].
+ *
+ * No term is negative (Fenchel and Young), so nothing cancels: a gap of 1e-16 of F is as good as one of 1e-1.
+ * The maximum m_j in h_j* is the soft threshold of s q_j, clipped, and the term is
+ *
+ *     (z - 1/2 l2 (m + t)) (m - t) - l1 (|m| - |t|),    z = s q_j, t = theta_j.
+ *
+ * Without l2, h_j* is infinite beyond |z| = l1_j where no bound is in the way; s is the largest scale up to 1
+ * that keeps out of there.  With l1_j = l2_j = 0 no scale but 0 would: the term then assumes that
+ * |theta_j| <= reach_j + 2 |theta_j| holds in a minimum.  A coordinate that could be so, but for the sign
+ * that rounding gives q_j, is counted as conditional.
+ *
+ * Massias, Gramfort and Salmon (2018), "Celer: a fast solver for the lasso with dual extrapolation".
+ */
+#ifndef TW_LINEAR_GAP_H
+#define TW_LINEAR_GAP_H
+
+#include <float.h>
+#include <math.h>
+
+#include "linear/contract.h"
+#include "sweep/coordinate.h"
+
+/* Does h_j* have no end in the direction of q? */
+static inline int is_free(const struct tw_coordinates *each, ptrdiff_t j, double q) {
+    return !(each->l2[j] > 0) && (q > 0 ? each->upper[j] : -each->lower[j]) >= INFINITY;
+}
+
+/* Can theta_j = 0 not be improved on, so that its term is 0 for each s <= 1? */
+static inline int rests_at_zero(const struct tw_coordinates *each, ptrdiff_t j, double theta, double q) {
+    return theta == 0 && fabs(q) <= each->l1[j] && each->lower[j] <= 0 && each->upper[j] >= 0;
+}
+
+/* The scale s, given the one of the coordinates before. */
+static inline double dual_scale(const struct tw_coordinates *each, ptrdiff_t j, double q, double s) {
+    if (!(each->l1[j] > 0) || !is_free(each, j, q) || fabs(q) * s <= each->l1[j])
+        return s;
+    return each->l1[j] / fabs(q);
+}
+
+/* Does nothing but data hold coordinate j, between its bounds, on at least one side? */
+static inline int is_unheld(const struct tw_coordinates *each, ptrdiff_t j, double theta) {
+    const int open = each->lower[j] <= -INFINITY || each->upper[j] >= INFINITY;
+    return open && !(each->l1[j] > 0) && !(each->l2[j] > 0) && theta != each->lower[j] &&
+           theta != each->upper[j];
+}
+
+/* One coordinate's term. */
+static inline double gap_term(const struct tw_coordinates *each, ptrdiff_t j, double t, double z,
+                              double reach) {
+    const double l1 = each->l1[j], l2 = each->l2[j], size = fabs(z) - l1;
+    double m = 0;
+    if (size > 0 && is_free(each, j, z)) {
+        if (!(l1 > 0)) /* else s has brought it to l1, and the rest is rounding */
+            m = copysign(reach + 2 * fabs(t), z);
+    } else if (size > 0)
+        m = l2 > 0 ? copysign(size, z) / l2 : copysign(INFINITY, z);
+    m = clipped(m, each->lower[j], each->upper[j]);
+    if (!(fabs(m) <= DBL_MAX)) /* a tiny l2 */
+        return INFINITY;
+    const double term = (z - 0.5 * l2 * (m + t)) * (m - t) - l1 * (fabs(m) - fabs(t));
+    return term > 0 ? term : 0; /* what is below 0 is rounding */
+}
+
+/* How far theta_j is from its minimum with all others at rest, times the norm of its column: 0 for all j
+ * means that the conditions of Karush, Kuhn and Tucker hold. */
+static inline double kkt_of(const struct tw_coordinates *each, ptrdiff_t j, double theta, double q,
+                            double square) {
+    return fabs(coordinate_minimum(each, j, square, q, theta) - theta) * sqrt(square);
+}
+
+static struct tw_certificate certificate(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
+                                         const double *square, const double *theta, const double *q,
+                                         double rr) {
+    struct tw_certificate c = {.scale = 1};
+    for (ptrdiff_t j = 0; j < m; j++)
+        if (square[j] > 0)
+            c.scale = dual_scale(each, j, q[j], c.scale);
+    c.gap = 0.5 * (1 - c.scale) * (1 - c.scale) * rr;
+    for (ptrdiff_t j = 0; j < m; j++) {
+        c.penalty += each->l1[j] * fabs(theta[j]) + 0.5 * each->l2[j] * theta[j] * theta[j];
+        const double slope = square[j] > 0 ? q[j] : 0;
+        c.conditional += square[j] > 0 && is_unheld(each, j, theta[j]);
+        if (rests_at_zero(each, j, theta[j], slope))
+            continue;
+        c.gap += gap_term(each, j, theta[j], c.scale * slope, reach[j]);
+        const double off = kkt_of(each, j, theta[j], slope, square[j]);
+        c.kkt = off > c.kkt ? off : c.kkt;
+    }
+    return c;
+}
+
+#endif

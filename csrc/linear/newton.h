@@ -1,0 +1,212 @@
+/* newton.h - one step of a semismooth Newton method on the free coordinates.
+ *
+ * Where the signs of theta stay and no bound is met, F is a quadratic; its minimum is one linear system away.
+ * The step goes towards it.  Where a coordinate meets 0 or a bound on the way, it stays there, and the others
+ * go on for as long as F falls: along each piece F is a parabola whose minimum is known, and a break costs
+ * one row of G.  A step that meets no break ends in the minimum of its signs, and there are finitely many of
+ * those.
+ *
+ * More free coordinates than the rank have a valley without curvature, which leads to a break.  A ridge keeps
+ * the factor in existence; that it bends the direction does no harm, for the way along it is measured on G
+ * itself.
+ */
+#ifndef TW_LINEAR_NEWTON_H
+#define TW_LINEAR_NEWTON_H
+
+#include "linear/contract.h"
+#include "linear/factor.h"
+#include "sweep/coordinate.h"
+
+/* Ridges, in parts of the diagonal: as small as a factor allows; and where the rank is short, where the
+ * direction has to lead out of a valley, with digits to spare. */
+static const double RIDGE = 2e-14, SHORT_RIDGE = 1e-9;
+
+/* One right-hand side on its way. */
+typedef struct {
+    const struct tw_gram_problem *p;
+    struct tw_watch *watch;
+    double *theta, *q;         /* [C] */
+    double *theta_0, *q_0;     /* [C] at the start */
+    double *v;                 /* [C] G d */
+    double *d, *value;         /* [C] of the free coordinates: direction, theta on the way */
+    ptrdiff_t *order, n_order; /* [C] coordinates in the order of the factor */
+    ptrdiff_t *now;            /* [C] those that are free now */
+    signed char *mark;         /* [C] */
+    keyed *breaks;             /* [C] */
+    upper u;
+    double ridge; /* of the factor; 0: there is none */
+} solver;
+
+static const double *row_of(const solver *s, ptrdiff_t j) { return s->p->gram + j * s->p->row_step; }
+static double diagonal(const solver *s, ptrdiff_t j) { return row_of(s, j)[j]; }
+
+/* The coordinates that are at no bound and not at the kink of l1; returns how many. */
+static ptrdiff_t free_coordinates(solver *s) {
+    const struct tw_coordinates *each = &s->p->each;
+    ptrdiff_t m = 0;
+    for (ptrdiff_t j = 0; j < s->p->C; j++) {
+        const double t = s->theta[j];
+        if (t > each->lower[j] && t < each->upper[j] && (t != 0 || each->l1[j] == 0) && diagonal(s, j) > 0)
+            s->now[m++] = j;
+    }
+    return m;
+}
+
+/* Put the m free coordinates into the order of the factor; returns how many of its rows stay.
+ *
+ * Where most stay, those that are new come last.  Else the order begins anew, by what a coordinate
+ * contributes: the small ones will be the next to leave. */
+static ptrdiff_t put_in_order(solver *s, ptrdiff_t m) {
+    enum { AWAY, WAITS, PLACED };
+    memset(s->mark, AWAY, (size_t)s->p->C);
+    for (ptrdiff_t k = 0; k < m; k++)
+        s->mark[s->now[k]] = WAITS;
+    ptrdiff_t keep = 0;
+    while (keep < s->n_order && s->mark[s->order[keep]] == WAITS)
+        s->mark[s->order[keep++]] = PLACED;
+    if (keep < m - m / 4) {
+        for (ptrdiff_t k = 0; k < m; k++) {
+            const ptrdiff_t j = s->now[k];
+            s->breaks[k] = (keyed){fabs(s->theta[j]) * sqrt(diagonal(s, j)), j};
+        }
+        sort_falling(s->breaks, m);
+        for (ptrdiff_t k = 0; k < m; k++)
+            s->order[k] = s->breaks[k].place;
+        s->n_order = m;
+        return 0;
+    }
+    ptrdiff_t end = keep;
+    for (ptrdiff_t k = keep; k < s->n_order; k++)
+        if (s->mark[s->order[k]] == WAITS)
+            s->mark[s->order[k]] = PLACED, s->order[end++] = s->order[k];
+    for (ptrdiff_t k = 0; k < m; k++)
+        if (s->mark[s->now[k]] == WAITS)
+            s->order[end++] = s->now[k];
+    s->n_order = m;
+    return keep;
+}
+
+/* Make the factor of the m free coordinates; 0, or -1 where there is none. */
+static int make_factor(solver *s, ptrdiff_t m) {
+    const double ridge = m > s->p->rank ? SHORT_RIDGE : RIDGE;
+    if (ridge != s->ridge)
+        s->n_order = 0, s->ridge = ridge;
+    const ptrdiff_t keep = put_in_order(s, m);
+    for (ptrdiff_t k = 0; k < m; k++) {
+        const double *row = row_of(s, s->order[k]);
+        double *to = s->u.U + k * s->u.row_step;
+        for (ptrdiff_t i = most(k, keep); i < m; i++)
+            to[i] = row[s->order[i]];
+        if (k >= keep)
+            to[k] += s->p->each.l2[s->order[k]] + ridge * to[k];
+    }
+    const int failed = factor_from(&s->u, m, keep, s->watch);
+    if (failed)
+        s->n_order = 0;
+    return failed;
+}
+
+/* minus the slope of F along coordinate j, whose sign stays */
+static double descent_of(const solver *s, ptrdiff_t j, double t) {
+    const double l1 = s->p->each.l1[j];
+    return s->q[j] - (s->theta[j] > 0 ? l1 : s->theta[j] < 0 ? -l1 : 0) - s->p->each.l2[j] * t;
+}
+
+/* Where coordinate j has to stop if it goes the way of d: a bound, or 0. */
+static double stop_of(const solver *s, ptrdiff_t j, double d) {
+    const struct tw_coordinates *each = &s->p->each;
+    const double t = s->theta[j], bound = d > 0 ? each->upper[j] : each->lower[j];
+    const int has_kink = each->l1[j] > 0 && (d > 0 ? t < 0 && bound > 0 : t > 0 && bound < 0);
+    return has_kink ? 0 : bound;
+}
+
+/* The breaks on the way to theta + d, the first on top; returns how many. */
+static ptrdiff_t find_breaks(solver *s, ptrdiff_t m) {
+    ptrdiff_t n = 0;
+    for (ptrdiff_t k = 0; k < m; k++) {
+        const ptrdiff_t j = s->order[k];
+        const double d = s->d[k], t = s->theta[j], stop = stop_of(s, j, d);
+        s->value[k] = t;
+        if (d > 0 ? t + d >= stop : d < 0 && t + d <= stop)
+            s->breaks[n++] = (keyed){-(stop - t) / d, k};
+    }
+    heap_make(s->breaks, n);
+    return n;
+}
+
+/* v = G d */
+static void product_with_gram(solver *s, ptrdiff_t m) {
+    const ptrdiff_t C = s->p->C;
+    memset(s->v, 0, (size_t)C * sizeof *s->v);
+    ptrdiff_t k = 0;
+    for (; k + 4 <= m; k += 4) {
+        const double *rows[4] = {row_of(s, s->order[k]), row_of(s, s->order[k + 1]),
+                                 row_of(s, s->order[k + 2]), row_of(s, s->order[k + 3])};
+        add_four(C, s->d + k, rows, s->v);
+    }
+    for (; k < m; k++)
+        add_times(C, s->d[k], row_of(s, s->order[k]), s->v);
+}
+
+/* How far to go along d until F is at its minimum; negative where F does not fall that way. */
+static double way_to_minimum(const solver *s, ptrdiff_t m) {
+    double slope = 0, curvature = 0;
+    for (ptrdiff_t k = 0; k < m; k++) {
+        const ptrdiff_t j = s->order[k];
+        slope -= s->d[k] * descent_of(s, j, s->value[k]);
+        curvature += s->d[k] * (s->v[j] + s->p->each.l2[j] * s->d[k]);
+    }
+    if (!(slope < 0))
+        return -1;
+    return curvature > 0 ? -slope / curvature : INFINITY;
+}
+
+static void advance(solver *s, ptrdiff_t m, double way) {
+    for (ptrdiff_t k = 0; k < m; k++)
+        s->value[k] += way * s->d[k];
+    add_times(s->p->C, -way, s->v, s->q);
+}
+
+/* Coordinate k of the order has come to its stop: put it there exactly, and take it out of the direction. */
+static void stop_at(solver *s, ptrdiff_t k) {
+    const ptrdiff_t j = s->order[k];
+    const double stop = stop_of(s, j, s->d[k]);
+    add_times(s->p->C, s->value[k] - stop, row_of(s, j), s->q);
+    add_times(s->p->C, -s->d[k], row_of(s, j), s->v);
+    s->value[k] = stop, s->d[k] = 0;
+}
+
+/* The step.  1 if it met no break, 0 if it did, -1 if there was none to make. */
+static int newton_step(solver *s) {
+    const ptrdiff_t m = free_coordinates(s);
+    if (!m)
+        return 1;
+    if (make_factor(s, m))
+        return -1;
+    for (ptrdiff_t k = 0; k < m; k++)
+        s->d[k] = descent_of(s, s->order[k], s->theta[s->order[k]]);
+    factor_solve(&s->u, m, s->d);
+    ptrdiff_t breaks = find_breaks(s, m);
+    const ptrdiff_t met = breaks;
+    product_with_gram(s, m);
+    for (double at = 0;;) {
+        const double end = breaks ? -s->breaks[0].key : 1, way = way_to_minimum(s, m);
+        if (way < 0)
+            break;
+        const double go = end > at ? end - at : 0;
+        if (way <= go || !breaks) {
+            advance(s, m, way < go ? way : go);
+            break;
+        }
+        advance(s, m, go);
+        at = end > at ? end : at;
+        stop_at(s, heap_pop(s->breaks, &breaks).place);
+    }
+    for (ptrdiff_t k = 0; k < m; k++) { /* rounding may have led a little beyond */
+        const ptrdiff_t j = s->order[k];
+        s->theta[j] = clipped(s->value[k], s->p->each.lower[j], s->p->each.upper[j]);
+    }
+    return met == 0;
+}
+
+#endif

@@ -1,0 +1,222 @@
+/* passes.h - what is read from dense columns: sums over rows, and rows that columns are taken from.
+ *
+ * The rows are cut into chunks, and the columns go four at a time through each: what the columns share, u or
+ * r, then stays in the cache.  Chunks are parts for the threads; what they sum up is added in their order.
+ * Columns whose elements are not neighbours are copied a tile at a time first.
+ */
+#ifndef TW_LINEAR_PASSES_H
+#define TW_LINEAR_PASSES_H
+
+#include <math.h>
+
+#include "base/arena.h"
+#include "base/doubles.h"
+#include "base/numbers.h"
+#include "base/sharing.h"
+#include "linear/contract.h"
+
+enum {
+    FOUR = 4,          /* columns side by side */
+    PASS_ROWS = 8192,  /* rows of a chunk of sums */
+    MOVE_ROWS = 2048,  /* rows of a chunk that columns are taken from: it stays in the first cache */
+    PACK_ROWS = 1024,  /* rows of a tile of copied columns; it divides the chunks of sums */
+    POLL_COLUMNS = 64, /* columns of a chunk between two looks at the watch */
+    SLOTS = 3,         /* sums of a column in `moments` */
+};
+
+/* Four columns, or fewer, of which the last is repeated. */
+typedef struct {
+    const real *x[FOUR];
+    double mean[FOUR];
+    int count;
+} quad;
+
+/* the columns from `first` of the list on, their rows from i on; elements a row_step apart */
+static quad quad_of(const struct tw_columns *c, const struct tw_chosen *which, const double *mean,
+                    ptrdiff_t first, ptrdiff_t i) {
+    quad q = {.count = (int)least(FOUR, which->m - first)};
+    for (int k = 0; k < FOUR; k++) {
+        const ptrdiff_t at = first + (k < q.count ? k : q.count - 1);
+        const ptrdiff_t j = which->column ? which->column[at] : at;
+        q.x[k] = (const real *)c->A + j * c->column_step + i * c->row_step;
+        q.mean[k] = mean ? mean[j] : 0;
+    }
+    return q;
+}
+
+/* Rows of four columns as neighbours: where they are already, or copied to `tile` [FOUR][PACK_ROWS]. */
+static void make_neighbours(const struct tw_columns *c, quad *q, ptrdiff_t rows, real *tile) {
+    if (c->row_step == 1)
+        return;
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (int k = 0; k < FOUR; k++)
+            tile[k * PACK_ROWS + i] = q->x[k][i * c->row_step];
+    for (int k = 0; k < FOUR; k++)
+        q->x[k] = tile + k * PACK_ROWS;
+}
+
+/* sum_k += u (x_k - mean_k) over some rows */
+static void sum_products(const quad *q, ptrdiff_t rows, const double *u, double *sum) {
+    dvec s[FOUR] = {{0}}, mean[FOUR];
+    for (int k = 0; k < FOUR; k++)
+        mean[k] = d_set(q->mean[k]);
+    ptrdiff_t i = 0;
+    for (; i + DL <= rows; i += DL)
+        for (int k = 0; k < FOUR; k++)
+            s[k] += d_load(u + i) * (d_load_real(q->x[k] + i) - mean[k]);
+    for (int k = 0; k < FOUR; k++)
+        sum[k] += d_fold(s[k]);
+    for (; i < rows; i++)
+        for (int k = 0; k < FOUR; k++)
+            sum[k] += u[i] * ((double)q->x[k][i] - q->mean[k]);
+}
+
+/* With y = x_k - mean_k: sum [FOUR][SLOTS] += u y, w y, w y^2 */
+static void sum_moments(const quad *q, ptrdiff_t rows, const double *u, const double *w, double *sum) {
+    for (int k = 0; k < FOUR; k++) {
+        dvec product = {0}, first = {0}, square = {0};
+        const dvec mean = d_set(q->mean[k]);
+        ptrdiff_t i = 0;
+        for (; i + DL <= rows; i += DL) {
+            const dvec y = d_load_real(q->x[k] + i) - mean, wy = w ? d_load(w + i) * y : y;
+            product += d_load(u + i) * y, first += wy, square += wy * y;
+        }
+        double *to = sum + k * SLOTS;
+        to[0] += d_fold(product), to[1] += d_fold(first), to[2] += d_fold(square);
+        for (; i < rows; i++) {
+            const double y = (double)q->x[k][i] - q->mean[k], wy = w ? w[i] * y : y;
+            to[0] += u[i] * y, to[1] += wy, to[2] += wy * y;
+        }
+    }
+}
+
+/* r -= sum_k step_k (x_k - mean_k) */
+static void take_columns(const quad *q, ptrdiff_t rows, const double *step, double *r) {
+    dvec mean[FOUR], by[FOUR];
+    for (int k = 0; k < FOUR; k++)
+        mean[k] = d_set(q->mean[k]), by[k] = d_set(k < q->count ? step[k] : 0);
+    ptrdiff_t i = 0;
+    for (; i + DL <= rows; i += DL) {
+        dvec way = {0};
+        for (int k = 0; k < FOUR; k++)
+            way += by[k] * (d_load_real(q->x[k] + i) - mean[k]);
+        d_store(r + i, d_load(r + i) - way);
+    }
+    for (; i < rows; i++) {
+        double way = 0;
+        for (int k = 0; k < q->count; k++)
+            way += step[k] * ((double)q->x[k][i] - q->mean[k]);
+        r[i] -= way;
+    }
+}
+
+/* ---- the threads of a pass ------------------------------------------------------------------- */
+
+/* A pass under way; `body` does the rows [i, i + rows) of the columns from `first` of the list on. */
+typedef struct pass {
+    const struct tw_columns *c;
+    struct tw_chosen which;
+    void (*body)(const struct pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows);
+    const double *mean, *u, *step; /* of what the body needs */
+    double *r, *sums;              /* sums [chunks][m][slots] */
+    ptrdiff_t slots, begin, end;   /* rows [begin, end) */
+    ptrdiff_t chunk, chunks;       /* rows of a chunk; how many */
+    ptrdiff_t threads;
+    real *tile; /* [threads][FOUR][PACK_ROWS], where columns are copied */
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t next;
+} pass;
+
+static void products_body(const pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows) {
+    double sum[FOUR] = {0}, *to = p->sums + (i - p->begin) / p->chunk * p->which.m + first;
+    sum_products(q, rows, p->u + i, sum);
+    for (int k = 0; k < q->count; k++)
+        to[k] += sum[k];
+}
+
+static void moments_body(const pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows) {
+    double sum[FOUR * SLOTS] = {0}, *to = p->sums + ((i - p->begin) / p->chunk * p->which.m + first) * SLOTS;
+    sum_moments(q, rows, p->u + i, p->c->weights ? p->c->weights + i : NULL, sum);
+    for (int k = 0; k < q->count * SLOTS; k++)
+        to[k] += sum[k];
+}
+
+static void move_body(const pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows) {
+    take_columns(q, rows, p->step + first, p->r + i);
+}
+
+static void pass_chunk(const pass *p, ptrdiff_t chunk, real *tile) {
+    const ptrdiff_t begin = p->begin + chunk * p->chunk, end = least(begin + p->chunk, p->end);
+    const ptrdiff_t at_once = p->c->row_step == 1 ? p->chunk : PACK_ROWS;
+    for (ptrdiff_t first = 0; first < p->which.m; first += FOUR) {
+        if (first % POLL_COLUMNS == 0 && tw_stopped(p->watch))
+            return;
+        for (ptrdiff_t i = begin; i < end; i += at_once) {
+            const ptrdiff_t rows = least(at_once, end - i);
+            quad q = quad_of(p->c, &p->which, p->mean, first, i);
+            make_neighbours(p->c, &q, rows, tile);
+            p->body(p, &q, first, i, rows);
+        }
+    }
+}
+
+static void pass_part(void *context, ptrdiff_t part) {
+    pass *p = context;
+    real *tile = p->tile + (p->c->row_step == 1 ? 0 : part * FOUR * PACK_ROWS);
+    for (ptrdiff_t chunk; (chunk = claim(&p->next, 1, p->chunks, p->watch)) >= 0;)
+        pass_chunk(p, chunk, tile);
+}
+
+/* Packed: sqrt(w_i) (A_ij - mean_j), column by column in a chunk; elements need not be neighbours. */
+static void pack_chunk(const pass *p, ptrdiff_t chunk) {
+    const ptrdiff_t begin = p->begin + chunk * p->chunk, end = least(begin + p->chunk, p->end);
+    const double *w = p->c->weights;
+    for (ptrdiff_t first = 0; first < p->which.m; first += FOUR) {
+        if (first % POLL_COLUMNS == 0 && tw_stopped(p->watch))
+            return;
+        const quad q = quad_of(p->c, &p->which, p->mean, first, begin);
+        for (ptrdiff_t i = begin; i < end; i++)
+            for (int k = 0; k < q.count; k++) {
+                const double y = (double)q.x[k][(i - begin) * p->c->row_step] - q.mean[k];
+                p->r[(first + k) * (p->end - p->begin) + i - p->begin] = w ? sqrt(w[i]) * y : y;
+            }
+    }
+}
+
+static void pack_part(void *context, ptrdiff_t part) {
+    pass *p = context;
+    (void)part;
+    for (ptrdiff_t chunk; (chunk = claim(&p->next, 1, p->chunks, p->watch)) >= 0;)
+        pack_chunk(p, chunk);
+}
+
+/* A pass over the rows [0, n) in chunks, with room for the sums. */
+static pass *pass_on(arena *a, const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t chunk,
+                     ptrdiff_t slots, int threads) {
+    TAKE_ROOT(a, pass, p);
+    memset(p, 0, sizeof *p);
+    p->c = c, p->which = *which, p->mean = c->mean;
+    p->end = c->n, p->chunk = chunk, p->chunks = pieces(c->n, chunk), p->slots = slots;
+    p->threads = most(least(threads, p->chunks), 1);
+    p->sums = TAKE(a, double, p->chunks * which->m * slots);
+    p->tile = TAKE(a, real, c->row_step == 1 ? 0 : p->threads * FOUR * PACK_ROWS);
+    return place;
+}
+
+static void pass_run(pass *p, struct tw_watch *watch) {
+    p->watch = watch;
+    atomic_init(&p->next, 0);
+    if (p->slots)
+        memset(p->sums, 0, (size_t)(p->chunks * p->which.m * p->slots) * sizeof(double));
+    tw_parallel(pass_part, p, p->threads, (int)p->threads, watch);
+}
+
+/* sum `slot` of column k, over all chunks in their order */
+static double pass_sum(const pass *p, ptrdiff_t k, ptrdiff_t slot) {
+    double sum = 0;
+    for (ptrdiff_t chunk = 0; chunk < p->chunks; chunk++)
+        sum += p->sums[(chunk * p->which.m + k) * p->slots + slot];
+    return sum;
+}
+
+#endif

@@ -1,0 +1,177 @@
+/* solve.h - coordinate descent on a Gram matrix, with Newton steps where they are worth it.
+ *
+ * A sweep costs C numbers for each coordinate that moves, and finds out which are free; a Newton step costs a
+ * factor of their Gram matrix, and ends in the minimum of those.  So sweeps go on until as much has been
+ * spent on them as the next step would cost a few times over, or until the free coordinates have stayed the
+ * same for four sweeps.
+ */
+#ifndef TW_LINEAR_SOLVE_H
+#define TW_LINEAR_SOLVE_H
+
+#include "base/arena.h"
+#include "base/sharing.h"
+#include "linear/gap.h"
+#include "linear/newton.h"
+
+enum {
+    SETTLED = 4,    /* sweeps with the same free coordinates, before a Newton step */
+    FIRST_STEPS = 8 /* Newton steps in a row; twice as many each time that they end at a break */
+};
+static const double WORTH = 3; /* a Newton step is made when sweeps have cost so many */
+
+/* Costs in units of one number of a row that is added to another, measured: of a Newton step, its factor
+ * (per m^3) and its product with G (per C m); of a gap. */
+static const double FACTOR_COST = 0.2, PRODUCT_COST = 0.5, STEP_COST = 2000;
+
+/* What a sweep did. */
+typedef struct {
+    ptrdiff_t moves, flips; /* coordinates that moved; that came from, or went to, 0 or a bound */
+} moved;
+
+static int is_at_stop(const struct tw_coordinates *each, ptrdiff_t j, double t) {
+    return t == 0 || t == each->lower[j] || t == each->upper[j];
+}
+
+/* One update of each coordinate in turn. */
+static moved gram_sweep(solver *s) {
+    const struct tw_coordinates *each = &s->p->each;
+    moved m = {0, 0};
+    for (ptrdiff_t j = 0; j < s->p->C; j++) {
+        const double t = s->theta[j], c = diagonal(s, j);
+        if (rests_at_zero(each, j, t, s->q[j]) || !(c > 0))
+            continue;
+        const double value = coordinate_minimum(each, j, c, s->q[j], t);
+        if (value == t)
+            continue;
+        m.moves++, m.flips += is_at_stop(each, j, t) != is_at_stop(each, j, value);
+        s->theta[j] = value;
+        add_times(s->p->C, t - value, row_of(s, j), s->q);
+    }
+    return m;
+}
+
+/* A coordinate whose column is 0 has but its penalty to think of. */
+static void settle_empty(solver *s) {
+    for (ptrdiff_t j = 0; j < s->p->C; j++)
+        if (!(diagonal(s, j) > 0))
+            s->theta[j] = clipped(0, s->p->each.lower[j], s->p->each.upper[j]);
+}
+
+/* The gap; r'Wr is what it was less (theta - theta_0)'(q_0 + q). */
+static double gap_now(const solver *s, double square) {
+    const struct tw_gram_problem *p = s->p;
+    double rr = square, scale = 1;
+    for (ptrdiff_t j = 0; j < p->C; j++) {
+        rr -= (s->theta[j] - s->theta_0[j]) * (s->q_0[j] + s->q[j]);
+        scale = dual_scale(&p->each, j, s->q[j], scale);
+    }
+    double gap = 0.5 * (1 - scale) * (1 - scale) * (rr > 0 ? rr : 0);
+    for (ptrdiff_t j = 0; j < p->C; j++)
+        if (!rests_at_zero(&p->each, j, s->theta[j], s->q[j]))
+            gap += gap_term(&p->each, j, s->theta[j], scale * s->q[j], p->reach[j]);
+    return gap;
+}
+
+/* Newton steps until one meets no break, or `most` have been made; returns whether the last met none. */
+static int newton_steps(solver *s, ptrdiff_t most_steps, ptrdiff_t *steps) {
+    for (ptrdiff_t k = 0; k < most_steps; k++) {
+        const int done = newton_step(s);
+        *steps += 1;
+        if (done)
+            return done > 0;
+        if (tw_stopped(s->watch))
+            return 0;
+    }
+    return 0;
+}
+
+/* Sweeps and Newton steps in turn, until the gap is small enough or nothing moves. */
+static void solve_one(solver *s, ptrdiff_t i) {
+    const struct tw_gram_problem *p = s->p;
+    const double C = (double)p->C;
+    double spent = 0;
+    ptrdiff_t settled = 0, most_steps = FIRST_STEPS;
+    settle_empty(s);
+    p->gap[i] = gap_now(s, p->square[i]);
+    for (ptrdiff_t round = 0; round < p->rounds && p->gap[i] > p->target[i]; round++) {
+        moved m = {0, 0};
+        ptrdiff_t moves = 0;
+        for (int k = 0; k < 2 && !tw_stopped(s->watch); k++) {
+            m = gram_sweep(s);
+            moves += m.moves, p->sweeps[i]++, settled = m.flips ? 0 : settled + 1;
+        }
+        p->gap[i] = gap_now(s, p->square[i]);
+        if (p->gap[i] <= p->target[i] || !moves || tw_stopped(s->watch))
+            return;
+        spent += (double)moves * C + 20 * C;
+        const double free = (double)m.moves, kept = settled ? 0.5 : 1;
+        const double cost = FACTOR_COST * kept * free * free * free + PRODUCT_COST * C * free + STEP_COST;
+        if (spent < WORTH * cost && settled < SETTLED)
+            continue;
+        if (newton_steps(s, most_steps, &p->steps[i]))
+            most_steps = FIRST_STEPS;
+        else if (most_steps < 4 * p->C)
+            most_steps *= 2;
+        spent = 0, settled = 0, p->gap[i] = gap_now(s, p->square[i]);
+    }
+}
+
+/* ---- several right-hand sides ---------------------------------------------------------------- */
+
+typedef struct {
+    const struct tw_gram_problem *p;
+    struct tw_watch *watch;
+    _Atomic ptrdiff_t next;
+    solver *each; /* one of each thread */
+    ptrdiff_t threads;
+} gram_team;
+
+static gram_team *gram_team_on(arena *a, const struct tw_gram_problem *p, int threads) {
+    TAKE_ROOT(a, gram_team, t);
+    const ptrdiff_t C = p->C, row = pieces(C, DL) * DL + (pieces(C, DL) * DL % 512 == 0 ? DL : 0);
+    t->p = p, t->threads = most(least(threads, p->M), 1);
+    t->each = TAKE(a, solver, t->threads);
+    for (ptrdiff_t k = 0; k < t->threads; k++) {
+        solver s = {.p = p};
+        s.theta_0 = TAKE(a, double, C), s.q_0 = TAKE(a, double, C), s.v = TAKE(a, double, C);
+        s.d = TAKE(a, double, C), s.value = TAKE(a, double, C);
+        s.order = TAKE(a, ptrdiff_t, C), s.now = TAKE(a, ptrdiff_t, C);
+        s.mark = TAKE(a, signed char, C), s.breaks = TAKE(a, keyed, C);
+        s.u = (upper){TAKE(a, double, C *row), row};
+        if (!a->measuring)
+            t->each[k] = s;
+    }
+    return place;
+}
+
+static size_t solve_work(const struct tw_gram_problem *p, int threads) {
+    arena a = arena_on(NULL);
+    gram_team_on(&a, p, threads);
+    return arena_size(&a);
+}
+
+static void solve_part(void *context, ptrdiff_t part) {
+    gram_team *t = context;
+    const struct tw_gram_problem *p = t->p;
+    solver *s = t->each + part;
+    s->watch = t->watch;
+    for (ptrdiff_t i; (i = claim(&t->next, 1, p->M, t->watch)) >= 0;) {
+        s->theta = p->theta + i * p->C, s->q = p->q + i * p->C;
+        memcpy(s->theta_0, s->theta, (size_t)p->C * sizeof(double));
+        memcpy(s->q_0, s->q, (size_t)p->C * sizeof(double));
+        s->n_order = 0, s->ridge = 0;
+        solve_one(s, i);
+    }
+}
+
+static void solve(const struct tw_gram_problem *p, int threads, struct tw_watch *watch, void *work) {
+    arena a = arena_on(work);
+    gram_team *t = gram_team_on(&a, p, threads);
+    atomic_init(&t->next, 0);
+    t->watch = watch;
+    for (ptrdiff_t i = 0; i < p->M; i++)
+        p->sweeps[i] = p->steps[i] = 0;
+    tw_parallel(solve_part, t, t->threads, (int)t->threads, watch);
+}
+
+#endif

@@ -1,0 +1,29 @@
+from typing import Any
+
+class Columns:
+    def __init__(self, A: Any, weights: Any, threads: int) -> None: ...
+    def moments(self, u: Any, mean: Any, square: Any, product: Any) -> tuple[int, int]: ...
+    def products(self, which: Any, u: Any, out: Any) -> None: ...
+    def move(self, which: Any, step: Any, r: Any) -> None: ...
+    def pack(self, which: Any, begin: int, end: int, out: Any) -> None: ...
+    def gram(self, which: Any, known: int, out: Any) -> None: ...
+
+Each = tuple[Any, Any, Any, Any]
+
+def certificate(
+    each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: float
+) -> tuple[float, float, float, float, int]: ...
+def solve(
+    gram: Any,
+    each: Each,
+    reach: Any,
+    rank: int,
+    square: Any,
+    target: Any,
+    rounds: int,
+    theta: Any,
+    q: Any,
+    gap: Any,
+    counts: Any,
+    threads: int,
+) -> None: ...

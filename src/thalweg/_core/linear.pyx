@@ -1,0 +1,240 @@
+"""Linear models with penalties and bounds: pointers in, GIL out.
+
+Arrays are raw buffers, checked here for what memory safety needs; everything else, callers have
+checked.  Ctrl-C raises KeyboardInterrupt out of every call.
+"""
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from thalweg._core cimport thalweg_h as c
+from thalweg._core.buffers cimport USUAL_VIEWS, Views, times, workspace
+from thalweg._core.dispatch cimport Watch, active, threads_of
+
+cdef bint IS_LONG = sizeof(Py_ssize_t) == sizeof(long)
+cdef char INTP = c"l" if IS_LONG else c"q"
+
+
+cdef class Workspace:
+    """Memory that grows with what is asked of it."""
+
+    cdef void *at
+    cdef size_t size
+
+    cdef void *of(self, size_t size) except NULL:
+        if size > self.size:
+            free(self.at)
+            self.at, self.size = NULL, 0
+            self.at = workspace(size)
+            self.size = size
+        return self.at
+
+    def __dealloc__(self):
+        free(self.at)
+
+
+cdef class Columns:
+    """A ``tw_columns`` with the arrays it points to; see csrc/linear/contract.h.
+
+    ``A`` is an array (n, P) of double or float with strides of whole elements, or, of a sparse
+    matrix by columns that has been checked, (shape, indptr, indices, values).
+    """
+
+    cdef c.tw_columns columns
+    cdef const c.tw_linear *kernel
+    cdef Views views
+    cdef Workspace work
+    cdef int threads
+
+    def __cinit__(self, A, weights, int threads):
+        cdef c.tw_columns *columns = &self.columns
+        memset(columns, 0, sizeof(c.tw_columns))
+        self.views, self.work, self.threads = Views(USUAL_VIEWS), Workspace(), threads_of(threads)
+        if isinstance(A, tuple):
+            self.take_sparse(A)
+        else:
+            self.take_dense(A)
+        columns.weights = self.views.doubles_if_given(weights, columns.n, False)
+
+    cdef int take_dense(self, A) except -1:
+        cdef c.tw_columns *columns = &self.columns
+        cdef Py_buffer *matrix = self.views.strided(A, b"df")
+        cdef Py_ssize_t size = matrix.itemsize
+        if matrix.ndim != 2:
+            raise ValueError("a matrix is needed")
+        columns.n, columns.P, columns.A = matrix.shape[0], matrix.shape[1], matrix.buf
+        columns.row_step, columns.column_step = matrix.strides[0] // size, matrix.strides[1] // size
+        self.kernel = active(size == sizeof(float)).linear
+        return 0
+
+    cdef int take_sparse(self, A) except -1:
+        cdef c.tw_columns *columns = &self.columns
+        shape, indptr, indices, values = A
+        columns.n, columns.P = shape
+        columns.is_long = indices.itemsize == 8
+        cdef char kind = indices.dtype.char.encode()[0]
+        if indptr.dtype != indices.dtype or indices.dtype.kind != "i" or values.dtype.kind != "f":
+            raise TypeError("indices of one type, and values, are needed")
+        if indices.itemsize not in (4, 8) or values.itemsize not in (4, 8):
+            raise TypeError("indices and values of 4 or 8 bytes are needed")
+        columns.indptr = self.views.take(indptr, kind, columns.P + 1, False)
+        columns.indices = self.views.take(indices, kind, len(values), False)
+        columns.A = self.views.take(values, values.dtype.char.encode()[0], len(values), False)
+        self.kernel = active(values.itemsize == sizeof(float)).linear
+        return 0
+
+    cdef c.tw_chosen chosen(self, which, Views views) except *:
+        """The columns of an array of intp, or None for all."""
+        cdef c.tw_chosen chosen
+        cdef Py_ssize_t k
+        chosen.column, chosen.m = NULL, self.columns.P
+        if which is None:
+            return chosen
+        chosen.m = len(which)
+        chosen.column = <const Py_ssize_t *> views.take(which, INTP, chosen.m, False)
+        for k in range(chosen.m):
+            if not 0 <= chosen.column[k] < self.columns.P:
+                raise IndexError(f"there is no column {chosen.column[k]}")
+        return chosen
+
+    def moments(self, u, mean, square, product):
+        """Write means (or None), squares and products (P,); return the status and the bad column.
+
+        What is ``mean`` here is taken from the columns in all later calls.
+        """
+        cdef Py_ssize_t P = self.columns.P, where = -1
+        cdef int status
+        cdef c.tw_moments out
+        cdef Watch watch = Watch()
+        cdef const double *weighted = self.views.doubles(u, self.columns.n, False)
+        out.mean, out.where = self.views.doubles_if_given(mean, P, True), &where
+        out.square = self.views.doubles(square, P, True)
+        out.product = self.views.doubles(product, P, True)
+        cdef void *work = self.work.of(self.kernel.moments_work(&self.columns, self.threads))
+        with nogil:
+            status = self.kernel.moments(
+                &self.columns, weighted, self.threads, &watch.watch, work, &out
+            )
+        watch.raise_caught()
+        self.columns.mean = out.mean
+        return status, where
+
+    def products(self, which, u, out):
+        """out_k = sum_i u_i (A_ij - mean_j) for the columns of ``which``, or None for all."""
+        cdef Views views = Views(USUAL_VIEWS)
+        cdef Watch watch = Watch()
+        cdef c.tw_chosen chosen = self.chosen(which, views)
+        cdef const double *weighted = views.doubles(u, self.columns.n, False)
+        cdef double *sums = views.doubles(out, chosen.m, True)
+        cdef void *work = self.work.of(
+            self.kernel.products_work(&self.columns, &chosen, self.threads)
+        )
+        with nogil:
+            self.kernel.products(
+                &self.columns, &chosen, weighted, self.threads, &watch.watch, work, sums
+            )
+        watch.raise_caught()
+
+    def move(self, which, step, r):
+        """r -= sum_k step_k (A_j - mean_j)."""
+        cdef Views views = Views(USUAL_VIEWS)
+        cdef Watch watch = Watch()
+        cdef c.tw_chosen chosen = self.chosen(which, views)
+        cdef const double *steps = views.doubles(step, chosen.m, False)
+        cdef double *residual = views.doubles(r, self.columns.n, True)
+        cdef void *work = self.work.of(self.kernel.move_work(&self.columns, &chosen, self.threads))
+        with nogil:
+            self.kernel.move(
+                &self.columns, &chosen, steps, self.threads, &watch.watch, work, residual
+            )
+        watch.raise_caught()
+
+    def pack(self, which, Py_ssize_t begin, Py_ssize_t end, out):
+        """out (m, end - begin) = sqrt(w_i) (A_ij - mean_j) of dense columns."""
+        cdef Views views = Views(USUAL_VIEWS)
+        cdef Watch watch = Watch()
+        cdef c.tw_chosen chosen = self.chosen(which, views)
+        if self.columns.indptr != NULL or not 0 <= begin <= end <= self.columns.n:
+            raise ValueError("rows of a dense matrix are needed")
+        cdef double *packed = views.doubles(out, times(chosen.m, end - begin), True)
+        with nogil:
+            self.kernel.pack(
+                &self.columns, &chosen, begin, end, self.threads, &watch.watch, packed
+            )
+        watch.raise_caught()
+
+    def gram(self, which, Py_ssize_t known, out):
+        """Rows and columns from ``known`` on of the Gram matrix of sparse columns, in ``out``."""
+        cdef Views views = Views(USUAL_VIEWS)
+        cdef Watch watch = Watch()
+        cdef c.tw_chosen chosen = self.chosen(which, views)
+        cdef Py_ssize_t step = out.shape[1]
+        cdef double *gram = <double *> views.take(out, c"d", times(len(out), step), True)
+        if self.columns.indptr == NULL or not 0 <= known <= chosen.m <= min(step, len(out)):
+            raise ValueError("columns of a sparse matrix, and room for them, are needed")
+        cdef void *work = self.work.of(self.kernel.gram_work(&self.columns, self.threads))
+        with nogil:
+            self.kernel.gram(
+                &self.columns, &chosen, known, self.threads, &watch.watch, work, gram, step
+            )
+        watch.raise_caught()
+
+
+cdef c.tw_coordinates coordinates(Views views, each, Py_ssize_t m) except *:
+    """``(l1, l2, lower, upper)``, arrays of m doubles."""
+    l1, l2, lower, upper = each
+    return c.tw_coordinates(
+        l1=views.doubles(l1, m, False),
+        l2=views.doubles(l2, m, False),
+        lower=views.doubles(lower, m, False),
+        upper=views.doubles(upper, m, False),
+        relaxation=1.0,
+    )
+
+
+def certificate(each, reach, square, theta, q, double rr):
+    """Return (penalty, scale, gap, kkt, conditional) of theta (m,)."""
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Py_ssize_t m = len(theta)
+    cdef c.tw_coordinates of = coordinates(views, each, m)
+    cdef c.tw_certificate found = active(0).linear.certificate(
+        m, &of,
+        views.doubles(reach, m, False),
+        views.doubles(square, m, False),
+        views.doubles(theta, m, False),
+        views.doubles(q, m, False), rr,
+    )
+    return found.penalty, found.scale, found.gap, found.kkt, found.conditional
+
+
+def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds, theta, q, gap,
+          counts, int threads):
+    """Run a ``tw_gram_problem``: theta, q (M, C) in place; gap (M,), counts (2, M) are written.
+
+    ``gram`` (C or more rows, row_step) holds the matrix in its first C rows and columns.  Where
+    Ctrl-C raises KeyboardInterrupt, theta and q are what the last step left.
+    """
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Watch watch = Watch()
+    cdef Workspace work = Workspace()
+    cdef c.tw_gram_problem p
+    cdef const c.tw_linear *kernel = active(0).linear
+    cdef int n_threads = threads_of(threads)
+    p.M, p.C = theta.shape
+    p.row_step = gram.shape[1]
+    if p.C > min(p.row_step, len(gram)):
+        raise ValueError("the Gram matrix is too small")
+    p.gram = <const double *> views.take(gram, c"d", times(len(gram), p.row_step), False)
+    p.each = coordinates(views, each, p.C)
+    p.reach = views.doubles(reach, p.C, False)
+    p.rank, p.rounds = rank, rounds
+    p.square = views.doubles(square, p.M, False)
+    p.target = views.doubles(target, p.M, False)
+    p.theta = views.doubles(theta, times(p.M, p.C), True)
+    p.q = views.doubles(q, times(p.M, p.C), True)
+    p.gap = views.doubles(gap, p.M, True)
+    p.sweeps = <Py_ssize_t *> views.take(counts, INTP, times(2, p.M), True)
+    p.steps = p.sweeps + p.M
+    cdef void *memory = work.of(kernel.solve_work(&p, n_threads))
+    with nogil:
+        kernel.solve(&p, n_threads, &watch.watch, memory)
+    watch.raise_caught()

@@ -1,0 +1,117 @@
+"""The columns of A: their means and norms, and passes over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._core import failures
+from .._core import linear as _core
+from .problem import Problem
+
+Columns = _core.Columns
+
+_SMALLEST = 1e-270  # squares of what is smaller have lost digits, or are 0
+
+
+class Look:
+    """What does not depend on the right-hand side: shared by all of them, and by a path.
+
+    Attributes
+    ----------
+    columns : Columns
+        Passes over A less its means.
+    mean : ndarray, shape (P,), or None
+        Weighted means of the columns, where there is an intercept.
+    square, norm : ndarray, shape (P,)
+        A_jᵗWA_j of the columns less their means, and its root; 0 for a constant column.
+    weight : float
+        Σ w.
+    """
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        n, P = problem.shape
+        self.problem, self.threads = problem, threads
+        self.mean = np.zeros(P) if problem.intercept else None
+        self.square = np.zeros(P)
+        self.weight = float(n) if problem.weights is None else float(problem.weights.sum())
+        matrix = problem.matrix
+        residual = self.centred(problem.b[:, 0] if problem.b.shape[1] else np.zeros(n))
+        self.first = residual, self._moments(matrix, residual)
+        self.norm = np.sqrt(self.square)
+
+    def centred(self, b: Array) -> Array:
+        """Return b less its weighted mean, where there is an intercept, as an array of its own."""
+        return b - self.mean_of(b) if self.problem.intercept else np.array(b)
+
+    def mean_of(self, b: Array) -> float:
+        """Return the weighted mean of b."""
+        if not self.weight > 0:
+            return 0.0
+        w = self.problem.weights
+        return float(b.sum() if w is None else w @ b) / self.weight
+
+    def weighted(self, residual: Array) -> Array:
+        """Return Wr, of which the products with the columns are Aᵗ Wr."""
+        w = self.problem.weights
+        return residual if w is None else w * residual
+
+    def _moments(self, matrix: Any, residual: Array) -> Array:
+        """Look at A: fill mean and square, return AᵗWr."""
+        product = np.zeros(len(self.square))
+        w = self.problem.weights
+        u = self.weighted(residual)
+        for last in (False, True):
+            self.matrix = matrix  # of which rows of weight 0 may be cleared
+            self.columns = _core.Columns(_raw(matrix), w, self.threads)
+            status, j = self.columns.moments(u, self.mean, self.square, product)
+            if not status:
+                break
+            if last or w is None or w.all():
+                _refuse_not_finite(matrix, w, j)
+                failures.refuse(failures.Linear, status, where=j)
+            else:
+                matrix = _cleared(matrix, np.equal(w, 0))
+        small = (self.square > 0) & (self.square < _SMALLEST)
+        if small.any() or (self.square > 1 / _SMALLEST).any():
+            j = int(np.argmax(small | (self.square > 1 / _SMALLEST)))
+            raise ValueError(
+                f"column {j} of A has a norm of {np.sqrt(self.square[j]):.3g}, whose square is at "
+                "the end of the range of numbers: measure it in other units"
+            )
+        return product
+
+    def products(self, residual: Array, which: Array | None = None) -> Array:
+        """Return A_jᵗWr of some columns, or of all."""
+        out = np.empty(len(self.square) if which is None else len(which))
+        self.columns.products(which, self.weighted(residual), out)
+        out[self.square[slice(None) if which is None else which] == 0] = 0
+        return out
+
+
+def _raw(matrix: Any) -> Any:
+    """A as the kernels take it."""
+    return matrix if isinstance(matrix, np.ndarray) else tuple(matrix)
+
+
+def _cleared(matrix: Any, left: Array) -> Any:
+    """Return a copy of A that is 0 where rows that are left out are not finite."""
+    if not isinstance(matrix, np.ndarray):
+        bad = left[matrix.indices] & ~np.isfinite(matrix.values)
+        return matrix._replace(values=np.where(bad, 0, matrix.values).astype(matrix.values.dtype))
+    clean: Array = matrix.copy(order="K")
+    clean[left] = np.nan_to_num(clean[left], nan=0.0, posinf=0.0, neginf=0.0)
+    return clean
+
+
+def _refuse_not_finite(matrix: Any, weights: Array | None, j: int) -> None:
+    """Name the value of column j that is not finite, if there is one."""
+    if isinstance(matrix, np.ndarray):
+        bad = ~np.isfinite(matrix[:, j])
+        if weights is not None:
+            bad &= weights > 0
+        if bad.any():
+            i = int(bad.argmax())
+            raise ValueError(f"A must be finite, but A[{i}, {j}] is {matrix[i, j]}")

@@ -1,0 +1,56 @@
+"""What the strategies cost, in seconds of one core of a usual machine: only their ratios matter."""
+
+from __future__ import annotations
+
+from math import log
+
+_PRODUCT = 1 / 40e9  # an operation of a product of matrices
+_SPARSE_PRODUCT = 0.7e-9  # a stored value in a product of two sparse columns
+_SWEEP, _SPARSE_SWEEP = 0.22e-9, 1.2e-9  # an element in a sweep
+_PASS, _SPARSE_PASS = 0.12e-9, 0.6e-9  # an element in a product with the residual
+_ELEMENT = 2e-9  # of a Gram matrix that is written, mirrored and factored
+
+TRIAL = 8.0  # a Gram matrix that costs fewer sweeps is made without trying sweeps
+
+
+class Costs:
+    """Costs of a matrix with n rows, of which a column stores ``filled`` elements."""
+
+    def __init__(self, n: int, filled: float, is_sparse: bool) -> None:
+        self.n, self.filled, self.is_sparse = n, filled, is_sparse
+
+    def gram(self, known: int, size: int) -> float:
+        """Of making the Gram matrix of ``size`` columns, of which some are known."""
+        pairs = float(size) ** 2 - float(known) ** 2
+        if self.is_sparse:
+            return pairs / 2 * self.filled * _SPARSE_PRODUCT + pairs * _ELEMENT
+        return self.n * pairs * _PRODUCT + pairs * _ELEMENT
+
+    def sweep(self, size: int) -> float:
+        """Of a sweep over ``size`` columns."""
+        return size * self.filled * (_SPARSE_SWEEP if self.is_sparse else _SWEEP)
+
+    def products(self, size: int) -> float:
+        """Of a pass over ``size`` columns."""
+        return size * self.filled * (_SPARSE_PASS if self.is_sparse else _PASS)
+
+    def prefers_gram(self, known: int, size: int, coming: int, candidates: int) -> bool:
+        """Whether to make a Gram matrix of ``size`` columns without trying sweeps first.
+
+        ``coming`` are the columns of all that violate their conditions now: growing by steps, each
+        step alone looks cheap.
+        """
+        step, whole = self.gram(known, size), self.gram(known, coming)
+        return (
+            whole < TRIAL * self.sweep(coming)
+            or step < 3 * self.sweep(size)
+            or step < self.products(candidates)
+            or (not self.is_sparse and 2 * size >= self.n and self.n < 4096)
+        )
+
+
+def sweeps_to(gap: float, target: float, rate: float) -> float:
+    """Return how many more sweeps bring the gap to the target, if each leaves ``rate`` of it."""
+    if gap <= target:
+        return 0.0
+    return log(target / gap) / log(min(max(rate, 1e-3), 0.9999)) if target > 0 else float("inf")

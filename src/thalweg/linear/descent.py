@@ -1,0 +1,263 @@
+"""The solution of one right-hand side: rounds of growing, solving and certifying.
+
+A round takes violators into the working set W, solves the problem of W alone, and looks at all
+candidates again.  W is solved on its Gram matrix, or by sweeps with the residual: whichever the
+costs and the first sweeps' progress promise to be cheaper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._core import linear as _core
+from ..status import Status
+from .costs import Costs, sweeps_to
+from .gram import MOST_COLUMNS, Gram
+from .state import Certificate, State
+from .sweeps import Sweeps
+from .working_set import WorkingSet
+
+_ROUNDS_ON_GRAM = 400  # of two sweeps and a Newton step, on one Gram matrix
+_LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
+_ON_THE_WAY = 0.02  # of the gap, for W while it grows
+_PART = 0.3  # of the tolerance: no need to be nearer in W
+_PATIENCE = 4  # rounds in a row that gain nothing
+_GAIN = 0.5  # of the gap has to go in a round that gains
+_SWEEPS_AT_ONCE = 256
+_ALL_SWEEPS = 20_000  # of one round that may not do otherwise
+
+
+class Rules(NamedTuple):
+    """How to go on, and when to stop."""
+
+    strategy: str  # "auto", "gram" or "residual"
+    order: str
+    tol: float
+    max_iter: int
+    deadline: float
+    rng: np.random.Generator
+
+
+class Iteration(NamedTuple):
+    """What a callback is told after each round.
+
+    Attributes
+    ----------
+    n_iter : int
+        Rounds made.
+    theta : ndarray, shape (P,)
+        A copy.
+    objective, gap, kkt : float
+        See `LinearResult`.
+    working : int
+        Coordinates in the working set.
+    """
+
+    n_iter: int
+    theta: Array
+    objective: float
+    gap: float
+    kkt: float
+    working: int
+
+
+class Counts(NamedTuple):
+    """What has been done for one right-hand side."""
+
+    sweeps: int  # with the residual
+    gram_sweeps: int
+    steps: int  # of Newton's method
+
+
+class Descent:
+    """One right-hand side on its way.
+
+    Attributes
+    ----------
+    wanted : float
+        The gap at which it ends: tol · ½ ‖b‖²_W; where b is 0, of the objective at the start.
+    """
+
+    def __init__(self, state: State, gram: Gram, rules: Rules) -> None:
+        self.state, self.gram, self.rules = state, gram, rules
+        n, P = state.problem.shape
+        matrix = state.look.matrix
+        is_sparse = not isinstance(matrix, np.ndarray)
+        filled = len(matrix.values) / max(P, 1) if is_sparse else float(n)
+        self.costs = Costs(n, filled, is_sparse)
+        self.work = WorkingSet(state)
+        self.sweeps = self.gram_sweeps = self.steps = 0
+        self.reasons: dict[str, str] = {}  # strategy -> why it ran first
+        self.found = state.certify()
+        self.wanted = rules.tol * (0.5 * state.size or self.found.objective)
+        self.history: list[tuple[float, float, float, int]] = []
+        self.tried = 0  # columns over which sweeps have been given up
+        self._keep()
+
+    def run(self, callback: Callable[[Iteration], bool] | None) -> Status:
+        """Go on until a rule says stop."""
+        idle, last = 0, inf
+        while True:
+            status = self._verdict(idle)
+            if status is not None:
+                return status
+            grew = self._round()
+            self.found = self.state.certify(self.work.candidates)
+            self._keep()
+            gains = grew or self.found.gap <= _GAIN * last
+            idle = 0 if gains else idle + 1
+            last = min(last, self.found.gap)
+            if callback is not None and callback(self.told()):
+                return self._verdict(0) or Status.CALLBACK
+
+    def told(self) -> Iteration:
+        """Return where it stands."""
+        found, n_iter = self.found, len(self.history) - 1
+        working = len(self.work.which)
+        return Iteration(
+            n_iter, self.state.theta.copy(), found.objective, found.gap, found.kkt, working
+        )
+
+    @property
+    def counts(self) -> Counts:
+        """What has been done."""
+        return Counts(self.sweeps, self.gram_sweeps, self.steps)
+
+    def _verdict(self, idle: int) -> Status | None:
+        if self.found.gap <= self.wanted:
+            return Status.GAP
+        if idle >= _PATIENCE:
+            return Status.NO_PROGRESS
+        if len(self.history) - 1 >= self.rules.max_iter:
+            return Status.MAX_ITER
+        return Status.TIME if perf_counter() >= self.rules.deadline else None
+
+    def _keep(self) -> None:
+        found = self.found
+        self.history.append((found.objective, found.gap, found.kkt, len(self.work.which)))
+
+    # ---- one round -------------------------------------------------------------------------
+
+    def _round(self) -> bool:
+        """Grow W and solve it; return whether it grew."""
+        work, state = self.work, self.state
+        work.screen(self.found)
+        if work.is_wide():
+            work.prune()
+        growth = work.grow(self.rules.strategy == "residual")
+        target = self._target(len(growth.added))
+        if self._on_gram(len(growth.waiting)):
+            self._solve_on_gram(target, growth.ratio)
+        else:
+            work.add(growth.waiting)
+            self._sweep(target)
+        state.refresh()
+        state.update_products(work.which, work.candidates)
+        return bool(len(growth.added))
+
+    def _target(self, added: int) -> float:
+        """Return the gap at which W is solved well enough."""
+        if not added or len(self.work.which) == len(self.work.candidates):
+            return _PART * self.wanted
+        return max(_ON_THE_WAY * self.found.gap, _PART * self.wanted)
+
+    def _on_gram(self, waiting: int) -> bool:
+        """Whether to work on the Gram matrix; the reason is kept."""
+        size = len(self.work.which)
+        coming, known = size + waiting, self._known()
+        if self.rules.strategy == "residual" or self.rules.order != "cyclic":
+            why = "as asked" if self.rules.strategy == "residual" else "for the order"
+            self.reasons.setdefault("residual", why)
+            return False
+        if coming > MOST_COLUMNS and known < size:
+            gib = 8 * coming**2 / 2**30
+            self.reasons.setdefault(
+                "residual", f"the Gram matrix of {coming} columns would take {gib:.3g} GiB"
+            )
+            return False
+        if self.rules.strategy == "gram":
+            self.reasons.setdefault("gram", "as asked")
+            return True
+        if size <= self.tried or self.costs.prefers_gram(
+            known, size, coming, len(self.work.candidates)
+        ):
+            why = "sweeps would take longer" if size <= self.tried else "it costs a few sweeps"
+            self.reasons.setdefault("gram", why)
+            return True
+        self.reasons.setdefault(
+            "residual", "a Gram matrix would cost more sweeps than may be needed"
+        )
+        return False
+
+    def _known(self) -> int:
+        which, has = self.work.which, self.gram.which
+        known = min(len(which), len(has))
+        return known if np.array_equal(which[:known], has[:known]) else 0
+
+    # ---- on the Gram matrix ----------------------------------------------------------------
+
+    def _solve_on_gram(self, target: float, ratio: float) -> None:
+        """Minimise over W, with an l1 that is ``ratio`` times as large."""
+        state, p, w = self.state, self.state.problem, self.work.which
+        if ratio > 1:
+            target = _LEVEL * state.certify(w, ratio).gap
+        gram = self.gram.of(w)
+        each = (ratio * p.l1[w], p.l2[w], p.lower[w], p.upper[w])
+        theta, q = state.theta[w][None], state.q[w][None]
+        square = np.array([float(state.residual @ state.look.weighted(state.residual))])
+        gap, counts = np.zeros(1), np.zeros((2, 1), np.intp)
+        rank = max(p.shape[0] - p.intercept, 1)
+        try:
+            _core.solve(
+                gram, each, state.reach[w], rank, square, np.array([target]), _ROUNDS_ON_GRAM,
+                theta, q, gap, counts, 1,
+            )  # fmt: skip
+        finally:  # Ctrl-C leaves what the last step left
+            state.theta[w] = theta[0]
+        self.gram_sweeps += int(counts[0, 0])
+        self.steps += int(counts[1, 0])
+
+    # ---- with the residual -----------------------------------------------------------------
+
+    def _sweep(self, target: float) -> None:
+        """Sweep over W until the gap of W is small enough, or a Gram matrix would be cheaper."""
+        state, w, rules = self.state, self.work.which, self.rules
+        sweeps = Sweeps(state, w, rules.order, rules.rng)
+        free_to_choose = rules.strategy == "auto" and rules.order == "cyclic"
+        cost = self.costs.sweep(len(w)) + self.costs.products(len(w)) / 2
+        last, at_once, done = inf, 2, 0
+        while done < _ALL_SWEEPS and perf_counter() < rules.deadline:
+            sweeps.run(at_once)
+            done, self.sweeps = done + at_once, self.sweeps + at_once
+            state.renew(w)
+            gap = state.certify(w).gap
+            if gap <= target:
+                return
+            rate = (gap / last) ** (1 / at_once)
+            need = sweeps_to(gap, target, rate if last < inf else 0.5)
+            if last < inf and free_to_choose and self._gram_is_cheaper(need * cost):
+                self.tried = len(w)
+                self.work.prune(0.9)
+                return
+            if last < inf:
+                at_once = int(min(max(2, need / 2), _SWEEPS_AT_ONCE))
+            last = gap
+
+    def _gram_is_cheaper(self, cost: float) -> bool:
+        size = min(len(self.work.which), int(1.3 * self.work.support) + 32)
+        if size > MOST_COLUMNS:
+            return False
+        return cost > self.costs.gram(min(self._known(), size), size)
+
+
+def certificate_of(state: State) -> Certificate:
+    """Return the certificate of a state that was left in the middle of a round."""
+    state.refresh()
+    state.renew(np.arange(len(state.q)))
+    return state.certify()

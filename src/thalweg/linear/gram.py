@@ -1,0 +1,90 @@
+"""The Gram matrix of the columns of a working set, which grows with it.
+
+Of dense columns it is made by NumPy's product of matrices, a slice of rows at a time: a slice of
+the columns, less their means and times √w, fits the caches, no copy of them is kept, and Ctrl-C is
+heard between two slices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._arguments.check import Array
+from .columns import Look
+
+MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
+_SLICE = 1 << 21  # numbers of a slice of packed columns: 16 MiB
+_BLOCK = 512  # new columns of one product
+_OPERATIONS = 2e9  # of one product: below a tenth of a second
+
+
+class Gram:
+    """The matrix of ``which``, in the first rows and columns of ``array``."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.which: Array = np.zeros(0, np.intp)
+        self.array: Array = np.zeros((0, 0))
+
+    def of(self, which: Array) -> Array:
+        """Return the matrix of ``which``, of which it makes what is new.
+
+        Columns that it has already must be the first of ``which``, in their order; else it begins
+        anew.
+        """
+        known = len(self.which)
+        if not np.array_equal(self.which, which[:known]):
+            known = self._keep(which)
+        if len(which) > known:
+            self._room(len(which), known)
+            if isinstance(self.look.matrix, np.ndarray):
+                self._add_dense(which, known)
+            else:
+                self.look.columns.gram(which, known, self.array)
+        self.which = which.copy()
+        return self.array
+
+    def _keep(self, which: Array) -> int:
+        """Keep what the new set begins with, wherever it stands; return how many columns."""
+        place = {int(j): k for k, j in enumerate(self.which)}
+        kept = []
+        for j in which.tolist():
+            if j not in place:
+                break
+            kept.append(place[j])
+        m = len(kept)
+        if m:
+            self.array[:m, :m] = self.array[np.ix_(kept, kept)]
+        return m
+
+    def _room(self, size: int, known: int) -> None:
+        """Make the array large enough, with room to grow; odd in lines, for the caches' sake."""
+        if size <= len(self.array):
+            return
+        most = len(self.look.square)
+        room = min(most, size if size == most else size + size // 4 + 16)
+        room = -(-room // 8) * 8
+        room += 8 * (room % 512 == 0)
+        array = np.zeros((room, room))
+        array[:known, :known] = self.array[:known, :known]
+        self.array = array
+
+    def _add_dense(self, which: Array, known: int) -> None:
+        n, m = self.look.problem.shape[0], len(which)
+        for begin in range(known, m, _BLOCK):
+            end = min(m, begin + _BLOCK)
+            rows = int(min(_SLICE // end, _OPERATIONS / (2.0 * end * (end - begin))))
+            rows = max(64, rows)
+            block = np.zeros((end - begin, end))
+            for i in range(0, n, rows):
+                block += self._slice(which[:end], begin, i, min(n, i + rows))
+            self.array[begin:end, :end] = block
+            self.array[:end, begin:end] = block.T
+
+    def _slice(self, which: Array, begin: int, i: int, end: int) -> Array:
+        """Return what rows i to end give to the products of the new columns with all."""
+        packed = np.empty((len(which), end - i))
+        self.look.columns.pack(which, i, end, packed)
+        if begin == 0:
+            return packed @ packed.T  # NumPy sees that it is symmetric: half the work
+        return packed[begin:] @ packed.T

@@ -1,0 +1,167 @@
+"""A linear model as it was asked for: arguments checked, nothing computed yet."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.arrays import real_array, unmasked, whole_strides
+from .._arguments.bounds import bounds_of_one
+from .._arguments.check import Array, all_finite, left_out, numbers
+from .._core import failures
+from .._core import sweep as _core
+from ..kernels._sparse_sweep import Columns, columns_of
+
+
+class Problem(NamedTuple):
+    """Minimise ½ Σ w r² + Σ l1 |θ| + ½ Σ l2 θ² within bounds, r = b − Aθ − intercept.
+
+    Attributes
+    ----------
+    matrix : ndarray (n, P) or Columns
+        A: dense, or sparse by columns, checked; float64 or float32.
+    b : ndarray, shape (n, M)
+        Right-hand sides, 0 where the weight is.
+    weights : ndarray, shape (n,), or None
+    l1, l2, lower, upper : ndarray, shape (P,)
+        A coordinate with an infinite l1 has the bounds (0, 0) and no penalty.
+    intercept : bool
+    batch : tuple
+        ``()`` for one right-hand side, ``(M,)`` for a row of them.
+    """
+
+    matrix: Array | Columns
+    b: Array
+    weights: Array | None
+    l1: Array
+    l2: Array
+    lower: Array
+    upper: Array
+    intercept: bool
+    batch: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, P)."""
+        n, P = self.matrix.shape
+        return n, P
+
+    @property
+    def each(self) -> tuple[Array, Array, Array, Array]:
+        """What is known of each coordinate, as kernels take it."""
+        return self.l1, self.l2, self.lower, self.upper
+
+
+def problem_of(
+    A: Any, b: Any, l1: Any, l2: Any, bounds: Any, weights: Any, intercept: bool
+) -> Problem:
+    """Check the arguments that say what is to be minimised.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With a sentence that names the argument, and the row and column of what is not finite.
+    """
+    matrix = columns_of(A) if hasattr(A, "tocsc") else _dense(A)
+    n, P = matrix.shape
+    weights = _weights(weights, n)
+    if isinstance(matrix, Columns):
+        _refuse_sparse(matrix, weights)
+    b, batch = _right_sides(b, n, weights)
+    penalties = _penalty(l1, "l1", P, infinite=True), _penalty(l2, "l2", P)
+    lower, upper = bounds_of_one(bounds, P)
+    l1, lower, upper = _kept_at_zero(penalties[0], lower, upper)
+    return Problem(matrix, b, weights, l1, penalties[1], lower, upper, bool(intercept), batch)
+
+
+def _dense(A: Any) -> Array:
+    A = unmasked(A, "A", "give rows to leave out the weight 0", strict=True)
+    matrix = whole_strides(real_array(A, "A"))
+    if matrix.ndim != 2:
+        raise ValueError(f"A must have shape (n, P), got {matrix.shape}")
+    return matrix
+
+
+def _refuse_sparse(matrix: Columns, weights: Array | None) -> None:
+    """Let the kernel of sparse sweeps look at indices and values: no sweep over no right side."""
+    n, P = matrix.shape
+    values = matrix.values
+    if weights is not None and not weights.all() and not all_finite(values):
+        # where an index is out of range, clipped or not, the kernel will say so
+        left = (weights == 0).take(matrix.indices, mode="clip") if n else np.zeros(0, bool)
+        values = np.where(left & ~np.isfinite(values), 0, values).astype(values.dtype)
+    each, none = np.zeros(P), np.zeros(0)
+    status, j = _core.sparse_sweep(
+        (n, P, 0), matrix.indptr, matrix.indices, values, weights=weights,
+        each=(each, each, each, each, 1.0), order=None, greedy=False, sweeps=0, centered=False,
+        theta=np.zeros((P, 0)), residual=np.zeros((n, 0)), intercept=None, b=None, change=none,
+        fall=np.zeros((0, 0)), drift=none, threads=1,
+    )  # fmt: skip
+    failures.refuse(failures.Sweep, status, where=j, n=n)
+
+
+def _right_sides(b: Any, n: int, weights: Array | None) -> tuple[Array, tuple[int, ...]]:
+    """Return b as (n, M), 0 where the weight is 0, and the shape of a batch of right-hand sides."""
+    plain, masked = left_out(b)
+    array = numbers(plain, "b", np.float64)
+    if array.ndim not in (1, 2) or len(array) != n:
+        raise ValueError(f"b must have shape (n={n},) or (n={n}, M), got {array.shape}")
+    if masked is not None:
+        raise TypeError("b must not be masked; give rows to leave out the weight 0")
+    batch = array.shape[1:]
+    array = array.reshape(n, -1) if batch else array[:, None]
+    if weights is not None and not weights.all():
+        array = np.where(weights[:, None] == 0, 0.0, array)
+    if not all_finite(array):
+        i, m = map(int, np.argwhere(~np.isfinite(array))[0])
+        place = f"[{i}, {m}]" if batch else f"[{i}]"
+        raise ValueError(f"b must be finite, but b{place} is {array[i, m]}")
+    return array, batch
+
+
+def _weights(weights: Any, n: int) -> Array | None:
+    """Return weights (n,), 0 where they are masked."""
+    if weights is None:
+        return None
+    plain, masked = left_out(weights)
+    array = numbers(plain, "weights", np.float64)
+    if masked is not None:
+        array = np.where(masked, 0.0, array)
+    if array.shape != (n,):
+        raise ValueError(f"weights must have shape (n={n},), got {array.shape}")
+    _refuse_negative(array, "weights")
+    return array
+
+
+def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
+    array = numbers(value, name, np.float64)
+    if array.shape not in ((), (P,)):
+        raise ValueError(f"{name} must have shape () or (P={P},), got {array.shape}")
+    _refuse_negative(np.minimum(array, np.finfo(float).max) if infinite else array, name)
+    return np.full(P, array) if array.ndim == 0 else array
+
+
+def _refuse_negative(array: Array, name: str) -> None:
+    wrong = ~((array >= 0) & (array < np.inf))  # NaN too
+    if wrong.any():
+        j = int(wrong.argmax())
+        place = f"[{j}]" if array.ndim else ""
+        value = array.reshape(-1)[j]
+        raise ValueError(f"{name} must be finite and not negative, but {name}{place} is {value}")
+
+
+def _kept_at_zero(l1: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
+    """Return penalties and bounds without infinite penalties: their coordinates are bound to 0."""
+    lower, upper = np.ascontiguousarray(lower), np.ascontiguousarray(upper)
+    kept = np.isinf(l1)
+    if not kept.any():
+        return l1, lower, upper
+    wrong = kept & ~((lower <= 0) & (upper >= 0))
+    if wrong.any():
+        j = int(wrong.argmax())
+        raise ValueError(
+            f"l1[{j}] is infinite, which keeps coordinate {j} at 0, but its bounds exclude 0: "
+            f"[{lower[j]}, {upper[j]}]"
+        )
+    return np.where(kept, 0.0, l1), np.where(kept, 0.0, lower), np.where(kept, 0.0, upper)

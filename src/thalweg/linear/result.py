@@ -1,0 +1,126 @@
+"""What `coordinate_descent` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._showing import as_html, brief
+from ..status import Status
+
+
+class ConvergenceWarning(UserWarning):
+    """A linear model whose duality gap is larger than was asked for."""
+
+
+class LinearHistory(NamedTuple):
+    """The course of a solution, one entry per round; the start is the first.
+
+    Attributes
+    ----------
+    objective, gap, kkt : ndarray, shape (n_iter + 1,)
+        See `LinearResult`; of candidates that the round looked at.
+    working : ndarray, shape (n_iter + 1,)
+        Coordinates in the working set.
+    """
+
+    objective: Array
+    gap: Array
+    kkt: Array
+    working: Array
+
+    def __repr__(self) -> str:
+        return (
+            f"<LinearHistory: {len(self.gap)} points, gap {self.gap[0]:.3g} to {self.gap[-1]:.3g}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearResult:
+    r"""A linear model, and a certificate of how good it is.
+
+    Of M right-hand sides, theta is (P, M), and intercept, objective, gap, kkt, conditional, status
+    and n_iter are arrays (M,).
+
+    Attributes
+    ----------
+    theta : ndarray, shape (P,) or (P, M)
+        The coefficients, within the bounds.
+    intercept : float or ndarray, shape (M,)
+        θ₀; 0 where none was asked for.
+    objective : float or ndarray
+        F(θ) = ½ Σ w r² + Σ l1 |θ| + ½ Σ l2 θ².
+    gap : float or ndarray
+        The duality gap: F(θ) is at most so far above the minimum.  Computed in float64.
+    wanted : float or ndarray
+        The gap that was asked for, tol · ½ ‖b‖²_W.
+    kkt : float or ndarray
+        The largest distance of a coordinate from its minimum, the others at rest, times the norm of
+        its column, in the unit of b: 0 in a minimum.
+    conditional : int or ndarray
+        Coordinates that neither a penalty nor a bound keeps in reach.  For them no dual point
+        exists, and the gap assumes that a minimum has |θ_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
+    strategy : str
+        What ran, and why.
+    status : Status or ndarray of int8
+        Why it stopped.
+    n_iter : int or ndarray
+        Rounds made.
+    history : LinearHistory or tuple of LinearHistory
+        The course, of each right-hand side.
+    message : str
+        Why it stopped, with the numbers of this case; of M, of the first that fell short.
+    """
+
+    theta: Array
+    intercept: float | Array
+    objective: float | Array
+    gap: float | Array
+    wanted: float | Array
+    kkt: float | Array
+    conditional: int | Array
+    strategy: str
+    status: Status | Array
+    n_iter: int | Array
+    history: LinearHistory | tuple[LinearHistory, ...]
+    message: str
+
+    @property
+    def success(self) -> bool:
+        """Whether the gap is as small as was asked for, of all right-hand sides."""
+        return bool(np.all(np.asarray(self.status) > 0))
+
+    def reason(self) -> str:
+        """Return in words why it stopped."""
+        return self.message
+
+    def predict(self, A: Array) -> Array:
+        """Return Aθ + θ₀."""
+        prediction: Array = A @ self.theta + self.intercept
+        return prediction
+
+    def _lines(self) -> list[str]:
+        support = int(np.count_nonzero(self.theta))
+        size = self.theta.size
+        if isinstance(self.status, Status):
+            numbers = f"objective = {self.objective:.9g}, gap = {self.gap:.3g}"
+            numbers += f", {support} of {size} coefficients are not 0"
+            first = f"{self.n_iter} rounds, {self.status.name}"
+        else:
+            good = int(np.count_nonzero(self.status > 0))
+            first = f"{len(self.status)} right-hand sides, {good} converged"
+            numbers = f"largest gap = {np.max(self.gap, initial=0):.3g}"
+            numbers += f", {support} of {size} coefficients are not 0"
+        return [first, numbers, self.strategy, f"theta = {brief(self.theta)}"]
+
+    def __repr__(self) -> str:
+        return "<LinearResult: " + "\n ".join(self._lines()) + ">"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)

@@ -1,0 +1,177 @@
+"""Linear models by coordinate descent: the call."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from math import inf
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array, all_finite, count, numbers, thread_limit, tolerance
+from .._arguments.spelling import spelled
+from .._progress import open_bar
+from .columns import Look
+from .descent import Iteration, Rules
+from .problem import Problem, problem_of
+from .result import ConvergenceWarning, LinearResult
+from .several import Run
+
+STRATEGIES = ("auto", "gram", "residual")
+ORDERS = ("cyclic", "shuffled", "random")
+
+
+@spelled
+def coordinate_descent(
+    A: Any,
+    b: Any,
+    *,
+    l1: Any = 0,
+    l2: Any = 0,
+    bounds: Any = None,
+    weights: Any = None,
+    intercept: bool = False,
+    order: str = "cyclic",
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    start: Any = None,
+    seed: Any = None,
+    threads: int | None = None,
+    time_limit: float | None = None,
+    callback: Callable[[Iteration], Any] | None = None,
+    progress: bool = False,
+    strategy: str = "auto",
+) -> LinearResult:
+    r"""Fit a linear model with penalties and bounds, to a duality gap that proves it.
+
+    .. math:: F(\theta) = \frac12 \sum_i w_i (b_i - a_i \theta - \theta_0)^2
+              + \sum_j l_{1j} |\theta_j| + \frac12 \sum_j l_{2j} \theta_j^2
+
+    within lower ≤ θ ≤ upper: least squares, ridge, lasso, elastic net, non-negative and bounded,
+    and all of them together.
+
+    Parameters
+    ----------
+    A : array_like or SciPy sparse matrix, shape (n, P)
+        float64 or float32, read where it is: in either order, memory-mapped, sparse by columns.
+        Sparse rows are copied into columns; other numbers become float64.
+    b : array_like, shape (n,) or (n, M)
+        The right-hand side, or M of them.
+    l1, l2 : float or array_like of shape (P,)
+        Penalties ≥ 0, in the unit of F over θ and over θ².  An infinite l1 keeps a coordinate at 0.
+        scikit-learn's are divided by n: l1 = n·alpha·l1_ratio, l2 = n·alpha·(1 − l1_ratio).
+    bounds : pair of float, array_like of shape (P,) or None, optional
+        (lower, upper), in the unit of θ; ``(0, None)`` for non-negative coefficients.
+    weights : array_like, shape (n,), optional
+        w ≥ 0, the inverse variance of each row; default 1.  A row of weight 0, or masked here, is
+        left out, whatever A and b hold there.
+    intercept : bool
+        Whether there is a constant θ₀, neither penalised nor bounded.
+    order : {"cyclic", "shuffled", "random"}
+        In which order sweeps update the coordinates: as they stand, in a new permutation each, or
+        drawn with replacement.  The last two are made with the residual.
+    tol : float
+        Stop when the duality gap ≤ tol · ½ ‖b‖²_W; with an intercept, of b less its mean; where b
+        is 0, of F at the start.
+    max_iter : int
+        Most rounds; a round grows the working set, solves it, and certifies.
+    start : array_like, shape (P,) or (P, M), optional
+        θ to start from, clipped to the bounds; default 0.
+    seed : int or numpy.random.Generator, optional
+        Of the orders that are drawn.
+    threads : int, optional
+        Most threads; default `get_num_threads`.  The result is the same to the last bit.
+    time_limit : float, optional
+        Most seconds, looked at after each round.
+    callback : callable, optional
+        ``callback(iteration)`` after each round, with ``n_iter``, ``theta``, ``objective``,
+        ``gap``, ``kkt`` and ``working``; a true value from it, or StopIteration, ends the call.
+    progress : bool
+        Show a progress bar (needs the extra ``cli``).
+    strategy : {"auto", "gram", "residual"}
+        On the Gram matrix of a working set, by sweeps and Newton steps; by sweeps with the
+        residual; or whichever costs less.  The result says which ran, and why.
+
+    Returns
+    -------
+    LinearResult
+        ``theta``, ``intercept``, ``gap`` and the rest.  Where the gap was not reached it has the
+        best θ, and a `ConvergenceWarning` tells how far it came.
+
+    Raises
+    ------
+    ValueError
+        Shapes disagree, bounds are crossed, a penalty or weight is negative, or a NaN or an
+        infinity is found, named by row and column.
+    TypeError
+        An argument is of the wrong kind, or masked where nothing can be left out.
+    KeyboardInterrupt
+        Ctrl-C; what was reached is in its attribute ``result``.  The same for what a callback
+        raises.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), J. Stat. Softw. 33(1).  Massias, Gramfort and Salmon
+    (2018), "Celer: a fast solver for the lasso with dual extrapolation".  Li, Sun and Toh (2018),
+    "A highly efficient semismooth Newton augmented Lagrangian method for solving lasso problems".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import coordinate_descent
+    >>> A = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
+    >>> r = coordinate_descent(A, [1.0, 2.0, 3.0])
+    >>> r.theta.round(9), r.success
+    (array([1., 1.]), True)
+    >>> r = coordinate_descent(A, [1.0, 2.0, 3.0], l1=[0, 1], bounds=(0, None))
+    >>> r.theta.round(9), r.gap <= 1e-6 * 7
+    (array([1.5, 0.5]), True)
+    """
+    problem = problem_of(A, b, l1, l2, bounds, weights, intercept)
+    _refuse_names(order, strategy, callback)
+    limit = inf if time_limit is None else tolerance(time_limit, "time_limit", inf)
+    rules = Rules(
+        strategy,
+        order,
+        tolerance(tol, "tol", 1e-6),
+        count(max_iter, "max_iter", 0, 2**63 - 1),
+        perf_counter() + limit,
+        np.random.default_rng(seed),
+    )
+    begin = _start(start, problem)
+    run = Run(Look(problem, thread_limit(threads)), rules, begin)
+    if not progress:
+        result = run.all(callback)
+    else:
+        with open_bar(problem.b.shape[1], "fit") as bar:
+            result = run.all(callback, bar.update)
+    if not result.success and run.falls_short:
+        warnings.warn(result.message, ConvergenceWarning, stacklevel=3)
+    return result
+
+
+def _refuse_names(order: Any, strategy: Any, callback: Any) -> None:
+    for value, name, known in ((order, "order", ORDERS), (strategy, "strategy", STRATEGIES)):
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f"{name} must be {', '.join(map(repr, known))}, got {value!r}")
+    if order != "cyclic" and strategy == "gram":
+        raise ValueError(f"order={order!r} is made with the residual, not on a Gram matrix")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+
+
+def _start(start: Any, problem: Problem) -> Array:
+    """Return the start as (P, M), or (P, 1) for all."""
+    P, M = problem.shape[1], problem.b.shape[1]
+    if start is None:
+        return np.zeros((P, 1))
+    array = numbers(start, "start", np.float64)
+    wanted = ((P,), (P, M)) if problem.batch else ((P,),)
+    if array.shape not in wanted:
+        shapes = f"(P={P},)" + f" or (P={P}, M={M})" * bool(problem.batch)
+        raise ValueError(f"start must have shape {shapes}, got {array.shape}")
+    if not all_finite(array):
+        raise ValueError("start must be finite")
+    return array.reshape(P, -1)

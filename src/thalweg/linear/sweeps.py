@@ -1,0 +1,106 @@
+"""Sweeps over the columns of a working set with the residual, by the kernels of csrc/sweep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._core import failures
+from .._core import sweep as _core
+from ..kernels._sparse_sweep import Columns
+from .state import State
+
+
+class Sweeps:
+    """Sweeps over ``which``, cyclic or in an order that ``rng`` draws."""
+
+    def __init__(self, state: State, which: Array, order: str, rng: np.random.Generator) -> None:
+        self.state, self.which, self.order, self.rng = state, which, order, rng
+        self.kernel: Any = (
+            _DenseSweeps(state, which)
+            if isinstance(state.look.matrix, np.ndarray)
+            else _SparseSweeps(state, which)
+        )
+
+    def run(self, sweeps: int) -> None:
+        """Make some sweeps; theta and residual of the state are those after them."""
+        m = len(self.which)
+        if self.order == "cyclic":
+            self.kernel.run(np.arange(m), sweeps)
+        else:
+            for _ in range(sweeps):
+                drawn = self.order == "random"
+                self.kernel.run(self.rng.integers(0, m, m) if drawn else self.rng.permutation(m), 1)
+        self.kernel.finish()
+
+
+class _DenseSweeps:
+    def __init__(self, state: State, which: Array) -> None:
+        look, p = state.look, state.problem
+        P, free = p.shape[1], p.intercept
+        self.state, self.which = state, which
+        self.theta = np.zeros((1, P + free))
+        self.theta[0, :P] = state.theta
+        self.residual = state.residual[None].copy()
+        ends = (0.0, 0.0, -np.inf, np.inf)
+        each = tuple(np.append(a, e) for a, e in zip(p.each, ends, strict=True)) if free else p.each
+        self.sweeper = _core.Sweeper(
+            look.matrix, self.theta, self.residual, p.weights, (*each, 1.0), 1, free, len(which),
+            look.threads, free,
+        )  # fmt: skip
+        self.order: Array | None = None
+
+    def run(self, order: Array, sweeps: int) -> None:
+        chosen = self.which[order].astype(np.intp)
+        known = self.order is not None and np.array_equal(self.order, chosen)
+        self.order = chosen
+        status, j = self.sweeper.run(
+            chosen, 0, len(chosen), sweeps, known, np.zeros(1), np.zeros((sweeps, 1))
+        )
+        failures.refuse(failures.Sweep, status, where=j, n=self.residual.size)
+
+    def finish(self) -> None:
+        state = self.state
+        state.theta[self.which] = self.theta[0, self.which]
+        state.take(self.residual[0].copy())
+
+
+class _SparseSweeps:
+    def __init__(self, state: State, which: Array) -> None:
+        p = state.problem
+        self.state, self.which = state, which
+        self.columns = some_columns(state.look.matrix, which)
+        l1, l2, lower, upper = (a[which] for a in p.each)
+        self.each = (l1, l2, lower, upper, 1.0)
+        self.theta = state.theta[which].reshape(-1, 1)
+        self.residual = state.residual.reshape(-1, 1).copy()
+        self.intercept = np.zeros(1) if p.intercept else None
+
+    def run(self, order: Array, sweeps: int) -> None:
+        p = self.state.problem
+        status, j = _core.sparse_sweep(
+            (*self.columns.shape, 1), self.columns.indptr, self.columns.indices,
+            self.columns.values, weights=p.weights, each=self.each,
+            order=order.astype(np.intp), greedy=False, sweeps=sweeps,
+            centered=p.intercept, theta=self.theta, residual=self.residual,
+            intercept=self.intercept, b=None, change=np.zeros(1), fall=np.zeros((sweeps, 1)),
+            drift=np.zeros(1), threads=1,
+        )  # fmt: skip
+        failures.refuse(failures.Sweep, status, where=j, n=len(self.residual))
+
+    def finish(self) -> None:
+        state = self.state
+        state.theta[self.which] = self.theta[:, 0]
+        state.take(self.residual[:, 0].copy())
+
+
+def some_columns(matrix: Columns, which: Array) -> Columns:
+    """Return a sparse matrix of some columns, copied."""
+    lengths = np.diff(matrix.indptr)[which]
+    starts = matrix.indptr[:-1][which]
+    indptr = np.zeros(len(which) + 1, matrix.indptr.dtype)
+    np.cumsum(lengths, out=indptr[1:])
+    at = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+    return Columns((matrix.shape[0], len(which)), indptr, matrix.indices[at], matrix.values[at])

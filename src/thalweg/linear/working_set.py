@@ -1,0 +1,111 @@
+"""Which coordinates are worked on: candidates, violators, and the working set."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from .state import Certificate, State
+
+_FEW = 128  # coordinates of which all violators are taken at once
+_LEAST = 16  # violators that are taken at a time
+_PORTION = 5.5  # √(5.5 P) is how many, where there are more
+_PRUNE = 2  # times the support, and two portions: a larger working set is pruned
+_NEAR = 0.7  # |q_j| / l1_j of a zero that stays when it is pruned
+_FIRST = 1e200  # beyond all ratios: coordinates without l1 come first
+
+
+class Growth(NamedTuple):
+    """What a round adds to the working set."""
+
+    added: Array
+    waiting: Array  # violators that stay outside
+    ratio: float  # the largest |q_j| / l1_j of those, or 1: l1 is solved for that much larger
+
+
+class WorkingSet:
+    """The coordinates W that are worked on, and the candidates, which may be anything but 0."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        P = len(state.theta)
+        held = (state.problem.lower == state.problem.upper) | (state.look.square == 0)
+        # what is held is no candidate, but what it adds to F counts
+        self.candidates = np.flatnonzero(~held | (state.theta != 0))
+        self.inside = np.zeros(P, bool)
+        self.held = held
+        self.which: Array = np.flatnonzero((state.theta != 0) & ~held)
+        self.inside[self.which] = True
+        self.portion = P if P <= _FEW else max(_LEAST, int(sqrt(_PORTION * P)))
+
+    def screen(self, found: Certificate) -> None:
+        """Drop candidates that no minimum within the gap can have: they stay 0.
+
+        The dual optimum is within √(2 gap) of s r, for D is strongly concave (Fercoq, Gramfort and
+        Salmon 2015, "Mind the duality gap: safer rules for the lasso").  Where the gap rests on an
+        assumption, nothing is dropped.
+        """
+        if found.conditional:
+            return
+        s, p, c = self.state, self.state.problem, self.candidates
+        radius = sqrt(2 * found.gap)
+        most = found.scale * np.abs(s.q[c]) + radius * np.sqrt(s.look.square[c] + p.l2[c])
+        zero = (s.theta[c] == 0) & (p.lower[c] <= 0) & (p.upper[c] >= 0) & ~self.inside[c]
+        self.candidates = c[~(zero & (most < p.l1[c]) & (s.seen[c] == s.path))]
+
+    def violators(self) -> tuple[Array, Array]:
+        """Return candidates outside that would leave 0, and |q_j| / l1_j of each."""
+        s, p, c = self.state, self.state.problem, self.candidates
+        c = c[~(self.inside[c] | self.held[c])]
+        q, size = s.q[c], np.abs(s.q[c])
+        blocked = (s.theta[c] == 0) & np.where(q > 0, p.upper[c] <= 0, p.lower[c] >= 0)
+        off = (size > p.l1[c]) & ~blocked
+        off |= (s.theta[c] != 0) | (p.lower[c] > 0) | (p.upper[c] < 0)
+        c, size = c[off], size[off]
+        l1 = p.l1[c]
+        ratio = np.full(len(c), _FIRST)
+        np.divide(size, l1, out=ratio, where=l1 > 0)
+        return c, ratio
+
+    def grow(self, whole: bool) -> Growth:
+        """Take in violators, the worst first: a portion of them, or the ``whole``."""
+        c, ratio = self.violators()
+        support = int(np.count_nonzero(self.state.theta[self.which]))
+        take = max(self.portion, support // 2)
+        if whole or take > len(c) or 4 * len(c) < 5 * take:
+            take = len(c)
+        largest = 1.0
+        if take < len(c):
+            order = np.argsort(-ratio, kind="stable")
+            c, ratio = c[order], ratio[order]
+            largest = float(ratio[take]) if ratio[take] < _FIRST else 1.0
+            largest = largest if largest >= 1.1 else 1.0
+        added = np.sort(c[:take])
+        self.which = np.concatenate([self.which, added])
+        self.inside[added] = True
+        return Growth(added, c[take:], largest)
+
+    def add(self, more: Array) -> None:
+        """Take in all that wait."""
+        self.which = np.concatenate([self.which, more])
+        self.inside[more] = True
+
+    @property
+    def support(self) -> int:
+        """How many coordinates of W are not 0."""
+        return int(np.count_nonzero(self.state.theta[self.which]))
+
+    def is_wide(self) -> bool:
+        """Whether W holds far more than the support."""
+        return len(self.which) > _PRUNE * (self.support + self.portion)
+
+    def prune(self, near: float = _NEAR) -> None:
+        """Keep what is not 0, and the zeros that are near to leaving."""
+        s, p, w = self.state, self.state.problem, self.which
+        keep = (s.theta[w] != 0) | (np.abs(s.q[w]) >= near * p.l1[w])
+        keep |= (p.lower[w] > 0) | (p.upper[w] < 0)
+        self.inside[w[~keep]] = False
+        self.which = w[keep]

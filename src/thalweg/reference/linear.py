@@ -1,0 +1,191 @@
+"""Linear models with penalties and bounds: passes over A, certificates, minima on a Gram matrix.
+
+    F(theta) = 1/2 r'Wr + sum_j h_j(theta_j),    r = b - A theta - intercept,
+    h_j(t) = l1_j |t| + 1/2 l2_j t^2 within lower_j <= t <= upper_j
+
+csrc/linear/contract.h has the rules, csrc/linear/gap.h derives the gap, csrc/linear/newton.h the
+step.  ``each`` is (l1, l2, lower, upper).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .sweep import updated
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+CONSTANT = 64 * float(np.finfo(float).eps) ** 2
+RIDGE, SHORT_RIDGE = 2e-14, 1e-9
+WORTH, SETTLED, FIRST_STEPS = 3, 4, 8
+FACTOR_COST, PRODUCT_COST, STEP_COST = 0.2, 0.5, 2000
+
+
+def moments(A: Array, u: Array, w: Array, centred: bool) -> tuple[Array, Array, Array]:
+    """Return weighted means, squares about them, and products with u; 0 of constant columns."""
+    mean = w @ A / w.sum() if centred and w.sum() > 0 else np.zeros(A.shape[1])
+    about = A - mean
+    square = w @ about**2
+    square[square <= CONSTANT * (w @ A**2)] = 0
+    return mean, square, np.where(square > 0, u @ about, 0.0)
+
+
+def products(A: Array, mean: Array, which: Array, u: Array) -> Array:
+    """Return (A_j - mean_j)'u."""
+    product: Array = u @ (A[:, which] - mean[which])
+    return product
+
+
+def move(A: Array, mean: Array, which: Array, step: Array, r: Array) -> Array:
+    """Return r - sum_k step_k (A_j - mean_j)."""
+    moved: Array = r - (A[:, which] - mean[which]) @ step
+    return moved
+
+
+def pack(A: Array, mean: Array, which: Array, w: Array, begin: int, end: int) -> Array:
+    """Return rows sqrt(w) (A_j - mean_j), their elements begin to end."""
+    packed: Array = (np.sqrt(w)[:, None] * (A[:, which] - mean[which])).T[:, begin:end]
+    return packed
+
+
+def gram(A: Array, mean: Array, which: Array, w: Array) -> Array:
+    """Return the Gram matrix of (A_j - mean_j) sqrt(w)."""
+    packed = pack(A, mean, which, w, 0, len(A))
+    matrix: Array = packed @ packed.T
+    return matrix
+
+
+class Certificate(NamedTuple):
+    """See csrc/linear/contract.h, tw_certificate."""
+
+    penalty: float
+    scale: float
+    gap: float
+    kkt: float
+    conditional: int
+
+
+def certificate(
+    each: Any, reach: Array, square: Array, theta: Array, q: Array, rr: float
+) -> Certificate:
+    """Return the duality gap of theta, and what goes with it; q = A'Wr, rr = r'Wr."""
+    l1, l2, lower, upper = each
+    q = np.where(square > 0, q, 0.0)
+    endless = (l2 == 0) & np.where(q > 0, upper == np.inf, lower == -np.inf)
+    bound = endless & (l1 > 0) & (np.abs(q) > l1)
+    scale = float(np.min(l1[bound] / np.abs(q[bound]), initial=1.0))
+    gap, conditional, kkt = 0.5 * (1 - scale) ** 2 * rr, 0, 0.0
+    for j, (t, z) in enumerate(zip(theta, scale * q, strict=True)):
+        unheld = l1[j] == l2[j] == 0 and (lower[j] == -np.inf or upper[j] == np.inf)
+        conditional += bool(square[j] > 0 and unheld and t not in (lower[j], upper[j]))
+        if t == 0 and abs(q[j]) <= l1[j] and lower[j] <= 0 <= upper[j]:
+            continue
+        top, excess = 0.0, abs(z) - l1[j]
+        if excess > 0 and endless[j]:
+            top = np.sign(z) * (reach[j] + 2 * abs(t)) if l1[j] == 0 else 0.0
+        elif excess > 0:
+            top = np.sign(z) * (excess / l2[j] if l2[j] > 0 else np.inf)
+        top = float(np.clip(top, lower[j], upper[j]))
+        gap += max((z - l2[j] * (top + t) / 2) * (top - t) - l1[j] * (abs(top) - abs(t)), 0.0)
+        minimum = updated(t, square[j], q[j], l1[j], l2[j], lower[j], upper[j], 1.0)
+        kkt = max(kkt, abs(minimum - t) * np.sqrt(square[j]))
+    penalty = float(l1 @ np.abs(theta) + 0.5 * l2 @ theta**2)
+    return Certificate(penalty, scale, float(gap), float(kkt), int(conditional))
+
+
+def newton_step(G: Array, each: Any, rank: int, theta: Array, q: Array) -> tuple[Array, Array, int]:
+    """Return theta and q after one Newton step with an exact search, and how it went.
+
+    1: it met no break, or nothing is free; 0: it met one; -1: there is no factor.
+    """
+    l1, l2, lower, upper = each
+    free = (theta > lower) & (theta < upper) & ((theta != 0) | (l1 == 0)) & (np.diag(G) > 0)
+    S = np.flatnonzero(free)
+    if not len(S):
+        return theta, q, 1
+    ridge = SHORT_RIDGE if len(S) > rank else RIDGE
+    H = G[np.ix_(S, S)] + np.diag(l2[S] + ridge * np.diag(G)[S])
+    sign, t, q = np.sign(theta[S]) * l1[S], theta[S].copy(), q.copy()
+    try:
+        np.linalg.cholesky(H)
+    except np.linalg.LinAlgError:
+        return theta, q, -1
+    d = np.linalg.solve(H, q[S] - sign - l2[S] * t)
+    stop = np.where(d > 0, upper[S], lower[S])
+    kink = (l1[S] > 0) & np.where(d > 0, (t < 0) & (stop > 0), (t > 0) & (stop < 0))
+    stop[kink] = 0
+    met = np.where(d > 0, t + d >= stop, (d < 0) & (t + d <= stop))
+    at = {int(k): float((stop[k] - t[k]) / d[k]) for k in np.flatnonzero(met)}
+    breaks: list[int] = sorted(at, key=at.__getitem__)
+    v, here = G[:, S] @ d, 0.0
+    for k in [*breaks, -1]:
+        slope, curvature = -d @ (q[S] - sign - l2[S] * t), d @ (v[S] + l2[S] * d)
+        if not slope < 0:
+            break
+        way = -slope / curvature if curvature > 0 else np.inf
+        go = max((at[k] if k >= 0 else 1.0) - here, 0.0)
+        t, q = t + min(way, go) * d, q - min(way, go) * v
+        if way <= go or k < 0:
+            break
+        here = max(here, at[k])
+        q, v = q + (t[k] - stop[k]) * G[:, S[k]], v - d[k] * G[:, S[k]]
+        t[k], d[k] = stop[k], 0.0
+    theta = theta.copy()
+    theta[S] = np.clip(t, lower[S], upper[S])
+    return theta, q, int(not breaks)
+
+
+def gram_sweep(G: Array, each: Any, theta: Array, q: Array) -> tuple[Array, Array, int, int]:
+    """Return theta and q after one update of each coordinate, how many moved and how many flipped.
+
+    A flip is one that comes from, or goes to, 0 or a bound.
+    """
+    l1, l2, lower, upper = each
+    theta, q, moves, flips = theta.copy(), q.copy(), 0, 0
+    for j, t in enumerate(theta.tolist()):
+        value = updated(t, G[j, j], q[j], l1[j], l2[j], lower[j], upper[j], 1.0)
+        if G[j, j] > 0 and value != t:
+            stops = (0.0, lower[j], upper[j])
+            moves, flips = moves + 1, flips + ((t in stops) != (value in stops))
+            theta[j], q = value, q - (value - t) * G[:, j]
+    return theta, q, moves, flips
+
+
+def solve(
+    G: Array, each: Any, reach: Array, rank: int, square: float, target: float, rounds: int,
+    theta: Array, q: Array,
+) -> tuple[Array, Array, float, int, int]:  # fmt: skip
+    """Return theta, q, the gap, and how many sweeps and Newton steps led there."""
+    theta, first = theta.copy(), (theta.copy(), q.copy())
+    empty = np.diag(G) <= 0
+    theta[empty] = np.clip(0.0, *each[2:])[empty]
+
+    def gap() -> float:
+        rr = square - float((theta - first[0]) @ (first[1] + q))
+        return certificate(each, reach, np.ones(len(q)), theta, q, max(rr, 0.0)).gap
+
+    C, spent, settled, most, sweeps, steps = len(q), 0.0, 0, FIRST_STEPS, 0, 0
+    for _ in range(rounds):
+        if gap() <= target:
+            break
+        total = 0
+        for _ in range(2):
+            theta, q, moves, flips = gram_sweep(G, each, theta, q)
+            total, sweeps, settled = total + moves, sweeps + 1, 0 if flips else settled + 1
+        if gap() <= target or not total:
+            break
+        spent += total * C + 20 * C
+        factor = FACTOR_COST * (0.5 if settled else 1) * moves**3
+        if spent < WORTH * (factor + PRODUCT_COST * C * moves + STEP_COST) and settled < SETTLED:
+            continue
+        done = 0
+        for _ in range(most):
+            theta, q, done = newton_step(G, each, rank, theta, q)
+            steps += 1
+            if done:
+                break
+        most = FIRST_STEPS if done > 0 else 2 * most if most < 4 * C else most
+        spent, settled = 0.0, 0
+    return theta, q, gap(), sweeps, steps

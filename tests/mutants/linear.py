@@ -1,0 +1,156 @@
+"""Edits of linear models by coordinate descent, and the tests that must notice them."""
+
+_KERNELS = "test_linear_kernels.py"
+
+EDITS = {
+    ("csrc/linear/gap.h", _KERNELS): [
+        ("gap without the scale's loss", "0.5 * (1 - c.scale) * (1 - c.scale) * rr", "0 * rr"),
+        ("dual point not scaled", "return each->l1[j] / fabs(q);", "return s;"),
+        ("conjugate without l2", "copysign(size, z) / l2", "copysign(INFINITY, z)"),
+        ("conjugate beyond the bounds", "m = clipped(m, each->lower[j]", "m = clipped(m, m"),
+        ("term without l1", "- l1 * (fabs(m) - fabs(t));", "- 0 * (fabs(m) - fabs(t));"),
+        ("assumption not counted", "c.conditional += square[j] > 0 &&", "c.conditional += 0 &&"),
+        ("overflow is no gap", "return INFINITY;", "return 0;"),
+        ("kkt without the norm", "* sqrt(square);", "* 1;"),
+        ("penalty without l2", "0.5 * each->l2[j] * theta[j] * theta[j]", "0 * theta[j]"),
+    ],
+    ("csrc/linear/factor.h", _KERNELS): [
+        ("last columns not updated", "c < end_column; c++", "c + 1 < end_column; c++"),
+        (
+            "tile loses a row",
+            "k = first; k < end; k++) {\n        const double *row = u->U + k * s;",
+            "k = first + 1; k < end; k++) {\n        const double *row = u->U + k * s;",
+        ),
+        (
+            "row above forgotten",
+            "add_times(m - begin, -above[k]",
+            "add_times(m - begin, -0 * above[k]",
+        ),
+        ("no root of the pivot", "row[k] = sqrt(row[k]);", "row[k] = row[k];"),
+        ("back substitution", "x[k] - times(m - k - 1,", "x[k] - 0 * times(m - k - 1,"),
+    ],
+    ("csrc/linear/newton.h", _KERNELS): [
+        (
+            "l1 pushes the other way",
+            "s->theta[j] > 0 ? l1 : s->theta[j] < 0 ? -l1",
+            "s->theta[j] > 0 ? -l1 : s->theta[j] < 0 ? l1",
+        ),
+        ("l2 not in the factor", "to[k] += s->p->each.l2[s->order[k]] + ridge", "to[k] += ridge"),
+        (
+            "search ends at the first break",
+            "        stop_at(s, heap_pop(",
+            "        breaks = 0, stop_at(s, heap_pop(",
+        ),
+        (
+            "stop leaves the slopes",
+            "add_times(s->p->C, s->value[k] - stop,",
+            "add_times(s->p->C, 0,",
+        ),
+        ("stop goes on", "s->value[k] = stop, s->d[k] = 0;", "s->value[k] = stop;"),
+        ("kink passed", "return has_kink ? 0 : bound;", "return bound;"),
+        (
+            "slopes not moved",
+            "add_times(s->p->C, -way, s->v, s->q);",
+            "add_times(s->p->C, 0, s->v, s->q);",
+        ),
+        (
+            "bounded coordinates are free",
+            "t > each->lower[j] && t < each->upper[j] &&",
+            "t >= each->lower[j] &&",
+        ),
+        (
+            "new order keeps the old rows",
+            "        s->n_order = m;\n        return 0;",
+            "        s->n_order = m;\n        return keep;",
+        ),
+    ],
+    ("csrc/linear/solve.h", _KERNELS): [
+        ("sweep leaves the slopes", "add_times(s->p->C, t - value,", "add_times(s->p->C, 0,"),
+        ("no Newton step", "if (spent < WORTH * cost && settled < SETTLED)", "if (spent >= 0)"),
+        ("a Newton step each time", "if (spent < WORTH * cost && settled < SETTLED)", "if (0)"),
+        (
+            "gap of the start's residual",
+            "rr -= (s->theta[j] - s->theta_0[j])",
+            "rr -= 0 * (s->theta[j] - s->theta_0[j])",
+        ),
+        (
+            "right-hand sides share a start",
+            "s->theta = p->theta + i * p->C, s->q = p->q + i * p->C;",
+            "s->theta = p->theta, s->q = p->q;",
+        ),
+    ],
+    ("csrc/linear/passes.h", _KERNELS): [
+        (
+            "mean stays in products",
+            "(d_load_real(q->x[k] + i) - mean[k]);\n    for",
+            "d_load_real(q->x[k] + i);\n    for",
+        ),
+        (
+            "last rows of products lost",
+            "sum[k] += u[i] * ((double)q->x[k][i] - q->mean[k]);",
+            "sum[k] += 0 * u[i];",
+        ),
+        ("moments unweighted", "wy = w ? d_load(w + i) * y : y;", "wy = y;"),
+        (
+            "last rows are not taken",
+            "way += step[k] * ((double)q->x[k][i]",
+            "way += 0 * ((double)q->x[k][i]",
+        ),
+        (
+            "one chunk",
+            "for (ptrdiff_t chunk = 0; chunk < p->chunks; chunk++)",
+            "for (ptrdiff_t chunk = 0; chunk < 1; chunk++)",
+        ),
+        ("packed without weights", "w ? sqrt(w[i]) * y : y", "y"),
+        ("rows of a tile beyond the first", "q->x[k][i * c->row_step];", "q->x[k][0];"),
+    ],
+    ("csrc/linear/csc.h", _KERNELS): [
+        ("last value lost", "if (k < s.end)\n        even +=", "if (0)\n        even +="),
+        ("mean stays in products", "(p->c->mean ? p->c->mean[j] * p->total : 0)", "0"),
+        ("weight of zeros forgotten", "weight > 0 ? weight * m * m : 0", "0 * weight"),
+        ("means not given back", "r[i] += means;", "r[i] += 0 * means;"),
+        (
+            "Gram matrix of the columns as they are",
+            "c->mean ? p->total * c->mean[j] * c->mean[other] : 0",
+            "0",
+        ),
+        ("column stays scattered", "z[row_at(c, l)] = 0;", "z[row_at(c, l)] += 0;"),
+    ],
+    ("csrc/linear/linear.c", _KERNELS): [
+        ("no second look", "if (square > CANCELS * out->square[j])", "if (0)"),
+        (
+            "square about the pivot",
+            "out->square[j] = square - first * off;",
+            "out->square[j] = square;",
+        ),
+        ("constant columns", "square > CONSTANT * weight * mean * mean ? square : 0", "square"),
+    ],
+    ("src/thalweg/linear/working_set.py", "test_linear.py"): [
+        ("screens without a radius", "radius = sqrt(2 * found.gap)", "radius = 0.0"),
+        (
+            "screens coordinates that moved",
+            "(s.theta[c] == 0) & (p.lower[c] <= 0)",
+            "(p.lower[c] <= 0)",
+        ),
+    ],
+    ("src/thalweg/linear/state.py", "test_linear.py"): [
+        ("bound without the way", "* (1 + _SLACK)", "* 0"),
+        (
+            "residual not made anew",
+            "self.residual = self.target.copy()\n        support",
+            "self.residual = old.copy()\n        support",
+        ),
+    ],
+    ("src/thalweg/linear/problem.py", "test_linear_refusals.py"): [
+        (
+            "masked weights count",
+            "array = np.where(masked, 0.0, array)\n    if array.shape",
+            "array = array + 0\n    if array.shape",
+        ),
+        (
+            "b of rows left out",
+            "array = np.where(weights[:, None] == 0, 0.0, array)",
+            "array = array + 0",
+        ),
+    ],
+}

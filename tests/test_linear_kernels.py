@@ -1,0 +1,288 @@
+"""The kernels of linear models: equal to their specification, at every size where they change."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sizes import around, constant
+
+from thalweg._core import linear as core
+from thalweg.reference import linear as spec
+
+EPS = np.finfo(float).eps
+PASS_ROWS, MOVE_ROWS = (constant("linear/passes.h", k) for k in ("PASS_ROWS", "MOVE_ROWS"))
+PACK_ROWS, FOUR = (constant("linear/passes.h", k) for k in ("PACK_ROWS", "FOUR"))
+POLL_COLUMNS = constant("linear/passes.h", "POLL_COLUMNS")
+SPARSE_COLUMNS = constant("linear/csc.h", "SPARSE_COLUMNS")
+PANEL, TILE_ROWS = (constant("linear/factor.h", k) for k in ("PANEL", "TILE_ROWS"))
+SHAPES = [
+    *((n, 5) for n in around(PACK_ROWS, MOVE_ROWS, PASS_ROWS)),
+    *((30, P) for P in around(FOUR, POLL_COLUMNS)),
+    (0, 3), (3, 0), (1, 1),
+]  # fmt: skip
+
+
+class Matrix:
+    """A matrix in one of its kinds, weights, and what the specification is told."""
+
+    def __init__(self, n, P, kind, dtype, has_weights, rng, threads=1):
+        A = rng.standard_normal((n, P)) + rng.uniform(-30, 30, P)
+        if kind in ("csc", "csc64"):
+            A *= rng.random((n, P)) < 0.3
+        self.A = A.astype(dtype)
+        self.w = rng.random(n) + 0.1 if has_weights else None
+        self.columns = core.Columns(self.raw(kind), self.w, threads)
+        self.weights = np.ones(n) if self.w is None else self.w
+        self.exact = self.A.astype(float)
+
+    def raw(self, kind):
+        if kind == "F":
+            return np.asfortranarray(self.A)
+        if kind == "C":
+            return np.ascontiguousarray(self.A)
+        if kind == "strided":
+            wide = np.full((2 * self.A.shape[0], 3 * self.A.shape[1]), np.nan, self.A.dtype)
+            wide[::2, ::3] = self.A
+            return wide[::2, ::3]
+        if kind == "reversed":
+            return np.ascontiguousarray(self.A[::-1, ::-1])[::-1, ::-1]
+        m, index = sp.csc_array(self.A), np.int64 if kind == "csc64" else np.int32
+        return self.A.shape, m.indptr.astype(index), m.indices.astype(index), m.data
+
+    def look(self, u, centred):
+        P = self.A.shape[1]
+        mean, square, product = np.zeros(P), np.zeros(P), np.zeros(P)
+        assert self.columns.moments(u, mean if centred else None, square, product) == (0, -1)
+        return mean, square, product
+
+
+def level(n, *sizes):
+    """Rounding of a sum of n products of such a size, each of n roundings in parts of the sum."""
+    return 2 * EPS * (n + 50) * np.sqrt(n + 1) * np.prod(sizes)
+
+
+KINDS = ["F", "C", "strided", "reversed", "csc", "csc64"]
+
+
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("has_weights", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_passes_are_what_the_specification_says(isa, dtype, kind, has_weights, centred):
+    rng = np.random.default_rng(1)
+    for n, P in SHAPES:
+        m = Matrix(n, P, kind, dtype, has_weights, rng)
+        u = rng.standard_normal(n)
+        u = m.weights * (u - (m.weights @ u / m.weights.sum() if n else 0))
+        got, want = m.look(u, centred), spec.moments(m.exact, u, m.weights, centred and n > 0)
+        for name, a, b in zip(("mean", "square", "product"), got, want, strict=True):
+            size = {"mean": 30, "square": 900, "product": 30}[name]
+            np.testing.assert_allclose(a, b, rtol=0, atol=level(n, size), err_msg=f"{n}, {P}")
+        mean = want[0]
+        which = rng.permutation(P)[: max(P - 1, 0)].astype(np.intp)
+        out = np.empty(len(which))
+        m.columns.products(which, u, out)
+        np.testing.assert_allclose(
+            out, spec.products(m.exact, mean, which, u), rtol=0, atol=level(n, 30)
+        )
+        step, r = rng.standard_normal(len(which)), rng.standard_normal(n)
+        moved = r.copy()
+        m.columns.move(which, step, moved)
+        np.testing.assert_allclose(
+            moved, spec.move(m.exact, mean, which, step, r), rtol=0, atol=level(P, 60)
+        )
+        check_gram(m, mean, which, kind)
+
+
+def check_gram(m, mean, which, kind):
+    n, k = len(m.A), len(which)
+    if kind.startswith("csc"):
+        room = np.full((k + 2, k + 3), 7.0)
+        known = k // 2
+        want = spec.gram(m.exact, mean, which, m.weights)
+        room[:known, :known] = want[:known, :known]
+        m.columns.gram(which, known, room)
+        np.testing.assert_allclose(room[:k, :k], want, rtol=0, atol=level(n, 900))
+        assert (room[k:] == 7).all() and (room[:, k:] == 7).all()
+        return
+    begin, end = n // 3, n
+    packed = np.empty((k, end - begin))
+    m.columns.pack(which, begin, end, packed)
+    want = spec.pack(m.exact, mean, which, m.weights, begin, end)
+    np.testing.assert_allclose(packed, want, rtol=0, atol=level(1, 60))
+
+
+@pytest.mark.parametrize("kind", ["F", "C", "csc"])
+def test_threads_change_no_bit_of_a_pass(kind):
+    rng = np.random.default_rng(2)
+    n = 2 * PASS_ROWS + 3 if kind != "csc" else 40
+    P = 7 if kind != "csc" else 2 * SPARSE_COLUMNS + 3
+    u = rng.standard_normal(n)
+    results = []
+    for threads in (1, 2, 3):
+        m = Matrix(n, P, kind, float, True, np.random.default_rng(3), threads)
+        found = m.look(u, True)
+        out, moved = np.empty(P), u.copy()
+        m.columns.products(None, u, out)
+        m.columns.move(None, np.arange(P) + 1.0, moved)
+        gram = np.zeros((P, P))
+        if kind == "csc":
+            m.columns.gram(None, 0, gram)
+        else:
+            m.columns.pack(None, 0, n, packed := np.empty((P, n)))
+            gram = packed
+        results.append((*found, out, moved, gram))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_column_far_from_zero_keeps_its_digits():
+    """The pivot is one of its values, or where that is an outlier, a second look is taken."""
+    rng = np.random.default_rng(4)
+    A = np.asfortranarray(1e8 + rng.standard_normal((500, 3)))
+    A[0, 1] = -1e9  # the row of the pivots
+    A[:, 2] = 0.1
+    m = core.Columns(A, None, 1)
+    mean, square, product = np.zeros(3), np.zeros(3), np.zeros(3)
+    u = rng.standard_normal(500)
+    m.moments(u - u.mean(), mean, square, product)
+    exact = A.astype(np.longdouble)
+    want = ((exact - exact.mean(0)) ** 2).sum(0)
+    np.testing.assert_allclose(square[:2], want[:2].astype(float), rtol=1e-7)
+    assert square[2] == 0 and product[2] == 0
+
+
+# ---- the certificate ---------------------------------------------------------------------------
+
+
+def coordinates(rng, m):
+    """Penalties and bounds of every kind, and a theta within them."""
+    l1, l2 = rng.choice([0.0, 0.5, 2.0], m), rng.choice([0.0, 0.3], m)
+    lower = rng.choice([-np.inf, -1.0, 0.0, 0.25], m)
+    upper = rng.choice([np.inf, 1.0, 0.5], m)
+    theta = np.clip(rng.choice([0.0, -0.4, 0.7], m), lower, upper)
+    return (l1, l2, lower, upper), theta
+
+
+def test_a_certificate_is_what_the_specification_says(isa):
+    rng = np.random.default_rng(5)
+    for m in [0, 1, 2, 3, 10, 40] * 30:
+        each, theta = coordinates(rng, m)
+        q = rng.standard_normal(m) * rng.choice([0.1, 1, 4])
+        reach, square = rng.random(m), rng.random(m) * (rng.random(m) < 0.9)
+        got = core.certificate(each, reach, square, theta, q, 2.5)
+        want = spec.certificate(each, reach, square, theta, q, 2.5)
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+
+
+def test_a_tiny_l2_that_overflows_proves_nothing():
+    each = tuple(np.array([x]) for x in (0.0, 1e-320, -np.inf, np.inf))
+    one = np.ones(1)
+    assert core.certificate(each, one, one, 0 * one, one, 1.0)[2] == np.inf
+
+
+# ---- minima on a Gram matrix -------------------------------------------------------------------
+
+
+def problem(rng, C, n, bounds=True):
+    X = rng.standard_normal((n, C))
+    X[:, 1::3] += X[:, :1]
+    each, theta = coordinates(rng, C)
+    if not bounds:
+        each = (*each[:2], np.full(C, -np.inf), np.full(C, np.inf))
+    b = X @ np.where(rng.random(C) < 0.5, rng.standard_normal(C), 0) + rng.standard_normal(n)
+    r = b - X @ theta
+    return X.T @ X, each, theta, X.T @ r, float(r @ r), b
+
+
+def solved(G, each, theta, q, square, target, rank, rounds=400, room=0, M=1, threads=1):
+    C = len(theta)
+    gram = np.full((C + room, C + room), np.nan)
+    gram[:C, :C] = G
+    theta, q = np.tile(theta, (M, 1)), np.tile(q, (M, 1))
+    gap, counts = np.zeros(M), np.zeros((2, M), np.intp)
+    core.solve(
+        gram, each, np.ones(C), rank, np.full(M, square), np.full(M, target), rounds, theta, q, gap,
+        counts, threads,
+    )  # fmt: skip
+    return theta, q, gap, counts
+
+
+TILE_COLUMNS = 16
+SIZES = [1, 2, 3, *around(TILE_ROWS, TILE_COLUMNS, PANEL, 2 * PANEL), 130]
+
+
+@pytest.mark.parametrize("C", sorted(set(SIZES)))
+def test_a_minimum_is_that_of_the_specification(isa, C):
+    rng = np.random.default_rng(C)
+    G, each, theta, q, square, b = problem(rng, C, C + 20)
+    target = 1e-13 * (b @ b)
+    rank = C + 20
+    want = spec.solve(G, each, np.ones(C), rank, square, target, 400, theta, q)
+    got = solved(G, each, theta, q, square, target, rank, room=3)
+    assert got[2][0] <= target and want[2] <= target
+    np.testing.assert_allclose(got[0][0], want[0], atol=1e-5 * np.abs(want[0]).max(initial=1))
+    np.testing.assert_allclose(
+        got[1][0], q - G @ (got[0][0] - theta), atol=1e-10 * np.abs(q).max(initial=1)
+    )
+    low, high = each[2:]
+    assert ((low <= got[0][0]) & (got[0][0] <= high)).all()
+
+
+def test_sweeps_and_steps_are_those_of_the_specification(isa):
+    """As long as no tie is decided by rounding, each goes the same way."""
+    same = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        C = int(rng.integers(2, 40))
+        G, each, theta, q, square, b = problem(rng, C, C + 5)
+        for rounds in (1, 3, 400):
+            target = 1e-9 * (b @ b)
+            want = spec.solve(G, each, np.ones(C), C + 5, square, target, rounds, theta, q)
+            got = solved(G, each, theta, q, square, target, C + 5, rounds)
+            if tuple(got[3][:, 0]) == want[3:]:
+                same += 1
+                np.testing.assert_allclose(got[0][0], want[0], atol=1e-8)
+                np.testing.assert_allclose(got[2][0], want[2], rtol=1e-4, atol=1e-11 * (b @ b))
+    assert same >= 110, "the paths part nearly everywhere"
+
+
+def test_newton_needs_few_steps_where_sweeps_would_need_thousands(isa):
+    """Decays that nearly coincide, non-negative: what the free coordinates lack is conditioning."""
+    t = np.arange(60.0)
+    X = np.exp(-t[:, None] / np.linspace(3, 40, 25))
+    b = X[:, 4] + 0.5 * X[:, 19]
+    C = X.shape[1]
+    each = np.zeros(C), np.zeros(C), np.zeros(C), np.full(C, np.inf)
+    target = 1e-14 * (b @ b)
+    _, _, gap, counts = solved(X.T @ X, each, np.zeros(C), X.T @ b, b @ b, target, 60)
+    assert gap[0] <= target
+    assert counts[0, 0] < 400 and counts[1, 0] < 200, counts
+
+
+def test_more_free_coordinates_than_rank_come_down_to_it(isa):
+    rng = np.random.default_rng(7)
+    C, n = 60, 12
+    X = rng.standard_normal((n, C))
+    b = rng.standard_normal(n)
+    each = np.full(C, 1e-6), np.zeros(C), np.full(C, -np.inf), np.full(C, np.inf)
+    start = rng.standard_normal(C)
+    q = X.T @ (b - X @ start)
+    target = 1e-10 * (b @ b)
+    theta, _, gap, _ = solved(
+        X.T @ X, each, start, q, float(np.sum((b - X @ start) ** 2)), target, n
+    )
+    assert gap[0] <= target and np.count_nonzero(theta) <= n
+
+
+@pytest.mark.parametrize("M", [0, 1, 2, 7])
+def test_right_hand_sides_do_not_feel_each_other(M):
+    rng = np.random.default_rng(8)
+    G, each, theta, q, square, b = problem(rng, 20, 30)
+    target = 1e-12 * (b @ b)
+    alone = solved(G, each, theta, q, square, target, 30)
+    for threads in (1, 2):
+        together = solved(G, each, theta, q, square, target, 30, M=M, threads=threads)
+        for one, many in zip(alone[:3], together[:3], strict=True):
+            for m in range(M):
+                np.testing.assert_array_equal(one[0], many[m])

@@ -1,0 +1,97 @@
+"""What `coordinate_descent` refuses, each in one sentence that names it."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import thalweg as tw
+
+A, B = np.arange(12.0).reshape(4, 3) ** 1.5, np.arange(4.0)
+
+
+def hole(array, *place, value=np.nan):
+    array = np.array(array, float)
+    array[place] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "how", "words"),
+    [
+        (hole(A, 2, 1), B, {}, r"A\[2, 1\] is nan"),
+        (hole(A, 3, 2, value=np.inf), B, dict(intercept=True), r"A\[3, 2\] is inf"),
+        (hole(A, 2, 1), B, dict(weights=[0, 1, 1, 1]), r"A\[2, 1\] is nan"),
+        (sp.csc_array(hole(A, 2, 1)), B, {}, "column 1 holds NaN"),
+        (A, hole(B, 3), {}, r"b\[3\] is nan"),
+        (A, hole(np.c_[B, B], 3, 1), {}, r"b\[3, 1\] is nan"),
+        (A, B[:3], {}, r"b must have shape \(n=4,\) or \(n=4, M\), got \(3,\)"),
+        (A, B[0], {}, r"b must have shape"),
+        (A[0], B, {}, r"A must have shape \(n, P\), got \(3,\)"),
+        (A, B, dict(l1=-1), "l1 must be finite and not negative, but l1 is -1.0"),
+        (A, B, dict(l1=[0, np.nan, 0]), r"l1\[1\] is nan"),
+        (A, B, dict(l2=[0, -1, 0]), r"l2 must be finite and not negative, but l2\[1\] is -1.0"),
+        (A, B, dict(l2=np.inf), "l2 must be finite"),
+        (A, B, dict(l1=[1, 2]), r"l1 must have shape \(\) or \(P=3,\), got \(2,\)"),
+        (A, B, dict(weights=[1, -1, 1, 1]), r"weights\[1\] is -1.0"),
+        (A, B, dict(weights=[1, np.nan, 1, 1]), r"weights\[1\] is nan"),
+        (A, B, dict(weights=[1, 1]), r"weights must have shape \(n=4,\), got \(2,\)"),
+        (A, B, dict(bounds=(1, 0)), "the lower bound of parameter 0 exceeds"),
+        (A, B, dict(bounds=(1, None), l1=np.inf), r"l1\[0\] is infinite"),
+        (A, B, dict(start=[0, 0]), r"start must have shape \(P=3,\), got \(2,\)"),
+        (A, np.c_[B, B], dict(start=np.zeros((3, 3))), r"\(P=3,\) or \(P=3, M=2\)"),
+        (A, B, dict(start=[0, np.nan, 0]), "start must be finite"),
+        (A, B, dict(tol=-1), "tol must be a number >= 0"),
+        (A, B, dict(max_iter=-1), "max_iter must be a whole number"),
+        (A, B, dict(threads=0), "threads must be a whole number"),
+        (A, B, dict(order="greedy"), "order must be 'cyclic', 'shuffled', 'random', got 'greedy'"),
+        (A, B, dict(strategy="gpu"), "strategy must be 'auto', 'gram', 'residual', got 'gpu'"),
+        (A, B, dict(strategy="gram", order="random"), "with the residual, not on a Gram matrix"),
+        (A * 1e200, B, {}, "column 0 of A overflows"),
+        (A * 1e-160, B, {}, "column 0 of A has a norm of .*: measure it in other units"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(a, b, how, words):
+    with pytest.raises(ValueError, match=words):
+        tw.coordinate_descent(a, b, **how)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "how", "words"),
+    [
+        (A, np.ma.array(B, mask=[1, 0, 0, 0]), {}, "b must not be masked; give rows"),
+        (np.ma.array(A, mask=A > 5), B, {}, "A must not be masked"),
+        (A.astype(complex), B, {}, "A must be real numbers"),
+        (A, B.astype(complex), {}, "b must be real"),
+        (A, B, dict(callback=1), "callback must be callable, got int"),
+        (A, B, dict(alpha=1), "has no argument 'alpha'; did you mean l1"),
+        (A, B, dict(maxiter=1), "has no argument 'maxiter'; did you mean max_iter"),
+        (A, B, dict(sample_weight=1), "did you mean weights"),
+        (sp.coo_array(A), B, {}, "sparse in compressed columns"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_refused(a, b, how, words):
+    with pytest.raises(TypeError, match=words):
+        tw.coordinate_descent(a, b, **how)
+
+
+def test_masked_weights_leave_rows_out():
+    mask = [True, False, False, True]
+    w = np.ma.array([np.nan, 1, 2, -5], mask=mask)
+    a, b = hole(A, 0, 0), hole(B, 3)
+    r = tw.coordinate_descent(a, b, weights=w, l1=0.1)
+    plain = tw.coordinate_descent(A[1:3], B[1:3], weights=[1, 2], l1=0.1)
+    np.testing.assert_allclose(r.theta, plain.theta, rtol=1e-12)
+    sparse = tw.coordinate_descent(sp.csr_array(a), b, weights=w, l1=0.1)
+    np.testing.assert_allclose(sparse.theta, plain.theta, rtol=1e-12)
+
+
+def test_nothing_of_the_caller_is_changed_or_kept():
+    a, b, w, start = A.copy(), B.copy(), np.ones(4), np.ones(3)
+    l1, l2 = np.ones(3), np.ones(3)
+    r = tw.coordinate_descent(a, b, l1=l1, l2=l2, weights=w, start=start, bounds=(0, 2))
+    for now, before in ((a, A), (b, B), (w, 1), (start, 1), (l1, 1), (l2, 1)):
+        np.testing.assert_array_equal(now, before)
+    theta = r.theta.copy()
+    for array in (a, b, w, start, l1, l2):
+        array[:] = 7
+    np.testing.assert_array_equal(r.theta, theta)
