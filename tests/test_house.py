@@ -124,7 +124,10 @@ def test_the_reference_lists_every_public_name():
     listed = re.findall(r"^   ([\w.]+)$", text, re.MULTILINE)
     names = [name for name in tw.__all__ if not inspect.ismodule(getattr(tw, name))]
     names += [
-        f"{part}.{name}" for part in ("kernels", "plot") for name in getattr(tw, part).__all__
+        f"{part}.{name}"
+        for part in ("kernels", "linear", "plot")
+        for name in (family := getattr(tw, part)).__all__
+        if name not in tw.__all__ or getattr(family, name) is not getattr(tw, name)
     ]
     assert sorted(listed) == sorted(names)
 

@@ -12,7 +12,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     page: (ROOT / page).read_text(encoding="utf-8")
-    for page in ("README.md", "docs/tour.md", "docs/linear.md", "docs/command_line.md")
+    for page in (
+        "README.md",
+        "docs/tour.md",
+        "docs/linear.md",
+        "docs/from_scikit_learn.md",
+        "docs/command_line.md",
+    )
 }
 
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
@@ -48,6 +54,12 @@ def test_the_page_on_linear_models_says_what_it_promises(capsys):
     names = run_examples("docs/linear.md")
     assert names["r"].success and names["many"].success
     assert "gram: " in capsys.readouterr().out
+
+
+def test_the_page_for_users_of_scikit_learn_says_what_it_promises():
+    pytest.importorskip("sklearn")
+    names = run_examples("docs/from_scikit_learn.md")
+    assert names["sparser"].alpha_ > 0 and names["p"].success
 
 
 def commands():

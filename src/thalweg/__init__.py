@@ -1,6 +1,6 @@
 """Fit models to data by going downhill on a squared error, at compiled speed."""
 
-from . import kernels, plot, reference
+from . import kernels, linear, plot, reference
 from .conditioning import (
     Definiteness,
     Diagnosis,
@@ -99,6 +99,7 @@ __all__ = [
     "info",
     "is_symmetric",
     "kernels",
+    "linear",
     "minimize",
     "models",
     "plot",

@@ -1,6 +1,67 @@
-"""Linear models with penalties and bounds, by coordinate descent."""
+"""Linear models with penalties and bounds, by coordinate descent.
 
+`coordinate_descent` and `path` need NumPy alone.  The estimators, such as `Lasso`, are those of
+scikit-learn by name and parameters; they are imported when first asked for, and need it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .alphas import enet_path, lasso_path
+from .path import path
 from .result import ConvergenceWarning, LinearHistory, LinearResult
 from .solver import coordinate_descent
+from .walk import LinearPath, Step
 
-__all__ = ["ConvergenceWarning", "LinearHistory", "LinearResult", "coordinate_descent"]
+if TYPE_CHECKING:
+    from .cross_validation import ElasticNetCV, LassoCV
+    from .estimators import ElasticNet, Lasso, LinearRegression, NonNegative, Ridge
+
+__all__ = [
+    "ConvergenceWarning",
+    "ElasticNet",
+    "ElasticNetCV",
+    "Lasso",
+    "LassoCV",
+    "LinearHistory",
+    "LinearPath",
+    "LinearRegression",
+    "LinearResult",
+    "NonNegative",
+    "Ridge",
+    "Step",
+    "coordinate_descent",
+    "enet_path",
+    "lasso_path",
+    "path",
+]
+
+_ESTIMATORS = {
+    "ElasticNet": "estimators",
+    "ElasticNetCV": "cross_validation",
+    "Lasso": "estimators",
+    "LassoCV": "cross_validation",
+    "LinearRegression": "estimators",
+    "NonNegative": "estimators",
+    "Ridge": "estimators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an estimator, and with it scikit-learn, when it is first asked for."""
+    if name not in _ESTIMATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f".{_ESTIMATORS[name]}", __name__)
+    except ImportError as error:
+        if not (error.name or "").startswith("sklearn"):
+            raise
+        raise ImportError(
+            f'{name} needs scikit-learn: pip install "thalweg[sklearn]"; coordinate_descent and '
+            "path do without"
+        ) from error
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -84,14 +84,16 @@ class Descent:
         The gap at which it ends: tol · ½ ‖b‖²_W; where b is 0, of the objective at the start.
     """
 
-    def __init__(self, state: State, gram: Gram, rules: Rules) -> None:
+    def __init__(
+        self, state: State, gram: Gram, rules: Rules, work: WorkingSet | None = None
+    ) -> None:
         self.state, self.gram, self.rules = state, gram, rules
         n, P = state.problem.shape
         matrix = state.look.matrix
         is_sparse = not isinstance(matrix, np.ndarray)
         filled = len(matrix.values) / max(P, 1) if is_sparse else float(n)
         self.costs = Costs(n, filled, is_sparse)
-        self.work = WorkingSet(state)
+        self.work = WorkingSet(state) if work is None else work
         self.sweeps = self.gram_sweeps = self.steps = 0
         self.reasons: dict[str, str] = {}  # strategy -> why it ran first
         self.found = state.certify()

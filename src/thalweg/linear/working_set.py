@@ -32,14 +32,19 @@ class WorkingSet:
     def __init__(self, state: State) -> None:
         self.state = state
         P = len(state.theta)
-        held = (state.problem.lower == state.problem.upper) | (state.look.square == 0)
-        # what is held is no candidate, but what it adds to F counts
-        self.candidates = np.flatnonzero(~held | (state.theta != 0))
-        self.inside = np.zeros(P, bool)
-        self.held = held
-        self.which: Array = np.flatnonzero((state.theta != 0) & ~held)
-        self.inside[self.which] = True
+        self.which: Array = np.flatnonzero(state.theta)
         self.portion = P if P <= _FEW else max(_LEAST, int(sqrt(_PORTION * P)))
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Make candidates of all coordinates, as for other penalties; W stays, in its order."""
+        s, p = self.state, self.state.problem
+        self.held = (p.lower == p.upper) | (s.look.square == 0)
+        # what is held is no candidate, but what it adds to F counts
+        self.candidates = np.flatnonzero(~self.held | (s.theta != 0))
+        self.which = self.which[~self.held[self.which]]
+        self.inside = np.zeros(len(s.theta), bool)
+        self.inside[self.which] = True
 
     def screen(self, found: Certificate) -> None:
         """Drop candidates that no minimum within the gap can have: they stay 0.

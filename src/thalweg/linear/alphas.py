@@ -1,0 +1,93 @@
+"""Paths as scikit-learn calls them: `lasso_path` and `enet_path`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._arguments.spelling import spelled
+from .path import path
+
+
+def lasso_path(X: Any, y: Any, **options: Any) -> tuple[Array, ...]:
+    """Return ``enet_path(X, y, l1_ratio=1, ...)``: the same arguments and results."""
+    return enet_path(X, y, l1_ratio=1.0, **options)
+
+
+@spelled
+def enet_path(
+    X: Any,
+    y: Any,
+    *,
+    l1_ratio: float = 0.5,
+    eps: float = 1e-3,
+    alphas: Any = 100,
+    positive: bool = False,
+    return_n_iter: bool = False,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    sample_weight: Any = None,
+    threads: int | None = None,
+) -> tuple[Array, ...]:
+    r"""Solve elastic nets for falling penalties: scikit-learn's arguments, scale and results.
+
+    .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i (y_i - x_i \theta)^2
+              + \alpha\rho \|\theta\|_1 + \frac{\alpha (1 - \rho)}{2} \|\theta\|^2
+
+    Parameters
+    ----------
+    X : array_like or SciPy sparse matrix, shape (n, P)
+    y : array_like, shape (n,)
+    l1_ratio : float
+        ρ in (0, 1]; 0 with ``alphas``.
+    eps : float
+        The smallest alpha over the largest.
+    alphas : int or array_like
+        How many, or which.
+    positive : bool
+        Coefficients ≥ 0.
+    return_n_iter : bool
+        Return the rounds made for each alpha as well.
+    tol : float
+        The duality gap, of the objective times Σ w, is at most tol · yᵗWy.
+    max_iter : int
+        Most rounds for each alpha.
+    sample_weight : array_like, shape (n,), optional
+    threads : int, optional
+
+    Returns
+    -------
+    alphas : ndarray, shape (n_alphas,)
+    coefs : ndarray, shape (P, n_alphas)
+    dual_gaps : ndarray, shape (n_alphas,)
+        In the unit of the objective.
+    n_iters : ndarray, shape (n_alphas,)
+        Only with ``return_n_iter``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import enet_path
+    >>> alphas, coefs, gaps = enet_path(np.eye(3), [3.0, 2.0, 1.0], l1_ratio=1.0, alphas=[0.5])
+    >>> coefs[:, 0].round(6)
+    array([1.5, 0.5, 0. ])
+    """
+    weight = float(np.shape(y)[0] if sample_weight is None else np.sum(sample_weight))
+    many = np.ndim(alphas) == 0
+    p = path(
+        X,
+        y,
+        l1_ratio=l1_ratio,
+        n=alphas if many else 100,
+        smallest=eps,
+        penalties=None if many else np.multiply(alphas, weight),
+        bounds=(0, None) if positive else None,
+        weights=sample_weight,
+        tol=2 * tol,
+        max_iter=max_iter,
+        threads=threads,
+    )
+    found = p.penalties / weight, p.theta, p.gap / weight
+    return (*found, p.n_iter) if return_n_iter else found

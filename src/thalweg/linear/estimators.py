@@ -1,0 +1,316 @@
+r"""Linear models as estimators of scikit-learn: the same parameters, attributes and scale.
+
+An estimator minimises, over coefficients θ and an intercept,
+
+.. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i (y_i - x_i \theta - \theta_0)^2
+          + \alpha \sum_j f_j \left(\rho |\theta_j| + \frac{1 - \rho}{2} \theta_j^2\right)
+
+(`Ridge`: :math:`\sum_i w_i r_i^2 + \alpha \sum_j f_j \theta_j^2`) by `coordinate_descent`, which
+takes the whole of it times Σ w.  Beyond scikit-learn's parameters there are ``penalty_factors`` f
+and ``bounds``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from .estimator_base import Linear, seed_of, threads_of, total_weight
+
+
+class LinearRegression(Linear):
+    """Least squares; the parameters are those of ``sklearn.linear_model.LinearRegression``.
+
+    Parameters
+    ----------
+    fit_intercept : bool, default True
+    copy_X : bool
+        Of no effect: X is never changed.
+    tol : float, default 1e-12
+        The duality gap over ½ ‖y‖².  Without a penalty it falls with the gradient, not with its
+        square: so small a gap is reached, and gives most digits of the coefficients.
+    n_jobs : int, optional
+        Threads; default all.
+    positive : bool
+        Coefficients ≥ 0.
+    bounds : pair, optional
+        (lower, upper), as of `coordinate_descent`.
+    max_iter : int
+
+    Attributes
+    ----------
+    coef_ : ndarray, shape (P,) or (targets, P)
+        Where a dense X has fewer rows than columns, the shortest that fit the rows.
+    intercept_ : float or ndarray, shape (targets,)
+    n_iter_ : int or ndarray, shape (targets,)
+    n_features_in_, feature_names_in_
+    """
+
+    def __init__(
+        self,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        tol: float = 1e-12,
+        n_jobs: int | None = None,
+        positive: bool = False,
+        bounds: Any = None,
+        max_iter: int = 1000,
+    ) -> None:
+        self.fit_intercept, self.copy_X, self.tol = fit_intercept, copy_X, tol
+        self.n_jobs, self.positive, self.bounds = n_jobs, positive, bounds
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
+        """Fit to X, (n, P), and y, (n,) or (n, targets)."""
+        X, y, weights = self._checked(X, y, sample_weight)
+        result = self._descend(
+            X, y, weights, 0, 0, self.tol, max_iter=self.max_iter, threads=threads_of(self.n_jobs)
+        )
+        self.n_iter_ = result.n_iter
+        free = self._limits() is None and isinstance(X, np.ndarray)
+        if free and X.shape[1] > X.shape[0] - self.fit_intercept:
+            self._shorten(X, weights)
+        return self
+
+    def _shorten(self, X: Array, weights: Array | None) -> None:
+        """Take the shortest of all coefficients that give the rows the same predictions."""
+        seen = X[slice(None) if weights is None else weights > 0]
+        mean = np.zeros(X.shape[1])
+        if self.fit_intercept:
+            mean = np.average(X, axis=0, weights=weights)
+        rows = seen - mean
+        shortest = np.linalg.lstsq(rows, rows @ self.coef_.T)[0].T
+        if self.fit_intercept:
+            self.intercept_ = self.intercept_ + (self.coef_ - shortest) @ mean
+        self.coef_ = shortest
+
+
+class NonNegative(LinearRegression):
+    """Non-negative least squares: `LinearRegression` with coefficients ≥ 0 and no intercept.
+
+    Parameters
+    ----------
+    fit_intercept : bool, default False
+    upper : float or array_like, shape (P,), optional
+        Largest coefficients.
+    tol, max_iter, n_jobs
+        As those of `LinearRegression`.
+    """
+
+    def __init__(
+        self,
+        *,
+        fit_intercept: bool = False,
+        upper: Any = None,
+        tol: float = 1e-12,
+        max_iter: int = 1000,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.fit_intercept, self.upper = fit_intercept, upper
+        self.tol, self.max_iter, self.n_jobs = tol, max_iter, n_jobs
+
+    def _limits(self) -> Any:
+        return 0.0, self.upper
+
+
+class Ridge(Linear):
+    r"""Least squares with a squared penalty, of the parameters of ``sklearn.linear_model.Ridge``.
+
+    .. math:: \sum_i w_i (y_i - x_i \theta - \theta_0)^2 + \alpha \sum_j f_j \theta_j^2
+
+    Parameters
+    ----------
+    alpha : float or array_like, shape (targets,)
+    fit_intercept : bool, default True
+    copy_X, solver, random_state
+        Of no effect.
+    max_iter : int, optional
+        Default 1000.
+    tol : float
+        The duality gap over ½ ‖y‖².
+    positive : bool
+    penalty_factors : array_like, shape (P,), optional
+    bounds : pair, optional
+
+    Attributes
+    ----------
+    coef_, intercept_, n_iter_, n_features_in_, feature_names_in_, solver_
+    """
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int | None = None,
+        tol: float = 1e-6,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+        penalty_factors: Any = None,
+        bounds: Any = None,
+    ) -> None:
+        self.alpha, self.fit_intercept, self.copy_X = alpha, fit_intercept, copy_X
+        self.max_iter, self.tol, self.solver = max_iter, tol, solver
+        self.positive, self.random_state = positive, random_state
+        self.penalty_factors, self.bounds = penalty_factors, bounds
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Ridge:
+        """Fit to X, (n, P), and y, (n,) or (n, targets)."""
+        X, y, weights = self._checked(X, y, sample_weight)
+        options = {"max_iter": 1000 if self.max_iter is None else self.max_iter}
+        alpha = np.asarray(self.alpha, np.float64)
+        if not (alpha >= 0).all():
+            raise ValueError(f"alpha must not be negative, got {self.alpha}")
+        if alpha.ndim == 0:
+            result = self._descend(X, y, weights, 0, float(alpha), self.tol, **options)
+            self.n_iter_ = result.n_iter
+        else:
+            self._each_target(X, y, weights, alpha, options)
+        self.solver_ = "coordinate_descent"
+        return self
+
+    def _each_target(
+        self, X: Any, y: Array, weights: Array | None, alpha: Array, options: dict[str, Any]
+    ) -> None:
+        """Fit every target with an alpha of its own."""
+        targets = y.reshape(len(y), -1).T
+        if alpha.shape != (len(targets),):
+            raise ValueError(
+                f"alpha must be a number or one per target, ({len(targets)},), got {alpha.shape}"
+            )
+        fits = []
+        for target, penalty in zip(targets, alpha, strict=True):
+            result = self._descend(X, target, weights, 0, float(penalty), self.tol, **options)
+            fits.append((self.coef_, self.intercept_, result.n_iter))
+        coefs, intercepts, rounds = (np.array(values) for values in zip(*fits, strict=True))
+        several = y.ndim > 1
+        self.coef_ = coefs if several else coefs[0]
+        self.intercept_ = intercepts if several else intercepts[0]
+        self.n_iter_ = rounds if several else rounds[0]
+
+
+class ElasticNet(Linear):
+    r"""The elastic net, of the parameters of ``sklearn.linear_model.ElasticNet``.
+
+    Parameters
+    ----------
+    alpha : float, default 1
+    l1_ratio : float in [0, 1], default 0.5
+        ρ: 1 is the lasso.
+    fit_intercept : bool, default True
+    precompute, copy_X, random_state
+        Of no effect: whether a Gram matrix is made is decided by what it costs.
+    max_iter : int, default 1000
+        Rounds over the working set, of which some tens are the usual.
+    tol : float, default 1e-4
+        The duality gap, of the objective times Σ w, is at most tol · yᵗWy.
+    warm_start : bool
+        Begin where the last fit ended.
+    positive : bool
+    selection : {"cyclic", "random"}
+        The order of sweeps; "random" sweeps with the residual.
+    penalty_factors : array_like, shape (P,), optional
+        f ≥ 0; at 0 a coefficient is not penalised.
+    bounds : pair, optional
+
+    Attributes
+    ----------
+    coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+    dual_gap_ : float or ndarray, shape (targets,)
+        Of the objective as written.
+    sparse_coef_ : scipy.sparse matrix
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        max_iter: int = 1000,
+        copy_X: bool = True,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        penalty_factors: Any = None,
+        bounds: Any = None,
+    ) -> None:
+        self.alpha, self.l1_ratio, self.fit_intercept = alpha, l1_ratio, fit_intercept
+        self.precompute, self.max_iter, self.copy_X = precompute, max_iter, copy_X
+        self.tol, self.warm_start, self.positive = tol, warm_start, positive
+        self.random_state, self.selection = random_state, selection
+        self.penalty_factors, self.bounds = penalty_factors, bounds
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ElasticNet:
+        """Fit to X, (n, P), and y, (n,) or (n, targets)."""
+        previous = getattr(self, "coef_", None) if self.warm_start else None
+        X, y, weights = self._checked(X, y, sample_weight)
+        if not (self.alpha >= 0 and 0 <= self.l1_ratio <= 1):
+            raise ValueError(
+                "alpha must not be negative and l1_ratio in [0, 1], got "
+                f"{self.alpha} and {self.l1_ratio}"
+            )
+        if self.selection not in ("cyclic", "random"):
+            raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}")
+        total = total_weight(X, weights)
+        result = self._descend(
+            X,
+            y,
+            weights,
+            total * self.alpha * self.l1_ratio,
+            total * self.alpha * (1 - self.l1_ratio),
+            2 * self.tol,
+            max_iter=self.max_iter,
+            start=None if previous is None else np.asarray(previous).T,
+            order=self.selection,
+            seed=seed_of(self.random_state),
+        )
+        self.n_iter_ = result.n_iter
+        gap = np.asarray(result.gap) / total
+        if y.ndim == 2 and y.shape[1] == 1:  # as scikit-learn: one target has a row of coefficients
+            self.coef_, gap = self.coef_[0], gap[0]
+        self.dual_gap_ = gap if gap.ndim else float(gap)
+        return self
+
+    @property
+    def sparse_coef_(self) -> Any:
+        """The coefficients as a sparse matrix of SciPy."""
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix(self.coef_)
+
+
+class Lasso(ElasticNet):
+    """The lasso, of the parameters of ``sklearn.linear_model.Lasso``: `ElasticNet`, l1_ratio 1."""
+
+    l1_ratio = 1.0
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+        precompute: Any = False,
+        copy_X: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        positive: bool = False,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        penalty_factors: Any = None,
+        bounds: Any = None,
+    ) -> None:
+        self.alpha, self.fit_intercept = alpha, fit_intercept
+        self.precompute, self.max_iter, self.copy_X = precompute, max_iter, copy_X
+        self.tol, self.warm_start, self.positive = tol, warm_start, positive
+        self.random_state, self.selection = random_state, selection
+        self.penalty_factors, self.bounds = penalty_factors, bounds

@@ -1,0 +1,161 @@
+"""A path of penalties: the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import count, numbers, tolerance
+from .._arguments.spelling import spelled
+from .._progress import open_bar
+from .columns import Look
+from .descent import Rules
+from .problem import problem_of
+from .walk import LinearPath, Step, Task, Walk
+
+
+@spelled
+def path(
+    A: Any,
+    b: Any,
+    *,
+    l1_ratio: float = 1.0,
+    n: int = 100,
+    smallest: float = 1e-3,
+    penalties: Any = None,
+    factors: Any = None,
+    bounds: Any = None,
+    weights: Any = None,
+    intercept: bool = False,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    threads: int | None = None,
+    time_limit: float | None = None,
+    callback: Callable[[Step], Any] | None = None,
+    progress: bool = False,
+) -> LinearPath:
+    r"""Solve a linear model for a falling series of penalties.
+
+    .. math:: F_\lambda(\theta) = \frac12 \sum_i w_i (b_i - a_i \theta - \theta_0)^2
+              + \lambda \sum_j f_j \left(\rho |\theta_j| + \frac{1 - \rho}{2} \theta_j^2\right)
+
+    Parameters
+    ----------
+    A : array_like or SciPy sparse matrix, shape (n_rows, P)
+    b : array_like, shape (n_rows,)
+    l1_ratio : float in [0, 1]
+        ρ: 1 is the lasso, 0 ridge.
+    n : int
+        How many penalties, in equal ratios from the largest to ``smallest`` of it.  The largest is
+        the least λ at which every penalised coefficient is 0.
+    smallest : float in (0, 1)
+        The last λ over the first.
+    penalties : array_like, shape (n,), optional
+        These λ instead, in the unit of F over θ; solved from the largest to the smallest.
+    factors : array_like, shape (P,), optional
+        f ≥ 0, how much of λ each coordinate gets; default 1.  At 0 it is not penalised, at infinity
+        it stays 0.
+    bounds, weights, intercept, tol, max_iter, threads, time_limit, progress
+        As those of `coordinate_descent`; ``max_iter`` is for each λ, ``time_limit`` for all.
+    callback : callable, optional
+        ``callback(step)`` after each λ, with ``number``, ``penalty``, ``theta`` and ``gap``; a true
+        value from it, or StopIteration, ends the path.
+
+    Returns
+    -------
+    LinearPath
+        The gap is that of the coordinates which no rule has shown to be 0.
+
+    Raises
+    ------
+    ValueError
+        Of arguments that do not fit one another, as `coordinate_descent`; without ``penalties``
+        where l1_ratio is 0, as no λ is the largest then.
+    KeyboardInterrupt
+        Ctrl-C; the part that was finished is in its attribute ``result``.
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2010), "Regularization paths for generalized linear models via
+    coordinate descent", J. Stat. Softw. 33(1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import path
+    >>> A = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> p = path(A, [3.0, 1.0, 3.5], n=3, smallest=0.1)
+    >>> p.penalties.round(3), p.support
+    (array([6.5  , 2.055, 0.65 ]), array([0, 2, 2]))
+    """
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+    walk = walk_of(
+        A, b, l1_ratio=l1_ratio, n=n, smallest=smallest, penalties=penalties, factors=factors,
+        bounds=bounds, weights=weights, intercept=intercept, tol=tol, max_iter=max_iter,
+        threads=threads, time_limit=time_limit,
+    )  # fmt: skip
+    if not progress:
+        return walk.all(callback)
+    with open_bar(len(walk.penalties), "penalty") as bar:
+        return walk.all(callback, bar.update)
+
+
+def walk_of(
+    A: Any,
+    b: Any,
+    *,
+    l1_ratio: Any,
+    n: Any,
+    smallest: Any,
+    penalties: Any,
+    factors: Any,
+    bounds: Any,
+    weights: Any,
+    intercept: bool,
+    tol: Any,
+    max_iter: Any,
+    threads: Any,
+    time_limit: Any,
+) -> Walk:
+    """Check the arguments of `path`; nothing is solved yet but for the largest penalty."""
+    task = _task(l1_ratio, n, smallest, penalties, factors)
+    problem = problem_of(A, b, 0.0 if task.factors is None else task.factors, 0, bounds, weights,
+                         intercept)  # fmt: skip
+    if problem.batch:
+        raise ValueError(f"b must have shape (n={problem.shape[0]},), got {np.shape(b)}")
+    threads = 0 if threads is None else count(threads, "threads", 1, 256)
+    limit = inf if time_limit is None else tolerance(time_limit, "time_limit", inf)
+    rules = Rules(
+        "auto",
+        "cyclic",
+        tolerance(tol, "tol", 1e-6),
+        count(max_iter, "max_iter", 0, 2**63 - 1),
+        perf_counter() + limit,
+        np.random.default_rng(0),
+    )
+    return Walk(problem, task, Look(problem, threads), rules)
+
+
+def _task(l1_ratio: Any, n: Any, smallest: Any, penalties: Any, factors: Any) -> Task:
+    ratio = tolerance(l1_ratio, "l1_ratio", 1)
+    if ratio > 1:
+        raise ValueError(f"l1_ratio must be in [0, 1], got {l1_ratio}")
+    least = tolerance(smallest, "smallest", 1e-3)
+    if not 0 < least < 1:
+        raise ValueError(f"smallest must be in (0, 1), got {smallest}")
+    if penalties is not None:
+        penalties = numbers(penalties, "penalties", np.float64)
+        if penalties.ndim != 1 or not np.isfinite(penalties).all() or (penalties < 0).any():
+            raise ValueError("penalties must be finite, not negative, and of shape (n,)")
+        penalties = np.sort(penalties)[::-1].copy()
+    elif ratio == 0:
+        raise ValueError(
+            "with l1_ratio=0 no penalty is large enough to make every coefficient 0; give penalties"
+        )
+    factors = None if factors is None else numbers(factors, "factors", np.float64)
+    return Task(ratio, count(n, "n", 1, 2**31), least, penalties, factors)

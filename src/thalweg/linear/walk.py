@@ -1,0 +1,222 @@
+r"""A path of penalties: one linear model, solved from the largest penalty to the smallest.
+
+.. math:: F_\lambda(\theta) = \frac12 \sum_i w_i (b_i - a_i \theta - \theta_0)^2
+          + \lambda \sum_j f_j \left(\rho |\theta_j| + \frac{1 - \rho}{2} \theta_j^2\right)
+
+The state goes along: residual, products with the columns, working set and its Gram matrix.  At
+:math:`\lambda_{max}` every penalised coordinate is 0, and from one :math:`\lambda` to the next the
+support changes little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from ..status import Status
+from .columns import Look
+from .descent import Descent, Rules
+from .gram import Gram
+from .problem import Problem
+from .state import State
+from .working_set import WorkingSet
+
+
+class Task(NamedTuple):
+    """Which penalties are asked for."""
+
+    l1_ratio: float
+    n: int
+    smallest: float
+    penalties: Array | None
+    factors: Array | None
+
+
+class Step(NamedTuple):
+    """What a callback of `path` is told after each penalty.
+
+    Attributes
+    ----------
+    number : int
+        Which penalty of the path, from 0.
+    penalty : float
+        λ.
+    theta : ndarray, shape (P,)
+        A copy.
+    gap : float
+        The duality gap.
+    """
+
+    number: int
+    penalty: float
+    theta: Array
+    gap: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearPath:
+    """The models of a path; n is the number of penalties.
+
+    Attributes
+    ----------
+    penalties : ndarray, shape (n,)
+        λ, falling.
+    theta : ndarray, shape (P, n)
+        The coefficients at each λ; NaN where the path ended before.
+    intercept : ndarray, shape (n,)
+    objective, gap, wanted : ndarray, shape (n,)
+        F, how far it is above the minimum at most, and the gap that was asked for.
+    n_iter : ndarray, shape (n,)
+        Rounds made at each λ.
+    status : ndarray of int8, shape (n,)
+        Why each stopped, a `thalweg.Status`.
+    """
+
+    penalties: Array
+    theta: Array
+    intercept: Array
+    objective: Array
+    gap: Array
+    wanted: Array
+    n_iter: Array
+    status: Array
+
+    @property
+    def success(self) -> bool:
+        """Whether every gap is as small as was asked for."""
+        return bool((self.status > 0).all())
+
+    @property
+    def support(self) -> Array:
+        """How many coefficients are not 0 at each λ, shape (n,)."""
+        support: Array = np.count_nonzero(np.nan_to_num(self.theta), axis=0)
+        return support
+
+    def predict(self, A: Any) -> Array:
+        """Return Aθ + θ₀ for each λ, shape (rows of A, n)."""
+        prediction: Array = A @ self.theta + self.intercept
+        return prediction
+
+    def __repr__(self) -> str:
+        n = len(self.penalties)
+        if not n:
+            return "<LinearPath: no penalty>"
+        good = int(np.count_nonzero(self.status > 0))
+        ends = f"{self.penalties[0]:.4g} to {self.penalties[-1]:.4g}"
+        support = self.support
+        return (
+            f"<LinearPath: {n} penalties from {ends}, {good} converged\n"
+            f" {support[0]} to {support[-1]} of {len(self.theta)} coefficients are not 0>"
+        )
+
+
+class Walk:
+    """A path under way."""
+
+    def __init__(self, problem: Problem, task: Task, look: Look, rules: Rules) -> None:
+        self.task, self.look, self.rules = task, look, rules
+        self.problem = problem
+        self.factors = problem.l1 if task.factors is not None else np.ones(problem.shape[1])
+        self.gram = Gram(look)
+        self.state = State(look, problem.b[:, 0], np.zeros(problem.shape[1]), first=True)
+        self.work: WorkingSet | None = None
+        self.penalties = self._falling() if task.penalties is None else task.penalties
+        P, n = problem.shape[1], len(self.penalties)
+        self.theta = np.full((P, n), np.nan)
+        self.figures = np.full((4, n), np.nan)  # intercept, objective, gap, wanted
+        self.n_iter, self.status = np.zeros(n, np.intp), np.full(n, Status.NOT_RUN, np.int8)
+
+    def all(
+        self, callback: Callable[[Step], Any] | None, tick: Callable[[], Any] | None = None
+    ) -> LinearPath:
+        """Solve for every penalty; an exception carries what is there in its ``result``."""
+        try:
+            for k, penalty in enumerate(self.penalties):
+                self._solve(k, float(penalty))
+                if tick is not None:
+                    tick()
+                if callback is not None and self._heard(callback, k):
+                    break
+                if self.status[k] == Status.TIME:
+                    break
+        except BaseException as error:
+            error.result = self.result()  # type: ignore[attr-defined]
+            raise
+        return self.result()
+
+    def _falling(self) -> Array:
+        """Return penalties in equal ratios, from the least at which all that is penalised is 0."""
+        largest = largest_penalty(self.state, self.factors * self.task.l1_ratio, self._descend)
+        if largest == 0:
+            return np.zeros(1)
+        shares: Array = np.geomspace(1.0, self.task.smallest, self.task.n)
+        return largest * shares
+
+    def _descend(self, problem: Problem) -> Status:
+        """Minimise another problem of the same columns, from where the state is."""
+        self.state.problem = problem
+        if self.work is None:
+            self.work = WorkingSet(self.state)
+        self.work.begin_again()
+        self.state.update_products(self.work.which, self.work.candidates)
+        self.descent = Descent(self.state, self.gram, self.rules, self.work)
+        return self.descent.run(None)
+
+    def _solve(self, k: int, penalty: float) -> None:
+        rho = self.task.l1_ratio
+        each = penalty * self.factors
+        status = self._descend(self.problem._replace(l1=rho * each, l2=(1 - rho) * each))
+        found, state = self.descent.found, self.state
+        self.theta[:, k] = state.theta
+        self.figures[:, k] = (
+            intercept_of(self.look, self.problem.b[:, 0], state.theta),
+            found.objective,
+            found.gap,
+            self.descent.wanted,
+        )
+        self.n_iter[k], self.status[k] = len(self.descent.history) - 1, status
+
+    def _heard(self, callback: Callable[[Step], Any], k: int) -> bool:
+        step = Step(k, float(self.penalties[k]), self.theta[:, k].copy(), float(self.figures[2, k]))
+        try:
+            return bool(callback(step))
+        except StopIteration:
+            return True
+
+    def result(self) -> LinearPath:
+        """Return what there is."""
+        intercept, objective, gap, wanted = self.figures
+        return LinearPath(
+            self.penalties, self.theta, intercept, objective, gap, wanted, self.n_iter, self.status
+        )
+
+
+def intercept_of(look: Look, b: Array, theta: Array) -> float:
+    """Return θ₀ = mean of b − Aθ, or 0 where there is none."""
+    if look.mean is None:
+        return 0.0
+    support = np.flatnonzero(theta)
+    return float(look.mean_of(b) - look.mean[support] @ theta[support])
+
+
+def largest_penalty(state: State, factors: Array, descend: Callable[[Problem], Status]) -> float:
+    """Return the least λ at which every coordinate with a factor is 0.
+
+    λ = max |A_jᵗWr| / f_j, r the residual of the coordinates without penalty alone; where a bound
+    keeps a coordinate at 0 its product does not count.
+    """
+    p = state.problem
+    penalised = factors > 0
+    if not penalised.all():
+        zero = np.zeros(len(factors))
+        lower, upper = np.where(penalised, 0.0, p.lower), np.where(penalised, 0.0, p.upper)
+        descend(p._replace(l1=zero, l2=zero, lower=lower, upper=upper))
+        state.renew(np.arange(len(factors)))
+        state.problem = p
+    q = state.q
+    pulled = penalised & np.where(q > 0, p.upper > 0, p.lower < 0)
+    return float(np.max(np.abs(q[pulled]) / factors[pulled], initial=0.0))
