@@ -125,8 +125,8 @@ def test_the_reference_lists_every_public_name():
     names = [name for name in tw.__all__ if not inspect.ismodule(getattr(tw, name))]
     names += [
         f"{part}.{name}"
-        for part in ("kernels", "linear", "plot")
-        for name in (family := getattr(tw, part)).__all__
+        for part, family in (("kernels", tw.kernels), ("linear", tw.linear), ("plot", tw.plot))
+        for name in family.__all__
         if name not in tw.__all__ or getattr(family, name) is not getattr(tw, name)
     ]
     assert sorted(listed) == sorted(names)

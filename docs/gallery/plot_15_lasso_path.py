@@ -6,9 +6,9 @@ The lasso minimises
 
 .. math:: F_\lambda(\theta) = \tfrac12 \| b - A \theta \|^2 + \lambda \sum_j |\theta_j|.
 
-From :math:`\lambda_{max} = \max_j |A_j^t b|` on every coefficient is 0; as :math:`\lambda` falls they
-enter one after the other. `thalweg.linear.path` solves for a hundred of them and carries along what
-it knows, and each model has a duality gap that proves it.
+From :math:`\lambda_{max} = \max_j |A_j^t b|` on every coefficient is 0; as :math:`\lambda` falls
+they enter one after the other. `thalweg.linear.path` solves for a hundred of them and carries along
+what it knows, and each model has a duality gap that proves it.
 """
 
 import matplotlib.pyplot as plt

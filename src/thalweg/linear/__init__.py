@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .alphas import enet_path, lasso_path
-from .path import path
+from .paths import path
 from .result import ConvergenceWarning, LinearHistory, LinearResult
 from .solver import coordinate_descent
 from .walk import LinearPath, Step

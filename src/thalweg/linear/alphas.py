@@ -8,7 +8,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.spelling import spelled
-from .path import path
+from .paths import path
 
 
 def lasso_path(X: Any, y: Any, **options: Any) -> tuple[Array, ...]:

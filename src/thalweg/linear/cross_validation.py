@@ -16,7 +16,7 @@ from .._arguments.check import Array
 from ..machine import get_num_threads
 from .estimator_base import Linear, threads_of, total_weight
 from .estimators import ElasticNet
-from .path import walk_of
+from .paths import walk_of
 from .walk import Walk
 
 
