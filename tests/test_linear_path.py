@@ -116,9 +116,35 @@ def test_an_exception_carries_what_is_finished():
     assert np.isfinite(caught.value.result.theta[:, :4]).all()
 
 
-def test_no_time_is_no_success():
-    A, b = data()
-    assert not path(A, b, n=5, time_limit=0).success
+@pytest.mark.parametrize("shape", [(600, 20), (60, 300)], ids=["whole", "working sets"])
+def test_no_time_is_no_success(shape):
+    A, b = data(0, *shape)
+    p = path(A, b, n=5, time_limit=0)
+    assert not p.success
+    reached = Status.TIME == p.status
+    assert reached.any() and np.isfinite(p.theta[:, reached]).all()
+
+
+@pytest.mark.parametrize("n", [63, 64, 65, 130])
+def test_on_one_gram_matrix_of_all_columns_nothing_adds_up(n):
+    """A and b are read again every 64 models; each has the objective that A and b give."""
+    A, b = data(4, 2000, 20)
+    p = path(A, b, n=n, l1_ratio=0.8, tol=1e-12)
+    assert p.success
+    r = b[:, None] - A @ p.theta
+    l1, l2 = 0.8 * p.penalties, 0.2 * p.penalties
+    exact = 0.5 * (r**2).sum(0) + l1 * np.abs(p.theta).sum(0) + 0.5 * l2 * (p.theta**2).sum(0)
+    # rounding of 64 updates of r'r, each of some eps b'b
+    np.testing.assert_allclose(p.objective, exact, atol=64 * 1e-15 * (b @ b))
+
+
+def test_a_gap_that_one_gram_matrix_does_not_reach_is_tried_by_itself():
+    A, b = data(5, 2000, 20)
+    p = path(A, b, n=4, tol=0)
+    assert not p.success  # but the first, at which all is 0, may be exact
+    for k, penalty in enumerate(p.penalties):
+        best = single(A, b, penalty)
+        assert abs(p.objective[k] - best.objective) <= p.gap[k] + best.gap + 1e-13 * best.objective
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,8 @@ from .columns import Look
 from .descent import Descent, Rules
 from .gram import Gram
 from .problem import Problem
-from .state import State
+from .state import Certificate, State
+from .whole import WholeGram, is_worth_it
 from .working_set import WorkingSet
 
 
@@ -114,6 +116,15 @@ class LinearPath:
         )
 
 
+class Model(NamedTuple):
+    """What became of one penalty."""
+
+    found: Certificate
+    wanted: float
+    n_iter: int
+    status: Status
+
+
 class Walk:
     """A path under way."""
 
@@ -125,6 +136,9 @@ class Walk:
         self.state = State(look, problem.b[:, 0], np.zeros(problem.shape[1]), first=True)
         self.work: WorkingSet | None = None
         self.penalties = self._falling() if task.penalties is None else task.penalties
+        self.whole: WholeGram | None = None
+        if is_worth_it(look.matrix, len(self.penalties)):
+            self.whole = WholeGram(self.state, self.gram)
         P, n = problem.shape[1], len(self.penalties)
         self.theta = np.full((P, n), np.nan)
         self.figures = np.full((4, n), np.nan)  # intercept, objective, gap, wanted
@@ -169,16 +183,33 @@ class Walk:
     def _solve(self, k: int, penalty: float) -> None:
         rho = self.task.l1_ratio
         each = penalty * self.factors
-        status = self._descend(self.problem._replace(l1=rho * each, l2=(1 - rho) * each))
-        found, state = self.descent.found, self.state
-        self.theta[:, k] = state.theta
-        self.figures[:, k] = (
-            intercept_of(self.look, self.problem.b[:, 0], state.theta),
-            found.objective,
-            found.gap,
-            self.descent.wanted,
-        )
-        self.n_iter[k], self.status[k] = len(self.descent.history) - 1, status
+        problem = self.problem._replace(l1=rho * each, l2=(1 - rho) * each)
+        model = self._on_whole(problem) if self.whole else None
+        model = model or self._alone(problem)
+        theta = self.state.theta
+        intercept = intercept_of(self.look, self.problem.b[:, 0], theta)
+        found = model.found
+        self.theta[:, k] = theta
+        self.figures[:, k] = intercept, found.objective, found.gap, model.wanted
+        self.n_iter[k], self.status[k] = model.n_iter, model.status
+
+    def _alone(self, problem: Problem) -> Model:
+        """Solve by rounds over a working set."""
+        if self.whole:
+            self.whole.renew()  # the residual does not follow on the Gram matrix
+        status, d = self._descend(problem), self.descent
+        if self.whole:
+            self.whole.renew()
+        return Model(d.found, d.wanted, len(d.history) - 1, status)
+
+    def _on_whole(self, problem: Problem) -> Model | None:
+        """Solve on the Gram matrix of all columns; None where that does not do."""
+        assert self.whole is not None
+        wanted = self.rules.tol * 0.5 * self.state.size
+        if not self.rules.max_iter or perf_counter() >= self.rules.deadline:
+            return None
+        found, rounds = self.whole.solve(problem, wanted)
+        return Model(found, wanted, rounds, Status.GAP) if found.gap <= wanted else None
 
     def _heard(self, callback: Callable[[Step], Any], k: int) -> bool:
         step = Step(k, float(self.penalties[k]), self.theta[:, k].copy(), float(self.figures[2, k]))
