@@ -52,9 +52,22 @@ def test_each_model_is_as_near_to_its_minimum_as_was_asked(options):
         assert abs(p.objective[k] - best.objective) <= p.gap[k] + best.gap + 1e-13 * best.objective
 
 
+@pytest.mark.parametrize("name", ["plain", "intercept", "positive", "elastic net"])
+def test_so_are_those_of_many_columns(name):
+    """More columns than rows are solved by working sets, which a path keeps."""
+    A, b = data(6, 40, 500)
+    p = path(A, b, n=12, **OPTIONS[name])
+    assert p.success
+    for k, penalty in enumerate(p.penalties):
+        best = single(A, b, penalty, **OPTIONS[name])
+        assert abs(p.objective[k] - best.objective) <= p.gap[k] + best.gap + 1e-13 * best.objective
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_the_first_penalty_is_the_least_that_keeps_all_at_0(options):
+def test_the_first_penalty_is_the_least_that_keeps_all_at_0(options, sign):
     A, b = data(1)
+    b = sign * b
     p = path(A, b, n=2, smallest=0.999, **options)
     penalised = np.ones(P, bool) if "factors" not in options else FACTORS > 0
     assert not p.theta[penalised, 0].any()

@@ -133,6 +133,31 @@ EDITS = {
             "(p.lower[c] <= 0)",
         ),
     ],
+    ("src/thalweg/linear/walk.py", "test_linear_path.py"): [
+        (
+            "bounds do not keep at 0",
+            "penalised & np.where(q > 0, p.upper > 0, p.lower < 0)",
+            "penalised",
+        ),
+        ("factors do not count", "np.abs(q[pulled]) / factors[pulled]", "np.abs(q[pulled])"),
+        ("products of the last penalty", "self.state.update_products(", "(lambda *_: 0)("),
+        ("the working set is that of other bounds", "        self.work.begin_again()\n", ""),
+    ],
+    ("src/thalweg/linear/whole.py", "test_linear_path.py"): [
+        ("r'r does not follow", "self.rr -= float(", "self.rr -= 0 * float("),
+    ],
+    ("src/thalweg/linear/cross_validation.py", "test_linear_estimators.py"): [
+        ("fitted to the rows that judge", "np.add.at(taken, np.arange(n)[train], 1)", "taken += 1"),
+        (
+            "the smallest within one error",
+            "k = np.argmax(",
+            "k = len(means[best]) - 1 - np.argmax(",
+        ),
+    ],
+    ("src/thalweg/linear/estimators.py", "test_linear_estimators.py"): [
+        ("penalty not times the weight", "total * self.alpha * self.l1_ratio,", "self.alpha,"),
+        ("not the shortest", "            self._shorten(X, weights)\n", "            pass\n"),
+    ],
     ("src/thalweg/linear/state.py", "test_linear.py"): [
         ("bound without the way", "* (1 + _SLACK)", "* 0"),
         (
