@@ -140,7 +140,6 @@ EDITS = {
             "penalised",
         ),
         ("factors do not count", "np.abs(q[pulled]) / factors[pulled]", "np.abs(q[pulled])"),
-        ("products of the last penalty", "self.state.update_products(", "(lambda *_: 0)("),
         ("the working set is that of other bounds", "        self.work.begin_again()\n", ""),
     ],
     ("src/thalweg/linear/whole.py", "test_linear_path.py"): [
