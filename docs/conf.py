@@ -63,5 +63,11 @@ def escape_bars(app, what, name, obj, options, lines):
         lines[i] = "".join(parts)
 
 
+def skip_borrowed(app, what, name, obj, skip, options):
+    """Leave out what estimators have of scikit-learn, whose own pages explain it."""
+    return True if (getattr(obj, "__module__", None) or "").startswith("sklearn.") else None
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip_borrowed)
     app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after numpydoc
