@@ -25,8 +25,8 @@ from thalweg.status import Status
         (dict(bounds={"a": 3.0}), r"bounds\['a'\] must be a pair \(lower, upper\), got 3.0"),
         (dict(fixed=[True, False]), r"fixed must have shape \(P=3,\), got \(2,\)"),
         (dict(y=np.float64(3.0)), "y must have at least one axis of points, got a number"),
-        (dict(axis=1), "axis must name axes of y, which has 1, got 1"),
-        (dict(axis=(0, 0)), "axis must name axes of y"),
+        (dict(axis=1), "axis 1 is out of range: y has 1 axis, so axis is 0 or -1"),
+        (dict(axis=(0, 0)), "axis must name one axis of y or several different ones"),
     ],
 )
 def test_wrong_shapes_are_named(changes, sentence):

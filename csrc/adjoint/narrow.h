@@ -10,13 +10,21 @@
 
 #include "adjoint/chunks.h"
 
-enum { NARROW = 2 * HL /* columns */ };
+/* Up to so many columns: two vectors of half a group hold a row of the triangle, and its sums the registers.
+ */
+enum { NARROW = 2 * HL };
 
 /* vectors of row i that reach into the triangle; all of e's */
 TW_INLINE int reach(int i, int P) { return (i < P ? i : P - 1) / HL + 1; }
 
-/* S = those of n rows from `first` on, a multiple of U, of which U are summed side by side; += unless
- * they are the first */
+/* Sum the products of rows [first, first + n) into the triangle S, U rows at a time; n is a multiple of U.
+ * Overwrites S if `is_first`, else adds to it.
+ *
+ * Compiled for each value of
+ *   P         columns, 1 ... NARROW
+ *   U         rows whose sums are made side by side, 1 or 4
+ *   weighted  whether A->w is given
+ */
 TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t first, ptrdiff_t n,
                           int is_first, double *S) {
     const ptrdiff_t width = padded(P);

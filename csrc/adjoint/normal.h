@@ -17,7 +17,14 @@ enum { TILE_ROWS = 4, TILE_VECTORS = 2 }; /* 10 sums and 2 vectors in 16 */
 #endif
 enum { NORMAL_STRIP = 64 /* rows i of the triangle that a task sums up */ };
 
-/* S_ij += the sums of ni rows i from i0 on, and of e if these are the last; nv vectors j from j0 on */
+/* Add to rows i0 ... i0 + ni - 1 of S, and to the row of e if `last`, the nv column vectors from column j0
+ * on, summed over all rows of the chunk A.  The rows of S are `width` apart.
+ *
+ * Compiled for each value of
+ *   ni    rows of the tile, 1 ... TILE_ROWS
+ *   nv    vectors of columns, 1 ... TILE_VECTORS
+ *   last  whether the row of e belongs to the tile
+ */
 TW_INLINE void add_tile(int ni, int nv, int last, const rows *A, ptrdiff_t i0, ptrdiff_t j0, double *S,
                         ptrdiff_t width) {
     dvec sum[TILE_ROWS + 1][TILE_VECTORS], column[TILE_VECTORS];

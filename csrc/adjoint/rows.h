@@ -42,7 +42,8 @@ TW_INLINE dvec d_spread(dvec c, int first, int P) {
 #endif
 }
 
-/* lanes [U P] += c_r J_r over n rows, a multiple of U DL */
+/* lanes [U P] += c_r J_r over n rows, a multiple of U DL.  Compiled for each P, 1 ... FEW, and U, the groups
+ * of DL rows whose sums are made side by side (side_by_side). */
 TW_INLINE void stream(int P, int U, ptrdiff_t n, const real *J, const double *c, dvec *lanes) {
     dvec sum[DEEP + FEW] = {{0}};
     for (ptrdiff_t r = 0; r < n; r += U * DL, J += U * P * DL)

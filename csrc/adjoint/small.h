@@ -17,7 +17,7 @@ enum {
 /* rows whose sums are made side by side: an addition waits four cycles for the one before it */
 TW_INLINE int chains(int P) { return P == 1 ? 8 : P < 4 ? 4 : P < 8 ? 2 : 1; }
 
-/* d [P] = scale sum_i c_i J_i over n rows */
+/* d [P] = scale sum_i c_i J_i over n rows.  Compiled for each P, 1 ... FEW. */
 TW_INLINE void sum_block(const int P, ptrdiff_t n, const real *J, ptrdiff_t step, const double *c,
                          double scale, double *d) {
     const int U = chains(P);

@@ -163,7 +163,8 @@ static int run_summation(summation *s, int threads, void *work) {
 
 /* ---- what belongs to rows ------------------------------------------------------------ */
 
-/* J's strides so that `flat` sees what lies evenly: a stride along one element means nothing. */
+/* The same Jacobian with strides that say how its rows lie.  The stride of an axis of length 1 is arbitrary:
+ * it is set so that `flat` sees rows that lie evenly. */
 static tw_jacobian evened(const tw_jacobian *A) {
     tw_jacobian B = *A;
     if (B.P == 1)

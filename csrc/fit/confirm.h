@@ -22,12 +22,12 @@
 
 #define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
 
-#define SLACK ((real)10)         /* of the undamped step over the tolerance that the damped one met */
-#define RELIEF ((real)1e-2)      /* of the damping of a lane that goes on ... */
-#define WIDER ((real)100)        /* ... and of its region */
-#define FLAT ((real)1e-6)        /* of chi2: what a parameter can still bring, by D */
-#define LEVEL (4500 * REAL_EPS)  /* of chi2: what u may promise at a minimum; 1e-12 in double */
-#define SLOWEST ((real)0.5)      /* rate of convergence that is extrapolated */
+#define SLACK ((real)10)         /* the undamped step u may exceed the tolerance by this factor */
+#define RELIEF ((real)1e-2)      /* the factor on lambda of a lane that is resumed ... */
+#define WIDER ((real)100)        /* ... and the factor on the radius of its region */
+#define FLAT ((real)1e-6)        /* the gradient counts as zero where g_j^2 <= FLAT D_j^2 chi2 */
+#define LEVEL (4500 * REAL_EPS)  /* at a minimum u promises at most LEVEL chi2; 1e-12 in double */
+#define SLOWEST ((real)0.5)      /* slower rates of convergence are not extrapolated */
 #define DAMPED ((real)1e-2)      /* of r u: how much of u the damping may take; it took tenfold before */
 #define COARSE ((real)1e-7)      /* of chi2: a fall that float hides ... */
 #define POOR_FIT ((real)10)      /* ... where chi2 is more than the tenth part of sum (y/sigma)^2 */

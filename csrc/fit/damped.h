@@ -35,17 +35,26 @@
 #include "fit/certificate.h"
 #include "fit/range.h"
 
-enum { MOST_IDLE = 64 };      /* trials in a row that neither promise nor bring more than noise */
-enum { TRUST = 4 };           /* times in a row that an undamped promise may prove vain */
-#define UNDAMPED ((real)1e-8) /* a damping that changes no step */
-#define FAST ((real)0.2)      /* a step so much shorter than the last is one before the end ... */
-#define EARLY ((real)1e2)     /* ... at so many times ftol, for it and all further ones are taken unseen */
-#define EARLIEST PICK(1e-10, 1e-5)    /* but not at more than this share of chi2 */
-#define LAST_STEP ((real)1e-6)        /* of chi2 / dof: what a step may promise to be taken unseen at all */
-#define UNSEEN ((real)1e-3)           /* of |e|: how long |D d| it may be for that */
-#define SLOW_FALL ((real)1e-3)        /* of chi2 / dof, over these marks: a fit that falls by less is slow */
-#define REGION_SLOW_FALL ((real)1e-4) /* the same in an attempt that has a region throughout ... */
-#define LAST_SLOW_FALL PICK(1e-6, 1e-4) /* ... and in the last attempt */
+/* A fit ends after more than MOST_IDLE consecutive trials whose predicted and actual gain are both below the
+ * rounding noise of chi2.  A fit that `confirm` has resumed TRUST times in a row without a fall of chi2 is
+ * not resumed again. */
+enum { MOST_IDLE = 64 };
+enum { TRUST = 4 };
+#define UNDAMPED ((real)1e-8) /* lambda up to here changes no digit of a step that matters */
+/* A step is the last but one, and is not tried but taken, if it is shorter than FAST times the step before it
+ * and promises to lower chi2 by less than EARLY times ftol chi2, and by less than EARLIEST chi2. */
+#define FAST ((real)0.2)
+#define EARLY ((real)1e2)
+#define EARLIEST PICK(1e-10, 1e-5)
+/* To be taken without a trial a step may promise at most LAST_STEP chi2 / dof, and |D d| be at most UNSEEN
+ * |e|. */
+#define LAST_STEP ((real)1e-6)
+#define UNSEEN ((real)1e-3)
+/* A fit is slow if chi2 falls by less than this share of chi2 / dof between its marks (look_back): in the
+ * first attempt, in an attempt that is limited by a region throughout, and in the last attempt. */
+#define SLOW_FALL ((real)1e-3)
+#define REGION_SLOW_FALL ((real)1e-4)
+#define LAST_SLOW_FALL PICK(1e-6, 1e-4)
 
 /* The square of the largest size that f has before anything in it cancels, or that y has: about that of
  * the largest theta_j J_j. */

@@ -72,6 +72,14 @@ TW_INLINE dvec less(const int centered, dvec a, dvec pivot) { return centered ? 
  *
  * and if centered, with columns less their pivots, the same of one more column, of ones.
  *
+ * Compiled for each value of
+ *   moves      whether coordinates of b->moved have moved, so that r changes
+ *   products   whether the columns b->next are to be multiplied with r
+ *   weighted   whether there are weights
+ *   pairs      whether b->gram is wanted as well
+ *   ahead      whether the columns b->next come from memory and are asked for before they are needed
+ *   centered   whether pivots are taken from the columns, and sums with the column of ones are made
+ *
  * Loads that cross cache lines cost twice, so the first rows are taken one by one, up to where the columns
  * (all of them, if n is a multiple of DL) are aligned.  That turns lanes around and back, and no sum comes
  * out otherwise. */

@@ -28,7 +28,7 @@ enum {
     DV = LINE / DL,        /* native vectors in a line */
     AHEAD = 256,           /* elements by which the streams are fetched ahead */
     POLL_VALUES = 1 << 16, /* values times right-hand sides between two looks at the watch: some 0.1 ms */
-    SHORT = 16, /* columns below have one plain loop: a wrong guess of where it ends is most of their cost */
+    SHORT = 16, /* shorter columns take one plain loop: a mispredicted exit is most of what they cost */
 };
 
 typedef struct {

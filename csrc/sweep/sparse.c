@@ -1,7 +1,7 @@
 /* sparse.c - coordinate-descent sweeps over a sparse matrix stored by columns, compiled once per
  * instruction set and type of the values.
  *
- * An update of theta_j costs two walks over the stored values of column j (csc.h), whatever n is.  An
+ * An update of theta_j costs two walks over the stored values of column j (csc.h), whatever n is.  A
  * centered intercept keeps to that: with m_j the weighted mean of column j and v the sum of the weights,
  * the true residual is r_i - o, where o is the weighted mean of what is stored, so
  *

@@ -27,8 +27,14 @@ TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *we
     return weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value;
 }
 
-/* Add the products of columns i0 ... i0 + ni - 1 with columns j0 ... j0 + nj - 1 to the triangle; of
- * i0 = j0 only the lower half. */
+/* Add the products of columns i0 ... i0 + ni - 1 with columns j0 ... j0 + nj - 1, over n groups of points, to
+ * the triangle `sum`; of a tile on the diagonal, i0 = j0, only the lower half.
+ *
+ * Compiled for each value of
+ *   ni      rows of the tile, 1 ... TILE_ROWS, or TILE_COLUMNS on the diagonal
+ *   nj      columns of the tile, TILE_COLUMNS, or ni on the diagonal
+ *   weight  whether it is NULL
+ */
 TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
                              const real *weight, real *sum) {
     const int diagonal = i0 == j0;

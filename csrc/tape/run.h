@@ -43,10 +43,13 @@ typedef struct {
     operand *output; /* [1 + F] */
 } machine;
 
-/* Groups per block: registers fill two thirds of a 32 KiB first cache.  It depends on the tape
- * alone, for the sums over blocks do. */
+/* The block slots of a tape fill five eighths of a first cache of 32 KiB; what else a block reads fills the
+ * rest. */
+enum { BLOCK_BYTES = 20 << 10 };
+
+/* Groups of points per block.  It depends on the tape alone, because the order of the sums depends on it. */
 static ptrdiff_t block_groups(const tw_tape *tape) {
-    const ptrdiff_t groups = 20480 / (64 * ((ptrdiff_t)tape->n_block + 1));
+    const ptrdiff_t groups = BLOCK_BYTES / (64 * ((ptrdiff_t)tape->n_block + 1));
     return groups < 8 ? 8 : groups > 64 ? 64 : groups & ~(ptrdiff_t)3;
 }
 

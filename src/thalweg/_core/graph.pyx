@@ -163,7 +163,8 @@ cdef class Graph:
         return self.append(&node)
 
     cdef int take(self, str op, tuple ids, int32_t *out) except -1:
-        """Opcode and operands of a call from Python, checked: C would read beside the nodes."""
+        """Opcode and operands of a call from Python, checked: a wrong operand would be read from
+        memory that is no node."""
         cdef int number = OPCODE[op], k
         if len(ids) != ARITY[number]:
             raise TypeError(f"{op} takes {ARITY[number]} operands, got {len(ids)}")

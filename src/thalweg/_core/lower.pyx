@@ -2,7 +2,7 @@
 
 Every node goes to the stage in which it is needed least often: what depends on x alone is computed
 once per data set, what depends on theta alone once per evaluation, the rest once per point and
-evaluation.  Constants and parameters are slots of the second kind.  In the block stage a product
+evaluation.  Constants and parameters are slots of the theta stage.  In the block stage a product
 that only one sum uses becomes one fused instruction.  Slots of points are given back after their
 last use, so that a block of points stays in the first cache, and of many points no more is kept
 than the block stage reads.

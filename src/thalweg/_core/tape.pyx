@@ -72,7 +72,7 @@ cdef class Tape:
 
     @property
     def sizes(self):
-        """How many slots and instructions each stage has, for people who look."""
+        """How many slots and instructions each stage has, to be read by people: no code uses it."""
         return {
             "lane_slots": self.tape.n_lane,
             "point_slots": self.tape.n_point,

@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"thalweg {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fit(commands)
-    models = commands.add_parser("models", help="list the built-in models, or tell about one")
+    models = commands.add_parser("models", help="list the built-in models, or describe one")
     models.add_argument("name", nargs="?", metavar="NAME", help="the model to tell about")
     models.set_defaults(run=_run_models)
     info = commands.add_parser("info", help="version, instruction set, threads")

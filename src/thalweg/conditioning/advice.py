@@ -101,7 +101,7 @@ def _parameters(d: Diagnosis) -> Iterator[str]:
                 "changes the loss; fix one of them or add a penalty."
             )
     if len(d.indistinct) > _SHOWN:
-        yield f"So it is with {len(d.indistinct) - _SHOWN} more combinations."
+        yield f"The loss cannot tell {len(d.indistinct) - _SHOWN} more combinations apart."
 
 
 def _listed(direction: Direction) -> str:

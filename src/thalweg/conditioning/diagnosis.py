@@ -40,7 +40,8 @@ from .target import Target
 
 _MOST_SWEPT = 500  # parameters up to which coordinate descent is predicted
 _FLAT = 1e-8  # eigenvalue of the scaled Hessian below which parameters cannot be told apart
-_PART = 0.1  # of a direction's largest component: a parameter with less has no part in it
+# A parameter belongs to a direction if its component is at least this share of the largest one.
+_PART = 0.1
 _ROUNDED = 1e-8  # of the gradient: less of it along flat directions is made of rounding errors
 _ASYMMETRY = 1e-10  # of a Hessian, relative to its largest element: more is a wrong derivative
 _SEED = 0

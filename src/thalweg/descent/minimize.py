@@ -256,7 +256,7 @@ def _underflows(loss: Loss, point: Point) -> bool:
 
 
 class _Bar:
-    """A progress bar that calls on."""
+    """A progress bar; what it is told goes on to the callback of the user."""
 
     def __init__(self, total: int, callback: Callback | None) -> None:
         self.callback = callback

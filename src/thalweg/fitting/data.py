@@ -286,8 +286,13 @@ def _point_axes(
         axis = tuple(range(-d, 0))
     axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
     normal = tuple(int(a) + y.ndim * (a < 0) for a in axes)
-    if not normal or len(set(normal)) < len(normal) or not all(0 <= a < y.ndim for a in normal):
-        raise ValueError(f"axis must name axes of y, which has {y.ndim}, got {axis}")
+    if not normal or len(set(normal)) < len(normal):
+        raise ValueError(f"axis must name one axis of y or several different ones, got {axis}")
+    for a, given in zip(normal, axes, strict=True):
+        if not 0 <= a < y.ndim:
+            count = "1 axis" if y.ndim == 1 else f"{y.ndim} axes"
+            range_of = "0 or -1" if y.ndim == 1 else f"from {-y.ndim} to {y.ndim - 1}"
+            raise ValueError(f"axis {given} is out of range: y has {count}, so axis is {range_of}")
     return normal
 
 

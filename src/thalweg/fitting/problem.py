@@ -34,7 +34,7 @@ from .data import Data, argument
 
 
 class SlowModelWarning(UserWarning):
-    """A model could not be recorded and is called point by point of the parameter space instead."""
+    """A model could not be recorded: Python calls it, with derivatives by central differences."""
 
 
 class Problem(NamedTuple):
@@ -193,7 +193,8 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
                 data=data.settled(dtype, None if data.source is None else seen)
             )
         warnings.warn(
-            f"the model is called from Python, thousands of times more slowly: {refusal}",
+            "this model could not be recorded and is called from Python, which is much slower: "
+            f"{refusal}",
             SlowModelWarning,
             stacklevel=4,
         )

@@ -83,7 +83,7 @@ class Loss(ABC):
         return float(self.gradient(theta).dot(self.at(v, "v")))
 
     def vjp(self, theta: Any, e: Any) -> Array:
-        """Return e' J, shape (P,): of a single number, the gradient e times."""
+        """Return e' J, shape (P,): e times the gradient, which is the J of a scalar loss."""
         product: Array = float(e) * self.gradient(theta)
         return product
 

@@ -24,7 +24,8 @@ Solve = Callable[[Array], Array]
 
 FEW = 256  # up to here every eigenvalue is computed
 _PRODUCTS = 96  # with the Hessian at most; a descent takes about as many
-_NEGATIVE = 1e-12  # of the largest curvature: below, and a curvature is not made of rounding
+# A curvature below -1e-12 times the largest counts as negative: rounding makes no such number.
+_NEGATIVE = 1e-12
 
 
 class Curvatures(NamedTuple):

@@ -28,14 +28,14 @@ from .state import (
 )
 from .step import WEAK_PIVOT, without_lost
 
-MOST_IDLE = 64  # trials in a row that neither promise nor bring more than noise
-TRUST = 4  # times in a row that an undamped promise may prove vain
-SLACK = 10.0  # of the undamped step over the tolerance that the damped one met
-RELIEF = 1e-2  # of the damping of a fit that goes on ...
-WIDER = 100.0  # ... and of its region
-FLAT = 1e-6  # of chi2: what a parameter can still bring, by D
-LEVEL = 4500 * EPS  # of chi2: what u may promise at a minimum; 1e-12
-SLOWEST = 0.5  # rate of convergence that is extrapolated
+MOST_IDLE = 64  # consecutive trials whose predicted and actual gain are below the noise of chi2
+TRUST = 4  # consecutive resumptions by `confirm` without a fall of chi2
+SLACK = 10.0  # the undamped step u may exceed the tolerance by this factor
+RELIEF = 1e-2  # the factor on lambda of a fit that is resumed ...
+WIDER = 100.0  # ... and the factor on the radius of its region
+FLAT = 1e-6  # the gradient counts as zero where g_j^2 <= FLAT D_j^2 chi2
+LEVEL = 4500 * EPS  # at a minimum u promises at most LEVEL chi2; 1e-12
+SLOWEST = 0.5  # slower rates of convergence are not extrapolated
 DAMPED = 0.01  # of r u: what damping may take of u; of the last step it took more
 PART = 0.1  # of |D u|: what damping may take of a last step, if it is longer ...
 SHORT = 1e-5  # ... than this share of |e|
