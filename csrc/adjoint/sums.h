@@ -15,6 +15,8 @@
 #include "base/numbers.h"
 #include "base/sharing.h"
 
+/* Measured on AMD Zen 3 with AVX2, 3 to 20 columns: with half of TASK_BYTES 1.00 to 1.02 times the time, with
+ * twice 0.98 to 1.2 times. */
 enum {
     TASK_BYTES = 1 << 18,    /* of J: far more than it takes to hand out a task, and a few of them in cache */
     MAX_SPLITS = 256,        /* enough for every thread to be busy until the end */

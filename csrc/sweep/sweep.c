@@ -39,6 +39,8 @@
 #include "sweep/coordinate.h"
 #include "sweep/gram.h"
 
+/* Measured on a busy AMD Zen 3 with AVX2, 20000 rows of 16 columns: with half of NEAR_ROWS a matrix stored by
+ * rows takes 1.2 times the time and four right-hand sides 0.96 times, with twice 1.0 and 0.75 times. */
 enum {
     NEAR_ROWS = 256,    /* rows that stay in the first cache while several things are done with them */
     LEAST_CHUNK = 1024, /* rows */
