@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fit(commands)
     models = commands.add_parser("models", help="list the built-in models, or describe one")
-    models.add_argument("name", nargs="?", metavar="NAME", help="the model to tell about")
+    models.add_argument("name", nargs="?", metavar="NAME", help="the model to describe")
     models.set_defaults(run=_run_models)
     info = commands.add_parser("info", help="version, instruction set, threads")
     info.set_defaults(run=_run_info)
