@@ -14,6 +14,7 @@
 #define FAMILIES(F, variant, element)                                                                        \
     F(engine, variant, element)                                                                              \
     F(adjoint, variant, element)                                                                             \
+    F(pivot, variant, element)                                                                               \
     F(loss, variant, element)                                                                                \
     F(quadratic, variant, element)                                                                           \
     F(sweep, variant, element) F(sweep_csc, variant, element) F(linear, variant, element)

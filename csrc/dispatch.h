@@ -17,6 +17,7 @@
 
 struct tw_engine;
 struct tw_adjoint;
+struct tw_pivot;
 struct tw_loss;
 struct tw_quadratic;
 struct tw_sweep;
@@ -28,6 +29,7 @@ struct tw_kernels {
     const char *name; /* of the variant */
     const struct tw_engine *engine;
     const struct tw_adjoint *adjoint;
+    const struct tw_pivot *pivot;
     const struct tw_loss *loss;
     const struct tw_quadratic *quadratic;
     const struct tw_sweep *sweep;

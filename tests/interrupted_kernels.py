@@ -90,6 +90,24 @@ def linear(A, b, **how):
     return call
 
 
+def pivoting(P, M):
+    """Problems in a box, all with one row of C, and afterwards a look at what is finished."""
+    A = np.random.default_rng(4).standard_normal((P + 20, P))
+    G, C = A.T @ A, np.broadcast_to(np.random.default_rng(5).standard_normal(P), (M, P))
+
+    def call():
+        try:
+            kernels.block_pivoting(G, C, bounds=(-0.01, 0.01))
+        except KeyboardInterrupt as error:
+            if hasattr(error, "result"):  # else G was still being looked at
+                finished = error.result.status != 0
+                assert np.isfinite(error.result.theta[finished]).all(), "what is finished is there"
+                assert np.isnan(error.result.theta[~finished]).all(), "and nothing else"
+            raise
+
+    return call
+
+
 BLOCKS = np.broadcast_to(repeated(1000, 64), (200_000, 1000, 64))
 ALL_ROWS = 2 * 10**8  # of 1000 columns
 ONES = np.lib.stride_tricks.as_strided(
@@ -127,6 +145,8 @@ CASES = {
     "quadratic_form sparse triangle": lambda: form(
         random_sparse(3000, 3000, 1500), M=20_000, triangle="lower", gradient=True
     ),
+    "block_pivoting": lambda: pivoting(5, 4 * 10**6),
+    "block_pivoting large": lambda: pivoting(900, 64),
     "Symmetric": lambda: lambda: Symmetric(ONES),
     "sweep": lambda: sweep(repeated(10**6, 10**5, "columns")),
     "sweep one long column": lambda: sweep(repeated(10**7, 40, "columns")),

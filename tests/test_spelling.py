@@ -135,8 +135,8 @@ def test_warnings_point_at_the_call():
 
 # results, which Thalweg makes, and what takes no settings
 UNSPELLED = {"Definiteness", "DescentResult", "Diagnosis", "FitResult", "LeastSquares", "Loss"}
-UNSPELLED |= {"LinearHistory", "LinearResult", "Model", "Status", "NormalEquations", "Sweep"}
-UNSPELLED |= {"get_num_threads", "info", "set_num_threads"}
+UNSPELLED |= {"LinearHistory", "LinearResult", "Model", "Status", "NormalEquations", "Pivoted"}
+UNSPELLED |= {"Sweep", "get_num_threads", "info", "set_num_threads"}
 
 PUBLIC = [
     getattr(place, name)

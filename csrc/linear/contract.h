@@ -1,4 +1,4 @@
-/* linear/contract.h - the contract of linear models with penalties and bounds.
+/* linear/contract.h - the contract of linear models with penalties and bounds; block pivoting is at the end.
  *
  * Reached by tw_active(is_float)->linear; is_float is about the elements of A alone, all else is double.
  * The rules of thalweg.h hold.  The problem is
@@ -114,6 +114,56 @@ struct tw_linear {
     struct tw_certificate (*certificate)(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
                                          const double *square, const double *theta, const double *q,
                                          double rr);
+};
+
+/* ---- block principal pivoting: many small problems with one matrix ----------------------------------
+ *
+ * For each of M problems minimise over theta
+ *
+ *     1/2 theta' G theta - c' theta,     lower_j <= theta_j <= upper_j,
+ *
+ * G symmetric and positive semidefinite, with c in its range, as A'A and A'b are.  With y = c - G theta,
+ * downhill, theta is a minimum if and only if
+ *
+ *     y_j <= 0 unless theta_j = upper_j,     y_j >= 0 unless theta_j = lower_j.
+ *
+ * The `violation` of the problem is the largest |y_j| / sqrt(G_jj) that breaks this; the unit is that of b in
+ * A theta ~ b.  (A column of zeros, G_jj = 0, counts as one of length 1.)
+ *
+ * is_float is about c alone.  Where the watch (NULL: none) asks to stop, problems whose status is
+ * TW_PIVOT_NOT_RUN were not finished, and nothing else was written of them.
+ */
+
+/* The numbers are those of thalweg.Status. */
+typedef enum {
+    TW_PIVOT_NOT_RUN = 0,
+    TW_PIVOT_ROUNDING = 5,    /* a minimum: the violation is not above what rounding makes of it */
+    TW_PIVOT_MAX_ITER = -1,   /* max_iter exchanges were not enough; theta is within the bounds */
+    TW_PIVOT_SINGULAR = -3,   /* a violation is left at columns that depend on others: G has lost the digits
+                                 that would tell them apart, or c is not in its range */
+    TW_PIVOT_NOT_FINITE = -4, /* theta overflows; what is written of it means nothing */
+} tw_pivot_outcome;
+
+struct tw_pivot_job {
+    ptrdiff_t M, P;
+    const double *G;             /* [P][P]  in  the lower triangle is read; G_jj >= 0 */
+    const void *c;               /* [M][P]  in  real */
+    const double *lower, *upper; /* [P] or [M][P]  in  -INFINITY, INFINITY: no bound */
+    ptrdiff_t bound_step;        /* 0, or P where each problem has bounds of its own */
+    const double *noise;         /* [M], NULL = 0  in  >= 0: an error of c_j / sqrt(G_jj) that is known of */
+    int32_t max_iter;            /* most exchanges of a problem, >= 0 */
+    double *theta;               /* [M][P]  out  within the bounds */
+    double *objective;           /* [M]     out  infinite where it overflows */
+    double *violation;           /* [M]     out */
+    double *reach;   /* [M]     out  sum_j sqrt(G_jj) |theta_j|: rounding of y is some eps of it */
+    int32_t *n_iter; /* [M]     out  exchanges made */
+    int8_t *status;  /* [M]     out  a tw_pivot_outcome */
+};
+
+struct tw_pivot {
+    /* bytes of workspace */
+    size_t (*work)(const struct tw_pivot_job *job, int threads);
+    void (*run)(const struct tw_pivot_job *job, int threads, struct tw_watch *watch, void *work);
 };
 
 #endif

@@ -1,8 +1,8 @@
 """Why a fit, a descent or a linear model stopped: each status is the inequality that was met.
 
 They share one enum: a test of the same name asks the same question of all.  What exactly was
-compared differs, so the sentences stand in three tables, `FITS`, `DESCENTS` and `LINEAR`, which
-also tell which statuses each family can have.
+compared differs, so the sentences stand in tables, `FITS`, `DESCENTS`, `LINEAR` and `PIVOTED`,
+which also tell which statuses each family can have.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ class Status(IntEnum):
     """Why a fit, a descent or a linear model stopped; success is positive.
 
     The numbers down to RANGE, -10, are those of ``tw_status`` in csrc/fit/contract.h; those that
-    follow belong to descents and linear models.
+    follow belong to descents and linear models, and ROUNDING to pivoting too.
     """
 
     NOT_RUN = 0
@@ -105,6 +105,18 @@ LINEAR: Final[Mapping[Status, str]] = {
     Status.INTERRUPTED: "interrupted before the gap was met",
     Status.TIME: "time_limit seconds passed before the gap was met",
     Status.CALLBACK: "the callback returned True",
+}
+
+# The sentences of quadratic problems in a box, solved by pivoting (`kernels.block_pivoting`).
+PIVOTED: Final[Mapping[Status, str]] = {
+    Status.ROUNDING: "converged: nothing that points into the box is left of c - G theta, but what "
+    "rounding may have made",
+    Status.NOT_RUN: "not run: the job was interrupted before this problem had finished",
+    Status.MAX_ITER: "max_iter exchanges were made before a minimum was found; theta is within the "
+    "bounds",
+    Status.SINGULAR: "a column that depends on others could still lower the objective: G has lost "
+    "the digits that tell them apart, or c is not in the range of G",
+    Status.NOT_FINITE: "theta overflows; another unit may help",
 }
 
 # detail, `tw_input` of csrc/fit/contract.h, of NOT_FINITE and of RANGE

@@ -7,6 +7,7 @@ import engine
 import graph
 import linear
 import loss
+import pivot
 import quadratic
 import scales
 import sweep
@@ -24,11 +25,13 @@ class Mutant(NamedTuple):
     new: str
 
 
+MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, pivot]
+MODULES += [loss, graph, scales, engine, words]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)
         for (file, tests), edits in module.EDITS.items()
         for edit in edits
     ]
-    for module in (adjoint, quadratic, sweep, sweep_csc, linear, loss, graph, scales, engine, words)
+    for module in MODULES
 }

@@ -368,11 +368,33 @@ cdef extern from "linear/contract.h" nogil:
                                       const double *theta, const double *q,
                                       double rr) noexcept nogil
 
+    ctypedef struct tw_pivot_job "struct tw_pivot_job":
+        Py_ssize_t M, P
+        const double *G
+        const void *c
+        const double *lower
+        const double *upper
+        Py_ssize_t bound_step
+        const double *noise
+        int32_t max_iter
+        double *theta
+        double *objective
+        double *violation
+        double *reach
+        int32_t *n_iter
+        int8_t *status
+
+    ctypedef struct tw_pivot "struct tw_pivot":
+        size_t (*work)(const tw_pivot_job *job, int threads) noexcept nogil
+        void (*run)(const tw_pivot_job *job, int threads, tw_watch *watch,
+                    void *work) noexcept nogil
+
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":
         const char *name
         const tw_engine *engine
         const tw_adjoint *adjoint
+        const tw_pivot *pivot
         const tw_loss *loss
         const tw_quadratic *quadratic
         const tw_sweep *sweep

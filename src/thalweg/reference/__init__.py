@@ -6,6 +6,7 @@ Same names, same arguments; made to be read, and no fallback.
 from . import linear, loss
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
+from .pivot import block_pivoting
 from .quadratic import line_minimum, quadratic_form
 from .sweep import coordinate_sweep
 
@@ -13,6 +14,7 @@ __all__ = [
     "Outcome",
     "add_block",
     "adjoint_sum",
+    "block_pivoting",
     "coordinate_sweep",
     "jvp",
     "levenberg_marquardt",

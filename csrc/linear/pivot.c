@@ -1,0 +1,134 @@
+/* pivot.c - many small quadratic problems in a box with one matrix, by block principal pivoting; compiled
+ * once per instruction set and type of c.
+ *
+ * The minimum is known once it is known which coordinates lie at which bound: the others, F, solve G_FF x_F =
+ * c_F - G_FH x_H.  A round solves that (pivot_factor.h) and exchanges coordinates between F and the bounds
+ * until none is wrong (pivot_exchange.h).  There is no step size, no tolerance to be met and no start: the
+ * answer is that of a direct method.
+ *
+ * Eight problems go side by side through the same operations, each with its own F (pivot_group.h), for a
+ * problem of a handful of coordinates fills no vector.  The factor is made anew in each round: with P^3 / 6
+ * products it costs less than to mend one for eight problems of which each has changed other columns.
+ * Threads take chunks of problems.
+ */
+#include "base/table.h"
+#include "linear/pivot_exchange.h"
+
+static pivoting *pivoting_on(arena *a, const struct tw_pivot_job *job, int threads) {
+    const ptrdiff_t P = job->P;
+    TAKE_ROOT(a, pivoting, r);
+    *r = (pivoting){.job = job, .chunks = pieces(job->M, CHUNK)};
+    r->slots = (int)most(1, least(threads, r->chunks));
+    r->G = TAKE(a, double, P *P);
+    r->scale = TAKE(a, double, P);
+    r->inverse_scale = TAKE(a, double, P);
+    r->length = TAKE(a, double, P);
+    r->inverse_length = TAKE(a, double, P);
+    r->groups = TAKE(a, group, r->slots);
+    for (int k = 0; k < r->slots; k++) {
+        const group g = group_on(a, P);
+        if (!a->measuring)
+            r->groups[k] = g;
+    }
+    return place;
+}
+
+/* Scale G, and say that no problem is finished. */
+static void prepare(void *context, ptrdiff_t part) {
+    pivoting *r = context;
+    const struct tw_pivot_job *job = r->job;
+    const ptrdiff_t P = job->P, rows = job->bound_step ? job->M : 1;
+    (void)part; /* the only one */
+    memset(job->status, TW_PIVOT_NOT_RUN, (size_t)job->M);
+    for (ptrdiff_t j = 0; j < P; j++) {
+        const double square = job->G[j * P + j];
+        const int exponent = square > 0 ? ilogb(square) : 0;
+        r->scale[j] = square > 0 ? ldexp(1, -((exponent - (exponent & 1)) / 2)) : 1;
+        r->inverse_scale[j] = 1 / r->scale[j];
+        r->length[j] = square > 0 ? sqrt(square * r->scale[j] * r->scale[j]) : 1;
+        r->inverse_length[j] = 1 / r->length[j];
+    }
+    for (ptrdiff_t j = 0; j < P && !tw_stopped(r->watch); j++)
+        for (ptrdiff_t i = 0; i <= j; i++)
+            r->G[j * P + i] = r->G[i * P + j] = job->G[j * P + i] * r->scale[i] * r->scale[j];
+    r->shifted = 0;
+    for (ptrdiff_t k = 0; k < rows * P; k++)
+        r->shifted |= (isfinite(job->lower[k]) && job->lower[k] != 0) ||
+                      (isfinite(job->upper[k]) && job->upper[k] != 0);
+}
+
+/* Problems whose solution is not wrong anywhere leave the group, and so do those that have had their
+ * exchanges; whether any has left. */
+TW_INLINE int finish(const pivoting *r, group *g, ptrdiff_t P) {
+    const findings *f = &g->found;
+    int any = 0;
+    for (int l = 0; l < LINE; l++) {
+        if (g->problem[l] == IDLE || g->again[l])
+            continue;
+        if (f->count[l] > 0 && g->rounds[l] < r->job->max_iter)
+            continue;
+        any = 1;
+        if (f->count[l] > 0)
+            give_up(r, g, l);
+        store(r, g, P, l,
+              !(f->tie[l] <= DBL_MAX)        ? TW_PIVOT_NOT_FINITE
+              : f->count[l] > 0              ? TW_PIVOT_MAX_ITER
+              : f->violation[l] <= f->tie[l] ? TW_PIVOT_ROUNDING
+                                             : TW_PIVOT_SINGULAR);
+    }
+    return any;
+}
+
+/* Is any problem to leave, as far as flags can tell? */
+TW_INLINE int some_may_finish(const pivoting *r, const group *g, line count) {
+    const flags done = but_not(flags_at(g->active), below(line_of(0), count));
+    const flags spent = but_not(flags_at(g->active), below(line_at(g->rounds), line_of(r->job->max_iter)));
+    return any_of(either(done, spent));
+}
+
+/* Take problems until there are none. */
+static void take_problems(pivoting *r, group *g) {
+    const ptrdiff_t P = r->job->P;
+    for (int l = 0; l < LINE; l++)
+        g->problem[l] = IDLE;
+    g->next = g->end = 0;
+    while (fill(r, g, P))
+        for (int left = 0; !left;) {
+            const ptrdiff_t n = list_free(g, P);
+            g->general = r->shifted || any_of(flags_at(g->descends));
+            if (factor(r, g, n))
+                return;
+            substitute(g, n);
+            go(g, n);
+            const line count = judge(r, g, P, n);
+            left = some_may_finish(r, g, count) && finish(r, g, P);
+            exchange(g, P, count);
+            if (looks(r, g, P * (g->general ? P : n + 1)))
+                return;
+        }
+}
+
+static void run_slot(void *context, ptrdiff_t slot) {
+    pivoting *r = context;
+    take_problems(r, r->groups + slot);
+}
+
+static size_t pivot_work(const struct tw_pivot_job *job, int threads) {
+    arena a = arena_on(NULL);
+    pivoting_on(&a, job, threads);
+    return arena_size(&a);
+}
+
+static void pivot_run(const struct tw_pivot_job *job, int threads, struct tw_watch *watch, void *work) {
+    arena a = arena_on(work);
+    pivoting *r = pivoting_on(&a, job, threads);
+    r->watch = watch;
+    tw_parallel(prepare, r, 1, 1, watch);
+    if (watch && watch->stop)
+        return;
+    atomic_store(&r->next, 0);
+    tw_parallel(run_slot, r, r->slots, r->slots, watch);
+}
+
+extern const struct tw_pivot TW_TABLE(tw_pivot);
+const struct tw_pivot TW_TABLE(tw_pivot) = {.work = pivot_work, .run = pivot_run};

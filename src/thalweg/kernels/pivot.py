@@ -1,0 +1,244 @@
+"""Many small quadratic problems in a box that share their matrix, by block principal pivoting."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from thalweg._arguments.bounds import read_bounds
+from thalweg._arguments.check import Array, all_finite, count, numbers, thread_limit
+from thalweg._core import pivot as _core
+
+from .._arguments.arrays import unmasked
+from .._arguments.spelling import spelled
+from ..status import PIVOTED, Status
+
+# Of a matrix whose columns have length 1: what separates rounding from a matrix that is no A'A.
+# A Gram matrix of n rows has errors of n eps, and nobody tells n here: half the digits.
+_HALF_THE_DIGITS = float(np.sqrt(np.finfo(float).eps))
+_MOST_ITER = 2**31 - 1  # what an int32 counts
+
+
+class Pivoted(NamedTuple):
+    """What `block_pivoting` returns, for each problem.
+
+    Attributes
+    ----------
+    theta : ndarray, shape (..., P)
+        The minimum, within the bounds; NaN where a problem was not finished.
+    objective : ndarray, shape (...)
+        ½ θᵗGθ − cᵗθ, infinite where it overflows.
+    violation : ndarray, shape (...)
+        Largest |y_j| / √G_jj of y = c − Gθ that could still lower the objective.
+    reach : ndarray, shape (...)
+        Σ_j √G_jj |θ_j|: y is known to an error of some P eps times that, times √G_jj.
+    n_iter : ndarray of int32, shape (...)
+        Exchanges made.
+    status : ndarray of int8, shape (...)
+        A `thalweg.Status`: ROUNDING is a minimum to rounding; else MAX_ITER, SINGULAR or
+        NOT_FINITE, and NOT_RUN where Ctrl-C came first.
+    """
+
+    theta: Array
+    objective: Array
+    violation: Array
+    reach: Array
+    n_iter: Array
+    status: Array
+
+    @property
+    def success(self) -> Any:
+        """Whether each problem is at its minimum, to rounding."""
+        return self.status > 0
+
+    def reason(self, index: Any = ()) -> str:
+        """Return in words why one problem ended."""
+        return PIVOTED[Status(int(self.status[index]))]
+
+
+@spelled
+def block_pivoting(
+    G: Any,
+    C: Any,
+    *,
+    bounds: Any = (0.0, None),
+    noise: Any = None,
+    max_iter: int | None = None,
+    threads: int | None = None,
+) -> Pivoted:
+    """Minimise ½ θᵗGθ − cᵗθ over lower ≤ θ ≤ upper for every row c of C, to rounding.
+
+    With G = AᵗWA and c = AᵗWb these are least-squares problems ½‖Aθ − b‖²_W of one matrix and many
+    right-hand sides; the bounds (0, ∞), the default, make them non-negative least squares.  A
+    minimum is known once it is known which coordinates lie at a bound.  Each round solves for the
+    others, and then exchanges all that are wrong: those outside the box, and those at a bound where
+    y = c − Gθ points into the box.  Eight problems go side by side.
+
+    Parameters
+    ----------
+    G : array_like, shape (P, P)
+        Symmetric and positive semidefinite; its lower triangle is read.
+    C : array_like, shape (P,) or (..., P)
+        One row for each problem, in the range of G, as AᵗWb is.  float32 is read as it is.
+    bounds : pair of float, array_like of shape (P,) or (..., P), or None
+        (lower, upper), unit of θ.  Default: θ ≥ 0.
+    noise : array_like, shape () or (...), optional
+        By how much c_j / √G_jj may be wrong, such as n eps ‖b‖_W after sums over n rows.  What is
+        smaller does not count as a violation.  Default: the rounding in this function alone.
+    max_iter : int, optional
+        Most exchanges of one problem.  Default: 100 + 20 P; a handful is usual.
+    threads : int, optional
+        Most threads; the processors this process may use.  The result is the same to the last bit,
+        and it is that of each problem alone.
+
+    Returns
+    -------
+    Pivoted
+        (theta, objective, violation, reach, n_iter, status).  Where columns depend on each other
+        the minimum is no single point, and θ is one of them.
+
+    Raises
+    ------
+    ValueError
+        Shapes disagree, something is not finite, bounds are empty, or G is not symmetric or not
+        positive semidefinite.
+    TypeError
+        An input is not of real numbers, or is masked.
+    KeyboardInterrupt
+        Ctrl-C was pressed.  Once problems are being solved its ``result`` is the `Pivoted` of what
+        was finished.
+
+    References
+    ----------
+    Portugal, Júdice and Vicente (1994), "A comparison of block pivoting and interior-point
+    algorithms for linear least squares problems with nonnegative variables", Mathematics of
+    Computation 63, 625-643.  Kim and Park (2011), "Fast nonnegative matrix factorization: an
+    active-set-like method and comparisons", SIAM Journal on Scientific Computing 33, 3261-3281.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.kernels import block_pivoting
+    >>> A = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    >>> B = np.array([[3.0, 2.0, 1.0], [1.0, -2.0, 3.0]])
+    >>> r = block_pivoting(A.T @ A, B @ A)
+    >>> r.theta.round(12)
+    array([[1., 2.],
+           [2., 0.]])
+    >>> r.success
+    array([ True,  True])
+    """
+    G = _gram(G)
+    P = len(G)
+    kind = np.float32 if getattr(C, "dtype", None) == np.float32 else np.float64
+    C = numbers(C, "C", kind)
+    if not C.ndim or C.shape[-1] != P:
+        raise ValueError(f"C must have shape (P={P},) or (..., P={P}), got {C.shape}")
+    batch = C.shape[:-1]
+    _refuse_not_finite(C, "C")
+    lower, upper = _bounds(bounds, batch, P)
+    if noise is not None:
+        noise = np.broadcast_to(_noise(noise, batch), batch)
+    most = 100 + 20 * P if max_iter is None else count(max_iter, "max_iter", 0, _MOST_ITER)
+    n_threads = thread_limit(threads)
+    return pivoted(G, C, lower, upper, noise, most, n_threads)
+
+
+def pivoted(
+    G: Array, C: Array, lower: Array, upper: Array, noise: Array | None, most: int, threads: int
+) -> Pivoted:
+    """Do it with arguments that are known to be right.
+
+    Parameters
+    ----------
+    G : ndarray of float64, shape (P, P)
+    C : ndarray of float64 or float32, shape (..., P)
+    lower, upper : ndarray of float64, shape (P,) or (..., P), both alike
+    noise : ndarray of float64, shape (...), or None
+    most : int
+        Exchanges of a problem.
+    threads : int
+        0: as many as there are.
+    """
+    batch, P = C.shape[:-1], len(G)
+    M = prod(batch)
+    objective, violation, reach = (np.full(batch, np.nan) for _ in range(3))
+    out = Pivoted(
+        np.full((*batch, P), np.nan), objective, violation, reach,
+        np.zeros(batch, np.int32), np.zeros(batch, np.int8),
+    )  # fmt: skip
+    whole = np.ascontiguousarray
+    error = _core.block_pivoting(
+        whole(G), whole(C), whole(lower), whole(upper), None if noise is None else whole(noise),
+        M=M, P=P, is_float=C.dtype == np.float32, shared_bounds=lower.ndim == 1,
+        max_iter=min(most, _MOST_ITER), theta=out.theta, objective=out.objective,
+        violation=out.violation, reach=out.reach, n_iter=out.n_iter,
+        status=out.status, threads=threads,
+    )  # fmt: skip
+    if error is not None:
+        error.result = out  # type: ignore[attr-defined]
+        raise error
+    return out
+
+
+def _gram(matrix: Any) -> Array:
+    """Return G once it is known to be a Gram matrix, to rounding."""
+    G: Array = numbers(unmasked(matrix, "G"), "G", np.float64)
+    if G.ndim != 2 or G.shape[0] != G.shape[1]:
+        raise ValueError(f"G must be square, of shape (P, P), got {G.shape}")
+    _refuse_not_finite(G, "G")
+    diagonal = np.diagonal(G)
+    if (diagonal < 0).any():
+        j = int(np.argmax(diagonal < 0))
+        raise ValueError(f"G must be positive semidefinite, but G[{j}, {j}] is {diagonal[j]}")
+    length = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    unit = G / length / length[:, None]
+    if np.abs(unit - unit.T).max(initial=0.0) > _HALF_THE_DIGITS:
+        i, j = divmod(int(np.argmax(np.abs(unit - unit.T))), len(G))
+        raise ValueError(
+            f"G must be symmetric, but G[{i}, {j}] is {G[i, j]} and G[{j}, {i}] is {G[j, i]}"
+        )
+    least = float(np.linalg.eigvalsh(unit).min(initial=0.0))
+    if least < -_HALF_THE_DIGITS * len(G):
+        raise ValueError(
+            "G must be positive semidefinite, but with columns of length 1 it has the eigenvalue "
+            f"{least:.3g}"
+        )
+    return G
+
+
+def _bounds(bounds: Any, batch: tuple[int, ...], P: int) -> tuple[Array, Array]:
+    """Return both sides, (P,) each, or (..., P) where one of them is given for each problem."""
+    sides = read_bounds(bounds, P)
+    for side, name in zip(sides, ("lower", "upper"), strict=True):
+        if side.shape not in ((), (P,), (*batch, P)):
+            raise ValueError(
+                f"{name} bounds must have shape (), (P={P},) or that of C, {(*batch, P)}, "
+                f"got {side.shape}"
+            )
+    shape = max((side.shape for side in sides), key=len)
+    lower, upper = (np.broadcast_to(side, shape if shape else (P,)) for side in sides)
+    wrong = ~((lower <= upper) & (lower < np.inf) & (upper > -np.inf))
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        place = ", ".join(map(str, where))
+        raise ValueError(f"the bounds hold no number at [{place}]: {lower[where]}, {upper[where]}")
+    return lower, upper
+
+
+def _noise(noise: Any, batch: tuple[int, ...]) -> Array:
+    array = numbers(noise, "noise", np.float64)
+    if array.shape not in ((), batch):
+        raise ValueError(f"noise must have shape () or that of the problems, {batch}")
+    if not ((array >= 0) & (array < np.inf)).all():
+        raise ValueError("noise must be finite and not negative")
+    return array
+
+
+def _refuse_not_finite(array: Array, name: str) -> None:
+    if not all_finite(array):
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        at = ", ".join(map(str, place))
+        raise ValueError(f"{name} must be finite, but {name}[{at}] is {array[place]}")
