@@ -84,7 +84,7 @@ def linear(A, b, **how):
             thalweg.coordinate_descent(A, b, tol=0, **how)
         except KeyboardInterrupt as error:
             result = error.result
-            assert result.objective < np.inf and result.theta.shape == (A.shape[1],)
+            assert not result.success and result.theta.shape == (A.shape[1],)
             raise
 
     return call

@@ -78,13 +78,16 @@ static void dense_moments(const struct tw_columns *c, const double *u, int threa
         look.pivot[j] = c->n ? (double)((const real *)c->A)[row * c->row_step + j * c->column_step] : 0;
     look.p->body = moments_body, look.p->u = u, look.p->mean = out->mean ? look.pivot : NULL;
     pass_run(look.p, watch);
+    if (tw_stopped(watch))
+        return;
     look.p->which.m = read_moments(&look, weight, out);
-    if (!look.p->which.m || tw_stopped(watch))
+    if (!look.p->which.m)
         return;
     memcpy(look.pivot, out->mean, (size_t)c->P * sizeof(double));
     look.p->which.column = look.again;
     pass_run(look.p, watch);
-    for (ptrdiff_t k = 0; k < look.p->which.m; k++) { /* what is left of their mean is rounding */
+    for (ptrdiff_t k = 0; k < look.p->which.m && !(watch && watch->stop);
+         k++) { /* what is left of their mean is rounding */
         const ptrdiff_t j = look.again[k];
         const double square = pass_sum(look.p, k, 2), mean = out->mean[j];
         out->product[j] = pass_sum(look.p, k, 0);
@@ -128,7 +131,7 @@ static void products(const struct tw_columns *c, const struct tw_chosen *which, 
     pass *p = pass_on(&a, c, which, PASS_ROWS, 1, threads);
     p->body = products_body, p->u = u;
     pass_run(p, watch);
-    for (ptrdiff_t k = 0; k < which->m; k++)
+    for (ptrdiff_t k = 0; k < which->m && !(watch && watch->stop); k++)
         out[k] = pass_sum(p, k, 0);
 }
 

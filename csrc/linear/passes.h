@@ -148,6 +148,9 @@ static void move_body(const pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i
 static void pass_chunk(const pass *p, ptrdiff_t chunk, real *tile) {
     const ptrdiff_t begin = p->begin + chunk * p->chunk, end = least(begin + p->chunk, p->end);
     const ptrdiff_t at_once = p->c->row_step == 1 ? p->chunk : PACK_ROWS;
+    const ptrdiff_t sums = p->which.m * p->slots;
+    if (sums)
+        memset(p->sums + chunk * sums, 0, (size_t)sums * sizeof(double));
     for (ptrdiff_t first = 0; first < p->which.m; first += FOUR) {
         if (first % POLL_COLUMNS == 0 && tw_stopped(p->watch))
             return;
@@ -206,8 +209,6 @@ static pass *pass_on(arena *a, const struct tw_columns *c, const struct tw_chose
 static void pass_run(pass *p, struct tw_watch *watch) {
     p->watch = watch;
     atomic_init(&p->next, 0);
-    if (p->slots)
-        memset(p->sums, 0, (size_t)(p->chunks * p->which.m * p->slots) * sizeof(double));
     tw_parallel(pass_part, p, p->threads, (int)p->threads, watch);
 }
 

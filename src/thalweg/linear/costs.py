@@ -45,7 +45,6 @@ class Costs:
             whole < TRIAL * self.sweep(coming)
             or step < 3 * self.sweep(size)
             or step < self.products(candidates)
-            or (not self.is_sparse and 2 * size >= self.n and self.n < 4096)
         )
 
 

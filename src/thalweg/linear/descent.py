@@ -19,7 +19,7 @@ from .._core import linear as _core
 from ..status import Status
 from .costs import Costs, sweeps_to
 from .gram import MOST_COLUMNS, Gram
-from .state import Certificate, State
+from .state import State
 from .sweeps import Sweeps
 from .working_set import WorkingSet
 
@@ -30,6 +30,8 @@ _PART = 0.3  # of the tolerance: no need to be nearer in W
 _PATIENCE = 4  # rounds in a row that gain nothing
 _GAIN = 0.5  # of the gap has to go in a round that gains
 _SWEEPS_AT_ONCE = 256
+_MANY_SWEEPS = 100  # after which the residual is made anew
+_NEARER = 0.9  # |q_j| / l1_j of a zero that stays when sweeps are given up
 _ALL_SWEEPS = 20_000  # of one round that may not do otherwise
 
 
@@ -82,6 +84,10 @@ class Descent:
     ----------
     wanted : float
         The gap at which it ends: tol · ½ ‖b‖²_W; where b is 0, of the objective at the start.
+    found : Certificate
+        That of the last round,
+    certified : ndarray, shape (P,)
+        and the θ that it is about; the state may be in the middle of a round.
     """
 
     def __init__(
@@ -142,6 +148,7 @@ class Descent:
 
     def _keep(self) -> None:
         found = self.found
+        self.certified = self.state.theta.copy()
         self.history.append((found.objective, found.gap, found.kkt, len(self.work.which)))
 
     # ---- one round -------------------------------------------------------------------------
@@ -153,13 +160,14 @@ class Descent:
         if work.is_wide():
             work.prune()
         growth = work.grow(self.rules.strategy == "residual")
-        target = self._target(len(growth.added))
         if self._on_gram(len(growth.waiting)):
-            self._solve_on_gram(target, growth.ratio)
+            self._solve_on_gram(self._target(len(growth.added)), growth.ratio)
+            state.refresh()
         else:
             work.add(growth.waiting)
-            self._sweep(target)
-        state.refresh()
+            work.add(work.few_left())
+            if self._sweep(self._target(len(growth.added))) > _MANY_SWEEPS:
+                state.refresh()
         state.update_products(work.which, work.candidates)
         return bool(len(growth.added))
 
@@ -227,8 +235,11 @@ class Descent:
 
     # ---- with the residual -----------------------------------------------------------------
 
-    def _sweep(self, target: float) -> None:
-        """Sweep over W until the gap of W is small enough, or a Gram matrix would be cheaper."""
+    def _sweep(self, target: float) -> int:
+        """Sweep over W until its gap is small enough, or a Gram matrix would be cheaper.
+
+        Returns how many sweeps were made.
+        """
         state, w, rules = self.state, self.work.which, self.rules
         sweeps = Sweeps(state, w, rules.order, rules.rng)
         free_to_choose = rules.strategy == "auto" and rules.order == "cyclic"
@@ -240,26 +251,20 @@ class Descent:
             state.renew(w)
             gap = state.certify(w).gap
             if gap <= target:
-                return
+                break
             rate = (gap / last) ** (1 / at_once)
             need = sweeps_to(gap, target, rate if last < inf else 0.5)
             if last < inf and free_to_choose and self._gram_is_cheaper(need * cost):
                 self.tried = len(w)
-                self.work.prune(0.9)
-                return
+                self.work.prune(_NEARER)
+                break
             if last < inf:
                 at_once = int(min(max(2, need / 2), _SWEEPS_AT_ONCE))
             last = gap
+        return done
 
     def _gram_is_cheaper(self, cost: float) -> bool:
-        size = min(len(self.work.which), int(1.3 * self.work.support) + 32)
+        size = int(np.count_nonzero(self.work.needed(_NEARER)))
         if size > MOST_COLUMNS:
             return False
         return cost > self.costs.gram(min(self._known(), size), size)
-
-
-def certificate_of(state: State) -> Certificate:
-    """Return the certificate of a state that was left in the middle of a round."""
-    state.refresh()
-    state.renew(np.arange(len(state.q)))
-    return state.certify()

@@ -13,7 +13,6 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .._arguments.check import Array, count, tolerance
-from .columns import Look
 from .descent import Rules
 from .problem import Problem, problem_of
 from .result import LinearResult
@@ -98,7 +97,7 @@ def solved(
         np.random.default_rng(seed),
     )
     begin = np.zeros((problem.shape[1], 1)) if start is None else start.reshape(len(start), -1)
-    return Run(Look(problem, threads or 0), rules, begin).all(None)
+    return Run(problem, threads or 0, rules, begin).all(None)
 
 
 def penalties_of(l1: float, l2: float, factors: Any) -> tuple[Any, Any]:

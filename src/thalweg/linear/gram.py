@@ -14,7 +14,7 @@ from .columns import Look
 
 MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
 _SLICE = 1 << 21  # numbers of a slice of packed columns: 16 MiB
-_BLOCK = 512  # new columns of one product
+_BLOCK = 1024  # new columns of one product
 _OPERATIONS = 2e9  # of one product: below a tenth of a second
 
 
@@ -77,14 +77,16 @@ class Gram:
             rows = max(64, rows)
             block = np.zeros((end - begin, end))
             for i in range(0, n, rows):
-                block += self._slice(which[:end], begin, i, min(n, i + rows))
+                self._add_slice(block, which[:end], i, min(n, i + rows))
             self.array[begin:end, :end] = block
             self.array[:end, begin:end] = block.T
 
-    def _slice(self, which: Array, begin: int, i: int, end: int) -> Array:
-        """Return what rows i to end give to the products of the new columns with all."""
+    def _add_slice(self, block: Array, which: Array, i: int, end: int) -> None:
+        """Add what rows i to end give to the products of the new columns with all."""
+        begin = len(which) - len(block)
         packed = np.empty((len(which), end - i))
         self.look.columns.pack(which, i, end, packed)
-        if begin == 0:
-            return packed @ packed.T  # NumPy sees that it is symmetric: half the work
-        return packed[begin:] @ packed.T
+        new = packed[begin:]
+        if begin:
+            block[:, :begin] += new @ packed[:begin].T
+        block[:, begin:] += new @ new.T  # NumPy sees that it is symmetric: half the work

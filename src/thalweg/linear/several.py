@@ -10,8 +10,9 @@ import numpy as np
 from .._arguments.check import Array
 from ..status import LINEAR, Status
 from .columns import Look
-from .descent import Descent, Iteration, Rules, certificate_of
+from .descent import Descent, Iteration, Rules
 from .gram import Gram
+from .problem import Problem
 from .result import LinearHistory, LinearResult
 from .state import Certificate, State
 
@@ -27,7 +28,7 @@ class _One:
     """What became of one right-hand side."""
 
     def __init__(self, descent: Descent, status: Status) -> None:
-        self.state, self.status, self.wanted = descent.state, status, descent.wanted
+        self.theta, self.status, self.wanted = descent.certified, status, descent.wanted
         self.counts, self.reasons = descent.counts, descent.reasons
         self.found = descent.found
         self.history = LinearHistory(*map(np.array, zip(*descent.history, strict=True)))
@@ -36,9 +37,9 @@ class _One:
 class Run:
     """All right-hand sides, one after another; each begins where the last one ended."""
 
-    def __init__(self, look: Look, rules: Rules, start: Array) -> None:
-        self.look, self.rules, self.start = look, rules, start
-        self.problem, self.gram = look.problem, Gram(look)
+    def __init__(self, problem: Problem, threads: int, rules: Rules, start: Array) -> None:
+        self.problem, self.threads, self.rules, self.start = problem, threads, rules, start
+        self.look: Look | None = None
         self.done: list[_One] = []
         self.stopped = False
         self.now: Descent | None = None
@@ -49,6 +50,8 @@ class Run:
         """Solve all; an exception carries what is there in its attribute ``result``."""
         heard = None if callback is None else self._listener(callback)
         try:
+            self.look = Look(self.problem, self.threads)
+            self.gram = Gram(self.look)
             for m in range(self.problem.b.shape[1]):
                 self._one(m, heard)
                 if tick is not None:
@@ -56,11 +59,13 @@ class Run:
         except BaseException as error:
             if self.now is not None:
                 self._close(Status.INTERRUPTED)
-            error.result = self.result()  # type: ignore[attr-defined]
+            if self.look is not None or not isinstance(error, Exception):  # no refusal
+                error.result = self.result()  # type: ignore[attr-defined]
             raise
         return self.result()
 
     def _one(self, m: int, heard: Callable[[Iteration], bool] | None) -> None:
+        assert self.look is not None
         state = State(self.look, self.problem.b[:, m], self._begin(m), first=m == 0)
         self.now = Descent(state, self.gram, self.rules)
         status = Status.CALLBACK if self.stopped else self.now.run(heard)
@@ -71,16 +76,13 @@ class Run:
         if self.start.shape[1] > 1:
             return self.start[:, m]
         if self.done and not self.start.any():
-            return self.done[-1].state.theta
+            return self.done[-1].theta
         return self.start[:, 0]
 
     def _close(self, status: Status) -> None:
         assert self.now is not None
-        one = _One(self.now, status)
+        self.done.append(_One(self.now, status))
         self.now = None
-        if status is Status.INTERRUPTED:
-            one.found = certificate_of(one.state)
-        self.done.append(one)
 
     def _listener(self, callback: Callable[[Iteration], Any]) -> Callable[[Iteration], bool]:
         def listen(iteration: Iteration) -> bool:
@@ -104,7 +106,7 @@ class Run:
         P, M = self.problem.shape[1], self.problem.b.shape[1]
         theta = np.full((P, M), np.nan)
         for m, one in enumerate(self.done):
-            theta[:, m] = one.state.theta
+            theta[:, m] = one.theta
         intercept = np.array([self._intercept(m, one) for m, one in enumerate(self.done)])
         fields: dict[str, Any] = {
             name: np.array([getattr(one.found, name) for one in self.done])
@@ -127,10 +129,10 @@ class Run:
         return LinearResult(theta=theta[:, 0], history=first, **scalars, **shared)
 
     def _intercept(self, m: int, one: _One) -> float:
-        if self.look.mean is None:
+        if self.look is None or self.look.mean is None:
             return 0.0
-        support = np.flatnonzero(one.state.theta)
-        taken = self.look.mean[support] @ one.state.theta[support]
+        support = np.flatnonzero(one.theta)
+        taken = self.look.mean[support] @ one.theta[support]
         return float(self.look.mean_of(self.problem.b[:, m]) - taken)
 
     def _strategy(self) -> str:

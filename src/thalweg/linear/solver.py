@@ -13,7 +13,6 @@ import numpy as np
 from .._arguments.check import Array, all_finite, count, numbers, thread_limit, tolerance
 from .._arguments.spelling import spelled
 from .._progress import open_bar
-from .columns import Look
 from .descent import Iteration, Rules
 from .problem import Problem, problem_of
 from .result import ConvergenceWarning, LinearResult
@@ -141,7 +140,7 @@ def coordinate_descent(
         np.random.default_rng(seed),
     )
     begin = _start(start, problem)
-    run = Run(Look(problem, thread_limit(threads)), rules, begin)
+    run = Run(problem, thread_limit(threads), rules, begin)
     if not progress:
         result = run.all(callback)
     else:

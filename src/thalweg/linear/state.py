@@ -109,8 +109,10 @@ class State:
 
     def renew(self, which: Array) -> None:
         """Compute q of some columns."""
-        everything = len(which) == len(self.q)
-        self.q[which] = self.look.products(self.residual, None if everything else which)
+        if len(which) == len(self.q):
+            self.q[:] = self.look.products(self.residual)
+        else:
+            self.q[which] = self.look.products(self.residual, which)
         self.seen[which] = self.path
 
     def certify(self, which: Array | None = None, scaled: float = 1.0) -> Certificate:

@@ -93,8 +93,16 @@ class WorkingSet:
         self.inside[added] = True
         return Growth(added, c[take:], largest)
 
+    def few_left(self) -> Array:
+        """Return all candidates outside, where there are few altogether."""
+        if len(self.candidates) > _FEW:
+            return self.candidates[:0]
+        c = self.candidates
+        left: Array = c[~(self.inside[c] | self.held[c])]
+        return left
+
     def add(self, more: Array) -> None:
-        """Take in all that wait."""
+        """Take in more."""
         self.which = np.concatenate([self.which, more])
         self.inside[more] = True
 
@@ -107,10 +115,15 @@ class WorkingSet:
         """Whether W holds far more than the support."""
         return len(self.which) > _PRUNE * (self.support + self.portion)
 
-    def prune(self, near: float = _NEAR) -> None:
-        """Keep what is not 0, and the zeros that are near to leaving."""
+    def needed(self, near: float) -> Array:
+        """Return which of W are not 0, or zeros that are near to leaving."""
         s, p, w = self.state, self.state.problem, self.which
-        keep = (s.theta[w] != 0) | (np.abs(s.q[w]) >= near * p.l1[w])
+        keep: Array = (s.theta[w] != 0) | (np.abs(s.q[w]) >= near * p.l1[w])
         keep |= (p.lower[w] > 0) | (p.upper[w] < 0)
+        return keep
+
+    def prune(self, near: float = _NEAR) -> None:
+        """Keep what is needed."""
+        w, keep = self.which, self.needed(near)
         self.inside[w[~keep]] = False
         self.which = w[keep]
