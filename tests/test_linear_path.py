@@ -154,7 +154,7 @@ def test_on_one_gram_matrix_of_all_columns_nothing_adds_up(n):
 def test_a_gap_that_one_gram_matrix_does_not_reach_is_tried_by_itself():
     A, b = data(5, 2000, 20)
     p = path(A, b, n=4, tol=0)
-    assert not p.success  # but the first, at which all is 0, may be exact
+    # rounding decides whether a gap is exactly 0: the objective tells
     for k, penalty in enumerate(p.penalties):
         best = single(A, b, penalty)
         assert abs(p.objective[k] - best.objective) <= p.gap[k] + best.gap + 1e-13 * best.objective
