@@ -129,6 +129,20 @@ def test_an_exception_carries_what_is_finished():
     assert np.isfinite(caught.value.result.theta[:, :4]).all()
 
 
+def test_ctrl_c_before_anything_is_known_has_an_empty_result(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    A, b = data()
+    monkeypatch.setattr("thalweg.linear.walk.Look", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        path(A, b)
+    assert "no penalty" in repr(caught.value.result)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        path(A, b, penalties=[2.0, 1.0])
+    assert (caught.value.result.status == Status.NOT_RUN).all()
+
+
 @pytest.mark.parametrize("shape", [(600, 20), (60, 300)], ids=["whole", "working sets"])
 def test_no_time_is_no_success(shape):
     A, b = data(0, *shape)

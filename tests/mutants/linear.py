@@ -143,7 +143,7 @@ EDITS = {
         ("the working set is that of other bounds", "        self.work.begin_again()\n", ""),
     ],
     ("src/thalweg/linear/whole.py", "test_linear_path.py"): [
-        ("r'r does not follow", "self.rr -= float(", "self.rr -= 0 * float("),
+        ("r'r does not follow", "self.rr - float(", "self.rr - 0 * float("),
     ],
     ("src/thalweg/linear/cross_validation.py", "test_linear_estimators.py"): [
         ("fitted to the rows that judge", "np.add.at(taken, np.arange(n)[train], 1)", "taken += 1"),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._arguments.callback import stops
 from .._arguments.check import Array
 from ..linalg import watch
 from ..losses.curvature import extreme_curvatures
@@ -259,11 +260,3 @@ class Quiet:
                 self.verdict = verdict
                 return True
         return False
-
-
-def stops(callback: Callback, iteration: Iteration) -> bool:
-    """Return whether a callback ends the descent: by a true value, or SciPy's StopIteration."""
-    try:
-        return bool(callback(iteration))
-    except StopIteration:
-        return True

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.bounds import bounds_of_one
+from .._arguments.callback import refuse_callback
 from .._arguments.check import all_finite, count, tolerance
 from .._arguments.spelling import spelled
 from .._progress import open_bar
@@ -204,8 +205,7 @@ def _refuse_kinds(loss: Any, method: Any, callback: Any) -> None:
             f"loss must be a Loss, such as QuadraticLoss or MSELoss, got {type(loss).__name__}"
             + "; FunctionLoss(value, gradient) makes one of plain functions" * callable(loss)
         )
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+    refuse_callback(callback)
     if method is not None and not isinstance(method, Method):
         raise TypeError(
             "method must be a method of descent, such as GradientDescent(), got "

@@ -9,6 +9,7 @@ import numpy as np
 from .._arguments.check import Array
 from .._arguments.spelling import spelled
 from .paths import path
+from .problem import total_weight
 
 
 def lasso_path(X: Any, y: Any, **options: Any) -> tuple[Array, ...]:
@@ -74,7 +75,7 @@ def enet_path(
     >>> coefs[:, 0].round(6)
     array([1.5, 0.5, 0. ])
     """
-    weight = float(np.shape(y)[0] if sample_weight is None else np.sum(sample_weight))
+    weight = total_weight(len(y), sample_weight)
     many = np.ndim(alphas) == 0
     p = path(
         X,

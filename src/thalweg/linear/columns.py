@@ -9,7 +9,7 @@ import numpy as np
 from .._arguments.check import Array
 from .._core import failures
 from .._core import linear as _core
-from .problem import Problem
+from .problem import Problem, total_weight
 
 Columns = _core.Columns
 
@@ -36,7 +36,7 @@ class Look:
         self.problem, self.threads = problem, threads
         self.mean = np.zeros(P) if problem.intercept else None
         self.square = np.zeros(P)
-        self.weight = float(n) if problem.weights is None else float(problem.weights.sum())
+        self.weight = total_weight(n, problem.weights)
         matrix = problem.matrix
         residual = self.centred(problem.b[:, 0] if problem.b.shape[1] else np.zeros(n))
         self.first = residual, self._moments(matrix, residual)
@@ -52,6 +52,13 @@ class Look:
             return 0.0
         w = self.problem.weights
         return float(b.sum() if w is None else w @ b) / self.weight
+
+    def intercept(self, b: Array, theta: Array) -> float:
+        """Return θ₀, the mean of b − Aθ, or 0 where there is no intercept."""
+        if self.mean is None:
+            return 0.0
+        support = np.flatnonzero(theta)
+        return float(self.mean_of(b) - self.mean[support] @ theta[support])
 
     def weighted(self, residual: Array) -> Array:
         """Return Wr, of which the products with the columns are Aᵗ Wr."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
+
+import numpy as np
 
 _PRODUCT = 1 / 40e9  # an operation of a product of matrices
 _SPARSE_PRODUCT = 0.7e-9  # a stored value in a product of two sparse columns
@@ -46,6 +49,14 @@ class Costs:
             or step < 3 * self.sweep(size)
             or step < self.products(candidates)
         )
+
+
+def costs_of(matrix: Any) -> Costs:
+    """Return the costs of A, dense or by sparse columns."""
+    n, P = matrix.shape
+    if isinstance(matrix, np.ndarray):
+        return Costs(n, float(n), False)
+    return Costs(n, len(matrix.values) / max(P, 1), True)
 
 
 def sweeps_to(gap: float, target: float, rate: float) -> float:

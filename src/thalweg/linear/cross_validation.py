@@ -14,9 +14,10 @@ from sklearn.utils.validation import column_or_1d
 
 from .._arguments.check import Array
 from ..machine import get_num_threads
-from .estimator_base import Linear, threads_of, total_weight
+from .estimator_base import Linear, threads_of
 from .estimators import ElasticNet
 from .paths import walk_of
+from .problem import total_weight
 from .walk import Walk
 
 
@@ -115,7 +116,7 @@ class ElasticNetCV(Linear):
         if np.ndim(self.alphas):
             return np.sort(np.asarray(self.alphas, np.float64))[::-1].copy()
         walk = self._walk(data, ratio, data.weights, None, threads_of(self.n_jobs))
-        return walk.penalties / total_weight(data.X, data.weights)
+        return walk.begin() / total_weight(len(data.y), data.weights)
 
     def _walk(
         self, data: Data, ratio: float, weights: Array | None, penalties: Any, threads: int | None
@@ -128,7 +129,7 @@ class ElasticNetCV(Linear):
             smallest=self.eps,
             penalties=penalties,
             factors=self.penalty_factors,
-            bounds=self._limits(),
+            bounds=self._limits(data.X.shape[1]),
             weights=weights,
             intercept=self.fit_intercept,
             tol=2 * self.tol,
@@ -208,8 +209,6 @@ class LassoCV(ElasticNetCV):
     and ``bounds`` as those of `ElasticNetCV`.
     """
 
-    l1_ratio = 1.0
-
     def __init__(
         self,
         *,
@@ -230,9 +229,22 @@ class LassoCV(ElasticNetCV):
         penalty_factors: Any = None,
         bounds: Any = None,
     ) -> None:
-        self.eps, self.alphas = eps, alphas
-        self.fit_intercept, self.precompute, self.max_iter = fit_intercept, precompute, max_iter
-        self.tol, self.cv, self.copy_X, self.verbose = tol, cv, copy_X, verbose
-        self.n_jobs, self.positive, self.random_state = n_jobs, positive, random_state
-        self.selection, self.rule = selection, rule
-        self.penalty_factors, self.bounds = penalty_factors, bounds
+        super().__init__(
+            l1_ratio=1.0,
+            eps=eps,
+            alphas=alphas,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            max_iter=max_iter,
+            tol=tol,
+            cv=cv,
+            copy_X=copy_X,
+            verbose=verbose,
+            n_jobs=n_jobs,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+            rule=rule,
+            penalty_factors=penalty_factors,
+            bounds=bounds,
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +16,10 @@ import numpy as np
 from .._arguments.check import Array
 from .._core import linear as _core
 from ..status import Status
-from .costs import Costs, sweeps_to
+from .costs import costs_of, sweeps_to
 from .gram import MOST_COLUMNS, Gram
-from .state import State
+from .rules import Rules
+from .state import State, wanted_of
 from .sweeps import Sweeps
 from .working_set import WorkingSet
 
@@ -33,17 +33,6 @@ _SWEEPS_AT_ONCE = 256
 _MANY_SWEEPS = 100  # after which the residual is made anew
 _NEARER = 0.9  # |q_j| / l1_j of a zero that stays when sweeps are given up
 _ALL_SWEEPS = 20_000  # of one round that may not do otherwise
-
-
-class Rules(NamedTuple):
-    """How to go on, and when to stop."""
-
-    strategy: str  # "auto", "gram" or "residual"
-    order: str
-    tol: float
-    max_iter: int
-    deadline: float
-    rng: np.random.Generator
 
 
 class Iteration(NamedTuple):
@@ -94,16 +83,12 @@ class Descent:
         self, state: State, gram: Gram, rules: Rules, work: WorkingSet | None = None
     ) -> None:
         self.state, self.gram, self.rules = state, gram, rules
-        n, P = state.problem.shape
-        matrix = state.look.matrix
-        is_sparse = not isinstance(matrix, np.ndarray)
-        filled = len(matrix.values) / max(P, 1) if is_sparse else float(n)
-        self.costs = Costs(n, filled, is_sparse)
+        self.costs = costs_of(state.look.matrix)
         self.work = WorkingSet(state) if work is None else work
         self.sweeps = self.gram_sweeps = self.steps = 0
         self.reasons: dict[str, str] = {}  # strategy -> why it ran first
         self.found = state.certify()
-        self.wanted = rules.tol * (0.5 * state.size or self.found.objective)
+        self.wanted = wanted_of(state, self.found, rules.tol)
         self.history: list[tuple[float, float, float, int]] = []
         self.tried = 0  # columns over which sweeps have been given up
         self._keep()
@@ -144,7 +129,7 @@ class Descent:
             return Status.NO_PROGRESS
         if len(self.history) - 1 >= self.rules.max_iter:
             return Status.MAX_ITER
-        return Status.TIME if perf_counter() >= self.rules.deadline else None
+        return Status.TIME if self.rules.out_of_time else None
 
     def _keep(self) -> None:
         found = self.found
@@ -220,7 +205,7 @@ class Descent:
         gram = self.gram.of(w)
         each = (ratio * p.l1[w], p.l2[w], p.lower[w], p.upper[w])
         theta, q = state.theta[w][None], state.q[w][None]
-        square = np.array([float(state.residual @ state.look.weighted(state.residual))])
+        square = np.array([state.rr])
         gap, counts = np.zeros(1), np.zeros((2, 1), np.intp)
         rank = max(p.shape[0] - p.intercept, 1)
         try:
@@ -245,7 +230,7 @@ class Descent:
         free_to_choose = rules.strategy == "auto" and rules.order == "cyclic"
         cost = self.costs.sweep(len(w)) + self.costs.products(len(w)) / 2
         last, at_once, done = inf, 2, 0
-        while done < _ALL_SWEEPS and perf_counter() < rules.deadline:
+        while done < _ALL_SWEEPS and not rules.out_of_time:
             sweeps.run(at_once)
             done, self.sweeps = done + at_once, self.sweeps + at_once
             state.renew(w)

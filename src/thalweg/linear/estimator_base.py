@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .._arguments.check import Array, count, tolerance
-from .descent import Rules
+from .._arguments.bounds import bounds_of_one
+from .._arguments.check import Array
 from .problem import Problem, problem_of
 from .result import LinearResult
+from .rules import rules_of
 from .several import Run
 
 
@@ -53,20 +53,17 @@ class Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[m
             )
         return X, np.asarray(y, np.float64), sample_weight
 
-    def _limits(self) -> Any:
-        """Return the bounds, with 0 below where coefficients are to be positive."""
-        bounds = getattr(self, "bounds", None)
-        if not getattr(self, "positive", False):
-            return bounds
-        lower, upper = (None, None) if bounds is None else bounds
-        return np.maximum(0.0, -np.inf if lower is None else lower), upper
+    def _limits(self, P: int) -> tuple[Array, Array]:
+        """Return the bounds, (P,) each, with 0 below where coefficients are to be positive."""
+        lower, upper = bounds_of_one(self.bounds, P)
+        return (np.maximum(0.0, lower) if self.positive else lower), upper
 
     def _descend(
         self, X: Any, y: Array, weights: Array | None, l1: Any, l2: Any, tol: float, **options: Any
     ) -> LinearResult:
         """Solve, and keep what the solution is known by."""
         l1, l2 = penalties_of(l1, l2, getattr(self, "penalty_factors", None))
-        problem = problem_of(X, y, l1, l2, self._limits(), weights, self.fit_intercept)
+        problem = problem_of(X, y, l1, l2, self._limits(X.shape[1]), weights, self.fit_intercept)
         result = solved(problem, tol=tol, **options)
         if not result.success:
             warnings.warn(
@@ -88,14 +85,7 @@ def solved(
     threads: int | None = None,
 ) -> LinearResult:
     """Solve a checked problem, from ``start`` (P,) or (P, targets); tell nothing."""
-    rules = Rules(
-        "auto",
-        order,
-        tolerance(tol, "tol", 1e-6),
-        count(max_iter, "max_iter", 0, 2**63 - 1),
-        inf,
-        np.random.default_rng(seed),
-    )
+    rules = rules_of(tol, max_iter, order=order, seed=seed)
     begin = np.zeros((problem.shape[1], 1)) if start is None else start.reshape(len(start), -1)
     return Run(problem, threads or 0, rules, begin).all(None)
 
@@ -108,11 +98,6 @@ def penalties_of(l1: float, l2: float, factors: Any) -> tuple[Any, Any]:
     kept = np.isinf(factors)
     finite = np.where(kept, 0.0, factors)
     return np.where(kept, np.inf, l1 * finite), l2 * finite
-
-
-def total_weight(X: Any, sample_weight: Array | None) -> float:
-    """Return Σ w."""
-    return float(X.shape[0] if sample_weight is None else sample_weight.sum())
 
 
 def seed_of(random_state: Any) -> Any:

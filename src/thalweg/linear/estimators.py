@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.bounds import bounds_of_one
 from .._arguments.check import Array
-from .estimator_base import Linear, seed_of, threads_of, total_weight
+from .estimator_base import Linear, seed_of, threads_of
+from .problem import total_weight
 
 
 class LinearRegression(Linear):
@@ -70,8 +72,9 @@ class LinearRegression(Linear):
             X, y, weights, 0, 0, self.tol, max_iter=self.max_iter, threads=threads_of(self.n_jobs)
         )
         self.n_iter_ = result.n_iter
-        free = self._limits() is None and isinstance(X, np.ndarray)
-        if free and X.shape[1] > X.shape[0] - self.fit_intercept:
+        n, P = X.shape
+        free = np.isinf(self._limits(P)).all() and isinstance(X, np.ndarray)
+        if free and P > n - self.fit_intercept:
             self._shorten(X, weights)
         return self
 
@@ -112,8 +115,8 @@ class NonNegative(LinearRegression):
         self.fit_intercept, self.upper = fit_intercept, upper
         self.tol, self.max_iter, self.n_jobs = tol, max_iter, n_jobs
 
-    def _limits(self) -> Any:
-        return 0.0, self.upper
+    def _limits(self, P: int) -> tuple[Array, Array]:
+        return bounds_of_one((0.0, self.upper), P)
 
 
 class Ridge(Linear):
@@ -260,7 +263,7 @@ class ElasticNet(Linear):
             )
         if self.selection not in ("cyclic", "random"):
             raise ValueError(f"selection must be 'cyclic' or 'random', got {self.selection!r}")
-        total = total_weight(X, weights)
+        total = total_weight(len(y), weights)
         result = self._descend(
             X,
             y,
@@ -291,8 +294,6 @@ class ElasticNet(Linear):
 class Lasso(ElasticNet):
     """The lasso, of the parameters of ``sklearn.linear_model.Lasso``: `ElasticNet`, l1_ratio 1."""
 
-    l1_ratio = 1.0
-
     def __init__(
         self,
         alpha: float = 1.0,
@@ -309,8 +310,18 @@ class Lasso(ElasticNet):
         penalty_factors: Any = None,
         bounds: Any = None,
     ) -> None:
-        self.alpha, self.fit_intercept = alpha, fit_intercept
-        self.precompute, self.max_iter, self.copy_X = precompute, max_iter, copy_X
-        self.tol, self.warm_start, self.positive = tol, warm_start, positive
-        self.random_state, self.selection = random_state, selection
-        self.penalty_factors, self.bounds = penalty_factors, bounds
+        super().__init__(
+            alpha,
+            l1_ratio=1.0,
+            fit_intercept=fit_intercept,
+            precompute=precompute,
+            max_iter=max_iter,
+            copy_X=copy_X,
+            tol=tol,
+            warm_start=warm_start,
+            positive=positive,
+            random_state=random_state,
+            selection=selection,
+            penalty_factors=penalty_factors,
+            bounds=bounds,
+        )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from .._arguments.check import count, numbers, tolerance
+from .._arguments.callback import refuse_callback
+from .._arguments.check import count, numbers, thread_limit, tolerance
 from .._arguments.spelling import spelled
 from .._progress import open_bar
-from .columns import Look
-from .descent import Rules
 from .problem import problem_of
+from .rules import rules_of
 from .walk import LinearPath, Step, Task, Walk
 
 
@@ -92,8 +90,7 @@ def path(
     >>> p.penalties.round(3), p.support
     (array([6.5  , 2.055, 0.65 ]), array([0, 2, 2]))
     """
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
+    refuse_callback(callback)
     walk = walk_of(
         A, b, l1_ratio=l1_ratio, n=n, smallest=smallest, penalties=penalties, factors=factors,
         bounds=bounds, weights=weights, intercept=intercept, tol=tol, max_iter=max_iter,
@@ -101,7 +98,7 @@ def path(
     )  # fmt: skip
     if not progress:
         return walk.all(callback)
-    with open_bar(len(walk.penalties), "penalty") as bar:
+    with open_bar(walk.task.how_many, "penalty") as bar:
         return walk.all(callback, bar.update)
 
 
@@ -122,23 +119,14 @@ def walk_of(
     threads: Any,
     time_limit: Any,
 ) -> Walk:
-    """Check the arguments of `path`; nothing is solved yet but for the largest penalty."""
+    """Check the arguments of `path`; A is not looked at yet."""
     task = _task(l1_ratio, n, smallest, penalties, factors)
     problem = problem_of(A, b, 0.0 if task.factors is None else task.factors, 0, bounds, weights,
                          intercept)  # fmt: skip
     if problem.batch:
         raise ValueError(f"b must have shape (n={problem.shape[0]},), got {np.shape(b)}")
-    threads = 0 if threads is None else count(threads, "threads", 1, 256)
-    limit = inf if time_limit is None else tolerance(time_limit, "time_limit", inf)
-    rules = Rules(
-        "auto",
-        "cyclic",
-        tolerance(tol, "tol", 1e-6),
-        count(max_iter, "max_iter", 0, 2**63 - 1),
-        perf_counter() + limit,
-        np.random.default_rng(0),
-    )
-    return Walk(problem, task, Look(problem, threads), rules)
+    rules = rules_of(tol, max_iter, time_limit=time_limit)
+    return Walk(problem, task, thread_limit(threads), rules)
 
 
 def _task(l1_ratio: Any, n: Any, smallest: Any, penalties: Any, factors: Any) -> Task:

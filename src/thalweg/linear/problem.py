@@ -75,6 +75,11 @@ def problem_of(
     return Problem(matrix, b, weights, l1, penalties[1], lower, upper, bool(intercept), batch)
 
 
+def total_weight(n: int, weights: Any) -> float:
+    """Return Σ w over n rows."""
+    return float(n) if weights is None else float(np.sum(weights))
+
+
 def _dense(A: Any) -> Array:
     A = unmasked(A, "A", "give rows to leave out the weight 0", strict=True)
     matrix = whole_strides(real_array(A, "A"))

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.callback import stops
 from .._arguments.check import Array
 from ..status import LINEAR, Status
 from .columns import Look
-from .descent import Descent, Iteration, Rules
+from .descent import Descent, Iteration
 from .gram import Gram
 from .problem import Problem
 from .result import LinearHistory, LinearResult
+from .rules import Rules
 from .state import Certificate, State
 
 _WHY = {
@@ -86,10 +88,7 @@ class Run:
 
     def _listener(self, callback: Callable[[Iteration], Any]) -> Callable[[Iteration], bool]:
         def listen(iteration: Iteration) -> bool:
-            try:
-                self.stopped = self.stopped or bool(callback(iteration))
-            except StopIteration:
-                self.stopped = True
+            self.stopped = self.stopped or stops(callback, iteration)
             return self.stopped
 
         return listen
@@ -105,9 +104,11 @@ class Run:
         """Return what there is; right-hand sides that were not reached are NaN."""
         P, M = self.problem.shape[1], self.problem.b.shape[1]
         theta = np.full((P, M), np.nan)
+        intercept = np.zeros(len(self.done))
         for m, one in enumerate(self.done):
             theta[:, m] = one.theta
-        intercept = np.array([self._intercept(m, one) for m, one in enumerate(self.done)])
+            if self.look is not None:
+                intercept[m] = self.look.intercept(self.problem.b[:, m], one.theta)
         fields: dict[str, Any] = {
             name: np.array([getattr(one.found, name) for one in self.done])
             for name in ("objective", "gap", "kkt", "conditional")
@@ -127,13 +128,6 @@ class Run:
         scalars["status"] = Status(scalars["status"])
         first = history[0] if history else LinearHistory(*np.full((4, 1), np.nan))
         return LinearResult(theta=theta[:, 0], history=first, **scalars, **shared)
-
-    def _intercept(self, m: int, one: _One) -> float:
-        if self.look is None or self.look.mean is None:
-            return 0.0
-        support = np.flatnonzero(one.theta)
-        taken = self.look.mean[support] @ one.theta[support]
-        return float(self.look.mean_of(self.problem.b[:, m]) - taken)
 
     def _strategy(self) -> str:
         """Which strategies ran, why, and how much of each."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from math import inf
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite, count, numbers, thread_limit, tolerance
+from .._arguments.callback import refuse_callback
+from .._arguments.check import Array, all_finite, numbers, thread_limit
 from .._arguments.spelling import spelled
 from .._progress import open_bar
-from .descent import Iteration, Rules
+from .descent import Iteration
 from .problem import Problem, problem_of
 from .result import ConvergenceWarning, LinearResult
+from .rules import rules_of
 from .several import Run
-
-STRATEGIES = ("auto", "gram", "residual")
-ORDERS = ("cyclic", "shuffled", "random")
 
 
 @spelled
@@ -129,15 +126,9 @@ def coordinate_descent(
     (array([1.5, 0.5]), True)
     """
     problem = problem_of(A, b, l1, l2, bounds, weights, intercept)
-    _refuse_names(order, strategy, callback)
-    limit = inf if time_limit is None else tolerance(time_limit, "time_limit", inf)
-    rules = Rules(
-        strategy,
-        order,
-        tolerance(tol, "tol", 1e-6),
-        count(max_iter, "max_iter", 0, 2**63 - 1),
-        perf_counter() + limit,
-        np.random.default_rng(seed),
+    refuse_callback(callback)
+    rules = rules_of(
+        tol, max_iter, strategy=strategy, order=order, time_limit=time_limit, seed=seed
     )
     begin = _start(start, problem)
     run = Run(problem, thread_limit(threads), rules, begin)
@@ -149,16 +140,6 @@ def coordinate_descent(
     if not result.success and run.falls_short:
         warnings.warn(result.message, ConvergenceWarning, stacklevel=3)
     return result
-
-
-def _refuse_names(order: Any, strategy: Any, callback: Any) -> None:
-    for value, name, known in ((order, "order", ORDERS), (strategy, "strategy", STRATEGIES)):
-        if not isinstance(value, str) or value not in known:
-            raise ValueError(f"{name} must be {', '.join(map(repr, known))}, got {value!r}")
-    if order != "cyclic" and strategy == "gram":
-        raise ValueError(f"order={order!r} is made with the residual, not on a Gram matrix")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback must be callable, got {type(callback).__name__}")
 
 
 def _start(start: Any, problem: Problem) -> Array:

@@ -42,6 +42,11 @@ class Certificate(NamedTuple):
     conditional: int
 
 
+def wanted_of(state: State, found: Certificate, tol: float) -> float:
+    """Return the gap that is wanted: tol · ½ ‖b‖²_W; where b is 0, tol times the objective."""
+    return tol * (0.5 * state.size or found.objective)
+
+
 class State:
     """θ of one right-hand side.
 
@@ -77,6 +82,11 @@ class State:
     def norm(self, r: Array) -> float:
         """Return the norm √(rᵗWr)."""
         return sqrt(float(r @ self.look.weighted(r)))
+
+    @property
+    def rr(self) -> float:
+        """rᵗWr of the residual."""
+        return float(self.residual @ self.look.weighted(self.residual))
 
     def refresh(self) -> None:
         """Make the residual anew from b, and count how far it goes."""
@@ -115,15 +125,20 @@ class State:
             self.q[which] = self.look.products(self.residual, which)
         self.seen[which] = self.path
 
-    def certify(self, which: Array | None = None, scaled: float = 1.0) -> Certificate:
-        """Return the certificate, with l1 ``scaled``, of the problem with these columns alone."""
+    def certify(
+        self, which: Array | None = None, scaled: float = 1.0, rr: float | None = None
+    ) -> Certificate:
+        """Return the certificate, with l1 ``scaled``, of the problem with these columns alone.
+
+        ``rr`` is rᵗWr, where it is known better than by the residual that is kept.
+        """
         each: Any = self.problem.each
         arrays: Any = (self.reach, self.look.square, self.theta, self.q)
         if which is not None:
             each, arrays = tuple(a[which] for a in each), tuple(a[which] for a in arrays)
         if scaled != 1.0:
             each = (each[0] * scaled, *each[1:])
-        rr = float(self.residual @ self.look.weighted(self.residual))
+        rr = self.rr if rr is None else rr
         reach, square, theta, q = arrays
         penalty, scale, gap, kkt, conditional = _core.certificate(each, reach, square, theta, q, rr)
         return Certificate(0.5 * rr + penalty, scale, gap, kkt, conditional)

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._arguments.callback import stops
 from .._arguments.check import Array
 from ..status import Status
 from .columns import Look
-from .descent import Descent, Rules
+from .descent import Descent
 from .gram import Gram
 from .problem import Problem
+from .rules import Rules
 from .state import Certificate, State
 from .whole import WholeGram, is_worth_it
 from .working_set import WorkingSet
@@ -36,6 +37,11 @@ class Task(NamedTuple):
     smallest: float
     penalties: Array | None
     factors: Array | None
+
+    @property
+    def how_many(self) -> int:
+        """How many penalties; where b is 0 there is but one."""
+        return self.n if self.penalties is None else len(self.penalties)
 
 
 class Step(NamedTuple):
@@ -128,32 +134,44 @@ class Model(NamedTuple):
 class Walk:
     """A path under way."""
 
-    def __init__(self, problem: Problem, task: Task, look: Look, rules: Rules) -> None:
-        self.task, self.look, self.rules = task, look, rules
-        self.problem = problem
+    def __init__(self, problem: Problem, task: Task, threads: int, rules: Rules) -> None:
+        self.problem, self.task, self.threads, self.rules = problem, task, threads, rules
         self.factors = problem.l1 if task.factors is not None else np.ones(problem.shape[1])
-        self.gram = Gram(look)
-        self.state = State(look, problem.b[:, 0], np.zeros(problem.shape[1]), first=True)
         self.work: WorkingSet | None = None
-        self.penalties = self._falling() if task.penalties is None else task.penalties
         self.whole: WholeGram | None = None
-        if is_worth_it(look.matrix, len(self.penalties)):
-            self.whole = WholeGram(self.state, self.gram)
-        P, n = problem.shape[1], len(self.penalties)
+        self._know(np.zeros(0) if task.penalties is None else task.penalties)
+
+    def _know(self, penalties: Array) -> None:
+        """Make room for the models of these penalties."""
+        P, n = self.problem.shape[1], len(penalties)
+        self.penalties = penalties
         self.theta = np.full((P, n), np.nan)
         self.figures = np.full((4, n), np.nan)  # intercept, objective, gap, wanted
         self.n_iter, self.status = np.zeros(n, np.intp), np.full(n, Status.NOT_RUN, np.int8)
+
+    def begin(self) -> Array:
+        """Look at A, and return the penalties, which may depend on it."""
+        self.look = Look(self.problem, self.threads)
+        self.gram = Gram(self.look)
+        start = np.zeros(self.problem.shape[1])
+        self.state = State(self.look, self.problem.b[:, 0], start, first=True)
+        if self.task.penalties is None:
+            self._know(self._falling())
+        return self.penalties
 
     def all(
         self, callback: Callable[[Step], Any] | None, tick: Callable[[], Any] | None = None
     ) -> LinearPath:
         """Solve for every penalty; an exception carries what is there in its ``result``."""
         try:
+            self.begin()
+            if is_worth_it(self.look.matrix, len(self.penalties)):
+                self.whole = WholeGram(self.state, self.gram)
             for k, penalty in enumerate(self.penalties):
                 self._solve(k, float(penalty))
                 if tick is not None:
                     tick()
-                if callback is not None and self._heard(callback, k):
+                if callback is not None and stops(callback, self._told(k)):
                     break
                 if self.status[k] == Status.TIME:
                     break
@@ -187,7 +205,7 @@ class Walk:
         model = self._on_whole(problem) if self.whole else None
         model = model or self._alone(problem)
         theta = self.state.theta
-        intercept = intercept_of(self.look, self.problem.b[:, 0], theta)
+        intercept = self.look.intercept(self.problem.b[:, 0], theta)
         found = model.found
         self.theta[:, k] = theta
         self.figures[:, k] = intercept, found.objective, found.gap, model.wanted
@@ -205,18 +223,14 @@ class Walk:
     def _on_whole(self, problem: Problem) -> Model | None:
         """Solve on the Gram matrix of all columns; None where that does not do."""
         assert self.whole is not None
-        wanted = self.rules.tol * 0.5 * self.state.size
-        if not self.rules.max_iter or perf_counter() >= self.rules.deadline:
+        if not self.rules.max_iter or self.rules.out_of_time:
             return None
-        found, rounds = self.whole.solve(problem, wanted)
+        found, wanted, rounds = self.whole.solve(problem, self.rules.tol)
         return Model(found, wanted, rounds, Status.GAP) if found.gap <= wanted else None
 
-    def _heard(self, callback: Callable[[Step], Any], k: int) -> bool:
-        step = Step(k, float(self.penalties[k]), self.theta[:, k].copy(), float(self.figures[2, k]))
-        try:
-            return bool(callback(step))
-        except StopIteration:
-            return True
+    def _told(self, k: int) -> Step:
+        gap = float(self.figures[2, k])
+        return Step(k, float(self.penalties[k]), self.theta[:, k].copy(), gap)
 
     def result(self) -> LinearPath:
         """Return what there is."""
@@ -224,14 +238,6 @@ class Walk:
         return LinearPath(
             self.penalties, self.theta, intercept, objective, gap, wanted, self.n_iter, self.status
         )
-
-
-def intercept_of(look: Look, b: Array, theta: Array) -> float:
-    """Return θ₀ = mean of b − Aθ, or 0 where there is none."""
-    if look.mean is None:
-        return 0.0
-    support = np.flatnonzero(theta)
-    return float(look.mean_of(b) - look.mean[support] @ theta[support])
 
 
 def largest_penalty(state: State, factors: Array, descend: Callable[[Problem], Status]) -> float:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from .._core import linear as _core
-from .costs import Costs
+from .costs import costs_of
 from .gram import MOST_COLUMNS, Gram
 from .problem import Problem
-from .state import Certificate, State
+from .state import Certificate, State, wanted_of
 
 _REFRESH = 64  # models after which the residual and q are made anew: rounding adds up slowly
 _ROUNDS = 400  # of two sweeps and a Newton step, at most for one model
@@ -38,19 +38,20 @@ class WholeGram:
         state = self.state
         state.refresh()
         state.renew(self.all)
-        self.rr = float(state.residual @ state.look.weighted(state.residual))
+        self.rr = state.rr
 
-    def solve(self, problem: Problem, wanted: float) -> tuple[Certificate, int]:
-        """Return the certificate of a model, and how many rounds it took."""
+    def solve(self, problem: Problem, tol: float) -> tuple[Certificate, float, int]:
+        """Return the certificate of a model, the gap that is wanted, and the rounds it took."""
         self.state.problem = problem
-        found, rounds = self._certify(), 0
+        found, rounds = self.state.certify(rr=self.rr), 0
+        wanted = wanted_of(self.state, found, tol)
         if found.gap > wanted:
             found, rounds = self._descend(wanted), 1
         self.models += 1
         if found.gap > wanted or self.models % _REFRESH == 0:
             self.renew()
-            found = self._certify()
-        return found, rounds
+            found = self.state.certify(rr=self.rr)
+        return found, wanted, rounds
 
     def _descend(self, wanted: float) -> Certificate:
         state = self.state
@@ -63,22 +64,13 @@ class WholeGram:
             np.array([self.rr]), np.array([_PART * wanted]), _ROUNDS, theta, q, np.zeros(1),
             counts, 1,
         )  # fmt: skip
-        self.rr -= float((state.theta - before) @ (q_before + q[0]))
+        # r'Wr falls by (theta - theta_before)'(q_before + q); rounding may leave less than 0
+        self.rr = max(0.0, self.rr - float((state.theta - before) @ (q_before + q[0])))
         state.q = q[0]
-        return self._certify()
-
-    def _certify(self) -> Certificate:
-        s = self.state
-        penalty, scale, gap, kkt, conditional = _core.certificate(
-            s.problem.each, s.reach, s.look.square, s.theta, s.q, max(self.rr, 0.0)
-        )
-        return Certificate(0.5 * self.rr + penalty, scale, gap, kkt, conditional)
+        return state.certify(rr=self.rr)
 
 
 def is_worth_it(matrix: Any, models: int) -> bool:
     """Whether the Gram matrix of all columns costs less than the passes that it spares."""
-    n, P = matrix.shape
-    is_sparse = not isinstance(matrix, np.ndarray)
-    filled = len(matrix.values) / max(P, 1) if is_sparse else float(n)
-    costs = Costs(n, filled, is_sparse)
+    P, costs = matrix.shape[1], costs_of(matrix)
     return P <= MOST_COLUMNS and costs.gram(0, P) <= _PASSES * models * costs.products(P)

@@ -1,0 +1,62 @@
+"""How a solution goes on, and when it stops."""
+
+from __future__ import annotations
+
+from math import inf
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import count, tolerance
+
+STRATEGIES = ("auto", "gram", "residual")
+ORDERS = ("cyclic", "shuffled", "random")
+
+
+class Rules(NamedTuple):
+    """How to go on, and when to stop."""
+
+    strategy: str  # one of STRATEGIES
+    order: str  # one of ORDERS
+    tol: float
+    max_iter: int
+    deadline: float
+    rng: np.random.Generator
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time limit is over."""
+        return perf_counter() >= self.deadline
+
+
+def rules_of(
+    tol: Any,
+    max_iter: Any,
+    *,
+    strategy: str = "auto",
+    order: str = "cyclic",
+    time_limit: Any = None,
+    seed: Any = None,
+) -> Rules:
+    """Check the arguments that say how to go on; the time limit runs from here.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With a sentence that names the argument.
+    """
+    for value, name, known in ((order, "order", ORDERS), (strategy, "strategy", STRATEGIES)):
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f"{name} must be {', '.join(map(repr, known))}, got {value!r}")
+    if order != "cyclic" and strategy == "gram":
+        raise ValueError(f"order={order!r} is made with the residual, not on a Gram matrix")
+    limit = inf if time_limit is None else tolerance(time_limit, "time_limit", inf)
+    return Rules(
+        strategy,
+        order,
+        tolerance(tol, "tol", 1e-6),
+        count(max_iter, "max_iter", 0, 2**63 - 1),
+        perf_counter() + limit,
+        np.random.default_rng(seed),
+    )
