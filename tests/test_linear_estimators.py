@@ -11,6 +11,7 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn")
 
+from scipy.optimize import Bounds  # noqa: E402
 from sklearn import linear_model  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
@@ -142,6 +143,8 @@ def test_bounds_and_factors_go_beyond_scikit_learn():
     free = linear.Lasso(0.1).fit(X, y)
     bound = linear.Lasso(0.1, bounds=(-0.5, 0.5)).fit(X, y)
     assert np.abs(free.coef_).max() > 0.5 >= np.abs(bound.coef_).max()
+    scipys = linear.Lasso(0.1, bounds=Bounds(-0.5, 0.5)).fit(X, y)
+    np.testing.assert_array_equal(scipys.coef_, bound.coef_)
     positive = linear.Lasso(0.1, positive=True, bounds=(None, 0.5)).fit(X, y)
     assert positive.coef_.min() >= 0 and positive.coef_.max() <= 0.5
     factors = np.ones(P)
