@@ -267,12 +267,11 @@ def test_functions_whose_shape_changes():
         loss.jvp([1, 2], [1, 2])
 
 
-def test_ctrl_c_ends_a_pass():
-    """Not only between passes: what one pass writes is left unfinished."""
-    K = 2_000_000
+def interrupted(depth, K):
+    """Return the values (K, 1) of a pass that Ctrl-C has ended, NaN where it did not come."""
 
     def deep(x, a):
-        for _ in range(200):
+        for _ in range(depth):
             x = np.sin(a + x)
         return x
 
@@ -284,24 +283,15 @@ def test_ctrl_c_ends_a_pass():
     with pytest.raises(KeyboardInterrupt):
         core.values(terms, samples, False, np.ones(1), out, 1)
     timer.join()
-    assert np.isnan(out[-1, 0])
+    return out
+
+
+def test_ctrl_c_ends_a_pass():
+    """Not only between passes: what one pass writes is left unfinished."""
+    assert np.isnan(interrupted(200, 2_000_000)[-1, 0])
 
 
 def test_ctrl_c_ends_a_pass_within_its_first_chunk():
     """Chunks are many blocks: a look at the clock between two of them would come too late."""
     K, chunks = 2_000_000, 64
-
-    def deep(x, a):
-        for _ in range(16_000):
-            x = np.sin(a + x)
-        return x
-
-    graph, outputs, _ = record_outputs(deep, 1, 1, K, single=True, vector=False)
-    terms, samples = lower_terms(graph, outputs), core.Samples([data(K)], K)
-    out = np.full((K, 1), np.nan)
-    timer = threading.Timer(0.02, _thread.interrupt_main)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        core.values(terms, samples, False, np.ones(1), out, 1)
-    timer.join()
-    assert np.isnan(out[int(0.9 * K / chunks), 0])
+    assert np.isnan(interrupted(16_000, K)[int(0.9 * K / chunks), 0])
