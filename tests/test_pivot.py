@@ -275,3 +275,18 @@ def test_any_batch(batch):
 def test_no_coordinates():
     r = block_pivoting(np.zeros((0, 0)), np.zeros((3, 0)))
     assert r.theta.shape == (3, 0) and r.success.all() and (r.objective == 0).all()
+
+
+@pytest.mark.parametrize("P", [2, 3, 6])
+def test_what_depends_on_others_and_has_no_zero_in_its_box_is_taken_account_of(P):
+    """A column twice, bounds that exclude 0: one of the two goes to its bound, not to 0."""
+    rng = np.random.default_rng(P)
+    A = rng.normal(size=(20, P))
+    A = np.concatenate([A, A[:, P // 2 : P // 2 + 1]], axis=1)
+    C = rng.normal(size=(40, 20)) @ A
+    r = block_pivoting(A.T @ A, C, bounds=(0.3, 10.0))
+    assert r.success.all() and (r.theta >= 0.3).all()
+    y = C - r.theta @ (A.T @ A)
+    inside = (r.theta > 0.3) & (r.theta < 10)
+    # rounding of sums of P terms of size 20 and below
+    assert np.abs(y[inside]).max(initial=0) < 1e-12 and (y[r.theta == 0.3] < 1e-12).all()

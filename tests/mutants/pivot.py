@@ -13,6 +13,11 @@ EDITS = {
             "either(lost, flags_at(g->dependent + kk * LINE))",
             "flags_at(g->dependent + kk * LINE)",
         ),
+        (
+            "no new solution where something went to a bound",
+            "either(both(lost, away), flags_at(g->again))",
+            "either(but_not(away, away), flags_at(g->again))",
+        ),
     ],
     ("csrc/linear/pivot_factor.h", "test_sizes_pivot.py"): [
         ("a row of L lost", "for (; a <= n; a++)", "for (; a < n; a++)"),

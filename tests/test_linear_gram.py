@@ -1,0 +1,43 @@
+"""The Gram matrix of a working set, which grows, at the sizes of its blocks."""
+
+import numpy as np
+import pytest
+
+from thalweg.linear import gram
+from thalweg.linear.columns import Look
+from thalweg.linear.gram import Gram
+from thalweg.linear.problem import problem_of
+
+BLOCK = gram._BLOCK
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("n", [3, 65])
+@pytest.mark.parametrize("P", [BLOCK - 1, BLOCK, BLOCK + 1])
+def test_a_matrix_that_grows_is_that_of_all_columns(P, n, is_sparse):
+    """Columns in any order, first a few, then half of them, then all; with means and weights."""
+    rng = np.random.default_rng(P + n)
+    A, w = rng.normal(size=(n, P)) + 3, rng.uniform(0, 1, n)
+    matrix = A
+    if is_sparse:
+        A = np.where(A > 3, A, 0)
+        matrix = pytest.importorskip("scipy.sparse").csc_array(A)
+    g = Gram(Look(problem_of(matrix, np.ones(n), 0, 0, None, w, True), 0))
+    order = rng.permutation(P)
+    for size in (7, P // 2, P):
+        found = g.of(order[:size])[:size, :size]
+        C = (A - (w @ A) / w.sum())[:, order[:size]]
+        exact = C.T @ (w[:, None] * C)
+        # n roundings of a sum whose terms are no larger than the largest diagonal element
+        np.testing.assert_allclose(found, exact, atol=(n + 10) * 2e-16 * 20 * exact.max())
+
+
+def test_columns_in_another_order_begin_anew():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(30, 12))
+    g = Gram(Look(problem_of(A, np.ones(30), 0, 0, None, None, False), 0))
+    for which in ([3, 1, 2], [3, 2, 1], [2, 5], [2, 5, 3]):
+        which = np.array(which)
+        m = len(which)
+        exact = A[:, which].T @ A[:, which]
+        np.testing.assert_allclose(g.of(which)[:m, :m], exact, atol=1e-12)
