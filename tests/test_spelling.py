@@ -18,6 +18,7 @@ BOWL = tw.QuadraticLoss([[2, 0], [0, 1]], [1, 2])
 fit = partial(tw.fit, lambda x, a: a * x, x, 2 * x)
 curve_fit = partial(tw.curve_fit, lambda x, a: a * x, x, 2 * x)
 minimize = partial(tw.minimize, BOWL, [0, 0])
+path = partial(tw.linear.path, A, b)
 sweep = partial(tw.kernels.coordinate_sweep, A, np.zeros(2), b.copy())
 
 MEANT = [
@@ -58,6 +59,11 @@ MEANT = [
     (tw.LevenbergMarquardt, "lam", "did you mean damping?"),
     (tw.Newton, "mu", "did you mean damping?"),
     (tw.LBFGS, "history_size", "did you mean memory?"),
+    (path, "lambdas", "path() has no argument 'lambdas'; did you mean penalties?"),
+    (path, "n_alphas", "did you mean n?"),
+    (path, "alpha", "did you mean penalties?"),
+    (partial(tw.linear.enet_path, A, b), "alpha", "did you mean alphas?"),
+    (partial(tw.linear.enet_path, A, b), "n_alphas", "did you mean alphas?"),
     (tw.ProximalGradient, "alpha", "did you mean l1?"),
     (tw.CoordinateDescent, "random_state", "did you mean seed?"),
     (tw.CoordinateDescent, "rng", "did you mean seed?"),

@@ -6,10 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.check import Array
+from .._arguments.check import Array, count, tolerance
 from .._arguments.spelling import spelled
-from .paths import path
+from .paths import falling, path
 from .problem import total_weight
+
+
+def grid_of(alphas: Any) -> tuple[int, Array | None]:
+    """Return how many alphas, and which, the largest first, if they are given."""
+    if np.ndim(alphas) == 0:
+        return count(alphas, "alphas", 1, 2**31), None
+    given = falling(alphas, "alphas")
+    return len(given), given
 
 
 def lasso_path(X: Any, y: Any, **options: Any) -> tuple[Array, ...]:
@@ -75,18 +83,18 @@ def enet_path(
     >>> coefs[:, 0].round(6)
     array([1.5, 0.5, 0. ])
     """
-    weight = total_weight(len(y), sample_weight)
-    many = np.ndim(alphas) == 0
+    n, given = grid_of(alphas)
+    weight = total_weight(len(np.atleast_1d(y)), sample_weight)
     p = path(
         X,
         y,
         l1_ratio=l1_ratio,
-        n=alphas if many else 100,
+        n=n,
         smallest=eps,
-        penalties=None if many else np.multiply(alphas, weight),
+        penalties=None if given is None else given * weight,
         bounds=(0, None) if positive else None,
         weights=sample_weight,
-        tol=2 * tol,
+        tol=2 * tolerance(tol, "tol", 1e-4),
         max_iter=max_iter,
         threads=threads,
     )

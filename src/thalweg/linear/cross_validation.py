@@ -12,8 +12,9 @@ from sklearn.model_selection import check_cv
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d
 
-from .._arguments.check import Array
+from .._arguments.check import Array, tolerance
 from ..machine import get_num_threads
+from .alphas import grid_of
 from .estimator_base import Linear, threads_of
 from .estimators import ElasticNet
 from .paths import walk_of
@@ -100,7 +101,7 @@ class ElasticNetCV(Linear):
         errors = self._errors(data, ratios, grids, folds)
         best, k = self._choose(errors)
         self.l1_ratio_, self.alpha_ = float(ratios[best]), float(grids[best][k])
-        one = len(ratios) == 1 or np.ndim(self.alphas)
+        one = len(ratios) == 1 or grid_of(self.alphas)[1] is not None
         self.alphas_ = grids[0] if one else np.array(grids)
         self.mse_path_ = errors[0] if len(ratios) == 1 else errors
         self._refit(data)
@@ -113,8 +114,9 @@ class ElasticNetCV(Linear):
 
     def _grid(self, data: Data, ratio: float) -> Array:
         """Return the alphas of this ratio, falling; the largest makes every coefficient 0."""
-        if np.ndim(self.alphas):
-            return np.sort(np.asarray(self.alphas, np.float64))[::-1].copy()
+        given = grid_of(self.alphas)[1]
+        if given is not None:
+            return given
         walk = self._walk(data, ratio, data.weights, None, threads_of(self.n_jobs))
         return walk.begin() / total_weight(len(data.y), data.weights)
 
@@ -125,14 +127,14 @@ class ElasticNetCV(Linear):
             data.X,
             data.y,
             l1_ratio=ratio,
-            n=100 if np.ndim(self.alphas) else self.alphas,
+            n=grid_of(self.alphas)[0],
             smallest=self.eps,
             penalties=penalties,
             factors=self.penalty_factors,
             bounds=self._limits(data.X.shape[1]),
             weights=weights,
             intercept=self.fit_intercept,
-            tol=2 * self.tol,
+            tol=2 * tolerance(self.tol, "tol", 1e-4),
             max_iter=self.max_iter,
             threads=threads,
             time_limit=None,

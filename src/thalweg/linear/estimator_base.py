@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from math import inf
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,11 @@ def penalties_of(l1: float, l2: float, factors: Any) -> tuple[Any, Any]:
     kept = np.isinf(factors)
     finite = np.where(kept, 0.0, factors)
     return np.where(kept, np.inf, l1 * finite), l2 * finite
+
+
+def is_penalty(value: Any) -> bool:
+    """Whether a value is a finite number that is not negative."""
+    return isinstance(value, Real) and 0 <= float(value) < inf
 
 
 def seed_of(random_state: Any) -> Any:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from .._arguments.bounds import bounds_of_one
-from .._arguments.check import Array
-from .estimator_base import Linear, seed_of, threads_of
+from .._arguments.check import Array, tolerance
+from .estimator_base import Linear, is_penalty, seed_of, threads_of
 from .problem import total_weight
 
 
@@ -167,7 +167,7 @@ class Ridge(Linear):
         X, y, weights = self._checked(X, y, sample_weight)
         options = {"max_iter": 1000 if self.max_iter is None else self.max_iter}
         alpha = np.asarray(self.alpha, np.float64)
-        if not (alpha >= 0).all():
+        if not all(map(is_penalty, alpha.flat)):
             raise ValueError(f"alpha must not be negative, got {self.alpha}")
         if alpha.ndim == 0:
             result = self._descend(X, y, weights, 0, float(alpha), self.tol, **options)
@@ -256,7 +256,7 @@ class ElasticNet(Linear):
         """Fit to X, (n, P), and y, (n,) or (n, targets)."""
         previous = getattr(self, "coef_", None) if self.warm_start else None
         X, y, weights = self._checked(X, y, sample_weight)
-        if not (self.alpha >= 0 and 0 <= self.l1_ratio <= 1):
+        if not (is_penalty(self.alpha) and is_penalty(self.l1_ratio) and self.l1_ratio <= 1):
             raise ValueError(
                 "alpha must not be negative and l1_ratio in [0, 1], got "
                 f"{self.alpha} and {self.l1_ratio}"
@@ -270,7 +270,7 @@ class ElasticNet(Linear):
             weights,
             total * self.alpha * self.l1_ratio,
             total * self.alpha * (1 - self.l1_ratio),
-            2 * self.tol,
+            2 * tolerance(self.tol, "tol", 1e-4),
             max_iter=self.max_iter,
             start=None if previous is None else np.asarray(previous).T,
             order=self.selection,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.callback import refuse_callback
-from .._arguments.check import count, numbers, thread_limit, tolerance
+from .._arguments.check import Array, count, numbers, thread_limit, tolerance
 from .._arguments.spelling import spelled
 from .._progress import open_bar
 from .problem import problem_of
@@ -129,6 +129,14 @@ def walk_of(
     return Walk(problem, task, thread_limit(threads), rules)
 
 
+def falling(penalties: Any, name: str) -> Array:
+    """Return penalties that were given, the largest first."""
+    array = numbers(penalties, name, np.float64)
+    if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any():
+        raise ValueError(f"{name} must be finite, not negative, and of shape (n,)")
+    return np.sort(array)[::-1].copy()
+
+
 def _task(l1_ratio: Any, n: Any, smallest: Any, penalties: Any, factors: Any) -> Task:
     ratio = tolerance(l1_ratio, "l1_ratio", 1)
     if ratio > 1:
@@ -137,10 +145,7 @@ def _task(l1_ratio: Any, n: Any, smallest: Any, penalties: Any, factors: Any) ->
     if not 0 < least < 1:
         raise ValueError(f"smallest must be in (0, 1), got {smallest}")
     if penalties is not None:
-        penalties = numbers(penalties, "penalties", np.float64)
-        if penalties.ndim != 1 or not np.isfinite(penalties).all() or (penalties < 0).any():
-            raise ValueError("penalties must be finite, not negative, and of shape (n,)")
-        penalties = np.sort(penalties)[::-1].copy()
+        penalties = falling(penalties, "penalties")
     elif ratio == 0:
         raise ValueError(
             "with l1_ratio=0 no penalty is large enough to make every coefficient 0; give penalties"
