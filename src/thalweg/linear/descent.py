@@ -14,16 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
-from .._core import linear as _core
 from ..status import Status
 from .costs import costs_of, sweeps_to
-from .gram import MOST_COLUMNS, Gram
+from .gram import MOST_COLUMNS, Gram, solve_on
 from .rules import Rules
 from .state import State, wanted_of
 from .sweeps import Sweeps
 from .working_set import WorkingSet
 
-_ROUNDS_ON_GRAM = 400  # of two sweeps and a Newton step, on one Gram matrix
 _LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
 _ON_THE_WAY = 0.02  # of the gap, for W while it grows
 _PART = 0.3  # of the tolerance: no need to be nearer in W
@@ -199,24 +197,12 @@ class Descent:
 
     def _solve_on_gram(self, target: float, ratio: float) -> None:
         """Minimise over W, with an l1 that is ``ratio`` times as large."""
-        state, p, w = self.state, self.state.problem, self.work.which
+        state, w = self.state, self.work.which
         if ratio > 1:
             target = _LEVEL * state.certify(w, ratio).gap
-        gram = self.gram.of(w)
-        each = (ratio * p.l1[w], p.l2[w], p.lower[w], p.upper[w])
-        theta, q = state.theta[w][None], state.q[w][None]
-        square = np.array([state.rr])
-        gap, counts = np.zeros(1), np.zeros((2, 1), np.intp)
-        rank = max(p.shape[0] - p.intercept, 1)
-        try:
-            _core.solve(
-                gram, each, state.reach[w], rank, square, np.array([target]), _ROUNDS_ON_GRAM,
-                theta, q, gap, counts, 1,
-            )  # fmt: skip
-        finally:  # Ctrl-C leaves what the last step left
-            state.theta[w] = theta[0]
-        self.gram_sweeps += int(counts[0, 0])
-        self.steps += int(counts[1, 0])
+        _, sweeps, steps = solve_on(self.gram.of(w), state, w, state.rr, target, ratio)
+        self.gram_sweeps += sweeps
+        self.steps += steps
 
     # ---- with the residual -----------------------------------------------------------------
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from .._arguments.check import Array
+from .._core import linear as _core
 from .columns import Look
+from .state import State
 
 MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
 _SLICE = 1 << 21  # numbers of a slice of packed columns: 16 MiB
 _BLOCK = 1024  # new columns of one product
 _OPERATIONS = 2e9  # of one product: below a tenth of a second
+_ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
 
 
 class Gram:
@@ -90,3 +93,33 @@ class Gram:
         if begin:
             block[:, :begin] += new @ packed[:begin].T
         block[:, begin:] += new @ new.T  # NumPy sees that it is symmetric: half the work
+
+
+def solve_on(
+    array: Array, state: State, which: Array, rr: float, target: float, ratio: float = 1.0
+) -> tuple[Array, int, int]:
+    """Minimise over some columns, whose Gram matrix is ``array``, until their gap is the target.
+
+    θ of the state moves, its residual and products stay.  ``rr`` is rᵗWr; l1 is taken ``ratio``
+    times.  Where Ctrl-C ends it, θ is what the last step left.
+
+    Returns
+    -------
+    q : ndarray
+        The products of the columns with the residual of the new θ.
+    sweeps, steps : int
+        Sweeps, and steps of Newton's method.
+    """
+    p = state.problem
+    each = (ratio * p.l1[which], p.l2[which], p.lower[which], p.upper[which])
+    theta, q = state.theta[which][None], state.q[which][None]
+    counts = np.zeros((2, 1), np.intp)
+    rank = max(p.shape[0] - p.intercept, 1)
+    try:
+        _core.solve(
+            array, each, state.reach[which], rank, np.array([rr]), np.array([target]), _ROUNDS,
+            theta, q, np.zeros(1), counts, 1,
+        )  # fmt: skip
+    finally:
+        state.theta[which] = theta[0]
+    return q[0], int(counts[0, 0]), int(counts[1, 0])

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .._core import linear as _core
 from .costs import costs_of
-from .gram import MOST_COLUMNS, Gram
+from .gram import MOST_COLUMNS, Gram, solve_on
 from .problem import Problem
 from .state import Certificate, State, wanted_of
 
 _REFRESH = 64  # models after which the residual and q are made anew: rounding adds up slowly
-_ROUNDS = 400  # of two sweeps and a Newton step, at most for one model
 _PASSES = 2.0  # over A that a model takes without the matrix
 _PART = 0.5  # of the gap that is wanted: what rounding of q may leave of it
 
@@ -55,18 +53,10 @@ class WholeGram:
 
     def _descend(self, wanted: float) -> Certificate:
         state = self.state
-        p = state.problem
-        theta, q = state.theta[None], state.q[None].copy()
-        before, q_before = state.theta.copy(), state.q.copy()
-        counts: Any = np.zeros((2, 1), np.intp)
-        _core.solve(
-            self.array, p.each, state.reach, max(p.shape[0] - p.intercept, 1),
-            np.array([self.rr]), np.array([_PART * wanted]), _ROUNDS, theta, q, np.zeros(1),
-            counts, 1,
-        )  # fmt: skip
+        theta, q = state.theta.copy(), state.q
+        state.q, *_ = solve_on(self.array, state, self.all, self.rr, _PART * wanted)
         # r'Wr falls by (theta - theta_before)'(q_before + q); rounding may leave less than 0
-        self.rr = max(0.0, self.rr - float((state.theta - before) @ (q_before + q[0])))
-        state.q = q[0]
+        self.rr = max(0.0, self.rr - float((state.theta - theta) @ (q + state.q)))
         return state.certify(rr=self.rr)
 
 
