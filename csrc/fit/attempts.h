@@ -28,46 +28,46 @@ enum {
 /* One thread's memory for later attempts. */
 typedef struct {
     const tw_fit_job *job;
-    solo *one;
+    single_fit *one;
     real *origin, *probe; /* [P] the start that the user gave; the best probe */
     real *size;           /* [F] of what starts at 0: how far its probes go */
     real *theta, *R;      /* [P], triangle of F + 1: the best result so far ... */
-    real chi2, bound;     /* ... its chi2; the least that was proved to be reached */
+    real chi2, proved;    /* ... its chi2; the least that was proved to be reached */
     mask_int status, lost, n_iter;
     int alike; /* two attempts have run off to the same chi2 */
-} later;
+} retry;
 
-static later *later_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved, int n_summers) {
-    TAKE_ROOT(a, later, l);
+static retry *retry_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved, int n_workers) {
+    TAKE_ROOT(a, retry, r);
     const ptrdiff_t P = job->tape->n_theta, F = job->tape->n_free;
-    l->job = job;
-    l->origin = TAKE(a, real, P), l->probe = TAKE(a, real, P), l->size = TAKE(a, real, F);
-    l->theta = TAKE(a, real, P), l->R = TAKE(a, real, tri(F + 1, 0));
-    solo *one = solo_on(a, job, n_summers, NULL),
-         *bends = curved ? solo_on(a, curved, n_summers, NULL) : NULL;
+    r->job = job;
+    r->origin = TAKE(a, real, P), r->probe = TAKE(a, real, P), r->size = TAKE(a, real, F);
+    r->theta = TAKE(a, real, P), r->R = TAKE(a, real, tri(F + 1, 0));
+    single_fit *one = single_fit_on(a, job, n_workers, NULL),
+               *bends = curved ? single_fit_on(a, curved, n_workers, NULL) : NULL;
     if (!a->measuring)
-        l->one = one, one->curved = bends;
+        r->one = one, one->curved = bends;
     return place;
 }
 
 /* Keep the attempt that has ended as the best result if its chi2 is lower than that of all before; at the
  * same chi2 the later one counts, unless it would put a failure in place of a success.  A success at a saddle
  * is none. */
-static void compare(later *l) {
-    fits *s = &l->one->s;
+static void compare(retry *r) {
+    fits *s = &r->one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
-    if (s->status[0] > 0 && s->status[0] != TW_EXACT && is_at_saddle(l->one, l->origin))
+    if (s->status[0] > 0 && s->status[0] != TW_EXACT && is_at_saddle(r->one, r->origin))
         s->status[0] = TW_NO_PROGRESS;
     const mask_int status = s->status[0];
-    l->n_iter = s->n_iter[0];
-    l->bound = s->bound[0] < l->bound ? s->bound[0] : l->bound;
-    const int as_low = chi2 <= l->chi2 * (1 + SAME) && (status > 0 || l->status <= 0);
-    if (status == TW_NOT_FINITE || !(chi2 < l->chi2 * (1 - SAME) || as_low))
+    r->n_iter = s->n_iter[0];
+    r->proved = s->proved[0] < r->proved ? s->proved[0] : r->proved;
+    const int as_low = chi2 <= r->chi2 * (1 + SAME) && (status > 0 || r->status <= 0);
+    if (status == TW_NOT_FINITE || !(chi2 < r->chi2 * (1 - SAME) || as_low))
         return;
-    l->chi2 = chi2, l->status = status, l->lost = s->lost[0];
+    r->chi2 = chi2, r->status = status, r->lost = s->lost[0];
     for (int j = 0; j < s->P; j++)
-        l->theta[j] = s->theta[j * LANES];
-    memcpy(l->R, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+        r->theta[j] = s->theta[j * LANES];
+    memcpy(r->R, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
 }
 
 /* theta + Newton's step, which newton_step has left in units of u, as the trial; 0 if a bound is in the way.
@@ -84,13 +84,13 @@ static int set_newton_trial(fits *s) {
 }
 
 /* Begin an attempt at theta. */
-static void begin_attempt(later *l, const real *theta, int attempt) {
-    solo *o = l->one;
-    for (int j = 0; j < o->s.P; j++)
-        o->s.start[j * LANES] = theta[j];
-    o->t = tolerances_of(l->job, attempt);
-    begin_one(o);
-    o->s.n_iter[0] = l->n_iter;
+static void begin_attempt(retry *r, const real *theta, int attempt) {
+    single_fit *one = r->one;
+    for (int j = 0; j < one->s.P; j++)
+        one->s.start[j * LANES] = theta[j];
+    one->t = tolerances_of(r->job, attempt);
+    begin_one(one);
+    one->s.n_iter[0] = r->n_iter;
 }
 
 /* ---- probes --------------------------------------------------------------------------------- */
@@ -116,33 +116,33 @@ static int next_prime(int p) {
 
 /* A start of 0 has no size to multiply: such a parameter is probed on both sides, as far as its effect is
  * that of the residual. */
-static real probe_from_zero(const later *l, int j, int k, real factor) {
-    const fits *s = &l->one->s;
+static real probe_from_zero(const retry *r, int j, int k, real factor) {
+    const fits *s = &r->one->s;
     const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
-    const real theta = l->size[j] * factor * (k % 2 ? 1 : -1);
+    const real theta = r->size[j] * factor * (k % 2 ? 1 : -1);
     return theta < s->lower[at] || theta > s->upper[at] ? -theta : theta;
 }
 
 /* Of a first attempt that has run off, or that has failed on its way there: the parameter that has gone
  * farthest, if it has no bounds; or -1. */
-static int farthest(const later *l) {
-    const fits *s = &l->one->s;
+static int farthest(const retry *r) {
+    const fits *s = &r->one->s;
     real most = FAR_OFF;
     int parameter = -1;
-    for (int j = 0; j < s->F && l->status <= 0; j++) {
+    for (int j = 0; j < s->F && r->status <= 0; j++) {
         const int i = s->free_theta[j];
-        const real ratio = (real)fabs(l->theta[i] / l->origin[i]);
-        if (!s->projected[j] && l->origin[i] != 0 && ratio > most && has_no_bound(s, i, 0)[0])
+        const real ratio = (real)fabs(r->theta[i] / r->origin[i]);
+        if (!s->projected[j] && r->origin[i] != 0 && ratio > most && has_no_bound(s, i, 0)[0])
             most = ratio, parameter = i;
     }
     return parameter;
 }
 
 /* The k-th probe into the trial, with parameter `crossed` on the other side of infinity, near it. */
-static void set_probe(later *l, int k, int crossed) {
-    fits *s = &l->one->s;
+static void set_probe(retry *r, int k, int crossed) {
+    fits *s = &r->one->s;
     for (int j = 0; j < s->P; j++)
-        s->trial[j * LANES] = l->origin[j];
+        s->trial[j * LANES] = r->origin[j];
     for (int j = 0, prime = 1; j < s->F; j++) {
         const ptrdiff_t i = s->free_theta[j], at = i * LANES;
         if (s->projected[j] || s->lower[at] == s->upper[at])
@@ -150,39 +150,39 @@ static void set_probe(later *l, int k, int crossed) {
         prime = next_prime(prime);
         const real exponent = 2 * radical_inverse(k, prime);
         const real factor = i == crossed ? -(real)pow(10, exponent) : (real)pow(10, exponent - 1);
-        const real theta = l->origin[i] == 0 ? probe_from_zero(l, j, k, factor) : l->origin[i] * factor;
+        const real theta = r->origin[i] == 0 ? probe_from_zero(r, j, k, factor) : r->origin[i] * factor;
         s->trial[at] = theta < s->lower[at] ? s->lower[at] : theta > s->upper[at] ? s->upper[at] : theta;
     }
 }
 
 /* The lowest of PROBES probes into `probe`, if its chi2 is below *lowest, which it replaces; 0 where the
  * watch asked to stop. */
-static int choose_among(later *l, int crossed, real *lowest) {
-    solo *o = l->one;
-    fits *s = &o->s;
-    for (int k = 1; k <= PROBES; k++, l->n_iter++) {
-        set_probe(l, k, crossed);
-        evaluate_trial(o);
-        if (stopped(o))
+static int choose_among(retry *r, int crossed, real *lowest) {
+    single_fit *one = r->one;
+    fits *s = &one->s;
+    for (int k = 1; k <= PROBES; k++, r->n_iter++) {
+        set_probe(r, k, crossed);
+        evaluate_trial(one);
+        if (stopped(one))
             return 0;
-        const real chi2 = project(o);
+        const real chi2 = project(one);
         if (!(chi2 < *lowest))
             continue;
         *lowest = chi2;
         for (int j = 0; j < s->P; j++)
-            l->probe[j] = s->trial[j * LANES];
+            r->probe[j] = s->trial[j * LANES];
     }
     return 1;
 }
 
 /* The start of the second attempt into `probe`; 0 where the watch asked to stop. */
-static int choose_probe(later *l) {
+static int choose_probe(retry *r) {
     real lowest = (real)INFINITY;
-    memcpy(l->probe, l->origin, (size_t)l->one->s.P * sizeof(real));
-    if (!choose_among(l, -1, &lowest))
+    memcpy(r->probe, r->origin, (size_t)r->one->s.P * sizeof(real));
+    if (!choose_among(r, -1, &lowest))
         return 0;
-    const int crossed = farthest(l);
-    return crossed < 0 || lowest < l->chi2 || choose_among(l, crossed, &lowest);
+    const int crossed = farthest(r);
+    return crossed < 0 || lowest < r->chi2 || choose_among(r, crossed, &lowest);
 }
 
 /* ---- attempts ------------------------------------------------------------------------------- */
@@ -209,161 +209,161 @@ static void recall_chi2_alone(fits *s, real chi2) {
 }
 
 /* Stand where the first attempt ended, with its status; 0 where the watch asked to stop. */
-static int recall_first(later *l, ptrdiff_t fit) {
-    solo *o = l->one;
-    fits *s = &o->s;
-    const tw_fit_job *job = l->job;
-    l->n_iter = 0, l->chi2 = l->bound = (real)INFINITY, l->status = TW_NO_PROGRESS, l->alike = 0;
-    begin_attempt(l, ROW(real, job->theta, s->P), 3);
-    evaluate_trial(o);
-    if (stopped(o))
+static int recall_first(retry *r, ptrdiff_t fit) {
+    single_fit *one = r->one;
+    fits *s = &one->s;
+    const tw_fit_job *job = r->job;
+    r->n_iter = 0, r->chi2 = r->proved = (real)INFINITY, r->status = TW_NO_PROGRESS, r->alike = 0;
+    begin_attempt(r, ROW(real, job->theta, s->P), 3);
+    evaluate_trial(one);
+    if (stopped(one))
         return 0;
-    judge(s, &o->t, 0);
-    memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+    judge(s, &one->t, 0);
+    memcpy(s->triangle, one->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
     if (!s->kept[0])
         recall_chi2_alone(s, ((const real *)job->chi2)[fit]);
     s->n_iter[0] = job->n_iter[fit], s->lost[0] = job->detail[fit];
     s->status[0] = job->status[fit], s->doubt[0] = job->next[fit] == STAYED ? 0 : job->next[fit] - IN_DOUBT;
     settle(s, 0);
     for (int j = 0; j < s->F; j++)
-        l->size[j] = l->origin[s->free_theta[j]] == 0 ? size_of_effect(o, j) : 0;
-    if (o->curved)
-        reconsider(o, job->next[fit] == COLUMN_LOST);
-    compare(l);
-    return !stopped(o);
+        r->size[j] = r->origin[s->free_theta[j]] == 0 ? size_of_effect(one, j) : 0;
+    if (one->curved)
+        reconsider(one, job->next[fit] == COLUMN_LOST);
+    compare(r);
+    return !stopped(one);
 }
 
 /* Has the attempt that has ended run off to the same chi2 as the best result so far? */
-static int runs_off_alike(const later *l) {
-    const fits *s = &l->one->s;
-    const real difference = l->chi2 - s->sum[tri(s->F, s->F) * LANES];
-    return l->status == TW_DRIFT && s->status[0] == TW_DRIFT &&
-           fabs(difference) <= SLOW_FALL * l->chi2 / s->dof[0];
+static int runs_off_alike(const retry *r) {
+    const fits *s = &r->one->s;
+    const real difference = r->chi2 - s->sum[tri(s->F, s->F) * LANES];
+    return r->status == TW_DRIFT && s->status[0] == TW_DRIFT &&
+           fabs(difference) <= SLOW_FALL * r->chi2 / s->dof[0];
 }
 
 /* Variable projection from the best probe; nothing to do where no parameter is left to search in.  0 where
  * the watch asked to stop. */
-static int second_attempt(later *l) {
-    solo *o = l->one;
-    fits *s = &o->s;
+static int second_attempt(retry *r) {
+    single_fit *one = r->one;
+    fits *s = &one->s;
     if (!divide_parameters(s))
         return 1;
-    o->t = tolerances_of(l->job, 2);
-    if (!choose_probe(l))
+    one->t = tolerances_of(r->job, 2);
+    if (!choose_probe(r))
         return 0;
     s->projecting = 1;
-    begin_attempt(l, l->probe, 2);
-    const int whole = run_one(o);
+    begin_attempt(r, r->probe, 2);
+    const int whole = run_one(one);
     s->projecting = 0;
     if (!whole)
         return 0;
-    l->alike = runs_off_alike(l);
-    compare(l);
+    r->alike = runs_off_alike(r);
+    compare(r);
     return 1;
 }
 
 /* A few of Newton's steps with the exact Hessian, from the best result into `probe`, if that was only slow:
  * where residuals at the minimum are large, steps by J'J converge slowly, if at all.  0 where the watch asked
  * to stop. */
-static int descend_by_newton(later *l) {
-    solo *o = l->one;
-    fits *s = &o->s;
-    memcpy(l->probe, l->theta, (size_t)s->P * sizeof(real));
-    if (!o->curved || (l->status != TW_MAX_ITER && l->status != TW_NO_PROGRESS))
+static int descend_by_newton(retry *r) {
+    single_fit *one = r->one;
+    fits *s = &one->s;
+    memcpy(r->probe, r->theta, (size_t)s->P * sizeof(real));
+    if (!one->curved || (r->status != TW_MAX_ITER && r->status != TW_NO_PROGRESS))
         return 1;
-    begin_attempt(l, l->theta, 3);
+    begin_attempt(r, r->theta, 3);
     real promised;
-    for (int k = 0; k <= MOST_NEWTON && l->n_iter < o->t.limit; k++) {
-        evaluate_trial(o);
-        if (stopped(o))
+    for (int k = 0; k <= MOST_NEWTON && r->n_iter < one->t.limit; k++) {
+        evaluate_trial(one);
+        if (stopped(one))
             return 0;
         const ptrdiff_t last = tri(s->F, s->F) * LANES;
-        l->n_iter += k > 0;
+        r->n_iter += k > 0;
         if (k && !(s->trial_sum[last] < s->sum[last]))
             break;
         keep_trial(s, ~(ivec){0}, 0);
-        memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+        memcpy(s->triangle, one->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
         for (int j = 0; j < s->P; j++)
-            l->probe[j] = s->theta[j * LANES];
+            r->probe[j] = s->theta[j * LANES];
         settle(s, 0);
-        if (!newton_step(o, &promised) || !(promised > s->noise[0]) || !set_newton_trial(s))
+        if (!newton_step(one, &promised) || !(promised > s->noise[0]) || !set_newton_trial(s))
             break;
     }
-    return !stopped(o);
+    return !stopped(one);
 }
 
 /* The first method again, from where Newton's steps have led.  0 where the watch asked to stop. */
-static int third_attempt(later *l) {
-    if (!descend_by_newton(l))
+static int third_attempt(retry *r) {
+    if (!descend_by_newton(r))
         return 0;
-    begin_attempt(l, l->probe, 3);
-    const int whole = run_one(l->one);
+    begin_attempt(r, r->probe, 3);
+    const int whole = run_one(r->one);
     if (whole)
-        compare(l);
+        compare(r);
     return whole;
 }
 
 /* The best result, with its covariance, in place of the first attempt's. */
-static void write_best(later *l, ptrdiff_t fit, int attempts) {
-    solo *o = l->one;
-    fits *s = &o->s;
+static void write_best(retry *r, ptrdiff_t fit, int attempts) {
+    single_fit *one = r->one;
+    fits *s = &one->s;
     for (int j = 0; j < s->P; j++)
-        s->theta[j * LANES] = l->theta[j];
-    memcpy(s->triangle, l->R, (size_t)tri(s->F + 1, 0) * sizeof(real));
+        s->theta[j * LANES] = r->theta[j];
+    memcpy(s->triangle, r->R, (size_t)tri(s->F + 1, 0) * sizeof(real));
     normal_from_triangle(s->F + 1, s->triangle, s->sum);
-    s->sum[tri(s->F, s->F) * LANES] = l->chi2;
-    s->status[0] = l->status, s->lost[0] = l->lost, s->n_iter[0] = l->n_iter, s->doubt[0] = 0;
+    s->sum[tri(s->F, s->F) * LANES] = r->chi2;
+    s->status[0] = r->status, s->lost[0] = r->lost, s->n_iter[0] = r->n_iter, s->doubt[0] = 0;
     scaled_covariance(s, NULL, 0);
-    write_outcome(l->job, fit, s, 0, o->totals.used, 0);
-    l->job->next[fit] = DONE;
-    l->job->attempts[fit] = (int8_t)attempts;
+    write_outcome(r->job, fit, s, 0, one->totals.used, 0);
+    r->job->next[fit] = DONE;
+    r->job->attempts[fit] = (int8_t)attempts;
 }
 
 /* Load a fit that the first attempt has left, and stand where it ended; 0 where the watch asked to stop. */
-static int load_again(later *l, ptrdiff_t fit) {
-    solo *o = l->one;
-    fits *s = &o->s;
-    const tw_fit_job *job = l->job;
+static int load_again(retry *r, ptrdiff_t fit) {
+    single_fit *one = r->one;
+    fits *s = &one->s;
+    const tw_fit_job *job = r->job;
     int32_t detail;
-    o->fit = fit, s->triangle = o->triangle, s->projecting = 0;
-    prepare_one(o, &detail); /* it was accepted before */
-    if (stopped(o))
+    one->fit = fit, s->triangle = one->triangle, s->projecting = 0;
+    prepare_one(one, &detail); /* it was accepted before */
+    if (stopped(one))
         return 0;
     if (job->call)
-        load_points(job, fit, 0, job->n_points, &o->called.data);
-    run_point_code_watched(&o->summers->m, job->n_points, job->x, job->x_step, fit, o->watch);
-    if (o->curved) {
-        o->curved->fit = fit;
-        run_point_code_watched(&o->curved->summers->m, job->n_points, job->x, job->x_step, fit, o->watch);
+        load_points(job, fit, 0, job->n_points, &one->call.data);
+    run_point_code_watched(&one->workers->m, job->n_points, job->x, job->x_step, fit, one->watch);
+    if (one->curved) {
+        one->curved->fit = fit;
+        run_point_code_watched(&one->curved->workers->m, job->n_points, job->x, job->x_step, fit, one->watch);
     }
     for (int j = 0; j < s->P; j++)
-        l->origin[j] = s->start[j * LANES];
-    return recall_first(l, fit);
+        r->origin[j] = s->start[j * LANES];
+    return recall_first(r, fit);
 }
 
 /* Later attempts of one fit.  Where the watch asks to stop the first attempt's result stays. */
-static void try_again(later *l, ptrdiff_t fit) {
-    const tw_fit_job *job = l->job;
+static void try_again(retry *r, ptrdiff_t fit) {
+    const tw_fit_job *job = r->job;
     const int beaten = job->status[fit] > 0 && job->next[fit] == TRY_AGAIN;
-    if (!load_again(l, fit))
+    if (!load_again(r, fit))
         return;
     int attempts = 1;
     /* what is SINGULAR is tried again only where a lower chi2 was seen, or beside a saddle */
-    const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(l->one, l->origin);
-    if ((beaten || l->status <= 0) && !settled && l->n_iter < job->max_iter) {
+    const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(r->one, r->origin);
+    if ((beaten || r->status <= 0) && !settled && r->n_iter < job->max_iter) {
         attempts = 2;
-        if (!second_attempt(l))
+        if (!second_attempt(r))
             return;
     }
-    if (l->status <= 0 && !settled && !l->alike && l->n_iter < job->max_iter && job->most_attempts > 2) {
+    if (r->status <= 0 && !settled && !r->alike && r->n_iter < job->max_iter && job->most_attempts > 2) {
         attempts = 3;
-        if (!third_attempt(l))
+        if (!third_attempt(r))
             return;
     }
-    if (attempts == 1 && l->status == job->status[fit]) /* it stays as it is, and is written already */
+    if (attempts == 1 && r->status == job->status[fit]) /* it stays as it is, and is written already */
         job->next[fit] = DONE;
     else
-        write_best(l, fit, attempts);
+        write_best(r, fit, attempts);
 }
 
 #endif

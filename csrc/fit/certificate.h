@@ -45,9 +45,9 @@ TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int 
         }
     }
     const vec reduced = LOAD(M, tri(n, n)), chi2 = LOAD(s->trial_sum, tri(s->F, s->F)),
-              bound = LOAD(s->bound, 0);
+              bound = LOAD(s->proved, 0);
     const ivec lower = where & (reduced > CANCELLED * chi2) & (reduced < bound);
-    STORE(s->bound, 0, v_sel(lower, reduced, bound));
+    STORE(s->proved, 0, v_sel(lower, reduced, bound));
 }
 
 /* The compiler unrolls it for the usual numbers of linear parameters. */

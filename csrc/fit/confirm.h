@@ -271,7 +271,7 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     if (v_any(a.asked))
         ask(s, t, &a, o);
     a.done = a.met & ~a.asked & may_be_last(s, a.promised, o);
-    STORE(s->left, 0, v_and(~a.done, a.promised));
+    STORE(s->untaken, 0, v_and(~a.done, a.promised));
     return a;
 }
 

@@ -29,8 +29,8 @@ enum { MOST_BENDS = 20 };            /* times that a step is shortened for bendi
 
 /* The columns of the projected parameters in the trial's R, of length 1, and behind them that of e, into
  * rows; 1/length of each into work.  Returns how many. */
-static int projected_columns(solo *o) {
-    fits *s = &o->s;
+static int projected_columns(single_fit *one) {
+    fits *s = &one->s;
     const int F = s->F;
     const ptrdiff_t n_rows = padded_rows(F + 1);
     int n = 0;
@@ -41,17 +41,17 @@ static int projected_columns(solo *o) {
         const real length = (real)sqrt(s->trial_sum[tri(j, j) * LANES]);
         s->work[n] = length > 0 ? 1 / length : 0;
         for (int k = 0; k <= j; k++)
-            s->rows[n * n_rows + k] = o->trial_triangle[tri(j, k)] * s->work[n];
+            s->rows[n * n_rows + k] = one->trial_triangle[tri(j, k)] * s->work[n];
         n++;
     }
-    memcpy(s->rows + n * n_rows, o->trial_triangle + tri(F, 0), (size_t)(F + 1) * sizeof(real));
+    memcpy(s->rows + n * n_rows, one->trial_triangle + tri(F, 0), (size_t)(F + 1) * sizeof(real));
     return n;
 }
 
 /* Put the projected parameters of an evaluated trial at their best; returns the chi2 that they reach. */
-static real project(solo *o) {
-    fits *s = &o->s;
-    const int n = projected_columns(o);
+static real project(single_fit *one) {
+    fits *s = &one->s;
+    const int n = projected_columns(one);
     real *R = s->small, *x = R + tri(n, 0);
     memset(R, 0, (size_t)tri(n + 1, 0) * sizeof *R);
     merge_rows(n + 1, R, padded_rows(s->F + 1), s->rows);
@@ -73,45 +73,45 @@ static real project(solo *o) {
 }
 
 /* The same for a trial that has not been evaluated yet; 0 where the watch asked to stop. */
-static int project_trial(solo *o) {
+static int project_trial(single_fit *one) {
     int any = 0;
-    for (int j = 0; j < o->s.F; j++)
-        any |= o->s.projected[j];
+    for (int j = 0; j < one->s.F; j++)
+        any |= one->s.projected[j];
     if (!any)
         return 1;
-    evaluate_trial(o);
-    project(o);
-    return !stopped(o);
+    evaluate_trial(one);
+    project(one);
+    return !stopped(one);
 }
 
 /* ---- second derivatives --------------------------------------------------------------------- */
 
 /* Evaluate the tape of second derivatives at theta, with the direction that lies in its parameters
  * P ... 2 P - 1. */
-static void evaluate_bend(solo *o) {
-    for (int j = 0; j < o->s.P; j++)
-        o->curved->s.trial[j * LANES] = o->s.theta[j * LANES];
-    evaluate_trial(o->curved);
+static void evaluate_bend(single_fit *one) {
+    for (int j = 0; j < one->s.P; j++)
+        one->curved->s.trial[j * LANES] = one->s.theta[j * LANES];
+    evaluate_trial(one->curved);
 }
 
 /* R of [J | w | e] at theta, w = d^2 f along that direction; NULL where it is not finite. */
-static const real *bent(solo *o) {
-    const fits *s = &o->s;
-    const solo *c = o->curved;
-    evaluate_bend(o);
+static const real *bent(single_fit *one) {
+    const fits *s = &one->s;
+    const single_fit *c = one->curved;
+    evaluate_bend(one);
     real sum = 0;
     for (ptrdiff_t t = 0; t < tri(s->F + 2, 0); t++)
         sum += 0 * c->trial_triangle[t];
-    return sum == 0 && !stopped(o) ? c->trial_triangle : NULL;
+    return sum == 0 && !stopped(one) ? c->trial_triangle : NULL;
 }
 
-static void set_direction(solo *o, int j, real d) {
-    o->curved->s.trial[(o->s.P + o->s.free_theta[j]) * LANES] = d;
+static void set_direction(single_fit *one, int j, real d) {
+    one->curved->s.trial[(one->s.P + one->s.free_theta[j]) * LANES] = d;
 }
 
-static void clear_direction(solo *o) {
-    for (int j = 0; j < o->s.P; j++)
-        o->curved->s.trial[(o->s.P + j) * LANES] = 0;
+static void clear_direction(single_fit *one) {
+    for (int j = 0; j < one->s.P; j++)
+        one->curved->s.trial[(one->s.P + j) * LANES] = 0;
 }
 
 /* Bend the trial by a/2, a in units of D from solve_triangle; not out of the box. */
@@ -137,13 +137,13 @@ static real length_of_bend(const fits *s, const real *x) {
 }
 
 /* Bend the step that leads to the trial, or shorten it until it may be bent. */
-static void accelerate(solo *o) {
-    fits *s = &o->s;
+static void accelerate(single_fit *one) {
+    fits *s = &one->s;
     for (int round = 0; round < MOST_BENDS && s->promised[0] > s->noise[0]; round++) {
-        clear_direction(o);
+        clear_direction(one);
         for (int j = 0; j < s->F; j++)
-            set_direction(o, j, s->step[j * LANES]);
-        const real *R = bent(o);
+            set_direction(one, j, s->step[j * LANES]);
+        const real *R = bent(one);
         if (!R)
             return;
         const real *x = solve_triangle(s, free_columns(s, R, s->F, 0));
@@ -154,8 +154,8 @@ static void accelerate(solo *o) {
         }
         s->delta[0] = length / 2;
         s->lambda[0] = LOST_COLUMN * LOST_COLUMN;
-        find_step(s, &o->t, 0);
-        set_trial(s, o->t.bounded, 0);
+        find_step(s, &one->t, 0);
+        set_trial(s, one->t.bounded, 0);
     }
 }
 
@@ -168,12 +168,12 @@ static real unit_of_curvature(const fits *s, int j) {
 }
 
 /* e'w for the direction u_i along parameter i and u_j along j (i = j: only once) */
-static int curvature_along(solo *o, int i, int j, real *curvature) {
-    const int F = o->s.F;
-    clear_direction(o);
-    set_direction(o, i, o->s.unit[i * LANES]);
-    set_direction(o, j, o->s.unit[j * LANES]);
-    const real *R = bent(o);
+static int curvature_along(single_fit *one, int i, int j, real *curvature) {
+    const int F = one->s.F;
+    clear_direction(one);
+    set_direction(one, i, one->s.unit[i * LANES]);
+    set_direction(one, j, one->s.unit[j * LANES]);
+    const real *R = bent(one);
     *curvature = 0;
     for (int k = 0; R && k <= F; k++)
         *curvature += R[tri(F, k)] * R[tri(F + 1, k)];
@@ -182,15 +182,15 @@ static int curvature_along(solo *o, int i, int j, real *curvature) {
 
 /* H_ij = u_i u_j (J_i'J_j - sum e d^2 f/dtheta_i dtheta_j) into factor, 1 on the diagonal of what is held;
  * u_i J_i'e into work.  0 where a second derivative is not finite. */
-static int exact_hessian(solo *o) {
-    fits *s = &o->s;
+static int exact_hessian(single_fit *one) {
+    fits *s = &one->s;
     for (int i = 0; i < s->F; i++)
         s->unit[i * LANES] = unit_of_curvature(s, i);
     for (int i = 0; i < s->F; i++)
         for (int j = i; j >= 0; j--) { /* the diagonal first */
             real *H = s->factor + tri(i, j) * LANES, bend = 0;
             const int held = s->held[i * LANES] || s->held[j * LANES];
-            if (!held && !curvature_along(o, i, j, &bend))
+            if (!held && !curvature_along(one, i, j, &bend))
                 return 0;
             const real u2 = s->unit[i * LANES] * s->unit[j * LANES], *own = s->covariance;
             if (i == j)
@@ -206,9 +206,9 @@ static int exact_hessian(solo *o) {
 
 /* Newton's step with the exact Hessian into step, in units of u, and what it promises; 0 where the Hessian is
  * not positive definite or not finite. */
-static int newton_step(solo *o, real *promised) {
-    fits *s = &o->s;
-    if (!exact_hessian(o) || factorise(s, POOR_PIVOT, 0)[0])
+static int newton_step(single_fit *one, real *promised) {
+    fits *s = &one->s;
+    if (!exact_hessian(one) || factorise(s, POOR_PIVOT, 0)[0])
         return 0;
     substitute(s, 0, 0);
     *promised = 0;
@@ -221,31 +221,31 @@ static int newton_step(solo *o, real *promised) {
 
 /* Is theta a minimum of chi2, to second order?  Newton's step must be short, and what it promises small.  Its
  * memory is that of the lane's step, which it gives back. */
-static int is_minimum(solo *o) {
-    fits *s = &o->s;
+static int is_minimum(single_fit *one) {
+    fits *s = &one->s;
     const size_t size = (size_t)(s->F * LANES) * sizeof(real);
-    memcpy(o->curved->s.step, s->step, size);
+    memcpy(one->curved->s.step, s->step, size);
     const real chi2 = s->sum[tri(s->F, s->F) * LANES], least = AT_MINIMUM * chi2;
     real promised = 0;
-    int good = newton_step(o, &promised) && promised <= (least > s->noise[0] ? least : s->noise[0]);
+    int good = newton_step(one, &promised) && promised <= (least > s->noise[0] ? least : s->noise[0]);
     for (int j = 0; j < s->F && good; j++) {
         const real u = s->unit[j * LANES], theta = (real)fabs(s->theta[s->free_theta[j] * LANES]);
         good = fabs(s->step[j * LANES] * u) <= NEWTON_STEP * (theta + (real)sqrt(chi2) * u);
     }
-    memcpy(s->step, o->curved->s.step, size);
+    memcpy(s->step, one->curved->s.step, size);
     scaled_covariance(s, NULL, 0); /* whose memory was used, too */
     return good;
 }
 
 /* Does f change by its second derivative alone as parameter j moves by its own size?  Where it is and was 0,
  * it has none: then, if it bends at all. */
-static int bends_in(solo *o, int parameter) {
-    const fits *s = &o->s;
+static int bends_in(single_fit *one, int parameter) {
+    const fits *s = &one->s;
     const real theta = (real)fabs(s->theta[parameter * LANES]),
                start = (real)fabs(s->start[parameter * LANES]), size = theta > start ? theta : start;
-    clear_direction(o);
-    o->curved->s.trial[(s->P + parameter) * LANES] = size > 0 ? size : 1;
-    const real *R = bent(o);
+    clear_direction(one);
+    one->curved->s.trial[(s->P + parameter) * LANES] = size > 0 ? size : 1;
+    const real *R = bent(one);
     real change2 = 0;
     for (int k = 0; R && k <= s->F; k++)
         change2 += R[tri(s->F, k)] * R[tri(s->F, k)] / 4;
@@ -253,22 +253,22 @@ static int bends_in(solo *o, int parameter) {
 }
 
 /* Is theta a minimum, parameter j not being held at its bound? */
-static int is_minimum_beside_bound(solo *o, int parameter) {
-    for (int j = 0; j < o->s.F; j++)
-        if (o->s.free_theta[j] == parameter)
-            o->s.held[j * LANES] = 0;
-    return is_minimum(o);
+static int is_minimum_beside_bound(single_fit *one, int parameter) {
+    for (int j = 0; j < one->s.F; j++)
+        if (one->s.free_theta[j] == parameter)
+            one->s.held[j * LANES] = 0;
+    return is_minimum(one);
 }
 
 /* Ask the second derivatives whether what looks like a failure is a minimum after all: a success in doubt; or
  * a column that is lost where the model is flat in its parameter but bends, as where only a^2 matters and a
  * vanishes.  On a plateau both vanish. */
-static void reconsider(solo *o, int column_is_lost) {
-    fits *s = &o->s;
-    if (s->status[0] == TW_NO_PROGRESS && s->doubt[0] > 0 && is_minimum(o))
+static void reconsider(single_fit *one, int column_is_lost) {
+    fits *s = &one->s;
+    if (s->status[0] == TW_NO_PROGRESS && s->doubt[0] > 0 && is_minimum(one))
         s->status[0] = s->doubt[0];
-    else if (s->status[0] == TW_DRIFT && column_is_lost && bends_in(o, (int)s->lost[0]) &&
-             is_minimum_beside_bound(o, (int)s->lost[0]))
+    else if (s->status[0] == TW_DRIFT && column_is_lost && bends_in(one, (int)s->lost[0]) &&
+             is_minimum_beside_bound(one, (int)s->lost[0]))
         s->status[0] = TW_FTOL, s->lost[0] = -1;
 }
 

@@ -31,11 +31,11 @@ typedef struct {
     int share_chunks;        /* threads share each fit, instead of taking fits */
     real *packed, *expanded; /* point slots of an x that all fits share */
     group **groups;
-    solo **solos;
+    single_fit **singles;
     struct tw_watch *watch;
     _Atomic ptrdiff_t *done, next;
     ptrdiff_t taken_at_once;
-} run;
+} fit_batch;
 
 static int has_own_x(const tw_fit_job *job) {
     for (int32_t k = 0; k < job->tape->n_x; k++)
@@ -50,36 +50,36 @@ static int useful_threads(const tw_fit_job *job, int threads) {
     return (int)least(1 + points / POINTS_PER_THREAD, threads);
 }
 
-static run *run_on(arena *a, const tw_fit_job *job, int threads) {
+static fit_batch *fit_batch_on(arena *a, const tw_fit_job *job, int threads) {
     threads = useful_threads(job, threads);
-    TAKE_ROOT(a, run, r);
+    TAKE_ROOT(a, fit_batch, b);
     const ptrdiff_t N = job->n_points, size = groups_of(N) * LANES, slots = job->tape->n_point;
     const int lanes = N <= SIDE_BY_SIDE;
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
-    *r = (run){.job = job, .threads = threads, .own_x = has_own_x(job)};
-    r->share_chunks = !lanes && N >= SHARED_CHUNKS * chunk && job->n_fits < 2 * threads && threads > 1;
-    r->taken_at_once = most(1, least(job->n_fits / (4 * (ptrdiff_t)threads), TAKEN_AT_ONCE));
-    r->packed = r->own_x ? NULL : TAKE(a, real, slots * size);
-    r->expanded = r->own_x || !lanes ? NULL : TAKE(a, real, slots * N * LANES);
-    const int n = r->share_chunks ? 1 : threads;
-    r->groups = TAKE(a, group *, n);
-    r->solos = TAKE(a, solo *, n);
+    *b = (fit_batch){.job = job, .threads = threads, .own_x = has_own_x(job)};
+    b->share_chunks = !lanes && N >= SHARED_CHUNKS * chunk && job->n_fits < 2 * threads && threads > 1;
+    b->taken_at_once = most(1, least(job->n_fits / (4 * (ptrdiff_t)threads), TAKEN_AT_ONCE));
+    b->packed = b->own_x ? NULL : TAKE(a, real, slots * size);
+    b->expanded = b->own_x || !lanes ? NULL : TAKE(a, real, slots * N * LANES);
+    const int n = b->share_chunks ? 1 : threads;
+    b->groups = TAKE(a, group *, n);
+    b->singles = TAKE(a, single_fit *, n);
     for (int k = 0; k < n; k++) {
-        void *worker = lanes ? (void *)group_on(a, job, r->own_x, r->packed, r->expanded)
-                             : (void *)solo_on(a, job, r->share_chunks ? threads : 1, r->packed);
+        void *worker = lanes ? (void *)group_on(a, job, b->own_x, b->packed, b->expanded)
+                             : (void *)single_fit_on(a, job, b->share_chunks ? threads : 1, b->packed);
         if (a->measuring)
             continue;
-        r->groups[k] = lanes ? worker : NULL;
-        r->solos[k] = lanes ? r->groups[k]->one : worker;
+        b->groups[k] = lanes ? worker : NULL;
+        b->singles[k] = lanes ? b->groups[k]->one : worker;
     }
     return place;
 }
 
 /* The next data set of the queue for a thread that has [*begin, *end) in hand, or -1. */
-static ptrdiff_t take(run *r, ptrdiff_t *begin, ptrdiff_t *end) {
+static ptrdiff_t take(fit_batch *b, ptrdiff_t *begin, ptrdiff_t *end) {
     if (*begin == *end) {
-        *begin = atomic_fetch_add(&r->next, r->taken_at_once);
-        *end = least(*begin + r->taken_at_once, r->job->n_fits);
+        *begin = atomic_fetch_add(&b->next, b->taken_at_once);
+        *end = least(*begin + b->taken_at_once, b->job->n_fits);
         if (*begin >= *end) {
             *begin = *end = 0;
             return -1;
@@ -89,16 +89,16 @@ static ptrdiff_t take(run *r, ptrdiff_t *begin, ptrdiff_t *end) {
 }
 
 /* Fill the lanes that are idle; returns how many are at work, 0 if the thread should stop. */
-static int fill_lanes(run *r, group *g) {
+static int fill_lanes(fit_batch *b, group *g) {
     int busy = 0;
     for (int lane = 0; lane < LANES; lane++) {
         while (g->fit[lane] < 0) {
-            const ptrdiff_t fit = take(r, &g->next, &g->end);
+            const ptrdiff_t fit = take(b, &g->next, &g->end);
             if (fit < 0)
                 break;
             if (!load_lane(g, lane, fit)) {
-                atomic_fetch_add(r->done, 1);
-                if (tw_stopped(r->watch)) /* a batch may be refused from end to end */
+                atomic_fetch_add(b->done, 1);
+                if (tw_stopped(b->watch)) /* a batch may be refused from end to end */
                     return 0;
             }
         }
@@ -108,15 +108,15 @@ static int fill_lanes(run *r, group *g) {
 }
 
 /* One thread: fits side by side until the queue is empty and all have stopped. */
-static void fit_lanes(void *context, ptrdiff_t part) {
-    run *r = context;
-    group *g = r->groups[part];
+static void fit_side_by_side(void *context, ptrdiff_t part) {
+    fit_batch *b = context;
+    group *g = b->groups[part];
     make_idle(&g->s, g->fit);
     make_idle(&g->stopped, g->stopped_fit);
-    for (int round = 0; round % LOOK_UP || !tw_stopped(r->watch); round++) {
-        if (!fill_lanes(r, g)) {
-            atomic_fetch_add(r->done, finish_stopped(g));
-            if (!fill_lanes(r, g))
+    for (int round = 0; round % LOOK_UP || !tw_stopped(b->watch); round++) {
+        if (!fill_lanes(b, g)) {
+            atomic_fetch_add(b->done, finish_stopped(g));
+            if (!fill_lanes(b, g))
                 break;
         }
         evaluate_group(g);
@@ -127,56 +127,56 @@ static void fit_lanes(void *context, ptrdiff_t part) {
             ended |= MASK(g->s.status, 0) != RUNNING;
         }
         if (v_any(ended))
-            atomic_fetch_add(r->done, empty_lanes(g));
+            atomic_fetch_add(b->done, empty_lanes(g));
     }
-    atomic_fetch_add(r->done, finish_stopped(g));
+    atomic_fetch_add(b->done, finish_stopped(g));
 }
 
 /* One thread: one fit after the other. */
-static void fit_solos(void *context, ptrdiff_t part) {
-    run *r = context;
-    solo *o = r->solos[part];
+static void fit_one_by_one(void *context, ptrdiff_t part) {
+    fit_batch *b = context;
+    single_fit *one = b->singles[part];
     ptrdiff_t begin = 0, end = 0;
-    for (ptrdiff_t fit; !tw_stopped(r->watch) && (fit = take(r, &begin, &end)) >= 0;) {
-        if (r->own_x)
-            run_point_code_watched(&o->summers->m, r->job->n_points, r->job->x, r->job->x_step, fit,
-                                   r->watch);
-        fit_one(o, fit);
-        atomic_fetch_add(r->done, 1);
+    for (ptrdiff_t fit; !tw_stopped(b->watch) && (fit = take(b, &begin, &end)) >= 0;) {
+        if (b->own_x)
+            run_point_code_watched(&one->workers->m, b->job->n_points, b->job->x, b->job->x_step, fit,
+                                   b->watch);
+        fit_one(one, fit);
+        atomic_fetch_add(b->done, 1);
     }
 }
 
 /* The x stage that all fits share. */
 static void run_x_stage(void *context, ptrdiff_t part) {
-    run *r = context;
+    fit_batch *b = context;
     (void)part;
-    const tw_fit_job *job = r->job;
-    const machine *m = &r->solos[0]->summers->m;
-    run_point_code_watched(m, job->n_points, job->x, job->x_step, 0, r->watch);
-    if (r->expanded)
-        expand_points(m, job->n_points, r->expanded, -1);
+    const tw_fit_job *job = b->job;
+    const machine *m = &b->singles[0]->workers->m;
+    run_point_code_watched(m, job->n_points, job->x, job->x_step, 0, b->watch);
+    if (b->expanded)
+        expand_points(m, job->n_points, b->expanded, -1);
 }
 
 static size_t engine_fit_work(const tw_fit_job *job, int threads) {
     arena a = arena_on(NULL);
-    run_on(&a, job, threads);
+    fit_batch_on(&a, job, threads);
     return arena_size(&a);
 }
 
 static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
                        _Atomic ptrdiff_t *done) {
     arena a = arena_on(work);
-    run *r = run_on(&a, job, threads);
-    r->watch = watch, r->done = done;
-    for (int k = 0; k < (r->share_chunks ? 1 : r->threads); k++) {
-        r->solos[k]->watch = watch;
-        r->solos[k]->threads = r->share_chunks ? r->threads : 1;
+    fit_batch *b = fit_batch_on(&a, job, threads);
+    b->watch = watch, b->done = done;
+    for (int k = 0; k < (b->share_chunks ? 1 : b->threads); k++) {
+        b->singles[k]->watch = watch;
+        b->singles[k]->threads = b->share_chunks ? b->threads : 1;
     }
-    if (!r->own_x && job->n_fits)
-        tw_parallel(run_x_stage, r, 1, 1, watch);
-    tw_task task = job->n_points <= SIDE_BY_SIDE ? fit_lanes : fit_solos;
+    if (!b->own_x && job->n_fits)
+        tw_parallel(run_x_stage, b, 1, 1, watch);
+    tw_task task = job->n_points <= SIDE_BY_SIDE ? fit_side_by_side : fit_one_by_one;
     /* where threads share chunks, those of each fit are the parallel part */
-    tw_parallel(task, r, r->share_chunks ? 1 : r->threads, r->threads, watch);
+    tw_parallel(task, b, b->share_chunks ? 1 : b->threads, b->threads, watch);
 }
 
 /* ---- later attempts ------------------------------------------------------------------------- */
@@ -188,56 +188,57 @@ typedef struct {
     ptrdiff_t n;
     int threads, share_chunks;
     tw_fit_job curved; /* the same data, with the tape of second derivatives */
-    later **workers;
+    retry **retries;
     struct tw_watch *watch;
     _Atomic ptrdiff_t *done, next;
-} rerun;
+} retry_batch;
 
-static rerun *rerun_on(arena *a, const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads) {
-    TAKE_ROOT(a, rerun, r);
+static retry_batch *retry_batch_on(arena *a, const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n,
+                                   int threads) {
+    TAKE_ROOT(a, retry_batch, b);
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
-    *r = (rerun){.job = job, .which = which, .n = n, .threads = threads, .curved = *job};
-    r->curved.tape = job->curved, r->curved.n_linear = 0;
-    r->share_chunks = threads > 1 && job->n_points >= SHARED_CHUNKS * chunk && n < 2 * threads;
-    if (!r->share_chunks && threads > n)
-        r->threads = threads = (int)most(n, 1);
-    const int workers = r->share_chunks ? 1 : threads, summers = r->share_chunks ? threads : 1;
-    r->workers = TAKE(a, later *, workers);
-    for (int k = 0; k < workers; k++) {
-        later *l = later_on(a, job, job->curved ? &r->curved : NULL, summers);
+    *b = (retry_batch){.job = job, .which = which, .n = n, .threads = threads, .curved = *job};
+    b->curved.tape = job->curved, b->curved.n_linear = 0;
+    b->share_chunks = threads > 1 && job->n_points >= SHARED_CHUNKS * chunk && n < 2 * threads;
+    if (!b->share_chunks && threads > n)
+        b->threads = threads = (int)most(n, 1);
+    const int retries = b->share_chunks ? 1 : threads, workers = b->share_chunks ? threads : 1;
+    b->retries = TAKE(a, retry *, retries);
+    for (int k = 0; k < retries; k++) {
+        retry *r = retry_on(a, job, job->curved ? &b->curved : NULL, workers);
         if (!a->measuring)
-            r->workers[k] = l;
+            b->retries[k] = r;
     }
     return place;
 }
 
 /* One thread: one fit after the other. */
-static void fit_again(void *context, ptrdiff_t part) {
-    rerun *r = context;
-    for (ptrdiff_t k; (k = claim(&r->next, 1, r->n, r->watch)) >= 0;) {
-        try_again(r->workers[part], r->which[k]);
-        atomic_fetch_add(r->done, 1);
+static void retry_fits(void *context, ptrdiff_t part) {
+    retry_batch *b = context;
+    for (ptrdiff_t k; (k = claim(&b->next, 1, b->n, b->watch)) >= 0;) {
+        try_again(b->retries[part], b->which[k]);
+        atomic_fetch_add(b->done, 1);
     }
 }
 
 static size_t engine_again_work(const tw_fit_job *job, ptrdiff_t n, int threads) {
     arena a = arena_on(NULL);
-    rerun_on(&a, job, NULL, n, threads);
+    retry_batch_on(&a, job, NULL, n, threads);
     return arena_size(&a);
 }
 
 static void engine_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
                          struct tw_watch *watch, _Atomic ptrdiff_t *done) {
     arena a = arena_on(work);
-    rerun *r = rerun_on(&a, job, which, n, threads);
-    r->watch = watch, r->done = done;
-    const int workers = r->share_chunks ? 1 : r->threads;
-    for (int k = 0; k < workers; k++)
-        for (solo *o = r->workers[k]->one; o; o = o->curved) {
-            o->watch = watch;
-            o->threads = r->share_chunks ? r->threads : 1;
+    retry_batch *b = retry_batch_on(&a, job, which, n, threads);
+    b->watch = watch, b->done = done;
+    const int retries = b->share_chunks ? 1 : b->threads;
+    for (int k = 0; k < retries; k++)
+        for (single_fit *one = b->retries[k]->one; one; one = one->curved) {
+            one->watch = watch;
+            one->threads = b->share_chunks ? b->threads : 1;
         }
-    tw_parallel(fit_again, r, workers, r->threads, watch); /* or threads share the chunks of each fit */
+    tw_parallel(retry_fits, b, retries, b->threads, watch); /* or threads share the chunks of each fit */
 }
 
 /* ---- a tape at one theta ------------------------------------------------------------------- */
@@ -275,14 +276,14 @@ static void engine_tape_run(const tw_tape *tape, ptrdiff_t n_points, const void 
 /* ---- one trial at a time, for a model that its caller evaluates ------------------------------ */
 
 typedef struct {
-    solo *one;
+    single_fit *one;
     sample data;
     real *rows;
 } trial_state;
 
 static trial_state *trial_on(arena *a, const tw_fit_job *job) {
     TAKE_ROOT(a, trial_state, t);
-    t->one = solo_on(a, job, 1, NULL);
+    t->one = single_fit_on(a, job, 1, NULL);
     t->data.y = TAKE(a, real, job->n_points);
     t->data.weight = TAKE(a, real, job->n_points);
     t->rows = TAKE(a, real, (job->tape->n_free + 1) * padded_rows(job->n_points));
@@ -298,34 +299,34 @@ static size_t engine_trial_work(const tw_fit_job *job) {
 static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
     arena a = arena_on(work);
     trial_state *t = trial_on(&a, job);
-    solo *o = t->one;
+    single_fit *one = t->one;
     int32_t detail;
-    o->fit = 0;
-    const tw_status refusal = prepare_one(o, &detail);
+    one->fit = 0;
+    const tw_status refusal = prepare_one(one, &detail);
     if (refusal) {
-        write_refusal(job, 0, refusal, detail, o->totals.used);
+        write_refusal(job, 0, refusal, detail, one->totals.used);
         return 1;
     }
     t->data.stride = 1, t->data.unseen = -1;
     load_points(job, 0, 0, job->n_points, &t->data);
-    begin_one(o);
-    for (int j = 0; j < o->s.P; j++)
-        ((real *)trial)[j] = o->s.trial[j * LANES];
+    begin_one(one);
+    for (int j = 0; j < one->s.P; j++)
+        ((real *)trial)[j] = one->s.trial[j * LANES];
     return 0;
 }
 
 static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial) {
-    (void)job; /* is that of the solo */
+    (void)job; /* the fit has it */
     arena a = arena_on(work);
     trial_state *t = TAKE(&a, trial_state, 1);
-    solo *o = t->one;
-    take_values(o, &t->data, f, J, t->rows);
-    if (judge_one(o)) {
-        write_one(o);
+    single_fit *one = t->one;
+    take_values(one, &t->data, f, J, t->rows);
+    if (judge_one(one)) {
+        write_one(one);
         return 1;
     }
-    for (int j = 0; j < o->s.P; j++)
-        ((real *)trial)[j] = o->s.trial[j * LANES];
+    for (int j = 0; j < one->s.P; j++)
+        ((real *)trial)[j] = one->s.trial[j * LANES];
     return 0;
 }
 

@@ -23,7 +23,7 @@ typedef struct {
     int64_t used[LANES], stopped_used[LANES];
     int n_stopped;
     int own_x, partial;  /* partial: a data set so far leaves points out or weighs them */
-    solo *one;           /* for x stages and the orthogonal mode */
+    single_fit *one;     /* for x stages and the orthogonal mode */
     ptrdiff_t next, end; /* data sets taken from the queue and not begun */
 } group;
 
@@ -37,7 +37,7 @@ static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed,
     g->y = TAKE(a, real, N * LANES), g->weight = TAKE(a, real, N * LANES);
     g->residual = TAKE(a, real, g->m.block * LANES);
     g->column = TAKE(a, operand, F + 1);
-    g->one = solo_on(a, job, 1, packed);
+    g->one = single_fit_on(a, job, 1, packed);
     return place;
 }
 
@@ -70,8 +70,8 @@ static tw_status load_data(group *g, int lane, ptrdiff_t fit, sample *data) {
 static void occupy_lane(group *g, int lane, ptrdiff_t fit, int64_t used) {
     const tw_fit_job *job = g->job;
     if (g->own_x) {
-        run_point_code(&g->one->summers->m, job->n_points, job->x, job->x_step, fit);
-        expand_points(&g->one->summers->m, job->n_points, g->m.point, lane);
+        run_point_code(&g->one->workers->m, job->n_points, job->x, job->x_step, fit);
+        expand_points(&g->one->workers->m, job->n_points, g->m.point, lane);
     }
     g->used[lane] = used;
     g->fit[lane] = fit;
@@ -147,12 +147,12 @@ static void leave_place(group *g, int place) {
 static void finish_place(group *g, int place, int poor) {
     const ptrdiff_t fit = g->stopped_fit[place];
     if (!write_outcome(g->job, fit, &g->stopped, place, g->stopped_used[place], poor)) {
-        solo *one = g->one;
+        single_fit *one = g->one;
         one->fit = fit;
         int32_t detail;
         prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
         if (g->own_x)
-            run_point_code(&one->summers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
+            run_point_code(&one->workers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
         run_orthogonally(one, &g->stopped, place);
     }
     leave_place(g, place);

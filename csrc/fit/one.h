@@ -28,18 +28,18 @@ static int is_exhausted(const fits *s) {
 }
 
 /* The next trial of lane 0 within a region throughout. */
-static void advance_in_region(solo *o, int first) {
-    fits *s = &o->s;
+static void advance_in_region(single_fit *one, int first) {
+    fits *s = &one->s;
     if (first)
         first_radius(s);
     else if (is_exhausted(s))
         stop(s, 0, ~(ivec){0}, TW_NO_PROGRESS);
-    advance(s, &o->t, 0);
+    advance(s, &one->t, 0);
     const real length = (real)sqrt(length2_of_step(s, 0)[0]);
     if (first && length < s->delta[0])
         s->delta[0] = length;
-    if (s->status[0] == RUNNING && o->curved)
-        accelerate(o);
+    if (s->status[0] == RUNNING && one->curved)
+        accelerate(one);
 }
 
 /* In a region that doubles from step to step, a parameter that runs off is found by its column alone: stop as
@@ -51,83 +51,85 @@ static void stop_if_run_off(fits *s, const tolerances *t, real before) {
 }
 
 /* Undo the last step where it does not lead as low as promised: a pole of the model may lie on its way. */
-static void undo_if_higher(solo *o, real chi2) {
-    fits *s = &o->s;
+static void undo_if_higher(single_fit *one, real chi2) {
+    fits *s = &one->s;
     real *now = s->sum + tri(s->F, s->F) * LANES;
     int moved = 0;
     for (int j = 0; j < s->P; j++)
-        moved |= s->theta[j * LANES] != o->before[j];
+        moved |= s->theta[j * LANES] != one->before[j];
     if (!moved)
         return;
     for (int j = 0; j < s->P; j++)
         s->trial[j * LANES] = s->theta[j * LANES];
-    evaluate_trial(o);
+    evaluate_trial(one);
     *now = s->trial_sum[tri(s->F, s->F) * LANES];
-    if (*now <= chi2 + s->noise[0] && !stopped(o))
+    if (*now <= chi2 + s->noise[0] && !stopped(one))
         return;
     *now = chi2;
     for (int j = 0; j < s->P; j++)
-        s->theta[j * LANES] = o->before[j];
+        s->theta[j * LANES] = one->before[j];
 }
 
 /* The scaled covariance of lane 0, and the last step, if it may stop.  In the orthogonal mode, for models
  * that bend much and data that determine little, the last step is looked at: there are few such fits. */
-static void confirm_one(solo *o) {
-    fits *s = &o->s;
-    const int looks = s->triangle && o->job->tape->output; /* a model without code is not asked again */
+static void confirm_one(single_fit *one) {
+    fits *s = &one->s;
+    const int looks = s->triangle && one->job->tape->output; /* a model without code is not asked again */
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
     for (int j = 0; j < s->P; j++)
-        o->before[j] = s->theta[j * LANES];
-    o->poor = scaled_covariance(s, &o->t, 0)[0] != 0;
+        one->before[j] = s->theta[j * LANES];
+    one->poor = scaled_covariance(s, &one->t, 0)[0] != 0;
     if (looks)
-        undo_if_higher(o, chi2);
+        undo_if_higher(one, chi2);
 }
 
 /* Why lane 0 has stopped, and its scaled covariance; or RUNNING where it should go on. */
-static void conclude(solo *o) {
-    fits *s = &o->s;
+static void conclude(single_fit *one) {
+    fits *s = &one->s;
     return_to_best(s, 0);
-    confirm_one(o);
-    look_for_drift(s, &o->t, 0, o->poor);
+    confirm_one(one);
+    look_for_drift(s, &one->t, 0, one->poor);
     return_to_best(s, 0);
-    if (o->curved)
-        reconsider(o, lost_effect(s, 0, SLOW_RUN_OFF) == s->lost[0]);
+    if (one->curved)
+        reconsider(one, lost_effect(s, 0, SLOW_RUN_OFF) == s->lost[0]);
 }
 
 /* Judge the trial in lane 0, and go on where it still runs. */
-static int judge_one(solo *o) {
-    fits *s = &o->s;
+static int judge_one(single_fit *one) {
+    fits *s = &one->s;
     const int first = s->fresh[0] != 0;
     const real before = s->sum[tri(s->F, s->F) * LANES];
-    judge(s, &o->t, 0);
+    judge(s, &one->t, 0);
     if (s->projecting && !first)
-        stop_if_run_off(s, &o->t, before);
+        stop_if_run_off(s, &one->t, before);
     if (s->kept[0] && s->triangle)
-        memcpy(s->triangle, o->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+        memcpy(s->triangle, one->trial_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
     if (s->projecting)
-        advance_in_region(o, first);
+        advance_in_region(one, first);
     else
-        advance(s, &o->t, 0);
+        advance(s, &one->t, 0);
     if (s->status[0] == RUNNING)
         return 0;
-    conclude(o);
+    conclude(one);
     return s->status[0] != RUNNING;
 }
 
 /* Drive lane 0 from its trial to a stop; 0 where the watch asked to stop first. */
-static int run_one(solo *o) {
+static int run_one(single_fit *one) {
     do {
-        if (o->s.projecting && !project_trial(o))
+        if (one->s.projecting && !project_trial(one))
             return 0;
-        evaluate_trial(o);
-        if (stopped(o))
+        evaluate_trial(one);
+        if (stopped(one))
             return 0;
-    } while (!judge_one(o));
+    } while (!judge_one(one));
     return 1;
 }
 
 /* Results of lane 0; 0 where the orthogonal mode has to take over. */
-static int write_one(solo *o) { return write_outcome(o->job, o->fit, &o->s, 0, o->totals.used, o->poor); }
+static int write_one(single_fit *one) {
+    return write_outcome(one->job, one->fit, &one->s, 0, one->totals.used, one->poor);
+}
 
 /* Points less free parameters; 1 at least, where it divides. */
 static real dof_of(const tw_fit_job *job, ptrdiff_t fit, int64_t used) {
@@ -136,72 +138,72 @@ static real dof_of(const tw_fit_job *job, ptrdiff_t fit, int64_t used) {
 }
 
 /* Lane 0 alone is in use. */
-static void begin_one(solo *o) {
-    fits *s = &o->s;
+static void begin_one(single_fit *one) {
+    fits *s = &one->s;
     for (int l = 1; l < LANES; l++)
         s->status[l] = TW_NOT_FINITE;
     begin_fit(s, 0);
-    s->magnitude[0] = magnitude_of(&o->totals);
-    s->dof[0] = dof_of(o->job, o->fit, o->totals.used);
+    s->magnitude[0] = magnitude_of(&one->totals);
+    s->dof[0] = dof_of(one->job, one->fit, one->totals.used);
 }
 
 /* Go on with the fit of a lane by orthogonal factorisation: from where it is, with its damping, its
  * trials, and the largest columns that it has met. */
-static void run_orthogonally(solo *o, const fits *from, int lane) {
-    fits *s = &o->s;
+static void run_orthogonally(single_fit *one, const fits *from, int lane) {
+    fits *s = &one->s;
     const int64_t n_iter = from->n_iter[lane];
-    const real lambda = from->lambda[lane], bound = from->bound[lane];
-    s->triangle = o->triangle;
+    const real lambda = from->lambda[lane], bound = from->proved[lane];
+    s->triangle = one->triangle;
     for (int j = 0; j < s->P; j++)
         s->start[j * LANES] = from->theta[j * LANES + lane];
     for (int j = 0; j < s->F; j++)
         s->work[j] = from->largest2[j * LANES + lane];
-    begin_one(o);
+    begin_one(one);
     for (int j = 0; j < s->F; j++)
         s->largest2[j * LANES] = s->work[j];
-    s->n_iter[0] = (mask_int)n_iter, s->lambda[0] = lambda, s->bound[0] = bound;
-    if (run_one(o))
-        write_one(o);
+    s->n_iter[0] = (mask_int)n_iter, s->lambda[0] = lambda, s->proved[0] = bound;
+    if (run_one(one))
+        write_one(one);
 }
 
 /* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
-static tw_status prepare_one(solo *o, int32_t *detail) {
-    summer *r = o->summers;
-    const ptrdiff_t size = r->m.block * LANES;
+static tw_status prepare_one(single_fit *one, int32_t *detail) {
+    chunk_worker *w = one->workers;
+    const ptrdiff_t size = w->m.block * LANES;
     tw_status status = TW_NOT_RUN;
     *detail = -1;
-    o->totals = (sample){.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
-    for (ptrdiff_t first = 0; first < o->job->n_points; first += size) {
-        const ptrdiff_t left = o->job->n_points - first;
-        if (tw_stopped(o->watch))
+    one->totals = (sample){.y = w->y, .weight = w->weight, .stride = 1, .unseen = -1};
+    for (ptrdiff_t first = 0; first < one->job->n_points; first += size) {
+        const ptrdiff_t left = one->job->n_points - first;
+        if (tw_stopped(one->watch))
             return TW_NOT_RUN;
-        const tw_status why = load_points(o->job, o->fit, first, left < size ? left : size, &o->totals);
+        const tw_status why = load_points(one->job, one->fit, first, left < size ? left : size, &one->totals);
         status = why ? why : status;
     }
     if (status == TW_NOT_FINITE)
         *detail = TW_INPUT_Y;
     if (!status)
-        status = load_start(o->job, o->fit, &o->s, 0, detail);
-    if (!status && o->totals.used < count_free(o->job, o->fit))
+        status = load_start(one->job, one->fit, &one->s, 0, detail);
+    if (!status && one->totals.used < count_free(one->job, one->fit))
         status = TW_TOO_FEW_POINTS;
     return status;
 }
 
 /* Fit one data set; its x stage is done. */
-static void fit_one(solo *o, ptrdiff_t fit) {
+static void fit_one(single_fit *one, ptrdiff_t fit) {
     int32_t detail;
-    o->fit = fit;
-    const tw_status refusal = prepare_one(o, &detail);
+    one->fit = fit;
+    const tw_status refusal = prepare_one(one, &detail);
     if (refusal) {
-        write_refusal(o->job, fit, refusal, detail, o->totals.used);
+        write_refusal(one->job, fit, refusal, detail, one->totals.used);
         return;
     }
-    fits *s = &o->s;
+    fits *s = &one->s;
     s->triangle = NULL;
-    begin_one(o);
-    if (!run_one(o) || write_one(o))
+    begin_one(one);
+    if (!run_one(one) || write_one(one))
         return;
-    run_orthogonally(o, s, 0);
+    run_orthogonally(one, s, 0);
 }
 
 #endif

@@ -60,7 +60,7 @@ static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, in
 static int is_beaten(const fits *s, int lane, real ftol) {
     const real share = SLACK * ftol > BEATEN ? SLACK * ftol : BEATEN; /* a coarse tolerance allows more */
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
-    return s->bound[lane] < (chi2 - s->left[lane]) * (1 - share) - s->noise[lane];
+    return s->proved[lane] < (chi2 - s->untaken[lane]) * (1 - share) - s->noise[lane];
 }
 
 /* `stop` is why the lane stopped, `status` what its inflation has made of it. */

@@ -23,16 +23,16 @@ typedef struct {
     operand *column;             /* [F + 1] */
     real *sum;                   /* triangle of F + 1, [..][LANES] */
     real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
-} summer;
+} chunk_worker;
 
 /* Of a model that its caller evaluates: a data set, what was asked and answered, and [J | e] by columns. */
 typedef struct {
     sample data;
     real *theta, *f, *J, *rows; /* [P], [N], [N][F], [F + 1][padded N] */
-} called;
+} model_call;
 
 /* One fit at work. */
-typedef struct solo {
+typedef struct single_fit {
     const tw_fit_job *job;
     tolerances t;
     ptrdiff_t fit, n_chunks;
@@ -42,13 +42,13 @@ typedef struct solo {
     sample totals;   /* used, magnitude */
     real *before;    /* [P] theta before the last step */
     int poor;        /* the normal matrix is too ill-conditioned for a covariance */
-    summer *summers;
-    int n_summers, threads;
+    chunk_worker *workers;
+    int n_workers, threads;
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
-    called called;       /* where the job has a `call` */
-    struct solo *curved; /* NULL, or what evaluates second derivatives: see curvature.h */
-} solo;
+    model_call call;           /* where the job has a `call` */
+    struct single_fit *curved; /* NULL, or what evaluates second derivatives: see curvature.h */
+} single_fit;
 
 /* The x stage of one data set, points side by side: the machine's point slots are filled from
  * x[k] (N values), the last group padded with the last point, so that padding is harmless.
@@ -80,15 +80,15 @@ static void run_point_code(const machine *m, ptrdiff_t n_points, const void *con
     run_point_code_watched(m, n_points, x, x_step, fit, NULL);
 }
 
-static summer summer_on(arena *a, const tw_fit_job *job, real *point) {
+static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point) {
     const ptrdiff_t F = job->tape->n_free, size = groups_of(job->n_points) * LANES;
-    summer r = {.m = machine_on(a, job->tape, size, point)};
-    const ptrdiff_t block = r.m.block * LANES;
-    r.y = TAKE(a, real, block), r.weight = TAKE(a, real, block), r.residual = TAKE(a, real, block);
-    r.column = TAKE(a, operand, F + 1);
-    r.sum = TAKE(a, real, tri(F + 1, 0) * LANES);
-    r.rows = TAKE(a, real, (F + 1) * padded_rows(most(block, F + 1)));
-    return r;
+    chunk_worker w = {.m = machine_on(a, job->tape, size, point)};
+    const ptrdiff_t block = w.m.block * LANES;
+    w.y = TAKE(a, real, block), w.weight = TAKE(a, real, block), w.residual = TAKE(a, real, block);
+    w.column = TAKE(a, operand, F + 1);
+    w.sum = TAKE(a, real, tri(F + 1, 0) * LANES);
+    w.rows = TAKE(a, real, (F + 1) * padded_rows(most(block, F + 1)));
+    return w;
 }
 
 /* Trials after which an attempt ends: of 200 (P + 1) by default the first gets an eighth and the second
@@ -112,64 +112,64 @@ static tolerances tolerances_of(const tw_fit_job *job, int attempt) {
                         attempt >= job->most_attempts};
 }
 
-static called called_on(arena *a, const tw_fit_job *job) {
+static model_call model_call_on(arena *a, const tw_fit_job *job) {
     const ptrdiff_t N = job->n_points, P = job->tape->n_theta, F = job->tape->n_free;
-    called c = {.data = {.stride = 1, .unseen = -1}};
+    model_call c = {.data = {.stride = 1, .unseen = -1}};
     c.data.y = TAKE(a, real, N), c.data.weight = TAKE(a, real, N);
     c.theta = TAKE(a, real, P), c.f = TAKE(a, real, N), c.J = TAKE(a, real, N * F);
     c.rows = TAKE(a, real, (F + 1) * padded_rows(N));
     return c;
 }
 
-/* Memory for one fit, with `n_summers` threads at most; point slots shared at `point`, or its own. */
-static solo *solo_on(arena *a, const tw_fit_job *job, int n_summers, real *point) {
-    TAKE_ROOT(a, solo, o);
+/* Memory for one fit, with `n_workers` threads at most; point slots shared at `point`, or its own. */
+static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers, real *point) {
+    TAKE_ROOT(a, single_fit, one);
     const ptrdiff_t T = tri(job->tape->n_free + 1, 0);
-    *o = (solo){.job = job, .t = tolerances_of(job, 1), .n_summers = n_summers, .threads = 1};
+    *one = (single_fit){.job = job, .t = tolerances_of(job, 1), .n_workers = n_workers, .threads = 1};
     const ptrdiff_t chunk = CHUNK_BLOCKS * block_groups(job->tape) * LANES;
-    o->n_chunks = pieces(job->n_points, chunk);
-    o->s = fits_on(a, job, 1);
-    o->triangle = o->s.triangle;
-    o->trial_triangle = TAKE(a, real, T);
-    o->chunk_sum = TAKE(a, real, o->n_chunks * T);
-    o->before = TAKE(a, real, job->tape->n_theta);
+    one->n_chunks = pieces(job->n_points, chunk);
+    one->s = fits_on(a, job, 1);
+    one->triangle = one->s.triangle;
+    one->trial_triangle = TAKE(a, real, T);
+    one->chunk_sum = TAKE(a, real, one->n_chunks * T);
+    one->before = TAKE(a, real, job->tape->n_theta);
     if (job->call)
-        o->called = called_on(a, job);
-    o->summers = TAKE(a, summer, n_summers);
-    for (int k = 0; k < n_summers; k++) {
-        const summer r = summer_on(a, job, point);
+        one->call = model_call_on(a, job);
+    one->workers = TAKE(a, chunk_worker, n_workers);
+    for (int k = 0; k < n_workers; k++) {
+        const chunk_worker w = chunk_worker_on(a, job, point);
         if (!a->measuring)
-            o->summers[k] = r;
-        point = point ? point : r.m.point; /* one x stage serves all */
+            one->workers[k] = w;
+        point = point ? point : w.m.point; /* one x stage serves all */
     }
     return place;
 }
 
 /* Value, residual and weights of one block of points, ready to be summed. */
-static ptrdiff_t sum_block_setup(const solo *o, summer *r, ptrdiff_t start) {
-    const ptrdiff_t first = start * LANES, left = o->job->n_points - first;
-    const ptrdiff_t size = r->m.block * LANES, n = least(left, size), groups = groups_of(n);
-    sample block = {.y = r->y, .weight = r->weight, .stride = 1, .unseen = -1};
-    load_points(o->job, o->fit, first, n, &block);
+static ptrdiff_t sum_block_setup(const single_fit *one, chunk_worker *w, ptrdiff_t start) {
+    const ptrdiff_t first = start * LANES, left = one->job->n_points - first;
+    const ptrdiff_t size = w->m.block * LANES, n = least(left, size), groups = groups_of(n);
+    sample block = {.y = w->y, .weight = w->weight, .stride = 1, .unseen = -1};
+    load_points(one->job, one->fit, first, n, &block);
     for (ptrdiff_t i = n; i < groups * LANES; i++)
-        r->y[i] = r->weight[i] = 0;
-    run_block_code(&r->m, start, groups);
-    const operand f = r->m.output[0];
+        w->y[i] = w->weight[i] = 0;
+    run_block_code(&w->m, start, groups);
+    const operand f = w->m.output[0];
     for (ptrdiff_t p = 0; p < groups; p++)
         for (int v = 0; v < LANES; v += VL)
-            v_store(r->residual + p * LANES + v,
-                    v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v));
+            v_store(w->residual + p * LANES + v,
+                    v_load(w->y + p * LANES + v) - v_load(f.base + p * f.step + v));
     return groups;
 }
 
 /* [J | e], weighted, as the rows that merge_rows takes. */
-static void copy_rows(const summer *r, ptrdiff_t groups, int n_columns, ptrdiff_t n_rows) {
+static void copy_rows(const chunk_worker *worker, ptrdiff_t groups, int n_columns, ptrdiff_t n_rows) {
     for (int k = 0; k < n_columns; k++) {
-        real *row = r->rows + k * n_rows;
-        const operand c = r->column[k];
+        real *row = worker->rows + k * n_rows;
+        const operand c = worker->column[k];
         for (ptrdiff_t p = 0; p < groups; p++)
             for (int v = 0; v < LANES; v += VL) {
-                const vec w = v_load(r->weight + p * LANES + v);
+                const vec w = v_load(worker->weight + p * LANES + v);
                 v_store(row + p * LANES + v, v_and(w > 0, v_load(c.base + p * c.step + v)) * w);
             }
         for (ptrdiff_t i = groups * LANES; i < n_rows; i++)
@@ -178,53 +178,53 @@ static void copy_rows(const summer *r, ptrdiff_t groups, int n_columns, ptrdiff_
 }
 
 /* The triangle of one chunk: sums of products, or R. */
-static void sum_chunk(const solo *o, summer *r, ptrdiff_t chunk) {
-    const int F = o->s.F;
-    const ptrdiff_t T = tri(F + 1, 0), all = groups_of(o->job->n_points), block = r->m.block;
+static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
+    const int F = one->s.F;
+    const ptrdiff_t T = tri(F + 1, 0), all = groups_of(one->job->n_points), block = w->m.block;
     const ptrdiff_t begin = chunk * CHUNK_BLOCKS * block, end = begin + CHUNK_BLOCKS * block;
-    real *out = o->chunk_sum + chunk * T;
+    real *out = one->chunk_sum + chunk * T;
     memset(out, 0, (size_t)T * sizeof *out);
-    memset(r->sum, 0, (size_t)(T * LANES) * sizeof *out);
+    memset(w->sum, 0, (size_t)(T * LANES) * sizeof *out);
     for (int k = 0; k < F; k++)
-        r->column[k] = r->m.output[1 + k];
-    r->column[F] = (operand){r->residual, LANES, 0};
+        w->column[k] = w->m.output[1 + k];
+    w->column[F] = (operand){w->residual, LANES, 0};
     for (ptrdiff_t start = begin; start < end && start < all; start += block) {
-        const ptrdiff_t groups = sum_block_setup(o, r, start);
-        if (o->s.triangle) {
+        const ptrdiff_t groups = sum_block_setup(one, w, start);
+        if (one->s.triangle) {
             const ptrdiff_t n_rows = padded_rows(groups * LANES);
-            copy_rows(r, groups, F + 1, n_rows);
-            merge_rows(F + 1, out, n_rows, r->rows);
+            copy_rows(w, groups, F + 1, n_rows);
+            merge_rows(F + 1, out, n_rows, w->rows);
         } else {
-            add_block(r->column, F + 1, groups, r->weight, r->sum);
+            add_block(w->column, F + 1, groups, w->weight, w->sum);
         }
     }
-    for (ptrdiff_t t = 0; t < T && !o->s.triangle; t++)
-        out[t] = v_fold(r->sum + t * LANES, LANES);
+    for (ptrdiff_t t = 0; t < T && !one->s.triangle; t++)
+        out[t] = v_fold(w->sum + t * LANES, LANES);
 }
 
 /* One thread's share of a fit's chunks. */
 static void sum_chunks(void *context, ptrdiff_t part) {
-    solo *o = context;
-    summer *r = o->summers + part;
-    set_theta(&r->m, o->s.trial, LANES);
-    for (ptrdiff_t c; (c = claim(&o->next_chunk, 1, o->n_chunks, o->watch)) >= 0;)
-        sum_chunk(o, r, c);
+    single_fit *one = context;
+    chunk_worker *w = one->workers + part;
+    set_theta(&w->m, one->s.trial, LANES);
+    for (ptrdiff_t c; (c = claim(&one->next_chunk, 1, one->n_chunks, one->watch)) >= 0;)
+        sum_chunk(one, w, c);
 }
 
 /* Merge triangle `next` into R. */
-static void merge_triangle(const solo *o, summer *r, real *R, const real *next) {
-    const int n = o->s.F + 1;
+static void merge_triangle(const single_fit *one, chunk_worker *w, real *R, const real *next) {
+    const int n = one->s.F + 1;
     const ptrdiff_t n_rows = padded_rows(n);
-    memset(r->rows, 0, (size_t)(n * n_rows) * sizeof *R);
+    memset(w->rows, 0, (size_t)(n * n_rows) * sizeof *R);
     for (int j = 0; j < n; j++)
-        memcpy(r->rows + j * n_rows, next + tri(j, 0), (size_t)(j + 1) * sizeof *R);
-    merge_rows(n, R, n_rows, r->rows);
+        memcpy(w->rows + j * n_rows, next + tri(j, 0), (size_t)(j + 1) * sizeof *R);
+    merge_rows(n, R, n_rows, w->rows);
 }
 
 /* [J | e] of values and derivatives that the caller gave, into trial_triangle and trial_sum. */
-static void take_values(solo *o, const sample *data, const real *f, const real *J, real *rows) {
-    const ptrdiff_t N = o->job->n_points, n_rows = padded_rows(N);
-    const int F = o->s.F;
+static void take_values(single_fit *one, const sample *data, const real *f, const real *J, real *rows) {
+    const ptrdiff_t N = one->job->n_points, n_rows = padded_rows(N);
+    const int F = one->s.F;
     memset(rows, 0, (size_t)((F + 1) * n_rows) * sizeof *rows);
     for (ptrdiff_t i = 0; i < N; i++) {
         const real w = data->weight[i];
@@ -233,49 +233,49 @@ static void take_values(solo *o, const sample *data, const real *f, const real *
         if (w > 0)
             rows[F * n_rows + i] = (data->y[i] - f[i]) * w;
     }
-    memset(o->trial_triangle, 0, (size_t)tri(F + 1, 0) * sizeof(real));
-    merge_rows(F + 1, o->trial_triangle, n_rows, rows);
-    normal_from_triangle(F + 1, o->trial_triangle, o->s.trial_sum);
+    memset(one->trial_triangle, 0, (size_t)tri(F + 1, 0) * sizeof(real));
+    merge_rows(F + 1, one->trial_triangle, n_rows, rows);
+    normal_from_triangle(F + 1, one->trial_triangle, one->s.trial_sum);
 }
 
 /* Ask the caller for the trial; where it cannot answer, the job stops. */
-static void evaluate_by_call(solo *o) {
-    const called *c = &o->called;
-    for (int j = 0; j < o->s.P; j++)
-        c->theta[j] = o->s.trial[j * LANES];
-    if (o->job->call(o->job->context, c->theta, c->f, c->J))
-        atomic_store(&o->watch->stop, 1);
+static void evaluate_by_call(single_fit *one) {
+    const model_call *c = &one->call;
+    for (int j = 0; j < one->s.P; j++)
+        c->theta[j] = one->s.trial[j * LANES];
+    if (one->job->call(one->job->context, c->theta, c->f, c->J))
+        atomic_store(&one->watch->stop, 1);
     else
-        take_values(o, &c->data, c->f, c->J, c->rows);
+        take_values(one, &c->data, c->f, c->J, c->rows);
 }
 
 /* [J | e] at the trial, all chunks, into trial_sum (and trial_triangle). */
-static void evaluate_trial(solo *o) {
-    const ptrdiff_t T = tri(o->s.F + 1, 0);
-    if (o->job->call) {
-        evaluate_by_call(o);
+static void evaluate_trial(single_fit *one) {
+    const ptrdiff_t T = tri(one->s.F + 1, 0);
+    if (one->job->call) {
+        evaluate_by_call(one);
         return;
     }
-    atomic_store(&o->next_chunk, 0);
-    if (o->threads > 1)
-        tw_parallel(sum_chunks, o, o->n_summers, o->threads, o->watch);
+    atomic_store(&one->next_chunk, 0);
+    if (one->threads > 1)
+        tw_parallel(sum_chunks, one, one->n_workers, one->threads, one->watch);
     else
-        sum_chunks(o, 0);
-    if (o->s.triangle) {
-        memcpy(o->trial_triangle, o->chunk_sum, (size_t)T * sizeof(real));
-        for (ptrdiff_t c = 1; c < o->n_chunks; c++)
-            merge_triangle(o, o->summers, o->trial_triangle, o->chunk_sum + c * T);
-        normal_from_triangle(o->s.F + 1, o->trial_triangle, o->s.trial_sum);
+        sum_chunks(one, 0);
+    if (one->s.triangle) {
+        memcpy(one->trial_triangle, one->chunk_sum, (size_t)T * sizeof(real));
+        for (ptrdiff_t c = 1; c < one->n_chunks; c++)
+            merge_triangle(one, one->workers, one->trial_triangle, one->chunk_sum + c * T);
+        normal_from_triangle(one->s.F + 1, one->trial_triangle, one->s.trial_sum);
         return;
     }
     for (ptrdiff_t t = 0; t < T; t++) {
         real sum = 0;
-        for (ptrdiff_t c = 0; c < o->n_chunks; c++)
-            sum += o->chunk_sum[c * T + t];
-        o->s.trial_sum[t * LANES] = sum;
+        for (ptrdiff_t c = 0; c < one->n_chunks; c++)
+            sum += one->chunk_sum[c * T + t];
+        one->s.trial_sum[t * LANES] = sum;
     }
 }
 
-static int stopped(const solo *o) { return o->watch && o->watch->stop; }
+static int stopped(const single_fit *one) { return one->watch && one->watch->stop; }
 
 #endif

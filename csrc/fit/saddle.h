@@ -18,46 +18,46 @@
 /* |w|^2 and e'w of w = d^2 f along parameter j by `step`; 0 where they are not finite.  By plain sums:
  * nothing is solved with them, and a success whose start was its solution already is asked here for each
  * parameter. */
-static int bend_along(solo *o, int j, real step, real *w2, real *slope) {
-    const int F = o->s.F;
-    solo *c = o->curved;
+static int bend_along(single_fit *one, int j, real step, real *w2, real *slope) {
+    const int F = one->s.F;
+    single_fit *c = one->curved;
     real *triangle = c->s.triangle;
-    clear_direction(o);
-    set_direction(o, j, step);
+    clear_direction(one);
+    set_direction(one, j, step);
     c->s.triangle = NULL;
-    evaluate_bend(o);
+    evaluate_bend(one);
     c->s.triangle = triangle;
     *w2 = c->s.trial_sum[tri(F, F) * LANES], *slope = c->s.trial_sum[tri(F + 1, F) * LANES];
-    return *w2 <= REAL_MAX && fabs(*slope) <= REAL_MAX && !stopped(o);
+    return *w2 <= REAL_MAX && fabs(*slope) <= REAL_MAX && !stopped(one);
 }
 
 /* Does chi2 curve downwards along parameter j? */
-static int curves_down(solo *o, int j) {
-    const fits *s = &o->s;
+static int curves_down(single_fit *one, int j) {
+    const fits *s = &one->s;
     const real unit = unit_of_curvature(s, j), chi2 = s->sum[tri(s->F, s->F) * LANES];
     real w2, slope;
-    if (!bend_along(o, j, unit, &w2, &slope))
+    if (!bend_along(one, j, unit, &w2, &slope))
         return 0;
     return unit * unit * s->sum[tri(j, j) * LANES] - slope < -DOWNWARDS * (real)sqrt(w2 * chi2);
 }
 
 /* How far parameter j moves as the model changes by the size of its residual, by its slope or its bend; 0
  * where it has neither. */
-static real size_of_effect(solo *o, int j) {
-    const fits *s = &o->s;
+static real size_of_effect(single_fit *one, int j) {
+    const fits *s = &one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES], now = s->sum[tri(j, j) * LANES];
     real w2, slope;
     if (now > 0)
         return (real)sqrt(chi2 / now);
-    if (!o->curved || !bend_along(o, j, 1, &w2, &slope) || !(w2 > 0))
+    if (!one->curved || !bend_along(one, j, 1, &w2, &slope) || !(w2 > 0))
         return 0;
     return (real)sqrt(2 * sqrt(chi2 / w2));
 }
 
 /* Is lane 0 at a saddle along a parameter that has not left `start` [P]? */
-static int is_at_saddle(solo *o, const real *start) {
-    for (int j = 0; o->curved && j < o->s.F; j++)
-        if (has_stayed(&o->s, 0, j, start) && curves_down(o, j))
+static int is_at_saddle(single_fit *one, const real *start) {
+    for (int j = 0; one->curved && j < one->s.F; j++)
+        if (has_stayed(&one->s, 0, j, start) && curves_down(one, j))
             return 1;
     return 0;
 }

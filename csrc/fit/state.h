@@ -46,7 +46,7 @@ typedef struct {
     real *moved;                                 /* [F] the last step that was kept */
     real *dof;                                   /* points less free parameters, at least 1 */
     real *mark;                                  /* [MARKS] earlier chi2, the latest first */
-    real *bound;                                 /* chi2 seen, but for linear parameters (certify) */
+    real *proved;                                /* chi2 seen, but for linear parameters (certify) */
     mask_int *held;                              /* [F] not free in this step */
     mask_int *fresh, *kept;                      /* the trial is the start; the last trial was kept */
     mask_int *asked;                             /* the trial's step was found not to be small before */
@@ -54,7 +54,7 @@ typedef struct {
     mask_int *until_mark;                        /* kept trials until the next mark */
     mask_int *doubt;                             /* the status of a success that could not be shown */
     mask_int *lost;                              /* the parameter that runs off, if that is the status */
-    real *left;                                  /* what a step at the end promises that was not taken */
+    real *untaken;                               /* what a step at the end promises that was not taken */
     real *resumed;                               /* chi2 when confirm last let the lane go on */
     real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
     real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
@@ -83,14 +83,14 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L), s.delta = TAKE(a, real, L);
     s.magnitude = TAKE(a, real, L), s.dof = TAKE(a, real, L);
     s.moved = TAKE(a, real, F * L);
-    s.mark = TAKE(a, real, MARKS * L), s.bound = TAKE(a, real, L);
+    s.mark = TAKE(a, real, MARKS * L), s.proved = TAKE(a, real, L);
     s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L), s.kept = TAKE(a, mask_int, L);
     s.asked = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.in_vain = TAKE(a, mask_int, L);
     s.until_mark = TAKE(a, mask_int, L);
     s.doubt = TAKE(a, mask_int, L), s.lost = TAKE(a, mask_int, L), s.resumed = TAKE(a, real, L),
-    s.left = TAKE(a, real, L);
+    s.untaken = TAKE(a, real, L);
     s.factor = TAKE(a, real, tri(F, 0) * L), s.pivot = TAKE(a, real, F * L);
     s.work = TAKE(a, real, 2 * F * L), s.covariance = TAKE(a, real, tri(F, 0) * L);
     s.unit = TAKE(a, real, F * L);
@@ -118,8 +118,8 @@ static void begin_fit(fits *s, int lane) {
     s->until_mark[lane] = s->F + 1;
     for (int k = 0; k < MARKS; k++)
         s->mark[k * LANES + lane] = (real)INFINITY;
-    s->best_chi2[lane] = s->resumed[lane] = s->bound[lane] = (real)INFINITY;
-    s->noise[lane] = s->best_noise[lane] = s->promised[lane] = s->left[lane] = 0;
+    s->best_chi2[lane] = s->resumed[lane] = s->proved[lane] = (real)INFINITY;
+    s->noise[lane] = s->best_noise[lane] = s->promised[lane] = s->untaken[lane] = 0;
     for (int j = 0; j < s->P; j++)
         s->theta[j * LANES + lane] = s->trial[j * LANES + lane] = s->start[j * LANES + lane];
     s->lambda[lane] = FIRST_DAMPING, s->delta[lane] = (real)INFINITY;
@@ -149,7 +149,7 @@ static void copy_lane(const fits *from, int lane, fits *to, int place, int bound
     COPY(delta, 1);
     COPY(magnitude, 1);
     COPY(dof, 1);
-    COPY(bound, 1);
+    COPY(proved, 1);
     COPY(noise, 1);
     COPY(best_chi2, 1);
     COPY(best_noise, 1);

@@ -36,20 +36,20 @@ EDITS = {
     ("csrc/fit/points.h", "test_engine.py"): [
         (
             "residual sign, points",
-            "v_load(r->y + p * LANES + v) - v_load(f.base + p * f.step + v)",
-            "v_load(f.base + p * f.step + v) - v_load(r->y + p * LANES + v)",
+            "v_load(w->y + p * LANES + v) - v_load(f.base + p * f.step + v)",
+            "v_load(f.base + p * f.step + v) - v_load(w->y + p * LANES + v)",
         ),
         (
             "last chunk lost",
-            "c < o->n_chunks; c++)\n            sum +=",
-            "c < o->n_chunks - 1; c++)\n            sum +=",
+            "c < one->n_chunks; c++)\n            sum +=",
+            "c < one->n_chunks - 1; c++)\n            sum +=",
         ),
         (
             "chunk order",
-            "sum += o->chunk_sum[c * T + t]",
-            "sum += o->chunk_sum[(o->threads > 1 ? o->n_chunks - 1 - c : c) * T + t]",
+            "sum += one->chunk_sum[c * T + t]",
+            "sum += one->chunk_sum[(one->threads > 1 ? one->n_chunks - 1 - c : c) * T + t]",
         ),
-        ("padding weighs", "r->y[i] = r->weight[i] = 0", "r->y[i] = 0, r->weight[i] = 1"),
+        ("padding weighs", "w->y[i] = w->weight[i] = 0", "w->y[i] = 0, w->weight[i] = 1"),
         ("x of the first fit", "(const real *)x[k] + fit * x_step[k]", "(const real *)x[k]"),
     ],
     ("csrc/fit/orthogonal.h", "test_engine.py"): [
@@ -182,14 +182,14 @@ EDITS = {
     ],
     ("csrc/fit/attempts.h", "test_promises.py"): [
         ("the worst probe", "if (!(chi2 < *lowest))", "if (*lowest < 1e300 && !(chi2 > *lowest))"),
-        ("the last attempt counts", "!(chi2 < l->chi2 * (1 - SAME) || as_low)", "chi2 < 0"),
+        ("the last attempt counts", "!(chi2 < r->chi2 * (1 - SAME) || as_low)", "chi2 < 0"),
         ("no Newton steps", "k <= MOST_NEWTON", "k < 1"),
     ],
     ("csrc/fit/attempts.h", "test_beyond_infinity.py"): [
-        ("never beyond infinity", "return crossed < 0 || lowest < l->chi2 ||", "return 1 ||"),
+        ("never beyond infinity", "return crossed < 0 || lowest < r->chi2 ||", "return 1 ||"),
         ("beyond infinity is here", "i == crossed ? -(real)pow", "i == crossed ? (real)pow"),
-        ("a third attempt in vain", "l->alike = runs_off_alike(l)", "l->alike = 0"),
-        ("only what was found to run off", "l->status <= 0; j++", "l->status == TW_DRIFT; j++"),
+        ("a third attempt in vain", "r->alike = runs_off_alike(r)", "r->alike = 0"),
+        ("only what was found to run off", "r->status <= 0; j++", "r->status == TW_DRIFT; j++"),
     ],
     ("csrc/fit/one.h", "test_poles.py"): [
         ("the last step is never undone", "    if (looks)\n", "    if (0)\n"),
@@ -213,7 +213,7 @@ EDITS = {
     ("csrc/fit/engine.c", "test_beyond_infinity.py"): [
         (
             "the last wait for ever",
-            "atomic_fetch_add(r->done, finish_stopped(g));\n            if",
+            "atomic_fetch_add(b->done, finish_stopped(g));\n            if",
             "if",
         ),
     ],
@@ -244,9 +244,9 @@ EDITS = {
         ("all is a saddle", "- slope < -DOWNWARDS", "- slope < 1 / DOWNWARDS"),
     ],
     ("csrc/fit/attempts.h", "test_saddles.py"): [
-        ("0 stays 0", "l->origin[i] == 0 ? probe_from_zero(l, j, k, factor) :", ""),
+        ("0 stays 0", "r->origin[i] == 0 ? probe_from_zero(r, j, k, factor) :", ""),
         ("a probe beyond its bound", "? -theta : theta;", "? theta : theta;"),
-        ("a saddle is a success", "is_at_saddle(l->one, l->origin))", "0)"),
+        ("a saddle is a success", "is_at_saddle(r->one, r->origin))", "0)"),
     ],
     ("csrc/fit/sample.h", "test_engine.py"): [
         (
