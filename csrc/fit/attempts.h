@@ -1,17 +1,16 @@
-/* attempts.h - fits that a first attempt did not bring to a minimum, or not to the lowest one known.
+/* attempts.h - later attempts of fits that the first did not bring to a minimum, or to the lowest one known.
  *
  * 1  The attempt that all fits get, side by side (lanes.h) or one by one (one.h).
- * 2  Variable projection within a region throughout, with geodesic acceleration (curvature.h).  It begins at
- *    the best of PROBES points around the start: parameters in which f is not linear are multiplied by
- *    10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear ones are put at their best.  Where
- *    the first attempt failed far from its start, and lower than all of them, as many more lie beyond
- *    infinity: a decay that the data want to be slower than any is a growth, for f depends on 1/tau, which
- *    passes through 0.
- * 3  The first method again, from the lowest point found so far.
+ * 2  Variable projection, with every step limited by a region, and geodesic acceleration (curvature.h).  It
+ * begins at the best of PROBES points around the start: parameters in which f is not linear are multiplied by
+ *    10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear ones are put at their best.  If the
+ * first attempt failed far from its start, and lower than all these points, as many more are looked at beyond
+ *    infinity: a decay exp(-t/tau) depends on 1/tau, so where the data want it slower than any decay they
+ * want 1/tau below 0, which is a growth. 3  The first method again, from the lowest point found so far.
  *
- * Each follows only where the best result so far is no success, or where a lower chi2 has been proved to
- * exist (certificate.h); the third does not where the first two have run off to the same chi2.  The result is
- * that of the lowest chi2; at equal chi2 a success.
+ * An attempt follows only if the best result so far is no success, or if a lower chi2 has been proved to
+ * exist (certificate.h); and the third does not follow if the first two have run off to the same chi2.  The
+ * fit returns the attempt of the lowest chi2, among equal ones a success.
  */
 #ifndef TW_ATTEMPTS_H
 #define TW_ATTEMPTS_H
@@ -20,17 +19,17 @@
 
 enum {
     PROBES = 16,
-    MOST_NEWTON = 20, /* steps before the third attempt */
+    MOST_NEWTON = 20, /* Newton steps before the third attempt */
 };
-#define SAME ((real)1e-9)   /* of chi2: a difference below tells no attempt from another */
-#define FAR_OFF ((real)100) /* times its start: how far a parameter is that has run off */
+#define SAME ((real)1e-9)   /* chi2 of two attempts that differ by less than this share count as equal */
+#define FAR_OFF ((real)100) /* a parameter at more than FAR_OFF times its start may have run off */
 
-/* One thread's memory for later attempts. */
+/* The later attempts of one fit after the other, by one thread. */
 typedef struct {
     const tw_fit_job *job;
     single_fit *one;
     real *origin, *probe; /* [P] the start that the user gave; the best probe */
-    real *size;           /* [F] of what starts at 0: how far its probes go */
+    real *size;           /* [F] how far the probes of a parameter go that starts at 0 */
     real *theta, *R;      /* [P], triangle of F + 1: the best result so far ... */
     real chi2, proved;    /* ... its chi2; the least that was proved to be reached */
     mask_int status, lost, n_iter;
@@ -50,9 +49,8 @@ static retry *retry_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved
     return place;
 }
 
-/* Keep the attempt that has ended as the best result if its chi2 is lower than that of all before; at the
- * same chi2 the later one counts, unless it would put a failure in place of a success.  A success at a saddle
- * is none. */
+/* Keep the attempt that has just ended as the best result if its chi2 is lower than that of all before, or
+ * equal, unless it would put a failure in place of a success.  What ended at a saddle is no success. */
 static void compare(retry *r) {
     fits *s = &r->one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
@@ -70,8 +68,8 @@ static void compare(retry *r) {
     memcpy(r->R, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
 }
 
-/* theta + Newton's step, which newton_step has left in units of u, as the trial; 0 if a bound is in the way.
- */
+/* Set the trial to theta + Newton's step, which newton_step has left in units of `unit`; returns 0 if a bound
+ * is in the way. */
 static int set_newton_trial(fits *s) {
     for (int j = 0; j < s->F; j++) {
         const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
@@ -95,7 +93,7 @@ static void begin_attempt(retry *r, const real *theta, int attempt) {
 
 /* ---- probes --------------------------------------------------------------------------------- */
 
-/* The k-th number of the sequence of van der Corput in this base, in (0, 1). */
+/* The k-th number, in (0, 1), of van der Corput's sequence in this base */
 static real radical_inverse(int k, int base) {
     double inverse = 0, digit = 1;
     for (; k; k /= base) {
@@ -114,8 +112,8 @@ static int next_prime(int p) {
     }
 }
 
-/* A start of 0 has no size to multiply: such a parameter is probed on both sides, as far as its effect is
- * that of the residual. */
+/* The k-th probe of parameter j, whose start is 0 and so cannot be multiplied.  Probes lie on both sides of
+ * 0, as far as changes the model by as much as its residual (size_of_effect), times `factor`. */
 static real probe_from_zero(const retry *r, int j, int k, real factor) {
     const fits *s = &r->one->s;
     const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
@@ -123,8 +121,8 @@ static real probe_from_zero(const retry *r, int j, int k, real factor) {
     return theta < s->lower[at] || theta > s->upper[at] ? -theta : theta;
 }
 
-/* Of a first attempt that has run off, or that has failed on its way there: the parameter that has gone
- * farthest, if it has no bounds; or -1. */
+/* The parameter without bounds that the first attempt has taken farthest from its start, beyond FAR_OFF times
+ * it; -1 if there is none, or if the attempt is a success. */
 static int farthest(const retry *r) {
     const fits *s = &r->one->s;
     real most = FAR_OFF;
@@ -138,7 +136,8 @@ static int farthest(const retry *r) {
     return parameter;
 }
 
-/* The k-th probe into the trial, with parameter `crossed` on the other side of infinity, near it. */
+/* Set the trial to the k-th probe; parameter `crossed`, unless that is -1, gets the other sign and 1 to 100
+ * times the size of its start, as beyond infinity. */
 static void set_probe(retry *r, int k, int crossed) {
     fits *s = &r->one->s;
     for (int j = 0; j < s->P; j++)
@@ -155,8 +154,8 @@ static void set_probe(retry *r, int k, int crossed) {
     }
 }
 
-/* The lowest of PROBES probes into `probe`, if its chi2 is below *lowest, which it replaces; 0 where the
- * watch asked to stop. */
+/* Evaluate PROBES probes; if the lowest chi2 of them is below *lowest it replaces that, and its place goes to
+ * `probe`.  Returns 0 where the watch asked to stop, like the functions below. */
 static int choose_among(retry *r, int crossed, real *lowest) {
     single_fit *one = r->one;
     fits *s = &one->s;
@@ -175,7 +174,7 @@ static int choose_among(retry *r, int crossed, real *lowest) {
     return 1;
 }
 
-/* The start of the second attempt into `probe`; 0 where the watch asked to stop. */
+/* Put the start of the second attempt into `probe`. */
 static int choose_probe(retry *r) {
     real lowest = (real)INFINITY;
     memcpy(r->probe, r->origin, (size_t)r->one->s.P * sizeof(real));
@@ -187,7 +186,8 @@ static int choose_probe(retry *r) {
 
 /* ---- attempts ------------------------------------------------------------------------------- */
 
-/* Mark the linear parameters that may be put at their best; returns whether others are left to search in. */
+/* Mark in `projected` the linear parameters without bounds, which are put at their best; returns whether any
+ * other parameter is left to search in. */
 static int divide_parameters(fits *s) {
     int others = 0;
     memset(s->projected, 0, (size_t)s->F);
@@ -200,7 +200,8 @@ static int divide_parameters(fits *s) {
     return others > 0;
 }
 
-/* Where rows of J are not finite though the sums of the first attempt were: chi2 alone is known. */
+/* Set the sums of lane 0 to those of which chi2 alone is known: some rows of J are not finite here, although
+ * the sums of the first attempt were. */
 static void recall_chi2_alone(fits *s, real chi2) {
     const ptrdiff_t last = tri(s->F, s->F);
     for (ptrdiff_t t = 0; t <= last; t++)
@@ -208,7 +209,7 @@ static void recall_chi2_alone(fits *s, real chi2) {
     s->sum[last * LANES] = chi2, s->triangle[last] = (real)sqrt(chi2);
 }
 
-/* Stand where the first attempt ended, with its status; 0 where the watch asked to stop. */
+/* Bring lane 0 to the place and status at which the first attempt ended, and compare that result. */
 static int recall_first(retry *r, ptrdiff_t fit) {
     single_fit *one = r->one;
     fits *s = &one->s;
@@ -241,8 +242,7 @@ static int runs_off_alike(const retry *r) {
            fabs(difference) <= SLOW_FALL * r->chi2 / s->dof[0];
 }
 
-/* Variable projection from the best probe; nothing to do where no parameter is left to search in.  0 where
- * the watch asked to stop. */
+/* Run variable projection from the best probe, unless no parameter is left to search in. */
 static int second_attempt(retry *r) {
     single_fit *one = r->one;
     fits *s = &one->s;
@@ -262,9 +262,9 @@ static int second_attempt(retry *r) {
     return 1;
 }
 
-/* A few of Newton's steps with the exact Hessian, from the best result into `probe`, if that was only slow:
- * where residuals at the minimum are large, steps by J'J converge slowly, if at all.  0 where the watch asked
- * to stop. */
+/* Take some Newton steps with the exact Hessian from the best result, if that was merely slow, and put the
+ * place they reach into `probe`: where residuals at the minimum are large, steps by J'J converge slowly, if
+ * at all. */
 static int descend_by_newton(retry *r) {
     single_fit *one = r->one;
     fits *s = &one->s;
@@ -292,7 +292,7 @@ static int descend_by_newton(retry *r) {
     return !stopped(one);
 }
 
-/* The first method again, from where Newton's steps have led.  0 where the watch asked to stop. */
+/* Run the first method again, from where Newton's steps have led. */
 static int third_attempt(retry *r) {
     if (!descend_by_newton(r))
         return 0;
@@ -303,7 +303,7 @@ static int third_attempt(retry *r) {
     return whole;
 }
 
-/* The best result, with its covariance, in place of the first attempt's. */
+/* Write the best result, with its covariance, over that of the first attempt. */
 static void write_best(retry *r, ptrdiff_t fit, int attempts) {
     single_fit *one = r->one;
     fits *s = &one->s;
@@ -319,14 +319,14 @@ static void write_best(retry *r, ptrdiff_t fit, int attempts) {
     r->job->attempts[fit] = (int8_t)attempts;
 }
 
-/* Load a fit that the first attempt has left, and stand where it ended; 0 where the watch asked to stop. */
+/* Load the data of a fit, and bring it to where the first attempt ended. */
 static int load_again(retry *r, ptrdiff_t fit) {
     single_fit *one = r->one;
     fits *s = &one->s;
     const tw_fit_job *job = r->job;
     int32_t detail;
     one->fit = fit, s->triangle = one->triangle, s->projecting = 0;
-    prepare_one(one, &detail); /* it was accepted before */
+    prepare_one(one, &detail); /* it cannot refuse, for the first attempt has accepted this fit */
     if (stopped(one))
         return 0;
     if (job->call)
@@ -341,14 +341,14 @@ static int load_again(retry *r, ptrdiff_t fit) {
     return recall_first(r, fit);
 }
 
-/* Later attempts of one fit.  Where the watch asks to stop the first attempt's result stays. */
+/* Run the later attempts of one fit.  Where the watch asks to stop, the result of the first attempt stays. */
 static void try_again(retry *r, ptrdiff_t fit) {
     const tw_fit_job *job = r->job;
     const int beaten = job->status[fit] > 0 && job->next[fit] == TRY_AGAIN;
     if (!load_again(r, fit))
         return;
     int attempts = 1;
-    /* what is SINGULAR is tried again only where a lower chi2 was seen, or beside a saddle */
+    /* a fit that is SINGULAR is tried again only if a lower chi2 was proved, or if it is at a saddle */
     const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(r->one, r->origin);
     if ((beaten || r->status <= 0) && !settled && r->n_iter < job->max_iter) {
         attempts = 2;
@@ -360,7 +360,7 @@ static void try_again(retry *r, ptrdiff_t fit) {
         if (!third_attempt(r))
             return;
     }
-    if (attempts == 1 && r->status == job->status[fit]) /* it stays as it is, and is written already */
+    if (attempts == 1 && r->status == job->status[fit]) /* the result that is written already is final */
         job->next[fit] = DONE;
     else
         write_best(r, fit, attempts);

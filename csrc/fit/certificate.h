@@ -13,20 +13,25 @@
 
 #include "fit/state.h"
 
-#define NO_PIVOT PICK(1e-12, 1e-5) /* of its diagonal element: such a column is left out */
-#define CANCELLED PICK(1e-8, 1e-3) /* of chi2: a difference below has no digits that count */
-#define BEATEN PICK(1e-6, 1e-3)    /* of chi2: by so much must it be lower */
+#define NO_PIVOT PICK(1e-12, 1e-5) /* a column whose pivot is below NO_PIVOT of its diagonal is left out */
+#define CANCELLED PICK(1e-8, 1e-3) /* a proved chi2 below CANCELLED chi2 has no digits that count */
+#define BEATEN PICK(1e-6, 1e-3)    /* a fit is beaten by a proved chi2 that is lower by this share */
 
-/* place of the i-th linear parameter among the free ones; behind them that of the residual */
+/* The place of the i-th of n linear parameters among the free ones; i = n gives the place of the residual. */
 TW_INLINE int linear_place(const fits *s, int n, int i) { return i < n ? s->linear[i] : s->F; }
 
-/* A parameter with a bound is not free to be at its best. */
+/* The lanes in which the parameter has no finite bound, so that it can be put at its best. */
 TW_INLINE ivec has_no_bound(const fits *s, int parameter, int o) {
     return (LOAD(s->lower, parameter) < -REAL_MAX) & (LOAD(s->upper, parameter) > REAL_MAX);
 }
 
-/* Lower `bound` of the lanes in the mask to what the trial proves: elimination in [J_S | e]'[J_S | e] leaves
- * that chi2 in the last place. */
+/* Lower `proved` in the lanes of the mask to the chi2 that the trial proves to be reached: elimination in
+ * [J_S | e]'[J_S | e] leaves it in the last place.
+ *
+ *   n        number of linear parameters; always_inline, so that each constant n gets loops of its own
+ *   M        workspace, triangle of n + 1
+ *   bounded  may parameters have bounds?
+ */
 TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int o) {
     for (int i = 0; i <= n; i++)
         for (int j = 0; j <= i; j++)
@@ -50,7 +55,7 @@ TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int 
     STORE(s->proved, 0, v_sel(lower, reduced, bound));
 }
 
-/* The compiler unrolls it for the usual numbers of linear parameters. */
+/* The same for any number of linear parameters; 1 and 2, the usual ones, are constants to the compiler. */
 static void certify(fits *s, ivec where, int bounded, int o) {
     real few[6 * LANES] __attribute__((aligned(64)));
     switch (s->n_linear) {

@@ -1,15 +1,15 @@
-/* confirm.h - is a lane that met a tolerance at a minimum?
+/* confirm.h - whether a lane that met a tolerance is at a minimum.
  *
  * A step can be small because it is damped, or because a parameter has run so far away that chi2 no longer
- * depends on it.  So a lane that has met a tolerance is asked once more, with the factors of the undamped
- * matrix A = J'J, columns scaled to unit length: the step u = A^-1 J'e, or the reduction of chi2 that it
- * promises, must be small as well, or lost in the rounding noise.  A lane where neither is goes on, with
- * less damping and a wider region.
+ * depends on it.  So a lane that has met a tolerance has to pass one more test, which uses the factors of the
+ * undamped matrix A = J'J, columns scaled to unit length: the step u = A^-1 J'e must be small, or the
+ * reduction of chi2 that it promises must be small or below the rounding noise of chi2.  A lane that fails
+ * the test is resumed with less damping and a wider region.
  *
- * A small step alone is not enough: far out on a plateau every step is small in units of theta.  What it
- * promises must be small in units of chi2, too (`level`).  Where only a^2 matters and a vanishes, J says
- * nothing; there the exact second derivatives decide (attempts.h), and until they have, the success is
- * in doubt.
+ * A small u alone is not enough: far out on a plateau every step is small in units of theta.  So what it
+ * promises must be small in units of chi2, too (`level`).  Where f depends on a^2 alone and a vanishes, J
+ * tells nothing about a; there the exact second derivatives decide (reconsider, curvature.h), and until they
+ * have, the success is in doubt.
  *
  * At a success the step u is taken as the last one, without another evaluation: it is smaller than the
  * tolerance, and what is left after it is smaller still by the rate of convergence.  (In the orthogonal mode
@@ -20,23 +20,31 @@
 
 #include "fit/sample.h"
 
-#define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12)) /* sqrt(eps) */
+/* A pivot of A at most POOR_PIVOT times its diagonal element, sqrt(eps), has lost half of its digits. */
+#define POOR_PIVOT ((real)(sizeof(real) == 8 ? 0x1p-26 : 0x1p-12))
 
-#define SLACK ((real)10)         /* the undamped step u may exceed the tolerance by this factor */
-#define RELIEF ((real)1e-2)      /* the factor on lambda of a lane that is resumed ... */
-#define WIDER ((real)100)        /* ... and the factor on the radius of its region */
-#define FLAT ((real)1e-6)        /* the gradient counts as zero where g_j^2 <= FLAT D_j^2 chi2 */
-#define LEVEL (4500 * REAL_EPS)  /* at a minimum u promises at most LEVEL chi2; 1e-12 in double */
-#define SLOWEST ((real)0.5)      /* slower rates of convergence are not extrapolated */
-#define DAMPED ((real)1e-2)      /* of r u: how much of u the damping may take; it took tenfold before */
-#define COARSE ((real)1e-7)      /* of chi2: a fall that float hides ... */
-#define POOR_FIT ((real)10)      /* ... where chi2 is more than the tenth part of sum (y/sigma)^2 */
-#define PART ((real)0.1)         /* of |D u|: what damping may take of a last step, if it is longer ... */
-#define SHORT ((real)1e-5)       /* ... than this share of |e| */
-#define RUN_OFF PICK(1e-7, 1e-4) /* |J_j| over its largest in the attempt: it has lost its effect ... */
-#define NO_EFFECT ((real)1e-3)   /* ... if |theta_j| |J_j| is below this share of |e| as well */
+#define SLACK ((real)10)        /* the undamped step u may exceed the tolerance by this factor */
+#define RELIEF ((real)1e-2)     /* a lane that is resumed has its lambda multiplied by RELIEF */
+#define WIDER ((real)100)       /* and has the radius of its region multiplied by WIDER */
+#define FLAT ((real)1e-6)       /* the gradient counts as zero where g_j^2 <= FLAT D_j^2 chi2 */
+#define LEVEL (4500 * REAL_EPS) /* at a minimum u promises at most LEVEL chi2; 1e-12 in double */
+/* Steps that shrink by a factor r per step are extrapolated to their sum if r is at most SLOWEST, and damping
+ * has taken at most DAMPED r u of u: then r is a property of the problem, not of the damping (see rate). */
+#define SLOWEST ((real)0.5)
+#define DAMPED ((real)1e-2)
+/* In float a lane may be on a slope where chi2 is more than 1/POOR_FIT of sum (y/sigma)^2 and u promises more
+ * than COARSE chi2, a fall that the rounding noise hides (may_be_slope). */
+#define COARSE ((real)1e-7)
+#define POOR_FIT ((real)10)
+/* u is taken as the last step if |D u| is at most SHORT |e|, or damping has taken at most PART of it. */
+#define PART ((real)0.1)
+#define SHORT ((real)1e-5)
+/* A parameter has lost its effect where |J_j| is below RUN_OFF times its largest in the attempt and |theta_j
+ * J_j| is at most NO_EFFECT |e|. */
+#define RUN_OFF PICK(1e-7, 1e-4)
+#define NO_EFFECT ((real)1e-3)
 
-/* Stopped lanes: hold what lies at a bound; 1 / the length of each column. */
+/* In stopped lanes hold the parameters at a bound; in all lanes set unit to 1 / the length of each column. */
 static void settle(fits *s, int o) {
     const ivec stopped = MASK(s->status, 0) != RUNNING;
     for (int j = 0; j < s->F; j++) {
@@ -48,7 +56,7 @@ static void settle(fits *s, int o) {
     }
 }
 
-/* The normal matrix with columns of length 1, into factor. */
+/* Put the normal matrix of columns of length 1 into factor, with 1 on the diagonal of held parameters. */
 static void scaled_matrix(fits *s, int o) {
     for (int i = 0; i < s->F; i++) {
         for (int j = 0; j < i; j++) {
@@ -61,7 +69,7 @@ static void scaled_matrix(fits *s, int o) {
     }
 }
 
-/* R of lane 0 with columns of length 1, those of held parameters left out, and its last column z. */
+/* Copy R of lane 0 to rows: its columns, scaled to length 1 or 0 for held parameters, and z, its last. */
 static void unit_columns(fits *s) {
     const ptrdiff_t n_rows = padded_rows(s->F);
     const int F = s->F;
@@ -75,9 +83,10 @@ static void unit_columns(fits *s) {
         s->rows[F * n_rows + k] = s->triangle[tri(F, k)];
 }
 
-/* L D and 1/D of lane 0 from R of the orthogonal mode: D_j = R_jj^2, L_ij = R_ji / R_jj; and from its
- * last column z, without forming J'e = R'z, L^-1 J'e into work: D_j^(1/2) z_j.  A damping of LOST_COLUMN^2
- * keeps each R_jj off 0, and gives the shortest step where columns are combinations of one another. */
+/* Set factor and pivot of lane 0 to L D and 1/D, from R of the orthogonal mode: D_j = R_jj^2, L_ij = R_ji /
+ * R_jj; and work to L^-1 J'e = D^(1/2) z from its last column z, without forming J'e = R'z.  A damping of
+ * LOST_COLUMN^2 keeps each R_jj off 0, and gives the shortest step where columns are combinations of one
+ * another. */
 static void factors_from_triangle(fits *s) {
     const ptrdiff_t n_rows = padded_rows(s->F);
     const int F = s->F;
@@ -102,7 +111,7 @@ static void factors_from_triangle(fits *s) {
             s->factor[tri(i, j) * LANES] = R[tri(i, j)] * R[tri(j, j)];
 }
 
-/* L^-1 J'e in units of the scaled columns, into work. */
+/* Put L^-1 J'e, J of columns of length 1, into work. */
 static void scaled_right_side(fits *s, int o) {
     for (int i = 0; i < s->F; i++) {
         vec z = v_and(~MASK(s->held, i), LOAD(s->sum, tri(s->F, i)) * LOAD(s->unit, i));
@@ -112,7 +121,7 @@ static void scaled_right_side(fits *s, int o) {
     }
 }
 
-/* Whether the gradient is small in units of D, for all that is not held. */
+/* Whether the gradient by every parameter that is not held is small in units of D. */
 TW_INLINE ivec is_flat(const fits *s, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
     ivec flat = ~(ivec){0};
@@ -123,8 +132,8 @@ TW_INLINE ivec is_flat(const fits *s, int o) {
     return flat;
 }
 
-/* The undamped step u of the scaled columns, |J_j| u_j, from its right-hand side in work, which it
- * replaces; returns what it promises. */
+/* Replace L^-1 J'e in work by the undamped step in units of the scaled columns, |J_j| u_j; returns the
+ * reduction of chi2 that u promises. */
 static vec undamped_step(fits *s, int o) {
     const int F = s->F;
     vec promised = {0};
@@ -142,7 +151,7 @@ static vec undamped_step(fits *s, int o) {
     return promised;
 }
 
-/* |u_j| <= SLACK xtol (|theta_j| + |e| / |J_j|) for each j that is not held */
+/* Is |u_j| <= SLACK xtol (|theta_j| + |e| / |J_j|) for each j that is not held? */
 static ivec small_undamped_step(const fits *s, real xtol, vec size_of_e, int o) {
     ivec small = ~(ivec){0};
     for (int j = 0; j < s->F; j++) {
@@ -153,9 +162,9 @@ static ivec small_undamped_step(const fits *s, real xtol, vec size_of_e, int o) 
     return small;
 }
 
-/* How much of the last step's error this one has left: Gauss-Newton steps shrink by a constant factor near a
- * minimum where the residual is not small, u' = r u, and all further ones add up to u / (1 - r).  Where
- * it is the damping that lets steps shrink, r is 0. */
+/* The factor r by which steps shrink.  Near a minimum with residuals that are not small Gauss-Newton steps
+ * shrink by a constant factor, so that u and all steps after it add up to u / (1 - r).  Returns 0 where steps
+ * shrink because they are damped, and where r is above SLOWEST. */
 static vec rate(const fits *s, int o) {
     vec before = {0}, both = {0}, all = {0}, damped = {0};
     for (int j = 0; j < s->F; j++) {
@@ -170,7 +179,8 @@ static vec rate(const fits *s, int o) {
     return v_and((v_abs(r) <= SLOWEST) & (damped <= DAMPED * DAMPED * r * r * all), r);
 }
 
-/* theta += u in the lanes of the mask whose u stays inside the bounds; chi2 falls as promised. */
+/* Add u / (1 - r) to theta, and subtract from chi2 what u promises, in those lanes of the mask where that
+ * step stays inside the bounds. */
 static void take_last_step(fits *s, ivec where, vec promised, int bounded, int o) {
     const vec all = 1 / (1 - rate(s, o));
     for (int j = 0; j < s->F; j++)
@@ -191,7 +201,7 @@ static void take_last_step(fits *s, ivec where, vec promised, int bounded, int o
     STORE(s->sum, last, v_max(chi2 - v_and(where, promised), v_set(0)));
 }
 
-/* |D u|^2 */
+/* |D u|^2 of the undamped step u in work */
 static vec length2_of_undamped_step(const fits *s, int o) {
     vec length2 = {0};
     for (int j = 0; j < s->F; j++) {
@@ -201,8 +211,8 @@ static vec length2_of_undamped_step(const fits *s, int o) {
     return length2;
 }
 
-/* May u be taken as the last step?  Where damping still takes a part of it, as the linear model errs along
- * it, only if it is so short that this does not matter. */
+/* May u be taken as the last step?  Damping is on where the linear model has erred; so u must be very short,
+ * or the damping must take little of it. */
 static ivec may_be_last(const fits *s, vec promised, int o) {
     const vec length2 = length2_of_undamped_step(s, o), chi2 = LOAD(s->sum, tri(s->F, s->F));
     const ivec unseen = may_be_unseen(s, promised, length2, o), brief = length2 <= SHORT * SHORT * chi2;
@@ -216,8 +226,8 @@ static ivec may_be_last(const fits *s, vec promised, int o) {
     return unseen & (brief | (damped <= PART * PART * length2));
 }
 
-/* What parameters at a bound promise, each by itself, where descent leads back into the box: the undamped
- * step holds them where they are. */
+/* The reduction of chi2 that is promised by parameters at a bound from which descent leads back into the box,
+ * each by itself: the undamped step, which holds them, does not count it. */
 static vec promised_inwards(const fits *s, int o) {
     vec promised = {0};
     for (int j = 0; j < s->F; j++) {
@@ -230,14 +240,18 @@ static vec promised_inwards(const fits *s, int o) {
     return promised;
 }
 
-/* What the undamped step u of the lanes that met a tolerance tells. */
+/* What the undamped step u tells about the lanes that met a tolerance. */
 typedef struct {
-    vec promised;
-    ivec met, done, asked, small, level; /* asked: to go on, for neither u nor its promise is small */
-    ivec slope;                          /* see may_be_slope */
+    vec promised; /* the reduction of chi2 by u */
+    ivec met;     /* the lanes in question */
+    ivec done;    /* u may be taken as the last step */
+    ivec asked;   /* to go on, for neither u nor what it promises is small */
+    ivec small;   /* u is short */
+    ivec level;   /* u promises little beside chi2 */
+    ivec slope;   /* see may_be_slope */
 } answer;
 
-/* Lanes whose u promises more than little are asked whether u is short, and promises little beside chi2. */
+/* Settle small and level, and take the lanes that are both off the list of those asked to go on. */
 static void ask(const fits *s, const tolerances *t, answer *a, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), size2 = size2_of_model(s, o);
     const real share = LEVEL > t->xtol * t->xtol ? LEVEL : t->xtol * t->xtol;
@@ -246,9 +260,9 @@ static void ask(const fits *s, const tolerances *t, answer *a, int o) {
     a->asked &= ~(a->small & a->level);
 }
 
-/* Lanes whose u promises no more than the noise of chi2, but more than rounding of the gradient explains,
- * beside residuals as large as y.  In float the noise is a millionth part of chi2, and with such
- * residuals the model bends so much that steps by J'J are short on a slope, or beside a maximum. */
+/* The lanes that may be on a slope or beside a maximum: u promises no more than the noise of chi2, but more
+ * than rounding of the gradient explains, beside residuals as large as y.  In float that noise is about a
+ * millionth of chi2, and with such residuals the model bends so much that u, by J'J, is short even there. */
 static ivec may_be_slope(const fits *s, vec promised, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
     const ivec more = (promised > COARSE * chi2) & (POOR_FIT * chi2 > LOAD(s->magnitude, 0));
@@ -275,16 +289,17 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
     return a;
 }
 
-/* Lanes that were asked in vain TRUST times in a row: with the same chi2 each time. */
+/* Count how often in a row a lane was asked to go on without a fall of chi2; returns the lanes where that is
+ * more than TRUST times. */
 static ivec in_vain(fits *s, ivec asked, int o) {
     const ivec fell = LOAD(s->sum, tri(s->F, s->F)) < LOAD(s->resumed, 0) - LOAD(s->noise, 0);
-    MASK(s->in_vain, 0) = ~(asked & fell) & (MASK(s->in_vain, 0) - asked); /* a mask is -1 */
+    MASK(s->in_vain, 0) = ~(asked & fell) & (MASK(s->in_vain, 0) - asked); /* a mask that is set is -1 */
     return asked & (MASK(s->in_vain, 0) > TRUST);
 }
 
-/* Lanes that are asked to go on do so with less damping and a wider region.  One that has gone on TRUST
- * times in a row and come back with the same chi2 is at a minimum if the gradient is small in units of D,
- * and level; else the model is not smooth there. */
+/* Resume the lanes that are asked to go on, with less damping and a wider region.  A lane that was resumed
+ * TRUST times in a row and came back with the same chi2 is at a minimum if its gradient is small in units of
+ * D and u promises little beside chi2; else the model is not smooth there. */
 static void go_on(fits *s, const tolerances *t, const answer *a, int o) {
     const ivec vain = in_vain(s, a->asked, o), resume = a->asked & ~vain, flat = is_flat(s, o);
     const ivec refused = vain & ~(flat & a->level), status = MASK(s->status, 0);
@@ -299,8 +314,8 @@ static void go_on(fits *s, const tolerances *t, const answer *a, int o) {
     STORE(s->delta, 0, v_sel(resume, delta, LOAD(s->delta, 0)));
 }
 
-/* See the head of this file; `work` holds the right-hand side, `poor` lanes are asked in the orthogonal
- * mode. */
+/* Do what the head of this file says.  `work` holds L^-1 J'e; `poor` lanes are left alone, for the orthogonal
+ * mode takes them over. */
 static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
     const answer a = answer_of(s, t, poor, o);
     if (v_any(a.asked))
@@ -309,7 +324,7 @@ static void confirm(fits *s, const tolerances *t, ivec poor, int o) {
         take_last_step(s, a.done, a.promised, t->bounded, o);
 }
 
-/* The lanes in which some column has shrunk to less than `share` of its largest norm in the attempt. */
+/* The lanes in which the norm of some column of J is below `share` of its largest in the attempt. */
 static ivec has_shrunk(const fits *s, real share, int o) {
     ivec shrunk = {0};
     for (int j = 0; j < s->F; j++) {
@@ -319,8 +334,8 @@ static ivec has_shrunk(const fits *s, real share, int o) {
     return shrunk;
 }
 
-/* Does a bound keep parameter j of a stopped lane, as descent presses it there, or as there is no room
- * between the bounds?  If not, the bound is merely where it was when the model went flat. */
+/* Does a bound keep parameter j of a stopped lane: does descent press it against the bound, or do its two
+ * bounds coincide?  If not, it merely happened to be at the bound when the model went flat. */
 static int is_kept(const fits *s, int lane, int j) {
     const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES + lane;
     const real descent = s->sum[tri(s->F, j) * LANES + lane], theta = s->theta[at];
@@ -331,9 +346,9 @@ static int is_kept(const fits *s, int lane, int j) {
            s->lower[at] == s->upper[at];
 }
 
-/* The parameter of a lane whose column has shrunk to less than `share` of its largest norm in the attempt
- * and has no effect left on the model, or -1; not one that a bound keeps.  So has one whose squares leave
- * the range. */
+/* The first parameter of a lane that has lost its effect on the model and that no bound keeps, or -1: the
+ * norm of its column is below `share` of its largest in the attempt, and theta_j J_j is nothing beside the
+ * residuals; or the square of the column has left the range of numbers. */
 static int lost_effect(const fits *s, int lane, real share) {
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
     for (int j = 0; j < s->F; j++) {

@@ -1,6 +1,6 @@
 /* fit/contract.h - the contract of the fitting engine.
  *
- * Reached by tw_active(is_float)->engine; the rules of thalweg.h hold.
+ * tw_active(is_float)->engine is the table of its functions, for which the rules of thalweg.h hold.
  */
 #ifndef TW_FIT_CONTRACT_H
 #define TW_FIT_CONTRACT_H
@@ -46,13 +46,13 @@ typedef struct {
     const ptrdiff_t *x_step;   /* [n_x]                    in  */
     const void *y;             /* [B][N]                   in  */
     const void *sigma;         /* [N] or [B][N], NULL = 1  in  */
-    ptrdiff_t sigma_step;      /*                              */
+    ptrdiff_t sigma_step;      /*                          in  */
     const uint8_t *mask;       /* [N] or [B][N], NULL = 1  in  1 = use the point */
-    ptrdiff_t mask_step;       /*                              */
+    ptrdiff_t mask_step;       /*                          in  */
     const void *start;         /* [P] or [B][P]            in  */
-    ptrdiff_t start_step;      /*                              */
+    ptrdiff_t start_step;      /*                          in  */
     const void *lower, *upper; /* [P] or [B][P], NULL = infinite  in, both or neither */
-    ptrdiff_t bound_step;      /*                              */
+    ptrdiff_t bound_step;      /*                          in  */
     const uint8_t *fixed;      /* [B][P], NULL = none      in  1 = keep the start, for this fit only */
     double xtol, ftol, gtol;   /* see tw_status            in  */
     int32_t max_iter;          /* trial steps per fit      in  */
@@ -68,39 +68,39 @@ typedef struct {
     int32_t *detail;           /* [B]                      out see tw_status, else -1 */
     int32_t n_linear;          /* parameters in which f is linear together, or 0 */
     const int32_t *linear;     /* [n_linear]               in  their places in free_theta */
-    int32_t most_attempts;     /* 1: `again` will not be called, so use up all trials; 2 or 3  in  */
-    int8_t *next;              /* [B], NULL for 1 attempt  out not 0: `again` may do better */
-    int8_t *attempts;          /* [B]                      out of `again`: 1, 2 or 3 */
-    const tw_tape *curved;     /* or NULL                  in  of `again`: see there */
-    int (*call)(void *context, const void *theta, void *f, void *J); /* or NULL  in  of `again` */
-    void *context;                                                   /*                              */
+    int32_t most_attempts; /* 1: `again` is not called, so the first attempt has all trials; 2 or 3  in  */
+    int8_t *next;          /* [B], NULL for 1 attempt  out not 0: `again` may do better */
+    int8_t *attempts;      /* [B]                      out of `again`: 1, 2 or 3 */
+    const tw_tape *curved; /* NULL = none              in  second derivatives, for `again` */
+    int (*call)(void *context, const void *theta, void *f, void *J); /* NULL = by tape  in  for `again` */
+    void *context;                                                   /* passed to call  in  */
 } tw_fit_job;
 
 /* The engine of one instruction set and element type. */
 struct tw_engine {
-    /* Run a job on at most `threads` threads.  Fits already finished when `watch` asks to stop keep their
-     * results; the others keep status TW_NOT_RUN, which the caller has written before.  `done` counts
-     * finished fits while the job runs. */
+    /* Run a job on at most `threads` threads.  When `watch` asks to stop, finished fits keep their results
+     * and the others keep status TW_NOT_RUN, which the caller has written before.  `done` counts the finished
+     * fits while the job runs. */
     size_t (*fit_work)(const tw_fit_job *job, int threads);
     void (*fit)(const tw_fit_job *job, int threads, void *work, struct tw_watch *watch,
                 _Atomic ptrdiff_t *done);
 
-    /* Later attempts of the n fits `which`, those for which `fit` wrote that `next` is not 0, from its
-     * results, which they replace unless the watch asks to stop; fit/attempts.h says what is tried.  `done`
-     * counts the fits.
+    /* Run the later attempts (fit/attempts.h) of the n fits `which`, for which `fit` has set `next` to
+     * another value than 0.  They begin from the results of `fit` and replace them, except those of fits that
+     * are not finished when the watch asks to stop.  `done` counts the finished fits.
      *
      * job->curved is a tape of 2 P parameters, theta and a direction d; its outputs are f, its F derivatives
-     * and the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last counts
-     * for nothing.  NULL: second derivatives are not to be had.
+     * and the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last is not
+     * used.  job->curved is NULL where the model has no second derivatives.
      *
-     * Where the caller alone can evaluate the model, job->call(context, theta [P], f [N], J [N][F]) does, in
-     * the calling thread of a job for one thread with a watch; it returns not 0 where it cannot go on, which
-     * stops the job. */
+     * Where only the caller can evaluate the model, job->call(context, theta [P], f [N], J [N][F]) does so.
+     * It is called by the thread that called `again`; such a job has one thread, and has a watch.  A return
+     * value other than 0 says that the caller cannot go on, and stops the job. */
     size_t (*again_work)(const tw_fit_job *job, ptrdiff_t n, int threads);
     void (*again)(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
                   struct tw_watch *watch, _Atomic ptrdiff_t *done);
 
-    /* out[k] = value of output k of the tape at each point, for one theta [P]:  out [1 + F][N].
+    /* Write the value of output k of the tape at each point, for one theta [P], to row k of out [1 + F][N].
      * x [n_x] -> [N]. */
     size_t (*tape_work)(const tw_tape *tape, ptrdiff_t n_points);
     void (*tape_run)(const tw_tape *tape, ptrdiff_t n_points, const void *const *x, const void *theta,

@@ -1,18 +1,18 @@
 /* covariance.h - the covariance (J'WJ)^-1 of stopped lanes, over the parameters free at the solution.
  *
- * Columns are scaled to unit length first.  With A = L D L' and M = L^-1, A^-1 = M' D^-1 M; its
- * diagonal holds the variance inflation factors: how much larger a parameter's variance is than if it
- * were the only one.  Beyond TRUSTED^2 the data do not determine it in this arithmetic.
+ * Columns are scaled to unit length first.  With A = L D L' and M = L^-1, A^-1 = M' D^-1 M.  The diagonal of
+ * A^-1 holds the variance inflation factors: how much larger a parameter's variance is than if it were the
+ * only one.  The data do not determine, in this arithmetic, a parameter whose factor is beyond TRUSTED^2.
  *
- * Where a pivot of A falls below sqrt(eps), half the digits are gone; then L and D come from R of the
- * orthogonal mode, A = R'R, which never squares the condition number.
+ * Where a pivot of A falls below sqrt(eps), its factors have lost half of their digits.  Then L and D come
+ * from the R of the orthogonal mode, A = R'R, which never squares the condition number.
  */
 #ifndef TW_COVARIANCE_H
 #define TW_COVARIANCE_H
 
 #include "fit/confirm.h"
 
-/* M = L^-1 (unit lower triangle) from L D in factor and 1/D in pivot; replaces factor. */
+/* Replace L D in factor by M = L^-1 (unit lower triangle), with the help of 1/D in pivot. */
 static void invert_factor(fits *s, int o) {
     for (int i = 0; i < s->F; i++)
         for (int j = 0; j < i; j++) {
@@ -26,8 +26,8 @@ static void invert_factor(fits *s, int o) {
         }
 }
 
-/* Scaled covariance M' D^-1 M of the stopped lanes, into covariance; those that met a tolerance are asked
- * to confirm it, unless t is NULL.  Returns the lanes for which the normal matrix is too ill-conditioned. */
+/* Put the scaled covariance M' D^-1 M of the stopped lanes into covariance.  Unless t is NULL, lanes that met
+ * a tolerance are tested on the way (confirm).  Returns the lanes whose normal matrix is ill-conditioned. */
 static ivec scaled_covariance(fits *s, const tolerances *t, int o) {
     ivec poor = {0};
     settle(s, o);
@@ -52,9 +52,12 @@ static ivec scaled_covariance(fits *s, const tolerances *t, int o) {
     return poor;
 }
 
-#define SLOW_INFLATION PICK(1e6, 1e4)  /* of a slow lane whose parameters run off together; in the ... */
-#define LAST_INFLATION PICK(1e16, 1e8) /* ... last attempt */
-#define SLOW_RUN_OFF ((real)1e-3)      /* the same for a column by itself, see RUN_OFF */
+/* A slow lane drifts if a variance inflation is beyond SLOW_INFLATION, for then some parameters run off
+ * together, or if the norm of a column is below SLOW_RUN_OFF times its largest (as by RUN_OFF).  In the last
+ * attempt, which is given more time, the limits are the two LAST_.  */
+#define SLOW_INFLATION PICK(1e6, 1e4)
+#define LAST_INFLATION PICK(1e16, 1e8)
+#define SLOW_RUN_OFF ((real)1e-3)
 #define LAST_RUN_OFF PICK(1e-5, 1e-4)
 
 /* The parameter of a lane whose variance inflation is largest and beyond `most`, or -1. */
@@ -70,7 +73,8 @@ static int inflated(const fits *s, int lane, real most) {
     return worst;
 }
 
-/* The first parameter whose pivot was too weak to be used: a combination of those before it. */
+/* The first parameter whose pivot was too weak to be used, or -1: its column is a combination of earlier
+ * ones. */
 static int weakest(const fits *s, int lane) {
     for (int j = 0; j < s->F; j++)
         if (!(s->pivot[j * LANES + lane] > 0))
@@ -78,8 +82,8 @@ static int weakest(const fits *s, int lane) {
     return -1;
 }
 
-/* Name the parameter that runs off, if one does: then that is why the lane stopped.  A slow lane where none
- * does goes on. */
+/* Look for a parameter that runs off: if there is one, the lane gets the status TW_DRIFT and `lost` names it.
+ * A slow lane without such a parameter runs on. */
 static void look_for_drift(fits *s, const tolerances *t, int lane, int poor) {
     const mask_int status = s->status[lane];
     int j = -1;
@@ -96,7 +100,7 @@ static void look_for_drift(fits *s, const tolerances *t, int lane, int poor) {
         s->status[lane] = RUNNING;
 }
 
-/* Row `fit` of the job's covariances, in the units of the parameters: factor unit_i unit_j C_ij. */
+/* Write the covariance of a fit in the units of its parameters: factor unit_i unit_j C_ij. */
 static void write_covariance(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane, real factor) {
     real *out = (real *)job->covariance + fit * tri(s->F, 0);
     for (int i = 0; i < s->F; i++) {

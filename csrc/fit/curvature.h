@@ -1,18 +1,19 @@
-/* curvature.h - what a fit does with its linear parameters and with second derivatives; orthogonal mode.
+/* curvature.h - what a fit in the orthogonal mode does with its linear parameters and with second
+ * derivatives.
  *
  * Variable projection (Golub and Pereyra 1973): where f is linear in some parameters together, these are
  * put at their best for every trial of the others, by a small linear least-squares problem in their columns
- * of R.  So the search is in the others alone, and what is linear needs no start.
+ * of R.  So the search is in the others alone, and the linear parameters need no start.
  *
  * Geodesic acceleration (Transtrum and Sethna 2012): along a step d the model bends by half of
  * w = d^2 f(theta + t d)/dt^2, and the step is bent likewise, by a/2 with
  *
  *     a = -(J'J + lambda D^2)^-1 J'w.
  *
- * Where 2 |D a| exceeds 3/4 |D d| the linear model cannot be trusted so far, and the step is shortened
- * without a trial.
+ * Where 2 |D a| exceeds MOST_BEND |D d| the linear model cannot be trusted as far as d, and the step is
+ * shortened without a trial.
  *
- * w comes from a second tape whose parameters are theta and then d, whose derivatives are J and, as one more
+ * A second tape computes w: its parameters are theta and then d, its derivatives are J and, as one more
  * column, w.
  */
 #ifndef TW_CURVATURE_H
@@ -20,15 +21,18 @@
 
 #include "fit/points.h"
 
-enum { MOST_BENDS = 20 };            /* times that a step is shortened for bending too much */
-#define MOST_BEND ((real)0.75)       /* of |D d|: 2 |D a| of a step that is taken */
-#define AT_MINIMUM PICK(1e-10, 1e-3) /* of chi2: what Newton's step may promise at a minimum */
-#define NEWTON_STEP ((real)1e-4)     /* of |theta_j| + |e|/D_j: how long it may be there */
+enum { MOST_BENDS = 20 };      /* a step is shortened at most MOST_BENDS times for bending too much */
+#define MOST_BEND ((real)0.75) /* a step that is tried has 2 |D a| <= MOST_BEND |D d| */
+/* At a minimum Newton's step promises at most AT_MINIMUM chi2, and moves no parameter by more than
+ * NEWTON_STEP
+ * (|theta_j| + |e|/D_j). */
+#define AT_MINIMUM PICK(1e-10, 1e-3)
+#define NEWTON_STEP ((real)1e-4)
 
 /* ---- linear parameters ---------------------------------------------------------------------- */
 
-/* The columns of the projected parameters in the trial's R, of length 1, and behind them that of e, into
- * rows; 1/length of each into work.  Returns how many. */
+/* Copy to rows the columns of the projected parameters in the trial's R, scaled to length 1, and behind them
+ * that of e; put 1/length of each into work.  Returns how many parameters there are. */
 static int projected_columns(single_fit *one) {
     fits *s = &one->s;
     const int F = s->F;
@@ -94,7 +98,7 @@ static void evaluate_bend(single_fit *one) {
     evaluate_trial(one->curved);
 }
 
-/* R of [J | w | e] at theta, w = d^2 f along that direction; NULL where it is not finite. */
+/* R of [J | w | e] at theta, w being d^2 f along the direction that is set; NULL where it is not finite */
 static const real *bent(single_fit *one) {
     const fits *s = &one->s;
     const single_fit *c = one->curved;
@@ -114,7 +118,7 @@ static void clear_direction(single_fit *one) {
         one->curved->s.trial[(one->s.P + j) * LANES] = 0;
 }
 
-/* Bend the trial by a/2, a in units of D from solve_triangle; not out of the box. */
+/* Bend the trial by a/2, but not out of the box.  x is -a in units of D, from solve_triangle. */
 static void bend_trial(fits *s, const real *x) {
     for (int j = 0, i = 0; j < s->F; j++) {
         if (s->held[j * LANES])
@@ -159,15 +163,16 @@ static void accelerate(single_fit *one) {
     }
 }
 
-/* The unit in which parameter j is measured for its second derivative: 1/|J_j|, or if that is 0 the largest
- * that it was, or theta. */
+/* The unit in which parameter j is measured for its second derivative: 1/|J_j|, or if |J_j| is 0 one over its
+ * largest value in the attempt, or |theta_j|; 1 if all are 0. */
 static real unit_of_curvature(const fits *s, int j) {
     const real now = s->sum[tri(j, j) * LANES], most = s->largest2[j * LANES];
     const real theta = (real)fabs(s->theta[s->free_theta[j] * LANES]);
     return now > 0 ? 1 / (real)sqrt(now) : most > 0 ? 1 / (real)sqrt(most) : theta > 0 ? theta : 1;
 }
 
-/* e'w for the direction u_i along parameter i and u_j along j (i = j: only once) */
+/* Set *curvature to e'w for the direction that moves parameters i and j by their units (one parameter if i =
+ * j); returns 0 where w is not finite. */
 static int curvature_along(single_fit *one, int i, int j, real *curvature) {
     const int F = one->s.F;
     clear_direction(one);
@@ -180,8 +185,8 @@ static int curvature_along(single_fit *one, int i, int j, real *curvature) {
     return R != NULL;
 }
 
-/* H_ij = u_i u_j (J_i'J_j - sum e d^2 f/dtheta_i dtheta_j) into factor, 1 on the diagonal of what is held;
- * u_i J_i'e into work.  0 where a second derivative is not finite. */
+/* Put H_ij = u_i u_j (J_i'J_j - sum e d^2 f/dtheta_i dtheta_j), u being `unit`, into factor, with 1 on the
+ * diagonal of held parameters, and u_i J_i'e into work; returns 0 where a second derivative is not finite. */
 static int exact_hessian(single_fit *one) {
     fits *s = &one->s;
     for (int i = 0; i < s->F; i++)
@@ -204,8 +209,8 @@ static int exact_hessian(single_fit *one) {
     return 1;
 }
 
-/* Newton's step with the exact Hessian into step, in units of u, and what it promises; 0 where the Hessian is
- * not positive definite or not finite. */
+/* Put Newton's step with the exact Hessian into step, in units of `unit`, and the reduction that it promises
+ * into *promised; returns 0 where the Hessian is not positive definite or not finite. */
 static int newton_step(single_fit *one, real *promised) {
     fits *s = &one->s;
     if (!exact_hessian(one) || factorise(s, POOR_PIVOT, 0)[0])
@@ -219,8 +224,8 @@ static int newton_step(single_fit *one, real *promised) {
     return 1;
 }
 
-/* Is theta a minimum of chi2, to second order?  Newton's step must be short, and what it promises small.  Its
- * memory is that of the lane's step, which it gives back. */
+/* Is theta a minimum of chi2, to second order?  The Hessian must be positive definite, Newton's step short,
+ * and the reduction that it promises small.  The step of the lane is overwritten on the way and restored. */
 static int is_minimum(single_fit *one) {
     fits *s = &one->s;
     const size_t size = (size_t)(s->F * LANES) * sizeof(real);
@@ -233,12 +238,12 @@ static int is_minimum(single_fit *one) {
         good = fabs(s->step[j * LANES] * u) <= NEWTON_STEP * (theta + (real)sqrt(chi2) * u);
     }
     memcpy(s->step, one->curved->s.step, size);
-    scaled_covariance(s, NULL, 0); /* whose memory was used, too */
+    scaled_covariance(s, NULL, 0); /* the Hessian has overwritten it */
     return good;
 }
 
-/* Does f change by its second derivative alone as parameter j moves by its own size?  Where it is and was 0,
- * it has none: then, if it bends at all. */
+/* Does the second derivative alone change f, beside the residuals, as the parameter moves by its own size?  A
+ * parameter that is 0 and started at 0 has no size: then any second derivative that is not 0 will do. */
 static int bends_in(single_fit *one, int parameter) {
     const fits *s = &one->s;
     const real theta = (real)fabs(s->theta[parameter * LANES]),
@@ -260,9 +265,9 @@ static int is_minimum_beside_bound(single_fit *one, int parameter) {
     return is_minimum(one);
 }
 
-/* Ask the second derivatives whether what looks like a failure is a minimum after all: a success in doubt; or
- * a column that is lost where the model is flat in its parameter but bends, as where only a^2 matters and a
- * vanishes.  On a plateau both vanish. */
+/* Let second derivatives decide whether a failure is a success after all.  That may be a success in doubt; or
+ * the drift of a parameter whose column of J vanishes, if the model bends in it, as in a where f depends on
+ * a^2 and a is 0.  On a plateau the second derivative vanishes as well. */
 static void reconsider(single_fit *one, int column_is_lost) {
     fits *s = &one->s;
     if (s->status[0] == TW_NO_PROGRESS && s->doubt[0] > 0 && is_minimum(one))

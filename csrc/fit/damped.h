@@ -26,8 +26,7 @@
  *
  * Every test is relative: chi2, x, y, sigma and each parameter may be measured in any unit.
  *
- * judge (here) and advance (step.h) are written for one native vector of lanes, `o` being its place in the
- * group.
+ * Functions that take `o` work on one native vector of lanes: those that begin at lane o of the group.
  */
 #ifndef TW_DAMPED_H
 #define TW_DAMPED_H
@@ -35,29 +34,29 @@
 #include "fit/certificate.h"
 #include "fit/range.h"
 
-/* A fit ends after more than MOST_IDLE consecutive trials whose predicted and actual gain are both below the
- * rounding noise of chi2.  A fit that `confirm` has resumed TRUST times in a row without a fall of chi2 is
- * not resumed again. */
+/* A fit ends after more than MOST_IDLE consecutive trials whose promised and actual reductions of chi2 are
+ * both below its rounding noise.  A fit that `confirm` has resumed TRUST times in a row without a fall of
+ * chi2 is not resumed again. */
 enum { MOST_IDLE = 64 };
 enum { TRUST = 4 };
-#define UNDAMPED ((real)1e-8) /* lambda up to here changes no digit of a step that matters */
-/* A step is the last but one, and is not tried but taken, if it is shorter than FAST times the step before it
- * and promises to lower chi2 by less than EARLY times ftol chi2, and by less than EARLIEST chi2. */
+#define UNDAMPED ((real)1e-8) /* a lambda up to UNDAMPED changes no digit of a step that matters */
+/* A step ends the fit without being tried if it is at most FAST times as long as the step before and promises
+ * at most EARLY ftol chi2, and EARLIEST chi2 (early_ftol). */
 #define FAST ((real)0.2)
 #define EARLY ((real)1e2)
 #define EARLIEST PICK(1e-10, 1e-5)
-/* To be taken without a trial a step may promise at most LAST_STEP chi2 / dof, and |D d| be at most UNSEEN
- * |e|. */
+/* A step that is taken without a trial promises at most LAST_STEP chi2 / dof, and its |D d| is at most
+ * UNSEEN |e| (may_be_unseen). */
 #define LAST_STEP ((real)1e-6)
 #define UNSEEN ((real)1e-3)
-/* A fit is slow if chi2 falls by less than this share of chi2 / dof between its marks (look_back): in the
- * first attempt, in an attempt that is limited by a region throughout, and in the last attempt. */
+/* A fit is slow if chi2 falls by less than this share of chi2 / dof over its marks (look_back): SLOW_FALL in
+ * the first attempt, REGION_SLOW_FALL in the second, LAST_SLOW_FALL in the last. */
 #define SLOW_FALL ((real)1e-3)
 #define REGION_SLOW_FALL ((real)1e-4)
 #define LAST_SLOW_FALL PICK(1e-6, 1e-4)
 
-/* The square of the largest size that f has before anything in it cancels, or that y has: about that of
- * the largest theta_j J_j. */
+/* The square of the size of the model before terms in it cancel: the largest of |theta_j J_j|^2 and
+ * sum (y/sigma)^2. */
 TW_INLINE vec size2_of_model(const fits *s, int o) {
     vec size2 = LOAD(s->magnitude, 0);
     for (int j = 0; j < s->F; j++) {
@@ -67,15 +66,16 @@ TW_INLINE vec size2_of_model(const fits *s, int o) {
     return size2;
 }
 
-/* Rounding noise of chi2 = |e|^2: that of the sum, and through e = y - f that of y and of f, 2 eps |e|
- * times their size. */
+/* The rounding noise of chi2 = |e|^2: that of the sum, and 2 eps |e| times the size of the model, which is
+ * what rounding of y and f changes e = y - f by. */
 TW_INLINE vec noise_of_chi2(const fits *s, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
     return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * size2_of_model(s, o));
 }
 
-/* |d_j| <= xtol (|theta_j| + |e| / D_j) for each j; what was held at a bound did not move.  Without
- * roots and quotients: the excess of |d_j| over xtol |theta_j| is at most xtol |e| / D_j. */
+/* Is |d_j| <= xtol (|theta_j| + |e| / D_j) for each j?  To need neither roots nor quotients, the excess of
+ * |d_j| over xtol |theta_j| is compared with xtol |e| / D_j by their squares.  The step of a parameter held
+ * at a bound is 0. */
 TW_INLINE ivec small_step(const fits *s, real xtol, vec chi2, int o) {
     ivec small = ~(ivec){0};
     const vec limit = xtol * xtol * chi2;
@@ -86,31 +86,32 @@ TW_INLINE ivec small_step(const fits *s, real xtol, vec chi2, int o) {
     return small;
 }
 
-/* What the damping is relative to; a column that was always 0 is damped as if D = 1. */
+/* D_j^2; a column of J that was always 0 is damped as if D_j = 1. */
 TW_INLINE vec damping_scale(const fits *s, int j, int o) {
     const vec D2 = LOAD(s->scale2, j);
     return v_sel(D2 > 0, D2, v_set(1));
 }
 
-/* The share of chi2 that a step may promise to be the last: see confirm.h. */
+/* The share of chi2 that the last step may promise where steps shrink fast: EARLY ftol, at most EARLIEST, but
+ * never less than ftol. */
 TW_INLINE real early_ftol(const tolerances *t) {
     const real early = EARLY * t->ftol < EARLIEST ? EARLY * t->ftol : EARLIEST;
     return early > t->ftol ? early : t->ftol;
 }
 
-/* May a step be taken without a look at where it leads?  It must promise little, and be so short, each
- * parameter by itself, that the model is linear along it: columns that are nearly parallel promise little
- * even for long steps. */
+/* May a step be taken without evaluating the model where it leads?  It must promise little, and be so short
+ * that the model is linear along it: where columns are nearly parallel even a long step promises little. */
 TW_INLINE ivec may_be_unseen(const fits *s, vec promised, vec length2, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
     const vec little = v_max(LAST_STEP * chi2 / LOAD(s->dof, 0), LOAD(s->noise, 0));
     return (promised <= little) & (length2 <= UNSEEN * UNSEEN * chi2);
 }
 
-/* Does parameter j count in the length of a step?  Not where the damping leaves it alone. */
+/* Is parameter j damped, and so counted in the length of a step?  Parameters that are put at their best by
+ * variable projection are not. */
 TW_INLINE int is_damped(const fits *s, int j) { return !s->projecting || !s->projected[j]; }
 
-/* |D d|^2 of a step, all of it or over the parameters that are free in the present one */
+/* |D d|^2 of a step d, over `all` parameters or over those that are not held now */
 TW_INLINE vec length2_of(const fits *s, const real *step, int all, int o) {
     vec length2 = {0};
     for (int j = 0; j < s->F; j++) {
@@ -123,7 +124,8 @@ TW_INLINE vec length2_of(const fits *s, const real *step, int all, int o) {
 
 TW_INLINE vec length2_of_step(const fits *s, int o) { return length2_of(s, s->step, 0, o); }
 
-/* Where chi2 is about to rise within its noise, remember the place of the smallest. */
+/* Remember theta and its sums in the lanes that leave the smallest chi2 for one that is larger within its
+ * noise. */
 static void remember_best(fits *s, ivec leaves, int o) {
     for (int j = 0; j < s->P; j++)
         STORE(s->best_theta, j, v_sel(leaves, LOAD(s->theta, j), LOAD(s->best_theta, j)));
@@ -133,7 +135,7 @@ static void remember_best(fits *s, ivec leaves, int o) {
         memcpy(s->best_triangle, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
 }
 
-/* A fit that has failed returns the best place it has seen. */
+/* Put the lanes that have failed back to the theta of their smallest chi2. */
 static void return_to_best(fits *s, int o) {
     const ptrdiff_t last = tri(s->F, s->F);
     const ivec status = MASK(s->status, 0);
@@ -171,14 +173,14 @@ static void keep_trial(fits *s, ivec kept, int o) {
     STORE(s->best_noise, 0, v_sel(best, noise, LOAD(s->best_noise, 0)));
 }
 
-/* What a trial was: masks of lanes, and its numbers. */
+/* What a trial has shown. */
 typedef struct {
-    ivec kept, rejected, in_noise;
-    vec rho, actual, trial, chi2;
+    ivec kept, rejected, in_noise; /* in_noise: it promised no more than the rounding noise of chi2 */
+    vec rho, actual, trial, chi2;  /* actual: chi2 - trial; trial, chi2: of the trial, and before it */
 } verdict;
 
-/* By how much a step that was rejected is to be shortened: the minimum of the parabola through chi2,
- * its slope -2 d'J'e along d, and the chi2 of the trial; between 1/10 and 1/2. */
+/* The factor by which a rejected step is to be shortened: where the parabola through chi2, its slope -2 d'J'e
+ * along d, and the chi2 of the trial has its minimum; between 1/10 and 1/2. */
 static vec shortening(const fits *s, const verdict *v, int o) {
     const vec tenth = v_set((real)0.1), half = v_set((real)0.5);
     vec slope = {0};
@@ -191,14 +193,14 @@ static vec shortening(const fits *s, const verdict *v, int o) {
     return v_min(t, half);
 }
 
-/* The next radius of the region, from the trial; before D changes. */
+/* Set the next radius of the region, before keep_trial changes the units D in which the step is measured. */
 static void adapt_region(fits *s, const verdict *v, int o) {
     const vec delta = LOAD(s->delta, 0);
     if (!v_any(v->rejected | (delta <= REAL_MAX)))
         return;
     const vec length = v_sqrt(length2_of(s, s->step, 1, o)), t = shortening(s, v, o);
     vec next;
-    if (s->projecting) { /* a region throughout: More 1978, section 7 */
+    if (s->projecting) { /* the region limits every step: More 1978, section 7 */
         const ivec poor = ~(v->rho > (real)0.25);
         const ivec good = (LOAD(s->lambda, 0) <= LOST_COLUMN * LOST_COLUMN) | (v->rho >= (real)0.75);
         const vec shorter = v_sel(v->actual > 0, v_set((real)0.5), t) * v_min(delta, 10 * length);
@@ -210,7 +212,7 @@ static void adapt_region(fits *s, const verdict *v, int o) {
     STORE(s->delta, 0, v_sel(v->kept | v->rejected, next, delta));
 }
 
-/* The next damping, from the gain ratio of the trial. */
+/* Set the next damping from the gain ratio of the trial. */
 static void adapt_damping(fits *s, const verdict *v, int o) {
     const vec lambda = LOAD(s->lambda, 0), q = 2 * v->rho - 1;
     const vec cubic = v_max(v_set((real)0.1), 1 - q * q * q);
@@ -219,7 +221,7 @@ static void adapt_damping(fits *s, const verdict *v, int o) {
     STORE(s->lambda, 0, v_sel(v->kept, down, v_sel(v->rejected, up, lambda)));
 }
 
-/* Stop what has gone on for too long. */
+/* Stop the lanes that have been idle for too long or have used up their trials. */
 TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
     stop(s, o, MASK(s->idle, 0) > MOST_IDLE, TW_NO_PROGRESS);
     stop(s, o, MASK(s->n_iter, 0) >= t->limit, TW_MAX_ITER);
@@ -231,10 +233,10 @@ TW_INLINE vec slow_fall(const fits *s, const tolerances *t, vec chi2, int o) {
     return share * chi2 / LOAD(s->dof, 0);
 }
 
-/* Every F + 1 kept trials chi2 is marked.  Where it has hardly fallen since the earliest mark that is
- * kept, the lane stops as SLOW. */
+/* Note chi2 as a mark after every F + 1 kept trials; a lane whose chi2 has hardly fallen since the earliest
+ * of its last MARKS marks stops as SLOW. */
 static void look_back(fits *s, const tolerances *t, ivec moved, vec now, int o) {
-    MASK(s->until_mark, 0) += moved; /* a mask is -1 */
+    MASK(s->until_mark, 0) += moved; /* counts down, for a mask that is set is -1 */
     const ivec due = moved & (MASK(s->until_mark, 0) <= 0);
     if (!v_any(due))
         return;
@@ -271,7 +273,7 @@ static void judge(fits *s, const tolerances *t, int o) {
         remember_best(s, leaves, o);
     keep_trial(s, kept, o);
     MASK(s->kept, 0) = kept;
-    MASK(s->n_iter, 0) -= running & ~fresh; /* a mask is -1 */
+    MASK(s->n_iter, 0) -= running & ~fresh; /* counts up, for a mask that is set is -1 */
     MASK(s->idle, 0) = (MASK(s->idle, 0) - (v.in_noise & running & ~fresh)) & ~(kept & (v.actual > noise));
     MASK(s->fresh, 0) = MASK(s->doubt, 0) = (ivec){0};
 
@@ -284,7 +286,7 @@ static void judge(fits *s, const tolerances *t, int o) {
         stop(s, o, unasked & small_step(s, t->xtol, now, o), TW_XTOL);
     stop(s, o, v.kept & (promised <= t->ftol * v.chi2) & (v.actual <= t->ftol * v.chi2), TW_FTOL);
     const ivec settled = (MASK(s->idle, 0) > MOST_IDLE) & (LOAD(s->lambda, 0) <= UNDAMPED);
-    stop(s, o, v.kept & v.in_noise & settled, TW_FTOL); /* undamped steps go around in the noise */
+    stop(s, o, v.kept & v.in_noise & settled, TW_FTOL); /* undamped steps wander within the noise */
     look_back(s, t, v.kept, now, o);
     certify(s, running & finite, t->bounded, o);
     give_up(s, t, o);

@@ -1,34 +1,33 @@
 /* engine.c - the fitting engine, compiled once per instruction set and element type.
  *
- * Which layout a data set gets depends on its number of points alone, so that its bits never depend
- * on the batch: below SIDE_BY_SIDE points fits lie side by side (lanes.h), above it points do
- * (points.h).
+ * The layout of a data set depends on its number of points alone, so that its bits never depend on the batch:
+ * up to SIDE_BY_SIDE points, fits lie side by side in the lanes of a vector (lanes.h); above it, points of
+ * one fit do (points.h).
  */
 #include "base/table.h"
 #include "fit/attempts.h"
 #include "fit/contract.h"
 #include "fit/lanes.h"
 
-/* Up to SIDE_BY_SIDE points eight fits share a vector; above it the points of one fit do.  The former is
- * faster for many fits, the latter for a fit alone, of which the former uses one lane of eight.  Measured on
- * AMD Zen 3 with AVX2, three parameters in float64: at half the size 64 fits of 300 to 500 points take 1.5
- * to 1.7 times as long, and a call with one of 300 points 0.84 times; at twice the size 64 fits of 700 to 900
- * points take 0.7 times as long, and a call with one of 700 points 1.4 times.
- */
+/* Fits side by side are faster where there are many of them; points side by side are faster for a fit alone,
+ * which would leave seven lanes of eight idle.  SIDE_BY_SIDE weighs one against the other, by measurements on
+ * AMD Zen 3 with AVX2, three parameters in float64: at half the value 64 fits of 300 to 500 points take 1.5
+ * to 1.7 times as long, and a call with one fit of 300 points 0.84 times; at twice the value 64 fits of 700
+ * to 900 points take 0.7 times as long, and a call with one fit of 700 points 1.4 times. */
 enum {
     SIDE_BY_SIDE = 512,
-    SHARED_CHUNKS = 8,  /* a fit of fewer chunks is not worth sharing between threads */
-    TAKEN_AT_ONCE = 64, /* data sets a thread takes from the queue, at most */
-    POINTS_PER_THREAD = 4096,
-    LOOK_UP = 16, /* rounds of a group between two looks at the clock: tens of microseconds */
+    SHARED_CHUNKS = 8,        /* a fit of fewer chunks is not shared between threads */
+    TAKEN_AT_ONCE = 64,       /* the most data sets that a thread takes from the queue at a time */
+    POINTS_PER_THREAD = 4096, /* one more thread is used for every so many points: see useful_threads */
+    LOOK_UP = 16,             /* rounds of a group between two looks at the watch: tens of microseconds */
 };
 
-/* A job under way. */
+/* The first attempts of a job under way. */
 typedef struct {
     const tw_fit_job *job;
     int threads;
     int own_x;               /* x differs between fits */
-    int share_chunks;        /* threads share each fit, instead of taking fits */
+    int share_chunks;        /* threads share the chunks of each fit, instead of taking fits each */
     real *packed, *expanded; /* point slots of an x that all fits share */
     group **groups;
     single_fit **singles;
@@ -44,7 +43,7 @@ static int has_own_x(const tw_fit_job *job) {
     return 0;
 }
 
-/* No more threads than there is work for: a small job is done before a second thread has woken. */
+/* How many threads the job has work for: a small job is done before a second thread has woken. */
 static int useful_threads(const tw_fit_job *job, int threads) {
     const ptrdiff_t points = job->n_fits * job->n_points;
     return (int)least(1 + points / POINTS_PER_THREAD, threads);
@@ -88,7 +87,8 @@ static ptrdiff_t take(fit_batch *b, ptrdiff_t *begin, ptrdiff_t *end) {
     return (*begin)++;
 }
 
-/* Fill the lanes that are idle; returns how many are at work, 0 if the thread should stop. */
+/* Fill the idle lanes from the queue; returns how many lanes are at work, and 0 also if the thread is to
+ * stop. */
 static int fill_lanes(fit_batch *b, group *g) {
     int busy = 0;
     for (int lane = 0; lane < LANES; lane++) {
@@ -98,7 +98,7 @@ static int fill_lanes(fit_batch *b, group *g) {
                 break;
             if (!load_lane(g, lane, fit)) {
                 atomic_fetch_add(b->done, 1);
-                if (tw_stopped(b->watch)) /* a batch may be refused from end to end */
+                if (tw_stopped(b->watch)) /* look here, too: every fit of a batch may be refused */
                     return 0;
             }
         }
@@ -107,7 +107,7 @@ static int fill_lanes(fit_batch *b, group *g) {
     return busy;
 }
 
-/* One thread: fits side by side until the queue is empty and all have stopped. */
+/* Fit data sets side by side, in one thread, until the queue is empty and all fits have stopped. */
 static void fit_side_by_side(void *context, ptrdiff_t part) {
     fit_batch *b = context;
     group *g = b->groups[part];
@@ -132,7 +132,7 @@ static void fit_side_by_side(void *context, ptrdiff_t part) {
     atomic_fetch_add(b->done, finish_stopped(g));
 }
 
-/* One thread: one fit after the other. */
+/* Fit one data set after the other, in one thread, until the queue is empty. */
 static void fit_one_by_one(void *context, ptrdiff_t part) {
     fit_batch *b = context;
     single_fit *one = b->singles[part];
@@ -146,7 +146,7 @@ static void fit_one_by_one(void *context, ptrdiff_t part) {
     }
 }
 
-/* The x stage that all fits share. */
+/* Run the x stage that all fits share. */
 static void run_x_stage(void *context, ptrdiff_t part) {
     fit_batch *b = context;
     (void)part;
@@ -175,13 +175,13 @@ static void engine_fit(const tw_fit_job *job, int threads, void *work, struct tw
     if (!b->own_x && job->n_fits)
         tw_parallel(run_x_stage, b, 1, 1, watch);
     tw_task task = job->n_points <= SIDE_BY_SIDE ? fit_side_by_side : fit_one_by_one;
-    /* where threads share chunks, those of each fit are the parallel part */
+    /* where threads share chunks, one thread fits, and all evaluate the chunks of each of its trials */
     tw_parallel(task, b, b->share_chunks ? 1 : b->threads, b->threads, watch);
 }
 
 /* ---- later attempts ------------------------------------------------------------------------- */
 
-/* Later attempts of some fits of a job under way. */
+/* The later attempts of some fits of a job under way. */
 typedef struct {
     const tw_fit_job *job;
     const ptrdiff_t *which; /* [n] */
@@ -212,7 +212,7 @@ static retry_batch *retry_batch_on(arena *a, const tw_fit_job *job, const ptrdif
     return place;
 }
 
-/* One thread: one fit after the other. */
+/* Retry one fit after the other, in one thread. */
 static void retry_fits(void *context, ptrdiff_t part) {
     retry_batch *b = context;
     for (ptrdiff_t k; (k = claim(&b->next, 1, b->n, b->watch)) >= 0;) {
@@ -238,7 +238,7 @@ static void engine_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_
             one->watch = watch;
             one->threads = b->share_chunks ? b->threads : 1;
         }
-    tw_parallel(retry_fits, b, retries, b->threads, watch); /* or threads share the chunks of each fit */
+    tw_parallel(retry_fits, b, retries, b->threads, watch);
 }
 
 /* ---- a tape at one theta ------------------------------------------------------------------- */
@@ -275,10 +275,11 @@ static void engine_tape_run(const tw_tape *tape, ptrdiff_t n_points, const void 
 
 /* ---- one trial at a time, for a model that its caller evaluates ------------------------------ */
 
+/* A fit that lives in the caller's workspace from one trial to the next. */
 typedef struct {
     single_fit *one;
     sample data;
-    real *rows;
+    real *rows; /* [F + 1][padded N]: [J | e] by columns */
 } trial_state;
 
 static trial_state *trial_on(arena *a, const tw_fit_job *job) {
@@ -316,7 +317,7 @@ static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
 }
 
 static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial) {
-    (void)job; /* the fit has it */
+    (void)job; /* the fit in the workspace knows its job */
     arena a = arena_on(work);
     trial_state *t = TAKE(&a, trial_state, 1);
     single_fit *one = t->one;

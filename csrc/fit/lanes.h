@@ -3,31 +3,33 @@
  * A thread keeps LANES fits under way.  In each round it evaluates all their trials in one run of the
  * tape, judges them and finds the next trials.  A lane whose fit has stopped loads the next data set at
  * once, so no fit waits for another.  The stopped one waits in a second group until that is full: to
- * confirm eight fits and find their covariances costs as much as it does for one.  A fit that confirm.h
- * does not let stop goes on in the next lane that is free.
+ * confirm eight fits and find their covariances costs as much as for one.  A fit that is not to stop yet
+ * (confirm.h) goes on in the next lane that is free.
  */
 #ifndef TW_LANES_H
 #define TW_LANES_H
 
 #include "fit/one.h"
 
+/* One thread's fits. */
 typedef struct {
     const tw_fit_job *job;
     tolerances t;
     machine m;                   /* its point slots: [n_point][N][LANES] */
-    fits s, stopped;             /* those under way; those that wait to be confirmed */
+    fits s, stopped;             /* the fits under way; those that wait to be confirmed */
     real *y, *weight, *residual; /* [N][LANES], [N][LANES], [block][LANES] */
     operand *column;             /* [F + 1] */
     ptrdiff_t fit[LANES];        /* -1: the lane is idle */
     ptrdiff_t stopped_fit[LANES];
     int64_t used[LANES], stopped_used[LANES];
     int n_stopped;
-    int own_x, partial;  /* partial: a data set so far leaves points out or weighs them */
+    int own_x, partial;  /* x differs between fits; some data set has weights, or points left out */
     single_fit *one;     /* for x stages and the orthogonal mode */
     ptrdiff_t next, end; /* data sets taken from the queue and not begun */
 } group;
 
-/* Point slots in lanes: x shared by all fits is expanded once, `expanded`. */
+/* Memory for one thread's fits.  An x that all fits share has been run through the x stage before: its point
+ * slots are `packed` (points side by side) and `expanded` (to all lanes). */
 static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed, real *expanded) {
     TAKE_ROOT(a, group, g);
     const ptrdiff_t N = job->n_points, F = job->tape->n_free;
@@ -41,7 +43,7 @@ static group *group_on(arena *a, const tw_fit_job *job, int own_x, real *packed,
     return place;
 }
 
-/* Point slots of `from` (points side by side) into one lane, or into all (lane < 0). */
+/* Copy the point slots of `from` (points side by side) to one lane, or to all if lane < 0. */
 static void expand_points(const machine *from, ptrdiff_t n_points, real *to, int lane) {
     const int first = lane < 0 ? 0 : lane, last = lane < 0 ? LANES : lane + 1;
     for (int32_t k = 0; k < from->tape->n_point; k++)
@@ -50,8 +52,8 @@ static void expand_points(const machine *from, ptrdiff_t n_points, real *to, int
                 to[(k * n_points + i) * LANES + l] = from->point[k * from->point_size + i];
 }
 
-/* Put a data set's points into a lane.  Weights are not stored as long as all of them are 1: half of the
- * memory that loading touches. */
+/* Put a data set's points into a lane.  As long as all weights of all data sets are 1 they are not stored,
+ * for half of the memory that loading touches is theirs. */
 static tw_status load_data(group *g, int lane, ptrdiff_t fit, sample *data) {
     const tw_fit_job *job = g->job;
     const ptrdiff_t N = job->n_points;
@@ -77,7 +79,7 @@ static void occupy_lane(group *g, int lane, ptrdiff_t fit, int64_t used) {
     g->fit[lane] = fit;
 }
 
-/* Load a data set into a lane; 0 and a refusal written where it cannot run. */
+/* Load a data set into a lane; where it cannot run, write the refusal and return 0. */
 static int load_lane(group *g, int lane, ptrdiff_t fit) {
     const tw_fit_job *job = g->job;
     sample data;
@@ -100,7 +102,7 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
     return 1;
 }
 
-/* Trials of all lanes: their sums into trial_sum. */
+/* Evaluate the trials of all lanes: put their sums into trial_sum. */
 static void evaluate_group(group *g) {
     const machine *m = &g->m;
     const int F = g->s.F;
@@ -125,7 +127,7 @@ static void evaluate_group(group *g) {
     }
 }
 
-/* All lanes of a group idle, with no bounds. */
+/* Make all lanes of a group idle, with no bounds. */
 static void make_idle(const fits *s, ptrdiff_t *fit) {
     for (int lane = 0; lane < LANES; lane++) {
         fit[lane] = -1;
@@ -136,21 +138,22 @@ static void make_idle(const fits *s, ptrdiff_t *fit) {
     memset(s->held, 0, (size_t)(s->F * LANES) * sizeof *s->held);
 }
 
-/* A stopped fit leaves its place. */
+/* Free the place of a stopped fit. */
 static void leave_place(group *g, int place) {
     g->stopped_fit[place] = -1;
     g->stopped.status[place] = TW_NOT_FINITE;
     g->n_stopped--;
 }
 
-/* Write the results of a stopped fit whose scaled covariance is there, unless it is `poor`. */
+/* Write the results of a stopped fit and free its place.  Its scaled covariance has been computed; where that
+ * is `poor` the orthogonal mode takes the fit over first. */
 static void finish_place(group *g, int place, int poor) {
     const ptrdiff_t fit = g->stopped_fit[place];
     if (!write_outcome(g->job, fit, &g->stopped, place, g->stopped_used[place], poor)) {
         single_fit *one = g->one;
         one->fit = fit;
         int32_t detail;
-        prepare_one(one, &detail); /* loads bounds and counts; it was accepted before */
+        prepare_one(one, &detail); /* loads bounds and counts points; the fit was accepted before */
         if (g->own_x)
             run_point_code(&one->workers->m, g->job->n_points, g->job->x, g->job->x_step, fit);
         run_orthogonally(one, &g->stopped, place);
@@ -179,7 +182,7 @@ static int finish_places(group *g, int o) {
     return finished;
 }
 
-/* Let fits that are not to stop yet go on in the lanes that are free. */
+/* Move fits that are not to stop yet from where they wait to lanes that are free. */
 static void resume_lanes(group *g) {
     for (int place = 0, lane = 0; place < LANES; place++) {
         if (g->stopped_fit[place] < 0)
@@ -189,14 +192,14 @@ static void resume_lanes(group *g) {
         if (lane == LANES)
             return;
         sample data;
-        load_data(g, lane, g->stopped_fit[place], &data); /* it was accepted before */
+        load_data(g, lane, g->stopped_fit[place], &data); /* the fit was accepted before */
         occupy_lane(g, lane, g->stopped_fit[place], g->stopped_used[place]);
         copy_lane(&g->stopped, place, &g->s, lane, g->t.bounded);
         leave_place(g, place);
     }
 }
 
-/* Finish all stopped fits, but for those that go on; returns how many. */
+/* Finish those stopped fits that are to stop, and let the others go on; returns how many are finished. */
 static int finish_stopped(group *g) {
     int finished = 0;
     for (int o = 0; o < LANES && g->n_stopped; o += VL)
@@ -205,7 +208,7 @@ static int finish_stopped(group *g) {
     return finished;
 }
 
-/* The fit of a lane that has stopped waits, in the first place that is free. */
+/* Move the fit of a lane that has stopped to the first free place of those that wait. */
 static void let_wait(group *g, int lane, ptrdiff_t fit) {
     int place = 0;
     while (g->stopped_fit[place] >= 0)
@@ -217,8 +220,8 @@ static void let_wait(group *g, int lane, ptrdiff_t fit) {
 }
 
 /* Empty the lanes whose fits have stopped; returns how many fits are finished.  There is always a place for
- * one: when the last is taken all are finished, and if none of them was to stop, the lane that has just been
- * emptied takes one of them back. */
+ * one to wait: when the last place is taken all that wait are tested, and if none of them is to stop, the
+ * lane that has just been emptied takes one of them back. */
 static int empty_lanes(group *g) {
     int finished = 0;
     for (int lane = 0; lane < LANES; lane++) {

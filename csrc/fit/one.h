@@ -4,8 +4,7 @@
 
 #include "fit/curvature.h"
 
-/* The first radius of the region, of an attempt that has one throughout: a tenth of the start in units of D.
- */
+/* Set the first radius of the region in the second attempt: a tenth of the start in units of D. */
 static void first_radius(fits *s) {
     real length2 = 0;
     for (int j = 0; j < s->F; j++) {
@@ -17,7 +16,7 @@ static void first_radius(fits *s) {
     s->delta[0] = (real)sqrt(length2 > 0 ? (real)0.01 * length2 : chi2);
 }
 
-/* A region that has shrunk to the rounding of theta has nothing to offer. */
+/* Has the region shrunk to less than the rounding of theta, so that no step in it changes theta? */
 static int is_exhausted(const fits *s) {
     real length2 = 0;
     for (int j = 0; j < s->F; j++) {
@@ -27,7 +26,7 @@ static int is_exhausted(const fits *s) {
     return s->delta[0] <= (real)0.01 * REAL_EPS * (real)sqrt(length2);
 }
 
-/* The next trial of lane 0 within a region throughout. */
+/* Find the next trial of lane 0 in the second attempt, where every step is limited by the region. */
 static void advance_in_region(single_fit *one, int first) {
     fits *s = &one->s;
     if (first)
@@ -42,15 +41,17 @@ static void advance_in_region(single_fit *one, int first) {
         accelerate(one);
 }
 
-/* In a region that doubles from step to step, a parameter that runs off is found by its column alone: stop as
- * SLOW where it has vanished and the trial, which was kept, has brought next to nothing. */
+/* Stop lane 0 as SLOW if its column of J shows that a parameter runs off and the last kept trial has hardly
+ * lowered chi2.  In the second attempt the region may double with each step, so marks (look_back) would tell
+ * too late. */
 static void stop_if_run_off(fits *s, const tolerances *t, real before) {
     const vec now = v_load(s->sum + tri(s->F, s->F) * LANES);
     if (s->kept[0] && before - now[0] < slow_fall(s, t, now, 0)[0] && lost_effect(s, 0, RUN_OFF) >= 0)
         stop(s, 0, ~(ivec){0}, SLOW);
 }
 
-/* Undo the last step where it does not lead as low as promised: a pole of the model may lie on its way. */
+/* Undo the last step, which was taken without a trial, if chi2 is higher there than before: a pole of the
+ * model may lie on its way. */
 static void undo_if_higher(single_fit *one, real chi2) {
     fits *s = &one->s;
     real *now = s->sum + tri(s->F, s->F) * LANES;
@@ -70,11 +71,11 @@ static void undo_if_higher(single_fit *one, real chi2) {
         s->theta[j * LANES] = one->before[j];
 }
 
-/* The scaled covariance of lane 0, and the last step, if it may stop.  In the orthogonal mode, for models
- * that bend much and data that determine little, the last step is looked at: there are few such fits. */
+/* Compute the scaled covariance of lane 0 and, if it may stop, take the last step.  In the orthogonal mode,
+ * where models bend much and data determine little, the model is evaluated there, which few fits need. */
 static void confirm_one(single_fit *one) {
     fits *s = &one->s;
-    const int looks = s->triangle && one->job->tape->output; /* a model without code is not asked again */
+    const int looks = s->triangle && one->job->tape->output; /* no output: only the caller can evaluate it */
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
     for (int j = 0; j < s->P; j++)
         one->before[j] = s->theta[j * LANES];
@@ -83,7 +84,7 @@ static void confirm_one(single_fit *one) {
         undo_if_higher(one, chi2);
 }
 
-/* Why lane 0 has stopped, and its scaled covariance; or RUNNING where it should go on. */
+/* Settle why lane 0 has stopped, and its scaled covariance; its status becomes RUNNING if it is to go on. */
 static void conclude(single_fit *one) {
     fits *s = &one->s;
     return_to_best(s, 0);
@@ -94,7 +95,7 @@ static void conclude(single_fit *one) {
         reconsider(one, lost_effect(s, 0, SLOW_RUN_OFF) == s->lost[0]);
 }
 
-/* Judge the trial in lane 0, and go on where it still runs. */
+/* Judge the trial in lane 0 and set the next one; returns 1 when the fit has stopped for good. */
 static int judge_one(single_fit *one) {
     fits *s = &one->s;
     const int first = s->fresh[0] != 0;
@@ -114,7 +115,7 @@ static int judge_one(single_fit *one) {
     return s->status[0] != RUNNING;
 }
 
-/* Drive lane 0 from its trial to a stop; 0 where the watch asked to stop first. */
+/* Run lane 0 from its first trial to a stop; returns 0 if the watch asked to stop before. */
 static int run_one(single_fit *one) {
     do {
         if (one->s.projecting && !project_trial(one))
@@ -126,18 +127,18 @@ static int run_one(single_fit *one) {
     return 1;
 }
 
-/* Results of lane 0; 0 where the orthogonal mode has to take over. */
+/* Write the results of lane 0; returns 0 where the orthogonal mode has to take over. */
 static int write_one(single_fit *one) {
     return write_outcome(one->job, one->fit, &one->s, 0, one->totals.used, one->poor);
 }
 
-/* Points less free parameters; 1 at least, where it divides. */
+/* Points less free parameters, but at least 1, for sums are divided by it. */
 static real dof_of(const tw_fit_job *job, ptrdiff_t fit, int64_t used) {
     const int64_t dof = used - count_free(job, fit);
     return dof > 1 ? (real)dof : 1;
 }
 
-/* Lane 0 alone is in use. */
+/* Begin an attempt in lane 0; the other lanes are not used. */
 static void begin_one(single_fit *one) {
     fits *s = &one->s;
     for (int l = 1; l < LANES; l++)
@@ -147,8 +148,8 @@ static void begin_one(single_fit *one) {
     s->dof[0] = dof_of(one->job, one->fit, one->totals.used);
 }
 
-/* Go on with the fit of a lane by orthogonal factorisation: from where it is, with its damping, its
- * trials, and the largest columns that it has met. */
+/* Go on with the fit of a lane in the orthogonal mode, from the theta, damping, number of trials and largest
+ * norms of columns that it has reached. */
 static void run_orthogonally(single_fit *one, const fits *from, int lane) {
     fits *s = &one->s;
     const int64_t n_iter = from->n_iter[lane];
@@ -166,7 +167,7 @@ static void run_orthogonally(single_fit *one, const fits *from, int lane) {
         write_one(one);
 }
 
-/* Why this fit cannot run, or TW_NOT_RUN; counts its points and loads its start. */
+/* Count the points of a fit and load its start; returns why it cannot run, or TW_NOT_RUN. */
 static tw_status prepare_one(single_fit *one, int32_t *detail) {
     chunk_worker *w = one->workers;
     const ptrdiff_t size = w->m.block * LANES;
@@ -189,7 +190,7 @@ static tw_status prepare_one(single_fit *one, int32_t *detail) {
     return status;
 }
 
-/* Fit one data set; its x stage is done. */
+/* Fit one data set, whose x stage has been run. */
 static void fit_one(single_fit *one, ptrdiff_t fit) {
     int32_t detail;
     one->fit = fit;

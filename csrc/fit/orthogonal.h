@@ -15,11 +15,11 @@
 
 #include "tape/normal.h"
 
-enum { PADDING = 2 * LANES }; /* row counts are multiples of this */
+enum { PADDING = 2 * LANES }; /* numbers of rows are multiples of it, the step of the loop in dot */
 
 TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return pieces(n, PADDING) * PADDING; }
 
-/* u . v in a fixed order: two vectors of running sums, then a tree. */
+/* u . v by two vectors of running sums, whose lanes are added in the order of v_fold */
 static real dot(ptrdiff_t n, const real *u, const real *v) {
     vec even = {0}, odd = {0};
     for (ptrdiff_t i = 0; i < n; i += 2 * VL) {
@@ -41,7 +41,7 @@ static void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -=
  *
  *   R     triangle of n_columns  in/out
  *   rows  [n_columns][n_rows]    in/out  by columns, 64-byte aligned; destroyed
- *   n_rows  a multiple of PADDING; pad with rows of zeros
+ *   n_rows  a multiple of PADDING: the caller adds rows of zeros
  */
 static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
     for (int j = 0; j < n_columns; j++) {
@@ -54,7 +54,7 @@ static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
         }
         *diagonal += finite;
         if (!(largest > 0) || !(finite == 0))
-            continue; /* nothing to turn; or not finite, and R says so */
+            continue; /* the column is 0 already, or is not finite: then the diagonal is NaN now */
         for (ptrdiff_t i = 0; i < n_rows; i++)
             v[i] /= largest;
         const real below = dot(n_rows, v, v), alpha = *diagonal / largest;
@@ -72,7 +72,7 @@ static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
     }
 }
 
-/* sum = R'R, the triangle of the normal equations, into lane 0 */
+/* Put R'R, the triangle of the normal equations, into lane 0 of sum. */
 static void normal_from_triangle(int n_columns, const real *R, real *sum) {
     for (int i = 0; i < n_columns; i++)
         for (int j = 0; j <= i; j++) {

@@ -1,10 +1,10 @@
-/* outcome.h - a finished lane into the results. */
+/* outcome.h - how the fit of a finished lane gets into the results. */
 #ifndef TW_OUTCOME_H
 #define TW_OUTCOME_H
 
 #include "fit/covariance.h"
 
-/* Results of a fit that could not run. */
+/* Write the results of a fit that could not run. */
 static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status, int detail, int64_t used) {
     const ptrdiff_t P = job->tape->n_theta;
     for (ptrdiff_t j = 0; j < P; j++)
@@ -19,13 +19,18 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
         job->attempts[fit] = 1;
 }
 
-/* What later attempts are to do about a fit, as the job hands it over: nothing; try again; but first look
- * whether a lost column bends (curvature.h), whether the status that is added to IN_DOUBT is right, or
- * whether a parameter that has not left its start is at a saddle (saddle.h). */
+/* What later attempts are to do about a fit, in job->next.
+ *   DONE              nothing
+ *   TRY_AGAIN         try again
+ *   COLUMN_LOST       look first whether the model bends in the parameter that has lost its effect
+ * (curvature.h) IN_DOUBT + 1...4  look first whether the fit is a success with this status after all
+ * (curvature.h) STAYED            look first whether a parameter that has not left its start is at a saddle
+ * (saddle.h)
+ */
 enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
-#define NO_MOVE PICK(1e-8, 1e-4) /* of |theta_j| or |e|/|J_j|: a parameter has not moved so far */
+#define NO_MOVE PICK(1e-8, 1e-4) /* a move of at most NO_MOVE |theta_j| or NO_MOVE |e|/|J_j| is none */
 
-/* Has parameter j, in which f is not linear, not left its start, though no bound keeps it? */
+/* Has parameter j not left its start, though f is not linear in it and no bound keeps it? */
 static int has_stayed(const fits *s, int lane, int j, const real *start) {
     const real theta = s->theta[s->free_theta[j] * LANES + lane];
     const real moved = (real)fabs(theta - start[s->free_theta[j]]);
@@ -38,9 +43,9 @@ static int has_stayed(const fits *s, int lane, int j, const real *start) {
     return !is_kept(s, lane, j);
 }
 
-/* Must second derivatives say whether this is a minimum?  For a success, where some parameter has not moved;
- * for a parameter of no effect where it is 0, as the model may be even in it.  A model without code has none.
- */
+/* Must second derivatives say whether this is a minimum?  Yes for a success, if some parameter has not left
+ * its start; and for a fit that is SINGULAR, if such a parameter is 0 and has no effect there, as the model
+ * may be even in it.  A model that only the caller evaluates has no second derivatives. */
 static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int status) {
     const real *start = ROW(real, job->start, job->start_step);
     const int success = status > 0 && status != TW_EXACT;
@@ -55,15 +60,16 @@ static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, in
     return 0;
 }
 
-/* A success is proved not to be the global minimum where some trial would have come lower with its linear
- * parameters at their best. */
+/* Is it proved that the lane is not at the global minimum, since some trial would have come lower with its
+ * linear parameters at their best (certificate.h)? */
 static int is_beaten(const fits *s, int lane, real ftol) {
-    const real share = SLACK * ftol > BEATEN ? SLACK * ftol : BEATEN; /* a coarse tolerance allows more */
+    const real share = SLACK * ftol > BEATEN ? SLACK * ftol : BEATEN;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
     return s->proved[lane] < (chi2 - s->untaken[lane]) * (1 - share) - s->noise[lane];
 }
 
-/* `stop` is why the lane stopped, `status` what its inflation has made of it. */
+/* What later attempts are to do about the fit of a lane; `stop` is why it stopped, `status` is what is
+ * reported, after the variance inflation has been looked at. */
 static int next_attempt(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int stop, int status) {
     if (s->n_iter[lane] >= job->max_iter)
         return DONE;
@@ -87,18 +93,22 @@ static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, i
     return 0;
 }
 
-#define UNDETERMINED PICK(1e6, 1e4) /* times the model: so far a standard error of theta_j moves it */
+/* A parameter is not determined if a move by one standard error of it changes the model, by its slope, by
+ * more than UNDETERMINED times the size of the model. */
+#define UNDETERMINED PICK(1e6, 1e4)
 
-/* The largest variance inflation of a parameter that the data determine, the variance of a residual being
- * `factor`: in this arithmetic; and its standard error must not be beyond all that the model has, of which
- * size2 is the square, such as 10^10 times the width of a peak narrower than the distance of points. */
+/* The largest variance inflation of a parameter that counts as determined; `factor` is the variance of a
+ * residual.  It is TRUSTED^2, the most that this arithmetic can tell; or less where the standard error would
+ * move the model far beyond its size, the square of which is size2: such as that of a peak narrower than the
+ * distance of points, whose standard error may be 10^10 times its width. */
 static real most_inflation(real size2, real factor) {
     const real most = TRUSTED * TRUSTED, largest = UNDETERMINED * UNDETERMINED * size2;
     return factor <= REAL_MAX && largest < most * factor ? largest / factor : most;
 }
 
-/* The parameter that the data determine least, if not at all, or -1.  The model is at least as large as y or
- * the residuals, for y may be 0 throughout; most fits need no closer look. */
+/* The parameter of the largest variance inflation, if that is so large that the data do not determine it; or
+ * -1.  The size of the model is at least that of y, and that of the residuals, for y may be 0 throughout;
+ * this lower limit is enough for most fits, and only for the others the largest theta_j J_j is looked for. */
 static int undetermined(const fits *s, int lane, real factor) {
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
     real size2 = s->magnitude[lane] > chi2 ? s->magnitude[lane] : chi2;
@@ -112,8 +122,8 @@ static int undetermined(const fits *s, int lane, real factor) {
     return inflated(s, lane, most_inflation(size2, factor));
 }
 
-/* Results of the fit in a stopped lane, whose scaled covariance is there unless it is `poor`.  Returns
- * 0 and writes nothing where the orthogonal mode has to take over. */
+/* Write the results of the fit in a stopped lane, whose scaled covariance has been computed.  Where the
+ * orthogonal mode has to take over, as after a covariance that is `poor`, writes nothing and returns 0. */
 static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {
     int status = (int)s->status[lane], detail = -1;
     const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;

@@ -1,9 +1,9 @@
 /* points.h - one fit at a time, its points side by side.
  *
- * For data sets of many points, and for fits that the orthogonal mode takes over.  The points are
- * cut into chunks whose size depends on the tape alone; each gives one triangle of sums, and these
- * are combined in the order of the chunks.  So threads may share one fit's chunks, or take whole
- * fits each, and every bit stays the same.
+ * This layout is for data sets of many points, for the orthogonal mode and for later attempts.  The points
+ * are cut into chunks whose size depends on the tape alone; each gives one triangle of sums, and these are
+ * combined in the order of the chunks.  So threads may share one fit's chunks, or take whole fits each, and
+ * every bit stays the same.
  */
 #ifndef TW_POINTS_H
 #define TW_POINTS_H
@@ -12,8 +12,8 @@
 #include "fit/outcome.h"
 
 enum {
-    CHUNK_BLOCKS = 16,
-    X_PIECE = 64, /* groups of the x stage at a time: 4 KB a slot */
+    CHUNK_BLOCKS = 16, /* blocks of points in a chunk */
+    X_PIECE = 64,      /* lane groups that the x stage takes at a time: 4 KB a slot */
 };
 
 /* What one thread needs to sum a chunk. */
@@ -25,35 +25,36 @@ typedef struct {
     real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
 } chunk_worker;
 
-/* Of a model that its caller evaluates: a data set, what was asked and answered, and [J | e] by columns. */
+/* For a model that only its caller evaluates: the data set, the call's theta and what it returned, and [J |
+ * e] by columns. */
 typedef struct {
     sample data;
     real *theta, *f, *J, *rows; /* [P], [N], [N][F], [F + 1][padded N] */
 } model_call;
 
-/* One fit at work. */
+/* One fit at a time, in lane 0 of its group `s`. */
 typedef struct single_fit {
     const tw_fit_job *job;
     tolerances t;
     ptrdiff_t fit, n_chunks;
-    fits s; /* lane 0; orthogonal mode where s.triangle is set */
-    real *trial_triangle, *triangle;
-    real *chunk_sum; /* [n_chunks][triangle] */
-    sample totals;   /* used, magnitude */
-    real *before;    /* [P] theta before the last step */
-    int poor;        /* the normal matrix is too ill-conditioned for a covariance */
+    fits s;                          /* in the orthogonal mode where s.triangle is set, to `triangle` */
+    real *trial_triangle, *triangle; /* R of the trial; memory for R at theta */
+    real *chunk_sum;                 /* [n_chunks][triangle] */
+    sample totals;                   /* used, magnitude */
+    real *before;                    /* [P] theta before the last step */
+    int poor;                        /* the normal matrix is too ill-conditioned for a covariance */
     chunk_worker *workers;
     int n_workers, threads;
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
     model_call call;           /* where the job has a `call` */
-    struct single_fit *curved; /* NULL, or what evaluates second derivatives: see curvature.h */
+    struct single_fit *curved; /* evaluates second derivatives (curvature.h), or NULL */
 } single_fit;
 
-/* The x stage of one data set, points side by side: the machine's point slots are filled from
- * x[k] (N values), the last group padded with the last point, so that padding is harmless.
- * A piece at a time, so that it stays in the cache from instruction to instruction; between two
- * pieces the watch, if there is one, may end it. */
+/* Run the x stage of one data set, points side by side: the machine's point slots are filled from x[k] (N
+ * values).  The last lane group is padded with the last point, at which the model can be evaluated as well.
+ * The stage takes a piece of the data at a time, which stays in the cache from instruction to instruction;
+ * between two pieces the watch, if it is not NULL, may ask to stop. */
 static void run_point_code_watched(const machine *m, ptrdiff_t n_points, const void *const *x,
                                    const ptrdiff_t *x_step, ptrdiff_t fit, struct tw_watch *watch) {
     const tw_tape *t = m->tape;
@@ -91,8 +92,9 @@ static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point
     return w;
 }
 
-/* Trials after which an attempt ends: of 200 (P + 1) by default the first gets an eighth and the second
- * as much as reaches half; but of few trials the first gets all, up to as many as by default. */
+/* The number of trials, counted from the start of the fit, after which an attempt ends.  The first attempt
+ * may use an eighth of max_iter, and the second may go on to a half; but if that is fewer than what the
+ * default max_iter, 200 (P + 1), would give them (`few`), they may use as many as that. */
 static int32_t limit_of_attempt(const tw_fit_job *job, int attempt) {
     const int32_t least[] = {25, 100}, share[] = {8, 2};
     if (attempt >= job->most_attempts)
@@ -121,7 +123,8 @@ static model_call model_call_on(arena *a, const tw_fit_job *job) {
     return c;
 }
 
-/* Memory for one fit, with `n_workers` threads at most; point slots shared at `point`, or its own. */
+/* Memory for one fit at a time, by at most `n_workers` threads.  Its point slots are at `point`, or if that
+ * is NULL they are its own. */
 static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers, real *point) {
     TAKE_ROOT(a, single_fit, one);
     const ptrdiff_t T = tri(job->tape->n_free + 1, 0);
@@ -145,7 +148,8 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
     return place;
 }
 
-/* Value, residual and weights of one block of points, ready to be summed. */
+/* Evaluate one block of points: its derivatives, residual and weights are then ready to be summed.  Returns
+ * how many lane groups it has. */
 static ptrdiff_t sum_block_setup(const single_fit *one, chunk_worker *w, ptrdiff_t start) {
     const ptrdiff_t first = start * LANES, left = one->job->n_points - first;
     const ptrdiff_t size = w->m.block * LANES, n = least(left, size), groups = groups_of(n);
@@ -162,7 +166,7 @@ static ptrdiff_t sum_block_setup(const single_fit *one, chunk_worker *w, ptrdiff
     return groups;
 }
 
-/* [J | e], weighted, as the rows that merge_rows takes. */
+/* Put the weighted [J | e] of a block into the rows that merge_rows takes. */
 static void copy_rows(const chunk_worker *worker, ptrdiff_t groups, int n_columns, ptrdiff_t n_rows) {
     for (int k = 0; k < n_columns; k++) {
         real *row = worker->rows + k * n_rows;
@@ -177,7 +181,7 @@ static void copy_rows(const chunk_worker *worker, ptrdiff_t groups, int n_column
     }
 }
 
-/* The triangle of one chunk: sums of products, or R. */
+/* Put the triangle of one chunk into its place: the sums of products, or R in the orthogonal mode. */
 static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
     const int F = one->s.F;
     const ptrdiff_t T = tri(F + 1, 0), all = groups_of(one->job->n_points), block = w->m.block;
@@ -202,7 +206,7 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
         out[t] = v_fold(w->sum + t * LANES, LANES);
 }
 
-/* One thread's share of a fit's chunks. */
+/* Sum chunks of a fit, in one thread, until none is left. */
 static void sum_chunks(void *context, ptrdiff_t part) {
     single_fit *one = context;
     chunk_worker *w = one->workers + part;
@@ -221,7 +225,7 @@ static void merge_triangle(const single_fit *one, chunk_worker *w, real *R, cons
     merge_rows(n, R, n_rows, w->rows);
 }
 
-/* [J | e] of values and derivatives that the caller gave, into trial_triangle and trial_sum. */
+/* Set trial_triangle and trial_sum from the values f and derivatives J that the caller gave. */
 static void take_values(single_fit *one, const sample *data, const real *f, const real *J, real *rows) {
     const ptrdiff_t N = one->job->n_points, n_rows = padded_rows(N);
     const int F = one->s.F;
@@ -238,7 +242,7 @@ static void take_values(single_fit *one, const sample *data, const real *f, cons
     normal_from_triangle(F + 1, one->trial_triangle, one->s.trial_sum);
 }
 
-/* Ask the caller for the trial; where it cannot answer, the job stops. */
+/* Let the caller evaluate the trial; where it cannot, the job is asked to stop. */
 static void evaluate_by_call(single_fit *one) {
     const model_call *c = &one->call;
     for (int j = 0; j < one->s.P; j++)
@@ -249,7 +253,7 @@ static void evaluate_by_call(single_fit *one) {
         take_values(one, &c->data, c->f, c->J, c->rows);
 }
 
-/* [J | e] at the trial, all chunks, into trial_sum (and trial_triangle). */
+/* Evaluate the trial: put its sums into trial_sum, in the orthogonal mode also R into trial_triangle. */
 static void evaluate_trial(single_fit *one) {
     const ptrdiff_t T = tri(one->s.F + 1, 0);
     if (one->job->call) {

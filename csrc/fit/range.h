@@ -14,18 +14,19 @@
 
 #include "fit/state.h"
 
-/* The smallest sum of squares, such that chi2 at its rounding level, 16 eps^2 of it, times itself is a
- * normal number; the largest, whose square is below REAL_MAX. */
+/* A sum of squares s must be so large that s times 16 eps^2 s, the chi2 at its rounding level, is a normal
+ * number, and so small that its square is below REAL_MAX. */
 #define LEAST_SUM ((real)(sizeof(real) == 8 ? 0x1p-460 : 0x1p-40))
 #define MOST_SUM ((real)(sizeof(real) == 8 ? 0x1p510 : 0x1p60))
-/* The same for a job that is scaled: chi2 at its rounding level itself must be a normal number. */
+/* In a job that is scaled already eps^2 s alone must be a normal number; the square of s must be below
+ * REAL_MAX here, too, but there is less room above it. */
 #define LEAST_SCALED_SUM (REAL_MIN / REAL_EPS / REAL_EPS)
 #define MOST_SCALED_SUM ((real)(sizeof(real) == 8 ? 0x1p511 : 0x1p63))
 
-/* A column whose square is below `least`: does it matter?  It does where digits of the square are lost, or
- * theta_j is 0, though the gradient shows that the column is not 0, or where it moves f by more than eps of
- * y (a square that is 0 can be as large as REAL_MIN).  A column of zeros does not, unless its parameter has
- * a size whose powers vanish or overflow inside the model. */
+/* Does column j, whose square is too small, matter to the fit?  It does if the gradient shows that it is not
+ * 0, while digits of the square are lost or theta_j is 0; and if theta_j J_j is more than eps of y (a square
+ * that came out as 0 is taken for REAL_MIN).  A column of zeros does not matter, unless theta_j is so large
+ * or small that powers of it overflow or vanish inside the model. */
 static int small_column_matters(const fits *s, int j, int lane) {
     const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;
     const real theta = s->theta[s->free_theta[j] * LANES + lane], magnitude = s->magnitude[lane];
@@ -41,14 +42,14 @@ static int small_column_matters(const fits *s, int j, int lane) {
     return theta * most * theta > REAL_EPS * REAL_EPS * magnitude;
 }
 
-/* Which input takes the sums of a lane at its start out of the range: a tw_input, or -1. */
+/* The input (a tw_input) that takes the sums of a lane at its start out of the range, or -1 */
 static int out_of_range(const fits *s, int scaled, int lane) {
     const real least = scaled ? LEAST_SCALED_SUM : LEAST_SUM, most = scaled ? MOST_SCALED_SUM : MOST_SUM;
     const real chi2 = s->trial_sum[tri(s->F, s->F) * LANES + lane], magnitude = s->magnitude[lane];
     int sloping = 0;
     if (!(magnitude <= most))
         return TW_INPUT_Y;
-    if (magnitude > 0 && magnitude < least) /* once scaled, it is so small to make room for another */
+    if (magnitude > 0 && magnitude < least) /* a scaled y is so small only to make room for another input */
         return !scaled ? TW_INPUT_Y : chi2 < least ? TW_INPUT_DERIVATIVE : TW_INPUT_MODEL;
     for (int j = 0; j < s->F; j++)
         sloping |= s->trial_sum[tri(s->F, j) * LANES + lane] != 0;
@@ -67,7 +68,7 @@ static int out_of_range(const fits *s, int scaled, int lane) {
     return -1;
 }
 
-/* Stop the lanes at `doubtful` that leave the range. */
+/* Stop those of the `doubtful` lanes whose sums leave the range. */
 static void look_closely(fits *s, int scaled, ivec doubtful, int o) {
     ivec leaves = {0};
     for (int l = 0; l < VL; l++)
@@ -75,8 +76,9 @@ static void look_closely(fits *s, int scaled, ivec doubtful, int o) {
     stop(s, o, leaves, TW_RANGE);
 }
 
-/* Stop the lanes that leave the range, of those whose trial is a start and has finite sums; `trace` is the
- * sum of the diagonal of trial_sum.  Once per fit, so that it costs next to nothing. */
+/* Stop those of the `fresh` lanes, whose trial is the start and has finite sums, whose sums leave the range.
+ * `trace` is the sum of the diagonal of trial_sum.  A fit is looked at closely only if a cheap test leaves a
+ * doubt. */
 TW_INLINE void stop_out_of_range(fits *s, int scaled, ivec fresh, vec trace, int o) {
     if (!v_any(fresh))
         return;

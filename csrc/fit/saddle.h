@@ -1,4 +1,4 @@
-/* saddle.h - fits that have not left a start from which no step by J leads.
+/* saddle.h - whether a fit whose parameter has not left its start is at a saddle.
  *
  * Where the model is even in a parameter, as a peak is in the width sigma at 0, or where model and data are
  * alike on both sides of a centre, the gradient along it is 0 and every step keeps it so.  The place may yet
@@ -13,11 +13,11 @@
 
 #include "fit/one.h"
 
-#define DOWNWARDS PICK(1e-8, 1e-3) /* of |e| |w|: how far below 0 a curvature is no rounding */
+#define DOWNWARDS PICK(1e-8, 1e-3) /* a curvature below -DOWNWARDS |e| |w| is negative beyond rounding */
 
-/* |w|^2 and e'w of w = d^2 f along parameter j by `step`; 0 where they are not finite.  By plain sums:
- * nothing is solved with them, and a success whose start was its solution already is asked here for each
- * parameter. */
+/* Compute |w|^2 and e'w of w = d^2 f along parameter j, times step^2; returns 0 where they are not finite.
+ * Plain sums suffice, for nothing is solved with them; and a success that began at its solution has them
+ * computed for each parameter. */
 static int bend_along(single_fit *one, int j, real step, real *w2, real *slope) {
     const int F = one->s.F;
     single_fit *c = one->curved;
@@ -41,8 +41,8 @@ static int curves_down(single_fit *one, int j) {
     return unit * unit * s->sum[tri(j, j) * LANES] - slope < -DOWNWARDS * (real)sqrt(w2 * chi2);
 }
 
-/* How far parameter j moves as the model changes by the size of its residual, by its slope or its bend; 0
- * where it has neither. */
+/* How far parameter j must move to change the model by as much as |e|: by its slope, or if that is 0 by its
+ * second derivative; 0 where both are 0. */
 static real size_of_effect(single_fit *one, int j) {
     const fits *s = &one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES], now = s->sum[tri(j, j) * LANES];

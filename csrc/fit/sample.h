@@ -1,4 +1,4 @@
-/* sample.h - a fit's data, start and bounds, from the job into a lane. */
+/* sample.h - how a fit's data, start and bounds come from the job into a lane. */
 #ifndef TW_SAMPLE_H
 #define TW_SAMPLE_H
 
@@ -7,25 +7,25 @@
 /* Row `fit` of an array of the job, or its only row. */
 #define ROW(type, array, step) ((const type *)(array) + fit * (step))
 
-/* A data set as it goes into a lane: y and weight 1/sigma at every `stride`. */
+/* A data set on its way into a lane, where y and weight = 1/sigma lie `stride` elements apart. */
 typedef struct {
-    real *y, *weight; /* weight may be NULL: not wanted */
+    real *y, *weight; /* weight is NULL if it is not to be stored */
     ptrdiff_t stride;
-    int64_t used;
+    int64_t used;   /* points that are not left out */
     real magnitude; /* sum of (y/sigma)^2 */
-    real unseen;    /* largest |y/sigma| of a point whose weight squared vanishes; -1: there is none */
-    int some_y;     /* some y that is used is not 0; looked for only where the sum is 0 */
+    real unseen;    /* the largest |y/sigma| of points whose weight squared underflows, or -1 */
+    int some_y;     /* is some y that is used not 0?  looked for only where magnitude is 0 */
 } sample;
 
-/* The sum of (y/sigma)^2 that range.h shall see: the smallest number where the sum vanishes though y does
- * not, infinity where a weight squared vanishes whose point matters. */
+/* The magnitude that range.h is given: the smallest number if it vanished although y does not, infinity if
+ * the weight squared of a point that matters underflowed, else the sum itself. */
 static real magnitude_of(const sample *data) {
     if (data->unseen >= 0 && !(data->unseen * data->unseen < REAL_EPS * REAL_EPS * data->magnitude))
         return (real)INFINITY;
     return data->magnitude == 0 && data->some_y ? REAL_MIN * REAL_EPS : data->magnitude;
 }
 
-/* Point i of a data set; returns its (y/sigma)^2.  What is left out gets y = 0, weight = 0. */
+/* Load point i of a data set; returns its (y/sigma)^2.  A point that is left out gets y = weight = 0. */
 TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t i, sample *to,
                           tw_status *status) {
     const real error = sigma ? sigma[i] : 1;
@@ -44,8 +44,8 @@ TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask,
     return value * weight * value * weight;
 }
 
-/* Points first ... first + n - 1 of data set `fit`: TW_NOT_RUN, or why the fit cannot run.  Four sums run
- * side by side, since each addition waits for the one before. */
+/* Load n points; returns TW_NOT_RUN, or why the fit cannot run.  Four sums run side by side, since in one sum
+ * each addition waits for the one before. */
 TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t n,
                               sample *into) {
     tw_status status = TW_NOT_RUN;
@@ -65,6 +65,7 @@ TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *m
     return status;
 }
 
+/* Load points first ... first + n - 1 of data set `fit`. */
 static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t first, ptrdiff_t n, sample *to) {
     const real *y = ROW(real, job->y, job->n_points) + first;
     const real *sigma = job->sigma ? ROW(real, job->sigma, job->sigma_step) + first : NULL;
@@ -74,8 +75,9 @@ static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t fir
     return load_rows(y, sigma, mask, n, to);
 }
 
-/* Start and bounds of data set `fit` into lane `lane`; a parameter that is fixed for this fit has
- * both bounds at its start. */
+/* Load start and bounds of data set `fit` into a lane; a parameter that is fixed for this fit gets both
+ * bounds at its start.  Returns TW_NOT_RUN, or why the fit cannot run, and in *detail because of which
+ * parameter. */
 static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t *detail) {
     const real *start = ROW(real, job->start, job->start_step);
     const uint8_t *fixed = job->fixed ? ROW(uint8_t, job->fixed, s->P) : NULL;
@@ -96,7 +98,7 @@ static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int l
     return TW_NOT_RUN;
 }
 
-/* Free parameters of data set `fit`. */
+/* The number of free parameters of data set `fit` */
 static int count_free(const tw_fit_job *job, ptrdiff_t fit) {
     const tw_tape *t = job->tape;
     int n = t->n_free;

@@ -1,4 +1,4 @@
-/* state.h - a group of fits under way, one per lane: what damped.h, step.h and confirm.h work on. */
+/* state.h - the state of a group of fits, one per lane, on which damped.h, step.h and confirm.h work. */
 #ifndef TW_STATE_H
 #define TW_STATE_H
 
@@ -7,65 +7,72 @@
 #include "fit/contract.h"
 #include "fit/orthogonal.h"
 
-/* Reasons a lane stops that the user does not see: its normal matrix is singular to rounding; chi2
- * hardly falls any more, and covariance.h must say whether a parameter runs off to infinity. */
+/* The status of a lane is RUNNING, a tw_status, or one of two that the user never sees.  ILL_CONDITIONED: the
+ * normal matrix is singular to rounding, and the orthogonal mode takes the fit over.  SLOW: chi2 hardly falls
+ * any more, and look_for_drift (covariance.h) decides whether a parameter runs off to infinity. */
 enum { RUNNING = 0, ILL_CONDITIONED = 100, SLOW = 101 };
 
 #define PICK(of_double, of_float) ((real)(sizeof(real) == 8 ? (of_double) : (of_float)))
 
-/* A parameter is determined up to this condition; a column whose R_jj is below LOST_COLUMN is a
- * combination of those before it. */
+/* The data determine a parameter if the square root of its variance inflation (covariance.h) is at most
+ * TRUSTED. A column of J, scaled to length 1, whose R_jj is at most LOST_COLUMN is a combination of the
+ * columns before it. */
 #define TRUSTED PICK(1e10, 1e5)
 #define LOST_COLUMN (1 / (1000 * TRUSTED))
 
-#define LEAST_DAMPING (REAL_MIN * 0x1p40)
-#define FIRST_DAMPING ((real)1e-2)
-#define WEAK_PIVOT (64 * REAL_EPS) /* below it a step by Cholesky is worthless: J'J is singular */
-enum { MARKS = 4 };                /* a mark every F + 1 kept trials: chi2 must fall over so many of them */
+#define LEAST_DAMPING (REAL_MIN * 0x1p40) /* good steps lower lambda no further: it stays a normal number */
+#define FIRST_DAMPING ((real)1e-2)        /* lambda at the start of an attempt */
+/* A pivot of the damped normal matrix that is at most WEAK_PIVOT times its diagonal element is rounding: the
+ * matrix is singular, and a step by its factors is worthless. */
+#define WEAK_PIVOT (64 * REAL_EPS)
+enum { MARKS = 4 }; /* chi2 must fall over the last MARKS (F + 1) kept trials: see look_back, damped.h */
 
 typedef struct {
     real xtol, ftol, gtol;
     int32_t limit; /* trials after which the attempt ends */
     int bounded;
-    int scaled; /* see range.h */
-    int last;   /* no other attempt follows: a slow fit is given more time */
+    int scaled; /* as in the job: which sums are refused as out of range (range.h) */
+    int last;   /* no other attempt follows, so a slow fit is given more time */
 } tolerances;
 
-/* A group of fits.  P parameters, F free ones; arrays [...][LANES]. */
+/* A group of fits of P parameters, F of them free.  Every array is [...][LANES]; a "triangle" of n is the
+ * lower triangle of a symmetric matrix of n rows, tri(n, 0) elements. */
 typedef struct {
     int P, F;
     const int32_t *free_theta;                   /* [F] */
     real *start, *theta, *trial, *lower, *upper; /* [P] */
     real *sum, *trial_sum;                       /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
-    real *best_theta, *best_sum;                 /* [P], triangle: where chi2 was best_chi2, if elsewhere */
-    real *best_chi2, *noise, *best_noise;        /* smallest chi2 kept; its rounding noise here, there */
+    real *best_chi2;                             /* the smallest chi2 at any theta so far */
+    real *best_theta, *best_sum;                 /* [P], triangle: where that was; set if not at theta */
+    real *noise, *best_noise;                    /* the rounding noise of chi2 at theta, and there */
     real *scale2;                                /* [F] D^2 */
-    real *largest2;                              /* [F] largest (J'J)_jj of the attempt */
+    real *largest2;                              /* [F] the largest (J'J)_jj of the attempt */
     real *step;                                  /* [F] trial - theta */
     real *promised, *lambda, *delta, *magnitude; /* delta: limit of |D d|; magnitude: sum (y/sigma)^2 */
     real *moved;                                 /* [F] the last step that was kept */
     real *dof;                                   /* points less free parameters, at least 1 */
-    real *mark;                                  /* [MARKS] earlier chi2, the latest first */
-    real *proved;                                /* chi2 seen, but for linear parameters (certify) */
-    mask_int *held;                              /* [F] not free in this step */
-    mask_int *fresh, *kept;                      /* the trial is the start; the last trial was kept */
-    mask_int *asked;                             /* the trial's step was found not to be small before */
-    mask_int *status, *n_iter, *idle, *in_vain;  /* idle: see MOST_IDLE; in_vain: see confirm */
-    mask_int *until_mark;                        /* kept trials until the next mark */
-    mask_int *doubt;                             /* the status of a success that could not be shown */
-    mask_int *lost;                              /* the parameter that runs off, if that is the status */
-    real *untaken;                               /* what a step at the end promises that was not taken */
-    real *resumed;                               /* chi2 when confirm last let the lane go on */
-    real *factor, *pivot, *work;                 /* of a step: triangle of F; [F] 1/pivot; [2 F] */
-    real *covariance, *unit; /* of a lane that stopped: triangle of F, scaled; [F] the scale */
-    int n_linear;            /* parameters that f is linear in, together: */
-    const int32_t *linear;   /* [n_linear] their places among the free ones */
-    real *linear_matrix;     /* triangle of n_linear + 1 */
-    int projecting;          /* lane 0: linear parameters are always at their best (attempts.h) */
-    int8_t *projected;       /* lane 0: [F] those that are */
-    real *triangle;          /* orthogonal mode: R of lane 0; else NULL */
-    real *best_triangle;     /* R where chi2 was smallest */
-    real *rows, *small;      /* orthogonal mode: [F + 1][padded F + 1] and triangle of F + 1 */
+    real *mark;                                  /* [MARKS] chi2 at earlier marks, the latest first */
+    real *proved;                /* the least chi2 that a trial proved to be reached (certify) */
+    mask_int *held;              /* [F] the parameter is at a bound and not free in this step */
+    mask_int *fresh, *kept;      /* the trial is the start; the last trial was kept */
+    mask_int *asked;             /* advance has tested already whether the step is small */
+    mask_int *status, *n_iter;   /* why the lane stopped, or RUNNING; trials */
+    mask_int *idle, *in_vain;    /* what MOST_IDLE and TRUST limit (damped.h) */
+    mask_int *until_mark;        /* kept trials until the next mark */
+    mask_int *doubt;             /* the status of a success that could not be shown, or 0 */
+    mask_int *lost;              /* with TW_DRIFT: the parameter that runs off */
+    real *untaken;               /* what the undamped step promises at the end, if not taken */
+    real *resumed;               /* chi2 when confirm last let the lane go on */
+    real *factor, *pivot, *work; /* of a step: triangle of F; [F] 1/pivot; [2 F] */
+    real *covariance, *unit;     /* of a stopped lane: triangle of F, of columns of length 1; [F] 1/length */
+    int n_linear;                /* how many parameters f is linear in together */
+    const int32_t *linear;       /* [n_linear] their places among the free ones */
+    real *linear_matrix;         /* triangle of n_linear + 1: workspace of certify */
+    int projecting;              /* lane 0: each trial has its linear parameters at their best (attempts.h) */
+    int8_t *projected;           /* lane 0: [F] is this one of those? */
+    real *triangle;              /* orthogonal mode: R of lane 0; else NULL */
+    real *best_triangle;         /* R where chi2 was smallest */
+    real *rows, *small; /* workspace of the orthogonal mode: [F + 1][padded F + 1], triangle of F + 1 */
 } fits;
 
 static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
@@ -103,13 +110,13 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     return s;
 }
 
-/* [j] of an array of lanes, the native vector at o */
+/* The native vector at lane o of element j of an array [...][LANES], as a place, a value and a mask. */
 #define AT(array, j) ((array)[(ptrdiff_t)(j) * LANES + o])
 #define LOAD(array, j) v_load(&AT(array, j))
 #define STORE(array, j, value) v_store(&AT(array, j), value)
 #define MASK(array, j) (*(ivec *)&AT(array, j))
 
-/* A lane begins an attempt: its start is the first trial. */
+/* Let a lane begin an attempt, of which the start is the first trial. */
 static void begin_fit(fits *s, int lane) {
     s->fresh[lane] = -1;
     s->status[lane] = RUNNING;
@@ -130,8 +137,8 @@ static void begin_fit(fits *s, int lane) {
     }
 }
 
-/* The state of one lane into a place of another group: all but what the next step or the covariance finds
- * anew, the trial's sums, the start, and bounds where there are none. */
+/* Copy the state of one lane to a place of another group.  Left out are what the next step or the covariance
+ * computes anew, the trial's sums, the start, and bounds where there are none. */
 static void copy_lane(const fits *from, int lane, fits *to, int place, int bounded) {
 #define COPY(array, rows)                                                                                    \
     for (ptrdiff_t row = 0; row < (rows); row++)                                                             \
@@ -176,14 +183,15 @@ static void copy_lane(const fits *from, int lane, fits *to, int place, int bound
     to->fresh[place] = 0;
 }
 
-/* Set the status of the lanes in the mask that have none yet. */
+/* Stop those lanes of the mask that are running, with this status. */
 TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
     ivec status = MASK(s->status, 0);
     where &= status == RUNNING;
     MASK(s->status, 0) = (where & why) | (~where & status);
 }
 
-/* The lanes whose next trial counts: what met a tolerance, or is slow, may yet go on. */
+/* The lanes that need a next trial: running ones, and such as met a tolerance or are slow, for these may be
+ * resumed. */
 TW_INLINE ivec may_go_on(const fits *s, int o) {
     const ivec status = MASK(s->status, 0);
     return ((status >= RUNNING) & (status <= TW_GTOL)) | (status == SLOW);

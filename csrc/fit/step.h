@@ -1,15 +1,15 @@
 /* step.h - the step of damped least squares (damped.h) and the trial it leads to.
  *
- * The damped normal matrix is factorised as L D L' in every lane at once; a lane whose pivots are lost to
- * rounding stops as ILL_CONDITIONED and is taken over by the orthogonal mode, in which the group holds one
- * fit, in lane 0, and its step comes from R (orthogonal.h).
+ * The damped normal matrix is factorised as L D L' in every lane at once.  A lane with a pivot that is mere
+ * rounding stops as ILL_CONDITIONED, and its fit goes on in the orthogonal mode: a group that holds this fit
+ * alone, in lane 0, and takes its steps from R (orthogonal.h).
  */
 #ifndef TW_STEP_H
 #define TW_STEP_H
 
 #include "fit/damped.h"
 
-enum { MOST_ROUNDS = 60 }; /* of shortening a step; two or three are needed */
+enum { MOST_ROUNDS = 60 }; /* of shortening one step; one to three are enough nearly always */
 
 /* Hold the parameters at a bound that descent would push through; their step is 0. */
 static void hold_at_bounds(fits *s, int o) {
@@ -22,7 +22,7 @@ static void hold_at_bounds(fits *s, int o) {
     }
 }
 
-/* Hold the parameters whose step leaves the box at the bound they met.  Returns the lanes changed. */
+/* Hold each parameter whose step leaves the box at the bound that it meets; returns the lanes changed. */
 static ivec clamp(fits *s, int o) {
     ivec changed = {0};
     const ivec running = may_go_on(s, o);
@@ -39,7 +39,8 @@ static ivec clamp(fits *s, int o) {
     return changed;
 }
 
-/* J'e - sum over held j of (J'J)_ij d_j for the free i, else 0; into work[0..F) */
+/* Put the right-hand side into work [F]: for free i the sum (J'e)_i - sum over held j of (J'J)_ij d_j, else
+ * 0. */
 static void right_side(fits *s, int bounded, int o) {
     for (int i = 0; i < s->F; i++) {
         vec r = LOAD(s->sum, tri(s->F, i));
@@ -51,7 +52,7 @@ static void right_side(fits *s, int bounded, int o) {
     }
 }
 
-/* The damped normal matrix of the free parameters, into factor; 1 on the diagonal for the others. */
+/* Put the damped normal matrix of the free parameters into factor, with 1 on the diagonal of held ones. */
 static void damped_matrix(fits *s, int bounded, int o) {
     for (int i = 0; i < s->F; i++) {
         for (int j = 0; j < i; j++) {
@@ -63,9 +64,9 @@ static void damped_matrix(fits *s, int bounded, int o) {
     }
 }
 
-/* L D L' of the matrix in factor: L D replaces it, 1/D goes to pivot.  Being free of roots, it gives
- * the same digits whatever the parameters' units.  Returns the lanes with a pivot below `least` of
- * its diagonal element; such a pivot is put out of action. */
+/* Factorise the matrix in factor as L D L': L D replaces it, 1/D goes to pivot.  The method is free of roots,
+ * so that it gives the same digits in any unit of the parameters that is a power of two.  Returns the lanes
+ * with a pivot of at most `least` times its diagonal element; 1/D of such a pivot is set to 0. */
 static ivec factorise(fits *s, real least, int o) {
     ivec weak = {0};
     vec *unit = (vec *)(s->work + (ptrdiff_t)s->F * LANES); /* row j of L */
@@ -89,7 +90,7 @@ static ivec factorise(fits *s, real least, int o) {
     return weak;
 }
 
-/* Steps of the free parameters from the factors and the right-hand side in work. */
+/* Solve for the steps of the free parameters, from the factors and the right-hand side in work. */
 static void substitute(fits *s, int bounded, int o) {
     const int F = s->F;
     for (int i = 0; i < F; i++) {
@@ -108,15 +109,15 @@ static void substitute(fits *s, int bounded, int o) {
     }
 }
 
-/* 1/D_j of lane 0 */
+/* 1/D_j of lane 0; 1 for a column of J that was always 0 */
 static real inverse_scale(const fits *s, int j) {
     const real D2 = s->scale2[j * LANES];
     return D2 > 0 ? 1 / (real)sqrt(D2) : 1;
 }
 
-/* The columns of R (a triangle of lane 0) for the parameters that are not held, scaled to unit D, and
- * behind them the first F elements of its column `right`, less what the steps of held parameters take from
- * it; into rows.  Returns how many. */
+/* Copy to rows the columns of R (a triangle of lane 0) of the parameters that are not held, each over its
+ * D_j, and behind them the first F elements of column `right_column`, which the steps of held parameters are
+ * subtracted from if with_held.  Returns how many columns there are before the last. */
 static int free_columns(fits *s, const real *R, int right_column, int with_held) {
     const int F = s->F;
     const ptrdiff_t n_rows = padded_rows(F);
@@ -140,8 +141,8 @@ static int free_columns(fits *s, const real *R, int right_column, int with_held)
     return n;
 }
 
-/* Rows of a triangle of n columns and a right-hand side whose diagonal is below LOST_COLUMN are what rounding
- * has left of a combination of columns: they are cleared, with what e has along them. */
+/* Clear those rows of a triangle of n columns and a right-hand side whose diagonal element is at most
+ * LOST_COLUMN: rounding is all that they hold, for such a column is a combination of those before it. */
 static void clear_lost_rows(real *R, int n) {
     for (int i = 0; i < n; i++)
         if (!(fabs(R[tri(i, i)]) > LOST_COLUMN))
@@ -149,10 +150,12 @@ static void clear_lost_rows(real *R, int n) {
                 R[tri(j, i)] = 0;
 }
 
-/* The triangle of [R; sqrt(lambda) D] for n columns in rows, of length 1 at most, into small; its last column
- * turns into the solution, which is returned, in units of D.  Without R'R.  The damping, LOST_COLUMN^2 at
- * least, comes below R, whose large rows would else take its digits; it gives the shortest step where
- * columns are combinations of one another. */
+/* Solve the least-squares problem [R; sqrt(lambda)] x = [z; 0] by orthogonal factorisation, without R'R.  Its
+ * n columns, of length 1 at most, and behind them z stand in `rows`.  The triangle is left in `small`, of
+ * which the last column becomes x, the step in units of D; returns it.
+ *
+ * The damping, at least LOST_COLUMN^2, is merged after R, among whose large rows its digits would be lost.
+ * Where columns are combinations of one another it makes the solution the shortest one. */
 static real *solve_triangle(fits *s, int n) {
     const ptrdiff_t n_rows = padded_rows(s->F);
     real *R = s->small, *x = R + tri(n, 0);
@@ -175,7 +178,7 @@ static real *solve_triangle(fits *s, int n) {
     return x;
 }
 
-/* The step of lane 0 from [R; sqrt(lambda) D]. */
+/* Solve for the step of lane 0 in the orthogonal mode. */
 static void solve_orthogonally(fits *s) {
     const int n = free_columns(s, s->triangle, s->F, 1);
     const real *x = solve_triangle(s, n);
@@ -184,7 +187,7 @@ static void solve_orthogonally(fits *s) {
             s->step[j * LANES] = x[i++] * inverse_scale(s, j);
 }
 
-/* Solve for the step, holding what is held. */
+/* Solve for the steps of the parameters that are not held. */
 static void solve(fits *s, int bounded, int o) {
     if (s->triangle) {
         solve_orthogonally(s);
@@ -196,7 +199,7 @@ static void solve(fits *s, int bounded, int o) {
     substitute(s, bounded, o);
 }
 
-/* q'p with q = D^2 d and (A + lambda D^2) p = q: how fast |D d| falls as lambda grows, times |D d| */
+/* q'p with q = D^2 d and (J'J + lambda D^2) p = q.  It is -|D d| times the derivative of |D d| by lambda. */
 static vec bending(fits *s, int o) {
     vec form = {0};
     for (int i = 0; i < s->F; i++) {
@@ -210,7 +213,7 @@ static vec bending(fits *s, int o) {
     return form;
 }
 
-/* The same from the triangle that solve_triangle left: |T^-t D d|^2 */
+/* The same in the orthogonal mode, as |T^-t D d|^2 with the triangle T that solve_triangle has left */
 static real bending_of_triangle(const fits *s) {
     const real *R = s->small;
     real form = 0;
@@ -227,8 +230,8 @@ static real bending_of_triangle(const fits *s) {
     return form;
 }
 
-/* Raise the damping of the lanes whose step leaves the region until |D d| <= 1.1 delta: Newton's method
- * for 1/|D d| = 1/delta (More 1978, section 5), which takes one to three rounds. */
+/* Raise the damping of the lanes whose step leaves the region until |D d| <= 1.1 delta, by Newton's method
+ * for 1/|D d| = 1/delta (More 1978, section 5).  Where Newton's method fails lambda is multiplied by ten. */
 static void shorten(fits *s, int bounded, int o) {
     const ivec running = may_go_on(s, o);
     const vec delta = LOAD(s->delta, 0), longest2 = (real)1.21 * delta * delta;
@@ -249,7 +252,7 @@ static void shorten(fits *s, int bounded, int o) {
     }
 }
 
-/* The reduction of chi2 that the step promises: d'J'e + lambda d'D^2 d, or where a bound cut the
+/* Set the reduction of chi2 that the step d promises: d'J'e + lambda d'D^2 d, or where a bound has `cut` the
  * step 2 d'J'e - d'J'J d. */
 static void promise(fits *s, ivec cut, int o) {
     vec promised = {0}, gain = {0}, loss = {0};
@@ -267,7 +270,7 @@ static void promise(fits *s, ivec cut, int o) {
     STORE(s->promised, 0, promised);
 }
 
-/* trial = theta + step; what was cut lands on its bound exactly */
+/* Set the trial to theta + step; a parameter whose step was cut lands on its bound exactly. */
 static void set_trial(fits *s, int bounded, int o) {
     for (int j = 0; j < s->F; j++) {
         const int parameter = s->free_theta[j];
@@ -282,7 +285,8 @@ static void set_trial(fits *s, int bounded, int o) {
     }
 }
 
-/* Steps of all lanes, within the box and within the region; returns the lanes that a bound cut. */
+/* Find the steps of all lanes, within the box and within the region; returns the lanes whose step a bound has
+ * cut. */
 static ivec find_step(fits *s, const tolerances *t, int o) {
     if (t->bounded)
         hold_at_bounds(s, o);
@@ -298,8 +302,8 @@ static ivec find_step(fits *s, const tolerances *t, int o) {
     return cut;
 }
 
-/* The next trial of each running lane, or a stop where the gradient or the step that would be next is
- * small enough.  A step that follows a rejection is small for another reason. */
+/* Set the next trial of each running lane, or stop it where the gradient or the next step is small enough.  A
+ * step that follows a rejection does not stop a lane by its length: it is small because it was shortened. */
 static void advance(fits *s, const tolerances *t, int o) {
     if (s->projecting)
         STORE(s->lambda, 0, v_set(LOST_COLUMN * LOST_COLUMN)); /* the region alone limits the step */
