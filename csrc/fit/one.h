@@ -76,7 +76,10 @@ static void undo_if_higher(single_fit *one, real chi2) {
 static void confirm_one(single_fit *one) {
     fits *s = &one->s;
     const int looks = s->triangle && one->job->tape->output; /* no output: only the caller can evaluate it */
-    const real chi2 = s->sum[tri(s->F, s->F) * LANES];
+    const ptrdiff_t last = tri(s->F, s->F);
+    const real chi2 = s->sum[last * LANES];
+    if (looks) /* the last step may raise chi2 within its noise */
+        remember_best(s, v_load(s->sum + last * LANES) <= v_load(s->best_chi2), 0);
     for (int j = 0; j < s->P; j++)
         one->before[j] = s->theta[j * LANES];
     one->poor = scaled_covariance(s, &one->t, 0)[0] != 0;
