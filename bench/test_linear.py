@@ -20,6 +20,7 @@ TIES = [0.0, 0.6, 0.95]  # correlation of neighbouring columns
 PENALTIES = [2, 10, 100, 1000]  # the largest l1 that has a use, divided by these
 GAPS = [1e-6, 1e-10]
 ALL = "THALWEG_BENCH_ALL" in os.environ  # the grid of 120, else a diagonal of it
+SMALL_CALLS = 500  # of a problem that takes some microseconds
 LONGEST = 10.0  # seconds that a peer may take at one tolerance
 TOLERANCES = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8]  # in parts of the gap that is wanted
 
@@ -101,3 +102,18 @@ def test_a_lasso_against_its_peers(shape, tie, part, wanted, record):
     record(name, best[0] * 1e3, "ms")
     if able:
         record(f"{name}, over the best peer", best[1:].min() / best[0], "times", at_least=0.95)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [("lasso", {"l1": 5.0}), ("non-negative", {"bounds": (0, None)}), ("ridge", {"l2": 1.0})],
+)
+def test_a_small_problem(name, model, record):
+    """All of a call: arguments, solution, certificate and result."""
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((50, 10))
+    b = A[:, :3] @ [1.0, 2.0, -1.0] + rng.standard_normal(50)
+    one = partial(tw.coordinate_descent, A, b, **model)
+    assert one().success
+    times = interleaved([lambda: [one() for _ in range(SMALL_CALLS)]], 9) / SMALL_CALLS
+    record(f"{name} 50 x 10, a call", times.min() * 1e6, "us", at_most=30)

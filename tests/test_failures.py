@@ -34,7 +34,7 @@ def test_every_status_of_c_is_one_of_python_and_has_a_sentence(family):
     assert in_c(family) == {status.name: int(status) for status in python}
     assert set(failures.SENTENCES[python]) == set(python) - {python.OK}
     assert python.OK == 0
-    facts = dict(where=3, n=5, last=2, what="the sum", has="has", wrong="that fall")
+    facts = dict(where=3, n=5, last=2, norm=2.0, what="the sum", has="has", wrong="that fall")
     for status in python:
         if status == 0:
             failures.refuse(python, status)

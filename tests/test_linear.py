@@ -321,7 +321,7 @@ def test_without_penalty_or_bound_the_gap_is_conditional_and_says_so():
 def test_a_gram_matrix_that_would_not_fit_gives_way(monkeypatch):
     monkeypatch.setattr("thalweg.linear.descent.MOST_COLUMNS", 10)
     rng = np.random.default_rng(18)
-    A, b = rng.standard_normal((100, 60)), rng.standard_normal(100)
+    A, b = rng.standard_normal((100, 160)), rng.standard_normal(100)
     r = tw.coordinate_descent(A, b, l1=1.0, tol=1e-8, strategy="gram")
     assert r.success and "GiB" in r.strategy and "residual: " in r.strategy
 

@@ -42,6 +42,8 @@ struct tw_chosen {
 typedef enum {
     TW_LINEAR_OK = 0,
     TW_LINEAR_OVERFLOW, /* a column's weighted sum of squares is not finite: so is a value, or it overflows */
+    TW_LINEAR_SCALE,    /* it is at an end of the range of numbers, so that others' squares would overflow or
+                           lose digits */
 } tw_linear_status;
 
 /* What a first look at the columns finds; [P] each, out. */
@@ -49,7 +51,7 @@ struct tw_moments {
     double *mean;     /* weighted; NULL: there is no intercept, and columns are as they are */
     double *square;   /* sum_i w_i (A_ij - mean_j)^2; 0 for a column that is constant to rounding */
     double *product;  /* sum_i u_i (A_ij - mean_j) */
-    ptrdiff_t *where; /* [1] the first column that TW_LINEAR_OVERFLOW is about */
+    ptrdiff_t *where; /* [1] the first column that a status other than OK is about */
 };
 
 /* The minimum over theta of 1/2 theta' G theta - (q + G theta_0)' theta + sum h_j(theta_j), given the Gram
@@ -77,6 +79,31 @@ struct tw_certificate {
     double gap;     /* F(theta) less the dual value of s r: F(theta) is at most so far above the minimum */
     double kkt;     /* largest way that a minimum along one coordinate is off, times the column's norm */
     ptrdiff_t conditional; /* coordinates whose term assumes |theta_j| <= reach_j + 2 |theta_j| */
+};
+
+/* Where theta stands. */
+struct tw_small_state {
+    double objective; /* F(theta) */
+    struct tw_certificate found;
+    ptrdiff_t working; /* coordinates that were worked on; of the start, those that are not 0 */
+};
+
+/* All of a problem whose matrix is dense and small, n and P at least 1, in one call: its start is certified
+ * and, if that is not enough, one round is made with the Gram matrix of all columns. */
+struct tw_small_problem {
+    struct tw_columns columns;  /* in; mean is written */
+    const double *b;            /* [n]  in   0 where the weight is */
+    struct tw_coordinates each; /* [P]  in   the relaxation is not looked at */
+    double tol;                 /*      in   the gap is wanted below tol 1/2 b'Wb, b less its mean */
+    double part;                /*      in   of the gap that is wanted: where to end on the Gram matrix */
+    ptrdiff_t rounds, max_iter; /*      in   most rounds on the matrix; 0: no round, the start alone */
+    double *theta;              /* [P]  in/out   in: any numbers; out: inside the bounds */
+    double *mean;               /* [P]  out  of the columns; NULL: there is no intercept */
+    double constant;            /*      out  the intercept */
+    double wanted;              /*      out  the gap that is wanted; where b is 0, tol times F at the start */
+    ptrdiff_t n_iter;           /*      out  0: the start is near enough; 1: a round was made */
+    struct tw_small_state state[2]; /*  out  of the start, and after the round */
+    ptrdiff_t sweeps, steps;        /*  out  on the Gram matrix */
 };
 
 struct tw_linear {
@@ -114,6 +141,9 @@ struct tw_linear {
     struct tw_certificate (*certificate)(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
                                          const double *square, const double *theta, const double *q,
                                          double rr);
+
+    size_t (*small_work)(const struct tw_small_problem *p);
+    tw_linear_status (*small)(struct tw_small_problem *p, struct tw_watch *watch, void *work);
 };
 
 /* ---- block principal pivoting: many small problems with one matrix ----------------------------------

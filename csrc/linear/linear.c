@@ -7,6 +7,9 @@
  * about zero: (8 eps)^2. */
 #define CONSTANT (64 * DBL_EPSILON * DBL_EPSILON)
 
+/* Squares of columns beyond these leave too little room: products of what is smaller have lost digits. */
+static const double SMALLEST = 1e-270, LARGEST = 1e270;
+
 #include "linear/csc.h"
 #include "linear/gap.h"
 #include "linear/passes.h"
@@ -106,6 +109,10 @@ static tw_linear_status moments(const struct tw_columns *c, const double *u, int
             *out->where = j;
             return TW_LINEAR_OVERFLOW;
         }
+        if (out->square[j] > LARGEST || (out->square[j] > 0 && out->square[j] < SMALLEST)) {
+            *out->where = j;
+            return TW_LINEAR_SCALE;
+        }
         if (out->square[j] == 0)
             out->product[j] = 0;
     }
@@ -163,6 +170,8 @@ static void pack(const struct tw_columns *c, const struct tw_chosen *which, ptrd
     tw_parallel(pack_part, &p, p.threads, (int)p.threads, watch);
 }
 
+#include "linear/small.h"
+
 extern const struct tw_linear TW_TABLE(tw_linear);
 const struct tw_linear TW_TABLE(tw_linear) = {
     .moments_work = moments_work,
@@ -177,4 +186,6 @@ const struct tw_linear TW_TABLE(tw_linear) = {
     .solve_work = solve_work,
     .solve = solve,
     .certificate = certificate,
+    .small_work = small_work,
+    .small = solve_small,
 };

@@ -125,6 +125,42 @@ EDITS = {
         ),
         ("constant columns", "square > CONSTANT * weight * mean * mean ? square : 0", "square"),
     ],
+    ("csrc/linear/small.h", "test_linear_small.py"): [
+        (
+            "last rows of a product lost",
+            "rest[r][k] += x[r][l] * y[k][l];",
+            "rest[r][k] += 0 * x[r][l];",
+        ),
+        (
+            "a column of the tile twice",
+            "y[k] = packed + least(j + k, m - 1) * n;",
+            "y[k] = packed;",
+        ),
+        ("residual unweighted", "w ? w[i] * s->residual[i] : s->residual[i]", "s->residual[i]"),
+        ("b keeps its mean", "p->b[i] - s->mean;", "p->b[i];"),
+        ("the intercept of no column", "p->mean[j] * p->theta[j];", "0;"),
+        (
+            "start outside its bounds",
+            "clipped(start, p->each.lower[j],",
+            "clipped(start, -INFINITY,",
+        ),
+        ("the start's residual is b", "    if (moved)\n        renew(p, s, watch);", ""),
+        (
+            "certificate of the start once more",
+            "    renew(p, s, watch);\n    p->state[1]",
+            "    p->state[1]",
+        ),
+        ("a round in any case", "p->state[0].found.gap > p->wanted && p->max_iter > 0", "1"),
+    ],
+    ("src/thalweg/linear/small.py", "test_linear_small.py"): [
+        ("any number of columns", "and P <= FEW", ""),
+        ("what falls short is a success", "if status or not found.gap <= wanted:", "if status:"),
+        (
+            "what is wrong with A is not seen",
+            "if status or not found.gap <= wanted:",
+            "if not found.gap <= wanted:",
+        ),
+    ],
     ("src/thalweg/linear/working_set.py", "test_linear.py"): [
         ("screens without a radius", "radius = sqrt(2 * found.gap)", "radius = 0.0"),
         (

@@ -86,19 +86,23 @@ def bounds_of_one(
     TypeError
         As there.
     """
-    sides = read_bounds(bounds, n_params, names, as_scipy=as_scipy)
-    for side, name in zip(sides, _SIDES, strict=True):
-        if side.shape not in ((), (n_params,)):
-            raise ValueError(f"{name} must have shape () or (P={n_params},), got {side.shape}")
-    lower, upper = (np.broadcast_to(side, (n_params,)) for side in sides)
-    refuse_empty(lower, upper, names)
-    return lower, upper
+    both = np.empty((2, n_params))
+    both[0], both[1] = _INFINITE
+    if bounds is not None:
+        sides = read_bounds(bounds, n_params, names, as_scipy=as_scipy)
+        for row, side, name in zip(both, sides, _SIDES, strict=True):
+            if side.shape not in ((), (n_params,)):
+                raise ValueError(f"{name} must have shape () or (P={n_params},), got {side.shape}")
+            row[:] = side
+        refuse_empty(both[0], both[1], names)
+    both.flags.writeable = False
+    return both[0], both[1]
 
 
 def refuse_empty(lower: Array, upper: Array, names: Sequence[str] | None = None) -> None:
     """Raise ValueError unless every interval, shape (P,), holds a number."""
     wrong = ~((lower <= upper) & (lower < np.inf) & (upper > -np.inf))  # NaN too
-    if not wrong.any():
+    if not np.count_nonzero(wrong):
         return
     j = int(np.argmax(wrong))
     of = f"of {names[j]}" if names else f"of parameter {j}"
@@ -133,6 +137,8 @@ def _without_none(side: Any, k: int) -> Any:
     """The side with an infinity for each None."""
     if side is None:
         return _INFINITE[k]
+    if isinstance(side, int | float):
+        return side
     if isinstance(side, np.ndarray) and side.dtype.kind != "O":
         return side
     array = np.array(side, object)

@@ -20,6 +20,9 @@ Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+_EXACT = 1 << 53  # whole numbers below are floats
+
+
 class PerFit(NamedTuple):
     """A row for all fits, shape (n,) and ``step`` 0, or one per fit, (B, n) and ``step`` 1."""
 
@@ -40,6 +43,10 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     """
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.carray:
         return value  # contiguous, aligned, writeable
+    if dtype is np.float64 and (
+        isinstance(value, float) or (type(value) is int and abs(value) < _EXACT)
+    ):
+        return np.array(value, np.float64)
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
             raise TypeError(f"{name} must not be masked: no value of it can be left out")
@@ -160,6 +167,8 @@ def has_nan(array: Array) -> bool:
 
 def all_finite(array: Array) -> bool:
     """Return whether an array holds neither NaN nor infinity."""
+    if array.size <= _PART:
+        return bool(np.count_nonzero(np.isfinite(array)) == array.size)
     return all(np.count_nonzero(np.isfinite(part)) == part.size for part in _parts(array))
 
 

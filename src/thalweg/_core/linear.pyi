@@ -27,3 +27,18 @@ def solve(
     counts: Any,
     threads: int,
 ) -> None: ...
+
+State = tuple[float, float, float, float, int, int]
+
+def solve_small(
+    A: Any,
+    b: Any,
+    weights: Any,
+    each: Each,
+    intercept: bool,
+    tol: float,
+    part: float,
+    rounds: int,
+    max_iter: int,
+    theta: Any,
+) -> tuple[int, int, float, float, int, int, list[State]]: ...

@@ -32,6 +32,17 @@ cdef class Workspace:
         free(self.at)
 
 
+cdef const c.tw_linear *take_dense(A, Views views, c.tw_columns *columns) except NULL:
+    """Point to a matrix (n, P); returns the kernels for its elements."""
+    cdef Py_buffer *matrix = views.strided(A, b"df")
+    cdef Py_ssize_t size = matrix.itemsize
+    if matrix.ndim != 2:
+        raise ValueError("a matrix is needed")
+    columns.n, columns.P, columns.A = matrix.shape[0], matrix.shape[1], matrix.buf
+    columns.row_step, columns.column_step = matrix.strides[0] // size, matrix.strides[1] // size
+    return active(size == sizeof(float)).linear
+
+
 cdef class Columns:
     """A ``tw_columns`` with the arrays it points to; see csrc/linear/contract.h.
 
@@ -52,19 +63,8 @@ cdef class Columns:
         if isinstance(A, tuple):
             self.take_sparse(A)
         else:
-            self.take_dense(A)
+            self.kernel = take_dense(A, self.views, columns)
         columns.weights = self.views.doubles_if_given(weights, columns.n, False)
-
-    cdef int take_dense(self, A) except -1:
-        cdef c.tw_columns *columns = &self.columns
-        cdef Py_buffer *matrix = self.views.strided(A, b"df")
-        cdef Py_ssize_t size = matrix.itemsize
-        if matrix.ndim != 2:
-            raise ValueError("a matrix is needed")
-        columns.n, columns.P, columns.A = matrix.shape[0], matrix.shape[1], matrix.buf
-        columns.row_step, columns.column_step = matrix.strides[0] // size, matrix.strides[1] // size
-        self.kernel = active(size == sizeof(float)).linear
-        return 0
 
     cdef int take_sparse(self, A) except -1:
         cdef c.tw_columns *columns = &self.columns
@@ -238,3 +238,44 @@ def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds,
     with nogil:
         kernel.solve(&p, n_threads, &watch.watch, memory)
     watch.raise_caught()
+
+
+cdef tuple state_of(const c.tw_small_state *state):
+    cdef const c.tw_certificate *found = &state.found
+    return (state.objective, found.scale, found.gap, found.kkt, found.conditional, state.working)
+
+
+def solve_small(A, b, weights, each, bint intercept, double tol, double part, Py_ssize_t rounds,
+                Py_ssize_t max_iter, theta):
+    """Run a ``tw_small_problem`` on a dense A; theta (P,) in place.
+
+    Returns
+    -------
+    status, n_iter, wanted, intercept, sweeps, steps
+    states : list of tuple
+        (objective, scale, gap, kkt, conditional, working) of the start, and after a round.
+    """
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Watch watch = Watch()
+    cdef c.tw_small_problem p
+    cdef int status
+    memset(&p, 0, sizeof(p))
+    cdef const c.tw_linear *kernel = take_dense(A, views, &p.columns)
+    cdef Py_ssize_t n = p.columns.n, P = p.columns.P
+    if n < 1 or P < 1:
+        raise ValueError("a matrix that is not empty is needed")
+    p.columns.weights = views.doubles_if_given(weights, n, False)
+    p.b, p.each = views.doubles(b, n, False), coordinates(views, each, P)
+    p.tol, p.part, p.rounds, p.max_iter = tol, part, rounds, max_iter
+    p.theta = views.doubles(theta, P, True)
+    times(P, times(P, sizeof(double)))  # bytes of the Gram matrix
+    cdef size_t own = kernel.small_work(&p), bytes_of_mean = P * sizeof(double)
+    cdef void *work = workspace(own + bytes_of_mean)
+    if intercept:
+        p.mean = <double *> work
+    with nogil:
+        status = kernel.small(&p, &watch.watch, <char *> work + bytes_of_mean)
+    free(work)
+    watch.raise_caught()
+    states = [state_of(&p.state[k]) for k in range(p.n_iter + 1)]
+    return status, p.n_iter, p.wanted, p.constant, p.sweeps, p.steps, states

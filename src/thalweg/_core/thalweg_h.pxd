@@ -318,6 +318,7 @@ cdef extern from "linear/contract.h" nogil:
     ctypedef enum tw_linear_status:
         TW_LINEAR_OK
         TW_LINEAR_OVERFLOW
+        TW_LINEAR_SCALE
 
     ctypedef struct tw_moments "struct tw_moments":
         double *mean
@@ -344,6 +345,24 @@ cdef extern from "linear/contract.h" nogil:
         double penalty, scale, gap, kkt
         Py_ssize_t conditional
 
+    ctypedef struct tw_small_state "struct tw_small_state":
+        double objective
+        tw_certificate found
+        Py_ssize_t working
+
+    ctypedef struct tw_small_problem "struct tw_small_problem":
+        tw_columns columns
+        const double *b
+        tw_coordinates each
+        double tol, part
+        Py_ssize_t rounds, max_iter
+        double *theta
+        double *mean
+        double constant, wanted
+        Py_ssize_t n_iter
+        tw_small_state state[2]
+        Py_ssize_t sweeps, steps
+
     ctypedef struct tw_linear "struct tw_linear":
         size_t (*moments_work)(const tw_columns *c, int threads) noexcept nogil
         tw_linear_status (*moments)(const tw_columns *c, const double *u, int threads,
@@ -367,6 +386,8 @@ cdef extern from "linear/contract.h" nogil:
                                       const double *reach, const double *square,
                                       const double *theta, const double *q,
                                       double rr) noexcept nogil
+        size_t (*small_work)(const tw_small_problem *p) noexcept nogil
+        tw_linear_status (*small)(tw_small_problem *p, tw_watch *watch, void *work) noexcept nogil
 
     ctypedef struct tw_pivot_job "struct tw_pivot_job":
         Py_ssize_t M, P

@@ -24,7 +24,7 @@ from .working_set import WorkingSet
 
 _LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
 _ON_THE_WAY = 0.02  # of the gap, for W while it grows
-_PART = 0.3  # of the tolerance: no need to be nearer in W
+PART_IN_W = 0.3  # of the tolerance: no need to be nearer in W
 _PATIENCE = 4  # rounds in a row that gain nothing
 _GAIN = 0.5  # of the gap has to go in a round that gains
 _SWEEPS_AT_ONCE = 256
@@ -157,8 +157,8 @@ class Descent:
     def _target(self, added: int) -> float:
         """Return the gap at which W is solved well enough."""
         if not added or len(self.work.which) == len(self.work.candidates):
-            return _PART * self.wanted
-        return max(_ON_THE_WAY * self.found.gap, _PART * self.wanted)
+            return PART_IN_W * self.wanted
+        return max(_ON_THE_WAY * self.found.gap, PART_IN_W * self.wanted)
 
     def _on_gram(self, waiting: int) -> bool:
         """Whether to work on the Gram matrix; the reason is kept."""

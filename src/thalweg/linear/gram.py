@@ -18,7 +18,7 @@ MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
 _SLICE = 1 << 21  # numbers of a slice of packed columns: 16 MiB
 _BLOCK = 1024  # new columns of one product
 _OPERATIONS = 2e9  # of one product: below a tenth of a second
-_ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
+ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
 
 
 class Gram:
@@ -117,7 +117,7 @@ def solve_on(
     rank = max(p.shape[0] - p.intercept, 1)
     try:
         _core.solve(
-            array, each, state.reach[which], rank, np.array([rr]), np.array([target]), _ROUNDS,
+            array, each, state.reach[which], rank, np.array([rr]), np.array([target]), ROUNDS,
             theta, q, np.zeros(1), counts, 1,
         )  # fmt: skip
     finally:

@@ -63,7 +63,8 @@ def problem_of(
     ValueError, TypeError
         With a sentence that names the argument, and the row and column of what is not finite.
     """
-    matrix = columns_of(A) if hasattr(A, "tocsc") else _dense(A)
+    is_sparse = type(A) is not np.ndarray and hasattr(A, "tocsc")
+    matrix = columns_of(A) if is_sparse else _dense(A)
     n, P = matrix.shape
     weights = _weights(weights, n)
     if isinstance(matrix, Columns):
@@ -140,6 +141,12 @@ def _weights(weights: Any, n: int) -> Array | None:
 
 
 def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
+    if (
+        isinstance(value, int | float) and 0 <= value < np.inf
+    ):  # most often: spare the looks at arrays
+        same = np.empty(P)
+        same.fill(value)
+        return same
     array = numbers(value, name, np.float64)
     if array.shape not in ((), (P,)):
         raise ValueError(f"{name} must have shape () or (P={P},), got {array.shape}")
@@ -160,7 +167,7 @@ def _kept_at_zero(l1: Array, lower: Array, upper: Array) -> tuple[Array, Array, 
     """Return penalties and bounds without infinite penalties: their coordinates are bound to 0."""
     lower, upper = np.ascontiguousarray(lower), np.ascontiguousarray(upper)
     kept = np.isinf(l1)
-    if not kept.any():
+    if not np.count_nonzero(kept):
         return l1, lower, upper
     wrong = kept & ~((lower <= 0) & (upper >= 0))
     if wrong.any():

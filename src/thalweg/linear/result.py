@@ -94,7 +94,7 @@ class LinearResult:
     @property
     def success(self) -> bool:
         """Whether the gap is as small as was asked for, of all right-hand sides."""
-        return bool(np.all(np.asarray(self.status) > 0))
+        return self.status > 0 if isinstance(self.status, Status) else bool((self.status > 0).all())
 
     def reason(self) -> str:
         """Return in words why it stopped."""

@@ -22,7 +22,7 @@ class Rules(NamedTuple):
     tol: float
     max_iter: int
     deadline: float
-    rng: np.random.Generator
+    rng: np.random.Generator | None  # of the orders that are drawn
 
     @property
     def out_of_time(self) -> bool:
@@ -58,5 +58,5 @@ def rules_of(
         tolerance(tol, "tol", 1e-6),
         count(max_iter, "max_iter", 0, 2**63 - 1),
         perf_counter() + limit,
-        np.random.default_rng(seed),
+        None if order == "cyclic" and seed is None else np.random.default_rng(seed),
     )

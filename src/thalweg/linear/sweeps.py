@@ -16,7 +16,9 @@ from .state import State
 class Sweeps:
     """Sweeps over ``which``, cyclic or in an order that ``rng`` draws."""
 
-    def __init__(self, state: State, which: Array, order: str, rng: np.random.Generator) -> None:
+    def __init__(
+        self, state: State, which: Array, order: str, rng: np.random.Generator | None
+    ) -> None:
         self.state, self.which, self.order, self.rng = state, which, order, rng
         self.kernel: Any = (
             _DenseSweeps(state, which)
@@ -27,7 +29,7 @@ class Sweeps:
     def run(self, sweeps: int) -> None:
         """Make some sweeps; theta and residual of the state are those after them."""
         m = len(self.which)
-        if self.order == "cyclic":
+        if self.rng is None or self.order == "cyclic":
             self.kernel.run(np.arange(m), sweeps)
         else:
             for _ in range(sweeps):

@@ -10,7 +10,7 @@ import numpy as np
 from .._arguments.check import Array
 from .state import Certificate, State
 
-_FEW = 128  # coordinates of which all violators are taken at once
+FEW = 128  # coordinates of which all violators are taken at once
 _LEAST = 16  # violators that are taken at a time
 _PORTION = 5.5  # √(5.5 P) is how many, where there are more
 _PRUNE = 2  # times the support, and two portions: a larger working set is pruned
@@ -33,7 +33,7 @@ class WorkingSet:
         self.state = state
         P = len(state.theta)
         self.which: Array = np.flatnonzero(state.theta)
-        self.portion = P if P <= _FEW else max(_LEAST, int(sqrt(_PORTION * P)))
+        self.portion = P if P <= FEW else max(_LEAST, int(sqrt(_PORTION * P)))
         self.begin_again()
 
     def begin_again(self) -> None:
@@ -95,7 +95,7 @@ class WorkingSet:
 
     def few_left(self) -> Array:
         """Return all candidates outside, where there are few altogether."""
-        if len(self.candidates) > _FEW:
+        if len(self.candidates) > FEW:
             return self.candidates[:0]
         c = self.candidates
         left: Array = c[~(self.inside[c] | self.held[c])]

@@ -189,3 +189,33 @@ def solve(
         most = FIRST_STEPS if done > 0 else 2 * most if most < 4 * C else most
         spent, settled = 0.0, 0
     return theta, q, gap(), sweeps, steps
+
+
+def solve_small(
+    A: Array, b: Array, w: Array, each: Any, centred: bool, tol: float, part: float, rounds: int,
+    theta: Array,
+) -> tuple[Array, float, float, list[tuple[float, Certificate]]]:  # fmt: skip
+    """Return theta, the intercept, the gap that is wanted, and (F, certificate) of each state.
+
+    The states are the start and, where its gap is too large, what one round of all columns led to.
+    """
+    target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
+    mean, square, _ = moments(A, w * target, w, centred)
+    about, size = A - mean, float(w @ target**2)
+    reach = np.sqrt(np.divide(size, square, where=square > 0, out=np.zeros(len(square))))
+    theta = np.clip(np.where(square > 0, theta, 0.0), *each[2:])
+
+    def stand(theta: Array) -> tuple[float, Array, float, Certificate]:
+        r = target - about @ theta
+        q, rr = np.where(square > 0, (w * r) @ about, 0.0), float(w @ r**2)
+        found = certificate(each, reach, square, theta, q, rr)
+        return rr, q, 0.5 * rr + found.penalty, found
+
+    rr, q, objective, found = stand(theta)
+    states, wanted = [(objective, found)], tol * (0.5 * size or objective)
+    if found.gap > wanted:
+        G, rank = about.T @ (w[:, None] * about), max(len(A) - centred, 1)
+        theta = solve(G, each, reach, rank, rr, part * wanted, rounds, theta, q)[0]
+        states.append(stand(theta)[2:])
+    intercept = float((w @ b / w.sum() if w.sum() > 0 else 0.0) - mean @ theta) if centred else 0.0
+    return theta, intercept, wanted, states

@@ -1,0 +1,195 @@
+/* small.h - a small dense problem in one call: one round whose working set is all columns.
+ *
+ * It makes the calls that a caller would make one by one, in their order: means, squares and products of the
+ * columns; the certificate of the start; the Gram matrix; its minimum; the residual made anew from b; and the
+ * certificate of what was found.  For some hundred numbers a call from outside costs more than what it does.
+ */
+#ifndef TW_LINEAR_SMALL_H
+#define TW_LINEAR_SMALL_H
+
+#include "base/arena.h"
+#include "linear/gap.h"
+#include "linear/passes.h"
+#include "linear/solve.h"
+
+/* A tile of the Gram matrix: its sums fill the registers. */
+enum { GRAM_ROWS = 4, GRAM_COLUMNS = 2 };
+
+typedef struct {
+    struct tw_gram_problem gram;
+    double mean, rr;                  /* of b; r'Wr */
+    double *target, *residual, *u;    /* [n] b less its mean, r, Wr */
+    double *product, *square, *reach; /* [P] */
+    double *packed, *G;               /* [P][n], [P][P] */
+    void *look, *pass, *move, *solve; /* workspace of each call */
+    struct tw_chosen all;
+} small;
+
+static small *small_on(arena *a, const struct tw_small_problem *p) {
+    const struct tw_columns *c = &p->columns;
+    const ptrdiff_t n = c->n, P = c->P;
+    TAKE_ROOT(a, small, s);
+    s->all = (struct tw_chosen){NULL, P};
+    s->gram = (struct tw_gram_problem){.C = P, .M = 1, .row_step = P, .each = p->each, .rounds = p->rounds};
+    s->target = TAKE(a, double, n), s->residual = TAKE(a, double, n), s->u = TAKE(a, double, n);
+    s->product = TAKE(a, double, P), s->square = TAKE(a, double, P), s->reach = TAKE(a, double, P);
+    s->packed = TAKE(a, double, n *P), s->G = TAKE(a, double, P *P);
+    s->look = TAKE(a, char, moments_work(c, 1));
+    s->pass = TAKE(a, char, products_work(c, &s->all, 1));
+    s->move = TAKE(a, char, move_work(c, &s->all, 1));
+    s->solve = TAKE(a, char, solve_work(&s->gram, 1));
+    return place;
+}
+
+static size_t small_work(const struct tw_small_problem *p) {
+    arena a = arena_on(NULL);
+    small_on(&a, p);
+    return arena_size(&a);
+}
+
+/* ---- the Gram matrix -------------------------------------------------------------------------- */
+
+/* Products of GRAM_ROWS packed columns from i on with GRAM_COLUMNS from j on; those beyond the last column
+ * are the last once more, and are not kept. */
+static void gram_tile(const double *packed, ptrdiff_t n, ptrdiff_t m, ptrdiff_t i, ptrdiff_t j, double *G) {
+    const double *x[GRAM_ROWS], *y[GRAM_COLUMNS];
+    dvec sum[GRAM_ROWS][GRAM_COLUMNS] = {{{0}}};
+    double rest[GRAM_ROWS][GRAM_COLUMNS] = {{0}};
+    for (int r = 0; r < GRAM_ROWS; r++)
+        x[r] = packed + least(i + r, m - 1) * n;
+    for (int k = 0; k < GRAM_COLUMNS; k++)
+        y[k] = packed + least(j + k, m - 1) * n;
+    ptrdiff_t l = 0;
+    for (; l + DL <= n; l += DL)
+        for (int r = 0; r < GRAM_ROWS; r++)
+            for (int k = 0; k < GRAM_COLUMNS; k++)
+                sum[r][k] += d_load(x[r] + l) * d_load(y[k] + l);
+    for (; l < n; l++)
+        for (int r = 0; r < GRAM_ROWS; r++)
+            for (int k = 0; k < GRAM_COLUMNS; k++)
+                rest[r][k] += x[r][l] * y[k][l];
+    for (int r = 0; r < GRAM_ROWS && i + r < m; r++)
+        for (int k = 0; k < GRAM_COLUMNS && j + k < m; k++)
+            G[(i + r) * m + j + k] = G[(j + k) * m + i + r] = d_fold(sum[r][k]) + rest[r][k];
+}
+
+static void small_gram(const struct tw_small_problem *p, small *s, struct tw_watch *watch) {
+    const ptrdiff_t n = p->columns.n, P = p->columns.P;
+    pack(&p->columns, &s->all, 0, n, 1, watch, s->packed);
+    for (ptrdiff_t i = 0; i < P && !tw_stopped(watch); i += GRAM_ROWS)
+        for (ptrdiff_t j = 0; j < least(i + GRAM_ROWS, P); j += GRAM_COLUMNS)
+            gram_tile(s->packed, n, P, i, j, s->G);
+}
+
+/* ---- residuals and certificates ---------------------------------------------------------------- */
+
+/* u = Wr, and r'Wr. */
+static void weigh(const struct tw_small_problem *p, small *s) {
+    const double *w = p->columns.weights;
+    for (ptrdiff_t i = 0; i < p->columns.n; i++)
+        s->u[i] = w ? w[i] * s->residual[i] : s->residual[i];
+    s->rr = times(p->columns.n, s->u, s->residual);
+}
+
+/* Make the residual and its products anew from b. */
+static void renew(const struct tw_small_problem *p, small *s, struct tw_watch *watch) {
+    memcpy(s->residual, s->target, (size_t)p->columns.n * sizeof(double));
+    move(&p->columns, &s->all, p->theta, 1, watch, s->move, s->residual);
+    weigh(p, s);
+    products(&p->columns, &s->all, s->u, 1, watch, s->pass, s->product);
+    for (ptrdiff_t j = 0; j < p->columns.P; j++)
+        if (s->square[j] == 0)
+            s->product[j] = 0;
+}
+
+static struct tw_small_state certified(const struct tw_small_problem *p, const small *s, ptrdiff_t working) {
+    struct tw_small_state now = {.working = working};
+    now.found = certificate(p->columns.P, &p->each, s->reach, s->square, p->theta, s->product, s->rr);
+    now.objective = 0.5 * s->rr + now.found.penalty;
+    return now;
+}
+
+/* theta_0, the mean of b - A theta */
+static double constant_of(const struct tw_small_problem *p, const small *s) {
+    double constant = s->mean;
+    for (ptrdiff_t j = 0; j < p->columns.P && p->mean; j++)
+        constant -= p->theta[j] == 0 ? 0 : p->mean[j] * p->theta[j];
+    return constant;
+}
+
+/* ---- the two halves of the call ---------------------------------------------------------------- */
+
+/* The residual of theta = 0: b less its mean. */
+static void centre(const struct tw_small_problem *p, small *s) {
+    const ptrdiff_t n = p->columns.n;
+    const double *w = p->columns.weights, weight = w ? sum_of(n, w) : (double)n;
+    s->mean = p->mean && weight > 0 ? (w ? times(n, w, p->b) : sum_of(n, p->b)) / weight : 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        s->target[i] = s->residual[i] = p->b[i] - s->mean;
+    weigh(p, s);
+}
+
+/* Put theta into its bounds; returns how many of it are not 0. */
+static ptrdiff_t place_start(const struct tw_small_problem *p, const small *s) {
+    ptrdiff_t moved = 0;
+    for (ptrdiff_t j = 0; j < p->columns.P; j++) {
+        const double start = s->square[j] > 0 ? p->theta[j] : 0; /* without a column the penalty decides */
+        p->theta[j] = clipped(start, p->each.lower[j], p->each.upper[j]);
+        moved += p->theta[j] != 0;
+    }
+    return moved;
+}
+
+/* Look at the columns, and certify the start. */
+static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
+    ptrdiff_t where;
+    struct tw_moments out = {p->mean, s->square, s->product, &where};
+    centre(p, s);
+    const double size = s->rr;
+    const tw_linear_status status = moments(&p->columns, s->u, 1, watch, s->look, &out);
+    if (status || tw_stopped(watch))
+        return status;
+    p->columns.mean = p->mean;
+    for (ptrdiff_t j = 0; j < p->columns.P; j++)
+        s->reach[j] = s->square[j] > 0 ? sqrt(size) / sqrt(s->square[j]) : 0;
+    const ptrdiff_t moved = place_start(p, s);
+    if (moved)
+        renew(p, s, watch);
+    p->state[0] = certified(p, s, moved);
+    p->wanted = p->tol * (size > 0 ? 0.5 * size : p->state[0].objective);
+    return TW_LINEAR_OK;
+}
+
+/* Minimise on the Gram matrix of all columns, and certify what was found. */
+static void round_of_all(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
+    const double rr = s->rr, target = p->part * p->wanted;
+    double gap;
+    ptrdiff_t working = 0;
+    small_gram(p, s, watch);
+    s->gram.gram = s->G, s->gram.reach = s->reach, s->gram.rank = most(p->columns.n - (p->mean != NULL), 1);
+    s->gram.square = &rr, s->gram.target = &target, s->gram.gap = &gap;
+    s->gram.theta = p->theta, s->gram.q = s->product;
+    s->gram.sweeps = &p->sweeps, s->gram.steps = &p->steps;
+    solve(&s->gram, 1, watch, s->solve);
+    for (ptrdiff_t j = 0; j < p->columns.P; j++)
+        working += s->square[j] > 0 && p->each.lower[j] < p->each.upper[j];
+    renew(p, s, watch);
+    p->state[1] = certified(p, s, working);
+}
+
+static tw_linear_status solve_small(struct tw_small_problem *p, struct tw_watch *watch, void *work) {
+    arena a = arena_on(work);
+    small *s = small_on(&a, p);
+    p->n_iter = 0, p->sweeps = p->steps = 0;
+    const tw_linear_status status = look_at_all(p, s, watch);
+    if (status || tw_stopped(watch))
+        return status;
+    if (p->state[0].found.gap > p->wanted && p->max_iter > 0) {
+        p->n_iter = 1;
+        round_of_all(p, s, watch);
+    }
+    p->constant = constant_of(p, s);
+    return TW_LINEAR_OK;
+}
+
+#endif

@@ -1,0 +1,202 @@
+"""Small dense problems: one call is as its specification says, and ends as the general way."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from linear_cases import drawn, proof
+from sizes import around, constant
+
+import thalweg as tw
+from thalweg._core import linear as core
+from thalweg.linear import small
+from thalweg.linear.working_set import FEW
+from thalweg.reference import linear as spec
+from thalweg.status import Status
+
+EPS = np.finfo(float).eps
+GRAM_ROWS, GRAM_COLUMNS = (constant("linear/small.h", k) for k in ("GRAM_ROWS", "GRAM_COLUMNS"))
+VECTOR = 8  # doubles of the widest vector
+TOL, PART, ROUNDS = 1e-10, 0.3, 400
+
+
+# ---- the kernel --------------------------------------------------------------------------------
+
+
+def laid(A, kind):
+    """A in one of its layouts."""
+    if kind == "strided":
+        wide = np.full((2 * A.shape[0], 3 * A.shape[1]), np.nan, A.dtype)
+        wide[::2, ::3] = A
+        return wide[::2, ::3]
+    return np.array(A, order=kind)
+
+
+def case(n, P, dtype, kind, seed):
+    """A, b, weights, what is known of each coordinate, and a start outside the bounds."""
+    rng = np.random.default_rng(seed)
+    A = (rng.standard_normal((n, P)) + rng.uniform(-3, 3, P)).astype(dtype)
+    A[:, P // 2 :: 5] = 0
+    b = A @ np.where(rng.random(P) < 0.5, 1.0, 0.0) + rng.standard_normal(n)
+    size = np.abs(A.T.astype(float) @ b).max() + 1
+    each = (
+        size * rng.choice([0.001, 0.1], P), size * rng.choice([0.0, 0.01], P),
+        rng.choice([-np.inf, 0.0, 0.25], P), rng.choice([np.inf, 0.5], P),
+    )  # fmt: skip
+    return laid(A, kind), b, rng.random(n) + 0.1, each, rng.choice([0.0, -2.0, 2.0], P)
+
+
+SIZES = [
+    *((23, P) for P in around(GRAM_ROWS, GRAM_COLUMNS, 2 * GRAM_ROWS)),
+    *((n, 7) for n in around(VECTOR)), (1, 1), (40, 30), (20, 60),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", ["F", "C", "strided"])
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_a_call_is_what_the_specification_says(isa, has_weights, centred, kind, dtype):
+    for n, P in SIZES:
+        A, b, w, each, start = case(n, P, dtype, kind, n + P)
+        theta = start.copy()
+        status, n_iter, wanted, intercept, _, _, states = core.solve_small(
+            A, b, w if has_weights else None, each, centred, TOL, PART, ROUNDS, 1, theta
+        )
+        want = spec.solve_small(
+            A.astype(float), b, w if has_weights else np.ones(n), each, centred, TOL, PART, ROUNDS,
+            start,
+        )  # fmt: skip
+        assert status == 0 and n_iter == len(want[3]) - 1 == len(states) - 1
+        assert wanted == pytest.approx(want[2], rel=1e-12)
+        size = wanted / TOL
+        for got, (objective, found) in zip(states, want[3], strict=True):
+            assert got[0] == pytest.approx(objective, rel=1e-12, abs=1e3 * EPS * size)
+            assert got[4] == found.conditional
+        # of the start all numbers agree; of the minimum those that do not depend on the way there
+        first = want[3][0][1]
+        np.testing.assert_allclose(states[0][1:4], first[1:4], rtol=1e-10, atol=1e-12)
+        assert states[-1][2] <= wanted and want[3][-1][1].gap <= wanted
+        strong = np.sqrt(
+            2 * wanted / np.linalg.eigvalsh(hessian(A, w, has_weights, centred, each))[0]
+        )
+        np.testing.assert_allclose(theta, want[0], atol=2 * strong + 1e-9)
+        assert intercept == pytest.approx(want[1], abs=1e-9 + 10 * P * strong)
+
+
+def hessian(A, w, has_weights, centred, each):
+    """The curvature of F, so that what is near the minimum in F is near it in θ."""
+    w, A = w if has_weights else np.ones(len(w)), A.astype(float)
+    about = A - (w @ A / w.sum() if centred else 0)
+    return about.T @ (w[:, None] * about) + np.diag(each[1]) + 1e-9 * np.eye(A.shape[1])
+
+
+def test_no_round_is_made_where_none_is_allowed_or_needed():
+    A, b, w, each, _ = case(20, 5, float, "F", 0)
+    theta = np.zeros(5)
+    call = (A, b, w, each, True)
+    assert core.solve_small(*call, TOL, PART, ROUNDS, 0, theta)[1] == 0
+    assert core.solve_small(*call, 1e30, PART, ROUNDS, 1, theta)[1] == 0
+    assert core.solve_small(*call, TOL, PART, ROUNDS, 1, theta)[1] == 1
+
+
+# ---- the same as the general way ---------------------------------------------------------------
+
+
+def both(monkeypatch, m, **how):
+    """Solve a model in one call, if it is small, and the general way."""
+    (A, b), told = m.call
+    results = []
+    for is_small in (small.is_small, lambda problem, rules: False):
+        monkeypatch.setattr("thalweg.linear.several.is_small", is_small)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", tw.ConvergenceWarning)
+            results.append(tw.coordinate_descent(A, b, **told, **how))
+    return results
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1e-4, 1e-8, 1e-12]))
+@settings(max_examples=200)
+def test_it_ends_where_the_general_way_ends(seed, tol):
+    rng = np.random.default_rng(seed)
+    m = drawn(rng, 60, 40)
+    if not isinstance(m.A, np.ndarray):
+        m = m._replace(A=m.A.toarray())
+    if rng.random() < 0.3:
+        m = m._replace(A=m.A.astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        one, two = both(patch, m, tol=tol)
+    assert one.status == two.status and one.wanted == pytest.approx(two.wanted, rel=1e-9)
+    p = proof(m, one.theta)
+    assert p.feasible
+    level = tol * p.size + 1e3 * EPS * (p.size + p.objective)
+    if one.success:
+        assert abs(one.objective - two.objective) <= 1.01 * level
+    assert one.gap >= 0 and one.history.gap[0] == pytest.approx(
+        two.history.gap[0], rel=1e-6, abs=level
+    )
+    assert len(one.history.gap) == one.n_iter + 1 == len(one.history.working)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "gram"])
+def test_what_is_told_of_it(strategy):
+    rng = np.random.default_rng(0)
+    A, b = rng.standard_normal((50, 10)), rng.standard_normal(50)
+    r = tw.coordinate_descent(A, b, l1=1.0, strategy=strategy)
+    why = "as asked" if strategy == "gram" else "the problem is small"
+    assert r.success and r.n_iter == 1 and r.strategy.endswith(f"({why})")
+    assert r.history.working.tolist() == [0, 10] and r.history.gap[1] == r.gap
+    assert r.history.kkt[1] == r.kkt and r.history.objective[1] == r.objective
+    again = tw.coordinate_descent(A, b, l1=1.0, start=r.theta)
+    assert again.n_iter == 0 and again.strategy == "none: the start met the tolerance"
+
+
+def test_what_one_round_does_not_settle_goes_the_general_way():
+    rng = np.random.default_rng(4)
+    A, b = rng.standard_normal((40, 6)), rng.standard_normal(40)
+    with pytest.warns(tw.ConvergenceWarning, match="rounding"):
+        r = tw.coordinate_descent(A, b, tol=1e-40)
+    assert r.status is Status.NO_PROGRESS and 0 < r.gap <= 1e-12 * b @ b and r.n_iter > 1
+
+
+def test_what_is_not_small_goes_the_general_way():
+    rng = np.random.default_rng(1)
+    n = small._OPERATIONS // FEW**2
+    for shape, how, is_small in [
+        ((n, FEW), {}, True),
+        ((n + 1, FEW), {}, False),
+        ((9, FEW + 1), {}, False),
+        ((20, 5), {"order": "shuffled"}, False),
+        ((20, 5), {"strategy": "residual"}, False),
+        ((20, 5), {"callback": lambda iteration: False}, False),
+    ]:
+        A, b = rng.standard_normal(shape), rng.standard_normal(shape[0])
+        r = tw.coordinate_descent(A, b, l1=1.0, **how)
+        assert r.success and ("the problem is small" in r.strategy) == is_small
+
+
+def test_several_right_hand_sides_begin_where_the_last_one_ended():
+    rng = np.random.default_rng(2)
+    A, b = rng.standard_normal((30, 6)), rng.standard_normal(30)
+    r = tw.coordinate_descent(A, np.stack([b, b, 2 * b], axis=1), l1=1.0, intercept=True)
+    assert r.n_iter.tolist() == [1, 0, 1] and r.success
+    np.testing.assert_array_equal(r.theta[:, 0], r.theta[:, 1])
+
+
+def test_rows_that_are_left_out_may_hold_anything():
+    rng = np.random.default_rng(3)
+    A, b, w = rng.standard_normal((30, 6)), rng.standard_normal(30), np.ones(30)
+    w[4] = 0
+    want = tw.coordinate_descent(A, b, l1=1.0, weights=w)
+    A[4], b[4] = np.nan, np.inf
+    got = tw.coordinate_descent(A, b, l1=1.0, weights=w)
+    np.testing.assert_allclose(got.theta, want.theta, atol=1e-6)
+    assert got.status is Status.GAP
+    with pytest.raises(ValueError, match=r"A\[4, 0\] is nan"):
+        tw.coordinate_descent(A, np.nan_to_num(b, posinf=0.0), l1=1.0)
+    A[4] = 1e-200
+    A[:, 2] *= 1e-150
+    with pytest.raises(ValueError, match=r"column 2 of A has a norm of .*end of the range"):
+        tw.coordinate_descent(A, np.ones(30), l1=1.0)
