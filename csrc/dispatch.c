@@ -71,7 +71,7 @@ int tw_variants(const char **names, int max) {
 const struct tw_kernels *tw_active(int is_float) {
     int v = atomic_load(&chosen);
     if (v == NONE) {
-        /* two threads may both come here: they find the same, and a forced choice wins */
+        /* two threads may both come here: they find the same variant, and a choice by tw_select stays */
         const int best = find(NULL);
         v = atomic_compare_exchange_strong(&chosen, &v, best) ? best : v;
     }

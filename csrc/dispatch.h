@@ -26,7 +26,7 @@ struct tw_linear;
 
 /* All families of one variant and element type. */
 struct tw_kernels {
-    const char *name; /* of the variant */
+    const char *name; /* the variant's */
     const struct tw_engine *engine;
     const struct tw_adjoint *adjoint;
     const struct tw_pivot *pivot;
@@ -54,10 +54,12 @@ int tw_select(const char *force);
  */
 int tw_variants(const char **names, int max);
 
-/* The kernels in use, for double or for float; never NULL.  Before the first tw_select, the best. */
+/* The kernels in use, for double or for float; never NULL.  Before the first tw_select they are the best that
+ * this processor can run. */
 const struct tw_kernels *tw_active(int is_float);
 
-/* Name and arity of operation `number` of a tape (tape/operations.h); arity 0 and no name beyond the last. */
+/* The arity of operation `number` of a tape (tape/operations.h), whose name goes to *name; 0 and no name
+ * beyond the last. */
 int tw_operation(int number, const char **name);
 
 #endif

@@ -37,6 +37,7 @@ static tw_adjoint_status sum(const tw_jacobian *A, double scale, int threads, st
 
 /* ---- J_k v ----------------------------------------------------------------------------- */
 
+/* A product J v under way. */
 typedef struct {
     const tw_jacobian *A;
     const double *v;
@@ -60,7 +61,8 @@ static tw_adjoint_status jvp(const tw_jacobian *A, const double *v, int threads,
                              double *y) {
     const tw_jacobian B = evened(A);
     product p = {.A = &B, .v = v, .y = y, .rows = B.K * B.Nx};
-    p.found = d_all_finite(B.P, v) ? 0 : TW_ADJOINT_NOT_FINITE; /* also of columns without elements */
+    p.found =
+        d_all_finite(B.P, v) ? 0 : TW_ADJOINT_NOT_FINITE; /* elements that meet no stored one count, too */
     p.task_rows = pieces(TASK_BYTES, row_bytes(&B, B.P));
     tw_parallel(multiply_task, &p, pieces(p.rows, p.task_rows), threads, watch);
     return (tw_adjoint_status)atomic_load(&p.found);

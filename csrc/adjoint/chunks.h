@@ -1,32 +1,33 @@
-/* chunks.h - the rows of a Jacobian for the normal equations, a chunk at a time.
+/* chunks.h - the rows of a dense Jacobian for the normal equations, a chunk at a time.
  *
- * Rows are taken where they are, if they are doubles side by side; else a chunk is laid out in the
- * first cache, and what follows is the same.
+ * Rows are read where they are if they are doubles side by side.  Else the chunk is copied to a buffer that
+ * stays in the first cache, as doubles side by side.
  */
 #ifndef TW_ADJOINT_CHUNKS_H
 #define TW_ADJOINT_CHUNKS_H
 
 #include "adjoint/sums.h"
 
-/* Measured on AMD Zen 3 with AVX2, 3 to 20 columns: with half of CHUNK_DOUBLES 0.97 to 1.02 times the time,
- * with twice 1.01 to 1.13 times. */
+/* A chunk has about CHUNK_DOUBLES elements of J, which is half of a first cache of 32 KiB.  Measured on AMD
+ * Zen 3 with AVX2, 3 to 20 columns: with half of CHUNK_DOUBLES 0.97 to 1.02 times the time, with twice 1.01
+ * to 1.13 times. */
 enum {
-    CHUNK_DOUBLES = 2048, /* of J: half of the first cache */
-    LEAST_CHUNK = 8,      /* rows */
-    MOST_CHUNK = 128,
+    CHUNK_DOUBLES = 2048,
+    LEAST_CHUNK = 8,  /* the fewest rows of a chunk, and ... */
+    MOST_CHUNK = 128, /* ... the most */
 };
 
-/* Some rows x of J, `step` apart. */
+/* Some rows of J, `step` apart, with their weights and residuals. */
 typedef struct {
     ptrdiff_t n;
     const double *x;
     ptrdiff_t step;
-    const double *w, *e; /* w NULL: all are 1 */
-    ptrdiff_t ahead;     /* bytes from a row to one that is wanted soon */
+    const double *w, *e; /* w is NULL where all weights are 1 */
+    ptrdiff_t ahead;     /* bytes from a row to one of the next chunk, which is to be fetched; 0: none */
 } rows;
 
-/* A total: the triangle's rows i < P, then the row of e, each padded to whole vectors whose rest means
- * nothing; then e'We. */
+/* A total consists of rows i < P of the triangle J'WJ, then the row J'We, each padded to whole vectors; what
+ * is added to the padding has no meaning.  Behind them is e'We. */
 TW_INLINE ptrdiff_t padded(ptrdiff_t P) { return pieces(P, DL) * DL; }
 TW_INLINE ptrdiff_t place_of_etWe(ptrdiff_t P) { return (P + 1) * padded(P); }
 TW_INLINE ptrdiff_t total_size(ptrdiff_t P) { return place_of_etWe(P) + DL; }
@@ -35,15 +36,15 @@ TW_INLINE ptrdiff_t chunk_rows(ptrdiff_t P) {
     return P <= CHUNK_DOUBLES / MOST_CHUNK ? MOST_CHUNK : most(LEAST_CHUNK, CHUNK_DOUBLES / P);
 }
 
-/* Whether n even rows from `offset` on can be read in whole vectors where they are: they must be doubles
- * side by side, and no vector may end beyond the last element of J. */
+/* Whether n rows from element `offset` on, which lie evenly, can be read in whole vectors where they are:
+ * their elements must be doubles side by side, and no vector may end beyond the last element of J. */
 static int in_place(const tw_jacobian *A, ptrdiff_t offset, ptrdiff_t n) {
     const ptrdiff_t last = (A->K - 1) * A->J_block + (A->Nx - 1) * A->J_row;
     return sizeof(real) == sizeof(double) && A->J_column == 1 && A->J_row >= 0 && A->J_block >= 0 &&
            offset + (n - 1) * A->J_row + padded(A->P) <= last + A->P;
 }
 
-/* n even rows as doubles, side by side */
+/* Copy n rows, which lie evenly, to x as doubles side by side, `step` from row to row. */
 static void lay_out(const tw_jacobian *A, const real *J, ptrdiff_t n, ptrdiff_t step, double *x) {
     if (A->J_column != 1) {
         for (ptrdiff_t j = 0; j < A->P; j++)
@@ -56,13 +57,14 @@ static void lay_out(const tw_jacobian *A, const real *J, ptrdiff_t n, ptrdiff_t 
             x[r * step + j] = J[r * A->J_row + j];
 }
 
-/* Where row q begins.  (Rows that lie evenly need no division, which takes as long as some rows.) */
+/* The element at which row q begins.  Rows that lie evenly need no division, which takes as long as a few
+ * rows. */
 TW_INLINE ptrdiff_t row_offset(const tw_jacobian *A, ptrdiff_t q, int is_flat) {
     return is_flat ? q * A->J_row : q / A->Nx * A->J_block + q % A->Nx * A->J_row;
 }
 
-/* The chunks of rows q ... q + n - 1, in order, to `take`, until the watch asks to stop.  The rows of a chunk
- * lie evenly: all are in place or none, so that their sums have the same bits. */
+/* Call `take` for each chunk of rows q ... q + n - 1, in order, until the watch asks to stop.  The rows of a
+ * chunk lie evenly, so that all of them or none are read where they are. */
 TW_INLINE void each_chunk(const summation *s, ptrdiff_t q, ptrdiff_t n, double *scratch,
                           void (*take)(const rows *chunk, void *context), void *context) {
     const tw_jacobian *A = s->A;
@@ -90,8 +92,8 @@ TW_INLINE void each_chunk(const summation *s, ptrdiff_t q, ptrdiff_t n, double *
     }
 }
 
-/* Whether rows c0 <= i < c1 of the triangle are finite, and with the last what belongs to e; the padding
- * may hold what J's owner has between its rows. */
+/* Whether rows c0 <= i < c1 of the triangle of a total are finite, and if c1 = P also J'We and e'We.  The
+ * padding is not looked at, for it comes from what stands between the rows of J. */
 static int finite_rows(ptrdiff_t P, ptrdiff_t c0, ptrdiff_t c1, const double *total) {
     const ptrdiff_t width = padded(P);
     int finite = c1 < P || (d_all_finite(P, total + P * width) && d_all_finite(1, total + place_of_etWe(P)));

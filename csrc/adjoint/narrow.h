@@ -1,22 +1,21 @@
-/* narrow.h - J'WJ, J'We and e'We of a few columns, which one pass over the rows sums up.
+/* narrow.h - J'WJ, J'We and e'We of a few columns, in one pass over the rows.
  *
- * The whole triangle stays in registers, in vectors of half a group at most: they waste fewer lanes on a
- * narrow triangle, and processors that split wider ones in two lose nothing by them.  Many problems of
- * few rows spend as long between their rows as in them, so nothing is cleared, and results go from the
- * vectors to their places in whole rows.
+ * The whole triangle stays in registers, in vectors of four doubles at most: these waste fewer lanes on a
+ * narrow triangle, and processors that split wider vectors in two lose nothing by them.  A problem of few
+ * rows takes as long to begin and to end as to sum, so nothing is cleared beforehand, and results are written
+ * in whole rows.
  */
 #ifndef TW_ADJOINT_NARROW_H
 #define TW_ADJOINT_NARROW_H
 
 #include "adjoint/chunks.h"
 
-/* Up to so many columns: two vectors of half a group hold a row of the triangle, and its sums the registers.
- * Measured on AMD Zen 3 with AVX2: with half as many, 6 columns take 1.4 times as long, and 1.6 to 2.3 times
- * in blocks of 16 rows.  (Twice as many would not fit the registers.)
- */
+/* The most columns: two hvec hold a row of the triangle then, and the registers hold its sums, which those of
+ * twice as many columns would not fit.  Measured on AMD Zen 3 with AVX2: with half the value, 6 columns
+ * take 1.4 times as long, and 1.6 to 2.3 times in blocks of 16 rows. */
 enum { NARROW = 2 * HL };
 
-/* vectors of row i that reach into the triangle; all of e's */
+/* How many vectors hold row i of the triangle up to its diagonal; row P is that of e, of P elements. */
 TW_INLINE int reach(int i, int P) { return (i < P ? i : P - 1) / HL + 1; }
 
 /* Sum the products of rows [first, first + n) into the triangle S, U rows at a time; n is a multiple of U.
@@ -76,17 +75,18 @@ TW_INLINE void add_narrow(int P, int U, int weighted, const rows *A, ptrdiff_t f
     S[place_of_etWe(P)] = total;
 }
 
-/* The rows that `U` do not divide are summed one by one. */
+/* The same for all rows of A: those that are left over by groups of U are summed one by one. */
 TW_INLINE void add_narrow_rows(int P, int weighted, const rows *A, int is_first, double *S) {
-    const int U = P > 2 ? 1 : 4; /* few sums alone would wait for each other */
+    const int U = P > 2 ? 1 : 4; /* one row of few sums would wait for the additions of the row before */
     const ptrdiff_t whole = A->n / U * U;
     add_narrow(P, U, weighted, A, 0, whole, is_first, S);
     if (whole < A->n)
         add_narrow(P, 1, weighted, A, whole, A->n - whole, 0, S);
 }
 
-/* What is right of the diagonal comes from the rows below: (w x_i) x_j need not round as (w x_j) x_i does.
- * Returns whether the sum of all vectors, padding included, is finite: that can only acquit. */
+/* Write the results of triangle S.  What is right of the diagonal is taken from the rows below, for (w x_i)
+ * x_j need not round as (w x_j) x_i does.  Returns whether the sum of all vectors, padding included, is
+ * finite; if so, all results are. */
 TW_INLINE int write_narrow_rows(int P, const double *S, double *JtWJ, double *JtWe) {
     const ptrdiff_t width = padded(P);
     hvec look = h_set(S[place_of_etWe(P)]);
@@ -166,7 +166,8 @@ static int write_narrow_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, 
 
 /* ---- many small problems --------------------------------------------------------------- */
 
-/* Problems first ... end - 1, whose rows are read where they are. */
+/* Sum up problems first ... end - 1, of one chunk each, whose rows are read where they are; returns what was
+ * found. */
 TW_INLINE int small_problems(int P, int weighted, const summation *s, ptrdiff_t first, ptrdiff_t end,
                              double *S) {
     const tw_jacobian *A = s->A;
@@ -193,7 +194,9 @@ TW_INLINE int lies_side_by_side(const tw_per_row *x) { return !x->at || (x->row 
                               : small_problems(P, 0, s, first, direct, own);                                 \
         break;
 
-/* In the order of each_chunk, for problems of one chunk.  The last of all may have to be laid out. */
+/* The sums first ... end - 1 of one block each: the `group` of a summation.  Blocks of one chunk whose rows
+ * can be read where they are go the short way, with the same order of sums; vectors of the last block may end
+ * beyond J, so that it has to be copied. */
 static int narrow_group(const summation *s, ptrdiff_t first, ptrdiff_t end, double *own) {
     const tw_jacobian *A = s->A;
     ptrdiff_t direct = first;

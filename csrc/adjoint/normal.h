@@ -1,9 +1,10 @@
 /* normal.h - J'WJ, J'We and e'We from one pass over J.
  *
- * Row x of J, with residual e and weight w, adds x_i (w x)_j to S_ij and e (w x)_j to S_Pj: broadcasts
- * times vectors of columns.  Lanes are columns, so nothing has to be sorted at the end, which is what
- * makes many small problems cheap.  Of the triangle j <= i a tile, as many i and vectors j as the
- * registers hold, takes all rows of a chunk before the next tile; the chunk stays in the first cache.
+ * Row x of J, with residual e and weight w, adds x_i (w x)_j to S_ij and e (w x)_j to S_Pj.  The lanes of a
+ * vector are columns j, so that at the end sums stand where they belong, which makes many small problems
+ * cheap.  The triangle j <= i is cut into tiles, of as many rows i and vectors of columns j as the registers
+ * hold.  Each tile takes all rows of a chunk before the next tile does; the chunk stays in the first cache
+ * meanwhile.
  */
 #ifndef TW_ADJOINT_NORMAL_H
 #define TW_ADJOINT_NORMAL_H
@@ -37,7 +38,7 @@ TW_INLINE void add_tile(int ni, int nv, int last, const rows *A, ptrdiff_t i0, p
     for (ptrdiff_t r = 0; r < n; r++, x += step, y += step) {
         TW_UNROLL
         for (int v = 0; v < nv; v++) {
-            if (last) /* the other tiles find this chunk in the cache, and the next one on its way */
+            if (last) /* the tiles with e touch every column once, so they fetch the next chunk */
                 __builtin_prefetch((const char *)(y + v * DL) + A->ahead);
             column[v] = d_set(A->w[r]) * d_load(y + v * DL);
         }
@@ -97,8 +98,8 @@ TW_INLINE double weighted_square(ptrdiff_t n, const double *w, const double *e) 
     return total;
 }
 
-/* Rows c0 <= i < c1 of the triangle, and what of the upper one lies in the same vectors; with the last,
- * those of e. */
+/* Rows c0 <= i < c1 of the triangle, if c1 = P also the row of e.  (Vectors on the diagonal reach into the
+ * other triangle; what they add there has no meaning.) */
 typedef struct {
     ptrdiff_t P, c0, c1;
     double *total;
@@ -131,7 +132,7 @@ static int add_normal(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0
     return 0;
 }
 
-/* Rows c0 <= i < c1 of the triangle to where they belong, J'WJ in both of its. */
+/* Write rows c0 <= i < c1 of the triangle to the results, J'WJ to both of its triangles. */
 static int write_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t c1, const double *total) {
     const ptrdiff_t P = s->A->P, width = padded(P), end = c1 == P ? s->p.total : c1 * width;
     double *JtWJ = s->out[0] + sum * P * P, *JtWe = s->out[1] + sum * P, *etWe = s->out[2] + sum;
@@ -149,7 +150,7 @@ static int write_normal(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff
         *etWe = total[place_of_etWe(P)];
         finite &= is_small || (d_all_finite(P, JtWe) && d_all_finite(1, etWe));
     }
-    if (is_small) /* a first look, which can only acquit */
+    if (is_small) /* a quick look, padding included; if that is finite, all is */
         finite = d_all_finite(end - c0 * width, total + c0 * width) || finite_rows(P, c0, c1, total);
     return finite ? 0 : TW_ADJOINT_NOT_FINITE;
 }

@@ -1,19 +1,18 @@
 /* rows.h - sum_q c_q J_q over the rows q of a dense Jacobian, and its products J v.
  *
- * J is read once and forwards; the sum is bound by how fast memory brings it, if nothing else takes
- * longer.  Three ways to sum:
+ * J is read once and forwards, and the arithmetic is arranged so that memory is what takes the time.  There
+ * are three ways to sum:
  *
- *   few columns, rows without a gap: J is a stream of vectors that does not care where rows begin.
- *       DL rows of P columns are P vectors; element s = DL v + l of them is in column s mod P, and its
- *       row's c is lane floor(s / P) of one vector of c.  So P vectors of sums, each multiplying a
- *       permutation of c that is known beforehand, whose lanes are sorted into columns at the end
- *   rows: each is added to the P sums, which stay in the first cache.  One after the other, although
- *       four at a time would halve the work on the sums: processors foresee one stream of reads,
- *       and four in turns made it half as fast
- *   columns (J stored column by column): a dot product with c each
+ *   few columns, rows without a gap: J is a stream of vectors, wherever rows begin.  DL rows of P columns are
+ * P vectors; element s = DL v + l of them is in column s mod P, and its row's c is lane floor(s / P) of one
+ *       vector of c.  So P vectors of sums take products of J with permutations of c that are known when this
+ * is compiled, and at the end their lanes are sorted into columns rows: each row in turn is added to the P
+ * sums, which stay in the first cache.  (Four rows at a time would halve the work on the sums, but made it
+ * half as fast: processors fetch one stream of reads ahead) columns, where J is stored column by column: each
+ * gives a dot product with c
  *
- * Every chunk of rows is summed from zero, which bounds the rounding by the rows of a chunk plus the
- * number of chunks and splits.
+ * Every chunk of rows is summed from zero, which bounds the rounding by the rows of a chunk plus the number
+ * of chunks and splits.
  */
 #ifndef TW_ADJOINT_ROWS_H
 #define TW_ADJOINT_ROWS_H
@@ -21,13 +20,13 @@
 #include "adjoint/sums.h"
 
 enum {
-    FEW = 16,     /* columns that a stream may have */
-    DEEP = 4,     /* independent sums that hide the latency of an addition */
-    STRIP = 1024, /* columns: with a chunk of c they fill half of the first cache */
-    AHEAD = 6144, /* bytes: what rows will read soon; the processor's own foresight ends with a page */
+    FEW = 16,     /* the most columns of a stream */
+    DEEP = 4,     /* sums that are made side by side, to hide the latency of an addition */
+    STRIP = 1024, /* columns that are summed at a time: with a chunk of c they fill half of the first cache */
+    AHEAD = 6144, /* bytes by which rows are fetched ahead; processors themselves stop at the end of a page */
 };
 
-/* c's lane (first + l) / P in lane l */
+/* The vector whose lane l is lane (first + l) / P of c */
 TW_INLINE dvec d_spread(dvec c, int first, int P) {
     divec lane;
     for (int l = 0; l < DL; l++)
@@ -42,8 +41,12 @@ TW_INLINE dvec d_spread(dvec c, int first, int P) {
 #endif
 }
 
-/* lanes [U P] += c_r J_r over n rows, a multiple of U DL.  Compiled for each P, 1 ... FEW, and U, the groups
- * of DL rows whose sums are made side by side (side_by_side). */
+/* Add c_r J_r over n rows, a multiple of U DL, to lanes [U P].
+ *
+ * Compiled for each value of
+ *   P  columns, 1 ... FEW
+ *   U  groups of DL rows that are summed side by side, side_by_side(P)
+ */
 TW_INLINE void stream(int P, int U, ptrdiff_t n, const real *J, const double *c, dvec *lanes) {
     dvec sum[DEEP + FEW] = {{0}};
     for (ptrdiff_t r = 0; r < n; r += U * DL, J += U * P * DL)
@@ -59,7 +62,7 @@ TW_INLINE void stream(int P, int U, ptrdiff_t n, const real *J, const double *c,
         lanes[v] += sum[v];
 }
 
-/* DL-row groups that are summed side by side */
+/* How many groups of DL rows are summed side by side. */
 TW_INLINE int side_by_side(int P) { return P >= DEEP ? 1 : P == 1 ? DEEP : 2; }
 
 /* clang-format off */
@@ -74,7 +77,7 @@ TW_FEW(TW_STREAM)
 static void (*const streams[FEW])(ptrdiff_t n, const real *J, const double *c,
                                   dvec *lanes) = {TW_FEW(TW_STREAM_NAME)};
 
-/* sum [P] += those lanes, in their order */
+/* Add the lanes of a stream to the sums of their columns, sum [P], in order. */
 static void sort_lanes(ptrdiff_t P, const dvec *lanes, double *sum) {
     const ptrdiff_t U = side_by_side((int)P);
     for (ptrdiff_t v = 0, j = 0; v < U * P; v++)
@@ -82,7 +85,7 @@ static void sort_lanes(ptrdiff_t P, const dvec *lanes, double *sum) {
             sum[j] += lanes[v][l];
 }
 
-/* Add rows q ... q + n - 1, which lie evenly: to the lanes, where J is a stream, else to sum [c1 - c0]. */
+/* Add rows q ... q + n - 1, which lie evenly, to the lanes if J is a stream, else to sum [c1 - c0]. */
 static void add_even(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const double *c, ptrdiff_t c0,
                      ptrdiff_t c1, dvec *lanes, double *sum) {
     const real *J = (const real *)A->J + q / A->Nx * A->J_block + q % A->Nx * A->J_row + c0 * A->J_column;
@@ -136,6 +139,11 @@ static int write_sum(const summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t 
 
 /* ---- J v ------------------------------------------------------------------------------- */
 
+/* y [n] = J v of n rows, `step` apart.
+ *
+ * Compiled for each value of
+ *   P  columns, 1 ... FEW
+ */
 TW_INLINE void multiply_few(int P, ptrdiff_t n, const real *J, ptrdiff_t step, const double *v, double *y) {
     for (ptrdiff_t r = 0; r < n; r++) {
         double sum = (double)J[r * step] * v[0];
@@ -154,7 +162,7 @@ TW_FEW(TW_MULTIPLY)
 static void (*const multiply[FEW])(ptrdiff_t n, const real *J, ptrdiff_t step, const double *v,
                                    double *y) = {TW_FEW(TW_MULTIPLY_NAME)};
 
-/* y [n] = J v of rows that lie evenly */
+/* y [n] = J v of rows q ... q + n - 1, which lie evenly */
 static void multiply_even(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const double *v, double *y) {
     const real *J = (const real *)A->J + q / A->Nx * A->J_block + q % A->Nx * A->J_row;
     if (A->J_column == 1 && A->P > 0 && A->P <= FEW) {
@@ -169,7 +177,7 @@ static void multiply_even(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const 
     }
 }
 
-/* y [n] of rows q ... q + n - 1 */
+/* y [n] = J v of rows q ... q + n - 1 */
 static int multiply_dense(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const double *v, double *y) {
     const int is_flat = flat(A->J_block, A->J_row, A->Nx);
     for (ptrdiff_t r = 0, m; r < n; r += m) {

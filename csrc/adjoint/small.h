@@ -1,8 +1,8 @@
 /* small.h - J_k' W_k e_k of many small blocks.
  *
- * What lies around a block of a dozen elements takes longer than they do, if it is anything at all.  So
- * residuals are prepared for as many blocks as fit their buffer, and a block's sums of few columns stay in
- * registers from its first row to its last, whence they are written to their place.
+ * A block of a dozen elements is summed so fast that anything else which is done once per block would take
+ * longer.  So residuals are prepared for as many blocks as fit their buffer, and the sums of a block of few
+ * columns stay in registers from its first row to its last, and are written from there to their place.
  */
 #ifndef TW_ADJOINT_SMALL_H
 #define TW_ADJOINT_SMALL_H
@@ -10,14 +10,18 @@
 #include "adjoint/rows.h"
 
 enum {
-    SMALL_ROWS = CHUNK, /* of a block: its residuals fit the buffer */
-    IN_CACHE = 2048,    /* elements of a block: half of the first cache */
+    SMALL_ROWS = CHUNK, /* the most rows of a small block: its residuals fit the buffer */
+    IN_CACHE = 2048, /* the most elements of a block that stays in the first cache, of which they fill half */
 };
 
-/* rows whose sums are made side by side: an addition waits four cycles for the one before it */
+/* How many rows are summed side by side, since an addition waits four cycles for the one before it. */
 TW_INLINE int chains(int P) { return P == 1 ? 8 : P < 4 ? 4 : P < 8 ? 2 : 1; }
 
-/* d [P] = scale sum_i c_i J_i over n rows.  Compiled for each P, 1 ... FEW. */
+/* d [P] = scale sum_i c_i J_i over n rows.
+ *
+ * Compiled for each value of
+ *   P  columns, 1 ... FEW
+ */
 TW_INLINE void sum_block(const int P, ptrdiff_t n, const real *J, ptrdiff_t step, const double *c,
                          double scale, double *d) {
     const int U = chains(P);
@@ -54,7 +58,7 @@ TW_FEW(TW_SUM_BLOCK)
 static void (*const sum_block_of[FEW])(ptrdiff_t n, const real *J, ptrdiff_t step, const double *c,
                                        double scale, double *d) = {TW_FEW(TW_SUM_BLOCK_NAME)};
 
-/* n blocks of P columns */
+/* The same for each of n blocks. */
 #define TW_SUM_BLOCKS(P)                                                                                     \
     static void sum_blocks_##P(const tw_jacobian *A, ptrdiff_t n, const real *J, const double *c,            \
                                double scale, double *d) {                                                    \
@@ -67,7 +71,7 @@ TW_FEW(TW_SUM_BLOCKS)
 static void (*const sum_blocks_of[FEW])(const tw_jacobian *A, ptrdiff_t n, const real *J, const double *c,
                                         double scale, double *d) = {TW_FEW(TW_SUM_BLOCKS_NAME)};
 
-/* d [n] = scale c_k J_k */
+/* d_k = scale c_k J_k for n blocks of one element */
 static void scale_elements(ptrdiff_t n, const real *J, const double *c, double scale, double *d) {
     ptrdiff_t k = 0;
     for (; k + DL <= n; k += DL)
@@ -76,7 +80,7 @@ static void scale_elements(ptrdiff_t n, const real *J, const double *c, double s
         d[k] = scale * (c[k] * (double)J[k]);
 }
 
-/* d [n][P] = scale c_k J_k, a row each */
+/* d_k = scale c_k J_k for n blocks of one row */
 static void scale_rows(const tw_jacobian *A, ptrdiff_t n, const real *J, const double *c, double scale,
                        double *d) {
     const ptrdiff_t P = A->P;
@@ -89,8 +93,8 @@ static void scale_rows(const tw_jacobian *A, ptrdiff_t n, const real *J, const d
     }
 }
 
-/* One block of more columns than FEW, or whose columns lie side by side.  Of one that is in the first cache,
- * FEW columns at a time stay in registers. */
+/* d = scale J' c of one block that has more than FEW columns, or is stored by columns.  While the block stays
+ * in the first cache, it is read anew for every FEW columns, whose sums stay in registers. */
 static void wide_block(const tw_jacobian *A, double scale, const real *J, const double *c, double *d) {
     const ptrdiff_t P = A->P, Nx = A->Nx;
     if (A->J_column != 1) {
@@ -108,7 +112,7 @@ static void wide_block(const tw_jacobian *A, double scale, const real *J, const 
     }
 }
 
-/* n blocks from J on, whose weighted residuals are c */
+/* The sums of n blocks from J on, whose weighted residuals are c. */
 static void sum_blocks(const tw_jacobian *A, ptrdiff_t n, const real *J, const double *c, double scale,
                        double *d) {
     const ptrdiff_t P = A->P, Nx = A->Nx;
@@ -126,7 +130,7 @@ static void sum_blocks(const tw_jacobian *A, ptrdiff_t n, const real *J, const d
             wide_block(A, scale, J + k * A->J_block, c + k * Nx, d + k * P);
 }
 
-/* Sums first ... end - 1, a block each. */
+/* The sums first ... end - 1, of one block each: the `group` of a summation. */
 static int small_group(const summation *s, ptrdiff_t first, ptrdiff_t end, double *own) {
     const tw_jacobian *A = s->A;
     const ptrdiff_t P = A->P, at_once = CHUNK / most(A->Nx, 1);

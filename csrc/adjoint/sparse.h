@@ -1,20 +1,20 @@
-/* sparse.h - the same sums over the rows of a Jacobian in compressed rows.
+/* sparse.h - the sums and products of rows.h and normal.h for a Jacobian in compressed rows.
  *
- * Indices come from outside and are looked at just before they are used, while they are in the first
- * cache: what they point at is written to.
+ * Indices come from the caller and say where to write, so a bad one must not be used.  The indices of a row
+ * are checked just before they are used, while they are in the first cache.
  */
 #ifndef TW_ADJOINT_SPARSE_H
 #define TW_ADJOINT_SPARSE_H
 
 #include "adjoint/normal.h"
 
-/* The elements of row q are first <= t < end. */
+/* The elements first <= t < end of a row, and what is wrong with its indices (a tw_adjoint_status). */
 typedef struct {
     ptrdiff_t first, end;
     int found;
 } csr_row;
 
-/* Row q, of no elements where it is not as it must be. */
+/* Row q; one with a bad index is given no elements. */
 TW_INLINE csr_row row_of(const tw_jacobian *A, int is_long, ptrdiff_t q) {
     csr_row row = {index_at(A->indptr, is_long, q), index_at(A->indptr, is_long, q + 1), 0};
     if (!(0 <= row.first && row.first <= row.end && row.end <= A->n_stored))
@@ -51,7 +51,8 @@ static int add_sparse(const summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0
     for (ptrdiff_t m; n > 0; q += m, n -= m) {
         m = least(n, CHUNK);
         const double *c = weighted_residuals(A, q, m, buffer);
-        found |= d_all_finite(m, c) ? 0 : TW_ADJOINT_NOT_FINITE; /* also of rows without elements */
+        found |=
+            d_all_finite(m, c) ? 0 : TW_ADJOINT_NOT_FINITE; /* those of rows without elements count, too */
         found |= A->is_long ? add_csr_rows(A, 1, q, m, c, total) : add_csr_rows(A, 0, q, m, c, total);
         if (stops_after(s, m * length, &read))
             break;
@@ -77,8 +78,9 @@ static int multiply_sparse(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, const
     return A->is_long ? multiply_csr_rows(A, 1, q, n, v, y) : multiply_csr_rows(A, 0, q, n, v, y);
 }
 
-/* total, laid out as that of add_normal, += the products of row q with weight w and residual e.  Each
- * pair of elements is taken in both orders: two of the same place add up before they are squared. */
+/* Add the products of row q, with weight w and residual e, to a total that is laid out as in chunks.h.  Each
+ * pair of elements is taken in both orders, which is right also for elements of the same place: those add up
+ * before they are squared. */
 TW_INLINE int add_csr_products(const summation *s, int is_long, ptrdiff_t q, double w, double e,
                                double *total, ptrdiff_t *read) {
     const tw_jacobian *A = s->A;

@@ -1,10 +1,10 @@
 /* sums.h - sums over the rows of a Jacobian: how they are cut into tasks, and how they are put together.
  *
- * A call makes one sum over all rows, or one for each block.  A sum of many rows is cut into splits,
- * each summed from zero on its own and added in pairs at the end; wide ones are cut into strips of
- * columns too, so that what is being summed stays in the first cache.  Where a sum has one split only,
- * as those of many small blocks, a task takes a group of sums and writes their results at once.  All of
- * this follows from the sizes, never from the number of threads.
+ * A call makes one sum over all rows, or one for each block.  A sum of many rows is cut into splits, which
+ * are summed from zero each and added in pairs at the end; one of many columns is cut into strips of columns,
+ * too, so that what is being summed stays in the first cache.  Sums of one split, such as those of many small
+ * blocks, are taken by tasks in groups, and their results are written at once.  All of this follows from the
+ * sizes, never from the number of threads.
  */
 #ifndef TW_SUMS_H
 #define TW_SUMS_H
@@ -15,45 +15,48 @@
 #include "base/numbers.h"
 #include "base/sharing.h"
 
-/* Measured on AMD Zen 3 with AVX2, 3 to 20 columns: with half of TASK_BYTES 1.00 to 1.02 times the time, with
- * twice 0.98 to 1.2 times. */
+/* A task reads about TASK_BYTES of J: that takes far longer than to hand out the task, and a few tasks fit
+ * the caches.  Measured on AMD Zen 3 with AVX2, 3 to 20 columns: with half of TASK_BYTES 1.00 to 1.02 times
+ * the time, with twice 0.98 to 1.2 times. */
 enum {
-    TASK_BYTES = 1 << 18,    /* of J: far more than it takes to hand out a task, and a few of them in cache */
-    MAX_SPLITS = 256,        /* enough for every thread to be busy until the end */
-    TOTAL_SHARE = 8,         /* a split reads at least so many times the bytes it sums up into */
-    ROW_MULTIPLE = 64,       /* of the rows of a split, for whole vectors */
+    TASK_BYTES = 1 << 18,
+    MAX_SPLITS = 256,        /* the most splits of a sum, enough to keep every thread busy until the end */
+    TOTAL_SHARE = 8,         /* a split reads at least so many times as many bytes as it sums up into */
+    ROW_MULTIPLE = 64,       /* the rows of a split are a multiple of it, so that they fill whole vectors */
     CHUNK = 1024,            /* rows whose weighted residuals are prepared at a time: 8 KiB */
     POLL_ELEMENTS = 1 << 16, /* elements that are read between two looks at the watch: some 0.1 ms */
 };
 
+/* How a summation is cut. */
 typedef struct {
-    ptrdiff_t sums, rows;         /* rows of each sum, numbered q = 0 ... sums rows - 1 through all */
-    ptrdiff_t splits, split_rows; /* of a sum */
-    ptrdiff_t strips, strip;      /* columns of a strip */
+    ptrdiff_t sums, rows;         /* rows of each sum; q = 0 ... sums rows - 1 numbers the rows of all */
+    ptrdiff_t splits, split_rows; /* splits of each sum, and the rows of one */
+    ptrdiff_t strips, strip;      /* strips of each sum, and the columns of one */
     ptrdiff_t group;              /* sums of a task */
-    ptrdiff_t total;              /* doubles of a sum */
+    ptrdiff_t total;              /* doubles that a sum is made in: those of its `total` below */
     ptrdiff_t tasks;
 } plan;
 
+/* A summation under way.  Its three functions return a tw_adjoint_status. */
 typedef struct summation {
     const tw_jacobian *A;
     plan p;
     struct tw_watch *watch;
-    /* total of the columns c0 <= c < c1 = those of rows q ... q + n - 1; returns a tw_adjoint_status */
+    /* set the columns c0 <= c < c1 of `total` to the sum over rows q ... q + n - 1 */
     int (*add)(const struct summation *s, ptrdiff_t q, ptrdiff_t n, ptrdiff_t c0, ptrdiff_t c1, double *total,
                double *scratch);
-    /* results number `sum`, of those columns; returns a tw_adjoint_status */
+    /* write those columns of `total` to the results number `sum` */
     int (*write)(const struct summation *s, ptrdiff_t sum, ptrdiff_t c0, ptrdiff_t c1, const double *total);
-    /* sums first ... end - 1 of one split each, added up and written; NULL: one by one */
+    /* make and write sums first ... end - 1, of one split each; NULL: they are made one by one */
     int (*group)(const struct summation *s, ptrdiff_t first, ptrdiff_t end, double *own);
-    ptrdiff_t columns, n_scratch; /* doubles that add needs for itself */
+    ptrdiff_t columns, n_scratch; /* columns of all strips; doubles of `scratch` */
     double scale, *out[3];
     double *partial, *own; /* [sums][splits][total] if splits > 1; [threads][total + n_scratch] */
     _Atomic ptrdiff_t next;
     _Atomic int found;
 } summation;
 
-/* bytes that a row of `columns` columns has in memory, on average, with its residual */
+/* How many bytes of memory a row of `columns` columns takes on average, with its residual. */
 static ptrdiff_t row_bytes(const tw_jacobian *A, ptrdiff_t columns) {
     const ptrdiff_t rows = most(A->K * A->Nx, 1), index = A->is_long ? 8 : 4, size = (ptrdiff_t)sizeof(real);
     return A->indptr ? pieces(A->n_stored, rows) * (size + index) + 16 : columns * size + 8;
@@ -73,7 +76,7 @@ static plan plan_sums(const tw_jacobian *A, ptrdiff_t columns, ptrdiff_t strip, 
     return p;
 }
 
-/* Count elements that were read; whether to stop. */
+/* Count elements that were read; returns whether to stop. */
 TW_INLINE int stops_after(const summation *s, ptrdiff_t elements, ptrdiff_t *read) {
     if ((*read += elements) < POLL_ELEMENTS)
         return 0;
@@ -133,7 +136,8 @@ static double *add_splits(const summation *s, double *partial) {
     return partial;
 }
 
-/* Put together the sums of several splits: one task, so that the watch is polled. */
+/* Put together the sums of several splits and write them.  This is a task of its own, so that the watch is
+ * polled. */
 static void write_sums(void *context, ptrdiff_t part) {
     summation *s = context;
     const plan *p = &s->p;
@@ -144,7 +148,7 @@ static void write_sums(void *context, ptrdiff_t part) {
     atomic_fetch_or(&s->found, found);
 }
 
-/* Lay out the workspace; returns its size. */
+/* Lay out the workspace on `work`, or on NULL only measure it; returns its size. */
 static size_t summation_on(summation *s, int threads, void *work) {
     arena a = arena_on(work);
     const plan *p = &s->p;
@@ -165,8 +169,8 @@ static int run_summation(summation *s, int threads, void *work) {
 
 /* ---- what belongs to rows ------------------------------------------------------------ */
 
-/* The same Jacobian with strides that say how its rows lie.  The stride of an axis of length 1 is arbitrary:
- * it is set so that `flat` sees rows that lie evenly. */
+/* The same Jacobian, in which the stride of an axis of length 1, which is arbitrary, is set so that `flat`
+ * sees rows that lie evenly. */
 static tw_jacobian evened(const tw_jacobian *A) {
     tw_jacobian B = *A;
     if (B.P == 1)
@@ -178,9 +182,10 @@ static tw_jacobian evened(const tw_jacobian *A) {
     return B;
 }
 
+/* Do the rows of all blocks lie evenly, the same distance from each to the next? */
 TW_INLINE int flat(ptrdiff_t block, ptrdiff_t row, ptrdiff_t Nx) { return block == Nx * row; }
 
-/* Of n rows from q on, those that lie evenly: all, or those of q's own block. */
+/* How many of n rows from q on lie evenly: all of them, or those in the block of q. */
 TW_INLINE ptrdiff_t even_rows(ptrdiff_t q, ptrdiff_t n, ptrdiff_t Nx, int is_flat) {
     return is_flat ? n : least(n, Nx - q % Nx);
 }
@@ -204,7 +209,7 @@ static void copy_run(const tw_per_row *x, ptrdiff_t Nx, ptrdiff_t q, ptrdiff_t n
         TW_COPY_RUN(double);
 }
 
-/* The values of rows q ... q + n - 1: where they are, or in c when they must be widened or gathered. */
+/* The values of rows q ... q + n - 1, as doubles side by side: where they are, or else copied to c. */
 static const double *row_values(const tw_per_row *x, ptrdiff_t Nx, ptrdiff_t q, ptrdiff_t n, double *c) {
     const int is_flat = flat(x->block, x->row, Nx);
     if (is_flat && x->row == 1 && !x->is_float)
@@ -216,7 +221,7 @@ static const double *row_values(const tw_per_row *x, ptrdiff_t Nx, ptrdiff_t q, 
     return c;
 }
 
-/* w e of rows q ... q + n - 1, n <= CHUNK: where e is, or in c */
+/* w e of rows q ... q + n - 1, n <= CHUNK: where e is if there are no weights, or in c */
 static const double *weighted_residuals(const tw_jacobian *A, ptrdiff_t q, ptrdiff_t n, double *c) {
     const double *e = row_values(&A->e, A->Nx, q, n, c);
     if (!A->weights.at)

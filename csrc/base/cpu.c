@@ -27,7 +27,8 @@ static struct features read_features(void) {
     return (struct features){one[ECX], seven[EBX], extended[ECX]};
 }
 
-static unsigned saved_registers(void) { /* XCR0; legal only where OSXSAVE is set */
+/* XCR0: which registers the operating system saves.  To be read only where OSXSAVE is set. */
+static unsigned saved_registers(void) {
     unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return low;
@@ -36,22 +37,21 @@ static unsigned saved_registers(void) { /* XCR0; legal only where OSXSAVE is set
 #define BIT(n) (1u << (n))
 static int has_all(unsigned value, unsigned bits) { return (value & bits) == bits; }
 
-/* SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF */
+/* The bits are SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF. */
 static int has_v2(struct features f) {
     return has_all(f.leaf1_ecx, BIT(0) | BIT(9) | BIT(13) | BIT(19) | BIT(20) | BIT(23)) &&
            has_all(f.extended_ecx, BIT(0));
 }
 
-/* FMA, MOVBE, OSXSAVE, AVX, F16C; BMI1, AVX2, BMI2; LZCNT; xmm and ymm saved */
+/* The bits are FMA, MOVBE, OSXSAVE, AVX, F16C; BMI1, AVX2, BMI2; LZCNT; xmm and ymm registers are saved. */
 static int has_v3(struct features f) {
     return has_all(f.leaf1_ecx, BIT(12) | BIT(22) | BIT(27) | BIT(28) | BIT(29)) &&
            has_all(f.leaf7_ebx, BIT(3) | BIT(5) | BIT(8)) && has_all(f.extended_ecx, BIT(5)) &&
            has_all(saved_registers(), 0x06);
 }
 
-/* AVX-512 F, DQ, CD, BW, VL; opmask and zmm saved too.  macOS turns these on at first use, so
- * there the answer is no.
- */
+/* The bits are AVX-512 F, DQ, CD, BW, VL; opmask and zmm registers are saved, too.  macOS begins to save them
+ * at their first use, so there the answer is no. */
 static int has_v4(struct features f) {
     return has_all(f.leaf7_ebx, BIT(16) | BIT(17) | BIT(28) | BIT(30) | BIT(31)) &&
            has_all(saved_registers(), 0xe6);

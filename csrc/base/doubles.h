@@ -18,11 +18,12 @@ enum { DL = TW_VECTOR_BYTES / sizeof(double) }; /* doubles in a native vector */
 
 TW_INLINE dvec d_load(const double *p) { return *(const dvec_unaligned *)p; }
 TW_INLINE void d_store(double *p, dvec a) { *(dvec_unaligned *)p = a; }
-TW_INLINE dvec d_load_aligned(const double *p) { return *(const dvec_aligned *)p; } /* p as a vector is */
+/* the same for p that is aligned to a vector */
+TW_INLINE dvec d_load_aligned(const double *p) { return *(const dvec_aligned *)p; }
 TW_INLINE void d_store_aligned(double *p, dvec a) { *(dvec_aligned *)p = a; }
 TW_INLINE dvec d_set(double a) { return a - (dvec){0}; } /* a in every lane */
 
-/* DL stored elements */
+/* DL stored elements, as doubles */
 TW_INLINE dvec d_load_real(const real *p) {
 #ifdef TW_F32
     typedef float half __attribute__((vector_size(TW_VECTOR_BYTES / 2), aligned(4), may_alias));
@@ -32,13 +33,13 @@ TW_INLINE dvec d_load_real(const real *p) {
 #endif
 }
 
-/* the sum of lane [n], which is used up, in the one order (simd.h) */
+/* The sum of lane [n], n a power of two, in the order of TW_FOLD, which overwrites lane. */
 TW_INLINE double fold(double *lane, const int n) {
     TW_FOLD(lane, n)
     return lane[0];
 }
 
-/* the sum of the lanes of a vector */
+/* The sum of the lanes of a vector, in that order. */
 TW_INLINE double d_fold(dvec a) {
     double lane[DL];
     memcpy(lane, &a, sizeof a);
@@ -52,13 +53,13 @@ typedef double hvec_unaligned __attribute__((vector_size(32), aligned(8), may_al
 typedef dvec hvec;
 typedef dvec_unaligned hvec_unaligned;
 #endif
-enum { HL = sizeof(hvec) / sizeof(double) };
+enum { HL = sizeof(hvec) / sizeof(double) }; /* doubles in an hvec */
 
 TW_INLINE hvec h_load(const double *p) { return *(const hvec_unaligned *)p; }
 TW_INLINE void h_store(double *p, hvec a) { *(hvec_unaligned *)p = a; }
 TW_INLINE hvec h_set(double a) { return a - (hvec){0}; }
 
-/* x . y in four vectors of running sums, folded, then the elements that fill no vector */
+/* x . y, by four vectors of running sums, which are folded; elements that fill no vector are added last. */
 TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
     dvec sum[4] = {{0}};
     ptrdiff_t i = 0;
@@ -73,8 +74,9 @@ TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
     return total;
 }
 
-/* y += a x.  Four vectors at a time, all read before one is written: for the processor, writing one
- * might change what the next reads.  What lies `ahead` bytes behind x is fetched, unless that is 0. */
+/* y += a x.  Four vectors are read before the first is written, for a write that might change what is read
+ * next would hold the read up.  Unless `ahead` is 0, what lies so many bytes behind x is fetched into the
+ * cache. */
 TW_INLINE void d_axpy_ahead(ptrdiff_t n, double a, const real *x, ptrdiff_t ahead, double *y) {
     const ptrdiff_t line = 64, four = 4 * DL * (ptrdiff_t)sizeof(real);
     const dvec factor = d_set(a);
@@ -105,7 +107,7 @@ TW_INLINE void d_add(ptrdiff_t n, const double *y, double *x) {
         x[i] += y[i];
 }
 
-/* false when one is NaN or infinite: 0 x is then NaN, and stays so in the sum */
+/* Whether all x are finite: for one that is not, 0 x is NaN, and so is then the sum of all 0 x. */
 TW_INLINE int d_all_finite(ptrdiff_t n, const double *x) {
     dvec sum = {0};
     ptrdiff_t i = 0;

@@ -7,7 +7,7 @@
 TW_INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 TW_INLINE ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-/* how many pieces of `size` > 0 elements n >= 0 elements make, a last shorter one included */
+/* How many pieces of `size` > 0 elements n >= 0 elements make, the last of which may be shorter. */
 TW_INLINE ptrdiff_t pieces(ptrdiff_t n, ptrdiff_t size) { return n / size + (n % size > 0); }
 
 /* Place of (i, j), j <= i, in a lower triangle stored by rows, diagonal included.  So tri(n, 0) is how many

@@ -81,9 +81,10 @@ static void wait_finished_until(double deadline) {
 
 static int clip_threads(long n) { return n < 1 ? 1 : n > TW_MAX_THREADS ? TW_MAX_THREADS : (int)n; }
 
-static long positive_number(const char *variable) { /* 0: unset, or not one */
+/* The positive number that an environment variable begins with, or 0. */
+static long positive_number(const char *variable) {
     const char *text = getenv(variable);
-    const long n = text ? strtol(text, NULL, 10) : 0; /* OMP_NUM_THREADS may be a list: its first */
+    const long n = text ? strtol(text, NULL, 10) : 0; /* OMP_NUM_THREADS may be a list: the first counts */
     return n > 0 ? n : 0;
 }
 
@@ -110,7 +111,7 @@ static int detect_threads(void) {
 static void before_fork(void) { pthread_mutex_lock(&pool.lock); }
 static void after_fork_in_parent(void) { pthread_mutex_unlock(&pool.lock); }
 
-static void after_fork_in_child(void) { /* only the forking thread lives on */
+static void after_fork_in_child(void) { /* the forking thread is the only one in the child */
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.work, NULL);
     init_finished();
@@ -157,9 +158,8 @@ int tw_stopped(struct tw_watch *watch) {
     return atomic_load(&watch->stop);
 }
 
-/* 1 if the watch is now this thread's.  A call from inside a task may bring the same watch
- * again: then it stays the outer caller's.
- */
+/* Make this thread the one that polls the watch; returns 1 if it is now.  Where a call from inside a task has
+ * the same watch as the outer call, the thread of the outer call goes on polling it. */
 static int own_watch(struct tw_watch *watch) {
     if (!watch || watch->caller)
         return 0;
@@ -201,7 +201,8 @@ static void *worker(void *unused) {
     return NULL;
 }
 
-static void start_workers(int count) { /* under the lock; fewer when the system has no more */
+/* Have `count` workers, or as many as the system gives.  To be called under the lock. */
+static void start_workers(int count) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -212,7 +213,8 @@ static void start_workers(int count) { /* under the lock; fewer when the system 
     pthread_attr_destroy(&attributes);
 }
 
-static int begin(struct job *job, int helpers) { /* 0: the pool is busy */
+/* Offer a job to the workers; returns 0 if the pool is busy with another. */
+static int begin(struct job *job, int helpers) {
     pthread_mutex_lock(&pool.lock);
     const int idle = pool.job == NULL;
     if (idle) {
@@ -225,6 +227,7 @@ static int begin(struct job *job, int helpers) { /* 0: the pool is busy */
     return idle;
 }
 
+/* Wait until no worker is at the job any more, and take it back. */
 static void end(struct tw_watch *watch) {
     pthread_mutex_lock(&pool.lock);
     pool.wanted = 0; /* the job is about to go: nobody may join it any more */

@@ -11,13 +11,13 @@
 
 #include <stddef.h>
 
-/* Does part `part` of the work; called from several threads at once, each part once. */
+/* A task: does part `part` of the work.  Several threads call it at the same time, for each part once. */
 typedef void (*tw_task)(void *context, ptrdiff_t part);
 
-/* A way to end a tw_parallel early, and to look at the world meanwhile (Ctrl-C, progress).
+/* A way to end a tw_parallel early, and to look meanwhile for Ctrl-C or to show progress.
  *
- * poll is called on one thread only, the one that called tw_parallel, and at most once in
- * `interval` seconds; not 0 from it sets stop.  A thread that sees stop takes no further part.
+ * poll is called on one thread only, the one that called tw_parallel, and at most once in `interval`
+ * seconds; if it returns another value than 0, stop is set.  A thread that sees stop takes no further part.
  * Anyone may set stop, from any thread; nobody clears it but its owner, who reads it afterwards
  * to learn whether parts were left out.
  *
@@ -29,28 +29,27 @@ struct tw_watch {
     void *context;
     double interval; /* seconds, > 0 */
     _Atomic int stop;
-    double next_poll;   /* the pool's: when poll is due, on the monotonic clock; 0: not yet set */
-    const void *caller; /* the pool's: marks the thread that called tw_parallel; NULL outside it */
+    double next_poll;   /* for the pool alone: when poll is due, on the monotonic clock; 0: not yet set */
+    const void *caller; /* for the pool alone: marks the thread that called tw_parallel; NULL outside it */
 };
 
 /* Run task(context, part) for part = 0 ... parts - 1 and return when all have ended.
  *
- *   threads  in      at most so many at once, the caller among them; <= 0 means tw_threads()
+ *   threads  in      how many threads run parts at the same time, at most, the caller among them;
+ *                    <= 0 means tw_threads()
  *   watch    in/out  or NULL
  *
- * Between parts, and while it waits for the last workers, the caller polls the watch.  A call
- * from inside a task, or while another thread's call is running, does its parts alone on the
- * thread that made it: two calls never share the processor twice over.
+ * Between parts, and while it waits for the last workers, the caller polls the watch.  A call from inside a
+ * task, or while another thread's call is running, does its parts alone on the thread that made it, so that
+ * two calls never have twice as many threads at work.
  */
 void tw_parallel(tw_task task, void *context, ptrdiff_t parts, int threads, struct tw_watch *watch);
 
-/* Poll, if this is the thread that called tw_parallel with this watch and the interval is over;
- * else nothing.  For long tasks, which may call it from whatever thread they run on; they then
- * look at stop.
- */
+/* Poll the watch, if this is the thread that called tw_parallel with it and the interval is over; else do
+ * nothing.  Long tasks call this now and then, on whatever thread they run, and look at stop afterwards. */
 void tw_watch_poll(struct tw_watch *watch);
 
-/* Poll likewise, and say whether to stop; 0 where the watch is NULL. */
+/* Poll the watch likewise; returns whether to stop, 0 where the watch is NULL. */
 int tw_stopped(struct tw_watch *watch);
 
 /* How many threads a call uses when it does not say: what tw_set_threads set, else

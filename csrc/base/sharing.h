@@ -8,8 +8,8 @@
  *     for (ptrdiff_t c; (c = claim(&job->next, 1, n_chunks, job->watch)) >= 0;)
  *         ... chunk c
  *
- * (The dense sweep, sweep/sweep.c, is the exception: its chunks return in every phase, and a thread begins
- * with those that it had before, for they are in its cache.)
+ * (The dense sweep, sweep/sweep.c, is the exception: it works on the same chunks in every phase, and a thread
+ * begins with those that it had in the phase before, for they are in its cache.)
  */
 #ifndef TW_SHARING_H
 #define TW_SHARING_H

@@ -58,8 +58,8 @@ enum {
 
 #define TW_INLINE static inline __attribute__((always_inline))
 
-/* before a loop of constant length whose array of sums must stay in registers; before a loop of a dozen
- * rounds or more with a short body */
+/* TW_UNROLL stands before a loop of constant length whose array of sums must stay in registers, TW_UNROLL_FEW
+ * before a loop of a dozen rounds or more with a short body. */
 #ifdef __clang__
 #define TW_UNROLL _Pragma("clang loop unroll(full)")
 #define TW_UNROLL_FEW _Pragma("clang loop unroll_count(5)")
@@ -78,7 +78,7 @@ TW_INLINE vec v_set(real a) { return a - (vec){0}; } /* a in every lane */
 TW_INLINE vec v_sel(ivec m, vec a, vec b) { return (vec)((m & (ivec)a) | (~m & (ivec)b)); }
 TW_INLINE vec v_and(ivec m, vec a) { return (vec)(m & (ivec)a); } /* a where set, else 0 */
 
-/* is the mask set in any lane?  (x86 has an instruction for it that vector extensions lack) */
+/* Is the mask set in any lane?  (x86 has an instruction for it that vector extensions lack.) */
 TW_INLINE int v_any(ivec m) {
 #if defined(__AVX512F__)
     return _mm512_test_epi32_mask((__m512i)m, (__m512i)m) != 0;
@@ -117,13 +117,14 @@ TW_INLINE vec v_sqrt(vec a) /* correctly rounded; becomes one instruction */
 }
 
 /* The one order in which lanes are added: by halves, so that of eight the sum is
- * ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)).  lane [n], n a power of two, is used up; the sum is lane[0]. */
+ * ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)).  It replaces lane[0]; n is a power of two, all lanes are lost.
+ */
 #define TW_FOLD(lane, n)                                                                                     \
     for (int half = (n) / 2; half > 0; half /= 2)                                                            \
         for (int l = 0; l < half; l++)                                                                       \
             (lane)[l] += (lane)[l + half];
 
-/* the sum of n elements in that order, n a power of two up to LANES */
+/* The sum of n elements in that order, n a power of two up to LANES. */
 TW_INLINE real v_fold(const real *lanes, const int n) {
     real sum[LANES];
     memcpy(sum, lanes, (size_t)n * sizeof *sum);
@@ -131,7 +132,8 @@ TW_INLINE real v_fold(const real *lanes, const int n) {
     return sum[0];
 }
 
-/* plain order, no promise for NaN; np.minimum and np.maximum are in vecmath/vecmath.h */
+/* The smaller and the larger of two numbers; with a NaN the result is either of the two.  (v_minimum and
+ * v_maximum, in vecmath/core.h, are NaN then, like NumPy's.) */
 TW_INLINE vec v_min(vec a, vec b) { return v_sel(a < b, a, b); }
 TW_INLINE vec v_max(vec a, vec b) { return v_sel(a > b, a, b); }
 TW_INLINE ivec v_finite(vec a) { return v_abs(a) <= REAL_MAX; } /* false for NaN */

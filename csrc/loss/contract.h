@@ -1,6 +1,6 @@
 /* loss/contract.h - the contract of sums over samples: losses of recorded models, and their derivatives.
  *
- * Reached by tw_active(is_float)->loss.  The rules of thalweg.h hold.
+ * tw_active(is_float)->loss is the table of its functions, for which the rules of thalweg.h hold.
  */
 #ifndef TW_LOSS_H
 #define TW_LOSS_H
@@ -8,9 +8,9 @@
 #include "base/pool.h"
 #include "tape/contract.h"
 
-/* The term  scale * a * b  of a sample, each a slot of a tape. */
+/* The term  scale * a * b  of a sample, of which each factor is a slot of a tape. */
 typedef struct {
-    int32_t scale; /* a lane slot, -1 for 1: what all samples share stays outside their sum */
+    int32_t scale; /* a lane slot, or -1 for 1.  All samples share it, so that it multiplies their sum */
     int32_t a, b;  /* lane, point or block slots; b = -1 for 1 */
 } tw_term;
 
@@ -30,19 +30,19 @@ typedef struct {
 } tw_samples;
 
 struct tw_loss {
-    /* Bytes of workspace for any of the functions below; n_rows = 0 but for `normal`. */
+    /* How many bytes of workspace a function below needs; n_rows is that of `normal`, for the others 0. */
     size_t (*work)(const tw_samples *samples, int32_t n_rows, int threads);
 
     /* sum[j] = sum_k t_j(y_k; theta)      sum  double [n_terms]  out
-     * Where the watch asked to stop, sum is not meaningful; the same holds below. */
+     * If the watch asks to stop, what this function and those below write has no meaning. */
     void (*sums)(const tw_samples *samples, int threads, void *work, struct tw_watch *watch, double *sum);
 
     /* value[k][j] = t_j(y_k; theta)       value  double [K][n_terms]  out */
     void (*values)(const tw_samples *samples, int threads, void *work, struct tw_watch *watch, double *value);
 
-    /* The terms are n_rows matrices' rows, C_i = t_{i m} ... t_{i m + m - 1} with m = n_terms / n_rows:
-     *     triangle = sum_k sum_i C_i' C_i      lower triangle by rows, double [m (m + 1) / 2]  out
-     * Neither scale nor b may be set. */
+    /* For each sample the terms are a matrix of n_rows rows C_i = t_{i m} ... t_{i m + m - 1}, m = n_terms /
+     * n_rows: triangle = sum_k sum_i C_i' C_i      lower triangle by rows, double [m (m + 1) / 2]  out In
+     * these terms scale and b must be -1. */
     void (*normal)(const tw_samples *samples, int32_t n_rows, int threads, void *work, struct tw_watch *watch,
                    double *triangle);
 };

@@ -6,16 +6,17 @@
  *
  * and reverse accumulation through the graph of one sample's loss (model/autodiff.py) gives all P terms
  * of the gradient for a small multiple of the cost of f (Baur and Strassen, "The complexity of partial
- * derivatives", Theoretical Computer Science 22, 1983).  A tape makes the terms for a block of samples,
- * points side by side (tape/run.h); what is left to do is here: load a block, run it, add its terms up.
+ * derivatives", Theoretical Computer Science 22, 1983).  A tape computes the terms of a block of samples,
+ * points side by side (tape/run.h); this file loads each block, runs the tape on it, and adds its terms up.
  * J is never stored, not even for one sample, unless J'J is asked for.
  *
  * In networks most terms are products of an adjoint with an activation, delta_i h_j.  They are summed from
  * their factors: one fused multiplication per sample instead of a store, a load and an addition.
  *
- * Bits: lanes are summed by themselves over a block, blocks of a chunk in order, then the lanes by halves,
- * then the chunks in order.  The bounds of the chunks depend on K and the tape alone, and threads take
- * whole chunks.  There are at most MOST_CHUNKS, so that memory does not grow with K.
+ * The order of a sum: each lane is summed by itself over a block and over the blocks of a chunk in order,
+ * then the lanes are added by halves, then the chunks in order.  The bounds of the chunks depend on K and the
+ * tape alone, and threads take whole chunks.  There are at most MOST_CHUNKS, so that memory does not grow
+ * with K.
  */
 #include "base/doubles.h"
 #include "base/numbers.h"
@@ -26,20 +27,20 @@
 
 enum {
     MOST_CHUNKS = 64,
-    CHUNK_BLOCKS = 16, /* at least, where there are so many */
-    POLL_BLOCKS = 16,  /* between looks at the watch */
-    SAMPLES_PER_THREAD = 4096,
-    LINE = 64 / sizeof(double), /* of the cache */
-    CHAINS = 4,                 /* of additions, side by side: each waits for the one before */
+    CHUNK_BLOCKS = 16,          /* the least number of blocks in a chunk, if there are so many */
+    POLL_BLOCKS = 16,           /* blocks between two looks at the watch */
+    SAMPLES_PER_THREAD = 4096,  /* one more thread is used for every so many samples */
+    LINE = 64 / sizeof(double), /* doubles in a cache line */
+    CHAINS = 4, /* sums that are made side by side, for an addition waits for the one before */
 };
 
-/* A term with its slots bound. */
+/* A term whose slots are bound to addresses. */
 typedef struct {
     const real *scale; /* NULL: 1 */
     operand a, b;      /* b.base NULL: 1 */
 } term;
 
-/* What one thread needs. */
+/* What one thread needs to sum chunks. */
 typedef struct {
     machine m;
     term *terms;     /* [n_terms] */
@@ -49,19 +50,20 @@ typedef struct {
     double *sum;     /* [n_sums][LANES] */
 } worker;
 
+/* A pass over the samples. */
 typedef struct loss_run loss_run;
 struct loss_run {
     const tw_samples *s;
-    int32_t n_rows;                        /* of `normal`, else 0 */
-    ptrdiff_t n_sums;                      /* results of a chunk */
-    ptrdiff_t n_blocks, n_chunks, samples; /* samples of a block */
+    int32_t n_rows;                        /* for `normal`, else 0 */
+    ptrdiff_t n_sums;                      /* numbers that a chunk sums up */
+    ptrdiff_t n_blocks, n_chunks, samples; /* samples: of a block */
     int threads;
     worker *workers;
     double *chunk_sum; /* [n_chunks][n_sums] */
-    double *value;     /* of `values`, else NULL */
+    double *value;     /* for `values`, else NULL */
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
-    void (*add)(const loss_run *, worker *, ptrdiff_t first, ptrdiff_t n);
+    void (*add)(const loss_run *, worker *, ptrdiff_t first, ptrdiff_t n); /* takes in one block's terms */
 };
 
 static ptrdiff_t triangle_size(const tw_samples *s, int32_t n_rows) {
@@ -105,8 +107,8 @@ static loss_run *loss_run_on(arena *a, const tw_samples *s, int32_t n_rows, int 
     return place;
 }
 
-/* n values of one input into a point slot, which is filled up with the last one: harmless, for what
- * it gives is not summed.  The next block is asked for now, to arrive while this one is worked on. */
+/* Load n values of one input into a point slot, and fill it up with the last one: what the tape computes from
+ * those is not summed.  The next block is fetched into the cache while this one is worked on. */
 static void load_input(real *slot, const void *x, ptrdiff_t step, int is_float, ptrdiff_t n, ptrdiff_t size) {
     const double *as_doubles = x;
     const float *as_floats = x;
@@ -138,14 +140,19 @@ static void run_block(const loss_run *r, const machine *m, ptrdiff_t first, ptrd
     run_block_code(m, 0, groups);
 }
 
-/* The terms of a run have one factor b, which is then loaded once for all of them. */
+/* The factors a of a run: up to CHAINS terms with the same factor b, which is loaded once for all. */
 typedef struct {
     const real *a[CHAINS];
     ptrdiff_t step[CHAINS];
 } factors;
 
-/* Totals of the terms a_t b, or of a_t alone, over n samples are added to sum [n_terms][LANES].  With
- * fewer than CHAINS terms each has several chains, which take samples in turns. */
+/* Add the sums of the terms a_t b, or of a_t alone, over n samples to sum [n_terms][LANES].  If there are
+ * fewer than CHAINS terms, each is summed in several chains, which take samples in turns.
+ *
+ * Compiled for each value of
+ *   n_terms  terms of the run, 1 ... CHAINS
+ *   product  whether there is a factor b; if not, n_terms is 1
+ */
 TW_INLINE void add_run(const factors *f, operand b, int n_terms, int product, ptrdiff_t n, double *sum) {
     const ptrdiff_t full = n / LANES, rest = n % LANES;
     const int turns = CHAINS / n_terms;
@@ -233,7 +240,7 @@ static void add_normal(const loss_run *r, worker *w, ptrdiff_t first, ptrdiff_t 
         add_block(w->column + i * m, m, groups, n % LANES ? w->weight : NULL, w->triangle);
 }
 
-/* The sums of one chunk; its blocks are those of an even division. */
+/* Sum one chunk; the blocks are divided among the chunks evenly. */
 static void run_chunk(loss_run *r, worker *w, ptrdiff_t chunk) {
     const ptrdiff_t begin = r->n_blocks * chunk / r->n_chunks, end = r->n_blocks * (chunk + 1) / r->n_chunks;
     const ptrdiff_t n_sums = r->value ? 0 : r->n_sums;
@@ -255,7 +262,7 @@ static void run_chunk(loss_run *r, worker *w, ptrdiff_t chunk) {
     }
 }
 
-/* One thread's share of the chunks. */
+/* Sum chunks, in one thread, until none is left. */
 static void run_chunks(void *context, ptrdiff_t part) {
     loss_run *r = context;
     worker *w = r->workers + part;
@@ -270,7 +277,7 @@ static void run_pass(loss_run *r, struct tw_watch *watch, double *sum) {
     tw_parallel(run_chunks, r, r->threads, r->threads, watch);
     if (r->value)
         return;
-    if (!r->n_rows) /* scales, whether or not the first worker had a share */
+    if (!r->n_rows) /* the scales are read from the first worker, which may have taken no chunk */
         set_theta(&r->workers->m, r->s->theta, 1);
     for (ptrdiff_t t = 0; t < r->n_sums; t++) {
         sum[t] = 0;

@@ -2,13 +2,12 @@
  *
  *     L(theta) = (theta - theta*)' B (theta - theta*),     dL/dtheta = (B + B')(theta - theta*),
  *
- * B square.  Reached by tw_active(is_float)->quadratic.  The rules of thalweg.h hold, but that
- * only B (`real`) is double or float: everything else is double, and so is every sum.
+ * B square.  tw_active(is_float)->quadratic is the table of its functions.  The rules of thalweg.h hold,
+ * except that only B (`real`) may be float: everything else is double, and so is every sum.
  *
- * NaN and infinity in an input reach its values: 0 * NaN is NaN.  Nothing here looks for them.
+ * Inputs are not checked for NaN and infinity, which make the results NaN or infinite: 0 * NaN is NaN.
  *
- * Where a function takes a watch (NULL: none) and the watch asks to stop, what it returns and writes
- * means nothing.
+ * A watch may be NULL.  If it asks to stop, what the function returns and writes has no meaning.
  */
 #ifndef TW_QUADRATIC_H
 #define TW_QUADRATIC_H
@@ -24,8 +23,8 @@
  *     packed, lower   row i holds j = 0 ... i,     one row after the other: P(P+1)/2 elements
  *     packed, upper   row i holds j = i ... P - 1, one row after the other
  *
- * If it is `general`, which needs it full, all of it is read.  Else it is symmetric, and one triangle with
- * the diagonal is read and nothing else.
+ * If B is `general`, it must be full, and all of it is read.  Else B is symmetric, and only one triangle with
+ * the diagonal is read.
  */
 typedef struct {
     const void *B;      /* real */
@@ -34,25 +33,25 @@ typedef struct {
     int packed, upper, general;
 } tw_square;
 
-/* The same in compressed sparse rows: row i has columns index[k] and values data[k] for
- * k = start[i] ... start[i+1] - 1.  Of a symmetric one the columns ascend strictly; of a general one they
- * come in any order, and values of one place add up. */
+/* B in compressed sparse rows: row i has columns index[k] and values data[k] for k = start[i] ... start[i+1]
+ * - 1.  In a symmetric B the columns of a row must ascend strictly; in a general B they may come in any
+ * order, and values of one place add up. */
 typedef struct {
     const void *data;  /* real [nnz] */
     const void *index; /* [nnz]   int32_t, or int64_t when is_long */
     const void *start; /* [P + 1] likewise */
     ptrdiff_t P, nnz;
     int is_long, upper, general;
-    ptrdiff_t *where; /* [1]  out  a row that breaks these rules, written where one does */
+    ptrdiff_t *where; /* [1]  out  a row that breaks these rules, written only if there is one */
 } tw_square_csr;
 
-/* What functions that look at a sparse matrix return. */
+/* What functions that check a sparse matrix return. */
 typedef enum {
     TW_QUADRATIC_OK = 0,
     TW_QUADRATIC_BAD_ROW, /* a row breaks the rules of tw_square_csr: `where` says which */
 } tw_quadratic_status;
 
-/* At M points theta. */
+/* The loss and its gradient at M points theta. */
 typedef struct {
     ptrdiff_t M;              /* points                              */
     const double *theta;      /* [M][P]                         in   */
@@ -63,12 +62,13 @@ typedef struct {
 } tw_quadratic_job;
 
 struct tw_quadratic {
-    /* One theta (M = 1), B read once.  Values have the same bits with and without the gradient. */
+    /* Evaluate one theta (M = 1), reading B once.  The value has the same bits with and without gradient. */
     size_t (*one_work)(const tw_square *B, const tw_quadratic_job *job);
     void (*one)(const tw_square *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
                 void *work);
 
-    /* Many thetas.  The bits of each depend on whether the gradient is wanted, and on no other theta. */
+    /* Evaluate many thetas.  The bits of each result depend on whether the gradient is wanted, and on no
+     * other theta. */
     size_t (*many_work)(const tw_square *B, const tw_quadratic_job *job, int threads);
     void (*many)(const tw_square *B, const tw_quadratic_job *job, int threads, struct tw_watch *watch,
                  void *work);
@@ -76,19 +76,20 @@ struct tw_quadratic {
     /* Is a full lower B exactly its transpose?  A NaN equals nothing. */
     int (*is_symmetric)(const tw_square *B, int threads, struct tw_watch *watch);
 
-    /* packed [P(P+1)/2] = lower triangle of (B + B')/2 of a full B; out, of B's type. */
+    /* Write the lower triangle of (B + B')/2 of a full B, by rows, to packed [P(P+1)/2], which is of B's
+     * type. */
     void (*symmetrise)(const tw_square *B, int threads, struct tw_watch *watch, void *packed);
 
-    /* Sparse, one theta or many; the bits of each depend on no other and not on M.  Where a row is bad the
-     * outputs mean nothing. */
+    /* Evaluate one theta or many for a sparse B.  The bits of each result depend on no other theta and not on
+     * M.  If a row is bad, what is written has no meaning. */
     size_t (*csr_work)(const tw_square_csr *B, const tw_quadratic_job *job, int threads);
     tw_quadratic_status (*csr)(const tw_square_csr *B, const tw_quadratic_job *job, int threads,
                                struct tw_watch *watch, void *work);
 
-    /* Look whether B keeps to the rules; `where` is the first row that does not. */
+    /* Check whether B keeps to the rules of tw_square_csr; `where` is the first row that does not. */
     tw_quadratic_status (*csr_check)(const tw_square_csr *B, struct tw_watch *watch);
 
-    /* Is a sparse B without a bad row exactly its transpose, pattern and values?
+    /* Is a sparse B that has passed csr_check exactly its transpose, in pattern and values?
      *   next  [P]  workspace */
     int (*csr_is_symmetric)(const tw_square_csr *B, struct tw_watch *watch, ptrdiff_t *next);
 };

@@ -4,17 +4,17 @@
  *
  *     x'Bx = sum_i x_i s_i,     gradient_j = s_j + t_j .
  *
- * A few rows go together: an x_j that has been loaded serves all of them, and so does, for the gradient,
- * what is loaded and stored of t_j.  Each row has a vector of sums of its own, so that the value has the
- * same bits with and without the gradient.
+ * A few rows are read together: an x_j that has been loaded serves all of them, and so does, for the
+ * gradient, a vector of t_j that has been loaded and will be stored.  Each row has a vector of sums of its
+ * own, so that the value has the same bits with and without the gradient.
  *
- * A load that crosses a cache line costs twice, and where there is a gradient, loads are what counts.  Rows
- * EVEN_ROWS apart begin at the same place of a line, whatever P is, so they go together where those side by
- * side do not, and are read in vectors that end with a line.  The first and the last vector of a row may then
- * reach beyond it, into its neighbours of the same matrix; what does not belong to the row is set to 0.
- * Column j is summed in a lane that is a matter of j mod DL, turned by where rows begin; columns of a
- * lane are added in their order, and lanes by halves, which no turn changes.  So the place in memory
- * changes no bit.
+ * A load that crosses a cache line costs twice, and with a gradient most of the time goes into loads.  Rows
+ * EVEN_ROWS apart begin at the same place of a line, whatever P is; so these are read together where
+ * neighbours begin at different places, and in vectors that end with a line.  The first and the last vector
+ * of a row may then reach beyond it, into neighbouring rows; lanes that do not belong to the row are set to
+ * 0.  Column j is summed in lane j mod DL, turned by where the row begins; columns of a lane are added in
+ * their order, and lanes by halves, which gives the same for any turn.  So bits do not depend on the place in
+ * memory.
  */
 #ifndef TW_QUADRATIC_FULL_H
 #define TW_QUADRATIC_FULL_H
@@ -22,23 +22,26 @@
 #include "quadratic/triangle.h"
 
 enum {
-    FULL_ROWS = 8,                   /* in a block */
-    GRADIENT_ROWS = DL == 8 ? 8 : 4, /* read together: their sums and x_i in 32 registers, or in 16 */
-    CROWDED_ROWS = 4,                /* of the value alone, where rows begin CROWDED bytes apart: there ... */
-    CROWDED = 4096,                  /* ... all compete for the same few places of the first cache */
-    NEAREST = 1 << 17,               /* bytes of a matrix that the first cache holds, or nearly so, and ... */
-    NEAR = 3 << 22,                  /* ... that another one holds, whose lines come sooner to fewer rows */
-    EVEN_ROWS = 8,                   /* a multiple of every DL */
-    MARGIN = DL,                     /* zeros before and after x, and numbers of no meaning around y */
+    FULL_ROWS = 8, /* rows of a block, and the most that are read together */
+    GRADIENT_ROWS = DL == 8 ? 8
+                            : 4, /* rows read together for a gradient: 32 registers hold their sums, or 16 */
+    CROWDED_ROWS = 4,            /* rows read together in the two cases below */
+    CROWDED = 4096,              /* rows that begin so many bytes apart compete for one set of the cache */
+    NEAREST = 1 << 17, /* a matrix of at least so many bytes is not in the first cache; one of ... */
+    NEAR = 3 << 22,    /* ... at most so many is in another, which serves fewer rows sooner */
+    EVEN_ROWS = 8,     /* a multiple of every DL */
+    MARGIN = DL,       /* zeros before and after x, and numbers of no meaning around y */
 };
 
-/* Rows i, i + step, ... of which some go together. */
+/* Rows i, i + step, ... of a block. */
 typedef struct {
     const tw_square *B;
     ptrdiff_t i, step;
     ptrdiff_t lead; /* columns before the first whole vector */
-    int edge;       /* are there columns beside which no other of the matrix stand? */
+    int edge;       /* may vectors at the ends of a row reach beyond the matrix? */
 } full_block;
+
+/* The mask of lanes [from, to). */
 
 TW_INLINE divec lanes_between(ptrdiff_t from, ptrdiff_t to) {
     divec lane;
@@ -47,7 +50,13 @@ TW_INLINE divec lanes_between(ptrdiff_t from, ptrdiff_t to) {
     return (lane >= from) & (lane < to);
 }
 
-/* A vector of each of R rows, for columns j ...; of the lanes those that `keep` selects, where it is given.
+/* Take in a vector of each of R rows, of columns j ... j + DL - 1, or those of its lanes that `keep` selects:
+ * add to the sums s of the rows and, for the gradient, to y.
+ *
+ * This and the next functions are compiled for each value of
+ *   R         rows that are read together
+ *   gradient  whether y is wanted
+ *   limit     the most rows that are read together
  */
 TW_INLINE void full_vector(const int R, const int gradient, const divec *keep, const real *const *b,
                            ptrdiff_t j, const double *x, const dvec *x_row, dvec *s, double *y) {
@@ -65,7 +74,7 @@ TW_INLINE void full_vector(const int R, const int gradient, const divec *keep, c
         d_store(y + j, d_load(y + j) + t);
 }
 
-/* The same with columns [from, to) alone, of which nothing beside them is read. */
+/* The same for columns [from, to) alone; nothing beside them is read. */
 TW_INLINE void full_edge(const int R, const int gradient, const real *const *b, ptrdiff_t from, ptrdiff_t to,
                          ptrdiff_t j, const double *x, const dvec *x_row, dvec *s, double *y) {
     real copy[FULL_ROWS][DL] = {{0}};
@@ -77,12 +86,12 @@ TW_INLINE void full_edge(const int R, const int gradient, const real *const *b, 
     full_vector(R, gradient, NULL, part, 0, x + j, x_row, s, y ? y + j : NULL);
 }
 
-/* s [R] = the sums of rows r0 ... r0 + R - 1 of a block, in lanes; adds to y. */
+/* Set sums [R] to the sums of rows r0 ... r0 + R - 1 of a block, in lanes; adds to y. */
 TW_INLINE void full_sums(const int R, const int gradient, const full_block *b, int r0, const double *x,
                          dvec *sums, double *y) {
     const ptrdiff_t P = b->B->P, lead = b->lead, end = P - (P - lead) % DL;
     const divec begins = lanes_between(DL - lead, DL), ends = lanes_between(0, P - end);
-    const real *row_r[FULL_ROWS]; /* in registers, like the rest */
+    const real *row_r[FULL_ROWS];
     dvec s[FULL_ROWS], x_row[FULL_ROWS];
     for (int r = 0; r < R; r++) {
         const ptrdiff_t i = b->i + (r0 + r) * b->step;
@@ -104,8 +113,8 @@ TW_INLINE void full_sums(const int R, const int gradient, const full_block *b, i
         sums[r] = s[r];
 }
 
-/* sums[0], sums[step], ... = s of the R rows i, i + step, ...; adds to y.  Rows that do not follow each other
- * in memory, or are too short, are read as they lie. */
+/* Set sums[0], sums[step], ... to the sums of the R rows i, i + step, ...; adds to y.  Rows that overlap in
+ * memory, or are shorter than a vector, are not read in vectors that end with a line. */
 TW_INLINE void full_rows_from(const int R, const int limit, const int gradient, const tw_square *B,
                               ptrdiff_t i, ptrdiff_t step, const double *x, double *y, double *sums) {
     const int together = R < limit ? R : limit;
@@ -130,7 +139,7 @@ TW_INLINE void full_rows_from(const int R, const int limit, const int gradient, 
     }
 }
 
-/* The same of `rows` rows side by side, or a part of them; returns how many were taken. */
+/* The same for neighbouring rows, of which there are `rows`; returns how many of them were taken. */
 TW_INLINE ptrdiff_t full_rows_of(const int limit, const int gradient, const tw_square *B, ptrdiff_t i,
                                  ptrdiff_t rows, const double *x, double *y, double *sums) {
     if (rows >= FULL_ROWS) {
@@ -149,8 +158,7 @@ TW_INLINE ptrdiff_t full_rows_of(const int limit, const int gradient, const tw_s
     return 1;
 }
 
-/* The value of rows [begin, end), at most a band, of which up to `limit` are read together; with the
- * gradient, adds to y. */
+/* The value of rows [begin, end), at most a band; adds to y, if there is a gradient. */
 TW_INLINE double full_band(const int limit, const int gradient, const tw_square *B, ptrdiff_t begin,
                            ptrdiff_t end, const double *x, double *y) {
     const int turns = gradient && end - begin == BAND && B->P % EVEN_ROWS;
@@ -164,7 +172,7 @@ TW_INLINE double full_band(const int limit, const int gradient, const tw_square 
     return value;
 }
 
-/* Functions of their own: in one, registers are short. */
+/* These are not inlined, for in one large function the compiler runs out of registers. */
 static __attribute__((noinline)) double value_band(const tw_square *B, ptrdiff_t begin, ptrdiff_t end,
                                                    const double *x) {
     return full_band(FULL_ROWS, 0, B, begin, end, x, NULL);

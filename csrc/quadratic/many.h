@@ -1,7 +1,8 @@
 /* many.h - the quadratic loss at many points.
  *
- * With M points every element of B is used M times, so arithmetic counts and not reading.  As in
- * quadratic.c the triangle is enough for the value: half the multiplications of (T B) o T,
+ * With M points every element of B is used M times, so most of the time goes into arithmetic, not into
+ * reading B. As in quadratic.c the triangle is enough for the value, which halves the number of
+ * multiplications:
  *
  *     x'Bx = 2 sum_i x_i s_i,   s_i = sum_{j<i} B_ij x_j + B_ii x_i / 2;
  *
@@ -11,10 +12,10 @@
  * The inner loop is that of a matrix product (Goto and van de Geijn, "Anatomy of high-performance
  * matrix multiplication", 2008): PANEL rows of B and THETAS points give PANEL x THETAS sums that stay
  * in registers while j runs over the whole row.  Both operands are packed so that the loop reads them
- * forwards: points as x[tile][j][THETAS], rows as b[panel][j][PANEL], where what belongs to the other
- * triangle is zero (value) or mirrored (gradient).  A sum runs over j in order, in one lane of its own
- * point: nothing depends on the other points.  The values of BLOCK rows form a partial sum, added
- * in the order of the blocks.
+ * forwards: points as x[tile][j][THETAS], rows as b[panel][j][PANEL], where elements of the other triangle
+ * are zero (value) or mirrored (gradient).  Each sum runs over j in order, in a lane of its own point, so
+ * that no result depends on other points.  The values of BLOCK rows form a partial sum; these are added in
+ * the order of the blocks.
  */
 #ifndef TW_QUADRATIC_MANY_H
 #define TW_QUADRATIC_MANY_H
@@ -24,26 +25,27 @@
 #include "quadratic/triangle.h"
 
 enum {
-    PANEL = DL == 8 ? 8 : 4, /* with WIDTH: 24 of 32 registers hold sums, or 12 of 16 */
-    WIDTH = 3,               /* registers of points */
+    PANEL = DL == 8 ? 8 : 4, /* rows of a panel: with WIDTH, 24 of 32 registers hold sums, or 12 of 16 */
+    WIDTH = 3,               /* vectors of points in a tile */
     THETAS = WIDTH * DL,
-    BLOCK = 32,               /* rows packed at once: with one tile of points, in the second cache */
+    BLOCK = 32,               /* rows packed at a time: with one tile of points they fit the second cache */
     TILES = 12,               /* tiles that share a packed block */
-    BATCH_ELEMENTS = 1 << 19, /* of packed points, at least BATCH_TILES tiles */
-    BATCH_TILES = 4 * TILES,
+    BATCH_ELEMENTS = 1 << 19, /* doubles of the points that are packed at a time, which are ... */
+    BATCH_TILES = 4 * TILES,  /* ... at least so many tiles */
 };
 
+/* A job under way. */
 typedef struct {
     const tw_square *B;
     const tw_quadratic_job *job;
     struct tw_watch *watch;
-    ptrdiff_t batch;        /* points packed at once, a multiple of THETAS */
-    ptrdiff_t first, count; /* the points of this batch */
-    ptrdiff_t blocks, chunks, slots;
-    double *x;              /* [batch / THETAS][P][THETAS] */
-    double *partial;        /* [blocks][batch] values */
-    double *b;              /* [slots][BLOCK * (P + PANEL)] */
-    _Atomic ptrdiff_t next; /* the first item that nobody has taken */
+    ptrdiff_t batch;                 /* points that are packed at a time, a multiple of THETAS */
+    ptrdiff_t first, count;          /* the points of the present batch */
+    ptrdiff_t blocks, chunks, slots; /* of rows; of TILES tiles in a batch; threads' workspaces */
+    double *x;                       /* [batch / THETAS][P][THETAS] */
+    double *partial;                 /* [blocks][batch] values */
+    double *b;                       /* [slots][BLOCK * (P + PANEL)] */
+    _Atomic ptrdiff_t next;          /* the first item that nobody has taken */
 } many_run;
 
 static many_run *many_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, int threads) {
@@ -63,7 +65,7 @@ static many_run *many_run_on(arena *a, const tw_square *B, const tw_quadratic_jo
 
 /* ---- packing ------------------------------------------------------------------------------- */
 
-/* x[j][THETAS] = theta - theta* for `points` <= DL points, from number `first` of the job on. */
+/* Pack theta - theta* of `points` <= DL points, from number `first` of the job on, as x[j][THETAS]. */
 static void pack_points(const many_run *r, ptrdiff_t first, ptrdiff_t points, double *x) {
     const ptrdiff_t P = r->B->P, squares = points == DL ? P / DL * DL : 0;
     const ptrdiff_t step = r->job->star_step;
@@ -82,7 +84,7 @@ static void pack_points(const many_run *r, ptrdiff_t first, ptrdiff_t points, do
             x[j * THETAS + m] = star ? theta[m * P + j] - star[m * step + j] : theta[m * P + j];
 }
 
-/* Tile t of this batch: THETAS points side by side, 0 beyond the last. */
+/* Pack tile t of the batch: THETAS points side by side, 0 beyond the last. */
 static void pack_tile(void *context, ptrdiff_t t) {
     const many_run *r = context;
     const ptrdiff_t P = r->B->P, points = least(THETAS, r->count - t * THETAS);
@@ -93,7 +95,7 @@ static void pack_tile(void *context, ptrdiff_t t) {
         pack_points(r, r->first + t * THETAS + m, least(DL, points - m), x + m);
 }
 
-/* The same of (B + B')/2 for a general B. */
+/* Pack a panel of (B + B')/2 for a general B; see pack_panel. */
 static void pack_general(const many_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
     const tw_square *B = r->B;
     const ptrdiff_t rows = least(PANEL, B->P - i);
@@ -104,12 +106,12 @@ static void pack_general(const many_run *r, ptrdiff_t i, ptrdiff_t length, doubl
     for (ptrdiff_t j = 0; j < length; j++)
         for (ptrdiff_t k = 0; k < rows; k++)
             b[j * PANEL + k] += (double)row(B, j)[i + k] / 2;
-    for (ptrdiff_t k = 0; k < rows && !r->job->gradient; k++) /* of the value, one triangle */
+    for (ptrdiff_t k = 0; k < rows && !r->job->gradient; k++) /* the value needs one triangle */
         for (ptrdiff_t j = i + k; j < i + rows; j++)
             b[j * PANEL + k] = j == i + k ? b[j * PANEL + k] / 2 : 0;
 }
 
-/* Rows [i, i + PANEL) and columns [0, length) as b[j][PANEL]; 0 beyond the last row. */
+/* Pack rows [i, i + PANEL) and columns [0, length) of B as b[j][PANEL]; 0 beyond the last row. */
 static void pack_panel(const many_run *r, ptrdiff_t i, ptrdiff_t length, double *b) {
     const tw_square *B = r->B;
     const int mirrored = r->job->gradient != NULL;
@@ -146,7 +148,7 @@ static void pack_panel(const many_run *r, ptrdiff_t i, ptrdiff_t length, double 
 
 /* ---- the inner loop ------------------------------------------------------------------------ */
 
-/* W registers of points times one panel: sums [PANEL][W]. */
+/* Multiply one panel with W vectors of points: sum [PANEL][W] over `length` columns.  Compiled for each W. */
 TW_INLINE void multiply(const int W, ptrdiff_t length, const double *b, const double *x,
                         dvec sum[PANEL][WIDTH]) {
     dvec s[PANEL][WIDTH];
@@ -172,7 +174,7 @@ static void multiply3(ptrdiff_t length, const double *b, const double *x, dvec s
     multiply(3, length, b, x, sum);
 }
 
-/* gradient of `points` points from 2 Bx, rows [i, i + rows) */
+/* Write rows [i, i + rows) of the gradients, 2 Bx, of a tile's points; `sum` holds Bx. */
 static void store_gradient(double *gradient, ptrdiff_t P, ptrdiff_t points, ptrdiff_t rows,
                            dvec sum[PANEL][WIDTH]) {
     double y[PANEL][THETAS];
@@ -182,7 +184,8 @@ static void store_gradient(double *gradient, ptrdiff_t P, ptrdiff_t points, ptrd
             gradient[m * P + k] = 2 * y[k][m];
 }
 
-/* One tile of points and one packed block of rows: its part of the values, and of the gradients. */
+/* Add what one packed block of rows gives to the values of one tile of points; write its rows of the
+ * gradients. */
 static void tile_block(const many_run *r, ptrdiff_t t, ptrdiff_t block, const double *b) {
     static void (*const multiply_by[])(ptrdiff_t, const double *, const double *,
                                        dvec[PANEL][WIDTH]) = {multiply1, multiply2, multiply3};
@@ -207,13 +210,14 @@ static void tile_block(const many_run *r, ptrdiff_t t, ptrdiff_t block, const do
 
 /* ---- who does what ------------------------------------------------------------------------- */
 
-/* Slots take items, each TILES tiles of points and a block of rows, until none is left. */
+/* Take items, each a block of rows and TILES tiles of points, until none is left; `slot` is the thread's
+ * workspace. */
 static void take_items(void *context, ptrdiff_t slot) {
     many_run *r = context;
     const ptrdiff_t P = r->B->P, tiles = pieces(r->count, THETAS);
     double *b = r->b + slot * BLOCK * (P + PANEL);
     for (ptrdiff_t item; (item = claim(&r->next, 1, r->blocks * r->chunks, r->watch)) >= 0;) {
-        /* the long blocks first: what is left at the end is short */
+        /* the last blocks have the longest rows, and come first: so the items at the end are short */
         const ptrdiff_t block = r->blocks - 1 - item / r->chunks, t0 = item % r->chunks * TILES;
         double *panel = b;
         if (t0 >= tiles)

@@ -5,15 +5,15 @@
  *
  *     x'Bx = sum_i x_i (s_i + t_i),   t_i = s_i + B_ii x_i,   (Bx)_i = t_i + sum_{j>i} B_ji x_j .
  *
- * An element B_ij that has been loaded serves s_i and, for the gradient, (Bx)_j: the matrix is read
- * once and only half of it, and beyond the caches reading is all that counts.  Eight rows go
- * together, so that x_j and (Bx)_j are touched once for eight elements of B.  A general B is read
- * whole (full.h), also once.
+ * An element B_ij that has been loaded serves s_i and, for the gradient, (Bx)_j.  So half of the matrix is
+ * read, and once, which is what takes the time of a matrix beyond the caches.  Eight rows are read together,
+ * so that x_j and (Bx)_j are touched once for eight elements of B.  A general B is read whole (full.h), also
+ * once.
  *
- * Order of the sums: the rows are cut into parts of equal area, a matter of P alone.  In a row,
- * DL partial sums over the columns, then the diagonal block; the values of a part in the order of
- * its rows; parts in their order.  The upper triangle is the lower one seen from its other end: the
- * blocks are counted from the last row, so that off the diagonal no block has a remainder.
+ * The order of the sums: the rows are cut into parts of equal area, which depend on P alone.  A row has DL
+ * partial sums over the columns, to which the diagonal block is added; the values of a part are added in the
+ * order of its rows, and the parts in their order.  The upper triangle is the lower one seen from its other
+ * end: its blocks are counted from the last row, so that off the diagonal every block has all of its columns.
  */
 #include "base/arena.h"
 #include "base/table.h"
@@ -24,11 +24,12 @@
 #include "quadratic/triangle.h"
 
 enum {
-    PART_ROWS = 256, /* a part is worth its own gradient and the waking of a thread */
-    PIECE = 4096,    /* elements of the gradient whose parts are added together */
-    PARTS = 64,      /* at most */
+    PART_ROWS = 256, /* a part of fewer rows is not worth a gradient of its own, and waking a thread */
+    PIECE = 4096,    /* elements of the gradient that a thread adds up at a time */
+    PARTS = 64,      /* the most parts */
 };
 
+/* A job of one theta under way. */
 typedef struct {
     const tw_square *B;
     const double *x; /* [P] */
@@ -42,7 +43,7 @@ typedef struct {
 
 static ptrdiff_t parts_of(ptrdiff_t P) { return most(1, least(P / PART_ROWS, PARTS)); }
 
-/* The first row of a part, of a triangle counted from its tip: areas are equal. */
+/* The first row of a part.  Parts have equal areas; rows of a triangle are counted from its tip. */
 static ptrdiff_t part_begin(const tw_square *B, ptrdiff_t parts, ptrdiff_t part) {
     const double share = (double)part / (double)parts;
     if (part == parts)
@@ -50,7 +51,13 @@ static ptrdiff_t part_begin(const tw_square *B, ptrdiff_t parts, ptrdiff_t part)
     return (ptrdiff_t)((double)B->P * (B->general ? share : __builtin_sqrt(share))) / BAND * BAND;
 }
 
-/* Columns [from, to) of R rows: s_r += B_rj x_j in DL partial sums, y_j += B_rj x_r. */
+/* Take in columns [from, to) of R rows: s_r += B_rj x_j in DL partial sums, and y_j += B_rj x_r, unless y is
+ * NULL.
+ *
+ * Compiled for each value of
+ *   R  rows that are read together, ROWS or 1
+ *   y  whether it is NULL
+ */
 TW_INLINE void columns(const int R, const tw_square *B, ptrdiff_t i, ptrdiff_t from, ptrdiff_t to,
                        const double *x, dvec *sum, double *y) {
     const real *b[ROWS];
@@ -82,7 +89,9 @@ static void whole_block(const one_run *p, ptrdiff_t i, ptrdiff_t from, ptrdiff_t
         columns(ROWS, p->B, i, from, to, p->x, sum, NULL);
 }
 
-/* The triangle on the diagonal of rows [i, i + R), R <= ROWS, and what their values add up to. */
+/* Take in the triangle on the diagonal of rows [i, i + R), R <= ROWS, whose other columns are in sum; returns
+ * the sum of the values of the rows.  Compiled for R = ROWS, each value of `upper`, and y that is NULL or
+ * not. */
 TW_INLINE double diagonal(const int R, const int upper, const one_run *p, ptrdiff_t i, const dvec *sum,
                           double *y) {
     const double *x = p->x + i;
@@ -111,7 +120,8 @@ static double whole_diagonal(const one_run *p, ptrdiff_t i, const dvec *sum, dou
     return y ? diagonal(ROWS, 0, p, i, sum, y) : diagonal(ROWS, 0, p, i, sum, NULL);
 }
 
-/* One block of rows of a band; columns are counted from the triangle's tip, and so is `tip`. */
+/* Take in columns [begin, end) of `count` rows from `tip` on; rows and columns are counted from the
+ * triangle's tip. */
 static void block_columns(const one_run *p, ptrdiff_t tip, ptrdiff_t count, ptrdiff_t begin, ptrdiff_t end,
                           dvec *sum, double *y) {
     const ptrdiff_t P = p->B->P, i = p->B->upper ? P - tip - count : tip;
@@ -128,7 +138,7 @@ static double block_diagonal(const one_run *p, ptrdiff_t tip, ptrdiff_t count, c
     return count == ROWS ? whole_diagonal(p, i, sum, y) : diagonal((int)count, p->B->upper, p, i, sum, y);
 }
 
-/* The value of rows [begin, end), of a triangle counted from the tip. */
+/* The value of rows [begin, end); those of a triangle are counted from its tip. */
 static double band_value(const one_run *p, ptrdiff_t begin, ptrdiff_t end, double *y) {
     dvec sum[BAND];
     double value = 0;
@@ -155,7 +165,7 @@ static void part_task(void *context, ptrdiff_t part) {
     p->value[part] = value;
 }
 
-/* Lay out a pass; of a general B x and y have margins. */
+/* Lay out a job; for a general B, x and y get margins. */
 static one_run *one_run_on(arena *a, const tw_square *B, const tw_quadratic_job *job, double **x) {
     const ptrdiff_t P = B->P, parts = parts_of(P), margin = B->general ? MARGIN : 0;
     const ptrdiff_t y_step = P + 2 * margin;
@@ -179,7 +189,7 @@ static size_t quadratic_one_work(const tw_square *B, const tw_quadratic_job *job
     return arena_size(&a);
 }
 
-/* A piece of the gradient from what the parts have of Bx. */
+/* Write a piece of the gradient: add up what the parts have of Bx. */
 static void gather(void *context, ptrdiff_t piece) {
     const one_run *p = context;
     const double factor = p->B->general ? 1 : 2;
@@ -206,11 +216,12 @@ static void quadratic_one(const tw_square *B, const tw_quadratic_job *job, int t
     if (job->gradient)
         tw_parallel(gather, p, pieces(B->P, PIECE), threads, watch);
     job->value[0] = value;
-    arena_end(&a); /* a small one lies on the caller's stack */
+    arena_end(&a); /* a small workspace lies on the caller's stack */
 }
 
 /* ---- symmetry ------------------------------------------------------------------------------ */
 
+/* A comparison of B with its transpose under way. */
 typedef struct {
     const tw_square *B;
     struct tw_watch *watch;
@@ -231,13 +242,14 @@ static int quadratic_is_symmetric(const tw_square *B, int threads, struct tw_wat
     return c.symmetric;
 }
 
+/* The computation of (B + B')/2 under way. */
 typedef struct {
     const tw_square *B;
     struct tw_watch *watch;
     real *out;
 } halves;
 
-/* Tiles: columns of B are read in runs. */
+/* Write a band of rows, tile by tile, so that columns of B are read in runs. */
 static void symmetrise_band(void *context, ptrdiff_t band) {
     const halves *h = context;
     const tw_square *B = h->B;

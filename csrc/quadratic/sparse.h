@@ -1,14 +1,14 @@
 /* sparse.h - the quadratic loss of a sparse matrix.
  *
  * As in quadratic.c each stored element that is read serves a row sum and, for the gradient, a column.  Of a
- * general matrix all elements are read, wherever their columns stand.  Of a symmetric one, columns ascend, so
- * the lower triangle is the head of a row and the upper its tail; the walk starts at the far end and stops at
- * the diagonal.  On its way it makes sure that columns are strictly monotonic and inside: indices that a
- * caller has spoilt must not lead outside the arrays.
+ * general matrix all elements are read, in whatever order.  In a symmetric one the columns of a row ascend,
+ * so that the lower triangle is the head of a row and the upper one its tail; a row is read from that end to
+ * the diagonal.  On the way columns are checked to be strictly monotonic and inside, so that bad indices
+ * cannot lead outside the arrays.
  *
- * Elements are where they are, so one point gives nothing to vectors.  Of many points eight go side by
- * side, x[j][8]: an element is then multiplied by a whole lane group.  Each lane does exactly what one
- * point alone does.
+ * The columns of a row are scattered, so for one point there is no use for vectors.  Of many points eight lie
+ * side by side, x[j][8], and an element is multiplied by all eight at once.  Each lane does exactly what a
+ * single point does.
  */
 #ifndef TW_QUADRATIC_CSR_H
 #define TW_QUADRATIC_CSR_H
@@ -22,6 +22,7 @@ enum {
     POLL_WORK = 1 << 16, /* elements times points, or rows, between two looks at the watch: some 0.1 ms */
 };
 
+/* A job under way. */
 typedef struct {
     const tw_square_csr *B;
     const tw_quadratic_job *job;
@@ -31,7 +32,7 @@ typedef struct {
     _Atomic ptrdiff_t next, bad_row;
 } csr_run;
 
-/* Elements [*begin, *end) of row i; 0 if they are none. */
+/* Set *begin and *end to those of row i's elements; returns 0 if indptr is bad there. */
 TW_INLINE int row_range(const int is_long, const tw_square_csr *B, ptrdiff_t i, ptrdiff_t *begin,
                         ptrdiff_t *end) {
     *begin = index_at(B->start, is_long, i);
@@ -39,7 +40,8 @@ TW_INLINE int row_range(const int is_long, const tw_square_csr *B, ptrdiff_t i, 
     return 0 <= *begin && *begin <= *end && *end <= B->nnz;
 }
 
-/* Elements [begin, end) of row i of a general B: s [L] = sums, and y[j][L] += B_ij x_i.  0 at a bad index. */
+/* Take in elements [begin, end) of row i of a general B at L points: s [L] += B_ij x_j, and for the gradient
+ * y[j][L] += B_ij x_i.  Returns 0 at a bad index. */
 TW_INLINE int general_row(const int L, const int is_long, const int gradient, const tw_square_csr *B,
                           ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, const double *x, double *y,
                           double *s) {
@@ -57,7 +59,7 @@ TW_INLINE int general_row(const int L, const int is_long, const int gradient, co
     return 1;
 }
 
-/* The same of the triangle of a symmetric B without its diagonal, which goes to `on`. */
+/* The same for the triangle of a symmetric B; its diagonal element goes to *on instead. */
 TW_INLINE int symmetric_row(const int L, const int is_long, const int gradient, const tw_square_csr *B,
                             ptrdiff_t i, ptrdiff_t begin, ptrdiff_t end, const double *x, double *y,
                             double *s, double *on) {
@@ -82,7 +84,14 @@ TW_INLINE int symmetric_row(const int L, const int is_long, const int gradient, 
     return 1;
 }
 
-/* One pass over what is read of B at L points, x[j][L]; adds to value [L] and y[j][L].  -1 or a bad row. */
+/* One pass over B at L points, x[j][L]; adds to value [L] and y[j][L].  Returns a bad row, or -1.
+ *
+ * Compiled for each value of
+ *   L         points side by side, 1 or SIDE
+ *   is_long   whether indices are int64_t
+ *   gradient  whether y is wanted
+ *   general   whether all elements of B are read, or those of one triangle
+ */
 TW_INLINE ptrdiff_t csr_pass(const int L, const int is_long, const int gradient, const int general,
                              const csr_run *r, const double *x, double *y, double *value) {
     const tw_square_csr *B = r->B;
@@ -136,7 +145,8 @@ static ptrdiff_t csr_pass_of(ptrdiff_t points, const csr_run *r, const double *x
     return passes[points > 1][r->B->is_long != 0][y != NULL][r->B->general != 0](r, x, y, value);
 }
 
-/* Slots take groups of SIDE points; a last single point goes alone. */
+/* Evaluate groups of SIDE points until none is left; a single point at the end is evaluated alone.  `slot` is
+ * the thread's workspace. */
 static void csr_take_points(void *context, ptrdiff_t slot) {
     csr_run *r = context;
     const tw_quadratic_job *job = r->job;
@@ -180,7 +190,7 @@ static size_t quadratic_csr_work(const tw_square_csr *B, const tw_quadratic_job 
     return arena_size(&a);
 }
 
-/* The status of a run or a look that has met `row`, -1 where none is bad. */
+/* The status of a function that has met the bad row `row`, or none, -1. */
 static tw_quadratic_status status_of_row(const tw_square_csr *B, ptrdiff_t row) {
     if (row < 0)
         return TW_QUADRATIC_OK;
@@ -199,6 +209,7 @@ static tw_quadratic_status quadratic_csr(const tw_square_csr *B, const tw_quadra
 
 /* ---- what a matrix must be ----------------------------------------------------------------- */
 
+/* A check of B under way. */
 typedef struct {
     const tw_square_csr *B;
     struct tw_watch *watch;
@@ -206,7 +217,7 @@ typedef struct {
     int symmetric;
 } csr_look;
 
-/* Whether a look that has come to row i should go on. */
+/* Whether a check that has come to row i should go on. */
 TW_INLINE int goes_on(const csr_look *c, ptrdiff_t i, ptrdiff_t *work) {
     *work += index_at(c->B->start, c->B->is_long, i + 1) - index_at(c->B->start, c->B->is_long, i) + 1;
     if (*work < POLL_WORK)
@@ -245,8 +256,8 @@ static tw_quadratic_status quadratic_csr_check(const tw_square_csr *B, struct tw
     return status_of_row(B, c.bad_row);
 }
 
-/* Rows in order meet the columns of the upper triangle in order: element (i, j), j < i, must be the
- * next of row j that has not been met ... */
+/* Is the lower part of row i that of column i?  As rows are taken in order, element (i, j), j < i, must equal
+ * the first element of row j behind its diagonal that no earlier row has met, number next[j]. */
 static int row_meets_its_column(const csr_look *c, ptrdiff_t i) {
     const tw_square_csr *B = c->B;
     const real *data = B->data;
@@ -263,7 +274,7 @@ static int row_meets_its_column(const csr_look *c, ptrdiff_t i) {
     return 1;
 }
 
-/* ... and at the end all must have been. */
+/* Compare the rows of B with its columns; at the end all elements must have been met. */
 static void compare_rows(void *context, ptrdiff_t part) {
     csr_look *c = context;
     const tw_square_csr *B = c->B;

@@ -7,10 +7,11 @@
 #include "quadratic/contract.h"
 
 enum {
-    ROWS = 8, /* rows taken together; a multiple of DL, which is 2, 4 or 8 */
+    ROWS = 8, /* rows that are read together; a multiple of DL, which is 2, 4 or 8 */
 };
 
-/* DL stored elements, kept in a register.  GCC would load it once for each of two products. */
+/* DL stored elements, in a register.  Without the empty instruction GCC loads them anew for each of two
+ * products. */
 TW_INLINE dvec element_once(const real *p) {
     dvec a = d_load_real(p);
 #if defined(__SSE2__)
@@ -41,7 +42,7 @@ TW_INLINE dvec element_once(const real *p) {
             a[r] = low, a[r + D] = high;                                                                     \
         }
 
-/* a[r] and a[c] exchange their lanes c and r */
+/* Transpose a square of DL vectors: lane c of a[r] becomes lane r of a[c]. */
 TW_INLINE void transpose(dvec *a){
 #if TW_VECTOR_BYTES == 64
     EXCHANGE(dvec, a, 8, 4) EXCHANGE(dvec, a, 8, 2) EXCHANGE(dvec, a, 8, 1)
@@ -52,7 +53,7 @@ TW_INLINE void transpose(dvec *a){
 #endif
 }
 
-/* sums[r] = d_fold(s[r]) for DL vectors, with the same additions in the same order, all at once */
+/* sums[r] = d_fold(s[r]) for DL vectors at once, by the same additions in the same order */
 TW_INLINE void fold_each(const dvec *s, double *sums) {
     dvec a[DL];
     memcpy(a, s, sizeof a);
@@ -72,7 +73,8 @@ TW_INLINE void fold_each(const dvec *s, double *sums) {
     d_store(sums, a[0]);
 }
 
-/* a*b + c, rounded alike wherever it stands: left to itself, a compiler may fuse it here, not there */
+/* a*b + c, rounded in the same way wherever it stands; a compiler left to itself may fuse it in one place and
+ * not in another. */
 TW_INLINE double multiply_add(double a, double b, double c) {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return __builtin_fma(a, b, c);
@@ -81,7 +83,7 @@ TW_INLINE double multiply_add(double a, double b, double c) {
 #endif
 }
 
-/* Where B_i0 is, or would be: row(B, i)[j] is B_ij for every j of the triangle. */
+/* The address of B_i0, if it were stored: row(B, i)[j] is B_ij for every j of the triangle. */
 TW_INLINE const real *row(const tw_square *B, ptrdiff_t i) {
     const real *first = B->B;
     if (!B->packed)
@@ -89,7 +91,7 @@ TW_INLINE const real *row(const tw_square *B, ptrdiff_t i) {
     return first + (B->upper ? i * (2 * B->P - i - 1) / 2 : tri(i, 0));
 }
 
-/* B_ij, j <= i, from the triangle that is read */
+/* B_ij, j <= i, from the triangle that is stored */
 TW_INLINE double element(const tw_square *B, ptrdiff_t i, ptrdiff_t j) {
     return B->upper ? row(B, j)[i] : row(B, i)[j];
 }
@@ -97,7 +99,7 @@ TW_INLINE double element(const tw_square *B, ptrdiff_t i, ptrdiff_t j) {
 /* ---- symmetry --------------------------------------------------------------------------------
  *
  * Squares of SQUARE x SQUARE elements are transposed in registers and compared bit by bit.  The first
- * exchange, of halves, is done by loading halves, which costs no shuffle.
+ * exchange, of half vectors, is done by loading half vectors, which needs no shuffle.
  */
 enum { SQUARE = (int)VL < (int)ROWS ? (int)VL : (int)ROWS, HALF = SQUARE / 2 };
 typedef real square_row __attribute__((vector_size(SQUARE * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -120,14 +122,14 @@ typedef real half_row __attribute__((vector_size(HALF * sizeof(real)), aligned(s
 #else /* 8 x 8 */
 #ifdef TW_F32
 #define JOIN_HALVES(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7)
-#else /* GCC would load and shuffle */
+#else /* from the portable form GCC makes a load and a shuffle */
 #define JOIN_HALVES(a, b)                                                                                    \
     (square_row) _mm512_insertf64x4(_mm512_castpd256_pd512((__m256d)(a)), (__m256d)(b), 1)
 #endif
 #define EXCHANGES(a) EXCHANGE(square_row, a, 8, 2) EXCHANGE(square_row, a, 8, 1)
 #endif
 #endif
-/* the bits in which any [r][c] of `lower` differs from [c][r] of `upper` */
+/* The bits in which some element [r][c] of `lower` differs from [c][r] of `upper` */
 TW_INLINE square_bits unequal_square(const real *lower, const real *upper, ptrdiff_t step) {
     square_row a[SQUARE];
     square_bits unequal = {0};
@@ -139,13 +141,13 @@ TW_INLINE square_bits unequal_square(const real *lower, const real *upper, ptrdi
 }
 
 enum {
-    BAND = 64,     /* rows compared at once with their columns ... */
-    SEGMENT = 256, /* ... so many columns at a time: both tiles stay in the second cache */
+    BAND = 64,     /* rows that are compared with their columns at a time, and ... */
+    SEGMENT = 256, /* ... columns of these at a time: both tiles stay in the second cache */
 };
 
-/* Are rows [i, i + count) equal to the columns of the same numbers, where their columns are in
- * [from, to) and not beyond the diagonal?  i and from are multiples of ROWS.  Columns outside, rows
- * inside: so the other triangle is read in runs of `count` elements. */
+/* Are rows [i, i + count) equal to the columns of the same numbers, as far as the columns of these rows are
+ * in [from, to) and not beyond the diagonal?  i and from are multiples of ROWS.  The outer loop takes
+ * columns, the inner one rows, so that the other triangle is read in runs of `count` elements. */
 static int equals_transpose(const tw_square *B, ptrdiff_t i, ptrdiff_t count, ptrdiff_t from, ptrdiff_t to) {
     const real *const b = B->B;
     const ptrdiff_t step = B->row_step, whole = i + count / ROWS * ROWS;

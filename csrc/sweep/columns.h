@@ -10,14 +10,14 @@
 #include "base/numbers.h"
 #include "sweep/contract.h"
 
-/* lane l of the result is lane l + by of a, counted in a ring */
+/* The vector whose lane l is lane (l + by) mod DL of a */
 static dvec d_turn(dvec a, ptrdiff_t by) {
     double ring[2 * DL];
     d_store(ring, a), d_store(ring + DL, a);
     return d_load(ring + by);
 }
 
-/* elements before the next address that is a multiple of what a dvec takes of a column */
+/* How many elements there are from p to the next address at which DL elements of a column are aligned. */
 TW_INLINE ptrdiff_t to_boundary(const real *p) { return (ptrdiff_t)(-((uintptr_t)p / sizeof(real)) % DL); }
 
 enum { WIDTH = TW_SWEEP_WIDTH, PAIRS = WIDTH * (WIDTH + 1) / 2 /* tri(WIDTH, 0) */ };
@@ -25,23 +25,23 @@ enum { WIDTH = TW_SWEEP_WIDTH, PAIRS = WIDTH * (WIDTH + 1) / 2 /* tri(WIDTH, 0) 
 /* The two blocks of columns that a walk works on. */
 typedef struct {
     const real *const *moved; /* [WIDTH] columns whose coordinates have moved by step; NULL: none has */
-    const double *step;       /* [WIDTH + 1]: last, what the residual loses in every row, if centered */
-    const real *const *next;  /* [WIDTH] columns whose products with the residual are wanted; NULL: none */
+    const double *step;       /* [WIDTH + 1] the last, if centered, is what every row of the residual loses */
+    const real *const *next;  /* [WIDTH] columns to be multiplied with the residual; NULL: none */
     const double *weights;    /* [n] or NULL */
     double *residual;         /* [n] */
-    dvec *sum;                /* [WIDTH + 1] products of next, and if centered of 1, with the residual */
-    dvec *gram;               /* [PAIRS + WIDTH] products of next with each other, and if centered with 1;
+    dvec *sum;                /* [WIDTH + 1] products of next, and if centered of ones, with the residual */
+    dvec *gram;               /* [PAIRS + WIDTH] products of next with each other, and if centered with ones;
                                  NULL: not wanted */
-    /* [WIDTH] what is taken from the elements of moved and of next; NULL: nothing, and not centered */
+    /* [WIDTH] what is subtracted from each element of moved and of next; NULL: nothing, and not centered */
     const double *moved_pivot, *next_pivot;
 } block_pair;
 
-/* Long columns come from memory, and are asked for so many rows ahead that they are in the second cache in
- * time: there are more streams than hardware prefetching follows.  A short column is soon followed by the
- * next one. */
+/* Columns of more than LONG_COLUMN rows come from memory, and are fetched AHEAD rows before they are needed,
+ * which is early enough to be in the second cache: there are more streams than the processor fetches ahead by
+ * itself.  Shorter columns are not fetched ahead, for the next ones follow too soon. */
 enum { AHEAD = 256, LONG_COLUMN = 4096 };
 
-/* One row of a walk; what it adds goes to the lane of its number. */
+/* Do for one row what walk does; row i adds to lane i mod DL of the sums. */
 TW_INLINE void walk_row(const int centered, const block_pair *b, ptrdiff_t i) {
     double even = b->residual[i], odd = 0, column[WIDTH];
     for (int k = 0; b->moved && k < WIDTH; k += 2) {
@@ -80,9 +80,9 @@ TW_INLINE dvec less(const int centered, dvec a, dvec pivot) { return centered ? 
  *   ahead      whether the columns b->next come from memory and are asked for before they are needed
  *   centered   whether pivots are taken from the columns, and sums with the column of ones are made
  *
- * Loads that cross cache lines cost twice, so the first rows are taken one by one, up to where the columns
- * (all of them, if n is a multiple of DL) are aligned.  That turns lanes around and back, and no sum comes
- * out otherwise. */
+ * A load that crosses a cache line costs twice, so the first rows are taken one by one, up to where the first
+ * column is aligned (and all others, if n is a multiple of DL).  The lanes of the sums are turned for this
+ * and turned back, so that no sum depends on where the columns lie. */
 TW_INLINE void walk(const int moves, const int products, const int weighted, const int pairs, const int ahead,
                     const int centered, const block_pair *b, ptrdiff_t begin, ptrdiff_t end) {
     const int sums = WIDTH + centered, all_pairs = PAIRS + (centered ? WIDTH : 0);
@@ -137,7 +137,7 @@ TW_INLINE void walk(const int moves, const int products, const int weighted, con
         walk_row(centered, b, i);
 }
 
-/* The walk, compiled for what it has to do. */
+/* The walks below choose the compiled one. */
 TW_INLINE void walk_weighted(const int weighted, const int ahead, const int centered, const block_pair *b,
                              ptrdiff_t begin, ptrdiff_t end) {
     if (b->moved && b->gram)
@@ -171,10 +171,10 @@ static void walk_rows(const block_pair *b, int ahead, ptrdiff_t begin, ptrdiff_t
 
 /* ---- columns that do not lie side by side in memory ------------------------------------------ */
 
-enum { ROWS_AHEAD = 16 }; /* asked for before they are copied: every row is a place of its own in memory */
+enum { ROWS_AHEAD = 16 }; /* rows are fetched so many ahead, for each lies at another place in memory */
 
-/* to[k][i] = from[k][i step[k]] for rows [begin, begin + rows); by rows, because a row's elements lie
- * together */
+/* Set to[k][i] = from[k][i step[k]] for rows [begin, begin + rows); row by row, because a row's elements lie
+ * together. */
 static void pack(const real *const *from, const ptrdiff_t *step, ptrdiff_t begin, ptrdiff_t rows,
                  real *const *to) {
     for (ptrdiff_t i = begin; i < begin + rows; i++) {

@@ -9,9 +9,10 @@
  *
  *     z = g + c theta_j,    minimum = clip(sign(z) max(|z| - l1, 0) / (c + l2)),
  *
- * a clipped minimum because F is convex.  Relaxation goes omega times the way to it.  Beyond the minimum F
- * rises like a parabola, so for omega < 2 it stays below its start; but not across theta_j = 0, where l1
- * |theta_j| has its kink: an over-relaxed step ends there.  Hence F never rises.
+ * which may be clipped because F is convex.  With relaxation, the update goes omega times the way there.
+ * Beyond the minimum F rises like a parabola, so that for omega < 2 it stays below where it was before the
+ * update.  That does not hold across theta_j = 0, where l1 |theta_j| has its kink; so an over-relaxed update
+ * ends there.  Hence F never rises.
  */
 #ifndef TW_COORDINATE_H
 #define TW_COORDINATE_H
@@ -20,6 +21,7 @@
 
 #include "sweep/contract.h"
 
+/* An update of theta_j. */
 typedef struct {
     double value, change; /* theta_j after the update, and by how much it moved */
     double fall;          /* F before less F after */
@@ -50,7 +52,7 @@ static inline update update_of(const struct tw_coordinates *each, ptrdiff_t j, d
     const double d = value - theta;
     const double fall = d * (g - 0.5 * c * d) - each->l1[j] * (fabs(value) - fabs(theta)) -
                         0.5 * each->l2[j] * d * (value + theta);
-    return (update){value, d, fall > 0 ? fall : 0}; /* what is below 0 is rounding */
+    return (update){value, d, fall > 0 ? fall : 0}; /* a fall below 0 is rounding */
 }
 
 #endif

@@ -2,17 +2,19 @@
  *
  * An update walks a column twice: for its product with the residual, and to change the residual.
  *
- *   - The rows ascend, so both walks meet the cache lines of the residual in order.  The second walks
- *     backwards: what the first has read last is still in the first cache.
- *   - Values and rows are streams that are fetched ahead.  Among the scattered accesses to the residual the
- *     processor's own prefetcher loses them.
+ *   - The rows ascend, so both walks meet the cache lines of the residual in order.  The second walk goes
+ *     backwards, for what the first has read last is still in the first cache.
+ *   - Values and rows are two streams, which are fetched ahead here: among the scattered accesses to the
+ *     residual the processor's own prefetching loses them.
  *   - Gather and scatter instructions gain nothing: the time goes into reaching the residual's lines.
- *   - A column whose rows are one run needs none of its row numbers but the first.
+ *   - Of a column whose rows follow one another without a gap only the first row number is read.
  *
  * The residual of W right-hand sides is stored as r[row][W].  W is 1, or 8: then a row is one cache line,
  * which costs hardly more to reach than one number.
  *
- * `is_long` and w == NULL are constants where this is used; everything is inlined, one body for all kinds.
+ * Everything is inlined and compiled for each value of
+ *   is_long  whether indices are int64_t
+ *   w        whether it is NULL
  */
 #ifndef TW_CSC_H
 #define TW_CSC_H
@@ -24,13 +26,14 @@
 #include "sweep/contract.h"
 
 enum {
-    LINE = 8,              /* doubles in a cache line: right-hand sides of a block */
+    LINE = 8,              /* doubles in a cache line, and right-hand sides in a block */
     DV = LINE / DL,        /* native vectors in a line */
     AHEAD = 256,           /* elements by which the streams are fetched ahead */
     POLL_VALUES = 1 << 16, /* values times right-hand sides between two looks at the watch: some 0.1 ms */
     SHORT = 16, /* shorter columns take one plain loop: a mispredicted exit is most of what they cost */
 };
 
+/* A stored column: its n rows and values. */
 typedef struct {
     const void *row;
     const real *value;
@@ -41,13 +44,13 @@ TW_INLINE const void *index_place(const void *indices, int is_long, ptrdiff_t k)
     return (const char *)indices + k * (is_long ? 8 : 4);
 }
 
-/* What is to be looked at between updates. */
+/* How a loop looks at the watch now and then: how much was done since the last look. */
 typedef struct {
     struct tw_watch *watch;
     ptrdiff_t work;
 } patience;
 
-/* Count values that were visited; whether to stop. */
+/* Count values that were visited; returns whether to stop. */
 TW_INLINE int runs_out(patience *p, ptrdiff_t values) {
     if ((p->work += values) < POLL_VALUES)
         return 0;
@@ -66,6 +69,7 @@ TW_INLINE void fetch(const column *c, ptrdiff_t k, int is_long) {
     __builtin_prefetch(index_place(c->row, is_long, k));
 }
 
+/* Do the rows of a column follow one another without a gap? */
 TW_INLINE int is_run(const column *c, int is_long) {
     return index_at(c->row, is_long, c->n - 1) - index_at(c->row, is_long, 0) == c->n - 1;
 }
@@ -83,13 +87,14 @@ TW_INLINE double dot_run(ptrdiff_t n, const real *a, const double *r, const doub
     return fold(sum, LINE);
 }
 
-/* a value times the residual of its row */
+/* Value k of a column times the weighted residual of its row. */
 TW_INLINE double term(const column *c, ptrdiff_t k, const double *r, const double *w, int is_long) {
     const ptrdiff_t i = index_at(c->row, is_long, k);
     return (double)c->value[k] * (w ? w[i] * r[i] : r[i]);
 }
 
-/* sum_i w_i A_ij r_i; w NULL is 1; `ahead`: how far the streams are to be fetched, 0 if they end with c */
+/* sum_i w_i A_ij r_i, with weights of 1 if w is NULL.  The streams are fetched `ahead` elements before they
+ * are needed; that is 0 unless the next column in memory is also the next to be read. */
 TW_INLINE double dot(column c, const double *r, const double *w, ptrdiff_t ahead, int is_long) {
     if (c.n < SHORT) {
         double sum = 0;
@@ -141,7 +146,7 @@ TW_INLINE void subtract(column c, double d, double *r, int is_long) {
         r[index_at(c.row, is_long, k)] -= d * (double)c.value[k];
 }
 
-/* ---- eight right-hand sides; r, d and g are aligned to a line ---------------------------------- */
+/* ---- eight right-hand sides: r, d and g are aligned to a cache line ------------------------------ */
 
 TW_INLINE void add_row(dvec sum[DV], const column *c, ptrdiff_t k, const double *r, const double *w,
                        int is_long) {
@@ -179,7 +184,7 @@ TW_INLINE tw_sweep_status check_rows(column c, ptrdiff_t n, int is_long) {
     int falls = 0, outside = 0;
     for (ptrdiff_t k = 1; k < c.n; k++)
         falls |= index_at(c.row, is_long, k - 1) >= index_at(c.row, is_long, k);
-    if (c.n) /* where they ascend, the ends tell */
+    if (c.n) /* for rows that ascend the first and the last tell */
         outside = index_at(c.row, is_long, 0) < 0 || index_at(c.row, is_long, c.n - 1) >= n;
     for (ptrdiff_t k = 0; falls && k < c.n; k++)
         outside |= index_at(c.row, is_long, k) < 0 || index_at(c.row, is_long, k) >= n;

@@ -1,8 +1,7 @@
 /* gram.h - sweeps on q = A'Wr alone, given the Gram matrix G = A'WA.
  *
- * An update of theta_j by d changes r by -A_j d, and so q by -G_j d: a row of G is all that it reads,
- * whatever the number of rows of A.  Right-hand sides are problems of their own, a few at a time on each
- * thread.
+ * An update of theta_j by d changes r by -A_j d, and so q by -G_j d: it reads one row of G, whatever the
+ * number of rows of A.  Each right-hand side is a problem by itself; a thread takes a few at a time.
  */
 #ifndef TW_SWEEP_GRAM_H
 #define TW_SWEEP_GRAM_H
@@ -12,11 +11,11 @@
 #include "sweep/coordinate.h"
 
 enum {
-    TOGETHER = 4,        /* right-hand sides that share a look at a row of the Gram matrix */
-    GRAM_WORK = 1 << 16, /* numbers between two looks at the watch: some 0.1 ms */
+    TOGETHER = 4, /* right-hand sides that a thread updates in turns, by the same row of the Gram matrix */
+    GRAM_WORK = 1 << 16, /* elements of q that are changed between two looks at the watch: some 0.1 ms */
 };
 
-/* The coordinate by whose update F falls most. */
+/* The coordinate by whose update F falls most, the first of equals. */
 static ptrdiff_t steepest(const struct tw_gram_job *job, const double *theta, const double *q) {
     ptrdiff_t best = 0;
     double largest = -1;
@@ -41,6 +40,7 @@ static void update_gram(const struct tw_gram_job *job, ptrdiff_t j, ptrdiff_t m,
         q[k] -= row[k] * u.change;
 }
 
+/* A job under way. */
 typedef struct {
     const struct tw_gram_job *job;
     struct tw_watch *watch;

@@ -5,13 +5,14 @@
  *
  *     g_k -= d sum_i w_i A_ij A_ik.
  *
- * So A is also stored by rows.  What each coordinate promises stands at the leaves of a tournament whose
- * inner nodes hold the better of their two children (the left one of equals, which is the first coordinate):
- * the winner is at the root, and a change costs its path upwards, which mostly is short.
+ * So A is also stored by rows.  The fall of F that each coordinate promises stands at a leaf of a tournament,
+ * whose inner nodes hold the better of their two children (the left one of equals, which is the earlier
+ * coordinate).  So the winner is at the root, and when a promise changes only the path from its leaf upwards
+ * is looked at, and mostly a short part of it.
  *
- * With a centered intercept every update changes all gradients, g_k by d v m_j m_k beside the above, v the
- * sum of the weights and m the means of the columns.  That much is one number for all of them (sparse.c keeps
- * it as the offset of the residual), but no promise stays: the tournament is of no use then, and each update
+ * With a centered intercept every update also changes all other gradients, g_k by d v m_j m_k, v being the
+ * sum of the weights and m the means of the columns.  These changes are kept as one number (the offset of the
+ * residual in sparse.c), but all promises change with them: so the tournament is of no use, and each update
  * looks at all P coordinates.
  *
  * Nutini et al. 2015, "Coordinate descent converges faster with the Gauss-Southwell rule than random
@@ -24,6 +25,7 @@
 #include "sweep/coordinate.h"
 #include "sweep/csc.h"
 
+/* A stored by rows. */
 typedef struct {
     ptrdiff_t *start;  /* [n + 1] */
     ptrdiff_t *column; /* [nnz] */
@@ -32,8 +34,8 @@ typedef struct {
 
 typedef struct {
     ptrdiff_t leaves; /* a power of two >= P */
-    ptrdiff_t *best;  /* [2 leaves] node k has the children 2k and 2k + 1; -1: none */
-    double *g;        /* [P] */
+    ptrdiff_t *best;  /* [2 leaves] the winner at node k, whose children are 2k and 2k + 1; -1: none */
+    double *g;        /* [P] the gradient A'Wr */
     double *promise;  /* [P] by how much F would fall */
     ptrdiff_t *list;  /* [P] columns whose gradient has changed */
     uint8_t *listed;  /* [P] */
@@ -63,7 +65,7 @@ static tournament tournament_on(arena *a, const struct tw_sweep_csc_job *job) {
     return t;
 }
 
-/* Store A by rows, by counting, unless patience runs out. */
+/* Store A by rows, with a counting sort; stops if patience runs out. */
 static void store_rows(const struct tw_sweep_csc_job *job, const row_storage *s, patience *p) {
     memset(s->start, 0, (size_t)(job->n + 1) * sizeof *s->start);
     for (int pass = 0; pass < 2; pass++) {
@@ -92,7 +94,7 @@ static ptrdiff_t winner(const tournament *t, ptrdiff_t node) {
     return right < 0 || t->promise[left] >= t->promise[right] ? left : right;
 }
 
-/* Coordinate j promises something else. */
+/* Change what coordinate j promises. */
 static void play(const tournament *t, ptrdiff_t j, double promise) {
     t->promise[j] = promise;
     for (ptrdiff_t node = (t->leaves + j) / 2; node >= 1; node /= 2) {
@@ -103,9 +105,9 @@ static void play(const tournament *t, ptrdiff_t j, double promise) {
     }
 }
 
-/* theta_j has moved by d: the gradients that change, and what they promise.  (Not with a centered intercept,
- * where all promises change: see best_of_all.)  Broken off where patience runs out, they are of no more use.
- */
+/* After theta_j has moved by d, bring gradients and promises up to date.  (With a centered intercept the
+ * gradients alone, for all promises change: see best_of_all in sparse.c.)  If patience runs out this is
+ * broken off, and gradients and promises must not be used any more. */
 static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, const tournament *t,
                    const double *curvature, const double *theta, ptrdiff_t j, double d, patience *p) {
     const column c = column_of(job, j, job->is_long);
@@ -133,7 +135,7 @@ static void spread(const struct tw_sweep_csc_job *job, const row_storage *s, con
     }
 }
 
-/* The gradients anew, and the whole tournament; 0 where patience runs out meanwhile. */
+/* Compute all gradients and the whole tournament anew; returns 0 if patience runs out meanwhile. */
 static int begin_tournament(const struct tw_sweep_csc_job *job, const tournament *t, const double *curvature,
                             const double *theta, const double *r, patience *p) {
     for (ptrdiff_t j = 0; j < job->P; j++) {

@@ -1,17 +1,18 @@
 /* sparse.c - coordinate-descent sweeps over a sparse matrix stored by columns, compiled once per
  * instruction set and type of the values.
  *
- * An update of theta_j costs two walks over the stored values of column j (csc.h), whatever n is.  A
- * centered intercept keeps to that: with m_j the weighted mean of column j and v the sum of the weights,
- * the true residual is r_i - o, where o is the weighted mean of what is stored, so
+ * An update of theta_j costs two walks over the stored values of column j (csc.h), whatever n is, and no more
+ * with a centered intercept.  With m_j the weighted mean of column j and v the sum of the weights, the true
+ * residual is then r_i - o, where r is what is stored and o its weighted mean, the offset, so
  *
  *     g_j = sum_i w_i A_ij (r_i - o) = sum_i w_i A_ij r_i - o v m_j,       o -= m_j d  after a move by d,
  *
  * and the curvature is sum_i w_i (A_ij - m_j)^2.  That is coordinate descent on the centered columns, which
- * are never formed.  After each sweep o is taken out of r, so that it stays small beside it.
+ * are never formed.  After each sweep o is subtracted from r and set to 0, so that it stays small beside r.
  *
- * Right-hand sides are problems of their own: blocks of eight of them (one in a greedy sweep, where each has
- * its own order) are copied into lines of workspace and given to the threads.  A single one stays in place.
+ * Each right-hand side is a problem by itself.  Blocks of eight of them (of one in a greedy sweep, where each
+ * has an order of its own) are copied into the workspace, and threads take one block after another.  A single
+ * right-hand side is worked on where it is.
  */
 #include "sweep/contract.h"
 
@@ -22,36 +23,37 @@
 #include "sweep/csc.h"
 #include "sweep/greedy.h"
 
-enum { NEXT = 2 }; /* updates by which a column is fetched ahead where the order is not that of the storage */
+enum { NEXT = 2 }; /* in an order other than that of storage, a column is fetched NEXT updates ahead */
 
-/* W right-hand sides under way; the last `W - lanes` repeat the last one. */
+/* W right-hand sides under way; if there are fewer than W, the other lanes repeat the last of them. */
 typedef struct {
     double *theta, *r; /* [P][W], [n][W] */
-    double *exact;     /* [n][W], with b */
+    double *exact;     /* [n][W] the residual computed anew, if b is given */
     tournament t;
     double offset[LINE], intercept[LINE], change[LINE], fall[LINE];
     patience patience;
 } line_of_sides;
 
+/* A job under way. */
 typedef struct {
     const struct tw_sweep_csc_job *job;
     struct tw_watch *watch;
     double *curvature;   /* [P] */
-    double *mean;        /* [P] of the columns, where the intercept is centered, else NULL */
+    double *mean;        /* [P] of the columns if the intercept is centered, else NULL */
     double total_weight; /* v */
     row_storage rows;
-    int width, slots;      /* W; blocks at the same time */
+    int width, slots;      /* W; blocks that are worked on at the same time */
     line_of_sides *blocks; /* [slots] */
     _Atomic ptrdiff_t next;
 } sparse_run;
 
-/* The look at A before the sweeps. */
+/* What is done with A before the sweeps. */
 typedef struct {
     sparse_run *p;
     tw_sweep_status status;
 } opening;
 
-TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax without its care for NaN */
+TW_INLINE double larger(double a, double b) { return a > b ? a : b; } /* fmax, but for its care for NaN */
 
 static ptrdiff_t blocks_of(const sparse_run *p) { return pieces(p->job->M, p->width); }
 
@@ -97,8 +99,9 @@ TW_INLINE double sum_of_squares(column c, const double *w, double mean, int is_l
     return fold(sum, 4);
 }
 
-/* The curvature about the mean.  What is of the size of rounding, in the mean of n values or in the weight of
- * the rows that are not stored, is none: a constant column does nothing that the intercept does not. */
+/* The curvature of column j less its mean, which this sets.  A curvature as small as the rounding of the mean
+ * of n values, and of the weight of rows that are not stored, counts as 0: a constant column does nothing
+ * that the intercept does not. */
 static double centered_curvature(const sparse_run *p, ptrdiff_t j, double curvature, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     const double *w = job->weights, noise = (double)job->n * DBL_EPSILON;
@@ -116,7 +119,7 @@ static double centered_curvature(const sparse_run *p, ptrdiff_t j, double curvat
     return centered > noise * noise * curvature ? centered : 0;
 }
 
-/* Look at A and prepare what is known of its columns, unless patience runs out. */
+/* Check A, and compute the curvatures and means of its columns; stops if patience runs out. */
 TW_INLINE tw_sweep_status prepare(sparse_run *p, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     ptrdiff_t *const j = job->where;
@@ -147,7 +150,8 @@ TW_INLINE tw_sweep_status prepare(sparse_run *p, int is_long) {
 
 /* ---- a sweep ----------------------------------------------------------------------------------- */
 
-/* The column that is NEXT updates ahead; short ones without a loop whose end would be guessed wrong. */
+/* Fetch the column that is updated NEXT updates after number t; a short one without a loop, whose end the
+ * processor would mispredict. */
 TW_INLINE void fetch_column(const struct tw_sweep_csc_job *job, const ptrdiff_t *order, ptrdiff_t t,
                             int is_long) {
     if (t + NEXT >= job->n_order)
@@ -159,6 +163,8 @@ TW_INLINE void fetch_column(const struct tw_sweep_csc_job *job, const ptrdiff_t 
         fetch(&c, k, is_long);
 }
 
+/* One sweep over the coordinates in their order.  Compiled for each value of W, right-hand sides side by
+ * side: 1 or LINE; of is_long; and for w that is NULL or not. */
 TW_INLINE void update_all(const sparse_run *p, line_of_sides *s, const ptrdiff_t *order, int W,
                           const double *w, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
@@ -199,12 +205,12 @@ TW_INLINE void update_all(const sparse_run *p, line_of_sides *s, const ptrdiff_t
     }
 }
 
-/* The product of column j less its mean with the residual, in a greedy sweep. */
+/* The product of column j, less its mean if p has means, with the residual, in a greedy sweep. */
 TW_INLINE double gradient_of(const sparse_run *p, const line_of_sides *s, ptrdiff_t j) {
     return s->t.g[j] - (p->mean ? s->offset[0] * p->total_weight * p->mean[j] : 0);
 }
 
-/* The coordinate by whose update F falls most, the first of equals, where the intercept is centered. */
+/* The coordinate by whose update F falls most, the first of equals, for a centered intercept. */
 static ptrdiff_t best_of_all(const sparse_run *p, line_of_sides *s) {
     const struct tw_sweep_csc_job *job = p->job;
     ptrdiff_t best = 0;
@@ -213,10 +219,11 @@ static ptrdiff_t best_of_all(const sparse_run *p, line_of_sides *s) {
         if (s->t.promise[j] > s->t.promise[best])
             best = j;
     }
-    runs_out(&s->patience, job->P); /* whoever made this update looks at the watch before the next one */
+    runs_out(&s->patience, job->P); /* polls the watch; update_greedily looks at it before the next update */
     return best;
 }
 
+/* One greedy sweep: n_order updates, each of the coordinate by which F falls most. */
 static void update_greedily(const sparse_run *p, line_of_sides *s) {
     const struct tw_sweep_csc_job *job = p->job;
     s->change[0] = 0;
@@ -251,7 +258,7 @@ static void sweep_once(const sparse_run *p, line_of_sides *s, const ptrdiff_t *o
         w ? update_all(p, s, order, LINE, w, 1) : update_all(p, s, order, LINE, NULL, 1);
 }
 
-/* Move the intercept by `relaxation` times the way to its minimum, and take the offset out of r. */
+/* Move the intercept `relaxation` times the way to its minimum, and subtract the offset from r. */
 static void move_intercept(const sparse_run *p, line_of_sides *s, double relaxation) {
     const struct tw_sweep_csc_job *job = p->job;
     const int W = p->width;
@@ -277,7 +284,7 @@ static void move_intercept(const sparse_run *p, line_of_sides *s, double relaxat
 
 /* ---- a block of right-hand sides ----------------------------------------------------------------- */
 
-/* r = b - A theta - intercept, and how far it was from that. */
+/* Set r to b - A theta - intercept, computed anew, and drift to how far it was from that. */
 static void refresh(const sparse_run *p, line_of_sides *s, ptrdiff_t first, int lanes) {
     const struct tw_sweep_csc_job *job = p->job;
     const int W = p->width;
@@ -302,6 +309,7 @@ static void refresh(const sparse_run *p, line_of_sides *s, ptrdiff_t first, int 
     memcpy(job->drift + first, drift, (size_t)lanes * sizeof *drift);
 }
 
+/* Copy right-hand sides first ... first + lanes - 1 into the workspace. */
 static void load(line_of_sides *s, const sparse_run *p, ptrdiff_t first, int lanes) {
     const struct tw_sweep_csc_job *job = p->job;
     const int W = p->width;
@@ -316,6 +324,7 @@ static void load(line_of_sides *s, const sparse_run *p, ptrdiff_t first, int lan
     }
 }
 
+/* Copy their results back. */
 static void store(const line_of_sides *s, const sparse_run *p, ptrdiff_t first, int lanes) {
     const struct tw_sweep_csc_job *job = p->job;
     for (int l = 0; l < lanes; l++) {
@@ -330,6 +339,7 @@ static void store(const line_of_sides *s, const sparse_run *p, ptrdiff_t first, 
     }
 }
 
+/* Run all sweeps of the block of right-hand sides that begins with number `first`. */
 static void run_block(const sparse_run *p, line_of_sides *s, ptrdiff_t first) {
     const struct tw_sweep_csc_job *job = p->job;
     const int lanes = (int)least(job->M - first, p->width);
@@ -355,7 +365,7 @@ static void run_blocks(void *context, ptrdiff_t slot) {
         run_block(p, &p->blocks[slot], k * p->width);
 }
 
-/* What comes before the sweeps: one task, so that the watch is polled. */
+/* Do what comes before the sweeps.  This is a task of its own, so that the watch is polled. */
 static void begin(void *context, ptrdiff_t part) {
     opening *o = context;
     patience storing = {.watch = o->p->watch};

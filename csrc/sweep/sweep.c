@@ -1,33 +1,36 @@
 /* sweep.c - coordinate-descent sweeps, compiled once per instruction set and element type.
  *
  * Updating one coordinate needs the product of its column with the residual, and the residual after the
- * update before it.  Done one at a time each column is walked twice, and so is the residual.  Here it is done
- * in blocks of WIDTH columns with the same result to rounding: when coordinates of a block have moved by d,
- * the products with the residual become
+ * update before it.  If coordinates are updated one at a time each column is walked twice, and so is the
+ * residual.  Here they are updated in blocks of WIDTH columns, with the same result to rounding: when
+ * coordinates of a block have moved by d, the products with the residual become
  *
  *     g_k <- g_k - sum_l G_kl d_l,        G = the Gram matrix of the block's columns, A_k'W A_l,
  *
  * so the exact sequence of updates inside the block runs on WIDTH numbers (the s-step method: Devarakonda,
  * Fountoulakis, Demmel and Mahoney 2016, "Avoiding communication in primal and dual block coordinate descent
- * methods").  What remains are walks over rows: phase p takes the moves of block p - 1 from the residual and
- * in the same walk multiplies the residual with the columns of block p.  A is read from memory once per
- * sweep; what a block needs again is still in the cache.  G is made on first sight of a block and kept.
+ * methods").  What remains are walks over rows: phase p subtracts the moves of block p - 1 from the residual
+ * and in the same walk multiplies the residual with the columns of block p.  A is read from memory once per
+ * sweep; what a block needs again is still in the cache.  G is computed when a block comes for the first
+ * time, and kept.
  *
  * A centered intercept is at its minimum before every update.  That is coordinate descent on the columns less
- * their weighted means, which is not the slow zigzag between a column of years and the constant.  With v the
- * sum of the weights, sigma = sum_i w_i r_i and m_k the mean of column k, all that it changes are numbers:
+ * their weighted means, and avoids a slow zigzag between the constant and a column of large mean, such as
+ * years.  With v the sum of the weights, sigma = sum_i w_i r_i and m_k the mean of column k, g_k and G_kl
+ * become
  *
- *     g_k - sigma m_k,    G_kl - v m_k m_l,    and r loses sum_k (A_k - m_k) d_k + sigma / v in the next
- * walk.
+ *     g_k - sigma m_k,    G_kl - v m_k m_l,
  *
- * Of a mean that is large beside the spread, these differences would leave nothing.  So from each column the
- * walk takes a pivot first, its element in the row of the largest weight: then (m_k / spread)^2 is at most
- * v / w_pivot <= n, and no more than that factor of rounding is lost.  A constant column becomes exactly 0.
+ * and in the next walk r loses sum_k (A_k - m_k) d_k + sigma / v.
  *
- * Threads share the rows.  They are cut into chunks whose number depends on n alone, each chunk's sums are
- * kept and added in the order of the chunks.  Threads claim the chunks of a phase, their own first; who
- * finishes the last one updates the block's coordinates and opens the next phase, for which the others wait.
- * So any number of threads, one or late ones included, makes the same result.
+ * If the mean is large beside the spread, these differences are mere rounding.  So a walk first subtracts a
+ * pivot from each column, its element in the row of the largest weight: then (m_k / spread)^2 is at most v /
+ * w_pivot <= n, and rounding grows by no more than that factor.  A constant column becomes exactly 0.
+ *
+ * Threads share the rows.  These are cut into chunks whose number depends on n alone; the sums of each chunk
+ * are kept, and added in the order of the chunks.  Threads claim the chunks of a phase, their own first.  The
+ * thread that finishes the last chunk updates the block's coordinates and opens the next phase, for which the
+ * others wait.  So the result is the same for any number of threads, and if some come late.
  */
 #include <sched.h>
 #include <stdatomic.h>
@@ -42,15 +45,17 @@
 /* Measured on a busy AMD Zen 3 with AVX2, 20000 rows of 16 columns: with half of NEAR_ROWS a matrix stored by
  * rows takes 1.2 times the time and four right-hand sides 0.96 times, with twice 1.0 and 0.75 times. */
 enum {
-    NEAR_ROWS = 256,    /* rows that stay in the first cache while several things are done with them */
-    LEAST_CHUNK = 1024, /* rows */
-    USUAL_CHUNKS = 16,  /* of many rows */
+    NEAR_ROWS = 256,    /* rows that stay in the first cache while they are packed, or taken in by each of */
+                        /* several right-hand sides */
+    LEAST_CHUNK = 1024, /* the fewest rows of a chunk */
+    USUAL_CHUNKS = 16,  /* the number of chunks of many rows */
     ROWS_PER_THREAD =
-        2048,     /* times right-hand sides; a phase of fewer is over before another thread joins it */
-    SPINS = 1000, /* looks at the phase before the processor is lent to others */
-    LONG_PIECE = 1
-        << 14, /* rows between two looks at the watch; with NEAR_ROWS rows, right-hand sides are that many */
-    BLOCK_GRAM = WIDTH * WIDTH + WIDTH, /* of a block: its Gram matrix, then the means of its columns */
+        2048,             /* one more thread is used for every so many rows times right-hand sides: a phase */
+                          /* of fewer is over before another thread joins it */
+    SPINS = 1000,         /* looks at the phase before a waiting thread yields its processor */
+    LONG_PIECE = 1 << 14, /* rows times right-hand sides between two looks at the watch */
+    BLOCK_GRAM = WIDTH * WIDTH +
+        WIDTH, /* doubles of a block: its Gram matrix, then the means of its columns */
 };
 
 /* A job under way. */
@@ -67,7 +72,7 @@ typedef struct {
     double *total;                 /* [slots] */
     ptrdiff_t pivot_row;           /* if centered */
     double weight;                 /* v, if centered, else 0 */
-    double *drift;                 /* [M] how far the centered intercept went with theta in this sweep */
+    double *drift;                 /* [M] how far theta has moved the centered intercept in this sweep */
     real *ones;                    /* the intercept's column */
     real *panel[2];                /* [WIDTH][n] packed columns of this block and of the last one, in turn */
     ptrdiff_t panel_step;          /* from one of them to the next */
@@ -79,12 +84,13 @@ typedef struct {
 
 static ptrdiff_t blocks_of(const struct tw_sweep_job *job) { return pieces(job->n_order, WIDTH); }
 
+/* How many threads the job has work for. */
 static int useful_threads(const struct tw_sweep_job *job, ptrdiff_t chunks, int threads) {
     const ptrdiff_t worth = 1 + job->n * job->M / ROWS_PER_THREAD;
     return (int)least(least(worth, chunks), threads);
 }
 
-/* rows of the intercept's column */
+/* How many elements are stored of the intercept's column, in which all are 1. */
 static ptrdiff_t ones_of(const dense_run *t) {
     return !t->job->intercept || t->job->centered ? 0 : t->packed ? 1 : t->job->n;
 }
@@ -113,6 +119,7 @@ static dense_run *dense_run_on(arena *a, const struct tw_sweep_job *job, int thr
 
 /* ---- one chunk of one phase ------------------------------------------------------------------ */
 
+/* The columns of a block, where they are in A. */
 typedef struct {
     const real *column[TW_SWEEP_WIDTH];
     ptrdiff_t row_step[TW_SWEEP_WIDTH];
@@ -140,6 +147,7 @@ static column_block block_of(const dense_run *t, ptrdiff_t phase) {
     return b;
 }
 
+/* The packed columns of a phase's block. */
 static void panel_of(const dense_run *t, ptrdiff_t phase, real **column) {
     for (int k = 0; k < WIDTH; k++)
         column[k] = t->panel[phase & 1] + k * t->panel_step;
@@ -150,7 +158,7 @@ static int makes_gram(const dense_run *t, ptrdiff_t phase) {
     return !t->job->gram_known && phase < t->blocks;
 }
 
-/* Rows [begin, end), for all right-hand sides; the first one's walk makes the Gram matrix. */
+/* Walk rows [begin, end) for all right-hand sides; if `gram`, the walk of the first makes the Gram matrix. */
 static void run_piece(const dense_run *t, block_pair b, int gram, ptrdiff_t begin, ptrdiff_t end, dvec *sum) {
     const struct tw_sweep_job *job = t->job;
     for (ptrdiff_t m = 0; m < job->M && (b.moved || b.next); m++) {
@@ -179,7 +187,7 @@ static void run_chunk(const dense_run *t, ptrdiff_t phase, ptrdiff_t chunk) {
     memset(sum, 0, (size_t)t->slots * sizeof *sum);
     const ptrdiff_t piece = job->M > 1 || t->packed ? NEAR_ROWS : LONG_PIECE;
     ptrdiff_t work = 0;
-    /* pieces end where columns are aligned */
+    /* the first piece is longer, so that all others begin where columns are aligned */
     ptrdiff_t rows = piece + (t->packed ? 0 : to_boundary(now.column[0] + begin));
     for (ptrdiff_t i = begin; i < end; i += rows, rows = piece) {
         rows = least(rows, end - i);
@@ -196,7 +204,7 @@ static void run_chunk(const dense_run *t, ptrdiff_t phase, ptrdiff_t chunk) {
 
 /* ---- between phases -------------------------------------------------------------------------- */
 
-/* The sums of all chunks, in order. */
+/* Add the sums of all chunks, in order. */
 static void add_chunks(const dense_run *t) {
     for (ptrdiff_t s = 0; s < t->slots; s++) {
         dvec sum = t->sums[s];
@@ -217,7 +225,7 @@ static ptrdiff_t not_finite(const dense_run *t, ptrdiff_t phase, const double *g
 }
 
 /* Update the coordinates of the block for one right-hand side, given the products g of its columns with the
- * residual; what they moved by goes to step.  Returns by how much F fell. */
+ * residual; step gets how far each moved.  Returns by how much F fell. */
 static double update_block(const dense_run *t, ptrdiff_t phase, const double *gram, double *g, double *theta,
                            double *step, double *change) {
     const ptrdiff_t *j;
@@ -234,7 +242,7 @@ static double update_block(const dense_run *t, ptrdiff_t phase, const double *gr
     return fall;
 }
 
-/* The Gram matrix of a block from its sums, and if centered the means of its columns. */
+/* Keep the Gram matrix of a block, and if centered the means of its columns, from their sums. */
 static void keep_gram(const dense_run *t, double *gram) {
     const double *pair = t->total + t->job->M * t->width, *sum = pair + PAIRS;
     double *mean = gram + WIDTH * WIDTH;
@@ -245,8 +253,8 @@ static void keep_gram(const dense_run *t, double *gram) {
             gram[k * WIDTH + l] = gram[l * WIDTH + k] = pair[tri(k, l)] - t->weight * mean[k] * mean[l];
 }
 
-/* What the moves of a block, step, take along of a centered intercept; returns how much F fell by putting it
- * to its minimum. */
+/* Put a centered intercept to its minimum after the moves of a block, `step`; returns by how much F fell by
+ * what was left of the residual's mean. */
 static double move_intercept(const dense_run *t, const column_block *b, const double *mean, double sigma,
                              double *step, ptrdiff_t m) {
     const double way = t->weight > 0 ? sigma / t->weight : 0;
@@ -260,8 +268,8 @@ static double move_intercept(const dense_run *t, const column_block *b, const do
     return 0.5 * t->weight * way * way;
 }
 
-/* The block of a centered phase, whose right-hand sides have been updated.  Where none has moved, r keeps
- * what rounding left of its mean: its rows are not worth a walk. */
+/* Close a phase with a centered intercept, after its block has been updated.  If no coordinate has moved, r
+ * keeps what rounding has left of its mean, for that is not worth a walk over the rows. */
 static void close_centered(dense_run *t, ptrdiff_t phase, const double *mean, double *fall) {
     const struct tw_sweep_job *job = t->job;
     const column_block b = block_of(t, phase);
@@ -272,7 +280,7 @@ static void close_centered(dense_run *t, ptrdiff_t phase, const double *mean, do
         fall[m] += move_intercept(t, &b, mean, t->total[m * t->width + WIDTH], t->step + m * (WIDTH + 1), m);
 }
 
-/* All chunks of a phase are done: update its block. */
+/* Close a phase, all chunks of which are done: update the coordinates of its block. */
 static void close_phase(dense_run *t, ptrdiff_t phase) {
     const struct tw_sweep_job *job = t->job;
     const ptrdiff_t M = job->M, number = phase % t->blocks;
@@ -302,6 +310,7 @@ static void close_phase(dense_run *t, ptrdiff_t phase) {
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+/* Wait until this phase is closed, or the watch asks to stop. */
 static void wait_for_phase(const dense_run *t, ptrdiff_t phase) {
     for (int look = 0; atomic_load(&t->phase) == phase; look++) {
         if (look > SPINS && tw_stopped(t->watch))
@@ -314,7 +323,7 @@ static void wait_for_phase(const dense_run *t, ptrdiff_t phase) {
     }
 }
 
-/* One thread's part: chunks of the open phase, beginning with its own, until the last phase is closed or the
+/* Take chunks of the open phase, in one thread, beginning with its own, until the last phase is closed or the
  * watch asks to stop. */
 static void take_chunks(void *context, ptrdiff_t part) {
     dense_run *t = context;
@@ -346,7 +355,7 @@ static size_t sweep_work(const struct tw_sweep_job *job, int threads) {
     return arena_size(&a);
 }
 
-/* The pivots' row, and the sum of the weights. */
+/* Find the row of the pivots, and the sum of the weights. */
 static void weigh(dense_run *t) {
     const double *w = t->job->weights;
     t->weight = w ? 0 : (double)t->job->n;

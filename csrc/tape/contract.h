@@ -1,7 +1,7 @@
 /* tape/contract.h - the contract of tapes: a model and its derivatives as a straight-line program.
  *
- * The rules of thalweg.h hold.  A tape is run by the engine's table (fit/contract.h) and by that of the
- * losses (loss/contract.h).
+ * The rules of thalweg.h hold.  Tapes are run by functions of the engine (fit/contract.h) and of the losses
+ * (loss/contract.h).
  */
 #ifndef TW_TAPE_CONTRACT_H
 #define TW_TAPE_CONTRACT_H

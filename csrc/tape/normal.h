@@ -21,7 +21,7 @@ enum { TILE_COLUMNS = 3 }; /* 9 sums and 6 columns in 16 registers */
 #endif
 enum { TILE_ROWS = 3 };
 
-/* A value of a column at group p, 0 where the weight is not positive: 0 NaN would be NaN. */
+/* The value of a column at group p; 0 where the weight is not positive, for 0 times NaN would be NaN. */
 TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *weight) {
     const vec value = v_load(column->base + p * column->step + o);
     return weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value;

@@ -1,10 +1,10 @@
-/* operations.h - the instruction set of a tape, once.
+/* operations.h - the one list of the instructions of a tape.
  *
- * TW_OP1(name, expression of a), TW_OP2(... a, b), TW_OP3(... a, b, c): the value of one
- * instruction on native vectors (base/simd.h, vecmath/vecmath.h).  Comparisons and logic give 1 or 0; a
- * condition holds where it is not 0.  The order of the list is the numbering of the opcodes;
- * Python reads names, arities and numbers from the compiled library, so this list is the only
- * one.  Each operation's derivative stands in src/thalweg/model/autodiff.py.
+ * TW_OP1(name, value) gives the value of an instruction with one operand, a, TW_OP2 of one with two, a and b,
+ * and TW_OP3 of one with three, a, b and c, all of them native vectors (base/simd.h, vecmath/vecmath.h).
+ * Comparisons and logic give 1 or 0; a condition holds where it is not 0.  The order of the list is the
+ * numbering of the opcodes; Python reads names, arities and numbers from the compiled library, so there is no
+ * other list.  The derivative of each operation stands in src/thalweg/model/autodiff.py.
  */
 TW_OP1(copy, a)
 TW_OP1(neg, -a)

@@ -1,14 +1,15 @@
 /* run.h - run a tape on blocks of points x lanes.
  *
- * Interpreting costs nothing when every instruction runs over a block that stays in the first
- * cache: the switch is paid once per block, the loop below it is what a compiler would have made
- * of a hand-written kernel.  Two layouts share it, for a group of LANES numbers is all it sees:
+ * Interpreting costs next to nothing when every instruction runs over a block that stays in the first cache:
+ * the switch is paid once per block, and the loop below it is what a compiler would have made of a
+ * hand-written kernel.  The interpreter sees groups of LANES numbers, so two layouts share it:
  *
  *   fits side by side    group p holds point p of LANES fits
  *   points side by side  group p holds points p LANES ... p LANES + LANES - 1 of one fit
  *
- * A slot is a base, a step from group to group (0: one group serves every point) and an advance
- * from the first group of the data to the first of the block (0 for what a block keeps to itself).
+ * An operand of an instruction is the address of a slot with two distances: its step leads from group to
+ * group (0: the slot has one group, for all points), and its advance, times the number of the block's first
+ * group in the data, to the block (0: the slot holds the values of one block only).
  */
 #ifndef TW_TAPE_H
 #define TW_TAPE_H
@@ -30,21 +31,20 @@ typedef struct {
     operand in[3];
 } instruction;
 
-/* A tape with its memory. */
+/* A tape with its memory, in which slots are bound to addresses. */
 typedef struct {
     const tw_tape *tape;
-    ptrdiff_t block;         /* groups of points that are worked on at a time */
-    ptrdiff_t point_size;    /* elements of a point slot */
-    real *lane;              /* [n_lane][LANES] */
-    real *point;             /* [n_point][point_size] */
-    real *registers;         /* [n_block][block][LANES] */
-    instruction *point_code; /* bound: slots as addresses */
-    instruction *lane_code, *block_code;
+    ptrdiff_t block;      /* groups in a block */
+    ptrdiff_t point_size; /* elements of a point slot */
+    real *lane;           /* [n_lane][LANES] */
+    real *point;          /* [n_point][point_size] */
+    real *registers;      /* [n_block][block][LANES] */
+    instruction *point_code, *lane_code, *block_code;
     operand *output; /* [1 + F] */
 } machine;
 
-/* The block slots of a tape fill five eighths of a first cache of 32 KiB; what else a block reads fills the
- * rest. */
+/* The block slots of a tape fill at most five eighths of a first cache of 32 KiB, and leave the rest to what
+ * else a block reads.  (Tapes of many slots get blocks of 8 groups, whatever their size.) */
 enum { BLOCK_BYTES = 20 << 10 };
 
 /* Groups of points per block.  It depends on the tape alone, because the order of the sums depends on it. */
@@ -107,8 +107,8 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
                 load v_store(out + p * LANES + o, value);                                                    \
             }                                                                                                \
         break;
-/* The same for three operands, of which the first or the last is often a number for all points: loading
- * is most of the work, so such an operand is loaded once. */
+/* The same for three operands, of which the first or the last often is one number for all points.  Loading is
+ * most of the work, so such an operand is loaded once. */
 #define TW_CASE_3(name, value)                                                                               \
     case TW_OP_##name:                                                                                       \
         if (sa == 0 && sc == 0)                                                                              \
@@ -130,8 +130,8 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
 #define TW_B const vec b = v_load(pb + p * sb + o);
 #define TW_C const vec c = v_load(pc + p * sc + o);
 
-/* Run code on n groups of points, the first of which is `start`; results go `out_start` groups behind
- * the begin of their slot. */
+/* Run code on n groups of points, the first of which is `start`; results are written from group `out_start`
+ * of their slots on. */
 static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n,
                         ptrdiff_t out_start) {
     for (const instruction *i = code; i < code + n_code; i++) {
@@ -151,22 +151,22 @@ static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start
     }
 }
 
-/* The same where results are block registers or lane values, which begin at their slot. */
+/* The same for results in block or lane slots, which are written from their first group on. */
 static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n) {
     run_code_to(code, n_code, start, n, 0);
 }
 
-/* The theta stage: parameters are in their lane slots, results of theta alone follow. */
+/* Run the theta stage, for the parameters that are in their lane slots. */
 static void run_lane_code(const machine *m) { run_code(m->lane_code, m->tape->n_lane_code, 0, 1); }
 
-/* Value and derivatives of n groups of points from `start` on, into the block's registers. */
+/* Compute the block slots, value and derivatives among them, of n groups of points from `start` on. */
 static void run_block_code(const machine *m, ptrdiff_t start, ptrdiff_t n) {
     run_code(m->block_code, m->tape->n_block_code, start, n);
 }
 
 TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return pieces(n_points, LANES); }
 
-/* One theta in every lane, and what depends on it alone. */
+/* Put one theta, whose elements lie `step` apart, into every lane, and run the theta stage. */
 static void set_theta(const machine *m, const real *theta, ptrdiff_t step) {
     real *slot = m->lane + (ptrdiff_t)m->tape->n_const * LANES;
     for (int32_t j = 0; j < m->tape->n_theta; j++)

@@ -28,7 +28,8 @@ typedef uint64_t mask_uint;
 #define SIGN_SHIFT ((int)sizeof(real) * 8 - 1)
 typedef mask_uint uvec __attribute__((vector_size(TW_VECTOR_BYTES)));
 
-/* out of line: not in the caller's loop, not in its registers */
+/* For functions that are rarely needed: they are not inlined, so that they take no registers of the caller's
+ * loop. */
 #define TW_SLOW __attribute__((noinline, cold, unused)) static
 #define TW_UNLIKELY(condition) __builtin_expect((condition), 0)
 
@@ -59,13 +60,13 @@ TW_INLINE vec poly(vec x, const real *c, int n) /* n <= 32 */
     }
     return sum;
 }
-/* the constant term comes last, so that one rounding of its size is made rather than several */
+/* The constant term is added last, so that there is one rounding of its size rather than several. */
 #define POLY(x, table) ((table)[0] + (x) * poly(x, (table) + 1, (int)(sizeof(table) / sizeof(real)) - 1))
 
-/* 2^k for an integral k of a normal result */
+/* 2^k for an integer k, if that is a normal number */
 TW_INLINE vec v_pow2(vec k) { return (vec)((uvec)(k + (ROUNDER + BIAS)) << MANTISSA); }
 
-/* a 2^k in two steps: k may be twice as large, the result infinite or denormal */
+/* a 2^k in two steps, so that k may be twice as large, and the result infinite or denormal */
 TW_INLINE vec v_scale(vec a, vec k) {
     const vec half = (k * 0.5f + ROUNDER) - ROUNDER;
     return a * v_pow2(half) * v_pow2(k - half);
@@ -118,7 +119,7 @@ TW_INLINE vec v_sign(vec a) /* -1, 0, 1, NaN */
     return v_sel(a != a, a, v_bool(a > 0) - v_bool(a < 0));
 }
 
-/* NaN if either is, as numpy.minimum and numpy.maximum */
+/* NaN if a or b is, as in numpy.minimum and numpy.maximum */
 TW_INLINE vec v_minimum(vec a, vec b) { return v_sel((a < b) | (a != a), a, b); }
 TW_INLINE vec v_maximum(vec a, vec b) { return v_sel((a > b) | (a != a), a, b); }
 

@@ -175,7 +175,7 @@ TW_INLINE vec v_log1p(vec x) {
     return y;
 }
 
-/* log(2 x): asinh and acosh where x^2 + 1 is x^2 */
+/* log(2 x), which is asinh and acosh of an x so large that x^2 + 1 is x^2 */
 TW_SLOW vec log_twice(vec x) { return log_slow(x) + (real)0.693147180559945309417232121458176568; }
 
 TW_INLINE vec v_asinh(vec x) {

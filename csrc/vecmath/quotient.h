@@ -14,7 +14,8 @@
 
 #include "vecmath/core.h"
 
-/* Products of halves (two_product without fused multiply-add) stay in the range. */
+/* Between these limits the products of halves in two_product (without fused multiply-add), and the squares in
+ * v_hypot, stay in the range. */
 #ifdef TW_F32
 #define QUOTIENT_LARGE 0x1p100f
 #define QUOTIENT_SMALL 0x1p-60f
@@ -34,7 +35,7 @@ TW_SLOW vec fmod_slow(vec a, vec b, vec fast, ivec bad) {
     return fast;
 }
 
-/* |a| as a multiple of |b|, less what is whole; the sign of a */
+/* What is left of |a| after subtracting |b| as often as it fits, with the sign of a */
 TW_INLINE vec v_fmod(vec a, vec b) {
     const vec size = v_abs(a), unit = v_abs(b), ratio = size / unit;
     const vec near = (ratio + ROUNDER) - ROUNDER, whole = near - v_bool(near > ratio);
@@ -75,7 +76,7 @@ TW_SLOW vec hypot_slow(vec a, vec b, vec fast, ivec bad) {
     return fast;
 }
 
-/* sqrt(a^2 + b^2) without overflow; infinite if either is */
+/* sqrt(a^2 + b^2) without overflow on the way; infinite if a or b is */
 TW_INLINE vec v_hypot(vec a, vec b) {
     const vec larger = v_max(v_abs(a), v_abs(b));
     const ivec bad = ~((larger >= HYPOT_SMALL) & (larger <= HYPOT_LARGE) & (a == a) & (b == b));

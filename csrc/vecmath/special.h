@@ -32,7 +32,7 @@ TW_INLINE vec v_erf(vec x) {
 TW_INLINE vec erfcx_positive(vec a) /* a >= 0 */
 {
     const vec inverse = 1 / (a + ERFCX_K);
-    /* t from the end it is nearer to, where it matters that its error vanishes */
+    /* t is computed from the end of [-1, 1] that is nearer, so that its error vanishes there */
     const vec t = v_sel(a < ERFCX_K, 2 * a * inverse - 1, 1 - 2 * ERFCX_K * inverse);
     return inverse * POLY(t, ERFCX_C);
 }

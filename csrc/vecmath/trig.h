@@ -48,7 +48,7 @@ TW_INLINE vec sin_reduced(vec x, vec k) /* sin(x - k pi) */
     return r + r * z * POLY(z, SIN_C);
 }
 
-/* flip the sign where the lowest bit is set */
+/* a with its sign flipped where the lowest bit of `odd` is set */
 TW_INLINE vec v_flip(vec a, ivec odd) { return (vec)((uvec)a ^ ((uvec)odd << SIGN_SHIFT)); }
 
 TW_INLINE vec v_sin(vec x) {
@@ -97,8 +97,8 @@ TW_INLINE vec v_atan(vec x) {
     return v_copysign(atan_ratio(a, v_set(1)), x);
 }
 
-/* Make both operands fit for atan_ratio without changing their angle; leave fit ones alone.  If both
- * are denormal its comparisons would lose their digits. */
+/* Make both operands fit for atan_ratio without changing their angle; leave those alone that are.  If both
+ * are denormal they are scaled, for the comparisons in atan_ratio would lose their digits. */
 TW_SLOW void atan2_prepare(vec *u, vec *v) {
     const ivec u_infinite = *u > REAL_MAX, v_infinite = *v > REAL_MAX;
     const vec larger = v_max(*u, *v), up = v_set((real)((mask_int)1 << MANTISSA));

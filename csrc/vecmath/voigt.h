@@ -40,7 +40,7 @@ TW_INLINE complex_vec complex_product(complex_vec a, complex_vec b) {
 /* The arguments in units of the largest of them, so that no square leaves the range. */
 typedef struct {
     vec x, sigma, gamma, unit;
-    ivec far; /* also where sigma is 0; not where something is NaN or negative */
+    ivec far; /* |z|^2 >= VOIGT_FAR, as for sigma = 0; false where an argument is NaN or a width negative */
 } voigt_arguments;
 
 TW_INLINE voigt_arguments voigt_scaled(vec x, vec sigma, vec gamma) {
@@ -80,12 +80,13 @@ TW_INLINE complex_vec voigt_series(voigt_arguments v, int k) {
     return w;
 }
 
-/* Re W_0 for gamma = 0, where the error of w beside |w| would hide the tails of a Gaussian */
+/* Re W_0 for gamma = 0.  From w it would not be accurate in the tails of a Gaussian, which are far smaller
+ * than |w|. */
 TW_SLOW vec gaussian_density(vec x, vec scale, vec factor) {
     return exp_square(v_min(v_set(ERFC_TOP), v_abs(x * scale)), -1) * factor;
 }
 
-/* W_0; NaN for a negative width; infinite where nothing has any width */
+/* W_0; NaN for a negative width, infinite at x = 0 if both widths are 0 */
 __attribute__((noinline, unused)) static complex_vec voigt_value(vec x, vec sigma, vec gamma) {
     const voigt_arguments v = voigt_scaled(x, sigma, gamma);
     const vec scale = (real)0.707106781186547524401 / v.sigma, factor = scale * INV_SQRT_PI / v.unit;
