@@ -17,12 +17,13 @@ export PATH="$work/venv/bin:$PATH" SKBUILD_BUILD_DIR="$work/wheel"
 [[ -v TW_LEVELS ]] || export CFLAGS="${CFLAGS:-} -march=native"
 
 # no build type and no stripping, so that reports name lines
-python -m pip install --quiet ".[test]" -C cmake.build-type=None -C install.strip=false \
+python -m pip install --quiet ".[test]" "pytest-xdist>=3.6" -C cmake.build-type=None -C install.strip=false \
     -C cmake.define.TW_SANITIZE=address,undefined -C cmake.define.TW_LEVELS="${TW_LEVELS-}"
 
-# a report must not be captured, for the process ends with it; the interpreter itself is not built
+# in as many processes as there are processors; where one ends with a report, that is printed and
+# the tests fail; the interpreter itself is not built
 # for the sanitizers: their libraries must be loaded first, its leaks are not ours, and its own
 # allocator would hide an overrun of a small object
 (($#)) || set -- tests
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
-    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest --capture=no "$@"
+    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest -n auto --capture=no "$@"

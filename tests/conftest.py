@@ -1,5 +1,12 @@
 """Settings and fixtures of the tests."""
 
+import os
+
+# Before NumPy loads them: NumPy's and SciPy's own products are small here, and two threads of
+# theirs would wait for each other on a machine that is busy; the threads of Thalweg are as users
+# have them.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import signal
 from typing import NamedTuple
 
