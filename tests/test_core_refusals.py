@@ -238,7 +238,7 @@ def test_samples_and_terms_that_lie_or_are_missing_are_refused():
     for theta, out in [(None, total), (np.ones(1), None)]:
         with pytest.raises(TypeError, match=MISSING):
             loss.sums(terms, samples, False, theta, out)
-    with pytest.raises(ValueError, match="less than no samples"):
+    with pytest.raises(ValueError, match="number of samples must not be negative"):
         loss.Samples([], -1)
 
 

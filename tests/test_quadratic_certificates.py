@@ -121,7 +121,7 @@ def test_symmetric_keeps_the_caller_s_array_and_cannot_change():
     assert (S.P, repr(S)) == (3, "<Symmetric 3 x 3, full lower, float64>")
     with pytest.raises(AttributeError):
         S.P = 4
-    with pytest.raises(TypeError, match="made already"):
+    with pytest.raises(TypeError, match="has its elements already"):
         S._full(B, False)
     with pytest.raises(ValueError, match="were settled when B was made"):
         quadratic_form(S, np.ones(3), triangle="lower")

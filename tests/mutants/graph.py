@@ -30,7 +30,7 @@ EDITS = {
         ("outputs overwritten", "self.user[self.walk.outputs[n]] = FOR_EVER", "pass"),
         (
             "registers given back twice",
-            "self.user[j] = FOR_EVER  # given back once, even if it is both operands",
+            "self.user[j] = FOR_EVER  # so that it is given back once, if it is two operands",
             "pass",
         ),
         ("registers given back early", "self.user[j] == i and", ""),

@@ -1,9 +1,9 @@
-"""Batched adjoint accumulation and normal equations: pointers in, GIL out.
+"""Batched adjoint accumulation and normal equations: arrays become pointers, the GIL is released.
 
-Inputs are raw buffers with the strides their owner gave them; shapes, element types, strides and
-the size of each output are checked here, which with the kernels' look at sparse indices is all that
-memory safety needs.  Everything else, callers have checked.  Ctrl-C raises KeyboardInterrupt; what
-outputs then hold means nothing.
+Inputs are raw buffers, of any strides that the kernels can read.  Shapes, element types, strides
+and the size of each output are checked here; that, and the kernels' check of sparse indices, is all
+that memory safety needs.  Everything else has been checked by the callers.  Ctrl-C raises
+KeyboardInterrupt, and leaves outputs without meaning.
 """
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE
 from libc.stdlib cimport free
@@ -16,7 +16,7 @@ from thalweg._core.buffers cimport USUAL_VIEWS, Views, has_format, times, whole_
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
 cdef enum:
-    LONG = 1 << 20  # elements: less is over before anyone could interrupt it
+    LONG = 1 << 20  # calls of fewer elements are over before Ctrl-C could be noticed
 
 
 cdef class Jacobian:
@@ -32,7 +32,7 @@ cdef class Jacobian:
     cdef Views views
 
     def __cinit__(self, J, e, weights, Py_ssize_t K, Py_ssize_t Nx, bint per_block):
-        times(K, Nx)  # which is needed, must be a number
+        times(K, Nx)  # refuses a number of rows that would overflow
         self.views = Views(USUAL_VIEWS)
         self.A.K, self.A.Nx, self.A.per_block = K, Nx, per_block
         if isinstance(J, tuple):
@@ -86,7 +86,7 @@ cdef class Jacobian:
 
     cdef int need_residual(self) except -1:
         if self.A.e.at == NULL and self.A.K * self.A.Nx > 0:
-            raise ValueError("e is needed")
+            raise ValueError("e is needed for this sum, got None")
         return 0
 
     def sum(self, double scale, int threads, d):
@@ -115,7 +115,7 @@ cdef class Jacobian:
         cdef const c.tw_adjoint *kernels = active(self.is_float).adjoint
         cdef int n_threads = threads_of(threads), found
         cdef Py_ssize_t n = A.K if A.per_block else 1
-        times(times(16, A.P), A.P + 16)  # bytes of a padded sum, also where there is no block
+        times(times(16, A.P), A.P + 16)  # refuses a padded sum whose bytes would overflow
         cdef double *matrix = self.views.doubles(JtWJ, times(n, times(A.P, A.P)), True)
         cdef double *vector = self.views.doubles(JtWe, times(n, A.P), True)
         cdef double *scalar = self.views.doubles(etWe, n, True)
@@ -129,7 +129,7 @@ cdef class Jacobian:
         return found
 
 
-# ---- the short way ---------------------------------------------------------------------------
+# ---- the short way: plain arrays, without building a Jacobian --------------------------------
 
 
 cdef Py_buffer *plain(Views views, object array) except? NULL:
@@ -167,8 +167,9 @@ cdef bint is_jacobian(const Py_buffer *view, c.tw_jacobian *A) noexcept:
 
 
 def sum_plain(J, e, weights, double scale, bint per_block, int threads):
-    """Return ``scale J' W e`` of plain arrays, or None: then the long way does what is left, or
-    says what is wrong.
+    """Return ``scale J' W e`` of plain arrays, or None.
+
+    None: the caller must take the long way, which handles other arrays and says what is wrong.
 
     J is (K, Nx, P) or (Nx, P), e and weights, unless None, have its shape without P.
     """

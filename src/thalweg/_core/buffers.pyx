@@ -1,8 +1,8 @@
 """Memory and the buffers of arrays, for the modules that hand pointers to C.
 
-This is the only place where buffers are borrowed and given back.  Most arrays are C-contiguous, of
-the element type wanted and of exactly the size wanted; of the others the borrower looks at the
-strides.
+This is the only place where buffers are borrowed and given back.  Most arrays must be C-contiguous,
+and of exactly the element type and size that a kernel wants; where an array may have other strides,
+the borrower checks them.
 """
 cimport cython
 from cpython.buffer cimport (
@@ -15,16 +15,16 @@ from cpython.buffer cimport (
 )
 from libc.stdlib cimport calloc, free, malloc
 
-cdef Py_ssize_t MOST = <Py_ssize_t> (~<size_t> 0 >> 1)  # bytes that there can be
+cdef Py_ssize_t MOST = <Py_ssize_t> (~<size_t> 0 >> 1)  # the most bytes that one array can have
 
 
 cdef class Memory:
-    """Zeroed memory for ``count`` things of ``size`` bytes, as long as this object lives."""
+    """Zeroed memory for ``count`` elements of ``size`` bytes; it lives as long as this object."""
 
     def __cinit__(self, size_t count, size_t size):
         self.at = calloc(count + 1, size)
         if self.at == NULL:
-            raise MemoryError(f"{count * size} bytes are more than there are")
+            raise MemoryError(f"there is no memory for {count} elements of {size} bytes")
 
     def __dealloc__(self):
         free(self.at)
@@ -34,20 +34,20 @@ cdef void *workspace(size_t size) except NULL:
     """Memory for one call of a kernel, which the caller frees."""
     cdef void *work = malloc(size if size else 1)
     if work == NULL:
-        raise MemoryError(f"a workspace of {size} bytes is more than there is")
+        raise MemoryError(f"there is no memory for a workspace of {size} bytes")
     return work
 
 
 cdef Py_ssize_t times(Py_ssize_t a, Py_ssize_t b) except -1:
-    """a b, the number of elements of an array, which a lying caller could let overflow."""
+    """The product a b, the number of elements of an array; ValueError where it would overflow."""
     if a < 0 or b < 0 or (b and a > MOST // b):
-        raise ValueError(f"there is no array of {a} times {b} elements")
+        raise ValueError(f"there is no array of {a} times {b} elements: negative, or too many")
     return a * b
 
 
 @cython.freelist(8)
 cdef class Views:
-    """Room for ``most`` buffers, each borrowed until this object goes."""
+    """Up to ``most`` buffers of arrays, which are borrowed until this object is deleted."""
 
     def __cinit__(self, Py_ssize_t most=FEW_VIEWS):
         self.most, self.view = most, self.few
@@ -64,11 +64,11 @@ cdef class Views:
             free(self.view)
 
     cdef Py_buffer *borrow(self, object array, int flags) except NULL:
-        """The buffer of an array of any elements."""
+        """The buffer of an array of any element type."""
         if array is None:
             raise TypeError("an array is needed, got None")
         if self.n == self.most:
-            raise ValueError("too many arrays")
+            raise ValueError(f"at most {self.most} arrays can be borrowed at a time")
         cdef Py_buffer *view = &self.view[self.n]
         PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT)
         self.n += 1
@@ -83,10 +83,10 @@ cdef class Views:
         return view
 
     cdef Py_buffer *strided(self, object array, const char *kinds) except NULL:
-        """The same, where neighbours along every axis must be whole elements apart."""
+        """The same for an array of any strides that are multiples of an element's size."""
         cdef Py_buffer *view = self.elements(array, kinds, PyBUF_STRIDES)
         if not whole_strides(view):
-            raise ValueError("strides must be whole elements")
+            raise ValueError("the strides of an array must be multiples of its element's size")
         return view
 
     cdef void *take(self, object array, char kind, Py_ssize_t count, bint writable) except? NULL:
@@ -99,7 +99,7 @@ cdef class Views:
         return view.buf
 
     cdef void *take_if_given(self, object array, char kind, Py_ssize_t count) except? NULL:
-        """The same for what is only read and may be None: then NULL."""
+        """The same for an array that is only read; NULL for None."""
         return NULL if array is None else self.take(array, kind, count, False)
 
     cdef double *doubles(self, object array, Py_ssize_t count, bint writable) except? NULL:
@@ -108,5 +108,5 @@ cdef class Views:
 
     cdef double *doubles_if_given(self, object array, Py_ssize_t count,
                                   bint writable) except? NULL:
-        """The same for what may be None: then NULL."""
+        """The same; NULL for None."""
         return NULL if array is None else self.doubles(array, count, writable)

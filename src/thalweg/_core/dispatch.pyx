@@ -1,4 +1,4 @@
-"""The C library seen from Python: what it can run here, and how a call of it is watched.
+"""The C library seen from Python: which kernels this processor can run, how many threads, Ctrl-C.
 
 This is the one module that links the library, so that its thread pool and its choice of instruction
 set exist once.  The others `cimport` from it, and reach every kernel through the tables that
@@ -32,7 +32,7 @@ cdef int arity_of(int operation) noexcept:
 
 # ---- instruction sets and threads ------------------------------------------------------------
 
-cdef object refused = None  # why no instruction set may be used
+cdef object refused = None  # why no kernel may be used: THALWEG_SIMD names one that is not there
 
 
 cdef const c.tw_kernels *active(int is_float) except NULL:
@@ -42,14 +42,14 @@ cdef const c.tw_kernels *active(int is_float) except NULL:
     return c.tw_active(is_float)
 
 
-cdef object limit = PyContextVar_New("thalweg.threads", NULL)  # not set: none
+cdef object limit = PyContextVar_New("thalweg.threads", NULL)  # no limit while it is not set
 
 
 cdef int threads_of(int threads) except -1:
-    """How many threads a call may use that asks for ``threads``, 0 for as many as there are.
+    """How many threads a call may use that asks for ``threads``; 0 asks for the usual number.
 
-    Within a public function that was told how many (`limit_threads`), those are as many as there
-    are, and nobody gets more.
+    Inside a public function that was told how many threads to use (`limit_threads`), that number is
+    the usual one, and no call gets more.
     """
     most = get_value(limit)
     if most is None:
@@ -58,9 +58,9 @@ cdef int threads_of(int threads) except -1:
 
 
 def limit_threads(int threads):
-    """Let no call of this context use more threads, and no more than were allowed before.
+    """Let no call of this context use more threads than this, nor than were allowed before.
 
-    Gives what takes that back: ``taken_back.var.reset(taken_back)``.
+    Returns a token, with which ``token.var.reset(token)`` takes the limit back.
     """
     most = get_value(limit)
     return PyContextVar_Set(limit, threads if most is None else min(threads, most))
@@ -94,26 +94,27 @@ def select_variant(name):
 
 
 def get_num_threads():
-    """Return how many threads a call uses, here, when it does not say."""
+    """Return how many threads a call in this context uses when it is not told."""
     return threads_of(0)
 
 
 def set_num_threads(int n):
-    """Set how many threads a call uses when it does not say; 0 takes the setting back."""
+    """Set how many threads a call uses when it is not told; 0 takes the setting back."""
     c.tw_set_threads(n)
 
 
 try:
-    if os.environ.get("THALWEG_SIMD"):  # else C takes the best when it is first asked
+    if os.environ.get("THALWEG_SIMD"):  # if it is not set, C takes the best when it is first asked
         select_variant(os.environ["THALWEG_SIMD"])
-except ValueError as error:  # said by whatever would compute: an import cannot say it in a sentence
+except ValueError as error:  # raised by the first call that computes, so that the import succeeds
     refused = f"THALWEG_SIMD: {error}"
 
 
 # ---- watching a job --------------------------------------------------------------------------
 
 cdef class Watch:
-    """Ctrl-C and progress: ``progress(done)`` is called now and then; a true value ends the job."""
+    """Looks for Ctrl-C while C code runs, and calls ``progress(done)``; a true value of it, Ctrl-C
+    or an exception ends the job."""
 
     def __cinit__(self, progress=None):
         self.progress = progress
@@ -135,7 +136,7 @@ cdef class Watch:
 
 cdef int poll(void *context) noexcept with gil:
     cdef Watch self = <Watch> context
-    if self.watch.stop:  # the threads that still work have not seen it yet
+    if self.watch.stop:  # the job is to stop already, though some threads have not seen it yet
         return 1
     try:
         PyErr_CheckSignals()

@@ -1,7 +1,8 @@
 """The fitting engine seen from Python: jobs of many fits, and fits by trials.
 
-Arrays are raw buffers (buffers.pyx) of the job's element type and of exactly the size that the tape
-and the job say; this is all that memory safety needs.  Everything else, callers have checked.
+Arrays are raw buffers (buffers.pyx), of the job's element type and of exactly the sizes that follow
+from the tape and the job.  This module checks that, as memory safety needs it; everything else has
+been checked by its callers.
 """
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
@@ -20,8 +21,8 @@ cdef class Job:
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
     ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
-    ``linear`` holds places among the free parameters, ascending.  With more than one of
-    ``attempts``, ``out`` has ``next`` and ``attempts``, and `again` may be asked after `run`.
+    ``linear`` holds places among the free parameters, ascending.  If ``attempts`` is more than 1,
+    ``out`` has ``next`` and ``attempts``, and `again` may be called after `run`.
     """
 
     cdef c.tw_fit_job job
@@ -63,7 +64,7 @@ cdef class Job:
         job.upper = views.take_if_given(upper, real, BP if bound_step else P)
         job.bound_step = P if bound_step else 0
         if (job.lower == NULL) != (job.upper == NULL):
-            raise ValueError("both bounds or neither")
+            raise ValueError("lower and upper must both be given, or both be None")
         job.fixed = <const uint8_t *> views.take_if_given(fixed, c"B", BP)
         job.xtol, job.ftol, job.gtol, job.max_iter, job.absolute_sigma = options
         job.scaled = scaled
@@ -81,7 +82,7 @@ cdef class Job:
         self.take_linear(tuple(linear))
 
     cdef int take_linear(self, tuple linear) except -1:
-        """The parameters that the model is linear in together."""
+        """Take the places of the parameters that the model is linear in together."""
         cdef Py_ssize_t k, n = len(linear)
         self.linear = Memory(n, sizeof(int32_t))
         cdef int32_t *places = <int32_t *> self.linear.at
@@ -93,11 +94,14 @@ cdef class Job:
         return 0
 
     def run(self, int threads=0, progress=None):
-        """Fit; return whether all fits were run.  An exception of ``progress``, or Ctrl-C, is in
-        the returned watch as ``error``."""
+        """Run the first attempt of all fits; return the watch.
+
+        Its ``stopped`` says whether the job was stopped early; ``error`` is Ctrl-C or an exception
+        of ``progress``, if one of these was why.
+        """
         if self.tape.tape.output == NULL:
             raise ValueError("the tape has no code")
-        # once: another thread may change the settings
+        # looked up once, since another thread may change these settings meanwhile
         cdef const c.tw_engine *engine = active(self.job.is_float).engine
         cdef int n_threads = threads_of(threads)
         cdef Watch watch = Watch(progress)
@@ -107,7 +111,7 @@ cdef class Job:
         return watch
 
     def again(self, which, Tape curved, int threads=0, progress=None):
-        """Try the fits ``which`` (int64, ascending) again, as `run` advised in ``next``.
+        """Run later attempts of the fits ``which`` (int64, ascending), for which ``next`` is > 0.
 
         ``curved`` is the tape of second derivatives, or None; see `again` in csrc/fit/contract.h.
         """
@@ -115,10 +119,10 @@ cdef class Job:
         cdef Views views = Views(1)
         cdef const Py_ssize_t *fits = <const Py_ssize_t *> views.take(which, INT64, n, False)
         if self.job.next == NULL or self.job.attempts == NULL:
-            raise ValueError("the job has no place for later attempts")
+            raise ValueError("a job that was made for one attempt has no later ones")
         for k in range(n):
             if not (fits[k - 1] if k else -1) < fits[k] < self.job.n_fits:
-                raise ValueError("the fits to try again must be ascending and of the job")
+                raise ValueError("the fits to try again must be ascending places in the job")
             if self.job.next[fits[k]] <= 0:
                 raise ValueError(f"fit {fits[k]} is not to be tried again")
         self.refuse_curved(curved)
@@ -128,7 +132,7 @@ cdef class Job:
         return self.try_again(fits, n, threads_of(threads), Watch(progress))
 
     cdef Watch try_again(self, const Py_ssize_t *fits, Py_ssize_t n, int threads, Watch watch):
-        """Run later attempts of n fits in workspace of their own."""
+        """Run later attempts of n fits; the workspace is made for this call."""
         cdef const c.tw_engine *engine = active(self.job.is_float).engine
         cdef Memory work = Memory(engine.again_work(&self.job, n, threads), 1)
         with nogil:
@@ -141,7 +145,10 @@ cdef class Job:
         return self.job.next != NULL and self.job.next[0] > 0
 
     def again_called(self, evaluate, trial):
-        """Try fit 0 again; ``evaluate(trial)`` gives f (N,) and J (N, F), trial being (P,)."""
+        """Run later attempts of fit 0 of a model that Python evaluates.
+
+        ``evaluate(trial)`` returns f (N,) and J (N, F) at ``trial`` (P,).
+        """
         if not self.unsettled:
             raise ValueError("the fit is not to be tried again")
         cdef Called called = Called(self, evaluate, trial)
@@ -157,19 +164,19 @@ cdef class Job:
         watch.raise_caught()
 
     cdef int refuse_curved(self, Tape curved) except -1:
-        """A tape of second derivatives must have the sizes of the job's own."""
+        """Refuse a tape of second derivatives whose sizes do not go with the job's tape."""
         cdef const c.tw_tape *t = self.job.tape
         if curved is None:
             return 0
         if (curved.tape.output == NULL or curved.tape.n_x != t.n_x
                 or curved.tape.n_theta != 2 * t.n_theta or curved.tape.n_free != t.n_free + 1):
-            raise ValueError("the tape of second derivatives does not fit the job's")
+            raise ValueError("the tape of second derivatives does not have the sizes of the job's")
         refuse_giant(&curved.tape, self.job.n_points)
         return 0
 
 
 cdef class Called:
-    """A model that Python evaluates, as the engine calls it."""
+    """A model that Python evaluates: what the engine calls, and the exception of a call."""
 
     cdef Job job
     cdef object evaluate, trial, error
@@ -204,7 +211,7 @@ cdef int call_model(void *context, const void *theta, void *f, void *J) noexcept
 cdef class Trials:
     """Fit 0 of a job whose model only Python can evaluate, one trial at a time.
 
-    ``trial`` is where the model is wanted next; `next` takes its values and derivatives there.
+    ``trial`` is where the model is to be evaluated next; `next` takes values and derivatives there.
     """
 
     cdef Job job

@@ -1,8 +1,8 @@
-"""What the status of a kernel means: the one place that makes exceptions of them.
+"""What the status of a kernel means: the one place that turns a status into an exception.
 
-Each family of kernels that can fail returns an enumeration of its own, in which 0 is fine; see
-csrc/<family>/contract.h.  (How a fit ends is no failure but a result: `thalweg.status` has the
-sentences of those.)
+Each family of kernels that can fail returns an enumeration of its own, in which 0 means success;
+see csrc/<family>/contract.h.  (How a fit ends is no failure but a result, and has its sentences in
+`thalweg.status`.)
 """
 from enum import IntEnum
 
@@ -71,7 +71,7 @@ SENTENCES = {
 
 
 def refuse(family, int status, **facts):
-    """Raise what a status of a family means, if it is not fine.
+    """Raise ValueError with the sentence of a status of a family, unless it means success.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def refuse(family, int status, **facts):
         `Adjoint`, `Linear`, `Quadratic` or `Sweep`.
     status : int
     **facts
-        What the sentence names: ``where`` and sizes.
+        The values that the sentence names, such as ``where``.
     """
     if status == 0:
         return

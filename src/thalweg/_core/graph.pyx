@@ -2,8 +2,8 @@
 
 A node is a row of C numbers.  A hash table with linear probing finds equal ones (hash consing:
 Ershov, "On programming of arithmetic operations", Comm. ACM 1 (8), 1958; Filliatre and Conchon,
-"Type-safe modular hash-consing", ML Workshop 2006).  What an operation becomes before it is a node
-is said in simplify.pxi, what a node means in thalweg.model.graph.
+"Type-safe modular hash-consing", ML Workshop 2006).  The rules that simplify an operation before it
+becomes a node are in simplify.pxi; what a node means is said in thalweg.model.graph.
 """
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -75,8 +75,8 @@ cdef inline Node leaf(int kind, int number, int depends) noexcept nogil:
 cdef class Graph:
     """Nodes over ``n_theta`` parameters and ``n_x`` per-point arrays.
 
-    A subclass says with a method ``fold(op, *ids)`` which constant an operation on constants is.
-    Threads may share a graph: each method has it to itself, also where there is no GIL.
+    A subclass has a method ``fold(op, *ids)``, which returns the constant that an operation on
+    constants gives.  Threads may share a graph: each method locks it, also where there is no GIL.
     """
 
     def __cinit__(self, int n_theta, int n_x):
@@ -131,7 +131,7 @@ cdef class Graph:
 
     @cython.critical_section
     def intern(self, str op, *ids):
-        """Return the node of ``op`` applied to ``ids`` as it stands; fold constants only."""
+        """Return the node of ``op`` applied to ``ids``, not simplified; constants are folded."""
         cdef int32_t i[3]
         cdef int number = self.take(op, ids, i)
         return self.interned(number, i[0], i[1], i[2])
@@ -163,8 +163,10 @@ cdef class Graph:
         return self.append(&node)
 
     cdef int take(self, str op, tuple ids, int32_t *out) except -1:
-        """Opcode and operands of a call from Python, checked: a wrong operand would be read from
-        memory that is no node."""
+        """The opcode, and in ``out`` the operands, of a call from Python.
+
+        They are checked, for a wrong operand would be read from memory that holds no node.
+        """
         cdef int number = OPCODE[op], k
         if len(ids) != ARITY[number]:
             raise TypeError(f"{op} takes {ARITY[number]} operands, got {len(ids)}")
@@ -181,7 +183,7 @@ cdef class Graph:
     # ---- the hash table
 
     cdef Py_ssize_t slot_of(self, const Node *node) noexcept:
-        """Where an equal node is, or where it has to go."""
+        """The slot of an equal node, or the empty slot for this one."""
         cdef uint64_t bits, state
         cdef const Node *other
         memcpy(&bits, &node.value, sizeof(bits))
@@ -243,17 +245,17 @@ cdef class Graph:
 
     @property
     def nodes(self):
-        """All nodes as tuples, made at each look."""
+        """All nodes as tuples; the list is made anew at each look."""
         return [self.node(i) for i in range(self.size)]
 
     @property
     def depends(self):
-        """`stage` of all nodes, made at each look."""
+        """`stage` of all nodes; the list is made anew at each look."""
         return [self.at[i].depends for i in range(self.size)]
 
     @cython.critical_section
     def key(self, outputs):
-        """Return what identifies the outputs: equal for equal formulas however written.
+        """Return a key of the outputs, which is equal for equal formulas, however they are written.
 
         It is the number of parameters and the nodes that the outputs need, numbered in the order
         in which a depth-first walk finishes them.
@@ -277,7 +279,7 @@ cdef class Graph:
         return self.n_theta, written, tuple(walk.place[i] for i in outputs)
 
 
-cdef struct Form:  # of a node in a key
+cdef struct Form:  # what a key holds of a node
     int32_t op
     int32_t ids[3]
     double value
@@ -290,7 +292,7 @@ cdef class Walk:
         outputs = list(outputs)
         cdef Py_ssize_t i, size = graph.size
         self.n_outputs = len(outputs)
-        # what waits in `finish`: each output, and each operand of each node, once
+        # beside order and place, a stack for `finish`, on which each output and operand is once
         self.memory = PyMem_Malloc((5 * size + 2 * self.n_outputs + 1) * sizeof(int32_t))
         if self.memory == NULL:
             raise MemoryError

@@ -1,6 +1,6 @@
-"""Sums over samples of what a tape computes: pointers in, GIL out.
+"""Sums over samples of what a tape computes: arrays become pointers, and the GIL is released.
 
-`Terms` is a tape with the terms ``scale * a * b`` that are wanted of it, `Samples` the arrays that
+`Terms` is a tape with terms ``scale * a * b`` of values that it computes, `Samples` the arrays that
 it reads.  Samples need not be contiguous: each input has its step, so that the columns of an array
 are read where they are.
 """
@@ -14,7 +14,7 @@ from thalweg._core.tape cimport Tape
 
 
 cdef class Terms:
-    """A tape and the terms wanted of it: rows ``(scale, a, b)`` of slots, -1 for 1."""
+    """A tape and terms ``(scale, a, b)`` of its slots; -1 in place of a slot stands for 1."""
 
     cdef readonly Tape tape
     cdef Memory memory
@@ -47,7 +47,7 @@ cdef class Samples:
         columns = list(columns)
         cdef Py_ssize_t n = len(columns)
         if n_samples < 0:
-            raise ValueError("there cannot be less than no samples")
+            raise ValueError("the number of samples must not be negative")
         self.n_samples, self.views = n_samples, Views(n)
         self.places, self.steps = Memory(n, sizeof(void *)), Memory(n, sizeof(Py_ssize_t))
         self.types = Memory(n, 1)
@@ -69,7 +69,7 @@ cdef class Samples:
 
 cdef int run(Terms terms, Samples samples, bint is_float, theta, int32_t n_rows, bint each,
              out, Py_ssize_t n_out, int threads) except -1:
-    """One pass; KeyboardInterrupt where Ctrl-C stopped it."""
+    """Run one pass over the samples; Ctrl-C raises KeyboardInterrupt."""
     cdef const c.tw_loss *kernel = active(is_float).loss
     cdef c.tw_tape *tape = &terms.tape.tape
     cdef Views views = Views()
@@ -112,13 +112,15 @@ def values(Terms terms not None, Samples samples not None, bint is_float, theta,
 
 def normal(Terms terms not None, Samples samples not None, bint is_float, theta, int n_rows, out,
            int threads=0):
-    """Write the lower triangle, by rows, of sum_k sum_i C_i' C_i; the terms are C's ``n_rows``
-    rows."""
+    """Write the lower triangle, by rows, of sum_k sum_i C_i' C_i.
+
+    The terms of each sample are ``n_rows`` rows C_i, one after the other.
+    """
     cdef Py_ssize_t i, m
     if n_rows < 1 or terms.n % n_rows:
         raise ValueError(f"{terms.n} terms cannot be {n_rows} rows")
     for i in range(terms.n):
         if terms.term[i].scale >= 0 or terms.term[i].b >= 0:
-            raise ValueError(f"term {i} of a matrix must be one slot")
+            raise ValueError(f"term {i} is an element of a matrix, so it must be one slot")
     m = terms.n // n_rows
     run(terms, samples, is_float, theta, n_rows, False, out, m * (m + 1) // 2, threads)

@@ -4,8 +4,8 @@ Every node goes to the stage in which it is needed least often: what depends on 
 once per data set, what depends on theta alone once per evaluation, the rest once per point and
 evaluation.  Constants and parameters are slots of the theta stage.  In the block stage a product
 that only one sum uses becomes one fused instruction.  Slots of points are given back after their
-last use, so that a block of points stays in the first cache, and of many points no more is kept
-than the block stage reads.
+last use, so that a block of points stays in the first cache, and that the x stage keeps only what
+the block stage reads.
 """
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
@@ -17,7 +17,7 @@ from thalweg._core.thalweg_h cimport ADD, COPY, FMA, FMS, FNMA, MUL, SQUARE, SUB
 from thalweg._core.tape import Tape
 
 cdef enum:
-    FOR_EVER = -1  # in the place of a node: what must be kept
+    FOR_EVER = -1  # stands for the last user of a value whose slot must not be used again
 
 
 def lower(Graph graph not None, outputs, free):
@@ -36,7 +36,10 @@ def lower_slots(Graph graph not None, outputs):
 
 
 cdef tuple lay_out(Graph graph, list outputs, list copies):
-    """The fields of a tape but its outputs, and their slots; ``copies`` go to block slots too."""
+    """The fields of a tape without outputs, and the slots of the outputs.
+
+    ``copies`` are nodes whose values are copied to block slots at the end.
+    """
     cdef Program program
     with cython.critical_section(graph):
         program = Program(graph, outputs)
@@ -69,10 +72,10 @@ cdef class Program:
     """The operations that outputs need, and the slots of their values."""
 
     cdef Walk walk
-    cdef Node *node  # by number; of arity 0 if there is nothing to run: leaves and fused products
-    cdef int32_t *slot
-    cdef int32_t *user  # how many nodes use one; then, in `allocate`, the last that does
-    cdef int32_t *idle
+    cdef Node *node  # by number; those with nothing to run (leaves, fused products) get arity 0
+    cdef int32_t *slot  # of each node
+    cdef int32_t *user  # of each node: how many nodes use it; in `allocate`, the last that does
+    cdef int32_t *idle  # slots that may be used again
 
     def __cinit__(self, Graph graph not None, outputs):
         cdef Py_ssize_t n
@@ -99,7 +102,7 @@ cdef class Program:
         PyMem_Free(self.slot)
 
     cdef void fuse(self, Node *sum) noexcept:
-        """Take the first product that nothing else uses into the sum."""
+        """Fuse a sum with its first operand that is a product and that nothing else uses."""
         cdef int place
         cdef Node *product
         if sum.depends != ON_BOTH or not (sum.op == ADD or sum.op == SUB):
@@ -158,7 +161,7 @@ cdef class Program:
                 if self.user[j] == i and self.node[j].depends == stage and self.node[j].arity:
                     self.idle[n_idle] = self.slot[j]
                     n_idle += 1
-                    self.user[j] = FOR_EVER  # given back once, even if it is both operands
+                    self.user[j] = FOR_EVER  # so that it is given back once, if it is two operands
             if n_idle == 0:
                 self.idle[0] = first + count
                 n_idle, count = 1, count + 1
@@ -167,7 +170,7 @@ cdef class Program:
         return count
 
     cdef void find_last_users(self, int stage) noexcept:
-        """Of each value of a stage, the last operation that needs it, into `user`."""
+        """Set `user` of each value of a stage to the last operation that needs it."""
         cdef Py_ssize_t n
         cdef int i, j, k
         for n in range(self.walk.n):

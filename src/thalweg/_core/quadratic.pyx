@@ -1,7 +1,7 @@
-"""The quadratic loss: pointers in, GIL out.
+"""The quadratic loss: arrays become pointers, and the GIL is released.
 
-Buffers are checked for what memory safety needs; everything else, callers have checked.  What takes
-long raises KeyboardInterrupt at Ctrl-C; what it writes then means nothing.
+Buffers are checked for what memory safety needs; everything else has been checked by the callers.
+Ctrl-C raises KeyboardInterrupt in calls that take long, and leaves outputs without meaning.
 """
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBUF_STRIDES, PyBUF_WRITABLE
 from libc.math cimport isfinite
@@ -16,8 +16,8 @@ from thalweg._core.dispatch cimport Watch, active, threads_of
 from thalweg._core.failures import Quadratic, refuse
 
 cdef enum:
-    STACK_DOUBLES = 512  # workspace that needs no allocation: a small matrix is a matter of 0.1 us
-    LONG = 1 << 20  # elements: some 0.3 ms; less is over before anyone could interrupt it
+    STACK_DOUBLES = 512  # a workspace up to this size lies on the stack: small calls take 0.1 us
+    LONG = 1 << 20  # calls of fewer elements, some 0.3 ms, are over before Ctrl-C could be noticed
 
 
 cdef class Matrix:
@@ -27,11 +27,11 @@ cdef class Matrix:
     cdef c.tw_square dense
     cdef c.tw_square_csr sparse
     cdef bint is_float, is_sparse
-    cdef Py_ssize_t where  # a bad row of a sparse one
+    cdef Py_ssize_t where  # a bad row, if it is sparse and has one
 
     cdef Views begin(self):
         if self.views is not None:
-            raise TypeError("the matrix is made already and cannot change")
+            raise TypeError("this matrix has its elements already and cannot be given others")
         self.views = Views()
         return self.views
 
@@ -60,7 +60,7 @@ cdef class Matrix:
         self.dense = c.tw_square(B=view.buf, P=P, row_step=0, packed=1, upper=upper, general=0)
 
     def _csr(self, data, index, start, Py_ssize_t P, bint upper, bint general=False):
-        """Compressed sparse rows; ValueError where one breaks the rules of the kernel."""
+        """B in compressed sparse rows; ValueError if a row breaks the rules of the kernel."""
         cdef Views views = self.begin()
         cdef Py_buffer *values = views.elements(data, b"df", PyBUF_C_CONTIGUOUS)
         cdef Py_buffer *columns = views.elements(index, b"ilq", PyBUF_C_CONTIGUOUS)
@@ -112,7 +112,7 @@ cdef class Matrix:
 
 
 def symmetrise(full, packed, int threads=0):
-    """Write the lower triangle of (B + B')/2 by rows, in B's type."""
+    """Write the lower triangle of (B + B')/2 by rows to ``packed``, which has the type of B."""
     cdef Watch watch = Watch()
     cdef Matrix source = Matrix(), target = Matrix()
     source._full(full, False)
@@ -128,7 +128,9 @@ def symmetrise(full, packed, int threads=0):
 
 def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shared_star,
              bint many, int threads):
-    """Write the values and, unless None, the gradients; ValueError where a sparse B has gone bad.
+    """Write the values and, unless None, the gradients.
+
+    Raises ValueError if a sparse B has been changed since it was checked and is no longer valid.
 
     One theta (P,) when ``many`` is false; else M of them, and ``value`` has M elements.
     """
@@ -167,7 +169,7 @@ def evaluate(Matrix B not None, theta, theta_star, value, gradient, *, bint shar
            wrong="that are unsorted or outside")
 
 
-# ---- the short way ---------------------------------------------------------------------------
+# ---- the short way: one theta, plain arrays --------------------------------------------------
 
 cdef bint is_square(const Py_buffer *view, int triangle, c.tw_square *B) noexcept:
     """Whether a plain array is a matrix for the kernel; a column-major one is seen transposed."""
@@ -211,8 +213,9 @@ cdef const double *vector(Views views, object array, Py_ssize_t P, int flags) ex
 
 
 def short_way(B, theta, theta_star, gradient, int triangle, int threads):
-    """Return the value at one theta of plain arrays, or None: then the long way does what is left,
-    or says what is wrong.
+    """Return the value at one theta of plain arrays, or None.
+
+    None: the caller must take the long way, which handles other arrays and says what is wrong.
 
     B is a `Matrix` or an array; ``triangle`` 0 reads all of it, 1 or 2 its lower or upper triangle.
     ``gradient`` is an array or None.

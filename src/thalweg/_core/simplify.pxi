@@ -1,4 +1,4 @@
-# What a graph makes of an operation before it creates a node.
+# The rules by which a graph simplifies an operation before it creates a node.
 #
 # Each rule takes the graph and the operands and returns a node of equal value.  The rules serve
 # three ends:
@@ -15,15 +15,15 @@
 #
 # Values change by rounding only, provided that they and the intermediate results are finite and
 # normal.  NaN is kept: nothing is cancelled, and constants combine only where their product is
-# normal too.  Where a graph is `exact`, as while a function is recorded, 0 * x stays as well, which
-# is NaN for an infinite x (a parameter is always finite); derivatives, which are full of factors 0,
-# are made without that.
+# normal too.  In an `exact` graph, as while a function is recorded, 0 * x is kept as well, because
+# it is NaN for an infinite x (a parameter is always finite).  Derivatives, which are full of
+# factors 0, are made in graphs that are not exact.
 #
-# Rules copy the nodes they look at, because making another may move them all.
+# Rules copy the nodes that they look at, because making another node may move all of them.
 
 cdef enum:
-    MAX_POWER = 8  # beyond this, products lose more digits than pow
-    SIGN_DEPTH = 3  # how far into a chain of factors a sign may travel
+    MAX_POWER = 8  # x**n becomes products up to this n; beyond it they lose more digits than pow
+    SIGN_DEPTH = 3  # how many factors deep into a product a sign may be moved
 
 
 cdef int simplified(Graph g, int op, int a, int b, int c) except -1:
@@ -162,7 +162,7 @@ cdef int _mul(Graph g, int a, int b) except -1:
             return b
         if left.value == -1.0:
             return _neg(g, b)
-    if right.op == NEG:  # signs travel outwards; _neg puts them where they cost least
+    if right.op == NEG:  # move the sign outwards; _neg puts it where it costs least
         return _neg(g, _mul(g, a, right.ids[0]))
     if left.op == NEG and not (left.depends == ON_THETA and right.depends & ON_X):
         return _neg(g, _mul(g, left.ids[0], b))
@@ -181,7 +181,7 @@ cdef int _combine(Graph g, int factor, int product) except -1:
     cdef int whole = node.depends | of_product
     if not node.depends and not of_scale and not _is_normal_product(node.value, g.at[scale].value):
         return NONE
-    # What is wholly at a lower stage stays there; only its constant may go on to theta.
+    # A product that is wholly at a lower stage stays so; only its constant may move on to theta.
     if of_product != whole and (of_scale or node.depends != ON_THETA):
         return NONE
     if node.depends | of_scale != whole:
@@ -193,13 +193,13 @@ cdef int _combine(Graph g, int factor, int product) except -1:
     if whole != ON_BOTH:
         return _mul(g, scale, _mul(g, factor, rest))
     if node.op == MUL and g.at[node.ids[0]].depends in (0, ON_THETA):
-        # the constant meets the other one's scale
+        # the constant `scale` is multiplied into the scale of `factor`
         return _mul(g, _mul(g, _mul(g, scale, node.ids[0]), node.ids[1]), rest)
     return NONE
 
 
 cdef inline bint _is_normal_product(double a, double b) noexcept:
-    """Whether the product of two constants is normal, or neither is (then it is exact)."""
+    """Whether the product of two constants is normal, or exact because one is 0 or not finite."""
     cdef double product = fabs(a * b)
     cdef bint ordinary = a != 0.0 and b != 0.0 and fabs(a) <= DBL_MAX and fabs(b) <= DBL_MAX
     return not ordinary or DBL_MIN <= product <= DBL_MAX
@@ -229,7 +229,7 @@ cdef int _recip(Graph g, int a) except -1:
 
 
 cdef int _floor(Graph g, int a) except -1:
-    """Floor; of a quotient, with the division that NumPy rounds: floor(x / x) must be 1."""
+    """Floor.  That of a quotient keeps the division, which NumPy rounds: floor(x / x) must be 1."""
     cdef Node node = g.at[a], inverse
     cdef int k, quotient
     cdef bint negative

@@ -1,9 +1,8 @@
-"""Coordinate-descent sweeps over dense matrices, Gram matrices and sparse columns: pointers in, GIL
-out.
+"""Coordinate-descent sweeps over dense matrices, Gram matrices and sparse columns.
 
-Arrays are raw buffers, of exactly the sizes of the job; with the kernel's look at sparse indices
-and the one at the order here, this is all that memory safety needs.  Everything else, callers have
-checked.
+Arrays become pointers, and the GIL is released.  Arrays are raw buffers, of exactly the sizes of
+the job; that, the kernel's check of sparse indices and the check of the order here are all that
+memory safety needs.  Everything else has been checked by the callers.
 """
 from cpython.buffer cimport PyBUF_C_CONTIGUOUS
 from libc.stdlib cimport free
@@ -13,7 +12,7 @@ from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport USUAL_VIEWS, Memory, Views, times, workspace
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
-WIDTH = c.TW_SWEEP_WIDTH  # an order may be cut at multiples of it without changing a bit
+WIDTH = c.TW_SWEEP_WIDTH  # an order that is cut at a multiple of WIDTH gives the same bits
 
 
 cdef c.tw_coordinates coordinates(Views views, object each, Py_ssize_t C) except *:
@@ -36,7 +35,7 @@ cdef Py_buffer *coordinate_order(Views views, object array, Py_ssize_t least,
         raise TypeError("an order of intp is needed")
     for i in range(view.len // view.itemsize):
         if not least <= order[i] < end:
-            raise IndexError(f"there is no coordinate {order[i]}")
+            raise IndexError(f"there is no coordinate {order[i]}: there are {end}, from 0 on")
     return view
 
 
@@ -83,8 +82,8 @@ cdef class Sweeper:
 
         ``gram_known`` says that the last run at this place had the same order.  ``change`` (M,) and
         ``fall`` (sweeps, M) are written.  Returns the status, one of `failures.Sweep`, and the
-        column that is wrong, if any.  Ctrl-C raises KeyboardInterrupt; theta and residual then
-        hold no answer.
+        column that is wrong, if any.  Ctrl-C raises KeyboardInterrupt, and leaves theta and
+        residual without meaning.
         """
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
@@ -95,12 +94,15 @@ cdef class Sweeper:
         cdef Py_buffer *places = coordinate_order(views, order, 0, n_coordinates)
         job.order, job.n_order = <const Py_ssize_t *> places.buf, places.len // places.itemsize
         if not 0 <= begin <= end <= min(self.most_order, job.n_order) or begin % WIDTH:
-            raise ValueError("the order is cut at the wrong place")
+            raise ValueError(
+                f"the order is cut at the wrong place: begin={begin} must be a multiple of "
+                f"{WIDTH}, and end={end} neither less than begin nor beyond the order"
+            )
         job.order += begin
         job.sweeps, job.gram_known, job.where = sweeps, gram_known, &where
         job.change = views.doubles(change, job.M, True)
         job.fall = views.doubles(fall, times(sweeps, job.M), True)
-        job.n_order = begin  # so that `gram` tells what the blocks before this one take
+        job.n_order = begin  # so that `gram` returns the size for the blocks before this one
         job.gram = <double *> self.gram.at + self.kernel.gram(&job)
         job.n_order = end - begin
         cdef size_t size = self.kernel.work(&job, self.threads)
@@ -116,7 +118,7 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
                 change, fall, int threads):
     """Run a ``tw_gram_job``; see csrc/sweep/contract.h.  Gram (C, C), theta and q (M, C).
 
-    Ctrl-C raises KeyboardInterrupt; theta and q then hold what the last update left.
+    Ctrl-C raises KeyboardInterrupt; theta and q are then as the last update has left them.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()
@@ -125,7 +127,7 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
     cdef const c.tw_sweep *kernel = active(0).sweep
     cdef int n_threads = threads_of(threads)
     if not 0 <= choices <= C:
-        raise ValueError("there are more choices than coordinates")
+        raise ValueError(f"choices must be from 0 to the number of coordinates, {C}, got {choices}")
     job.C, job.M, job.sweeps, job.choices = C, M, sweeps, choices
     job.gram = views.doubles(gram, times(C, C), False)
     job.each = coordinates(views, each, C)
@@ -144,7 +146,7 @@ def gram_sweeps(gram, theta, q, each, order, Py_ssize_t M, Py_ssize_t sweeps, Py
 
 
 cdef int take_matrix(c.tw_sweep_csc_job *job, Views views, indptr, indices, values) except -1:
-    """A, and whether its values are float."""
+    """Take the arrays of A; return whether its values are float."""
     cdef Py_buffer *starts = views.elements(indptr, b"ilq", PyBUF_C_CONTIGUOUS)
     cdef Py_buffer *rows = views.elements(indices, b"ilq", PyBUF_C_CONTIGUOUS)
     cdef Py_buffer *numbers = views.elements(values, b"df", PyBUF_C_CONTIGUOUS)
@@ -159,7 +161,7 @@ cdef int take_matrix(c.tw_sweep_csc_job *job, Views views, indptr, indices, valu
 
 
 cdef int take_order(c.tw_sweep_csc_job *job, Views views, order) except -1:
-    """The coordinates (C,) or (sweeps, C), None for all of them as they come."""
+    """Take the order of the updates, (C,) or (sweeps, C); None stands for 0, 1, ..., P - 1."""
     cdef Py_buffer *view
     job.n_order = job.P
     if order is None:
@@ -178,7 +180,8 @@ def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint g
     """Run a ``tw_sweep_csc_job``; return its status, one of `failures.Sweep`, and the column
     that is wrong, if any.
 
-    Ctrl-C raises KeyboardInterrupt; theta, residual and intercept then hold what was reached.
+    Ctrl-C raises KeyboardInterrupt; theta, residual and intercept are then as the last update has
+    left them.
     """
     cdef Watch watch = Watch()
     cdef c.tw_sweep_csc_job job
@@ -190,7 +193,7 @@ def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint g
     job.n, job.P, job.M = shape
     job.greedy, job.sweeps, job.centered = greedy, sweeps, centered
     if min(job.n, job.P, job.M, sweeps) < 0 or (centered and intercept is None):
-        raise ValueError("the job makes no sense")
+        raise ValueError("sizes must not be negative, and centered needs an intercept")
     cdef bint is_float = take_matrix(&job, views, indptr, indices, values)
     take_order(&job, views, order)
     job.weights = views.doubles_if_given(weights, job.n, False)

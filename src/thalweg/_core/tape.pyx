@@ -1,7 +1,8 @@
 """Tapes: programs that compute a model and its derivatives.
 
-Arrays are raw buffers (buffers.pyx) of the element type asked for and of exactly the size that the
-tape says; with the look at each instruction here, this is all that memory safety needs.
+Arrays are raw buffers (buffers.pyx), of the element type asked for and of exactly the sizes that
+follow from the tape.  That, and the check of each instruction here, is all that memory safety
+needs.
 """
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport INT32_MAX, int32_t, int64_t
@@ -12,9 +13,9 @@ from thalweg._core.buffers cimport MOST, Memory, Views, times
 from thalweg._core.dispatch cimport active, arity_of
 
 cdef enum:
-    MOST_SLOTS = 0x7FFFFFF  # of a tape: C counts their lanes, 16 of floats, in 32 bits
+    MOST_SLOTS = 0x7FFFFFF  # slots of a tape: C counts their lanes, 16 of floats, in 32 bits
 
-cdef Py_ssize_t POINTS_UNSEEN = 1 << 20  # values computed between two looks at Ctrl-C: milliseconds
+cdef Py_ssize_t POINTS_UNSEEN = 1 << 20  # values computed between two looks for Ctrl-C: some ms
 
 
 cdef class Tape:
@@ -25,7 +26,7 @@ cdef class Tape:
     """
 
     def __cinit__(self, int n_theta, int n_x, constants, n_slots, code, n_code, free_theta, output):
-        # lists of their own: whatever length others claim to have, these have it
+        # copied to lists, whose lengths can be trusted
         constants, code, output = list(constants), list(code), list(output)
         self.free_theta = tuple(free_theta)
         cdef Py_ssize_t i, k, n_const = len(constants), n_free = len(self.free_theta)
@@ -125,8 +126,8 @@ cdef int check_program(const c.tw_tape *t) except -1:
 cdef int refuse_giant(const c.tw_tape *t, Py_ssize_t n_points) except -1:
     """Refuse a job whose workspace, counted in bytes, would overflow.
 
-    A point has a number for each slot; beside the points there are triangles of F parameters for
-    every lane, and for every chunk of a thousand points at least.
+    A point has a number for each slot.  Beside the points there are triangles of F parameters, for
+    every lane and for every chunk of points; a chunk has at least a thousand points.
     """
     cdef Py_ssize_t numbers = <Py_ssize_t> t.n_lane + t.n_point + t.n_block + 2
     numbers += (<Py_ssize_t> t.n_free + 2) * (<Py_ssize_t> t.n_free + 2)
@@ -136,17 +137,17 @@ cdef int refuse_giant(const c.tw_tape *t, Py_ssize_t n_points) except -1:
 
 
 def evaluate(Tape tape not None, bint is_float, Py_ssize_t n_points, x, theta, out):
-    """Write f and its derivatives, (1 + F, N), at one theta (P,); x is a sequence of (N,)."""
+    """Write f and its derivatives at one theta (P,) to out (1 + F, N); x holds arrays (N,)."""
     x = list(x)
     evaluate_rows(tape, is_float, 1, n_points, x, [0] * len(x), theta, out)
 
 
 def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize_t n_points, x,
                   steps, theta, out):
-    """Write the same for every row of theta (rows, P), (rows, 1 + F, N).
+    """Write the same for every row of theta (rows, P) to out (rows, 1 + F, N).
 
-    An array of x has (N,) elements where its step is 0, and a row of its own for each, (rows, N),
-    where it is 1.
+    An array of x whose step is 0 has shape (N,) and is shared by all rows; one whose step is 1 has
+    shape (rows, N).
     """
     x, steps = list(x), list(steps)
     cdef char real = c"f" if is_float else c"d"
@@ -155,9 +156,9 @@ def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize
     cdef Py_ssize_t n_out = times(1 + <Py_ssize_t> tape.tape.n_free, n_points)
     cdef Views views = Views(n_x + 4)
     if tape.tape.output == NULL or n_x != tape.tape.n_x or len(steps) != n_x:
-        raise ValueError("the arrays do not fit the tape")
+        raise ValueError("the arrays do not fit the tape, which reads one for each of its x")
     refuse_giant(&tape.tape, n_points)
-    # where the points of each array are, and bytes from a row's points to the next one's
+    # the address of each array, and the number of bytes from one row of it to the next
     cdef Memory places = Memory(n_x, sizeof(void *)), rows = Memory(n_x, sizeof(Py_ssize_t))
     cdef const void **pointers = <const void **> places.at
     cdef Py_ssize_t *strides = <Py_ssize_t *> rows.at

@@ -1,7 +1,7 @@
 """Python's operators on recorded values: each adds a node to their graph.
 
-What the operators of Python mean to a graph stands here, what functions mean in
-thalweg.model.symbol.
+This module says what the operators of Python mean to a graph; thalweg.model.symbol says what
+functions mean.
 """
 from numpy import bool_, ndarray
 
@@ -26,7 +26,7 @@ cdef class Value:
     cdef Graph graph
     cdef readonly object _recorder
     cdef readonly int _id
-    cdef readonly bint _condition  # of NumPy's type bool, whose sum is `or`
+    cdef readonly bint _condition  # for NumPy it would be a bool, whose sum is `or`
 
     def __init__(self, recorder, int node):
         cdef Graph graph = recorder.graph
@@ -36,7 +36,7 @@ cdef class Value:
         self.graph, self._recorder = graph, recorder
 
     cdef Graph own(self):
-        """The graph; a value that was never initialised has none."""
+        """The graph; TypeError for a value that was never initialised, and so has none."""
         if self.graph is None:
             raise TypeError("this value belongs to no graph")
         return self.graph
@@ -47,7 +47,7 @@ cdef class Value:
         return self.own().known(self._recorder.lift(other))
 
     cdef Value of(self, int node, int op=COPY):
-        """The value of a node, which ``op`` made."""
+        """The value of a node that ``op`` has made."""
         cls = type(self)
         cdef Value value = <Value> cls.__new__(cls)
         value.graph, value._recorder, value._id = self.graph, self._recorder, node
@@ -70,7 +70,7 @@ cdef class Value:
         return self.of(simplified(graph, op, self.lift(other), self._id, 0), op)
 
     cdef object logical(self, int op, int of_conditions, other):
-        """Sum and product, which for two conditions are `or` and `and`, as for NumPy's booleans."""
+        """A sum or product; of two conditions it is `or` or `and`, as for NumPy's booleans."""
         if is_array_of_objects(other):
             return NotImplemented
         cdef Graph graph = self.own()

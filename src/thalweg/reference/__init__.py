@@ -1,6 +1,7 @@
 """Every kernel in plain NumPy: the specification that the compiled code is tested against.
 
-Same names, same arguments; made to be read, and no fallback.
+Functions have the names and arguments of the kernels.  They are made to be read; the package never
+falls back to them.
 """
 
 from . import linear, loss

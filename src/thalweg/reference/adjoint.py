@@ -1,8 +1,8 @@
 """The specification of the kernels over Jacobians: J (K, Nx, P), K blocks of Nx rows.
 
-Each function has the signature of its compiled namesake.  ``threads`` is taken and not used: what a
-sum is does not depend on it.  J may also be (Nx, P), one block whose axis the result lacks, or in
-compressed rows, then made dense here.
+Each function has the signature of its compiled namesake; ``threads`` is not used, since results do
+not depend on it.  J may also be one block (Nx, P), and then results lack the axis of blocks; a J in
+compressed rows is made dense here.
 """
 
 from __future__ import annotations
@@ -79,5 +79,5 @@ def _dense(J: Any, e: Any, weights: Any) -> tuple[Array, Array, Array]:
     J = np.asarray(J, dtype=float)
     e = np.zeros(J.shape[:-1]) if e is None else np.asarray(e, dtype=float)
     w = np.broadcast_to(1.0 if weights is None else np.asarray(weights, float), e.shape)
-    left = w == 0  # out, whatever is there
-    return np.where(left[..., None], 0.0, J), np.where(left, 0.0, e), w
+    left_out = w == 0  # a row of weight 0 is left out, whatever it holds
+    return np.where(left_out[..., None], 0.0, J), np.where(left_out, 0.0, e), w

@@ -1,11 +1,11 @@
-"""Attempts after the first (csrc/fit/attempts.h), where it failed or missed the global minimum.
+"""Further attempts, where the first failed or missed the global minimum (csrc/fit/attempts.h).
 
-The second is a projected one (Golub and Pereyra): before every trial the parameters in which f is
-linear, together, are put at their best, so that the search goes on in the others alone, in a region
-whose radius is adapted as More's (1978) and with geodesic acceleration (Transtrum and Sethna).  It
-starts at the best of 16 points around the start, or of 16 more beyond infinity where the first has
-failed far from its start.  The third goes on as the first does, from the lowest point found so far;
-it is left out where two attempts have run off to the same chi2.
+The second attempt is a projected one (Golub and Pereyra): before every trial the parameters in
+which f is linear, together, are put at their best, so that the search is in the others alone.  It
+has a region whose radius is adapted as More's (1978), and geodesic acceleration (Transtrum and
+Sethna).  It starts at the best of 16 points around the start, or of 16 more beyond infinity if the
+first attempt failed far from its start.  The third attempt goes on as the first does, from the
+lowest point found so far; it is left out if two attempts have run off to the same chi2.
 """
 
 from __future__ import annotations
@@ -38,19 +38,23 @@ from .state import (
 from .step import advance, find_step, solve_damped
 
 PROBES = 16
-BEATEN = 1e-6  # of chi2: a success with a bound lower by so much is not the global minimum
-SAME = 1e-9  # of chi2: what differs by less is the same
-FAR_OFF = 100  # times its start: how far a parameter is that has run off
-FIRST_REGION = 0.1  # of |D theta|
-SMALLEST_REGION = 0.01 * EPS  # of |D theta|
-MOST_BEND = 0.75  # 2 |D a| / |D d|: a step that bends more than this is too long
-MOST_NEWTON = 20  # steps before the last attempt
-MOST_BENDS = 20  # times that a step is halved because it bends
+BEATEN = 1e-6  # a fit is beaten by a proved chi2 that is lower by this share
+SAME = 1e-9  # chi2 of two attempts that differ by less than this share count as equal
+FAR_OFF = 100  # a parameter at more than FAR_OFF times its start may have run off
+FIRST_REGION = 0.1  # the first radius of the region is FIRST_REGION |D theta|
+SMALLEST_REGION = 0.01 * EPS  # a radius up to SMALLEST_REGION |D theta| allows no step any more
+MOST_BEND = 0.75  # a step that is tried has 2 |D a| <= MOST_BEND |D d|
+MOST_NEWTON = 20  # Newton steps before the third attempt
+MOST_BENDS = 20  # a step is halved at most MOST_BENDS times for bending too much
 PRIMES = 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53
 
 
 def limit_of_attempt(problem: Problem, number: int) -> int:
-    """Trials after which an attempt ends: an eighth of all, half, all; of few trials more."""
+    """The number of trials after which an attempt ends, counted from the start of the fit.
+
+    It is an eighth of max_iter for the first attempt, half of it for the second and all for the
+    third; but never less than what the default max_iter, 200 (P + 1), would give.
+    """
     max_iter = problem.stops.max_iter
     if number > 2:
         return max_iter
@@ -59,29 +63,30 @@ def limit_of_attempt(problem: Problem, number: int) -> int:
 
 
 def status_of(fit: Fit) -> str:
-    """The status of a finished attempt, SINGULAR where the data do not determine a parameter."""
+    """The status of a finished attempt; SINGULAR if the data do not determine a parameter."""
     if fit.status in (*SUCCESSES, "EXACT", "NO_PROGRESS", "MAX_ITER"):
         if inflated(columns_of(fit).R, most_inflation(fit)) >= 0:
             return "SINGULAR"
     return fit.status
 
 
-def needs_another(fit: Fit, bound: float) -> bool:
-    """Whether another attempt may do better.
+def needs_another(fit: Fit, proved: float) -> bool:
+    """Whether another attempt may do better: after a failure, or if a lower chi2 is ``proved``.
 
-    A success falls short of its own minimum by what its tolerances leave, and that is no proof.
+    A success may be higher than its own minimum by as much as its tolerances allow; a chi2 lower by
+    no more than that proves nothing.
     """
     if fit.status == "MAX_ITER":
         return True
     status = status_of(fit)
     if status in (*SUCCESSES, "EXACT", "SINGULAR"):
         share = max(BEATEN, SLACK * fit.problem.stops.ftol)
-        return bound < (fit.chi2 - fit.left) * (1 - share) - noise_of_chi2(fit)
+        return proved < (fit.chi2 - fit.untaken) * (1 - share) - noise_of_chi2(fit)
     return status in ("NO_PROGRESS", "DRIFT")
 
 
 def better(one: Fit, other: Fit) -> Fit:
-    """The lower of two attempts; where chi2 is the same, the one that is a success."""
+    """The attempt of lower chi2; of two with the same chi2 a success, or else the first."""
     if abs(one.chi2 - other.chi2) <= SAME * max(one.chi2, other.chi2):
         succeeded = status_of(other) in (*SUCCESSES, "EXACT")
         return other if succeeded and status_of(one) not in (*SUCCESSES, "EXACT") else one
@@ -96,7 +101,7 @@ def run_off_alike(one: Fit, other: Fit) -> bool:
 
 def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     """Return the best of up to three attempts, and how many there were."""
-    problem, best, bound = first.problem, first, first.bound
+    problem, best, proved = first.problem, first, first.proved
     max_iter = problem.stops.max_iter
     leaves = False
     if first.n_iter < max_iter:
@@ -107,7 +112,7 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
     taken, n_iter = 1, first.n_iter
     for number in (2, 3):
         succeeded = status_of(best) in (*SUCCESSES, "EXACT")
-        more = leaves or needs_another(best, bound)
+        more = leaves or needs_another(best, proved)
         if n_iter >= max_iter or not more or (number == 3 and succeeded):
             break
         limit = limit_of_attempt(problem, number)
@@ -122,7 +127,7 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
         reconsider(fit)
         refuse_saddle(fit, start)
         taken, n_iter = number, fit.n_iter
-        bound = min(bound, fit.bound)
+        proved = min(proved, fit.proved)
         alike = run_off_alike(best, fit)
         if fit.status != "NOT_FINITE":
             best = better(best, fit)
@@ -133,10 +138,10 @@ def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
 
 
 def reconsider(fit: Fit) -> None:
-    """Ask the second derivatives whether what looked like a failure is a minimum after all.
+    """Let second derivatives decide whether a failure is a success after all.
 
-    A success in doubt is one; so is a parameter that seems to run off, where J says nothing of it
-    because the model is flat in it, but bends: where only a^2 matters and a vanishes.
+    That may be a success in doubt; or the drift of a parameter whose column of J vanishes, if the
+    model bends in it, as in a where f depends on a^2 and a is 0.
     """
     if fit.problem.curvature is None:
         return
@@ -147,12 +152,12 @@ def reconsider(fit: Fit) -> None:
 
 
 def bends_in(fit: Fit, j: int) -> bool:
-    """Whether f changes by its second derivative alone as parameter j moves by its own size.
+    """Whether the second derivative alone changes f as parameter j moves by its own size.
 
-    Where it is and was 0, it has none: then, if f bends at all.
+    A parameter that is 0 and started at 0 has no size; then any second derivative but 0 will do.
     """
     if lost_effect(fit, SLOW_RUN_OFF) != j:
-        return False  # it does not run off by itself
+        return False  # parameter j runs off together with others
     assert fit.problem.curvature is not None
     direction = np.zeros(len(fit.theta))
     size = max(abs(fit.theta[j]), abs(fit.start[j]))
@@ -162,7 +167,7 @@ def bends_in(fit: Fit, j: int) -> bool:
 
 
 def newton_descent(best: Fit, n_iter: int) -> tuple[Array, int]:
-    """Return where a few Newton steps lead from a fit that was only slow, and the trials so far.
+    """Return where some Newton steps lead from a fit that was merely slow, and the trials so far.
 
     Where the residuals at the minimum are large, steps by J'J alone converge slowly, if at all.
     """
@@ -220,9 +225,9 @@ def halton(k: int, base: int) -> float:
 def probe(problem: Problem, start: Array, sizes: Array, first: Fit) -> tuple[Array, int]:
     """The lowest of 16 points with nonlinear parameters within a factor of 10 of the start.
 
-    What starts at 0 is probed on both sides, as far as ``sizes`` says.  Where the first attempt has
-    run off, and has come lower than all of them, 16 more lie beyond infinity.  Returns the point
-    and how many were looked at.
+    A parameter that starts at 0 is probed on both sides, as far as ``sizes`` says.  If the first
+    attempt has run off, and has come lower than all these points, 16 more beyond infinity are
+    looked at.  Returns the point and how many were looked at.
     """
     chi2, best = lowest_probe(problem, start, sizes, -1)
     crossed = farthest(first, start)
@@ -255,9 +260,9 @@ def lowest_probe(problem: Problem, start: Array, sizes: Array, crossed: int) -> 
 def farthest(first: Fit, start: Array) -> int:
     """The unbounded nonlinear parameter that has gone farthest in an attempt that failed, or -1.
 
-    It has run off, or was still on its way when the attempt ended.  A decay that the data want to
-    be slower than any is a growth: f depends on 1/tau, which passes through 0 as tau passes through
-    infinity.
+    It has run off, or was still on its way when the attempt ended.  If it is the tau of a decay, f
+    depends on 1/tau: data that want a slower decay than any tau gives want 1/tau below 0, which is
+    a growth.
     """
     ratio = np.abs(first.theta / start)
     ratio[start == 0] = 0
@@ -269,7 +274,7 @@ def farthest(first: Fit, start: Array) -> int:
 
 
 def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, first: Fit) -> Fit:
-    """Run the attempt whose linear parameters are always at their best."""
+    """Run the second attempt, whose trials have their linear parameters at their best."""
     point, n_probes = probe(problem, start, sizes, first)
     begin, n_iter = projected(problem, point), min(first.n_iter + n_probes, limit)
     fit = Fit(problem, begin, limit, n_iter, orthogonal=True, projecting=True)
@@ -296,7 +301,7 @@ def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, 
 
 
 def bend(fit: Fit) -> None:
-    """Follow the bend of the path, to second order; shorten the step where it bends much."""
+    """Follow the bend of the path to second order; shorten the step where it bends too much."""
     problem = fit.problem
     if problem.curvature is None or fit.promised <= fit.noise:
         return

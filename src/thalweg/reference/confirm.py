@@ -1,8 +1,8 @@
-"""Is a fit that met a tolerance at a minimum (csrc/fit/confirm.h and csrc/fit/covariance.h)?
+"""Whether a fit that met a tolerance is at a minimum (csrc/fit/confirm.h, csrc/fit/covariance.h).
 
-Columns of J are scaled to unit length here.  A success stands if the undamped step u = A^-1 J'e, or
-the reduction of chi2 that it promises, is small as well, or lost in the rounding noise; and if no
-parameter has run so far away that chi2 no longer depends on it.
+Columns of J are scaled to unit length here.  A success stands if the undamped step u = A^-1 J'e is
+small, too, or if the reduction of chi2 that it promises is small or below the rounding noise of
+chi2; and if no parameter has run so far away that chi2 no longer depends on it.
 """
 
 from __future__ import annotations
@@ -28,39 +28,40 @@ from .state import (
 )
 from .step import WEAK_PIVOT, without_lost
 
-MOST_IDLE = 64  # consecutive trials whose predicted and actual gain are below the noise of chi2
-TRUST = 4  # consecutive resumptions by `confirm` without a fall of chi2
+MOST_IDLE = 64  # consecutive trials whose promised and actual reduction are below the noise of chi2
+TRUST = 4  # how many times in a row `confirm` resumes a fit without a fall of chi2
 SLACK = 10.0  # the undamped step u may exceed the tolerance by this factor
-RELIEF = 1e-2  # the factor on lambda of a fit that is resumed ...
-WIDER = 100.0  # ... and the factor on the radius of its region
+RELIEF = 1e-2  # a fit that is resumed has its lambda multiplied by RELIEF ...
+WIDER = 100.0  # ... and the radius of its region by WIDER
 FLAT = 1e-6  # the gradient counts as zero where g_j^2 <= FLAT D_j^2 chi2
 LEVEL = 4500 * EPS  # at a minimum u promises at most LEVEL chi2; 1e-12
-SLOWEST = 0.5  # slower rates of convergence are not extrapolated
-DAMPED = 0.01  # of r u: what damping may take of u; of the last step it took more
-PART = 0.1  # of |D u|: what damping may take of a last step, if it is longer ...
-SHORT = 1e-5  # ... than this share of |e|
-RUN_OFF = 1e-7  # |J_j| over its largest in the attempt: it has lost its effect ...
-NO_EFFECT = 1e-3  # ... if |theta_j| |J_j| is below this share of |e| as well
-SLOW_INFLATION, LAST_INFLATION = 1e6, 1e16  # of a slow fit whose parameters run off together
-SLOW_RUN_OFF, LAST_RUN_OFF = 1e-3, 1e-5  # the same for a column by itself, see RUN_OFF
-POOR_PIVOT = 2.0**-26  # of a covariance by Cholesky: half the digits are gone
-CONVEX = 1e-8  # the least pivot of the Hessian over its diagonal element
-AT_MINIMUM = 1e-10  # of chi2: what a Newton step may bring at a minimum
-UNDETERMINED = 1e6  # times the model: by how much a standard error of theta_j moves it
-NEWTON_STEP = 1e-4  # of |theta_j| + |e| / D_j: how long it may be
+SLOWEST = 0.5  # steps that shrink by a factor up to SLOWEST are extrapolated to their sum ...
+DAMPED = 0.01  # ... if damping has taken at most DAMPED r u of u: see `rate`
+PART = 0.1  # damping may have taken at most PART of a last step u ...
+SHORT = 1e-5  # ... unless |D u| is at most SHORT |e|
+RUN_OFF = 1e-7  # a parameter has lost its effect if |J_j| is below RUN_OFF times its largest ...
+NO_EFFECT = 1e-3  # ... in the attempt, and |theta_j| |J_j| is at most NO_EFFECT |e|
+SLOW_INFLATION = 1e6  # a slow fit drifts if a variance inflation is beyond SLOW_INFLATION ...
+SLOW_RUN_OFF = 1e-3  # ... or a column has shrunk below SLOW_RUN_OFF times its largest;
+LAST_INFLATION, LAST_RUN_OFF = 1e16, 1e-5  # the same in the last attempt
+POOR_PIVOT = 2.0**-26  # a pivot up to this share of its diagonal has lost half of its digits
+CONVEX = 1e-8  # the least pivot of a convex Hessian over its diagonal element
+AT_MINIMUM = 1e-10  # at a minimum a Newton step promises at most AT_MINIMUM chi2 ...
+NEWTON_STEP = 1e-4  # ... and its |d_j| is at most NEWTON_STEP (|theta_j| + |e| / D_j)
+UNDETERMINED = 1e6  # see `most_inflation`
 
 
 class Columns(NamedTuple):
-    """The columns of J that count, scaled to unit length."""
+    """The columns of J of parameters that are not at a bound, scaled to unit length."""
 
     free: Any  # the parameters not at a bound
     size: Array  # the lengths of their columns
     R: Array  # the triangle of the scaled columns
-    z: Array  # what it makes of e
+    z: Array  # its right-hand side: e by the same rotations
 
 
 def columns_of(fit: Fit, beside: int = -1) -> Columns:
-    """Scale the columns of parameters that are not at a bound, or ``beside`` it, to length 1."""
+    """Scale to length 1 the columns of parameters that are not at a bound, and of ``beside``."""
     inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
     free = np.flatnonzero(inside | (np.arange(len(inside)) == beside))
     size = np.sqrt(np.diag(fit.A))[free]
@@ -72,8 +73,8 @@ def columns_of(fit: Fit, beside: int = -1) -> Columns:
 def undamped_step(fit: Fit, c: Columns) -> tuple[Array, float]:
     """Return the step u of all parameters, shape (F,), and the reduction of chi2 it promises.
 
-    By R the columns are damped by LOST_COLUMN, which gives the shortest step where some are
-    combinations of others.
+    In the orthogonal mode the columns are damped by LOST_COLUMN, which gives the shortest step
+    where some are combinations of others.
     """
     n = len(c.free)
     if fit.orthogonal:
@@ -90,9 +91,9 @@ def undamped_step(fit: Fit, c: Columns) -> tuple[Array, float]:
 
 
 def promised_inwards(fit: Fit) -> float:
-    """What parameters at a bound promise, each by itself, where descent leads back into the box.
+    """The reduction of chi2 promised by parameters at a bound from which descent leads inwards.
 
-    The undamped step holds them where they are.
+    Each is counted by itself.  The undamped step, which holds them, does not count them.
     """
     theta, lower, upper = fit.theta, fit.problem.lower, fit.problem.upper
     inwards = ((theta <= lower) & (fit.g > 0)) | ((theta >= upper) & (fit.g < 0))
@@ -102,13 +103,16 @@ def promised_inwards(fit: Fit) -> float:
 
 
 def confirm(fit: Fit) -> None:
-    """Let a fit go on whose step was small only because it was damped; else take the last step."""
+    """Test a fit that met a tolerance: let it go on, or take its last step.
+
+    It goes on if its step was small only because it was damped.
+    """
     if fit.status not in SUCCESSES or (not fit.orthogonal and is_poor(fit)):
-        return  # the latter is asked again in the orthogonal mode
+        return  # a fit whose J'J is poor is tested in the orthogonal mode
     stops, columns = fit.problem.stops, columns_of(fit)
     u, promised = undamped_step(fit, columns)
     promised += promised_inwards(fit)
-    fit.left = 0.0
+    fit.untaken = 0.0
     free, chi2 = columns.free, fit.chi2
     unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
     scale = np.abs(fit.theta[free]) + np.sqrt(chi2) * unit
@@ -125,14 +129,14 @@ def confirm(fit: Fit) -> None:
     if _may_be_last(fit, u, promised):
         take_last_step(fit, u, promised)
     else:
-        fit.left = promised
+        fit.untaken = promised
 
 
 def _may_be_last(fit: Fit, u: Array, promised: float) -> bool:
-    """Whether u may be taken as the last step, without a look at where it leads.
+    """Whether u may be taken as the last step, without evaluating the model where it leads.
 
-    Where damping still takes a part of it, as the linear model errs along it, only if it is so
-    short that this does not matter.
+    Damping is on where the linear model has erred; so u must be very short, or the damping must
+    take little of it.
     """
     D = np.sqrt(fit.D2) * ((fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper))
     length = float(np.linalg.norm(D * u))
@@ -166,17 +170,17 @@ def _go_on(fit: Fit, u: Array, small: bool, flat: bool, level: bool) -> None:
 
 
 def give_up(fit: Fit) -> None:
-    """Stop what has gone on for too long."""
+    """Stop a fit that has been idle for too long or has used up its trials."""
     fit.stop(fit.idle > MOST_IDLE, "NO_PROGRESS")
     fit.stop(fit.n_iter >= fit.limit, "MAX_ITER")
 
 
 def rate(fit: Fit, u: Array) -> float:
-    """How much of the last step's error this one has left: u = r times that step.
+    """The factor r by which steps shrink: u is about r times the last step.
 
-    Gauss-Newton steps shrink by a constant factor near a minimum whose residuals are not small, and
-    all further ones add up to u / (1 - r).  Where damping still shortens steps, they shrink for
-    another reason, and r is 0.
+    Near a minimum with residuals that are not small, Gauss-Newton steps shrink by a constant
+    factor, so that u and all steps after it add up to u / (1 - r).  Returns 0 where steps shrink
+    because they are damped, and where r is above SLOWEST.
     """
     inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
     D = np.sqrt(fit.D2) * inside
@@ -187,10 +191,10 @@ def rate(fit: Fit, u: Array) -> float:
 
 
 def take_last_step(fit: Fit, u: Array, promised: float) -> None:
-    """theta += u, and all that would follow, within the bounds; chi2 falls as promised.
+    """Add to theta u and all steps that would follow, if that stays within the bounds.
 
-    The orthogonal mode, for models that bend much, looks at where the step leads, and leaves it out
-    if that is not as low: a pole of the model may lie on its way.
+    chi2 falls as promised.  In the orthogonal mode, which is for models that bend much, the model
+    is evaluated there, and the step is left out if chi2 rises: a pole may lie on its way.
     """
     theta = fit.theta + u / (1 - rate(fit, u))
     if not ((theta >= fit.problem.lower) & (theta <= fit.problem.upper)).all():
@@ -225,7 +229,7 @@ def hessian(fit: Fit, free: Any, size: Array) -> Array:
 
 
 def newton_step(fit: Fit, beside: int = -1) -> tuple[Array, float] | None:
-    """Return the step H^-1 J'e in units of D and what it brings; None where H is not convex."""
+    """Return the step H^-1 J'e and the reduction that it promises; None if H is not convex."""
     columns = columns_of(fit, beside)
     size = np.where(columns.size > 0, columns.size, 1.0)
     H = hessian(fit, columns.free, size)
@@ -238,9 +242,9 @@ def newton_step(fit: Fit, beside: int = -1) -> tuple[Array, float] | None:
 
 
 def is_minimum(fit: Fit, beside: int = -1) -> bool:
-    """Whether the exact Hessian is convex and a Newton step is short and brings nothing.
+    """Whether the exact Hessian is convex and a Newton step is short and promises next to nothing.
 
-    Parameters at a bound do not count, but for the one that is looked at ``beside`` it.
+    Parameters at a bound are left out, except number ``beside``.
     """
     newton = newton_step(fit, beside)
     if newton is None:
@@ -264,7 +268,7 @@ def _is_convex(H: Array) -> bool:
 def kept_by_bounds(fit: Fit) -> Any:
     """Which parameters descent presses against the bound that they are at, shape (F,).
 
-    Not where a step of the parameter's own size would bring nothing.
+    A parameter does not count if a step of its own size would bring nothing.
     """
     lower, upper = fit.theta <= fit.problem.lower, fit.theta >= fit.problem.upper
     idle = (fit.theta != 0) & (np.abs(fit.g * fit.theta) <= NO_EFFECT**2 * fit.chi2)
@@ -272,11 +276,12 @@ def kept_by_bounds(fit: Fit) -> Any:
 
 
 def lost_effect(fit: Fit, share: float) -> int:
-    """The parameter whose column has shrunk below a share of its largest, and has no effect, or -1.
+    """The first parameter that has lost its effect on the model and that no bound keeps, or -1.
 
-    So has a column whose squares leave the range.  A parameter that descent presses against its
-    bound is kept there; if not, the bound is merely where it was when the model went flat, and a
-    column of zeros, which elsewhere makes J'J singular, tells the same.
+    Its column has shrunk below ``share`` of its largest norm, and theta_j J_j is nothing beside e;
+    or the square of the column has left the range of numbers.  A parameter that descent presses
+    against its bound is kept there; another merely happened to be at the bound when the model went
+    flat, also if its column is 0 (which makes J'J singular where there is no bound).
     """
     at_bound = (fit.theta <= fit.problem.lower) | (fit.theta >= fit.problem.upper)
     kept = kept_by_bounds(fit)
@@ -297,11 +302,11 @@ def inflated(R: Array, most: float) -> int:
 
 
 def most_inflation(fit: Fit) -> float:
-    """The largest variance inflation of a parameter that the data determine.
+    """The largest variance inflation of a parameter that counts as determined by the data.
 
-    Beyond TRUSTED^2 they do not in this arithmetic.  Nor do they where its standard error moves the
-    model by UNDETERMINED times all that the model has, as that of a peak narrower than the distance
-    of points does.
+    It is TRUSTED^2, the most that this arithmetic can tell; or less where the standard error would
+    move the model by more than UNDETERMINED times its size, as that of a peak narrower than the
+    distance of points does.
     """
     problem = fit.problem
     variance = 1.0 if problem.absolute_sigma else np.inf
@@ -314,7 +319,7 @@ def most_inflation(fit: Fit) -> float:
 
 
 def look_for_drift(fit: Fit) -> None:
-    """Name the parameter that runs off, if one does; a slow fit where none does goes on."""
+    """Look for a parameter that runs off, which is a DRIFT; a slow fit without one goes on."""
     j = -1
     if fit.status == "SLOW":
         j = lost_effect(fit, LAST_RUN_OFF if fit.last else SLOW_RUN_OFF)
@@ -331,7 +336,7 @@ def look_for_drift(fit: Fit) -> None:
 
 
 def is_poor(fit: Fit) -> bool:
-    """Is J'J too ill-conditioned for a covariance?"""
+    """Whether J'J is too ill-conditioned for a covariance."""
     if fit.status == "ILL_CONDITIONED":
         return True
     c = columns_of(fit)

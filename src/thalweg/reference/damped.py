@@ -1,4 +1,4 @@
-"""The specification of the engine in plain NumPy: the same steps as csrc/, made to be read.
+"""The specification of the engine in plain NumPy: the same steps as csrc/fit, made to be read.
 
 A fit minimises  chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2.  With
 e_i = (y_i - f_i) / sigma_i  and  J_ij = (df_i / dtheta_j) / sigma_i  a damped step d solves
@@ -7,11 +7,11 @@ e_i = (y_i - f_i) / sigma_i  and  J_ij = (df_i / dtheta_j) / sigma_i  a damped s
 
 After the first rejection |D d| is limited by delta, the radius of a region in which the linear
 model is trusted.  csrc/fit/damped.h tells why each test is as it is; names are the same here and
-there.
-Everything is float64, one fit at a time: this is what the engine is tested against, not a fallback.
+there.  Everything is float64, one fit at a time: the engine is tested against this, and never falls
+back to it.
 
-`judge` holds the iteration, `step` finds steps, `confirm` says what is a success, and `attempts`
-tries again where the first attempt fails or is proved not to have found the minimum.
+`judge` has the iteration, `step` finds steps, `confirm` decides what is a success, and `attempts`
+runs further attempts where the first fails or is proved not to have found the global minimum.
 
 References: More, "The Levenberg-Marquardt algorithm: implementation and theory", 1978; Nielsen,
 "Damping parameter in Marquardt's method", IMM-REP-1999-05, 1999; Golub and Pereyra, "Separable
@@ -50,13 +50,13 @@ Curvature = Callable[[Array, Array], Array]  # theta (P,), d (P,) -> d2f(theta; 
 class Outcome(NamedTuple):
     """A finished fit."""
 
-    params: Array  # (P,), NaN where it could not run
+    params: Array  # (P,), NaN if the fit could not run
     chi2: float
     status: str  # a name of `thalweg.Status`
     detail: int  # which parameter or input the status is about, else -1
     n_iter: int  # trial steps taken
     covariance: Array  # (P, P), 0 for parameters at a bound, infinite where it is not defined
-    attempts: int = 1
+    attempts: int = 1  # how many attempts there were
 
 
 def levenberg_marquardt(
@@ -80,8 +80,8 @@ def levenberg_marquardt(
 
     ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), ``curvature(theta, d)`` the
     second derivative of f along d, (N,); f is linear in the parameters ``linear`` together.  The
-    rest is as in `thalweg.fit`, for one fit; equal bounds fix a parameter.  What is wrong is the
-    status.
+    other arguments are those of `thalweg.fit`, for one fit; equal bounds fix a parameter.  Nothing
+    is raised: the status says what is wrong.
     """
     y, start = np.asarray(y, float), np.array(start, float)
     P = len(start)
@@ -109,7 +109,7 @@ def levenberg_marquardt(
         absolute_sigma,
         Tolerances(xtol, ftol, gtol, max_iter),
     )
-    with np.errstate(all="ignore"):  # a trial may overflow: it is rejected then
+    with np.errstate(all="ignore"):  # a trial may overflow, and is rejected then
         outcome = _best_of(problem, start[free], attempts, absolute_sigma)
     if outcome.status in ("NOT_FINITE", "RANGE"):
         return _refused(outcome.status, outcome.detail, P)
@@ -122,7 +122,7 @@ def levenberg_marquardt(
 def _on_free_parameters(
     model: Model, curvature: Curvature | None, start: Array, free: Any, y: Array, weight: Array
 ) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array] | None]:
-    """The weighted [J | e] and second derivative of the points used, by the free parameters."""
+    """[J | e] and the second derivative as functions of the free parameters, for points in use."""
     use = weight > 0
 
     def whole(theta: Array) -> Array:
@@ -164,7 +164,7 @@ def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: boo
 def _refusal(
     y: Array, sigma: Array, start: Array, lower: Array, upper: Array, use: Any
 ) -> tuple[str, int]:
-    """Why a fit cannot run, or an empty reason."""
+    """The status of a fit that cannot run and its detail; an empty status if it can."""
     if not (sigma > 0).all():
         return "BAD_SIGMA", -1
     if not np.isfinite(y[use]).all():
@@ -184,7 +184,11 @@ def _refused(status: str, detail: int, P: int) -> Outcome:
 
 
 def _finish(fit: Fit, absolute_sigma: bool) -> Outcome:
-    """The covariance (J'J)^-1 over the parameters that are not at a bound, times chi2 / dof."""
+    """The outcome of the best attempt, with its covariance.
+
+    That is (J'J)^-1 over the parameters that are not at a bound, times chi2 / dof unless sigma is
+    absolute.
+    """
     F, dof = len(fit.theta), fit.problem.dof
     c = columns_of(fit)
     factor = 1.0 if absolute_sigma else fit.chi2 / dof if dof > 0 else np.inf

@@ -1,4 +1,4 @@
-"""One attempt of a fit: trials, and what becomes of them (csrc/fit/damped.h)."""
+"""One attempt of a fit: trials, and how they are judged (csrc/fit/damped.h)."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from .state import (
 )
 from .step import advance, is_small
 
-UNDAMPED = 1e-8  # a damping that changes no step
-SLOW_FALL = 1e-3  # of chi2 / dof, over the marks: a fit that falls by less is slow ...
-REGION_SLOW_FALL = 1e-4  # ... in an attempt that has a region throughout ...
-LAST_SLOW_FALL = 1e-6  # ... and in the last attempt
+UNDAMPED = 1e-8  # a lambda up to UNDAMPED changes no digit of a step that matters
+SLOW_FALL = 1e-3  # a fit is slow if chi2 falls by less than SLOW_FALL chi2 / dof over its marks
+REGION_SLOW_FALL = 1e-4  # the same in the second attempt
+LAST_SLOW_FALL = 1e-6  # the same in the last attempt
 
 
 def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
-    """Run one attempt; the orthogonal mode takes over where J'J is too ill-conditioned."""
+    """Run one attempt; the orthogonal mode takes over if J'J is too ill-conditioned."""
     fit = run(Fit(problem, start, limit, **state))
     if fit.status not in ("NOT_FINITE", "RANGE", "DRIFT") and not fit.orthogonal and is_poor(fit):
         taken_over = Fit(problem, fit.theta, limit, fit.n_iter, orthogonal=True, last=fit.last)
-        taken_over.lam, taken_over.bound = fit.lam, fit.bound
+        taken_over.lam, taken_over.proved = fit.lam, fit.proved
         taken_over.largest2 = fit.largest2
         fit = run(taken_over)
     return fit
@@ -62,7 +62,7 @@ def run(fit: Fit) -> Fit:
 
 
 def settle(fit: Fit) -> None:
-    """Decide what becomes of a fit that has stopped; it may go on."""
+    """Settle why a fit has stopped, or let it go on."""
     return_to_best(fit)
     confirm(fit)
     if fit.status != "ILL_CONDITIONED":
@@ -98,7 +98,7 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
     fit.stop(moved and not fit.asked and is_small(fit), "XTOL")
     fit.stop(moved and promised <= little and actual <= little, "FTOL")
     settled = fit.idle > MOST_IDLE and fit.lam <= UNDAMPED
-    fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps go around in the noise
+    fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps wander within the noise
     if moved:
         look_back(fit)
     if finite:
@@ -119,15 +119,16 @@ def keep_trial(fit: Fit, sums: Array, R: Array) -> None:
 
 
 def return_to_best(fit: Fit) -> None:
-    """A fit that has failed returns the best place it has seen."""
+    """Put a fit that has failed back to the theta of its smallest chi2."""
     if fit.status in ("MAX_ITER", "NO_PROGRESS", "DRIFT") and fit.best_chi2 < fit.chi2:
         fit.theta, fit.sums, fit.R = fit.best
 
 
 def shortening(fit: Fit, actual: float, trial: float, in_noise: bool) -> float:
-    """By how much a rejected step is to be shortened: between 1/10 and 1/2.
+    """The factor by which a rejected step is to be shortened, between 1/10 and 1/2.
 
-    The minimum of the parabola through chi2, its slope -2 d'J'e along d, and the trial's chi2.
+    It is where the parabola through chi2, its slope -2 d'J'e along d, and the chi2 of the trial has
+    its minimum.
     """
     if in_noise:
         return 0.5
@@ -141,9 +142,9 @@ def shortening(fit: Fit, actual: float, trial: float, in_noise: bool) -> float:
 def adapt_region(
     fit: Fit, moved: bool, rho: float, actual: float, trial: float, in_noise: bool
 ) -> None:
-    """The next radius of the region, from the trial; before D changes."""
+    """Set the next radius of the region, before `keep_trial` changes D, the units of the step."""
     length = fit.length
-    if fit.projecting:  # a region throughout: More 1978, section 7
+    if fit.projecting:  # the region limits every step: More 1978, section 7
         if not rho > 0.25:
             t = 0.5 if actual > 0 else shortening(fit, actual, trial, in_noise)
             fit.delta = t * min(fit.delta, 10 * length)
@@ -156,7 +157,7 @@ def adapt_region(
 
 
 def adapt_damping(fit: Fit, moved: bool, rho: float, in_noise: bool) -> None:
-    """The next damping, from the gain ratio rho of the trial (Nielsen)."""
+    """Set the next damping from the gain ratio rho of the trial (Nielsen)."""
     if moved:
         factor = 0.1 if in_noise else max(0.1, 1 - (2 * rho - 1) ** 3)
         fit.lam = max(fit.lam * factor, LEAST_DAMPING)
@@ -165,7 +166,7 @@ def adapt_damping(fit: Fit, moved: bool, rho: float, in_noise: bool) -> None:
 
 
 def stop_if_run_off(fit: Fit, before: float) -> None:
-    """Stop as SLOW where a column has vanished and the trial that was kept has brought nothing."""
+    """Stop as SLOW if a column has vanished and the last kept trial has hardly lowered chi2."""
     little = before - fit.chi2 < slow_fall(fit)
     fit.stop(fit.kept and little and lost_effect(fit, RUN_OFF) >= 0, "SLOW")
 
@@ -177,7 +178,7 @@ def slow_fall(fit: Fit) -> float:
 
 
 def look_back(fit: Fit) -> None:
-    """Every F + 1 kept trials mark chi2; slow is a fit whose chi2 hardly fell over the marks."""
+    """Mark chi2 after every F + 1 kept trials; stop as SLOW if it hardly fell over the marks."""
     fit.until_mark -= 1
     if fit.until_mark > 0:
         return

@@ -1,6 +1,6 @@
 """The specification of sums over samples (csrc/loss/contract.h): nodes of a graph, added up.
 
-An output of a graph is one term of a sample; K samples have K values of it.
+Each output of a graph is one term, of which every sample has a value.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def line_minimum(
     symmetrise: bool = False,
     threads: int | None = None,
 ) -> Any:
-    """Return alpha* = -g'd / (2 d'Bd), NaN where d'Bd > 0 fails."""
+    """Return alpha* = -g'd / (2 d'Bd), or NaN unless d'Bd > 0."""
     B = full_matrix(B, triangle, symmetrise)
     _, g = quadratic_form(B, theta, theta_star, gradient=True)
     d = np.asarray(d, float)
@@ -60,7 +60,7 @@ def line_minimum(
 
 
 def full_matrix(B: Any, triangle: str | None = None, symmetrise: bool = False) -> Any:
-    """Return B (P, P) from what it is stored as: full, one triangle packed by rows, or sparse."""
+    """Return the full B (P, P) of one that is full, one triangle packed by rows, or sparse."""
     B = np.asarray(B.toarray() if hasattr(B, "toarray") else B, float)
     if B.ndim == 1:
         P = round((np.sqrt(8 * B.size + 1) - 1) / 2)

@@ -1,4 +1,4 @@
-"""Fits that have not left a start from which no step by J leads (csrc/fit/saddle.h).
+"""Whether a fit whose parameter has not left its start is at a saddle (csrc/fit/saddle.h).
 
 Where the model is even in a parameter, as a peak is in the width sigma at 0, or where model and
 data are alike on both sides of a centre, the gradient along it is 0 and every step keeps it so.
@@ -18,12 +18,12 @@ import numpy as np
 from .confirm import kept_by_bounds
 from .state import SUCCESSES, Array, Fit
 
-DOWNWARDS = 1e-8  # of |e| |w|: how far below 0 a curvature is no rounding
-NO_MOVE = 1e-8  # of |theta_j| or |e| / |J_j|: so near the start a parameter has not moved
+DOWNWARDS = 1e-8  # a curvature below -DOWNWARDS |e| |w| is negative beyond rounding
+NO_MOVE = 1e-8  # a move of at most NO_MOVE |theta_j| or NO_MOVE |e| / |J_j| is none
 
 
 def stayed(fit: Fit, start: Array) -> Any:
-    """The parameters, not linear ones, that have not left the start though no bound keeps them."""
+    """The nonlinear parameters that have not left the start although no bound keeps them."""
     moved = np.abs(fit.theta - start)
     there = (moved <= NO_MOVE * np.abs(fit.theta)) | (
         moved**2 * np.diag(fit.A) <= NO_MOVE**2 * fit.chi2
@@ -53,13 +53,13 @@ def is_at_saddle(fit: Fit, start: Array) -> bool:
 
 
 def refuse_saddle(fit: Fit, start: Array) -> None:
-    """A success at a saddle is none."""
+    """Give a success at a saddle the status NO_PROGRESS."""
     if fit.status in SUCCESSES and is_at_saddle(fit, start):
         fit.status = "NO_PROGRESS"
 
 
 def may_leave(fit: Fit, start: Array) -> bool:
-    """Whether what is SINGULAR is so at a saddle, in a parameter without effect that is 0."""
+    """Whether a SINGULAR fit is at a saddle, in a parameter that is 0 and has no effect there."""
     idle = [j for j in stayed(fit, start) if fit.A[j, j] == 0 and fit.theta[j] == 0]
     if fit.problem.curvature is None or not idle:
         return False
@@ -67,7 +67,10 @@ def may_leave(fit: Fit, start: Array) -> bool:
 
 
 def size_of_effect(fit: Fit, j: int) -> float:
-    """How far parameter j moves as the model changes by its residual, by slope or bend; else 0."""
+    """How far parameter j must move to change the model by |e|; 0 where it has no effect.
+
+    By its slope, or if that is 0 by its second derivative.
+    """
     if fit.A[j, j] > 0:
         return float(np.sqrt(fit.chi2 / fit.A[j, j]))
     if fit.problem.curvature is None:

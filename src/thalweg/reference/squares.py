@@ -1,7 +1,7 @@
-"""Whether the sums of squares of a fit, at its start, leave the range of float64: csrc/fit/range.h.
+"""Whether the sums of squares at the start of a fit leave the range of float64 (csrc/fit/range.h).
 
-A square leaves the range at the root of what its number may be.  A sum that has lost digits there
-must be taken neither for an exact fit nor for a parameter without effect.
+The square of a number leaves the range at the root of what a number may be.  A sum that has lost
+digits there must be taken neither for an exact fit nor for a parameter without effect.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 EPS = float(np.finfo(float).eps)
 MIN = float(np.finfo(float).tiny)
-LEAST_SUM = 2.0**-460  # 16 EPS^2 of it times itself is a normal number
-MOST_SUM = 2.0**510  # its square is finite
-LEAST_SCALED_SUM = MIN / EPS / EPS  # EPS^2 of it is a normal number
-MOST_SCALED_SUM = 2.0**511
+LEAST_SUM = 2.0**-460  # the least s for which s times 16 EPS^2 s is a normal number
+MOST_SUM = 2.0**510  # a sum whose square is finite, with room above it
+LEAST_SCALED_SUM = MIN / EPS / EPS  # in the best units: the least s for which EPS^2 s is normal
+MOST_SCALED_SUM = 2.0**511  # in the best units: a sum whose square is finite
 Y, MODEL, DERIVATIVE = 0, 1, 2  # tw_input of csrc/thalweg.h
 
 
 def magnitude_of(y: Array, weight: Array) -> float:
-    """Return sum (y w)^2; infinity where a weight squared vanishes whose point matters.
+    """Return sum (y w)^2; infinity if the weight squared of a point that matters underflows.
 
-    Where the sum vanishes though y does not, it is the smallest number.
+    If the sum vanishes although y does not, the smallest number is returned.
     """
     with np.errstate(all="ignore"):
         magnitude = float(np.sum(y * weight * y * weight))
@@ -45,7 +45,7 @@ def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = Fal
     chi2, slope, squares = sums[-1, -1], sums[-1, :-1], np.diag(sums)[:-1]
     if not magnitude <= most:
         return Y
-    if 0 < magnitude < least:  # once scaled, it is so small to make room for another
+    if 0 < magnitude < least:  # a scaled y is so small only to make room for another input
         return Y if not scaled else DERIVATIVE if chi2 < least else MODEL
     vanishes = magnitude == 0 and chi2 < least and (chi2 > 0 or slope.any())
     if not chi2 <= most or vanishes:
@@ -54,7 +54,7 @@ def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = Fal
         for j, square in enumerate(squares):
             if not square <= most or not theta[j] * square * theta[j] <= most:
                 return DERIVATIVE
-            if not scaled and not theta[j] ** 2 <= 2 * most:  # derivatives hold theta^-4
+            if not scaled and not theta[j] ** 2 <= 2 * most:  # derivatives may hold theta^-4
                 return DERIVATIVE
             exact = chi2 <= 16 * EPS**2 * magnitude and magnitude > 0
             if square < least and _matters(theta[j], square, slope[j], magnitude, exact):
@@ -64,7 +64,7 @@ def out_of_range(sums: Array, magnitude: float, theta: Array, scaled: bool = Fal
 
 def _matters(theta: float, square: float, slope: float, magnitude: float, exact: bool) -> bool:
     """Whether a column of J with a small square matters."""
-    if square == 0 and slope == 0 and not exact:  # a column of zeros, or lost inside the model
+    if square == 0 and slope == 0 and not exact:  # zeros, or numbers that vanish inside the model
         return bool(theta != 0 and not MIN <= theta**4 < np.inf)
     if (square < MIN / EPS or theta == 0) and slope != 0:
         return True

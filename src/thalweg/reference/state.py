@@ -1,4 +1,4 @@
-"""A fit under way: what `damped`, `step`, `confirm` and `attempts` work on (csrc/fit/state.h)."""
+"""The state of a fit, on which judge, step, confirm and attempts work (csrc/fit/state.h)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 EPS = float(np.finfo(float).eps)
 MAX = float(np.finfo(float).max)
 TINY = float(np.finfo(float).tiny)
-FIRST_DAMPING = 1e-2
-LEAST_DAMPING = TINY * 2.0**40
-TRUSTED = 1e10  # beyond its square a variance inflation means: not determined
-LOST_COLUMN = 1e-13  # R_jj of a column that is a combination of those before it
-MARKS = 4  # a mark every F + 1 kept trials: chi2 must fall over so many of them
-NO_PIVOT = 1e-12  # of its diagonal element: such a linear column is left out of the certificate
-CANCELLED = 1e-8  # of chi2: a difference below has no digits that count
+FIRST_DAMPING = 1e-2  # lambda at the start of an attempt
+LEAST_DAMPING = TINY * 2.0**40  # good steps lower lambda no further: it stays a normal number
+TRUSTED = 1e10  # a variance inflation beyond its square says that the data do not determine theta_j
+LOST_COLUMN = 1e-13  # a column with |R_jj| up to this is a combination of those before it
+MARKS = 4  # chi2 must fall over the last MARKS (F + 1) kept trials: see `judge.look_back`
+NO_PIVOT = 1e-12  # a linear column whose pivot is below this share is left out of the certificate
+CANCELLED = 1e-8  # a proved chi2 below this share of chi2 has no digits that count
 
-LAST_STEP = 1e-6  # of chi2 / dof: what a step may promise to be taken unseen ...
-UNSEEN = 1e-3  # ... of |e|: and how long |D d| it may be
-EARLY, EARLIEST = 100.0, 1e-10  # times ftol, and a share of chi2: see `early_ftol`
+LAST_STEP = 1e-6  # a step that is taken without a trial promises at most LAST_STEP chi2 / dof ...
+UNSEEN = 1e-3  # ... and is so short that |D d| <= UNSEEN |e|
+EARLY, EARLIEST = 100.0, 1e-10  # limits of the last step where steps shrink fast: see `early_ftol`
 
 SUCCESSES = "FTOL", "XTOL", "GTOL"
 
 
 class Tolerances(NamedTuple):
-    """When to stop."""
+    """The tolerances and the number of trials at which a fit stops."""
 
     xtol: float
     ftol: float
@@ -38,7 +38,7 @@ class Tolerances(NamedTuple):
 
 
 def early_ftol(stops: Tolerances) -> float:
-    """The share of chi2 that a step may promise to be the last where steps shrink fast."""
+    """The share of chi2 that the last step may promise where steps shrink fast."""
     return max(min(EARLY * stops.ftol, EARLIEST), stops.ftol)
 
 
@@ -47,56 +47,56 @@ class Problem(NamedTuple):
 
     evaluate: Callable[[Array], Array]  # theta (F,) -> [J | e] / sigma, (N, F + 1)
     curvature: Callable[[Array, Array], Array] | None  # d2f(theta; d, d) / sigma, (N,)
-    n_params: int  # of the model, with those that are fixed
+    n_params: int  # how many parameters the model has, fixed ones included
     lower: Array
     upper: Array
-    linear: Any  # places of the parameters that f is linear in, together; without bounds
+    linear: Any  # places of the parameters without bounds in which f is linear together
     magnitude: float  # sum of (y/sigma)^2
     dof: int  # points less free parameters
-    absolute_sigma: bool  # the variance of a residual is 1, else chi2 / dof
+    absolute_sigma: bool  # the variance of a residual is 1; if not, chi2 / dof
     stops: Tolerances
 
 
 @dataclass
 class Fit:
-    """One attempt; the arrays of `fits` in csrc/fit/state.h."""
+    """One attempt of a fit; its members are the arrays of `fits` in csrc/fit/state.h."""
 
     problem: Problem
     theta: Array
     limit: int  # trials after which the attempt ends
     n_iter: int = 0
     orthogonal: bool = False  # steps from R instead of J'J
-    projecting: bool = False  # the linear parameters are always at their best
-    last: bool = False  # no other attempt follows: a slow fit is given more time
+    projecting: bool = False  # each trial has its linear parameters at their best
+    last: bool = False  # no other attempt follows, so a slow fit is given more time
     status: str = ""
     lam: float = FIRST_DAMPING
     delta: float = np.inf  # limit of |D d|
     promised: float = 0.0
-    noise: float = 0.0  # of chi2 at theta
-    left: float = 0.0  # what the undamped step still promises at the end
-    best_chi2: float = np.inf  # smallest chi2 kept, and its noise
+    noise: float = 0.0  # the rounding noise of chi2 at theta
+    untaken: float = 0.0  # what the undamped step promises at the end, if it is not taken
+    best_chi2: float = np.inf  # the smallest chi2 at any theta so far, and its noise
     best_noise: float = 0.0
-    bound: float = np.inf  # chi2 seen, but for linear parameters (certify)
-    idle: int = 0
-    resumed: float = np.inf  # chi2 when `confirm` last let it go on
-    in_vain: int = 0  # times in a row that it went on without chi2 falling
+    proved: float = np.inf  # the least chi2 that a trial proved to be reached (certify)
+    idle: int = 0  # consecutive trials without a gain above the noise (confirm.MOST_IDLE)
+    resumed: float = np.inf  # chi2 when `confirm` last let the fit go on
+    in_vain: int = 0  # how many times in a row it went on without a fall of chi2
     fresh: bool = True  # the trial is the start
     kept: bool = False  # the last trial was kept
-    asked: bool = False  # the trial's step was found not to be small before
+    asked: bool = False  # `advance` has tested already whether the step is small
     doubt: str = ""  # the status of a success that could not be shown
-    lost: int = -1  # the parameter that runs off, if that is the status
+    lost: int = -1  # with the status DRIFT: the parameter that runs off
     until_mark: int = field(init=False)  # kept trials until the next mark
-    marks: list[float] = field(init=False)  # earlier chi2, the latest first
+    marks: list[float] = field(init=False)  # chi2 at earlier marks, the latest first
     start: Array = field(init=False)
     trial: Array = field(init=False)
     sums: Array = field(init=False)  # [J|e]'[J|e] at theta
     R: Array = field(init=False)
     best: tuple[Array, Array, Array] = field(init=False)  # theta, sums and R at best_chi2
-    D2: Array = field(init=False)
-    largest2: Array = field(init=False)  # largest (J'J)_jj of the attempt
+    D2: Array = field(init=False)  # D^2
+    largest2: Array = field(init=False)  # the largest (J'J)_jj of the attempt
     step: Array = field(init=False)
     moved: Array = field(init=False)  # the last step that was kept
-    held: Any = field(init=False)
+    held: Any = field(init=False)  # which parameters are at a bound and not free in this step
 
     def __post_init__(self) -> None:
         F = len(self.theta)
@@ -137,7 +137,7 @@ class Fit:
 
     @property
     def length(self) -> float:
-        """|D d| of the step, with what bounds have cut."""
+        """|D d| of the step d, over all damped parameters, those at a bound included."""
         return float(np.linalg.norm((self.scale * self.step)[self.damped]))
 
     def length_of(self, step: Array) -> float:
@@ -146,7 +146,7 @@ class Fit:
         return float(np.linalg.norm((self.scale * step)[counts]))
 
     def stop(self, when: bool | np.bool_, status: str) -> None:
-        """Stop for this reason, unless there is one already."""
+        """Stop with this status, unless the fit has stopped already."""
         if when and not self.status:
             self.status = status
 
@@ -175,20 +175,20 @@ def merge_rows(R: Array, rows: Array) -> Array:
 
 
 def size2_of_model(fit: Fit) -> float:
-    """The square of the size of f before anything in it cancels: the largest theta_j J_j, or y."""
+    """The square of the size of f before terms in it cancel: the largest theta_j J_j, or y."""
     return float(np.max(fit.theta**2 * np.diag(fit.A), initial=fit.problem.magnitude))
 
 
 def noise_of_chi2(fit: Fit) -> float:
-    """Rounding noise of chi2: of its sum, of y, and of f before anything in it cancels."""
+    """The rounding noise of chi2: of its sum, of y, and of f before terms in it cancel."""
     return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2_of_model(fit)))
 
 
 def may_be_unseen(fit: Fit, promised: float, length: float) -> bool:
-    """Whether a step of this length |D d| may be taken without a look at where it leads.
+    """Whether a step of this length |D d| may be taken without evaluating the model where it leads.
 
-    It must promise little, and be so short that the model is linear along it: columns that are
-    nearly parallel promise little even for long steps.
+    It must promise little, and be so short that the model is linear along it: where columns are
+    nearly parallel even a long step promises little.
     """
     little = max(LAST_STEP * fit.chi2 / max(fit.problem.dof, 1), fit.noise)
     return bool(promised <= little and length**2 <= UNSEEN**2 * fit.chi2)
@@ -205,11 +205,14 @@ def reduced_chi2(sums: Array, linear: Any) -> float:
 
 
 def certify(fit: Fit, sums: Array) -> bool:
-    """Note how low chi2 would be at this trial with the linear parameters at their best."""
+    """Lower ``proved`` to the chi2 of this trial with its linear parameters at their best.
+
+    Returns whether that was lower.
+    """
     if not len(fit.problem.linear):
         return False
     reduced = reduced_chi2(sums, fit.problem.linear)
-    lower = bool(CANCELLED * sums[-1, -1] < reduced < fit.bound)
+    lower = bool(CANCELLED * sums[-1, -1] < reduced < fit.proved)
     if lower:
-        fit.bound = reduced
+        fit.proved = reduced
     return lower

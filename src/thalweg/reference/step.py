@@ -14,16 +14,16 @@ from .state import (
     merge_rows,
 )
 
-WEAK_PIVOT = 64 * EPS  # a step by Cholesky is worthless below: J'J is singular to rounding
-FAST = 0.2  # a step so much shorter than the last is one before the end: it is not tried
-MOST_ROUNDS = 60  # of Newton's method for the radius; one to three are seen
-LONGER = 1.1  # times the radius, which a step may have
+WEAK_PIVOT = 64 * EPS  # a pivot up to this share of its diagonal is rounding: J'J is singular
+FAST = 0.2  # a step up to FAST times as long as the last may end the fit without being tried
+MOST_ROUNDS = 60  # of Newton's method for one step; one to three are enough nearly always
+LONGER = 1.1  # a step may be LONGER times the radius
 
 
 def advance(fit: Fit) -> None:
     """Find the next trial, or stop where the gradient or the next step is small enough.
 
-    A step that follows a rejection is small for another reason.
+    A step that follows a rejection does not stop the fit by its length, for it was shortened.
     """
     stops, theta, d = fit.problem.stops, fit.theta, fit.step
     if fit.projecting:
@@ -38,13 +38,13 @@ def advance(fit: Fit) -> None:
         fast = length <= FAST * fit.length_of(fit.moved)
         fit.stop(fast or fit.promised <= stops.ftol * fit.chi2, "FTOL")
     fit.asked = whole
-    # what was cut lands on its bound exactly
+    # a parameter whose step was cut lands on its bound exactly
     onto = np.where(d > 0, fit.problem.upper, np.where(d < 0, fit.problem.lower, theta))
     fit.trial = np.where(fit.held, onto, theta + d)
 
 
 def is_small(fit: Fit) -> bool:
-    """|d_j| <= xtol (|theta_j| + |e| / D_j) for each j."""
+    """Whether |d_j| <= xtol (|theta_j| + |e| / D_j) for each j."""
     xtol = fit.problem.stops.xtol
     excess = np.maximum(0, np.abs(fit.step) - xtol * np.abs(fit.theta))
     return bool((excess**2 * fit.D2 <= xtol**2 * fit.chi2).all())
@@ -92,7 +92,7 @@ def shorten(fit: Fit) -> None:
 
 
 def solve(fit: Fit) -> None:
-    """Set the step of the parameters that are not held, given that of the others."""
+    """Set the step of the parameters that are not held, given the step of the held ones."""
     free, held = ~fit.held, fit.held
     if fit.orthogonal:
         D, T = fit.scale[free], _triangle(fit)
@@ -124,11 +124,11 @@ def _matrix(fit: Fit) -> Array:
 
 
 def _triangle(fit: Fit) -> Array:
-    """The triangle of [R; sqrt(lambda) D], in units of D, and what it makes of e.
+    """The triangle of [R; sqrt(lambda) D] and its right-hand side, in units of D.
 
-    A damping of LOST_COLUMN^2 at least gives the shortest step where columns are combinations of
-    one another; parameters that are not damped otherwise have it too.  It is merged below R, since
-    small rows above large ones would lose their digits.
+    The damping is at least LOST_COLUMN^2, also of parameters that are not damped otherwise, which
+    gives the shortest step where columns are combinations of one another.  It is merged below R,
+    since small rows above large ones would lose their digits.
     """
     free, held = ~fit.held, fit.held
     D, n = fit.scale[free], np.count_nonzero(free)
@@ -141,9 +141,10 @@ def _triangle(fit: Fit) -> Array:
 
 
 def without_lost(T: Array) -> Array:
-    """A triangle of scaled columns without the rows of those that are combinations of others.
+    """A triangle of scaled columns in which the rows of lost columns are set to 0.
 
-    Such a row holds nothing but rounding, and what it makes of e must not be fitted.
+    A lost column is a combination of others; its row holds nothing but rounding, and the right-hand
+    side there must not be fitted.
     """
     T = T.copy()
     T[:-1][np.abs(np.diag(T)[:-1]) <= LOST_COLUMN] = 0
@@ -151,7 +152,7 @@ def without_lost(T: Array) -> Array:
 
 
 def smallest_pivot(A: Array) -> float:
-    """The smallest ratio of a pivot of L D L' to its diagonal element: what elimination leaves."""
+    """The smallest ratio of a pivot of L D L' to its diagonal element, or 0 if it is too weak."""
     left, smallest = A.copy(), 1.0
     for j in range(len(A)):
         if not left[j, j] > WEAK_PIVOT * A[j, j]:

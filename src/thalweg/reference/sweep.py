@@ -1,4 +1,4 @@
-"""Coordinate descent with a cached residual, one update at a time."""
+"""The specification of coordinate descent with a cached residual, one update at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def penalised(r: Array, w: Array, theta: Array, l1: Array, l2: Array) -> float:
 
 
 class _Problem(NamedTuple):
-    """What the update of a coordinate needs beside θ and the residual r."""
+    """What the update of a coordinate needs besides θ and the residual r."""
 
     A: Array
     w: Array
@@ -55,7 +55,7 @@ class _Problem(NamedTuple):
         return self.F(theta, r) - self.F(after, r - self.A[:, j] * (after[j] - theta[j]))
 
     def F(self, theta: Array, r: Array) -> float:
-        """Return what is minimised."""
+        """Return the objective F."""
         l1, l2, *_ = self.limits
         return penalised(r, self.w, theta, l1, l2)
 
@@ -111,7 +111,7 @@ def coordinate_sweep(
 ) -> tuple[float, float, Array, float | None]:
     """Minimise F over one coordinate after the other; see `thalweg.kernels.coordinate_sweep`.
 
-    ``gram`` and ``threads`` change how the kernel goes about it, not what it does.
+    ``gram`` and ``threads`` change how the kernel computes, not what.
     """
     A = np.asarray(A.toarray() if hasattr(A, "toarray") else A, dtype=np.float64)
     n, P = A.shape
@@ -145,14 +145,14 @@ def _limits(P: int, l1: Any, l2: Any, bounds: Any) -> list[Array]:
     low, high = (None, None) if bounds is None else bounds
     limits = [l1, l2, -np.inf if low is None else low, np.inf if high is None else high]
     each = [np.broadcast_to(np.asarray(x, dtype=float), P) for x in limits]
-    kept = np.isinf(each[0])  # at 0, where they start
+    kept = np.isinf(each[0])  # coordinates that stay at 0, where they must start
     return [np.where(kept, 0, x) if k != 1 else x for k, x in enumerate(each)]
 
 
 def _refreshed(
     A: Array, theta: Array, residual: Array, intercept: Array | None, b: Any
 ) -> float | None:
-    """Compute the residual anew, where b is given; return how far it was from that."""
+    """Compute the residual anew, if b is given; return how far it was from that."""
     if b is None:
         return None
     exact = np.asarray(b, float) - A @ theta - (0 if intercept is None else intercept)
@@ -178,7 +178,7 @@ def _centered(
     mean = w @ A / w.sum()
     C = A - mean
     used = w > 0
-    C[np.ix_(used, (A[used] == A[used][:1]).all(axis=0))] = 0  # does nothing the intercept does not
+    C[np.ix_(used, (A[used] == A[used][:1]).all(axis=0))] = 0  # the intercept stands for constants
     l1, l2 = (np.broadcast_to(options[k], P) for k in ("l1", "l2"))
     r, t = (a.reshape(len(a), int(np.prod(a.shape[1:]))) for a in (residual, theta))
     start = [penalised(r[:, m], w, t[:, m], l1, l2) for m in range(r.shape[1])]
