@@ -17,7 +17,8 @@
     F(pivot, variant, element)                                                                               \
     F(loss, variant, element)                                                                                \
     F(quadratic, variant, element)                                                                           \
-    F(sweep, variant, element) F(sweep_csc, variant, element) F(linear, variant, element)
+    F(sweep, variant, element)                                                                               \
+    F(sweep_csc, variant, element) F(linear, variant, element) F(icd, variant, element)
 #define DECLARE(family, variant, element) extern const struct tw_##family tw_##family##_##variant##_##element;
 #define MEMBER(family, variant, element) .family = &tw_##family##_##variant##_##element,
 

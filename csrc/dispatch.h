@@ -23,6 +23,7 @@ struct tw_quadratic;
 struct tw_sweep;
 struct tw_sweep_csc;
 struct tw_linear;
+struct tw_icd;
 
 /* All families of one variant and element type. */
 struct tw_kernels {
@@ -35,6 +36,7 @@ struct tw_kernels {
     const struct tw_sweep *sweep;
     const struct tw_sweep_csc *sweep_csc;
     const struct tw_linear *linear;
+    const struct tw_icd *icd;
 };
 
 /* Choose the variant that later calls run.

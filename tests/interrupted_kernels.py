@@ -16,6 +16,7 @@ from scipy import sparse
 import thalweg
 from thalweg import kernels
 from thalweg.kernels import Symmetric, quadratic_form
+from thalweg.linear import QGGMRF, icd
 
 PROMISE = 0.2  # seconds
 TRIES = 6  # the machine may be busy: the best counts
@@ -108,6 +109,23 @@ def pivoting(P, M):
     return call
 
 
+def image(A, shape, **how):
+    """A reconstruction, and afterwards a look at the image that is left."""
+    y = A @ np.random.default_rng(6).random(A.shape[1])
+
+    def call():
+        try:
+            icd(A, y, shape=shape, max_iter=10**6, tol=0, **how)
+        except KeyboardInterrupt as error:
+            if hasattr(error, "result"):  # else A was still being looked at
+                result = error.result
+                assert not result.success and result.x.shape == shape
+                assert result.history.largest_rise < 1e-12
+            raise
+
+    return call
+
+
 BLOCKS = np.broadcast_to(repeated(1000, 64), (200_000, 1000, 64))
 ALL_ROWS = 2 * 10**8  # of 1000 columns
 ONES = np.lib.stride_tricks.as_strided(
@@ -165,6 +183,11 @@ CASES = {
     "linear passes": lambda: linear(repeated(10**6, 10**5, "columns"), np.arange(1e6), l1=1.0),
     "linear gram": lambda: linear(WIDE, np.arange(6000.0), l2=1.0, strategy="gram"),
     "linear residual": lambda: linear(WELL, np.arange(3000.0), strategy="residual"),
+    "icd": lambda: image(random_sparse(20_000, 2000, 200, sparse.csc_array), (40, 50),
+                         prior=QGGMRF(0.1)),
+    "icd empty columns": lambda: image(sparse.csc_array((1, 3 * 10**6)), (150, 200, 100),
+                                       prior=QGGMRF(0.1), start=np.random.default_rng(7).random(
+                                           (150, 200, 100))),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import thalweg as tw
-from thalweg.status import DESCENTS, FITS, LINEAR, PIVOTED
+from thalweg.status import DESCENTS, FITS, IMAGES, LINEAR, PIVOTED
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
@@ -134,7 +134,7 @@ def test_the_reference_lists_every_public_name():
 
 def test_the_documentation_lists_every_status():
     text = (ROOT / "docs" / "statuses.md").read_text()
-    families = (FITS, DESCENTS, LINEAR, PIVOTED)
+    families = (FITS, DESCENTS, LINEAR, IMAGES, PIVOTED)
     for part, family in zip(text.split("\n## ")[1:], families, strict=True):
         listed = re.findall(r"^\| `(\w+)` (\S+) \|", part, re.MULTILINE)
         assert {name: int(value.replace("−", "-")) for name, value in listed} == {

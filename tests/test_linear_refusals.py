@@ -21,7 +21,7 @@ def hole(array, *place, value=np.nan):
         (hole(A, 2, 1), B, {}, r"A\[2, 1\] is nan"),
         (hole(A, 3, 2, value=np.inf), B, dict(intercept=True), r"A\[3, 2\] is inf"),
         (hole(A, 2, 1), B, dict(weights=[0, 1, 1, 1]), r"A\[2, 1\] is nan"),
-        (sp.csc_array(hole(A, 2, 1)), B, {}, "column 1 holds NaN"),
+        (sp.csc_array(hole(A, 2, 1)), B, {}, r"A\[2, 1\] is nan"),
         (A, hole(B, 3), {}, r"b\[3\] is nan"),
         (A, hole(np.c_[B, B], 3, 1), {}, r"b\[3, 1\] is nan"),
         (A, B[:3], {}, r"b must have shape \(n=4,\) or \(n=4, M\), got \(3,\)"),

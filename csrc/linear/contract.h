@@ -1,4 +1,5 @@
-/* linear/contract.h - the contract of linear models with penalties and bounds; block pivoting is at the end.
+/* linear/contract.h - the contract of linear models with penalties and bounds; block pivoting and images are
+ * at the end.
  *
  * Reached by tw_active(is_float)->linear; is_float is about the elements of A alone, all else is double.
  * The rules of thalweg.h hold.  The problem is
@@ -194,6 +195,59 @@ struct tw_pivot {
     /* bytes of workspace */
     size_t (*work)(const struct tw_pivot_job *job, int threads);
     void (*run)(const struct tw_pivot_job *job, int threads, struct tw_watch *watch, void *work);
+};
+
+/* ---- iterative coordinate descent for images ---------------------------------------------------------
+ *
+ * x is an image of P pixels on a grid of one to three axes, and A maps it to measurements y.  Minimise
+ *
+ *     F(x) = 1/2 e'We + sum_{s,r} b_sr rho(x_s - x_r) + 1/2 pull ||x - target||^2,     e = y - A x,
+ *     rho(D) = height u^2 / (1 + u^power),    u = |D| / width,    lower <= x_j,
+ *
+ * where the first sum is over all pairs of neighbours, once each, and in u^power a u below the normal
+ * numbers, also 0, counts as the least of them.  icd.h has the update of one pixel.  y itself is not needed.
+ * A is sparse by columns and is_float is about its values alone.
+ *
+ * Where the watch (NULL: none) asks to stop, x and e hold what the last update left, and belong together.
+ */
+
+enum { TW_NEIGHBOURS = 26 /* of a pixel, at most: all that touch it in three dimensions */ };
+
+struct tw_image_prior {
+    ptrdiff_t size[3]; /* slices, rows and columns of the grid: size[0] size[1] size[2] = P */
+    int neighbours;    /* of a pixel that is not at the border, <= TW_NEIGHBOURS */
+    const ptrdiff_t
+        *offset; /* [neighbours][3] in  where they are; the first is opposite to the last, and so on */
+    const double *weight; /* [neighbours]    in  b > 0, alike for opposite ones */
+    double width, height; /*                 in  > 0 */
+    double power;         /*                 in  2 - p in [0, 1] */
+    const double *target; /* [P], NULL = no pull  in */
+    double pull;          /*                 in  >= 0 */
+};
+
+struct tw_icd_job {
+    const struct tw_columns *c; /* sparse; weights, but no mean */
+    const double *curvature;    /* [P]      in  sum_i w_i A_ij^2 */
+    struct tw_image_prior prior;
+    double lower;           /*          in  -INFINITY: no bound */
+    double relaxation;      /*          in  omega in [0, 2): 0 only looks, and moves no pixel */
+    struct tw_chosen order; /*          in  pixels in the order of their updates */
+    double *x;              /* [P]      in/out  not below `lower` */
+    double *e;              /* [n]      in/out */
+    double *way;            /* [P]      out  of each pixel in `order`, how far its minimum was */
+};
+
+/* The parts of F. */
+struct tw_image_cost {
+    double misfit;  /* 1/2 e'We */
+    double penalty; /* the rest */
+};
+
+struct tw_icd {
+    void (*sweep)(const struct tw_icd_job *job, struct tw_watch *watch);
+    /* F(x), each part with a relative error of at most (4096 + (n + P) / 4096) eps, usually its root;
+     * curvature, lower, relaxation, order and way of the job are not looked at. */
+    struct tw_image_cost (*cost)(const struct tw_icd_job *job, struct tw_watch *watch);
 };
 
 #endif

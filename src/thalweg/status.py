@@ -1,8 +1,8 @@
 """Why a fit, a descent or a linear model stopped: each status is the inequality that was met.
 
 They share one enum: a test of the same name asks the same question of all.  What exactly was
-compared differs, so the sentences stand in tables, `FITS`, `DESCENTS`, `LINEAR` and `PIVOTED`,
-which also tell which statuses each family can have.
+compared differs, so the sentences stand in tables, `FITS`, `DESCENTS`, `LINEAR`, `IMAGES` and
+`PIVOTED`, which also tell which statuses each family can have.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,6 +104,17 @@ LINEAR: Final[Mapping[Status, str]] = {
     Status.NO_PROGRESS: "rounds no longer lower the duality gap",
     Status.INTERRUPTED: "interrupted before the gap was met",
     Status.TIME: "time_limit seconds passed before the gap was met",
+    Status.CALLBACK: "the callback returned True",
+}
+
+# The sentences of images (`linear.icd`); that of a success ends in the same way.
+IMAGES: Final[Mapping[Status, str]] = {
+    Status.XTOL: "converged: the distance of every pixel from its minimum, the others at rest, is "
+    "<= tol * max |x|",
+    Status.MAX_ITER: "max_iter sweeps were made before the tolerance was met",
+    Status.NO_PROGRESS: "sweeps bring the pixels no nearer to their minima",
+    Status.INTERRUPTED: "interrupted before the tolerance was met; this is the image after the "
+    "last whole sweep",
     Status.CALLBACK: "the callback returned True",
 }
 

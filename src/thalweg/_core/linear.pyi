@@ -42,3 +42,15 @@ def solve_small(
     max_iter: int,
     theta: Any,
 ) -> tuple[int, int, float, float, int, int, list[State]]: ...
+def image_sweep(
+    A: Columns,
+    curvature: Any,
+    prior: tuple[Any, ...],
+    lower: float,
+    relaxation: float,
+    order: Any,
+    x: Any,
+    e: Any,
+    way: Any,
+) -> None: ...
+def image_cost(A: Columns, prior: tuple[Any, ...], x: Any, e: Any) -> tuple[float, float]: ...

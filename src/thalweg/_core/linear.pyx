@@ -52,6 +52,7 @@ cdef class Columns:
 
     cdef c.tw_columns columns
     cdef const c.tw_linear *kernel
+    cdef bint is_float
     cdef Views views
     cdef Workspace work
     cdef int threads
@@ -79,7 +80,8 @@ cdef class Columns:
         columns.indptr = self.views.take(indptr, kind, columns.P + 1, False)
         columns.indices = self.views.take(indices, kind, len(values), False)
         columns.A = self.views.take(values, values.dtype.char.encode()[0], len(values), False)
-        self.kernel = active(values.itemsize == sizeof(float)).linear
+        self.is_float = values.itemsize == sizeof(float)
+        self.kernel = active(self.is_float).linear
         return 0
 
     cdef c.tw_chosen chosen(self, which, Views views) except *:
@@ -279,3 +281,62 @@ def solve_small(A, b, weights, each, bint intercept, double tol, double part, Py
     watch.raise_caught()
     states = [state_of(&p.state[k]) for k in range(p.n_iter + 1)]
     return status, p.n_iter, p.wanted, p.constant, p.sweeps, p.steps, states
+
+
+# ---- iterative coordinate descent for images -------------------------------------------------
+
+
+cdef c.tw_icd_job image_job(Columns A, prior, x, e, Views views) except *:
+    """A job without an order; ``prior`` is (size, offset, weight, width, height, power, target,
+    pull), the arrays of double but for ``offset``, (neighbours, 3) of intp.
+    """
+    cdef c.tw_icd_job job
+    cdef c.tw_image_prior *p = &job.prior
+    cdef Py_ssize_t axis, pixels = 1
+    memset(&job, 0, sizeof(job))
+    if A.columns.indptr == NULL or A.columns.mean != NULL:
+        raise ValueError("sparse columns as they are, not centred, are needed")
+    size, offset, weight, p.width, p.height, p.power, target, p.pull = prior
+    for axis in range(3):
+        p.size[axis] = size[axis]
+        pixels = times(pixels, p.size[axis])
+    if pixels != A.columns.P or len(weight) > c.TW_NEIGHBOURS:
+        raise ValueError("the grid makes no sense")
+    p.neighbours = len(weight)
+    p.offset = <const Py_ssize_t *> views.take(offset, INTP, times(p.neighbours, 3), False)
+    p.weight = views.doubles(weight, p.neighbours, False)
+    p.target = views.doubles_if_given(target, pixels, False)
+    job.c = &A.columns
+    job.x, job.e = views.doubles(x, pixels, True), views.doubles(e, A.columns.n, True)
+    return job
+
+
+def image_sweep(Columns A, curvature, prior, double lower, double relaxation, order, x, e, way):
+    """Update the pixels of ``order``, or None for all; x, e and way are written.
+
+    Where Ctrl-C raises KeyboardInterrupt, x and e are what the last update left.
+    """
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Watch watch = Watch()
+    cdef c.tw_icd_job job = image_job(A, prior, x, e, views)
+    cdef const c.tw_icd *kernel = active(A.is_float).icd
+    job.lower, job.relaxation = lower, relaxation
+    job.curvature = views.doubles(curvature, A.columns.P, False)
+    job.way = views.doubles(way, A.columns.P, True)
+    job.order = A.chosen(order, views)
+    with nogil:
+        kernel.sweep(&job, &watch.watch)
+    watch.raise_caught()
+
+
+def image_cost(Columns A, prior, x, e):
+    """Return (misfit, penalty), the parts of F."""
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Watch watch = Watch()
+    cdef c.tw_icd_job job = image_job(A, prior, x, e, views)
+    cdef const c.tw_icd *kernel = active(A.is_float).icd
+    cdef c.tw_image_cost cost
+    with nogil:
+        cost = kernel.cost(&job, &watch.watch)
+    watch.raise_caught()
+    return cost.misfit, cost.penalty

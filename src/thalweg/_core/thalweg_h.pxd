@@ -410,6 +410,34 @@ cdef extern from "linear/contract.h" nogil:
         void (*run)(const tw_pivot_job *job, int threads, tw_watch *watch,
                     void *work) noexcept nogil
 
+    ctypedef struct tw_image_prior "struct tw_image_prior":
+        Py_ssize_t size[3]
+        int neighbours
+        const Py_ssize_t *offset
+        const double *weight
+        double width, height, power
+        const double *target
+        double pull
+
+    ctypedef struct tw_icd_job "struct tw_icd_job":
+        const tw_columns *c
+        const double *curvature
+        tw_image_prior prior
+        double lower, relaxation
+        tw_chosen order
+        double *x
+        double *e
+        double *way
+
+    ctypedef struct tw_image_cost "struct tw_image_cost":
+        double misfit, penalty
+
+    ctypedef struct tw_icd "struct tw_icd":
+        void (*sweep)(const tw_icd_job *job, tw_watch *watch) noexcept nogil
+        tw_image_cost (*cost)(const tw_icd_job *job, tw_watch *watch) noexcept nogil
+
+    enum: TW_NEIGHBOURS
+
 cdef extern from "dispatch.h" nogil:
     ctypedef struct tw_kernels "struct tw_kernels":
         const char *name
@@ -421,6 +449,7 @@ cdef extern from "dispatch.h" nogil:
         const tw_sweep *sweep
         const tw_sweep_csc *sweep_csc
         const tw_linear *linear
+        const tw_icd *icd
 
     int tw_operation(int number, const char **name)
     int tw_select(const char *force)

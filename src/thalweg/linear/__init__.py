@@ -1,14 +1,18 @@
 """Linear models with penalties and bounds, by coordinate descent.
 
-`coordinate_descent` and `path` need NumPy alone.  The estimators, such as `Lasso`, are those of
-scikit-learn by name and parameters; they are imported when first asked for, and need it.
+`coordinate_descent`, `path` and, for images, `icd` need NumPy alone.  The estimators, such as
+`Lasso`, are those of scikit-learn by name and parameters; they are imported when first asked for,
+and need it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .alphas import enet_path, lasso_path
+from .image_result import ImageHistory, ImageResult
+from .images import icd
 from .paths import path
+from .priors import QGGMRF, GaussianPrior, ProximalPrior
 from .result import ConvergenceWarning, LinearHistory, LinearResult
 from .solver import coordinate_descent
 from .walk import LinearPath, Step
@@ -18,9 +22,13 @@ if TYPE_CHECKING:
     from .estimators import ElasticNet, Lasso, LinearRegression, NonNegative, Ridge
 
 __all__ = [
+    "QGGMRF",
     "ConvergenceWarning",
     "ElasticNet",
     "ElasticNetCV",
+    "GaussianPrior",
+    "ImageHistory",
+    "ImageResult",
     "Lasso",
     "LassoCV",
     "LinearHistory",
@@ -28,10 +36,12 @@ __all__ = [
     "LinearRegression",
     "LinearResult",
     "NonNegative",
+    "ProximalPrior",
     "Ridge",
     "Step",
     "coordinate_descent",
     "enet_path",
+    "icd",
     "lasso_path",
     "path",
 ]

@@ -54,9 +54,17 @@ class Problem(NamedTuple):
 
 
 def problem_of(
-    A: Any, b: Any, l1: Any, l2: Any, bounds: Any, weights: Any, intercept: bool
+    A: Any,
+    b: Any,
+    l1: Any,
+    l2: Any,
+    bounds: Any,
+    weights: Any,
+    intercept: bool,
+    *,
+    right: str = "b",
 ) -> Problem:
-    """Check the arguments that say what is to be minimised.
+    """Check the arguments that say what is to be minimised; ``right`` is what users call b.
 
     Raises
     ------
@@ -69,7 +77,7 @@ def problem_of(
     weights = _weights(weights, n)
     if isinstance(matrix, Columns):
         _refuse_sparse(matrix, weights)
-    b, batch = _right_sides(b, n, weights)
+    b, batch = _right_sides(b, n, weights, right)
     penalties = _penalty(l1, "l1", P, infinite=True), _penalty(l2, "l2", P)
     lower, upper = bounds_of_one(bounds, P)
     l1, lower, upper = _kept_at_zero(penalties[0], lower, upper)
@@ -104,17 +112,28 @@ def _refuse_sparse(matrix: Columns, weights: Array | None) -> None:
         theta=np.zeros((P, 0)), residual=np.zeros((n, 0)), intercept=None, b=None, change=none,
         fall=np.zeros((0, 0)), drift=none, threads=1,
     )  # fmt: skip
+    if status == failures.Sweep.NOT_FINITE:
+        _refuse_value(matrix._replace(values=values), j)
     failures.refuse(failures.Sweep, status, where=j, n=n)
 
 
-def _right_sides(b: Any, n: int, weights: Array | None) -> tuple[Array, tuple[int, ...]]:
+def _refuse_value(matrix: Columns, j: int) -> None:
+    """Name the first value of column j that is not finite."""
+    stored = slice(matrix.indptr[j], matrix.indptr[j + 1])
+    values = matrix.values[stored]
+    k = int(np.argmin(np.isfinite(values)))
+    i = matrix.indices[stored][k]
+    raise ValueError(f"A must be finite, but A[{i}, {j}] is {values[k]}")
+
+
+def _right_sides(b: Any, n: int, weights: Array | None, name: str) -> tuple[Array, tuple[int, ...]]:
     """Return b as (n, M), 0 where the weight is 0, and the shape of a batch of right-hand sides."""
     plain, masked = left_out(b)
-    array = numbers(plain, "b", np.float64)
+    array = numbers(plain, name, np.float64)
     if array.ndim not in (1, 2) or len(array) != n:
-        raise ValueError(f"b must have shape (n={n},) or (n={n}, M), got {array.shape}")
+        raise ValueError(f"{name} must have shape (n={n},) or (n={n}, M), got {array.shape}")
     if masked is not None:
-        raise TypeError("b must not be masked; give rows to leave out the weight 0")
+        raise TypeError(f"{name} must not be masked; give rows to leave out the weight 0")
     batch = array.shape[1:]
     array = array.reshape(n, -1) if batch else array[:, None]
     if weights is not None and not weights.all():
@@ -122,7 +141,7 @@ def _right_sides(b: Any, n: int, weights: Array | None) -> tuple[Array, tuple[in
     if not all_finite(array):
         i, m = map(int, np.argwhere(~np.isfinite(array))[0])
         place = f"[{i}, {m}]" if batch else f"[{i}]"
-        raise ValueError(f"b must be finite, but b{place} is {array[i, m]}")
+        raise ValueError(f"{name} must be finite, but {name}{place} is {array[i, m]}")
     return array, batch
 
 

@@ -1,0 +1,129 @@
+/* icd.c - iterative coordinate descent for images (icd.h): sweeps over pixels, and what they minimise.
+ *
+ * An update walks the column of its pixel twice, for its product with e and to change e; sweep/csc.h tells
+ * why that is as fast as it is.  Pixels are updated one after another, each with what the others have left,
+ * on one thread.
+ */
+#include "linear/icd.h"
+#include "base/table.h"
+#include "sweep/coordinate.h"
+#include "sweep/csc.h"
+
+enum {
+    NEXT = 2, /* updates by which a column is fetched ahead where the order is not that of storage */
+    PRIOR_WORK =
+        8, /* stored values that take as long as a neighbour: between looks at the watch they count */
+    COST_CHUNK = 4096 /* terms of the cost that are summed at a time: the sums of chunks are summed then */
+};
+
+TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
+    const ptrdiff_t start = index_at(c->indptr, is_long, j), end = index_at(c->indptr, is_long, j + 1);
+    return (column){index_place(c->indices, is_long, start), (const real *)c->A + start, end - start};
+}
+
+/* By how many stored values the pixel that comes after update t lies behind this one: while this column is
+ * read, that one is fetched, value by value. */
+TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff_t j, int is_long) {
+    if (!job->order.column)
+        return AHEAD;
+    if (t + 1 >= job->order.m)
+        return 0;
+    const void *indptr = job->c->indptr;
+    return index_at(indptr, is_long, job->order.column[t + 1]) - index_at(indptr, is_long, j);
+}
+
+/* Move pixel j, the next one's column being `ahead`; returns how far it was from its minimum. */
+TW_INLINE double update_pixel(const struct tw_icd_job *job, const grid *g, column c, ptrdiff_t j,
+                              ptrdiff_t ahead, const double *w, int is_long) {
+    double slope = -dot(c, job->e, w, ahead, is_long), curvature = job->curvature[j];
+    touch_prior(g, job->x, j, &slope, &curvature);
+    if (!(curvature > 0)) /* F does not depend on it */
+        return 0;
+    const double x = job->x[j], minimum = clipped(x - slope / curvature, job->lower, INFINITY);
+    const double value =
+        job->relaxation == 1 ? minimum : clipped(x + job->relaxation * (minimum - x), job->lower, INFINITY);
+    if (value != x) {
+        job->x[j] = value;
+        subtract(c, value - x, job->e, is_long);
+    }
+    return fabs(minimum - x);
+}
+
+typedef struct {
+    const struct tw_icd_job *job;
+    struct tw_watch *watch;
+    struct tw_image_cost cost;
+} image_run;
+
+TW_INLINE void update_all(const image_run *run, const double *w, int is_long) {
+    const struct tw_icd_job *job = run->job;
+    const grid g = grid_of(&job->prior);
+    patience looking = {.watch = run->watch};
+    for (ptrdiff_t t = 0; t < job->order.m; t++) {
+        const ptrdiff_t j = job->order.column ? job->order.column[t] : t;
+        const column c = pixel(job->c, j, is_long);
+        job->way[j] = update_pixel(job, &g, c, j, next_from(job, t, j, is_long), w, is_long);
+        if (runs_out(&looking, c.n + PRIOR_WORK * (job->prior.neighbours + 1)))
+            return;
+    }
+}
+
+static void sweep_part(void *context, ptrdiff_t part) {
+    const image_run *run = context;
+    const struct tw_columns *c = run->job->c;
+    (void)part;
+    if (c->is_long)
+        c->weights ? update_all(run, c->weights, 1) : update_all(run, NULL, 1);
+    else
+        c->weights ? update_all(run, c->weights, 0) : update_all(run, NULL, 0);
+}
+
+static void sweep(const struct tw_icd_job *job, struct tw_watch *watch) {
+    image_run run = {.job = job, .watch = watch};
+    tw_parallel(sweep_part, &run, 1, 1, watch);
+}
+
+/* ---- the cost --------------------------------------------------------------------------------- */
+
+static double misfit_of(const struct tw_icd_job *job, ptrdiff_t begin, ptrdiff_t end) {
+    const double *w = job->c->weights, *e = job->e;
+    double sum[LINE] = {0};
+    for (ptrdiff_t i = begin; i < end; i++)
+        sum[(i - begin) % LINE] += 0.5 * (w ? w[i] * e[i] : e[i]) * e[i];
+    return fold(sum, LINE);
+}
+
+/* Each pair is counted at the pixel from which the other one is in the second half of the neighbours. */
+static double penalty_of(const image_run *run, const grid *g, ptrdiff_t begin, ptrdiff_t end) {
+    const struct tw_icd_job *job = run->job;
+    const struct tw_image_prior *p = &job->prior;
+    double sum = 0;
+    for (ptrdiff_t j = begin; j < end; j++) {
+        neighbourhood around;
+        look_around(g, job->x, j, p->neighbours / 2, &around);
+        sum += potential(p, &around);
+        if (p->target)
+            sum += 0.5 * p->pull * (job->x[j] - p->target[j]) * (job->x[j] - p->target[j]);
+    }
+    return sum;
+}
+
+static void cost_part(void *context, ptrdiff_t part) {
+    image_run *run = context;
+    const ptrdiff_t n = run->job->c->n, P = run->job->c->P;
+    const grid g = grid_of(&run->job->prior);
+    (void)part;
+    for (ptrdiff_t begin = 0; begin < n && !tw_stopped(run->watch); begin += COST_CHUNK)
+        run->cost.misfit += misfit_of(run->job, begin, least(begin + COST_CHUNK, n));
+    for (ptrdiff_t begin = 0; begin < P && !tw_stopped(run->watch); begin += COST_CHUNK)
+        run->cost.penalty += penalty_of(run, &g, begin, least(begin + COST_CHUNK, P));
+}
+
+static struct tw_image_cost cost(const struct tw_icd_job *job, struct tw_watch *watch) {
+    image_run run = {.job = job, .watch = watch};
+    tw_parallel(cost_part, &run, 1, 1, watch);
+    return run.cost;
+}
+
+extern const struct tw_icd TW_TABLE(tw_icd);
+const struct tw_icd TW_TABLE(tw_icd) = {.sweep = sweep, .cost = cost};

@@ -1,0 +1,243 @@
+"""The sweeps of iterative coordinate descent over an image, and when they end.
+
+What is watched is the way of each pixel to its minimum, the others at rest.  Sweeps see it pixel by
+pixel, with what the pixels before have left; where it has become short enough, one more pass over
+A, in which nothing moves, tells whether that holds of all pixels at once, and only that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.callback import stops
+from .._arguments.check import Array
+from .._core import linear as _core
+from ..status import IMAGES, Status
+from .columns import Look
+from .image_result import ImageHistory, ImageResult
+from .priors import Terms
+
+_RENEW = 64  # sweeps after which e is made anew from y, so that rounding does not add up
+_PATIENCE = 32  # sweeps over all pixels that come no nearer than one before
+_RUN = 2  # neighbours that stay together in a permutation: of the second, most is in the cache
+_PARTS = 5  # passes in a sweep that is not homogeneous, each over one in so many pixels
+
+_WHY = {
+    Status.MAX_ITER: "a larger max_iter or a larger tol helps, and so may relaxation=1.5",
+    Status.NO_PROGRESS: "the tolerance may be below rounding: a larger tol helps",
+}
+
+
+class Sweeping(NamedTuple):
+    """How a sweep goes over the pixels."""
+
+    order: str  # one of images.ORDERS
+    omega: float
+    rng: np.random.Generator
+
+
+class ImageIteration(NamedTuple):
+    """What a callback is told after each sweep.
+
+    Attributes
+    ----------
+    n_iter : int
+        Sweeps made.
+    x : ndarray
+        A copy of the image.
+    cost : float
+        F(x).
+    change : float
+        The largest distance of a pixel from its minimum when the sweep came to it.
+    """
+
+    n_iter: int
+    x: Array
+    cost: float
+    change: float
+
+
+class ImageDescent:
+    """An image on its way to the minimum.
+
+    Attributes
+    ----------
+    x : ndarray, shape (P,)
+        The image as sweeps change it,
+    done : ndarray, shape (P,)
+        and as it was after the last whole one.
+    e : ndarray, shape (n,)
+        y − A x.
+    way : ndarray, shape (P,)
+        How far each pixel was from its minimum when it was last visited.
+    """
+
+    def __init__(
+        self, look: Look, terms: Terms, how: Sweeping, start: Array, tol: float, most: int
+    ) -> None:
+        problem = look.problem
+        self.look, self.terms, self.how, self.tol, self.most = look, terms, how, tol, most
+        self.shape, self.lower = start.shape, float(problem.lower.min(initial=inf))
+        self.x = start.reshape(-1)
+        self.done = self.x.copy()
+        self.y, self.e = problem.b[:, 0], np.empty(0)
+        self.way = np.zeros(len(self.x))
+        self.parts = nan, nan
+        self.kkt, self.status = nan, Status.INTERRUPTED
+        self.history: list[tuple[float, float]] = []  # cost, change
+
+    def run(
+        self,
+        callback: Callable[[ImageIteration], Any] | None,
+        tick: Callable[[], Any] | None = None,
+    ) -> ImageResult:
+        """Sweep until a rule says stop; an exception carries what was reached as ``result``."""
+        try:
+            self._renew()
+            self._keep(nan)
+            self._refuse_overflow()
+            status = self._sweeps(callback, tick)
+            self.kkt = self._certify() if status is not Status.XTOL else self.kkt
+            self.status = Status.XTOL if self.kkt <= self.wanted else status
+        except BaseException as error:
+            if self.history:
+                error.result = self.result()  # type: ignore[attr-defined]
+            raise
+        return self.result()
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether it ended above the tolerance for no wish of the user's."""
+        return self.status in _WHY
+
+    @property
+    def wanted(self) -> float:
+        """The distance of a pixel from its minimum that is wanted."""
+        return self.tol * float(np.max(np.abs(self.done), initial=0.0))
+
+    # ---- sweeps ----------------------------------------------------------------------------
+
+    def _sweeps(
+        self, callback: Callable[[ImageIteration], Any] | None, tick: Callable[[], Any] | None
+    ) -> Status:
+        nearest, since = inf, 0
+        for n_iter in range(1, self.most + 1):
+            whole = self.how.order != "nonhomogeneous" or n_iter % 2 == 1
+            change = self._sweep_all() if whole else self._sweep_farthest()
+            if n_iter % _RENEW == 0:
+                self._renew()
+            self._keep(change)
+            if tick is not None:
+                tick()
+            if callback is not None and stops(callback, self._told()):
+                return Status.CALLBACK
+            if not whole:
+                continue
+            if change <= self.wanted and self._is_near():
+                return Status.XTOL
+            nearest, since = (change, 0) if change < nearest else (nearest, since + 1)
+            if since >= _PATIENCE:
+                return Status.NO_PROGRESS
+        return Status.MAX_ITER
+
+    def _sweep_all(self) -> float:
+        """Update each pixel once; return the largest way to a minimum."""
+        self._update(None if self.how.order == "cyclic" else self._shuffled(), self.how.omega)
+        return float(self.way.max(initial=0.0))
+
+    def _shuffled(self) -> Array:
+        P = len(self.x)
+        first = _RUN * self.how.rng.permutation(-(-P // _RUN))
+        order: Array = (first[:, None] + np.arange(_RUN)).reshape(-1)
+        return order[order < P]
+
+    def _sweep_farthest(self) -> float:
+        """Update the pixels that were farthest from their minima when last visited."""
+        change, P = 0.0, len(self.x)
+        size = -(-P // _PARTS)
+        for _ in range(P // max(size, 1)):
+            farthest = np.sort(np.argpartition(self.way, P - size)[P - size :])
+            self._update(farthest, self.how.omega)
+            change = max(change, float(self.way[farthest].max()))
+        return change
+
+    def _update(self, order: Array | None, omega: float) -> None:
+        look = self.look
+        _core.image_sweep(
+            look.columns,
+            look.square,
+            self.terms,
+            self.lower,
+            omega,
+            order,
+            self.x,
+            self.e,
+            self.way,
+        )
+
+    def _renew(self) -> None:
+        """Make e anew, for updates have added up rounding."""
+        e = self.y.copy()
+        if self.x.any():
+            self.look.columns.move(None, self.x, e)
+        self.e = e
+
+    def _is_near(self) -> bool:
+        self._renew()
+        self.kkt = self._certify()
+        return self.kkt <= self.wanted
+
+    def _certify(self) -> float:
+        """Return the largest way to a minimum of all pixels at once: nothing moves."""
+        way = self.way.copy()
+        self._update(None, 0.0)
+        self.way, way = way, self.way
+        return float(way.max(initial=0.0))
+
+    # ---- what is kept ----------------------------------------------------------------------
+
+    def _keep(self, change: float) -> None:
+        self.parts = _core.image_cost(self.look.columns, self.terms, self.x, self.e)
+        self.history.append((sum(self.parts), change))
+        self.done[:] = self.x
+
+    def _refuse_overflow(self) -> None:
+        if not self.history[0][0] < inf:
+            raise ValueError(
+                "the cost of the start is beyond the range of float64: measure y, and with it x, "
+                "in other units"
+            )
+
+    def _told(self) -> ImageIteration:
+        cost, change = self.history[-1]
+        return ImageIteration(
+            len(self.history) - 1, self.done.reshape(self.shape).copy(), cost, change
+        )
+
+    def result(self) -> ImageResult:
+        """Return the image after the last whole sweep."""
+        misfit, penalty = self.parts
+        return ImageResult(
+            x=self.done.reshape(self.shape).copy(),
+            cost=self.history[-1][0],
+            misfit=misfit,
+            penalty=penalty,
+            kkt=self.kkt,
+            wanted=self.wanted,
+            status=self.status,
+            n_iter=len(self.history) - 1,
+            history=ImageHistory(*map(np.array, zip(*self.history, strict=True))),
+            message=self._message(),
+        )
+
+    def _message(self) -> str:
+        text = IMAGES[self.status]
+        if self.status.success:
+            return f"{text} = {self.wanted:.3g}: it is {self.kkt:.3g}"
+        if self.kkt == self.kkt:  # it is known
+            text += f"; the largest distance is {self.kkt:.3g} of {self.wanted:.3g} wanted"
+        return f"{text}; {_WHY[self.status]}" if self.status in _WHY else text

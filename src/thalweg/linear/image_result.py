@@ -1,0 +1,106 @@
+"""What `icd` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._showing import as_html, brief
+from ..status import Status
+
+
+class ImageHistory(NamedTuple):
+    """The course of a reconstruction, one entry per sweep; the start is the first.
+
+    Attributes
+    ----------
+    cost : ndarray, shape (n_iter + 1,)
+        F(x) after each sweep.
+    change : ndarray, shape (n_iter + 1,)
+        The largest distance of a pixel from its minimum when the sweep came to it, in the unit of
+        x; NaN for the start.
+    """
+
+    cost: Array
+    change: Array
+
+    @property
+    def largest_rise(self) -> float:
+        """By how much F has risen at most from one sweep to the next, relative to F.
+
+        In exact arithmetic it is 0; rounding makes it some 1e-15.
+        """
+        rise = np.diff(self.cost) / np.maximum(np.abs(self.cost[1:]), np.finfo(float).tiny)
+        return float(np.max(rise, initial=0.0))
+
+    def __repr__(self) -> str:
+        return (
+            f"<ImageHistory: {len(self.cost)} points, cost {self.cost[0]:.9g} to "
+            f"{self.cost[-1]:.9g}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageResult:
+    r"""An image, what its cost is, and how near to its minimum.
+
+    Attributes
+    ----------
+    x : ndarray
+        The image, of the shape of the grid.
+    cost : float
+        F(x) = ½ Σ w e² + prior(x), e = y − A x.
+    misfit, penalty : float
+        Its two terms.
+    kkt : float
+        The largest distance of a pixel from its minimum, the others at rest, in the unit of x: 0 in
+        the minimum of F.  NaN where the run was interrupted, for it takes a look at all of A.
+    wanted : float
+        The distance that was asked for, tol · max |x|.
+    status : Status
+        Why it stopped.
+    n_iter : int
+        Sweeps made; in each, about as many updates as there are pixels.
+    history : ImageHistory
+        The course.
+    message : str
+        Why it stopped, with the numbers of this case.
+    """
+
+    x: Array
+    cost: float
+    misfit: float
+    penalty: float
+    kkt: float
+    wanted: float
+    status: Status
+    n_iter: int
+    history: ImageHistory
+    message: str
+
+    @property
+    def success(self) -> bool:
+        """Whether every pixel is as near to its minimum as was asked for."""
+        return self.status.success
+
+    def reason(self) -> str:
+        """Return in words why it stopped."""
+        return self.message
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.n_iter} sweeps, {self.status.name}",
+            f"cost = {self.cost:.9g} = {self.misfit:.6g} (misfit) + {self.penalty:.6g} (prior)",
+            f"pixels are within {self.kkt:.3g} of their minima",
+            f"x = {brief(self.x)}",
+        ]
+        return "<ImageResult: " + "\n ".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)

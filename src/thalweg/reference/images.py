@@ -1,0 +1,94 @@
+"""Iterative coordinate descent for images, one pixel at a time.
+
+    F(x) = 1/2 e'We + sum_{s,r} b_sr rho(x_s - x_r) + 1/2 pull ||x - target||^2,    e = y - A x,
+    rho(D) = height u^2 / (1 + u^power),    u = |D| / width,    lower <= x_j
+
+csrc/linear/contract.h has the rules, csrc/linear/icd.h derives the update.  Images are arrays with
+the axes of their grid.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+TINY = float(np.finfo(float).tiny)
+
+
+class Prior(NamedTuple):
+    """See csrc/linear/contract.h, tw_image_prior; a row of ``offset`` has the axes of the grid."""
+
+    offset: Array
+    weight: Array
+    width: float
+    height: float
+    power: float
+    target: Array | None
+    pull: float
+
+
+def neighbours(shape: tuple[int, ...], pixel: tuple[int, ...], offset: Array) -> list[Any]:
+    """Return the numbers and places of the neighbours that a pixel has."""
+    found = []
+    for k, step in enumerate(offset):
+        place = tuple(int(a + d) for a, d in zip(pixel, step, strict=True))
+        if all(0 <= a < size for a, size in zip(place, shape, strict=True)):
+            found.append((k, place))
+    return found
+
+
+def flattening(prior: Prior, u: Any) -> Any:
+    """Return t = 1 / (1 + u^power); a u below the normal numbers, also 0, counts as the least."""
+    return 1 / (1 + np.maximum(u, TINY) ** prior.power)
+
+
+def potential(prior: Prior, difference: Any) -> Any:
+    """Return ρ."""
+    u = abs(difference) / prior.width
+    return prior.height * u**2 * flattening(prior, u)
+
+
+def bend(prior: Prior, difference: Any) -> Any:
+    """Return k = ρ'(D) / D, the curvature of the parabola that touches ρ at D and lies above it."""
+    t = flattening(prior, abs(difference) / prior.width)
+    return prior.height / prior.width**2 * t * (2 - prior.power + prior.power * t)
+
+
+def image_sweep(
+    A: Array, w: Array, prior: Prior, lower: float, omega: float, order: Array, x: Array, e: Array
+) -> tuple[Array, Array, Array]:
+    """Return x and e after an update of each pixel in the order, and how far each had to go."""
+    x, e, way = x.copy(), e.copy(), np.zeros(x.size)
+    for j in order:
+        pixel = tuple(int(i) for i in np.unravel_index(j, x.shape))
+        slope, curvature = -A[:, j] @ (w * e), w @ A[:, j] ** 2
+        for k, other in neighbours(x.shape, pixel, prior.offset):
+            difference = x[pixel] - x[other]
+            of = prior.weight[k] * bend(prior, difference)
+            slope, curvature = slope + of * difference, curvature + of
+        if prior.target is not None:
+            slope = slope + prior.pull * (x[pixel] - prior.target[pixel])
+            curvature = curvature + prior.pull
+        if not curvature > 0:
+            continue
+        minimum = max(x[pixel] - slope / curvature, lower)
+        value = max(x[pixel] + omega * (minimum - x[pixel]), lower)
+        way[j] = abs(minimum - x[pixel])
+        e, x[pixel] = e - A[:, j] * (value - x[pixel]), value
+    return x, e, way
+
+
+def image_cost(w: Array, prior: Prior, x: Array, e: Array) -> tuple[float, float]:
+    """Return the two parts of F: ½ eᵗWe, and what the prior says of x."""
+    penalty = 0.0
+    for pixel in product(*map(range, x.shape)):
+        for k, other in neighbours(x.shape, pixel, prior.offset):
+            # each pair is met from both of its sides
+            penalty += prior.weight[k] * potential(prior, x[pixel] - x[other]) / 2
+    if prior.target is not None:
+        penalty += 0.5 * prior.pull * np.sum((x - prior.target) ** 2)
+    return float(0.5 * w @ e**2), float(penalty)
