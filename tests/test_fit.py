@@ -113,6 +113,19 @@ def test_points_may_lie_along_any_axis_and_batches_have_any_shape():
 # ---- the same however it is said -----------------------------------------------------------------
 
 
+def test_the_reason_of_a_fit_is_asked_for_by_its_index():
+    x, y = np.arange(5.0), np.zeros((2, 3, 5))
+    y[0, 0] = np.inf
+    r = tw.fit("a*x", x, y, p0=1)
+    words = r.reason(*r.failed()[0])
+    assert "y is not finite" in words and words == r.reason(0, 0) == r.reason((0, 0))
+    for index in ([], [1], [(1,)], [1, 2, 0]):
+        with pytest.raises(IndexError, match=r"shape \(2, 3\) need an index of 2 numbers"):
+            r.reason(*index)
+    one = tw.fit("a*x", x, x, p0=1)
+    assert one.reason(()) == one.reason()
+
+
 def test_names_places_and_dicts_say_the_same():
     plain = tw.fit(decay, X, Y, P0, bounds=([0, 0.5, -np.inf], [9, np.inf, np.inf]))
     named = tw.fit(

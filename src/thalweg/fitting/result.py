@@ -150,9 +150,19 @@ class FitResult:
         lower, upper = self.problem.bounds
         return np.asarray((self.params <= lower) | (self.params >= upper))
 
-    def reason(self, *index: int) -> str:
-        """Return in words why a fit stopped; ``index`` picks the fit from a batch."""
-        return explain(int(self.status[index]), int(self.detail[index]), self.names)
+    def reason(self, *index: int | tuple[int, ...]) -> str:
+        """Return in words why a fit stopped.
+
+        The index picks the fit from a batch, as numbers or as a tuple: ``reason(0, 2)``.  Another
+        number of them than the batch has axes raises IndexError.
+        """
+        at = index[0] if len(index) == 1 and isinstance(index[0], tuple) else index
+        if len(at) != self.status.ndim:
+            raise IndexError(
+                f"results of shape {self.status.shape} need an index of {self.status.ndim} numbers "
+                f"to pick a fit, got {len(at)}"
+            )
+        return explain(int(self.status[at]), int(self.detail[at]), self.names)
 
     def failed(self) -> Integers:
         """Return the indices of the fits that did not succeed, shape (n,) or (n, dimensions)."""
