@@ -9,6 +9,7 @@ from scipy.optimize import least_squares
 
 import thalweg as tw
 from fuzz.draw import values
+from thalweg.reference.state import LAST_STEP
 from thalweg.status import Status
 
 CHECKED = 2  # fits of a batch that are fitted alone and by SciPy
@@ -250,8 +251,10 @@ def _numbers(f):
     if int(f.result.n_used[f.index]) != f.y.size:
         yield f"{f.index}: n_used {f.result.n_used[f.index]}, wanted {f.y.size}"
     here = float((f.residual(f.theta[f.free]) ** 2).sum())
-    # the last step is taken without another evaluation: chi2 is the one that it promises
-    promised = 1e-9 if f.case.dtype == np.float64 else 1e-4
+    # the last step is taken without another evaluation, and chi2 is what it promises to leave
+    promised = LAST_STEP / max(f.y.size - f.free.size, 1)
+    if f.case.dtype == np.float32:  # whose steps are not solved for more exactly than that
+        promised = 1e-4
     if not abs(here - f.chi2) <= 2 * f.noise + promised * here:
         yield f"{f.index}: chi2 {f.chi2}, NumPy's is {here}"
     yield from _minimum(f, here, low, high)
