@@ -195,6 +195,18 @@ def test_an_exception_brings_the_image_after_the_last_whole_sweep(error):
     assert r.cost == kept[-1].cost and r.reason() == IMAGES[Status.INTERRUPTED]
 
 
+def test_an_interruption_before_the_first_sweep_brings_the_start(monkeypatch):
+    def interrupted(problem, threads):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tw.linear.image_descent, "Look", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        icd(A, Y, prior=PRIOR, shape=(2, 3), start=np.full(6, 2.0))
+    r = caught.value.result
+    assert (r.x == 2).all() and r.n_iter == 0 and np.isnan(r.cost) and not r.success
+    assert repr(r).startswith("<ImageResult: 0 sweeps, INTERRUPTED")
+
+
 def test_an_interrupted_sweep_leaves_no_half_of_itself(monkeypatch):
     """As Ctrl-C within the fifth sweep would: some pixels have moved."""
     c = case((5, 6))

@@ -10,10 +10,9 @@
 #include "sweep/csc.h"
 
 enum {
-    NEXT = 2, /* updates by which a column is fetched ahead where the order is not that of storage */
-    PRIOR_WORK =
-        8, /* stored values that take as long as a neighbour: between looks at the watch they count */
-    COST_CHUNK = 4096 /* terms of the cost that are summed at a time: the sums of chunks are summed then */
+    PRIOR_VALUES =
+        8, /* A neighbour takes as long as so many stored values; the watch's patience counts them. */
+    COST_CHUNK = 4096, /* So many terms of the cost are summed at a time, and then the sums are. */
 };
 
 TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
@@ -21,8 +20,9 @@ TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
     return (column){index_place(c->indices, is_long, start), (const real *)c->A + start, end - start};
 }
 
-/* By how many stored values the pixel that comes after update t lies behind this one: while this column is
- * read, that one is fetched, value by value. */
+/* While the column of pixel j is read, in update t, that of the next pixel is fetched, value by value.  This
+ * is the number of stored values from the one to the other; in the order of storage the stream just goes on.
+ */
 TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff_t j, int is_long) {
     if (!job->order.column)
         return AHEAD;
@@ -32,12 +32,12 @@ TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff
     return index_at(indptr, is_long, job->order.column[t + 1]) - index_at(indptr, is_long, j);
 }
 
-/* Move pixel j, the next one's column being `ahead`; returns how far it was from its minimum. */
+/* Move pixel j, whose column is c; returns how far it was from its minimum.  The next column is `ahead`. */
 TW_INLINE double update_pixel(const struct tw_icd_job *job, const grid *g, column c, ptrdiff_t j,
                               ptrdiff_t ahead, const double *w, int is_long) {
     double slope = -dot(c, job->e, w, ahead, is_long), curvature = job->curvature[j];
     touch_prior(g, job->x, j, &slope, &curvature);
-    if (!(curvature > 0)) /* F does not depend on it */
+    if (!(curvature > 0)) /* F does not depend on this pixel. */
         return 0;
     const double x = job->x[j], minimum = clipped(x - slope / curvature, job->lower, INFINITY);
     const double value =
@@ -63,7 +63,7 @@ TW_INLINE void update_all(const image_run *run, const double *w, int is_long) {
         const ptrdiff_t j = job->order.column ? job->order.column[t] : t;
         const column c = pixel(job->c, j, is_long);
         job->way[j] = update_pixel(job, &g, c, j, next_from(job, t, j, is_long), w, is_long);
-        if (runs_out(&looking, c.n + PRIOR_WORK * (job->prior.neighbours + 1)))
+        if (runs_out(&looking, c.n + PRIOR_VALUES * (job->prior.neighbours + 1)))
             return;
     }
 }

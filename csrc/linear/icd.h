@@ -30,14 +30,14 @@
 #include "linear/contract.h"
 #include "linear/power.h"
 
-/* A grid on which a job runs: what is known of its neighbours. */
+/* The grid of a prior, and what follows from its sizes. */
 typedef struct {
     const struct tw_image_prior *p;
-    ptrdiff_t step[TW_NEIGHBOURS]; /* from a pixel to each neighbour */
-    ptrdiff_t span[3];             /* nearer to the border along an axis than this, a pixel lacks some */
+    ptrdiff_t step[TW_NEIGHBOURS]; /* From a pixel to each neighbour. */
+    ptrdiff_t span[3];             /* A pixel that is nearer to a border than this lacks neighbours. */
 } grid;
 
-/* The neighbours that one pixel has, and others of weight 0 that fill the last vector. */
+/* The neighbours that one pixel has; others of weight 0 fill the last vector. */
 typedef struct {
     double difference[TW_NEIGHBOURS + DL]; /* x_j - x_r */
     double weight[TW_NEIGHBOURS + DL];
@@ -55,7 +55,7 @@ static grid grid_of(const struct tw_image_prior *p) {
     return g;
 }
 
-/* Where pixel j is: slice, row and column. */
+/* The slice, row and column of pixel j. */
 TW_INLINE void place_of(const struct tw_image_prior *p, ptrdiff_t j, ptrdiff_t place[3]) {
     const ptrdiff_t line = j / p->size[2];
     place[2] = j - line * p->size[2];
@@ -72,7 +72,7 @@ TW_INLINE int is_on(const struct tw_image_prior *p, const ptrdiff_t place[3], co
     return 1;
 }
 
-/* The neighbours of pixel j among numbers [first, neighbours) of all. */
+/* Find the neighbours of pixel j, those numbered from `first` on. */
 TW_INLINE void look_around(const grid *g, const double *x, ptrdiff_t j, int first, neighbourhood *found) {
     const struct tw_image_prior *p = g->p;
     ptrdiff_t place[3];
@@ -90,7 +90,7 @@ TW_INLINE void look_around(const grid *g, const double *x, ptrdiff_t j, int firs
         found->difference[k] = found->weight[k] = 0;
 }
 
-/* u and t of differences */
+/* The u of differences D, and the t of u. */
 TW_INLINE dvec sizes_of(const struct tw_image_prior *p, dvec difference) {
     return (dvec)((divec)difference & INT64_MAX) / d_set(p->width);
 }

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import adjoint
 import engine
 import graph
+import icd
 import linear
 import loss
 import pivot
@@ -25,7 +26,7 @@ class Mutant(NamedTuple):
     new: str
 
 
-MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, pivot]
+MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
 MODULES += [loss, graph, scales, engine, words]
 FAMILIES = {
     module.__name__: [

@@ -20,6 +20,7 @@ from ..status import IMAGES, Status
 from .columns import Look
 from .image_result import ImageHistory, ImageResult
 from .priors import Terms
+from .problem import Problem
 
 _RENEW = 64  # sweeps after which e is made anew from y, so that rounding does not add up
 _PATIENCE = 32  # sweeps over all pixels that come no nearer than one before
@@ -61,6 +62,15 @@ class ImageIteration(NamedTuple):
     change: float
 
 
+class Done(NamedTuple):
+    """What stands after a whole sweep."""
+
+    n_iter: int
+    x: Array  # (P,)
+    misfit: float
+    penalty: float
+
+
 class ImageDescent:
     """An image on its way to the minimum.
 
@@ -68,8 +78,8 @@ class ImageDescent:
     ----------
     x : ndarray, shape (P,)
         The image as sweeps change it,
-    done : ndarray, shape (P,)
-        and as it was after the last whole one.
+    done : Done
+        and as the last whole one has left it.
     e : ndarray, shape (n,)
         y − A x.
     way : ndarray, shape (P,)
@@ -77,34 +87,35 @@ class ImageDescent:
     """
 
     def __init__(
-        self, look: Look, terms: Terms, how: Sweeping, start: Array, tol: float, most: int
+        self, problem: Problem, terms: Terms, how: Sweeping, start: Array, tol: float, most: int
     ) -> None:
-        problem = look.problem
-        self.look, self.terms, self.how, self.tol, self.most = look, terms, how, tol, most
+        self.problem, self.terms, self.how = problem, terms, how
+        self.tol, self.most = tol, most
         self.shape, self.lower = start.shape, float(problem.lower.min(initial=inf))
-        self.x = start.reshape(-1)
-        self.done = self.x.copy()
-        self.y, self.e = problem.b[:, 0], np.empty(0)
+        self.x, self.e = start.reshape(-1), problem.b[:, 0]
         self.way = np.zeros(len(self.x))
-        self.parts = nan, nan
+        self.done = Done(0, self.x.copy(), nan, nan)
+        self.history = [(nan, nan)]  # cost, change
         self.kkt, self.status = nan, Status.INTERRUPTED
-        self.history: list[tuple[float, float]] = []  # cost, change
 
     def run(
         self,
+        threads: int,
         callback: Callable[[ImageIteration], Any] | None,
         tick: Callable[[], Any] | None = None,
     ) -> ImageResult:
         """Sweep until a rule says stop; an exception carries what was reached as ``result``."""
+        begun = False
         try:
-            self._renew()
-            self._keep(nan)
-            self._refuse_overflow()
+            self.look = Look(self.problem, threads)
+            self._begin()
+            begun = True
             status = self._sweeps(callback, tick)
             self.kkt = self._certify() if status is not Status.XTOL else self.kkt
             self.status = Status.XTOL if self.kkt <= self.wanted else status
         except BaseException as error:
-            if self.history:
+            self.kkt = nan
+            if begun or not isinstance(error, Exception):  # no refusal
                 error.result = self.result()  # type: ignore[attr-defined]
             raise
         return self.result()
@@ -117,7 +128,7 @@ class ImageDescent:
     @property
     def wanted(self) -> float:
         """The distance of a pixel from its minimum that is wanted."""
-        return self.tol * float(np.max(np.abs(self.done), initial=0.0))
+        return self.tol * float(np.max(np.abs(self.done.x), initial=0.0))
 
     # ---- sweeps ----------------------------------------------------------------------------
 
@@ -166,22 +177,13 @@ class ImageDescent:
         return change
 
     def _update(self, order: Array | None, omega: float) -> None:
-        look = self.look
-        _core.image_sweep(
-            look.columns,
-            look.square,
-            self.terms,
-            self.lower,
-            omega,
-            order,
-            self.x,
-            self.e,
-            self.way,
-        )
+        columns, curvature = self.look.columns, self.look.square
+        state = self.x, self.e, self.way
+        _core.image_sweep(columns, curvature, self.terms, self.lower, omega, order, *state)
 
     def _renew(self) -> None:
         """Make e anew, for updates have added up rounding."""
-        e = self.y.copy()
+        e = self.problem.b[:, 0].copy()
         if self.x.any():
             self.look.columns.move(None, self.x, e)
         self.e = e
@@ -200,37 +202,54 @@ class ImageDescent:
 
     # ---- what is kept ----------------------------------------------------------------------
 
-    def _keep(self, change: float) -> None:
-        self.parts = _core.image_cost(self.look.columns, self.terms, self.x, self.e)
-        self.history.append((sum(self.parts), change))
-        self.done[:] = self.x
+    def _begin(self) -> None:
+        """Find out what the start costs.
 
-    def _refuse_overflow(self) -> None:
-        if not self.history[0][0] < inf:
+        Raises
+        ------
+        ValueError
+            It is beyond the range of numbers.
+        """
+        self._renew()
+        misfit, penalty = self._cost()
+        if not misfit + penalty < inf:
             raise ValueError(
                 "the cost of the start is beyond the range of float64: measure y, and with it x, "
                 "in other units"
             )
+        self.history = [(misfit + penalty, nan)]
+        self.done = self.done._replace(misfit=misfit, penalty=penalty)
+
+    def _keep(self, change: float) -> None:
+        """Note what a sweep has led to; `result` knows of it when ``done`` does."""
+        misfit, penalty = self._cost()
+        self.history.append((misfit + penalty, change))
+        self.done = Done(len(self.history) - 1, self.x.copy(), misfit, penalty)
+
+    def _cost(self) -> tuple[float, float]:
+        return _core.image_cost(self.look.columns, self.terms, self.x, self.e)
 
     def _told(self) -> ImageIteration:
         cost, change = self.history[-1]
-        return ImageIteration(
-            len(self.history) - 1, self.done.reshape(self.shape).copy(), cost, change
-        )
+        return ImageIteration(self.done.n_iter, self._image(), cost, change)
+
+    def _image(self) -> Array:
+        return self.done.x.reshape(self.shape).copy()
 
     def result(self) -> ImageResult:
         """Return the image after the last whole sweep."""
-        misfit, penalty = self.parts
+        n_iter, _, misfit, penalty = self.done
+        course = np.array(self.history[: n_iter + 1])
         return ImageResult(
-            x=self.done.reshape(self.shape).copy(),
-            cost=self.history[-1][0],
+            x=self._image(),
+            cost=misfit + penalty,
             misfit=misfit,
             penalty=penalty,
             kkt=self.kkt,
             wanted=self.wanted,
             status=self.status,
-            n_iter=len(self.history) - 1,
-            history=ImageHistory(*map(np.array, zip(*self.history, strict=True))),
+            n_iter=n_iter,
+            history=ImageHistory(course[:, 0], course[:, 1]),
             message=self._message(),
         )
 

@@ -13,7 +13,6 @@ from .._arguments.callback import refuse_callback
 from .._arguments.check import Array, all_finite, count, numbers, thread_limit, tolerance
 from .._arguments.spelling import spelled
 from .._progress import open_bar
-from .columns import Look
 from .image_descent import ImageDescent, ImageIteration, Sweeping
 from .image_result import ImageResult
 from .priors import QGGMRF, GaussianPrior, Prior, ProximalPrior
@@ -141,9 +140,8 @@ def icd(
     refuse_callback(callback)
     n_threads = thread_limit(threads)
     with open_bar(most, "sweep") if progress else nullcontext() as bar:
-        look = Look(problem, n_threads)
-        descent = ImageDescent(look, terms, how, begin, tol, most)
-        result = descent.run(callback, None if bar is None else bar.update)
+        descent = ImageDescent(problem, terms, how, begin, tol, most)
+        result = descent.run(n_threads, callback, None if bar is None else bar.update)
     if descent.falls_short:
         warnings.warn(result.message, ConvergenceWarning, stacklevel=3)
     return result
