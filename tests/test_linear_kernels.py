@@ -14,6 +14,11 @@ PACK_ROWS, FOUR = (constant("linear/passes.h", k) for k in ("PACK_ROWS", "FOUR")
 POLL_COLUMNS = constant("linear/passes.h", "POLL_COLUMNS")
 SPARSE_COLUMNS = constant("linear/csc.h", "SPARSE_COLUMNS")
 PANEL, TILE_ROWS = (constant("linear/factor.h", k) for k in ("PANEL", "TILE_ROWS"))
+BLOCK_ROWS, AT_ONCE_SIZE = (
+    constant("linear/dense_gram.h", k) for k in ("BLOCK_ROWS", "AT_ONCE_SIZE")
+)
+SIDE = constant("linear/dense_gram.h", "SIDE")
+STRIPS = [SIDE * lanes for lanes in (2, 4, 8)]  # columns of a strip, of each instruction set
 SHAPES = [
     *((n, 5) for n in around(PACK_ROWS, MOVE_ROWS, PASS_ROWS)),
     *((30, P) for P in around(FOUR, POLL_COLUMNS)),
@@ -90,32 +95,49 @@ def test_passes_are_what_the_specification_says(isa, dtype, kind, has_weights, c
         np.testing.assert_allclose(
             moved, spec.move(m.exact, mean, which, step, r), rtol=0, atol=level(P, 60)
         )
-        check_gram(m, mean, which, kind)
+        check_gram(m, mean, which)
 
 
-def check_gram(m, mean, which, kind):
+def check_gram(m, mean, which):
+    """What is known stays, what is beyond is not touched, and both halves are written."""
     n, k = len(m.A), len(which)
-    if kind.startswith("csc"):
+    want = spec.gram(m.exact, mean, which, m.weights)
+    for known in {0, k // 2, k}:
         room = np.full((k + 2, k + 3), 7.0)
-        known = k // 2
-        want = spec.gram(m.exact, mean, which, m.weights)
         room[:known, :known] = want[:known, :known]
         m.columns.gram(which, known, room)
         np.testing.assert_allclose(room[:k, :k], want, rtol=0, atol=level(n, 900))
+        np.testing.assert_array_equal(room[:known, :known], want[:known, :known])
         assert (room[k:] == 7).all() and (room[:, k:] == 7).all()
-        return
-    begin, end = n // 3, n
-    packed = np.empty((k, end - begin))
-    m.columns.pack(which, begin, end, packed)
-    want = spec.pack(m.exact, mean, which, m.weights, begin, end)
-    np.testing.assert_allclose(packed, want, rtol=0, atol=level(1, 60))
+
+
+@pytest.mark.parametrize("has_weights", [False, True])
+@pytest.mark.parametrize("kind", ["F", "C", "csc"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_gram_matrix_at_the_sizes_of_its_tiles(isa, dtype, kind, has_weights):
+    rng = np.random.default_rng(11)
+    shapes = [(9, P) for P in around(*STRIPS)]
+    shapes += [(n, 5) for n in around(BLOCK_ROWS)] + [(n, 2 * STRIPS[-1] + 1) for n in (1, 300)]
+    for n, P in shapes:
+        m = Matrix(n, P, kind, dtype, has_weights, rng)
+        mean = m.look(np.zeros(n), True)[0]
+        check_gram(m, mean, rng.permutation(P).astype(np.intp))
+
+
+def test_a_gram_matrix_of_more_rows_than_are_copied_at_once(isa):
+    rng = np.random.default_rng(12)
+    P = STRIPS[-1] + 1
+    blocks = {AT_ONCE_SIZE // (-(-P // s) * s) // BLOCK_ROWS for s in STRIPS}
+    for n in [k * BLOCK_ROWS + off for k in blocks for off in (0, 1)]:
+        m = Matrix(n, P, "F", float, True, rng)
+        check_gram(m, m.look(np.zeros(n), True)[0], np.arange(P))
 
 
 @pytest.mark.parametrize("kind", ["F", "C", "csc"])
 def test_threads_change_no_bit_of_a_pass(kind):
     rng = np.random.default_rng(2)
     n = 2 * PASS_ROWS + 3 if kind != "csc" else 40
-    P = 7 if kind != "csc" else 2 * SPARSE_COLUMNS + 3
+    P = 2 * STRIPS[-1] + 3 if kind != "csc" else 2 * SPARSE_COLUMNS + 3
     u = rng.standard_normal(n)
     results = []
     for threads in (1, 2, 3):
@@ -125,11 +147,7 @@ def test_threads_change_no_bit_of_a_pass(kind):
         m.columns.products(None, u, out)
         m.columns.move(None, np.arange(P) + 1.0, moved)
         gram = np.zeros((P, P))
-        if kind == "csc":
-            m.columns.gram(None, 0, gram)
-        else:
-            m.columns.pack(None, 0, n, packed := np.empty((P, n)))
-            gram = packed
+        m.columns.gram(None, 0, gram)
         results.append((*found, out, moved, gram))
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):

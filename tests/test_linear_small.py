@@ -17,8 +17,8 @@ from thalweg.reference import linear as spec
 from thalweg.status import Status
 
 EPS = np.finfo(float).eps
-GRAM_ROWS, GRAM_COLUMNS = (constant("linear/small.h", k) for k in ("GRAM_ROWS", "GRAM_COLUMNS"))
 VECTOR = 8  # doubles of the widest vector
+STRIP = constant("linear/dense_gram.h", "SIDE") * VECTOR
 TOL, PART, ROUNDS = 1e-10, 0.3, 400
 
 
@@ -49,7 +49,7 @@ def case(n, P, dtype, kind, seed):
 
 
 SIZES = [
-    *((23, P) for P in around(GRAM_ROWS, GRAM_COLUMNS, 2 * GRAM_ROWS)),
+    *((23, P) for P in around(1, VECTOR, STRIP)),
     *((n, 7) for n in around(VECTOR)), (1, 1), (40, 30), (20, 60),
 ]  # fmt: skip
 

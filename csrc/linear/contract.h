@@ -123,14 +123,9 @@ struct tw_linear {
     void (*move)(const struct tw_columns *c, const struct tw_chosen *which, const double *step, int threads,
                  struct tw_watch *watch, void *work, double *r);
 
-    /* Dense columns, ready for a Gram matrix: out_ki = sqrt(w_i) (A_ij - mean_j), rows [begin, end) of A;
-     * out [m][end - begin]. */
-    void (*pack)(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t begin, ptrdiff_t end,
-                 int threads, struct tw_watch *watch, double *out);
-
-    /* Sparse columns: rows [known, m) and columns [known, m) of their Gram matrix, its rows row_step elements
-     * apart; what is there of the first `known` stays. */
-    size_t (*gram_work)(const struct tw_columns *c, int threads);
+    /* Rows [known, m) and columns [known, m) of the Gram matrix, its rows row_step elements apart; what is
+     * there of the first `known` stays.  Both halves are written. */
+    size_t (*gram_work)(const struct tw_columns *c, const struct tw_chosen *which, int threads);
     void (*gram)(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
                  struct tw_watch *watch, void *work, double *gram, ptrdiff_t row_step);
 

@@ -173,14 +173,14 @@ static void sparse_gram_part(void *context, ptrdiff_t part) {
         gram_row(p, p->known + k, z);
 }
 
-static size_t gram_work(const struct tw_columns *c, int threads) {
+static size_t sparse_gram_work(const struct tw_columns *c, int threads) {
     arena a = arena_on(NULL);
     TAKE(&a, double, threads * c->n);
     return arena_size(&a);
 }
 
-static void gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
-                 struct tw_watch *watch, void *work, double *out, ptrdiff_t row_step) {
+static void sparse_gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known,
+                        int threads, struct tw_watch *watch, void *work, double *out, ptrdiff_t row_step) {
     arena a = arena_on(work);
     sparse_pass p = {.c = c, .which = *which, .out = out, .row_step = row_step, .known = known};
     p.watch = watch;

@@ -11,6 +11,7 @@
 static const double SMALLEST = 1e-270, LARGEST = 1e270;
 
 #include "linear/csc.h"
+#include "linear/dense_gram.h"
 #include "linear/gap.h"
 #include "linear/passes.h"
 #include "linear/solve.h"
@@ -161,13 +162,18 @@ static void move(const struct tw_columns *c, const struct tw_chosen *which, cons
     pass_run(p, watch);
 }
 
-static void pack(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t begin, ptrdiff_t end,
-                 int threads, struct tw_watch *watch, double *out) {
-    pass p = {.c = c, .which = *which, .mean = c->mean, .r = out, .watch = watch};
-    p.begin = begin, p.end = end, p.chunk = MOVE_ROWS, p.chunks = pieces(end - begin, MOVE_ROWS);
-    p.threads = most(least(threads, p.chunks), 1);
-    atomic_init(&p.next, 0);
-    tw_parallel(pack_part, &p, p.threads, (int)p.threads, watch);
+/* ---- the Gram matrix ------------------------------------------------------------------------- */
+
+static size_t gram_work(const struct tw_columns *c, const struct tw_chosen *which, int threads) {
+    return c->indptr ? sparse_gram_work(c, threads) : dense_gram_work(c, which);
+}
+
+static void gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
+                 struct tw_watch *watch, void *work, double *out, ptrdiff_t row_step) {
+    if (c->indptr)
+        sparse_gram(c, which, known, threads, watch, work, out, row_step);
+    else
+        dense_gram(c, which, known, threads, watch, work, out, row_step);
 }
 
 #include "linear/small.h"
@@ -180,7 +186,6 @@ const struct tw_linear TW_TABLE(tw_linear) = {
     .products = products,
     .move_work = move_work,
     .move = move,
-    .pack = pack,
     .gram_work = gram_work,
     .gram = gram,
     .solve_work = solve_work,

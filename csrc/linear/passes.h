@@ -170,29 +170,6 @@ static void pass_part(void *context, ptrdiff_t part) {
         pass_chunk(p, chunk, tile);
 }
 
-/* Packed: sqrt(w_i) (A_ij - mean_j), column by column in a chunk; elements need not be neighbours. */
-static void pack_chunk(const pass *p, ptrdiff_t chunk) {
-    const ptrdiff_t begin = p->begin + chunk * p->chunk, end = least(begin + p->chunk, p->end);
-    const double *w = p->c->weights;
-    for (ptrdiff_t first = 0; first < p->which.m; first += FOUR) {
-        if (first % POLL_COLUMNS == 0 && tw_stopped(p->watch))
-            return;
-        const quad q = quad_of(p->c, &p->which, p->mean, first, begin);
-        for (ptrdiff_t i = begin; i < end; i++)
-            for (int k = 0; k < q.count; k++) {
-                const double y = (double)q.x[k][(i - begin) * p->c->row_step] - q.mean[k];
-                p->r[(first + k) * (p->end - p->begin) + i - p->begin] = w ? sqrt(w[i]) * y : y;
-            }
-    }
-}
-
-static void pack_part(void *context, ptrdiff_t part) {
-    pass *p = context;
-    (void)part;
-    for (ptrdiff_t chunk; (chunk = claim(&p->next, 1, p->chunks, p->watch)) >= 0;)
-        pack_chunk(p, chunk);
-}
-
 /* A pass over the rows [0, n) in chunks, with room for the sums. */
 static pass *pass_on(arena *a, const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t chunk,
                      ptrdiff_t slots, int threads) {

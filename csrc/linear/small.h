@@ -12,16 +12,13 @@
 #include "linear/passes.h"
 #include "linear/solve.h"
 
-/* A tile of the Gram matrix: its sums fill the registers. */
-enum { GRAM_ROWS = 4, GRAM_COLUMNS = 2 };
-
 typedef struct {
     struct tw_gram_problem gram;
-    double mean, rr;                  /* of b; r'Wr */
-    double *target, *residual, *u;    /* [n] b less its mean, r, Wr */
-    double *product, *square, *reach; /* [P] */
-    double *packed, *G;               /* [P][n], [P][P] */
-    void *look, *pass, *move, *solve; /* workspace of each call */
+    double mean, rr;                            /* of b; r'Wr */
+    double *target, *residual, *u;              /* [n] b less its mean, r, Wr */
+    double *product, *square, *reach;           /* [P] */
+    double *G;                                  /* [P][P] */
+    void *look, *pass, *move, *gram_of, *solve; /* workspace of each call */
     struct tw_chosen all;
 } small;
 
@@ -33,10 +30,11 @@ static small *small_on(arena *a, const struct tw_small_problem *p) {
     s->gram = (struct tw_gram_problem){.C = P, .M = 1, .row_step = P, .each = p->each, .rounds = p->rounds};
     s->target = TAKE(a, double, n), s->residual = TAKE(a, double, n), s->u = TAKE(a, double, n);
     s->product = TAKE(a, double, P), s->square = TAKE(a, double, P), s->reach = TAKE(a, double, P);
-    s->packed = TAKE(a, double, n *P), s->G = TAKE(a, double, P *P);
+    s->G = TAKE(a, double, P *P);
     s->look = TAKE(a, char, moments_work(c, 1));
     s->pass = TAKE(a, char, products_work(c, &s->all, 1));
     s->move = TAKE(a, char, move_work(c, &s->all, 1));
+    s->gram_of = TAKE(a, char, gram_work(c, &s->all, 1));
     s->solve = TAKE(a, char, solve_work(&s->gram, 1));
     return place;
 }
@@ -45,40 +43,6 @@ static size_t small_work(const struct tw_small_problem *p) {
     arena a = arena_on(NULL);
     small_on(&a, p);
     return arena_size(&a);
-}
-
-/* ---- the Gram matrix -------------------------------------------------------------------------- */
-
-/* Products of GRAM_ROWS packed columns from i on with GRAM_COLUMNS from j on; those beyond the last column
- * are the last once more, and are not kept. */
-static void gram_tile(const double *packed, ptrdiff_t n, ptrdiff_t m, ptrdiff_t i, ptrdiff_t j, double *G) {
-    const double *x[GRAM_ROWS], *y[GRAM_COLUMNS];
-    dvec sum[GRAM_ROWS][GRAM_COLUMNS] = {{{0}}};
-    double rest[GRAM_ROWS][GRAM_COLUMNS] = {{0}};
-    for (int r = 0; r < GRAM_ROWS; r++)
-        x[r] = packed + least(i + r, m - 1) * n;
-    for (int k = 0; k < GRAM_COLUMNS; k++)
-        y[k] = packed + least(j + k, m - 1) * n;
-    ptrdiff_t l = 0;
-    for (; l + DL <= n; l += DL)
-        for (int r = 0; r < GRAM_ROWS; r++)
-            for (int k = 0; k < GRAM_COLUMNS; k++)
-                sum[r][k] += d_load(x[r] + l) * d_load(y[k] + l);
-    for (; l < n; l++)
-        for (int r = 0; r < GRAM_ROWS; r++)
-            for (int k = 0; k < GRAM_COLUMNS; k++)
-                rest[r][k] += x[r][l] * y[k][l];
-    for (int r = 0; r < GRAM_ROWS && i + r < m; r++)
-        for (int k = 0; k < GRAM_COLUMNS && j + k < m; k++)
-            G[(i + r) * m + j + k] = G[(j + k) * m + i + r] = d_fold(sum[r][k]) + rest[r][k];
-}
-
-static void small_gram(const struct tw_small_problem *p, small *s, struct tw_watch *watch) {
-    const ptrdiff_t n = p->columns.n, P = p->columns.P;
-    pack(&p->columns, &s->all, 0, n, 1, watch, s->packed);
-    for (ptrdiff_t i = 0; i < P && !tw_stopped(watch); i += GRAM_ROWS)
-        for (ptrdiff_t j = 0; j < least(i + GRAM_ROWS, P); j += GRAM_COLUMNS)
-            gram_tile(s->packed, n, P, i, j, s->G);
 }
 
 /* ---- residuals and certificates ---------------------------------------------------------------- */
@@ -165,7 +129,7 @@ static void round_of_all(struct tw_small_problem *p, small *s, struct tw_watch *
     const double rr = s->rr, target = p->part * p->wanted;
     double gap;
     ptrdiff_t working = 0;
-    small_gram(p, s, watch);
+    gram(&p->columns, &s->all, 0, 1, watch, s->gram_of, s->G, p->columns.P);
     s->gram.gram = s->G, s->gram.reach = s->reach, s->gram.rank = most(p->columns.n - (p->mean != NULL), 1);
     s->gram.square = &rr, s->gram.target = &target, s->gram.gap = &gap;
     s->gram.theta = p->theta, s->gram.q = s->product;

@@ -101,8 +101,21 @@ EDITS = {
             "for (ptrdiff_t chunk = 0; chunk < p->chunks; chunk++)",
             "for (ptrdiff_t chunk = 0; chunk < 1; chunk++)",
         ),
-        ("packed without weights", "w ? sqrt(w[i]) * y : y", "y"),
         ("rows of a tile beyond the first", "q->x[k][i * c->row_step];", "q->x[k][0];"),
+    ],
+    ("csrc/linear/dense_gram.h", _KERNELS): [
+        (
+            "columns keep their means",
+            "(double)x[r * c->row_step] - mean;",
+            "(double)x[r * c->row_step];",
+        ),
+        ("rows unweighted", "c->weights ? root[r] * y : y", "y"),
+        ("weights of the first block", "*root = g->root + (i - g->begin);", "*root = g->root;"),
+        ("what is known is added to", "k = most(0, g->known - i);", "k = 0;"),
+        ("diagonal a vector short", "(i - first) / DL + 1;", "(i - first) / DL;"),
+        ("one block of rows", "row < n; row += BLOCK_ROWS", "row < 1; row += BLOCK_ROWS"),
+        ("one half alone", "gram[j * row_step + i] = gram[i * row_step + j];", "gram[j] += 0;"),
+        ("rows that are copied at once, and no more", "g->begin = g->end) {", "g->begin = c->n) {"),
     ],
     ("csrc/linear/csc.h", _KERNELS): [
         ("last value lost", "if (k < s.end)\n        even +=", "if (0)\n        even +="),
@@ -126,16 +139,6 @@ EDITS = {
         ("constant columns", "square > CONSTANT * weight * mean * mean ? square : 0", "square"),
     ],
     ("csrc/linear/small.h", "test_linear_small.py"): [
-        (
-            "last rows of a product lost",
-            "rest[r][k] += x[r][l] * y[k][l];",
-            "rest[r][k] += 0 * x[r][l];",
-        ),
-        (
-            "a column of the tile twice",
-            "y[k] = packed + least(j + k, m - 1) * n;",
-            "y[k] = packed;",
-        ),
         ("residual unweighted", "w ? w[i] * s->residual[i] : s->residual[i]", "s->residual[i]"),
         ("b keeps its mean", "p->b[i] - s->mean;", "p->b[i];"),
         ("the intercept of no column", "p->mean[j] * p->theta[j];", "0;"),

@@ -150,30 +150,18 @@ cdef class Columns:
             )
         watch.raise_caught()
 
-    def pack(self, which, Py_ssize_t begin, Py_ssize_t end, out):
-        """out (m, end - begin) = sqrt(w_i) (A_ij - mean_j) of dense columns."""
-        cdef Views views = Views(USUAL_VIEWS)
-        cdef Watch watch = Watch()
-        cdef c.tw_chosen chosen = self.chosen(which, views)
-        if self.columns.indptr != NULL or not 0 <= begin <= end <= self.columns.n:
-            raise ValueError("rows of a dense matrix are needed")
-        cdef double *packed = views.doubles(out, times(chosen.m, end - begin), True)
-        with nogil:
-            self.kernel.pack(
-                &self.columns, &chosen, begin, end, self.threads, &watch.watch, packed
-            )
-        watch.raise_caught()
-
     def gram(self, which, Py_ssize_t known, out):
-        """Rows and columns from ``known`` on of the Gram matrix of sparse columns, in ``out``."""
+        """Rows and columns from ``known`` on of the Gram matrix of these columns, in ``out``."""
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_chosen chosen = self.chosen(which, views)
         cdef Py_ssize_t step = out.shape[1]
         cdef double *gram = <double *> views.take(out, c"d", times(len(out), step), True)
-        if self.columns.indptr == NULL or not 0 <= known <= chosen.m <= min(step, len(out)):
-            raise ValueError("columns of a sparse matrix, and room for them, are needed")
-        cdef void *work = self.work.of(self.kernel.gram_work(&self.columns, self.threads))
+        if not 0 <= known <= chosen.m <= min(step, len(out)):
+            raise ValueError("room for the columns is needed")
+        cdef void *work = self.work.of(
+            self.kernel.gram_work(&self.columns, &chosen, self.threads)
+        )
         with nogil:
             self.kernel.gram(
                 &self.columns, &chosen, known, self.threads, &watch.watch, work, gram, step

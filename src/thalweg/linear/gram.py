@@ -1,9 +1,4 @@
-"""The Gram matrix of the columns of a working set, which grows with it.
-
-Of dense columns it is made by NumPy's product of matrices, a slice of rows at a time: a slice of
-the columns, less their means and times √w, fits the caches, no copy of them is kept, and Ctrl-C is
-heard between two slices.
-"""
+"""The Gram matrix of the columns of a working set, which grows with it."""
 
 from __future__ import annotations
 
@@ -15,9 +10,6 @@ from .columns import Look
 from .state import State
 
 MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
-_SLICE = 1 << 21  # numbers of a slice of packed columns: 16 MiB
-_BLOCK = 1024  # new columns of one product
-_OPERATIONS = 2e9  # of one product: below a tenth of a second
 ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
 
 
@@ -40,10 +32,7 @@ class Gram:
             known = self._keep(which)
         if len(which) > known:
             self._room(len(which), known)
-            if isinstance(self.look.matrix, np.ndarray):
-                self._add_dense(which, known)
-            else:
-                self.look.columns.gram(which, known, self.array)
+            self.look.columns.gram(which, known, self.array)
         self.which = which.copy()
         return self.array
 
@@ -71,28 +60,6 @@ class Gram:
         array = np.zeros((room, room))
         array[:known, :known] = self.array[:known, :known]
         self.array = array
-
-    def _add_dense(self, which: Array, known: int) -> None:
-        n, m = self.look.problem.shape[0], len(which)
-        for begin in range(known, m, _BLOCK):
-            end = min(m, begin + _BLOCK)
-            rows = int(min(_SLICE // end, _OPERATIONS / (2.0 * end * (end - begin))))
-            rows = max(64, rows)
-            block = np.zeros((end - begin, end))
-            for i in range(0, n, rows):
-                self._add_slice(block, which[:end], i, min(n, i + rows))
-            self.array[begin:end, :end] = block
-            self.array[:end, begin:end] = block.T
-
-    def _add_slice(self, block: Array, which: Array, i: int, end: int) -> None:
-        """Add what rows i to end give to the products of the new columns with all."""
-        begin = len(which) - len(block)
-        packed = np.empty((len(which), end - i))
-        self.look.columns.pack(which, i, end, packed)
-        new = packed[begin:]
-        if begin:
-            block[:, :begin] += new @ packed[:begin].T
-        block[:, begin:] += new @ new.T  # NumPy sees that it is symmetric: half the work
 
 
 def solve_on(

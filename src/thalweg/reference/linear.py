@@ -44,16 +44,10 @@ def move(A: Array, mean: Array, which: Array, step: Array, r: Array) -> Array:
     return moved
 
 
-def pack(A: Array, mean: Array, which: Array, w: Array, begin: int, end: int) -> Array:
-    """Return rows sqrt(w) (A_j - mean_j), their elements begin to end."""
-    packed: Array = (np.sqrt(w)[:, None] * (A[:, which] - mean[which])).T[:, begin:end]
-    return packed
-
-
 def gram(A: Array, mean: Array, which: Array, w: Array) -> Array:
     """Return the Gram matrix of (A_j - mean_j) sqrt(w)."""
-    packed = pack(A, mean, which, w, 0, len(A))
-    matrix: Array = packed @ packed.T
+    scaled = np.sqrt(w)[:, None] * (A[:, which] - mean[which])
+    matrix: Array = scaled.T @ scaled
     return matrix
 
 
