@@ -106,7 +106,7 @@ static void wide_block(const tw_jacobian *A, double scale, const real *J, const 
     } else {
         memset(d, 0, (size_t)P * sizeof *d);
         for (ptrdiff_t i = 0; i < Nx; i++)
-            d_axpy_ahead(P, c[i], J + i * A->J_row, AHEAD, d);
+            d_axpy(P, c[i], J + i * A->J_row, d);
         for (ptrdiff_t j = 0; j < P; j++)
             d[j] *= scale;
     }

@@ -59,6 +59,16 @@ TW_INLINE hvec h_load(const double *p) { return *(const hvec_unaligned *)p; }
 TW_INLINE void h_store(double *p, hvec a) { *(hvec_unaligned *)p = a; }
 TW_INLINE hvec h_set(double a) { return a - (hvec){0}; }
 
+/* HL stored elements, as doubles */
+TW_INLINE hvec h_load_real(const real *p) {
+#ifdef TW_F32
+    typedef float floats __attribute__((vector_size(sizeof(hvec) / 2), aligned(4), may_alias));
+    return __builtin_convertvector(*(const floats *)p, hvec);
+#else
+    return h_load(p);
+#endif
+}
+
 /* x . y, by four vectors of running sums, which are folded; elements that fill no vector are added last. */
 TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
     dvec sum[4] = {{0}};
@@ -75,31 +85,24 @@ TW_INLINE double d_dot(ptrdiff_t n, const real *x, const double *y) {
 }
 
 /* y += a x.  Four vectors are read before the first is written, for a write that might change what is read
- * next would hold the read up.  Unless `ahead` is 0, what lies so many bytes behind x is fetched into the
- * cache. */
-TW_INLINE void d_axpy_ahead(ptrdiff_t n, double a, const real *x, ptrdiff_t ahead, double *y) {
-    const ptrdiff_t line = 64, four = 4 * DL * (ptrdiff_t)sizeof(real);
-    const dvec factor = d_set(a);
+ * next would hold the read up.  An hvec is wide enough, as memory takes the time, and fewer of them than of
+ * dvecs of 64 bytes cross a cache line where x begins anywhere: on AMD Zen 4 sums over rows of 17 to 28
+ * columns reach 0.87 to 0.97 of the bandwidth of reading, instead of 0.78 to 0.93. */
+TW_INLINE void d_axpy(ptrdiff_t n, double a, const real *x, double *y) {
+    const hvec factor = h_set(a);
     ptrdiff_t i = 0;
-    for (; i + 4 * DL <= n; i += 4 * DL) {
-        dvec sum[4];
-        for (ptrdiff_t b = 0; ahead && b < four; b += line)
-            __builtin_prefetch((const char *)(x + i) + ahead + b);
+    for (; i + 4 * HL <= n; i += 4 * HL) {
+        hvec sum[4];
         for (int v = 0; v < 4; v++)
-            sum[v] = d_load(y + i + v * DL) + factor * d_load_real(x + i + v * DL);
+            sum[v] = h_load(y + i + v * HL) + factor * h_load_real(x + i + v * HL);
         for (int v = 0; v < 4; v++)
-            d_store(y + i + v * DL, sum[v]);
+            h_store(y + i + v * HL, sum[v]);
     }
-    for (; i + DL <= n; i += DL) {
-        if (ahead)
-            __builtin_prefetch((const char *)(x + i) + ahead);
-        d_store(y + i, d_load(y + i) + factor * d_load_real(x + i));
-    }
+    for (; i + HL <= n; i += HL)
+        h_store(y + i, h_load(y + i) + factor * h_load_real(x + i));
     for (; i < n; i++)
         y[i] += a * (double)x[i];
 }
-
-TW_INLINE void d_axpy(ptrdiff_t n, double a, const real *x, double *y) { d_axpy_ahead(n, a, x, 0, y); }
 
 /* x += y */
 TW_INLINE void d_add(ptrdiff_t n, const double *y, double *x) {

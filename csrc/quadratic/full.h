@@ -21,12 +21,13 @@
 
 #include "quadratic/triangle.h"
 
+/* Measured on AMD Zen 4: without CROWDED, or without NEAREST, times are the same within 2 percent, but that
+ * NEAREST saves a tenth for 64 x 64. */
 enum {
-    FULL_ROWS = 8, /* rows of a block, and the most that are read together */
-    GRADIENT_ROWS = DL == 8 ? 8
-                            : 4, /* rows read together for a gradient: 32 registers hold their sums, or 16 */
-    CROWDED_ROWS = 4,            /* rows read together in the two cases below */
-    CROWDED = 4096,              /* rows that begin so many bytes apart compete for one set of the cache */
+    FULL_ROWS = 8,                   /* rows of a block, and the most that are read together */
+    GRADIENT_ROWS = DL == 8 ? 8 : 4, /* for a gradient: their sums fill half of 32 registers, or of 16 */
+    CROWDED_ROWS = 4,                /* rows read together in the two cases below */
+    CROWDED = 4096,    /* rows that begin so many bytes apart compete for one set of the cache */
     NEAREST = 1 << 17, /* a matrix of at least so many bytes is not in the first cache; one of ... */
     NEAR = 3 << 22,    /* ... at most so many is in another, which serves fewer rows sooner */
     EVEN_ROWS = 8,     /* a multiple of every DL */
