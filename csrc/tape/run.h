@@ -45,8 +45,8 @@ typedef struct {
 
 /* The block slots of a tape fill at most five eighths of a first cache of 32 KiB, and leave the rest to what
  * else a block reads.  (Tapes of many slots get blocks of 8 groups, whatever their size.)  Measured on AMD
- * Zen 4: a model of ten parameters takes 1.2 times as long with half the size,
- * and 0.93 times as long with twice the size; one of three parameters takes as long with either. */
+ * Zen 4: a model of ten parameters takes 1.2 times as long with half the size, and 0.93 times as long with
+ * twice the size; one of three parameters takes as long with either. */
 enum { BLOCK_BYTES = 20 << 10 };
 
 /* Groups of points per block.  It depends on the tape alone, because the order of the sums depends on it. */
