@@ -19,9 +19,8 @@
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
-enum {
-    GAP = 4096
-}; /* bytes behind a piece: so many that a loop which runs on in steps of a row meets them */
+/* Bytes behind a piece: so many that a loop which runs on in steps of a row meets them. */
+enum { GAP = 4096 };
 /* Allow the use of bytes [begin, end), whatever gap an earlier layout has left there; forbid it. */
 TW_INLINE void open_bytes(uintptr_t begin, uintptr_t end) {
     __asan_unpoison_memory_region((void *)begin, end - begin);

@@ -1,12 +1,13 @@
 /* attempts.h - later attempts of fits that the first did not bring to a minimum, or to the lowest one known.
  *
- * 1  The attempt that all fits get, side by side (lanes.h) or one by one (one.h).
- * 2  Variable projection, with every step limited by a region, and geodesic acceleration (curvature.h).  It
- * begins at the best of PROBES points around the start: parameters in which f is not linear are multiplied by
- *    10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear ones are put at their best.  If the
- * first attempt failed far from its start, and lower than all these points, as many more are looked at beyond
- *    infinity: a decay exp(-t/tau) depends on 1/tau, so where the data want it slower than any decay they
- * want 1/tau below 0, which is a growth. 3  The first method again, from the lowest point found so far.
+ * - The first is the one that all fits get, side by side (lanes.h) or one by one (one.h).
+ * - The second is variable projection, with every step limited by a region, and geodesic acceleration
+ *   (curvature.h). It begins at the best of PROBES points around the start: parameters in which f is
+ *   not linear are multiplied by 10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear
+ *   ones are put at their best. If the first attempt failed far from its start, and lower than all
+ *   these points, as many more are looked at beyond infinity: a decay exp(-t/tau) depends on 1/tau, so
+ *   where the data want it slower than any decay they want 1/tau below 0, which is a growth.
+ * - The third is the first method again, from the lowest point found so far.
  *
  * An attempt follows only if the best result so far is no success, or if a lower chi2 has been proved to
  * exist (certificate.h); and the third does not follow if the first two have run off to the same chi2.  The
