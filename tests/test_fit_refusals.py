@@ -51,7 +51,7 @@ def test_unknown_names_are_met_with_the_nearest(changes, sentence):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        (dict(p0=None), "p0 is needed: a start for a, tau, c"),
+        (dict(p0=None), "p0 is needed: give a start for a, tau, c"),
         (
             dict(p0=(2.0, -1.0, 0.0), bounds=(0, 9)),
             r"p0 of tau must be finite and inside its bounds",

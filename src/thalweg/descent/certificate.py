@@ -1,17 +1,17 @@
-r"""Proof that a point with a small gradient is a minimum: one look at its curvature.
+r"""Proof by its curvature that a point with a small gradient is a minimum.
 
-With the Hessian H of the free parameters, scaled to a unit diagonal, and its eigenvalues
+The Hessian H of the free parameters, scaled to a unit diagonal, and its eigenvalues give
 
-    no eigenvalue is negative           else the point is a saddle or a maximum
-    g' H^-1 g / 2                       the decrease that Newton's step promises: Newton's decrement
-    d = -H^-1 g                         that step
+    the sign of the smallest eigenvalue     if it is negative the point is a saddle or a maximum
+    g' H^-1 g / 2                           the decrease that Newton's step promises
+    d = -H^-1 g                             that step
 
-so a flat direction along which the loss has still far to go is noticed, which the gradient alone
-does not tell: there a small slope goes a long way.
+So a flat direction, along which a small slope leads a long way down, is noticed; the gradient alone
+does not tell.
 
-Small problems get H itself, from the loss or from differences of its gradient; large ones the
-products with it that Lanczos asks for, begun at the gradient for the decrement and at a random
-vector for the ends of the spectrum.
+For small problems H itself is made, from the loss or from differences of its gradient.  For large
+ones the method of Lanczos makes products with it, beginning at the gradient for the promised
+decrease, and at a random vector for the ends of the spectrum.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from ..linalg.krylov import NotFiniteError, lanczos
 from ..losses.base import LeastSquares
 from ..optimizers.base import Point, Problem, length
 
-_MOST_EXACT = 256  # parameters up to which H is decomposed
-_MOST_DIFFERENCES = 32  # the same, where each of its columns costs two gradients
-_PRODUCTS = 16  # with H, where it is not decomposed: a claim costs about as much as as many steps
-_MORE = 8  # from a random vector, whether anything curves downwards
-_HALF_THE_DIGITS = float(np.sqrt(np.finfo(float).eps))  # of theta: what a difference moves
-_DIFFERENCED = 1e-5  # relative error that is granted to a differenced Hessian, with room
-_FLAT = 1e-10  # scaled eigenvalue below which a direction is flat: its step is not counted
+_MOST_EXACT = 256  # up to so many parameters H is decomposed
+_MOST_DIFFERENCES = 32  # the same if H is made of differences of the gradient
+_PRODUCTS = 16  # products with H for the promised decrease, where H is not decomposed
+_MORE = 8  # products with H that look for negative curvature, from a random vector
+_HALF_THE_DIGITS = float(np.sqrt(np.finfo(float).eps))  # relative move of theta in a difference
+_DIFFERENCED = 1e-5  # the relative error that a Hessian of differences may have
+_FLAT = 1e-10  # a direction is flat if its scaled eigenvalue is below this share of the largest
 _STEPS = (1e-3, 1e-2)  # relative sizes of the steps that look for lower points on flat ground
 
 
 class Look(NamedTuple):
-    """What the curvature says of a point.
+    """What the curvature at a point says.
 
     Attributes
     ----------
     excess : float
         The decrease that Newton's step promises.
     aside : float
-        The part of it along flat directions.
+        The part of ``excess`` that is along flat directions.
     d : ndarray, shape (P,)
         Newton's step without its part along flat directions.
     smallest : float
-        The smallest eigenvalue of the scaled Hessian; 0 where it cannot be negative.
+        The smallest eigenvalue of the scaled Hessian if it is negative beyond rounding, else 0.
     downhill : ndarray, shape (P,), or None
-        Along it the loss curves downwards.
+        A direction along which the loss curves downwards, if there is one.
     flat : ndarray, shape (P, k)
         Directions without curvature.
     """
@@ -64,17 +64,17 @@ class Look(NamedTuple):
 
 
 def look(problem: Problem, point: Point, D: Array | None, sizes: Array) -> Look | None:
-    """Look at the curvature of a point; None where it is not finite.
+    """Return what the curvature at a point says; None if it is not finite.
 
     Parameters
     ----------
     problem : Problem
     point : Point
     D : ndarray, shape (P,), or None
-        The Gauss-Newton diagonal, by which a sum of squares is scaled: where residuals bend the
-        loss, the Hessian's own may vanish.
+        The diagonal of the Gauss-Newton matrix of a sum of squares.  The Hessian is scaled by the
+        larger of the two diagonals, for its own may vanish where residuals bend the loss.
     sizes : ndarray, shape (P,)
-        Of the parameters, for differences.
+        Sizes of the parameters, by which differences move them.
     """
     loss = problem.loss
     free = np.flatnonzero(problem.free(point)) if problem.bounded else np.arange(loss.n_params)
@@ -131,7 +131,7 @@ def _looked(
 def _matrix(
     problem: Problem, point: Point, free: Array, sizes: Array
 ) -> tuple[Array | None, float]:
-    """H of the free parameters and its relative error; None where it would cost too much."""
+    """H of the free parameters and its relative error; None instead of H if it costs too much."""
     loss, P = problem.loss, problem.loss.n_params
     exact = sqrt(loss.precision)
     if P > _MOST_EXACT:
@@ -147,7 +147,7 @@ def _matrix(
 
 
 def _difference(problem: Problem, point: Point, d: Array, sizes: Array) -> Array:
-    """H d by the difference of two gradients, half the digits of theta apart."""
+    """H d by the difference of two gradients, at points that differ in half the digits of theta."""
     used = d != 0
     size = np.maximum(np.abs(point.theta), _HALF_THE_DIGITS * sizes)
     size = np.where(size > 0, size, 1.0)
@@ -159,7 +159,7 @@ def _difference(problem: Problem, point: Point, d: Array, sizes: Array) -> Array
 
 
 def _by_products(problem: Problem, point: Point, free: Array, sizes: Array) -> Look | None:
-    """The same from products with H, of a problem that is too large to decompose."""
+    """What `look` returns, from products with H, for a problem that is too large to decompose."""
     loss, theta, P = problem.loss, point.theta, problem.loss.n_params
     exact = loss.has_hessian
     noise = sqrt(loss.precision) if exact else _DIFFERENCED
@@ -185,13 +185,13 @@ def _by_products(problem: Problem, point: Point, free: Array, sizes: Array) -> L
         new = _looked(point, free, found.values, found.vectors, ones, noise, bowl)
         seen = new if seen is None or new.downhill is not None else seen
     assert seen is not None
-    return seen._replace(flat=np.zeros((P, 0)))  # what few products leave out is not known flat
+    return seen._replace(flat=np.zeros((P, 0)))  # few products show no flat directions
 
 
 def lower_point(problem: Problem, point: Point, found: Look, sizes: Array) -> bool:
-    """Return whether a short step along flat ground leads lower: no minimum, though nothing bends.
+    """Return whether a short step along a flat direction leads lower.
 
-    Where the curvature is 0 the gradient's zero may be that of x^3.
+    Then the point is no minimum, as for x^3 at 0, where gradient and curvature are both 0.
     """
     level = point.loss - 64.0 * problem.loss.precision * abs(point.loss)
     for d in found.flat.T:

@@ -1,4 +1,4 @@
-"""One run of a method of descent: where it is, the best point so far, and when it ends."""
+"""One run of a method of descent: its point, the best point so far, and when it ends."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .result import DescentResult, History
 from .verdict import Judge, Verdict
 
 _LEVEL = 4 * float(np.finfo(float).eps)  # relative rounding error of a loss
-# no step leads lower: is it a minimum?
+# A method that halts with one of these has found no step that leads lower: it may be at a minimum.
 _NO_LOWER = (Status.ROUNDING, Status.NO_PROGRESS, Status.NO_BRACKET)
 
 
 class Iteration(NamedTuple):
-    """What a callback is told after each iteration."""
+    """What a callback is given after each iteration."""
 
     n_iter: int
     theta: Array
@@ -36,7 +36,7 @@ class Iteration(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """When to stop."""
+    """The tolerances and limits at which a descent stops; see `minimize`."""
 
     gtol: float
     xtol: float
@@ -47,12 +47,12 @@ class Rules(NamedTuple):
 
 Callback = Callable[[Iteration], Any]
 
-# A loss that overflows ends in a sentence, not in a warning beside it.
+# A loss that overflows is told by the message of the result, without a warning beside it.
 silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Descent:
-    """One run of a method: where it is, the best point so far, and its history."""
+    """One run of a method: its point, the best point so far, and the history."""
 
     def __init__(
         self,
@@ -64,21 +64,21 @@ class Descent:
         chosen: bool = False,
     ) -> None:
         self.problem, self.method, self.rules = problem, method, rules
-        self.chosen = chosen  # by us: the message says which method it is
+        self.chosen = chosen  # the user has named no method, so the message names it
         self.point, self.best, self.best_norm = start, start, inf
         self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
         self.thetas: list[Array] | None = [] if record else None
         self.deadline = perf_counter() + rules.time_limit
-        # a quadratic loss below 0 may have no minimum: a look at its curvatures will tell
+        # a quadratic loss that falls below 0 may have no minimum: its curvatures will tell
         self.suspicious = problem.loss.is_quadratic and not problem.bounded
         self._keep(start, length(problem.free_gradient(start)))
 
     @silent
     def run(self, callback: Callback | None) -> DescentResult:
-        """Go down until a rule says stop."""
+        """Run the method until one of the rules ends it."""
         try:
             return self._run(callback)
-        except BaseException as error:  # Ctrl-C, or one of the callback or of the user's loss
+        except BaseException as error:  # Ctrl-C, or an exception of the callback or of the loss
             error.result = self._result(Status.INTERRUPTED)  # type: ignore[attr-defined]
             raise
 
@@ -146,7 +146,7 @@ class Descent:
         return self._cut_short(Status.MAX_ITER)
 
     def _rest(self, quiet: Quiet, point: Point) -> Verdict | None:
-        """The verdict on steps that change little; None where there is still far to go."""
+        """The verdict after steps that change little; None if a minimum is still far away."""
         if quiet.verdict is Status.NO_PROGRESS:
             return self._at_rest(Verdict(Status.NO_PROGRESS, DESCENTS[Status.NO_PROGRESS]))
         tol = self.rules.xtol if quiet.verdict is Status.XTOL else self.rules.ftol
@@ -156,7 +156,7 @@ class Descent:
         return verdict
 
     def _at_rest(self, otherwise: Verdict) -> Verdict:
-        """The verdict where no step leads lower: on the best point, which is returned."""
+        """The verdict on the best point where no step leads lower; if good, it is returned."""
         if otherwise.status is Status.ROUNDING:
             otherwise = Verdict(Status.NO_PROGRESS, DESCENTS[Status.NO_PROGRESS])
         verdict = self.judge.at_rest(self.best, otherwise)
@@ -165,6 +165,7 @@ class Descent:
         return verdict
 
     def _cut_short(self, status: Status) -> Verdict:
+        """The verdict on a run that a limit ends, with how far it still has to go."""
         outlook = self.judge.outlook()
         return Verdict(status, f"{DESCENTS[status]}; {outlook}" if outlook else DESCENTS[status])
 
@@ -192,9 +193,10 @@ class Descent:
         return Iteration(len(self.losses) - 1, theta.copy(), loss, norm, step_size)
 
     def _result(self, status: Status, message: str = "") -> DescentResult:
-        """The point that met a test; where none was met, the best one."""
+        """The result at the point that met a test, or if none was met at the best point."""
         point = self.point if status.success else self.best
-        kept = min(len(self.losses), len(self.norms), len(self.steps))  # Ctrl-C may fall between
+        # Ctrl-C may have come between the entries of one point
+        kept = min(len(self.losses), len(self.norms), len(self.steps))
         history = History(
             np.array(self.losses[:kept]),
             np.array(self.norms[:kept]),
@@ -215,7 +217,11 @@ class Descent:
 
 @dataclass(slots=True)
 class Quiet:
-    """Counts steps in a row that change little; momentum and coordinates need several."""
+    """Counts consecutive steps that change little.
+
+    One does not end a run: a method with momentum, or one that moves single coordinates, makes
+    small steps far from a minimum; ``patience`` says how many it takes.
+    """
 
     rules: Rules
     patience: int
@@ -227,12 +233,12 @@ class Quiet:
     verdict: Status = Status.NO_PROGRESS
 
     def wait(self, n_iter: int) -> None:
-        """Begin to count anew a quarter of all iterations from now: steps alone prove nothing."""
+        """After a claim that was refused, begin to count anew a quarter of all iterations later."""
         self.small_steps = self.small_changes = 0
         self.after = n_iter + n_iter // 4
 
     def looks(self, previous: Point, point: Point) -> bool:
-        """Return whether enough steps in a row were small; `verdict` says which rule was met."""
+        """Return whether enough consecutive steps were small; `verdict` says by which rule."""
         rules = self.rules
         self.n_iter += 1
         change = abs(point.loss - previous.loss)

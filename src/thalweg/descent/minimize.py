@@ -1,4 +1,4 @@
-"""The loop that runs a method of descent: when to stop, what to record, whom to tell."""
+"""Minimise a loss: check the arguments, choose a method, and run it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .several import minimize_columns
 from .units import minimize_in_units, unit_of
 
 _GTOL = 1e-8
-_LEAST_LOSS = 1e-280  # squares of what is smaller have lost digits, or are 0
-_DENSE = 1000  # parameters up to which a P x P matrix for every step is no burden
+_LEAST_LOSS = 1e-280  # a sum of squares smaller than this may have lost digits
+_DENSE = 1000  # up to so many parameters a P x P matrix may be made for every step
 
 
 @spelled
@@ -50,16 +50,17 @@ def minimize(
     Parameters
     ----------
     loss : Loss
-        What to minimise: `QuadraticLoss`, `LinearLeastSquares`, `MSELoss` or your own.
+        The loss to minimise: `QuadraticLoss`, `LinearLeastSquares`, `MSELoss` or your own.
     theta0 : array_like, shape (P,)
         Start; not changed.  A linear loss of M right-hand sides also takes (P, M), one start for
         each, and the result's theta has that shape.
     method : Method, optional
-        How, such as ``GradientDescent(step_size=0.1)``.  Without one: `LevenbergMarquardt` for
-        sums of squares, `ConjugateGradient` for quadratic losses, and for linear least squares of
-        more than 1000 parameters, `LBFGS` for others; the result says which.
+        The method of descent, such as ``GradientDescent(step_size=0.1)``.  By default it is
+        `LevenbergMarquardt` for sums of squares, `ConjugateGradient` for quadratic losses and for
+        linear least squares of more than 1000 parameters, and `LBFGS` for others; the message of
+        the result names it.
     gtol : float
-        How close to a minimum is close enough.  No test looks at the start:
+        How close to a minimum the result must be.  No test compares with the start:
 
         - sums of squares: every :math:`|J_j \cdot e| \le gtol\, |J_j|\, |e|`, the cosine between
           the residual and a column of the Jacobian;
@@ -69,29 +70,31 @@ def minimize(
         - other losses: every step of Newton's method at most gtol |theta_j|, or a promised decrease
           of at most :math:`gtol^2 |L|`.
 
-        Each ends at what rounding errors of theta make of the gradient.  Success also needs a
-        Hessian without negative curvature and, of sums of squares, a promised decrease of at most
-        gtol L.
+        Below what rounding errors of theta make of the gradient a test counts as met.  Success also
+        needs a Hessian without negative curvature and, for sums of squares, a promised decrease of
+        at most gtol L.
     xtol : float
         Stop when ||step|| <= xtol ||theta||, if Newton's step is no longer; 0 switches it off.
     ftol : float
         Stop when |change of the loss| <= ftol |loss|, if Newton's step promises no more; 0
         switches it off.
     max_iter : int
-        Most iterations.
+        The most iterations.
     time_limit : float, optional
-        Most seconds; it also ends a step that takes long.
+        The most seconds; it also ends a step that takes long.
     bounds : pair of array_like, each () or (P,), dict or scipy.optimize.Bounds, optional
         Lower and upper bounds of theta; None is no bound.  A dict gives pairs by the names of the
         loss' parameters.
     record : bool
-        Whether the history keeps theta, (n_iter + 1, P) numbers.
+        Whether the history keeps the theta of every iteration, (n_iter + 1, P) numbers.
     threads : int, optional
-        Most threads of every kernel that runs meanwhile; the processors this process may use.  A
-        loss that was given fewer keeps to them.  Results have the same bits for any number.
+        The most threads of every kernel that runs meanwhile; by default the number of processors
+        that this process may use.  A loss that was given fewer uses no more than those.  Results
+        have the same bits for any number.
     callback : callable, optional
-        ``callback(iteration)`` after each, with ``n_iter``, ``theta``, ``loss``, ``gradient_norm``
-        and ``step_size``; a true value from it, or StopIteration, ends the descent.
+        ``callback(iteration)`` is called after each iteration, with ``n_iter``, ``theta``,
+        ``loss``, ``gradient_norm`` and ``step_size`` as attributes; a true value from it, or
+        StopIteration, ends the descent.
     progress : bool
         Show a progress bar (needs the extra ``cli``).
 
@@ -108,9 +111,9 @@ def minimize(
     TypeError
         An argument is of the wrong kind.
     KeyboardInterrupt
-        Ctrl-C; the best point so far is in its attribute ``result``.
+        Ctrl-C was pressed; the best point so far is in its attribute ``result``.
     Exception
-        One of ``callback`` or of the loss, with the same attribute.
+        An exception of ``callback`` or of the loss, with the same attribute.
 
     Examples
     --------
@@ -135,7 +138,11 @@ def minimize(
 
 
 def _minimize(loss: Loss, theta0: Any, **options: Any) -> DescentResult:
-    """`minimize` with threads as they are: columns and units first, which come here again."""
+    """`minimize` without a limit of threads.
+
+    Several right-hand sides, and numbers near the ends of the range, are treated first; their parts
+    come here again.
+    """
     if isinstance(loss, LinearLeastSquares) and loss.n_columns is not None:
         return minimize_columns(_minimize, loss, theta0, options)
     unit = unit_of(loss, theta0)
@@ -189,7 +196,7 @@ _BOUNDED = (
 
 
 def _usual(problem: Problem) -> Method:
-    """The method for a loss whose user names none."""
+    """The default method for a loss."""
     loss = problem.loss
     large = loss.n_params > _DENSE
     if isinstance(loss, LeastSquares) and not large:
@@ -246,7 +253,7 @@ def _start(problem: Problem, theta0: Any) -> Point:
 
 
 def _underflows(loss: Loss, point: Point) -> bool:
-    """Whether a loss is that small because its squares are, not because they cancel."""
+    """Whether a loss is so small because its squares underflow, and not because it is minimal."""
     if isinstance(loss, LeastSquares):
         return bool(point.gradient.any())
     if isinstance(loss, QuadraticLoss):
@@ -256,7 +263,7 @@ def _underflows(loss: Loss, point: Point) -> bool:
 
 
 class _Bar:
-    """A progress bar; what it is told goes on to the callback of the user."""
+    """A progress bar that is updated after each iteration, and then calls the user's callback."""
 
     def __init__(self, total: int, callback: Callback | None) -> None:
         self.callback = callback

@@ -20,11 +20,11 @@ class History(NamedTuple):
     ----------
     loss : ndarray, shape (n_iter + 1,)
     gradient_norm : ndarray, shape (n_iter + 1,)
-        Without the components that a bound holds back.
+        Norms of the gradient without the components that a bound holds back.
     step_size : ndarray, shape (n_iter,)
-        alpha of each step; NaN where the method has none.
+        The step size alpha of each step; NaN if the method has none.
     theta : ndarray, shape (n_iter + 1, P), or None
-        The points, if ``record`` was asked for.
+        The points, if ``record`` was true.
     """
 
     loss: Floats
@@ -47,11 +47,11 @@ class DescentResult:
     Attributes
     ----------
     theta : ndarray, shape (P,)
-        The point that met the test; where none was met, the one with the smallest loss.
+        The point that met the test; if none did, the one with the smallest loss.
     loss : float
-        The loss there.
+        The loss at ``theta``.
     gradient_norm : float
-        The norm of its gradient there, without the components that a bound holds back.
+        The norm of its gradient at ``theta``, without the components that a bound holds back.
     status : Status
         Why it stopped.
     n_iter : int

@@ -1,7 +1,7 @@
-"""Several right-hand sides: one descent for each, and one result of all.
+"""Several right-hand sides: one descent for each, and one result for all.
 
 The columns of a linear loss do not depend on each other, so each has its own steps and its own
-test: a column of small numbers is as accurate beside one of large numbers as it is alone.  The
+test, and a column of small numbers is as accurate beside one of large numbers as it is alone.  The
 matrix is shared, not copied.
 """
 
@@ -32,7 +32,7 @@ def minimize_columns(
     run : callable
         `thalweg.minimize`.
     loss : LinearLeastSquares
-        With M columns.
+        A loss of M columns.
     theta0 : array_like, shape (P,) or (P, M)
     options : mapping
         The other arguments of ``run``; sides of the bounds may have shape (P, M), ``time_limit`` is
@@ -41,7 +41,7 @@ def minimize_columns(
     Raises
     ------
     BaseException
-        One of ``run``, with the result so far in its attribute ``result``.
+        An exception of ``run``, with the result so far in its attribute ``result``.
     """
     M = loss.n_columns or 0
     start = numbers(theta0, "theta0", np.float64)
@@ -75,7 +75,10 @@ def _of_column(bounds: Any, k: int) -> Any:
 
 
 def _together(done: list[DescentResult], start: Array) -> DescentResult:
-    """One result: the columns' points, the sums of their losses, and the first that fell short."""
+    """One result: the points of all columns, the sum of their losses, and one status.
+
+    The status and message are those of the first column that did not succeed, or of the last.
+    """
     theta = start.copy()
     for k, r in enumerate(done):
         theta[:, k] = r.theta
@@ -96,7 +99,10 @@ def _together(done: list[DescentResult], start: Array) -> DescentResult:
 
 
 def _history(parts: list[History]) -> History:
-    """The sums of losses and squared gradients; a column that has ended stays where it is."""
+    """The sums over the columns of losses and squared gradients, for each iteration.
+
+    A column that has ended counts with its last values.
+    """
     length = max(len(h.loss) for h in parts)
 
     def padded(a: Array) -> Array:

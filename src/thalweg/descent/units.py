@@ -1,8 +1,8 @@
 """Losses of numbers near the ends of the range are minimised in other units.
 
 With b = u b' and theta = u theta', u a power of two, a linear loss is u^2 times that of b' and
-theta', to the last bit.  So data of 1e-300 or 1e300, whose squares are no numbers, give the digits
-of data of 1; the loss that is reported may be 0 or infinite all the same.
+theta', to the last bit.  So data near 1e-300 or 1e300, whose squares leave the range of numbers,
+give results with the same digits as data near 1; only the loss in the result may be 0 or infinite.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..losses.linear import LinearLeastSquares
 from ..losses.quadratic import QuadraticLoss
 from .result import DescentResult, History
 
-_LEAST, _MOST = 1e-70, 1e70  # sizes whose fourth powers are numbers: squares of squares occur
+_LEAST, _MOST = 1e-70, 1e70  # between these sizes fourth powers, which occur, stay in the range
 
 Run = Callable[..., DescentResult]
 
 
 def unit_of(loss: Any, theta0: Any) -> float:
-    """Return the power of two that a loss asks to be measured in; 1 where its numbers are usual."""
+    """Return the power of two in which to measure a loss; 1 unless its numbers are extreme."""
     if isinstance(loss, LinearLeastSquares):
         own = loss.b
     elif isinstance(loss, QuadraticLoss):
@@ -44,12 +44,12 @@ def unit_of(loss: Any, theta0: Any) -> float:
 def minimize_in_units(
     run: Run, loss: Loss, theta0: Any, unit: float, options: Mapping[str, Any]
 ) -> DescentResult:
-    """Return what ``run``, `thalweg.minimize`, finds in other units, back in those of the loss.
+    """Run ``run``, `thalweg.minimize`, in other units; return the result in those of the loss.
 
     Raises
     ------
     BaseException
-        One of ``run``, with the result so far in its attribute ``result``.
+        An exception of ``run``, with the result so far in its attribute ``result``.
     """
     scaled = copy(loss)
     if isinstance(scaled, LinearLeastSquares):

@@ -1,4 +1,4 @@
-"""What a descent may claim where it stops, and what it says where it may not claim anything."""
+"""What a descent may claim where it stops, and what it says if it can claim nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..optimizers.convergence import Promise, ResidualTest, SmoothTest, test_of
 from ..status import DESCENTS, Status
 from .certificate import Look, look, lower_point
 
-_LOST = 1e-7  # of its largest: a column of the Jacobian that short has no say any more
-_IDLE = 1e-3  # of the residual: what a lost parameter still moves at most
-_STEP = 1e-4  # relative: a minimum is no further away than this from where it is claimed
-_AGAIN = 0.1  # of the measure at a claim that was refused: below, it is looked at again
-_LATER = 1.25  # or so many times as many iterations later
-_WINDOW = 20  # measures from which the rate is taken
+_LOST = 1e-7  # a parameter is lost if its column of J is shorter than this share of its longest ...
+_IDLE = 1e-3  # ... and theta_j J_j is at most this share of the residual
+_STEP = 1e-4  # a minimum is no further than this relative distance from where it is claimed
+_AGAIN = 0.1  # after a refused claim the next is made when the measure is this share of it ...
+_LATER = 1.25  # ... or after so many times as many iterations
+_WINDOW = 20  # how many last measures give the rate of convergence
 
 
 class Verdict(NamedTuple):
@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
 
 
 class Judge:
-    """Measures every point, and lets a success pass only where the curvature proves it.
+    """Measures every point, and accepts a success only if the curvature proves it.
 
     Parameters
     ----------
@@ -49,11 +49,14 @@ class Judge:
     # ---- after each step ----------------------------------------------------------------------
 
     def starts_small(self, point: Point) -> bool:
-        """Return whether the start is worth a look; losses of unknown curvature must move first."""
+        """Return whether a minimum may be claimed at the start.
+
+        Losses of unknown curvature must take a step first.
+        """
         return not isinstance(self.test, SmoothTest) and self.test.ratio(point, point) <= self.gtol
 
     def small(self, previous: Point, point: Point) -> bool:
-        """Return whether the measure is so small that the point is worth a look."""
+        """Return whether the measure is so small that a minimum may be claimed at this point."""
         measure = self.test.measure(previous, point)
         self.measures.append(measure)
         if not measure <= self.gtol or (self.gtol == 0 and self.problem.free_gradient(point).any()):
@@ -61,14 +64,14 @@ class Judge:
         return measure <= self.below or len(self.measures) >= self.after
 
     def refused(self) -> None:
-        """Note that a claim was refused: the next one has to be better, or later."""
+        """Note that a claim was refused: the next one is made at a better point, or later."""
         self.below = _AGAIN * self.measures[-1] or -1.0
         self.after = int(_LATER * len(self.measures)) + 1
 
     # ---- claims -------------------------------------------------------------------------------
 
     def claim(self, status: Status, point: Point, tol: float | None = None) -> Verdict | None:
-        """Return what a point may be called; None where it is no minimum to the tolerance.
+        """Return the verdict on a point; None if it is no minimum to the tolerance.
 
         Parameters
         ----------
@@ -76,7 +79,7 @@ class Judge:
             The success that is claimed.
         point : Point
         tol : float, optional
-            How much of the loss may be left to gain, or of theta to move; that of the test.
+            The share of the loss that may be left to gain, or of theta to move; by default gtol.
         """
         test = self.test
         if not isfinite(point.loss) or not np.isfinite(point.gradient).all():
@@ -85,7 +88,7 @@ class Judge:
         if isinstance(test, ResidualTest):
             test.refresh(point)
             if status is Status.GTOL and test.cosine(point) > self.gtol:
-                return None  # the columns' lengths were those of an earlier point
+                return None  # the test had used the lengths of columns at an earlier point
             D = test.D
         found = look(self.problem, point, D, test.seen)
         if found is None or not self._near(status, point, found, self.gtol if tol is None else tol):
@@ -97,7 +100,7 @@ class Judge:
         return Verdict(status, sentence)
 
     def _near(self, status: Status, point: Point, found: Look, tol: float) -> bool:
-        """Whether the minimum of the quadratic that touches the loss here is near enough."""
+        """Whether the minimum of the quadratic model of the loss at this point is near enough."""
         if status is Status.XTOL:
             return length(found.d) <= tol * length(point.theta)
         if status is Status.FTOL:
@@ -157,7 +160,7 @@ class Judge:
         return None
 
     def _lost(self, point: Point) -> int | None:
-        """The first parameter whose column of the Jacobian has all but vanished on the way."""
+        """The first parameter whose column of the Jacobian has all but vanished, or None."""
         if not isinstance(self.test, ResidualTest):
             return None
         D, most = self.test.D, self.test.most
@@ -167,7 +170,7 @@ class Judge:
         return int(np.argmax(lost)) if lost.any() else None
 
     def _drifting(self, point: Point, found: Look) -> int | None:
-        """The parameter that would still go far, though next to nothing is to be gained by it."""
+        """The parameter that would still go far though that promises next to nothing, or None."""
         if not isinstance(self.test, ResidualTest) or self.test.cosine(point) == 0.0:
             return None
         most = np.sqrt(self.test.most)
@@ -179,12 +182,12 @@ class Judge:
     # ---- where nothing can be claimed ---------------------------------------------------------
 
     def at_rest(self, point: Point, otherwise: Verdict) -> Verdict:
-        """Return what to call a point from which no step leads lower."""
+        """Return the verdict on a point from which no step leads lower."""
         tol = max(self.gtol, sqrt(self.problem.loss.precision))
         return self.claim(Status.ROUNDING, point, tol) or otherwise
 
     def outlook(self) -> str:
-        """Return how far it came and how far it has to go, in words; empty where unknown."""
+        """Return in words how far the test is from being met; empty if that is unknown."""
         seen = [m for m in self.measures if isfinite(m)]
         if not seen:
             return ""

@@ -1,6 +1,6 @@
 """Fit a model that cannot be recorded, by calling it as `scipy.optimize.curve_fit` does.
 
-The steps are the engine's; only value and derivatives come from Python, the derivatives by
+The steps are the engine's; only values and derivatives come from Python, the derivatives by
 differences of values at theta_j + h and, near a minimum, theta_j - h (Nocedal and Wright, Numerical
 Optimization, 2nd ed., section 8.1).
 
@@ -9,13 +9,14 @@ rounding of the model relative to that range.  Truncation and rounding errors ba
 h = s_j eps'^(1/2) for one-sided and h = s_j eps'^(1/3) for central differences, whose errors
 then are about eps'^(1/2) and eps'^(2/3).  s_j is range / max |df/dtheta_j|, from the derivative
 before: unlike |theta_j| it has the right size also where theta_j is near 0 or far from it.  Where
-the model is flat in theta_j it is not larger than |theta_j| has been: theta_j + h must not leave
-the neighbourhood.  A step that changes the model by far more than it should has left it, as where
-theta_j - h of a lifetime is negative, and is shortened.
+the model is flat in theta_j, s_j is not larger than |theta_j| has been, so that theta_j + h stays
+in the neighbourhood.  A step that changes the model by far more than it should has left it, as
+where theta_j - h of a lifetime is negative, and is shortened.
 
-Far from a minimum one-sided differences, half the calls, lead as well: an error of 1e-8 of the
-derivatives changes a step by so much.  Where a fit converges they would end it beside the minimum,
-and errors with them; so central ones take over as soon as chi2 moves by less than NEAR.
+Far from a minimum one-sided differences, which need half the calls, do as well: their relative
+error of about 1e-8 changes a step by no more than that.  Near a minimum such errors would end the
+fit beside it, and spoil the standard errors; so central differences take over as soon as chi2
+changes by less than NEAR.
 """
 
 from __future__ import annotations
@@ -31,14 +32,14 @@ from .._core import engine
 
 Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
 
-NEAR = 0.01  # relative change of chi2 below which derivatives have to be good
-_EXACT = 1e-10  # chi2 beside sum (y / sigma)^2 below which they have to be, too
-_TRIES = 6  # of a first step h, each up to JUMP times another
+NEAR = 0.01  # differences are central where chi2 changes by less than this share, or where ...
+_EXACT = 1e-10  # ... chi2 is less than this share of sum (y / sigma)^2
+_TRIES = 6  # how often a step h is tried, each time up to _JUMP times as long or as short
 _JUMP = 1e4
-_FLAT = 1e-3  # where the model hardly depends on theta_j, s_j is |theta_j|, but at least so much
-_ALIKE = 30  # a factor between steps that costs few digits: errors grow as its square root at most
-_TOO_LONG = 0.1  # of the model's range: a step that changes so much, not a small share, is too long
-_LARGEST_NOISE = 1e-3  # relative rounding of a model that hardly moves
+_FLAT = 1e-3  # s_j may be |theta_j|, but not less than _FLAT range / max |df/dtheta_j|
+_ALIKE = 30  # steps may differ by this factor: errors grow as its square root at most
+_TOO_LONG = 0.1  # a step that changes the model by more than this share of its range is too long
+_LARGEST_NOISE = 1e-3  # the rounding eps' of a model that hardly moves counts as no more than this
 
 
 def call(
@@ -52,9 +53,9 @@ def call(
     Raises
     ------
     ValueError
-        It returns another number of values.
+        The function returns another number of values.
     TypeError
-        They are not real numbers.
+        The values are not real numbers.
     """
     value = function(copied(x), *theta)
     if isinstance(value, np.ma.MaskedArray):
@@ -85,7 +86,7 @@ def _numbers(value: Any, array: Array) -> Array:
 
 
 def copied(x: Any) -> Any:
-    """Return x, a table, or a tuple or dict of arrays, as something that may be written to."""
+    """Return a copy of x, a table, or a tuple or dict of arrays, which may be written to."""
     if isinstance(x, tuple):
         return tuple(map(copied, x))
     if isinstance(x, dict):
@@ -96,14 +97,14 @@ def copied(x: Any) -> Any:
 class Differences:
     """Value and derivatives, with respect to ``free``, of a function that is called.
 
-    At the start an exception of the function is the user's.  Later, where it refuses its parameters
-    with an arithmetic or a value error, such as "math domain error", it is NaN: the step that led
-    there is then rejected.
+    An exception of the function at the start is raised.  Later an ArithmeticError or a ValueError,
+    such as "math domain error", counts as a value of NaN, so that the step which led there is
+    rejected.
 
     Parameters
     ----------
     function, x
-        As of `call`.
+        The first two arguments of `call`.
     free : tuple of int
         Parameters with a column of J.
     data : engine's row of y and 1 / sigma, each shape (N,)
@@ -133,14 +134,14 @@ class Differences:
         self.eps = float(np.finfo(dtype).eps)
         self.scale = [0.0] * len(free)  # s_j; 0: not known yet
         self.largest = [0.0] * len(free)  # |theta_j| at any trial
-        self.range = 0.0  # of the values at the start: those of residuals vanish
+        self.range = 0.0  # the range of the values at the start: that of residuals vanishes later
         self.before: list[float] = []  # chi2 of the best trial and of the last one
-        self.last: tuple[Array | None, Any] = None, None  # theta of good derivatives, and these
-        self.relative_step = self.eps ** (1 / 2) / 4  # changes J by less than its own error
+        self.last: tuple[Array | None, Any] = None, None  # theta and J of central differences
+        self.relative_step = self.eps ** (1 / 2) / 4  # a move that changes J by less than its error
         kept = self.weight > 0
         self.kept = None if kept.all() else kept
         if self.kept is not None:
-            self.y = np.where(kept, self.y, 0)  # it may be infinite
+            self.y = np.where(kept, self.y, 0)  # a y that is left out may be infinite
         self.total = self._sum_of_squares(self.y)
 
     def strict(self, theta: Array) -> Array:
@@ -171,7 +172,7 @@ class Differences:
         return f, J
 
     def _is_where_it_was(self, theta: Array) -> bool:
-        """Whether the last derivatives, if they were good ones, are good here as well."""
+        """Whether the last derivatives were central differences and will do here as well."""
         last = self.last[0]
         return last is not None and all(
             abs(float(theta[j]) - float(last[j])) <= self.relative_step * scale
@@ -179,14 +180,14 @@ class Differences:
         )
 
     def _sum_of_squares(self, residual: Array) -> float:
-        with np.errstate(all="ignore"):  # it may be infinite
+        with np.errstate(all="ignore"):  # the sum may be infinite
             weighted = residual * self.weight
-            if self.kept is not None:  # what is left out may be NaN
+            if self.kept is not None:  # a point that is left out may be NaN
                 weighted = weighted[self.kept]
             return float(np.dot(weighted, weighted))
 
     def _is_near(self, f: Array) -> bool:
-        """Whether derivatives have to be good: where chi2 hardly changes, or is nearly 0."""
+        """Whether differences must be central, because chi2 hardly changes or is nearly 0."""
         chi2 = self._sum_of_squares(self.y - f)
         near = chi2 <= _EXACT * self.total
         near = near or any(abs(chi2 - before) <= NEAR * before for before in self.before)
@@ -226,11 +227,11 @@ class Differences:
                 finite = np.abs(column[np.isfinite(column)])
                 steepest = float(finite.max()) if finite.size else np.inf
             wanted = spread / steepest if steepest else scale * _JUMP
-            if largest > 1e-9 * wanted:  # not a parameter that has always been 0
+            if largest > 1e-9 * wanted:  # false for a parameter that has always been 0
                 wanted = min(wanted, max(largest, _FLAT * wanted))
             size = abs(float(theta[j]))
             if steepest < np.inf and wanted < self.eps**0.5 * size:
-                wanted = size  # values that vanish, as residuals do, have no range to go by
+                wanted = size  # the range of values that vanish, as residuals do, tells nothing
             most = max(spread, self.range) * max(_TOO_LONG, _ALIKE * relative)
             too_long = steepest * scale * relative > most or bool(
                 (~np.isfinite(column) & np.isfinite(f)).any()
@@ -243,7 +244,7 @@ class Differences:
         return column
 
     def _quotient(self, f: Array, theta: Array, j: int, h: float, central: bool) -> Array:
-        """(f(theta + h) - f(theta - h)) / 2 h; one-sided where only one side has a value."""
+        """(f(theta + h) - f(theta - h)) / 2 h, or one-sided where only one side has a value."""
         ends = self._ends(float(theta[j]), j, h)
         values = [self._moved(theta, j, ends[0])]
         column: Array = (values[0] - f) / (ends[0] - theta[j])
@@ -265,7 +266,7 @@ class Differences:
     def _ends(self, here: float, j: int, h: float) -> list[Any]:
         """theta_j moved by h upwards and downwards, as far as the bounds let it."""
         lower, upper = self.lower[j], self.upper[j]
-        h = max(h, 4 * self.eps * abs(here))  # else theta_j might not move
+        h = max(h, 4 * self.eps * abs(here))  # a shorter step might not move theta_j
         if upper - lower < 2 * h:
             h = (upper - lower) / 4 or h
         to = here + h, here - h
@@ -274,7 +275,7 @@ class Differences:
 
 
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
-    """Fit data set 0 of a job, whose results are then written; try again where that may help."""
+    """Fit data set 0 of a job, with later attempts where these may help; results are written."""
 
     def values(theta: Array) -> tuple[Array, Array]:
         f, J = evaluate(theta)

@@ -1,7 +1,7 @@
 """Fits whose value and Jacobian come trial by trial from Python.
 
-Those of `curve_fit` are: with a covariance matrix of the data, which mixes the points, and with a
-Jacobian of the user's.
+Such are the fits of `curve_fit` with a covariance matrix of the data, which mixes the points, and
+those with a Jacobian of the user's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .storage import result_of, results_for
 
 
 class Whitening(NamedTuple):
-    """What makes errors of y independent and of size 1."""
+    """The linear map that makes the errors of y independent and of size 1."""
 
     matrix: Array  # L^-1 for a covariance matrix C = L L': L^-1 (y - f) has unit covariance
     kept: Array  # bool (M,): the points that it acts on
@@ -36,6 +36,7 @@ class Whitening(NamedTuple):
 
 
 def whitening(sigma: Any, n_points: int, missing: Array | None) -> Whitening | None:
+    """Return the whitening by a covariance matrix ``sigma``; None if sigma is no matrix."""
     if sigma is None or np.ndim(sigma) < 2:
         return None
     matrix = numbers(sigma, "sigma", np.dtype(float))
@@ -55,7 +56,7 @@ def run_by_trials(
     jac: Callable[..., Any] | None,
     whiten: Whitening | None,
 ) -> FitResult:
-    """The fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
+    """Run a fit with value and Jacobian from Python: whitened, or by the user's own Jacobian."""
     data, n_params = problem.data, len(problem.names)
     evaluate = _by_tape(problem) if problem.recording else _by_user(problem, jac)
     if whiten is not None:

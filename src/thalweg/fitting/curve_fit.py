@@ -1,4 +1,4 @@
-"""`scipy.optimize.curve_fit` on Thalweg's engine: the same call, the same meaning of the result."""
+"""`scipy.optimize.curve_fit` on Thalweg's engine: the same arguments and the same results."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def curve_fit(
 ) -> tuple[Any, ...]:
     r"""Fit ``ydata = f(xdata, *params) + noise`` by least squares.
 
-    The call and its result are those of `scipy.optimize.curve_fit`; derivatives are exact, all
-    methods are the one of `thalweg.fit`, and default tolerances are tighter.
+    Arguments and results are those of `scipy.optimize.curve_fit`.  Derivatives are exact, every
+    ``method`` stands for the one of `thalweg.fit`, and default tolerances are tighter.
 
     Parameters
     ----------
@@ -66,33 +66,33 @@ def curve_fit(
         The independent variable, or k of them.  A table, a dict or another object is passed to f
         as it is.
     ydata : array_like, shape (M,) or ()
-        The data; one number stands for as many as f returns.  Masked values, also of xdata and of
-        sigma, leave their points out.
+        The data; a single number stands for as many points as f returns.  A masked value, also in
+        xdata and sigma, leaves its point out.
     p0 : array_like, shape (P,), optional
-        Start; where it is not given: 1, or the middle of two finite bounds, or 1 away from the
-        only finite one.
+        Start.  By default a parameter starts at 1, in the middle of two finite bounds, or 1 away
+        from its only finite bound.
     sigma : array_like, (), (M,) or (M, M), optional
         Standard deviations of ydata, or their covariance matrix :math:`C`; then
         :math:`\chi^2 = r^T C^{-1} r`.
     absolute_sigma : bool
         If False, pcov is scaled so that chi2 / dof = 1.
     check_finite : bool, optional
-        Raise on NaN and infinity in the data; True unless ``nan_policy`` is given.
+        Whether NaN and infinity in the data are refused; by default True unless ``nan_policy`` is
+        given.
     bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds
         Lower and upper bounds; None is no bound.
     method : {None, "lm", "trf", "dogbox"}
-        For compatibility; "lm" refuses bounds.
+        Accepted for compatibility and without effect, except that "lm" refuses bounds.
     jac : callable or str, optional
-        ``jac(x, a, b, ...)`` of shape (M, P), used where f cannot be recorded.
+        ``jac(x, a, b, ...)`` of shape (M, P), which is used if f cannot be recorded.
     full_output : bool
-        Return infodict, message and ier too.
+        Whether to return infodict, mesg and ier, too.
     nan_policy : {None, "raise", "omit"}
         What to do with NaN in xdata or ydata.
     ftol, xtol, gtol : float, optional
         As in `thalweg.fit`.
     max_iter, maxfev, max_nfev : int, optional
-        The most trial steps, by its name here and by those that SciPy gives it.
-
+        The most trial steps, by Thalweg's name and by the two that SciPy has for it.
     threads : int, optional
         As in `thalweg.fit`.
 
@@ -102,17 +102,18 @@ def curve_fit(
     pcov : ndarray, shape (P, P)
         Covariance; infinite, with a `CovarianceWarning`, where it cannot be estimated.
     infodict : dict
-        ``nfev``, trial steps, and ``fvec``, the weighted residuals f - y.  Only with full_output.
+        ``nfev``, the number of evaluations, and ``fvec``, the weighted residuals f - y.  Returned
+        only with full_output.
     mesg : str
-        Why the fit stopped.  Only with full_output.
+        Why the fit stopped.  Returned only with full_output.
     ier : int
         The number of the `thalweg.Status`: 1 to 4 are successes, and -3, SINGULAR, comes with a
-        warning.  Only with full_output.
+        warning.  Returned only with full_output.
 
     Raises
     ------
     ValueError
-        The data are not finite, or something does not fit.
+        The data are not finite, or shapes, bounds or options do not fit.
     TypeError
         There are fewer points than parameters, or an option is unknown.
     RuntimeError
@@ -164,8 +165,8 @@ def _clean(
 ) -> tuple[Any, Array, Any, Array | None]:
     """The data as arrays where they are numbers, and which points to leave out.
 
-    What is masked is left out, and what nan_policy omits: where x has one value per point, the
-    points themselves, so that a model that mixes points never sees them.
+    Points that are masked, or that nan_policy omits, are left out.  If x has one value per point
+    they are removed here, so that a model that mixes points never sees them.
     """
     if nan_policy not in (None, "raise", "omit"):
         raise ValueError(f"nan_policy must be 'raise', 'omit' or None, got {nan_policy!r}")
@@ -202,13 +203,13 @@ def _clean(
 
 
 def _of_any_variable(missing: Array) -> Array:
-    """Which points miss a variable, from that for each of them, shape (M,) or (k, M)."""
+    """Which points miss a variable: any of those for which ``missing`` (M,) or (k, M) tells it."""
     return np.asarray(missing.any(axis=tuple(range(missing.ndim - 1))))
 
 
 def _refuse_infinite(array: Array, name: str) -> None:
     if not all_finite(array):
-        raise ValueError(f"{name} must be finite; it holds a NaN or an infinity")
+        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
 
 
 def _without(missing: Array, x: Array, y: Array, sigma: Any) -> tuple[Any, Array, Any, None]:
@@ -230,7 +231,7 @@ def _refuse_too_few(y: Array, missing: Array | None, n_params: int) -> None:
 
 
 def _as_long_as_model(info: ModelInfo, x: Any, y: Array, p0: Array) -> Array:
-    """The data; a single number for as many points as the model has, which it is compared with."""
+    """The data; a single number is repeated for each point that the model returns."""
     if y.size > 1:
         return y
     with np.errstate(all="ignore"):
@@ -260,7 +261,7 @@ def _around(info: ModelInfo, xdata: Any) -> ModelInfo:
 
 def _count_params(info: ModelInfo, p0: Any) -> int:
     if info.names is None and p0 is None:
-        raise ValueError("p0 is needed: f takes *args, which does not say how many parameters")
+        raise ValueError("p0 is needed: f takes *args, which do not say how many parameters it has")
     n_params = int(np.size(p0)) if info.names is None else len(info.names)
     if not n_params:
         raise ValueError(f"{info.label} has no parameters to fit, as f(x, a, b) has")
@@ -279,7 +280,7 @@ def _box(
 
 
 def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
-    """SciPy's: 1 without bounds, the middle of two, 1 away from a single one."""
+    """SciPy's default: 1 without bounds, the middle of two bounds, or 1 away from a single one."""
     if box is None:
         return np.ones(n_params)
     lower, upper = box
@@ -293,7 +294,7 @@ def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:
 
 
 def _covariance_fault(result: FitResult) -> str:
-    """Why the covariance is not to be used, or an empty reason."""
+    """Why the covariance could not be estimated; empty if it could."""
     if result.errors is not None:
         return "a variance leaves the range of numbers; its root is in the stderr of thalweg.fit"
     if not result.covariance_rows.size or isfinite(result.covariance_rows[0]):

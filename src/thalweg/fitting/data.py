@@ -1,11 +1,11 @@
 """The data of a fit: what users pass as x, y, sigma and mask, as rows of points.
 
-B data sets ("fits") of N points each.  Points may lie along one axis of y or, for images, along
-several: then they are flattened, and x, sigma and mask with them.
+There are B data sets ("fits") of N points each.  Points may lie along one axis of y or, for images,
+along several: then they are flattened, and x, sigma and mask with them.
 
-What is masked or missing is left out, in y, in any x and in sigma alike.  `Data.settled` decides
-this, once and for all of them, and only then looks at the points that are used: whether their
-sigma is positive, and whether float32 can tell them apart.
+A point that is masked or missing, in y, in any x or in sigma, is left out.  `Data.settled` decides
+this in one place, and only then checks the points that are used: whether their sigma is positive,
+and whether float32 can tell them apart.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Data(NamedTuple):
     points : tuple of int
         The shape of the points; N is its product.
     source : object
-        x as the user gave it, where it is no plain array and the same for all fits: what a function
-        that is called gets.  None elsewhere.
+        x as the user gave it, if it is no plain array and the same for all fits; a model that is
+        called gets it so.  Else None.
     names : tuple of str
         The names of the columns.
     """
@@ -97,11 +97,12 @@ class Data(NamedTuple):
         return self._replace(x=x, names=names)
 
     def settled(self, dtype: Any, seen: Array | None = None) -> Data:
-        """Return the data in their element type, with every point decided on.
+        """Return the data in their element type, with every point either used or left out.
 
-        A point is left out of a fit where ``mask`` holds or y, sigma or a variable of x is masked,
-        or y or a variable of x is NaN.  ``seen`` is a value of the model, shape (N,), for tables of
-        which it is not known what the model reads: there x counts only where this is NaN, too.
+        A point is left out of a fit where ``mask`` is true, where y, sigma or a variable of x is
+        masked, and where y or a variable of x is NaN.  ``seen`` is a value of the model, shape
+        (N,), for tables of which it is not known what the model reads: a NaN in such an x counts
+        only where ``seen`` is NaN, too.
 
         Raises
         ------
@@ -153,7 +154,7 @@ def arrange(
 ) -> Data:
     """Return the data as rows of points.
 
-    Those of named columns are not `Data.settled` yet: which of them the model uses is known only
+    Data of named columns are not `Data.settled` yet, for which columns the model uses is known only
     when it has been recorded.
 
     Parameters
@@ -164,8 +165,8 @@ def arrange(
     y, sigma, mask : array_like
         See `thalweg.fit`.
     axis : int, sequence of int, or None
-        The axes of y along which the points lie; None: as many last axes as x has when there are
-        several variables, else the last.
+        The axes of y along which the points lie.  None stands for the last axis, or with several
+        variables for as many last axes as x has.
     dtype : dtype
         float64 or float32.
     n_x : int or None
@@ -178,7 +179,7 @@ def arrange(
     ValueError
         Shapes do not fit.
     TypeError
-        Something is not a real number.
+        An argument does not hold real numbers.
     """
     y = _filled(y, "y", dtype, np.nan)
     variables, form, names = _variables(x, y, dtype, n_x, independent)
@@ -209,7 +210,7 @@ def _filled(value: Any, name: str, dtype: Any, fill: float) -> Array:
 
 
 def _copied(x: Any) -> Any:
-    """A copy of x that has nothing in common with it; x itself if it is not made to be copied."""
+    """A copy of x that shares no memory with it; x itself if it has no method ``copy``."""
     if isinstance(x, Mapping):
         return {name: _without_mask(values) for name, values in x.items()}
     return x.copy() if hasattr(x, "copy") else x
@@ -259,7 +260,7 @@ def _variables(
 
 
 def _by_name(columns: Mapping[str, Any], independent: Sequence[str]) -> Any:
-    """The columns that a model names, as it takes them: one, or a tuple of several."""
+    """The columns that a model names, as it takes them: an array, or a tuple of several."""
     absent = [name for name in independent if name not in columns]
     if absent and len(columns) == len(independent) == 1:
         return next(iter(columns.values()))
@@ -307,14 +308,14 @@ def _points_last(
 
 
 class _Layout(NamedTuple):
-    """Where y has its points; other arrays have theirs likewise."""
+    """The axes of y that hold the points, and the shapes of batch and points."""
 
     axes: tuple[int, ...]
     batch: tuple[int, ...]
     points: tuple[int, ...]
 
     def rows(self, array: Array, name: str) -> PerFit:
-        """An array of the shape of the points, or of y, as rows."""
+        """Return an array of the shape of the points, or of y, as rows."""
         ndim = len(self.batch) + len(self.points)
         if array.shape == self.points:
             array = array.reshape(-1)
@@ -334,9 +335,10 @@ def _use(masks: Sequence[PerFit]) -> PerFit | None:
 
 
 def _refuse_sigma(sigma: PerFit, y: Array, use: PerFit | None) -> PerFit | None:
-    """The points used, without those whose sigma is wrong and whose y is missing.
+    """The points that are used, without those whose sigma is wrong and whose y is missing.
 
-    A wrong sigma of a point that is used is the status of its fit, unless all fits share it.
+    A wrong sigma of another point becomes the status of its fit; if all fits share the sigma it is
+    refused here.
     """
     wrong = ~(sigma.array > 0)
     if not wrong.any():

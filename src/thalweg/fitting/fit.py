@@ -27,7 +27,7 @@ MOST_ATTEMPTS = 3  # see csrc/fit/attempts.h
 
 
 class Options(NamedTuple):
-    """When a fit stops, and how chi2 enters its covariance."""
+    """The tolerances and numbers of trials of a fit, and how chi2 enters its covariance."""
 
     xtol: float
     ftol: float
@@ -37,13 +37,13 @@ class Options(NamedTuple):
     attempts: int = MOST_ATTEMPTS
 
 
-# Tight enough that a user of the certified problems of NIST gets their digits; one or two trial
-# steps more than 1e-4 everywhere.
+# xtol, ftol and gtol.  They are so tight that the certified problems of NIST get their digits, and
+# need one or two trial steps more than tolerances of 1e-4.
 _TOLERANCES = {
     np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
-_STEPS_PER_PARAMETER = 200
+_STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1
 
 
 @spelled
@@ -82,16 +82,17 @@ def fit(
         ``f(x, a, b, ...)`` written with operators and NumPy functions, a formula such as
         ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name.
     x : array_like, shape (N,), a tuple of them, a dict or a table
-        The independent variable; several as a tuple ``(xx, yy)`` or by the names of columns.  Of
-        the shape of y: one per fit.
+        The independent variable; several are given as a tuple ``(xx, yy)`` or by the names of
+        columns.  An x of the shape of y has a row for each fit.
     y : array_like, shape (..., N)
-        One data set or a batch of any shape.  What is NaN or masked in y or x, or masked in sigma,
-        leaves its point out, and nothing else is asked of that point.  With several variables of
-        two or more dimensions, such as pixel grids, the points are that many last axes of y.
+        One data set or a batch of any shape.  A value that is NaN or masked in y or x, or masked in
+        sigma, leaves its point out, and nothing else at that point is checked.  With several
+        variables of two or more dimensions, such as pixel grids, as many last axes of y hold the
+        points.
     p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
         Start, for all fits or for each.  Built-in models guess it from the data.
     sigma : array_like, shape (N,) or (..., N), optional
-        Standard deviations of y, in its unit; infinite leaves a point out.
+        Standard deviations of y, in its unit; an infinite one leaves its point out.
     absolute_sigma : bool
         Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
     mask : array_like of bool, shape (N,) or (..., N), optional
@@ -103,7 +104,7 @@ def fit(
     independent : str or sequence of str, optional
         The independent variables of a formula.
     axis : int or sequence of int, optional
-        The axes of y that hold the points; the last, or as many as the grids of x have.
+        The axes of y that hold the points; by default the last, or as many as the grids of x have.
     dtype : float64 or float32, optional
         The arithmetic.  float32 runs faster and gives about four digits.
     xtol : float, optional
@@ -117,32 +118,32 @@ def fit(
         Stop when the cosine between the residual and the tangent plane of the model is at most
         gtol; 1e-9 (3e-4).
     attempts : int, optional
-        Most attempts of a fit, 1 to 3, which share ``max_iter``: a fit that fails, or stops where a
-        lower chi2 is proved to exist, is tried again, from other values of the parameters in which
-        the model is not linear, and then from the lowest point found; 3.
+        The most attempts of a fit, 1 to 3, by default 3, which share ``max_iter``.  A fit that
+        fails, or stops where a lower chi2 is proved to exist, is tried again, from other values of
+        the parameters in which the model is not linear, and then from the lowest point found.
     max_iter : int, optional
-        Most trial steps of a fit; 200 (P + 1).
+        The most trial steps of a fit; by default 200 (P + 1).
     threads : int, optional
-        Most threads; the processors this process may use.
+        The most threads; by default the number of processors that this process may use.
     progress : bool
         Show a progress bar (needs the extra ``cli``).
     callback : callable, optional
-        ``callback(done, total)``, called a few times a second from the calling thread; a true value
-        from it ends the job, and what has not finished gets status NOT_RUN.
+        ``callback(done, total)``, called a few times a second from the calling thread.  If it
+        returns a true value the job ends, and fits that have not finished get status NOT_RUN.
 
     Returns
     -------
     FitResult
-        Parameters, errors, chi2 and a status for every fit; fits that failed say why and harm no
-        other.
+        Parameters, errors, chi2 and a status for every fit.  A fit that fails says why by its
+        status; the others are not affected.
 
     Raises
     ------
     ValueError
-        Shapes or names do not fit, what all fits share (start, bounds, sigma) is wrong, or float32
-        would merge distinct values.
+        Shapes or names do not fit; a start, bounds or sigma that all fits share is wrong; or
+        float32 would merge distinct values.
     TypeError
-        Something is not a real number, or not a model.
+        An argument does not hold real numbers, or ``model`` is no model.
     KeyboardInterrupt
         Ctrl-C; the fits that had finished are in its attribute ``result``.  The same holds for
         every other exception once fits run: of ``callback``, or of a model that is called from
@@ -225,7 +226,10 @@ def _element_type(dtype: Any) -> np.dtype[Any]:
 def _reporter(
     total: int, callback: Callable[[int, int], Any] | None, progress: bool
 ) -> Iterator[Callable[[int], Any] | None]:
-    """What is told how many fits are done, for a progress bar, a callback, both or none."""
+    """A function to be called with the number of fits that are done, or None.
+
+    It draws the progress bar and calls the callback, as far as these are wanted.
+    """
     if not progress:
         yield None if callback is None else (lambda done: callback(done, total))
         return
@@ -245,7 +249,7 @@ def run(
     callback: Callable[[int, int], Any] | None = None,
     progress: bool = False,
 ) -> FitResult:
-    """Run a prepared problem; an exception, whatever it is, brings what had finished along."""
+    """Run a prepared problem; any exception carries the finished fits in its ``result``."""
     out, decided = results_for(problem), False
     run_all = partial(_run_all, options=options, threads=threads)
     try:
@@ -269,7 +273,7 @@ def _run_all(
     options: Options,
     threads: int,
 ) -> None:
-    """Fit all data sets, in the engine or by calling the model; raises what interrupted it."""
+    """Fit all data sets, in the engine or by calling the model; what interrupts it is raised."""
     if problem.recording is None:
         _run_slowly(problem, options, out, report)
     else:
@@ -283,10 +287,10 @@ def _run_compiled(
     out: dict[str, Array],
     report: Callable[[int], Any] | None,
 ) -> None:
-    """Fit all data sets in the engine; raises what interrupted it.
+    """Fit all data sets in the engine; what interrupts it is raised.
 
-    The first attempt is made side by side.  Later ones, of the fits that need them, are given
-    second derivatives as well, which are recorded and lowered only then.
+    First attempts are made side by side.  Later attempts of the fits that need them use second
+    derivatives as well, which are made only then.
     """
     assert problem.recording is not None
     graph, output, _ = problem.recording
@@ -332,7 +336,7 @@ def _job(
 def one_job(
     problem: Problem, data: Data, options: Options, out: dict[str, Array], fit: int = 0
 ) -> engine.Job:
-    """Return the job of one data set whose model the engine does not evaluate."""
+    """Return the job of one data set whose model Python evaluates."""
 
     def row(rows: PerFit | None) -> tuple[Array | None, int]:
         return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)

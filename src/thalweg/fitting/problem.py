@@ -1,4 +1,4 @@
-"""A fit before it is run: model, data, start, bounds and what is fixed, checked once."""
+"""A fit before it is run: model, data, start, bounds and fixed parameters, all checked."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Problem(NamedTuple):
     free : tuple of int
         The parameters that are not fixed for all fits.
     start, lower, upper : PerFit
-        (P,) or (B, P); bounds infinite where there are none.
+        (P,) or (B, P); bounds are infinite where there are none.
     bounded : bool
     fixed : ndarray or None
         uint8 (B, P): parameters that are fixed for some fits only.
     recording : Recording or None
         None where the model could not be recorded.
     scaled : bool
-        Whether it is in the units of `thalweg.fitting.rescale` already.
+        Whether the problem is in the units of `thalweg.fitting.rescale` already.
     """
 
     model: ModelInfo
@@ -87,7 +87,7 @@ class Problem(NamedTuple):
         return np.asarray(len(self.free) - held).reshape(self.data.batch)
 
     def differences(self, fit: int) -> Differences:
-        """Return what evaluates the model of one data set, and its derivatives, by calling it."""
+        """Return the function that evaluates the model of one data set by calling it."""
         lower, upper = (
             row.array[fit] if row.step else row.array for row in (self.lower, self.upper)
         )
@@ -116,7 +116,7 @@ class Problem(NamedTuple):
         return out.reshape(*params.shape[:-1], *points)
 
     def _recorded_at(self, x: Sequence[PerFit], points: tuple[int, ...]) -> Recording:
-        """The model recorded at other points, of which its constants may be made."""
+        """The model recorded at other points, on which its constants may depend."""
         data = self.data
         try:
             return record(
@@ -210,7 +210,7 @@ def _call_at_start(problem: Problem) -> Array | None:
 
 
 def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
-    """The model as it is called with the values of all its parameters, and their names."""
+    """The model as a function of all its parameters, in order, and their names."""
     names = model.names
     if names is not None and model.takes_names and isinstance(p0, Mapping):
         more = tuple(name for name in p0 if name not in names)
@@ -220,7 +220,7 @@ def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
     if names is None:
         if p0 is None:
             raise ValueError(
-                "p0 is needed: the model takes *args, which does not say how many parameters"
+                "p0 is needed: the model takes *args, which do not say how many parameters it has"
             )
         if isinstance(p0, Mapping):
             names = tuple(p0)
@@ -235,7 +235,7 @@ def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
 def _fixed(
     fixed: Any, names: Sequence[str], batch: tuple[int, ...]
 ) -> tuple[Array, Mapping[str, Any]]:
-    """Which parameters are held, bool (P,) or (..., P), and the values that ``fixed`` gives."""
+    """Which parameters are fixed, bool (P,) or (..., P), and the values that ``fixed`` gives."""
     P = len(names)
     if fixed is None:
         return np.zeros(P, bool), {}
@@ -267,7 +267,7 @@ def _bounds(
         return _everywhere(P, np.dtype(dtype), -1), _everywhere(P, np.dtype(dtype), 1), False
     sides = read_bounds(bounds, P, names, np.float64)
     low, high = sides
-    if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # else `per_fit` says so
+    if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # `per_fit` refuses others
         low, high = narrowed_bounds(low, high, names, dtype)
     lower = per_fit(low, "lower bounds", "P", P, batch, dtype)
     upper = per_fit(high, "upper bounds", "P", P, batch, dtype)
@@ -276,12 +276,12 @@ def _bounds(
     if not lower.step:
         refuse_empty(lower.array, upper.array, names)
     bounded = not (np.all(lower.array == -np.inf) and np.all(upper.array == np.inf))
-    return lower, upper, bounded  # a NaN counts: it is the status of its fit
+    return lower, upper, bounded  # a NaN counts as a bound, and becomes the status of its fit
 
 
 @lru_cache(maxsize=64)
 def _everywhere(n_params: int, dtype: np.dtype[Any], sign: int) -> PerFit:
-    """Bounds that are not there."""
+    """The infinite bounds of P parameters that have none."""
     infinite = np.full(n_params, sign * np.inf, dtype)
     infinite.flags.writeable = False
     return PerFit(infinite, 0)
@@ -333,10 +333,10 @@ def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFi
 
 def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
     if model.guess is None:
-        raise ValueError(f"p0 is needed: a start for {', '.join(names)}")
+        raise ValueError(f"p0 is needed: give a start for {', '.join(names)}")
     y: Array = data.y
     x = [row.array for row in data.x]
-    if data.use is not None:  # what is left out may hold anything, in x too
+    if data.use is not None:  # a point that is left out may hold anything, in x too
         used = data.use.array != 0
         y = np.where(used, y, np.nan)
         x = [np.where(used if v.ndim == used.ndim else used.any(0), v, np.nan) for v in x]
@@ -347,7 +347,7 @@ def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
 
 
 def _refuse_outside(start: PerFit, lower: PerFit, upper: PerFit, names: Sequence[str]) -> PerFit:
-    """The start, unless it is one for all fits and not inside bounds that are one for all."""
+    """Return the start; raise ValueError if all fits share it and bounds that it is outside of."""
     if not start.step and not lower.step:
         p, low, high = start.array, lower.array, upper.array
         if lower is _everywhere(len(p), p.dtype, -1) and all_finite(p):
@@ -367,7 +367,7 @@ def _record(
 ) -> tuple[Recording | None, Data, RecordingError | None]:
     """The recorded model and its data, or why the model cannot be recorded."""
     try:
-        if data.form == "columns":  # those that the model does not read are no part of the problem
+        if data.form == "columns":  # columns that the model does not read are left out
             read = columns_read(model.function, data.names, n_params, data.points, _shared(data.x))
             data = data.of_columns(read).settled(dtype)
         recording = record(
@@ -385,5 +385,5 @@ def _record(
 
 
 def _shared(x: Sequence[PerFit]) -> list[Array | None]:
-    """The values of each variable, None where they differ from fit to fit."""
+    """The values of each variable; None for a variable that differs from fit to fit."""
     return [None if row.step else row.array for row in x]

@@ -1,8 +1,8 @@
-r"""Run fits again, in other units, whose squares leave the range of the arithmetic.
+r"""Run fits whose squares leave the range of the arithmetic again, in other units.
 
-A double reaches from 1e-308 to 1e308, the squares that a fit sums therefore from 1e-154 to 1e154;
-in float32 from 1e-19 to 1e19.  The engine stops a fit whose sums leave the range at its start
-(csrc/fit/range.h).  It is run once more here on
+A double reaches from 1e-308 to 1e308; so numbers whose squares a fit sums may reach from 1e-154 to
+1e154, in float32 from 1e-19 to 1e19.  The engine stops a fit whose sums leave the range at its
+start (csrc/fit/range.h).  This module runs it once more on
 
     2^s y,   2^t sigma,   2^s f(x; 2^c_1 phi_1, ..., 2^c_P phi_P),       theta_j = 2^c_j phi_j,
 
@@ -11,8 +11,8 @@ of each column of J / sigma are about 1.  Powers of two change no digit, and no 
 has a unit, so the fit takes the same steps as it would if numbers had no limits.  Its results are
 scaled back; where a variance leaves the range by that, the standard error is kept beside it.
 
-What is still out of range then is so in any unit: a start whose chi2 is beyond all of y, or sigmas
-of one fit that span more than the arithmetic.  That is what status RANGE says.
+A fit that is still out of range then is so in any unit: its start has a chi2 beyond all of y, or
+its sigmas span more than the range of numbers.  The status RANGE says so.
 """
 
 from __future__ import annotations
@@ -58,12 +58,13 @@ def run_again(
 ) -> None:
     """Run the fits again that have left the range, and write their results into ``out``.
 
-    ``run(problem, results, report)`` fits a problem and writes results, which are as in ``out``;
-    what it has not finished has status NOT_RUN, and so has here what comes after.
-    ``out["errors"]`` holds the standard errors, shape (..., F), where a variance leaves the range.
+    ``run(problem, results, report)`` fits a problem and writes its results, with the names of those
+    in ``out``.  If it leaves fits with the status NOT_RUN, those that were to follow get that
+    status as well.  If a variance leaves the range, ``out["errors"]`` gets the standard errors of
+    all fits, shape (..., F).
 
-    A model that is neither recorded nor to be differentiated comes as ``evaluate``, theta to f and
-    J; then ``run`` is to call `in_other_units` of it.
+    ``evaluate`` maps theta to f and J, for a model that is neither recorded nor differentiated by
+    calls; ``run`` must then evaluate `in_other_units` of it.
     """
     status = out["status"].reshape(-1)
     fits = _refused(out)
@@ -89,12 +90,12 @@ def _refused(out: dict[str, Array]) -> Array:
 
 
 def take_back(out: dict[str, Array]) -> None:
-    """Give the fits that were still to be run again the status NOT_RUN: theirs was not the last."""
+    """Give the status NOT_RUN to fits that were still to be run again: theirs was not final."""
     out["status"].reshape(-1)[_refused(out)] = Status.NOT_RUN
 
 
 def _continued(report: Report, done: int) -> Report:
-    """What is told how many fits are done, where some were done before."""
+    """A report of fits that are done, to which ``done`` earlier ones are added."""
     return None if report is None else lambda more: report(done + more)
 
 
@@ -108,7 +109,7 @@ def _run_part(
     report: Report,
     evaluate: Evaluate | None,
 ) -> None:
-    """Run a few fits again; those whose model itself is not finite stay as they were."""
+    """Run a few fits again; a fit whose model itself is not finite stays as it was."""
     status = out["status"].reshape(-1)
     status[fits] = was
     fits = fits[(was == Status.RANGE) | _have_values(selected(problem, fits), evaluate)]
@@ -125,15 +126,15 @@ def _run_part(
     results = _room_for(part, out)
     try:
         run(part, results, report)
-    finally:  # also what had finished before an exception
-        overflow = results["status"] == Status.NOT_FINITE  # of squares: the rest is finite
+    finally:  # fits that had finished before an exception get their results, too
+        overflow = results["status"] == Status.NOT_FINITE  # squares have: the model is finite
         results["status"][overflow] = Status.RANGE
         _scale_back(selected(problem, fits), units, results, absolute_sigma)
         _write(out, fits, results)
 
 
 def _room_for(problem: Problem, out: dict[str, Array]) -> dict[str, Array]:
-    """Arrays for the results of the problem, of the names and types of those of all fits."""
+    """Arrays for the results of the problem, with the names and types of those in ``out``."""
     K, ndim = problem.data.n_fits, out["status"].ndim
     results = {n: np.zeros((K, *a.shape[ndim:]), a.dtype) for n, a in out.items() if n != "errors"}
     results["theta"] = np.zeros((K, len(problem.names)), out["theta"].dtype)
@@ -143,7 +144,7 @@ def _room_for(problem: Problem, out: dict[str, Array]) -> dict[str, Array]:
 def _scale_back(
     problem: Problem, units: Units, results: dict[str, Array], absolute_sigma: bool
 ) -> None:
-    """Turn the results of the scaled fits into those of the problem's."""
+    """Turn the results of the scaled fits into those of the problem in its own units."""
     ratio, F = units.y - units.sigma, len(problem.free)
     theta = np.ascontiguousarray(results["theta"][:, : len(problem.names)])
     theta, free = np.ldexp(theta, units.theta), list(problem.free)
@@ -160,7 +161,7 @@ def _scale_back(
 
 
 def _write(out: dict[str, Array], fits: Array, results: dict[str, Array]) -> None:
-    """Write the results of some fits into those of all."""
+    """Write the results of some fits into the arrays of all fits."""
     for other, those in ((out, results), (results, out)):
         if "errors" in those and "errors" not in other:
             other["errors"] = np.sqrt(other["covariance"][..., diagonal(those["errors"].shape[-1])])
@@ -172,9 +173,9 @@ def _write(out: dict[str, Array], fits: Array, results: dict[str, Array]) -> Non
 
 
 def _have_values(problem: Problem, evaluate: Evaluate | None) -> Array:
-    """Whether the model of each fit has values at its start, which may be infinite, at all."""
+    """Whether the model of each fit has values at its start, infinite ones included."""
     if problem.recording is None:
-        return np.ones(problem.data.n_fits, bool)  # rare, and evaluated soon enough
+        return np.ones(problem.data.n_fits, bool)  # the run itself will tell
     sizes = _sizes(problem)
     first = scaled(problem._replace(free=()), _first_units(problem, sizes))
     values = _at_start(first, evaluate)[:, 0]
@@ -185,9 +186,9 @@ def _have_values(problem: Problem, evaluate: Evaluate | None) -> Array:
 def choose_units(problem: Problem, evaluate: Evaluate | None = None) -> tuple[Units, Array]:
     """Return the units of each fit, and whether its model and derivatives are finite in them.
 
-    Sizes of y, sigma and the parameters give a first choice, in which the model is evaluated at its
-    start; the sizes of its values and derivatives then give a better one, and so once more, for
-    what the first could not see.
+    Sizes of y, sigma and the parameters give a first choice.  In these units the model is evaluated
+    at its start, and the sizes of its values and derivatives give a better choice.  That is done
+    twice, since the first evaluation may leave the range.
     """
     sizes = _sizes(problem)
     units = _first_units(problem, sizes)
@@ -204,12 +205,12 @@ def choose_units(problem: Problem, evaluate: Evaluate | None = None) -> tuple[Un
 
 
 class _Sizes(NamedTuple):
-    """The exponents of two of what K fits are given; `NOTHING` for 0."""
+    """Exponents of two of the inputs of K fits; `NOTHING` stands for that of 0."""
 
-    weight: Array  # (K, N) of 1 / sigma in its unit, `NOTHING` where a point is not used
-    sigma: Array  # (K,) the exponent of that unit
-    level: Array  # (K,) the largest of y / sigma
-    theta: Array  # (K, P)
+    weight: Array  # (K, N) those of 1 / sigma in its unit; `NOTHING` where a point is not used
+    sigma: Array  # (K,) those of that unit
+    level: Array  # (K,) those of the largest y / sigma
+    theta: Array  # (K, P) those of the start
 
 
 def _sizes(problem: Problem) -> _Sizes:
@@ -220,13 +221,13 @@ def _sizes(problem: Problem) -> _Sizes:
 
 
 def _largest(exponents: Array) -> Array:
-    """The largest along the last axis, `NOTHING` where all are of products with 0."""
+    """The largest exponent along the last axis; `NOTHING` if all are those of products with 0."""
     most = exponents.max(axis=-1, initial=NOTHING)
     return np.where(most > NOTHING // 2, most, NOTHING)
 
 
 def _first_units(problem: Problem, sizes: _Sizes) -> Units:
-    """The units that sizes alone suggest."""
+    """The units that the sizes of the inputs alone suggest."""
     limits = LIMITS[problem.data.y.dtype]
     y = np.where(sizes.level > NOTHING, -sizes.level, 0)
     unknown = (sizes.theta[:, list(problem.free)] <= NOTHING).any(axis=1)
@@ -238,7 +239,7 @@ def _first_units(problem: Problem, sizes: _Sizes) -> Units:
 def _better(
     problem: Problem, units: Units, sizes: _Sizes, evaluate: Evaluate | None
 ) -> tuple[Units, Array]:
-    """Units by the sizes of the model and its derivatives, and whether these are finite."""
+    """Units chosen by the sizes of the model and its derivatives, and whether these are finite."""
     free, limits = list(problem.free), LIMITS[problem.data.y.dtype]
     weight, level = sizes.weight, sizes.level
     values = _at_start(scaled(problem, units), evaluate)
@@ -267,8 +268,8 @@ def _better(
 def _weights(data: Data, limits: Limits) -> tuple[Array, Array]:
     """The exponents of 2^-t / sigma, (K, N), where a point is used, and t, (K,).
 
-    The largest and the smallest are equally far from 1, but none is so large that its square leaves
-    the range.
+    t is chosen so that the largest and the smallest of them are equally far from 1, but none is so
+    large that its square leaves the range.
     """
     used = ~np.isnan(data.y)
     if data.use is not None:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=64)
 def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
-    """Where in a flat (P, P) matrix the elements of a packed lower triangle of ``free`` go."""
+    """The places of the same elements in a flat (P, P) matrix and in a packed lower triangle.
+
+    The triangle has a row for each parameter in ``free``.
+    """
     full, packed = [], []
     for k, i in enumerate(free):
         for m, j in enumerate(free):
@@ -30,7 +33,7 @@ def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 def diagonal(n_free: int) -> list[int]:
-    """Return where a packed lower triangle of ``n_free`` rows has its diagonal."""
+    """Return the places of the diagonal in a packed lower triangle of ``n_free`` rows."""
     return [k * (k + 3) // 2 for k in range(n_free)]
 
 
@@ -43,13 +46,13 @@ class FitResult:
     params : ndarray, shape (..., P)
         Parameters at the smallest chi2 found; NaN where a fit could not run.
     chi2 : ndarray, shape (...)
-        sum_i ((y_i - f(x_i)) / sigma_i)^2 over the points used; the unit of y squared where no
-        sigma was given.  The last step of a success is not tried: what it promises to leave is told
-        here, which is right to 1e-6 chi2 / dof at least.
+        sum_i ((y_i - f(x_i)) / sigma_i)^2 over the points used; without sigma it has the unit of y
+        squared.  The last step of a success is not tried; chi2 is then the value that the step is
+        predicted to reach, right to 1e-6 chi2 / dof at least.
     n_iter : ndarray of int, shape (...)
         Trial steps taken.
     n_used : ndarray of int, shape (...)
-        Points used: not NaN, not masked, sigma finite.
+        How many points were used: those that are not NaN or masked and whose sigma is finite.
     status : ndarray of int8, shape (...)
         A `Status` for each fit.
     names : tuple of str
@@ -59,11 +62,12 @@ class FitResult:
     covariance_rows : ndarray, shape (..., F (F + 1) / 2)
         Lower triangle, by rows, of the covariance of the F parameters that were not fixed.
     detail : ndarray of int32, shape (...)
-        Which parameter or input a status is about.
+        Which parameter or input the status is about, or -1.
     attempts : ndarray of int8, shape (...)
         How many attempts each fit took, 1 to 3: see the guide on the engine.
     errors : ndarray or None, shape (..., F)
-        Standard errors of these parameters, where the square of one leaves the range of numbers.
+        Standard errors of the parameters that were not fixed; kept only if the square of one of
+        them leaves the range of numbers.
     """
 
     params: Floats
@@ -97,15 +101,16 @@ class FitResult:
     def cov(self) -> Floats:
         """Covariance of the parameters, shape (..., P, P).
 
-        (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``; rows and columns of
-        fixed parameters and of those at a bound are 0; infinite where the data do not determine
-        the parameters or dof is 0.  Units: those of the two parameters multiplied; what is then no
-        number of this type is 0 or infinite here, while `stderr` holds its root.
+        It is (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``.  Rows and
+        columns of fixed parameters and of those at a bound are 0; all others are infinite if the
+        data do not determine the parameters or dof is 0.  An element has the units of its two
+        parameters multiplied.  If it leaves the range of numbers in these units, it is 0 or
+        infinite here, but `stderr` still holds the root of a variance.
         """
         P = len(self.names)
         full, packed = _unpacking(P, self.problem.free)
         cov = self.covariance_rows.take(packed, axis=-1)
-        if len(full) < P * P:  # the rest is 0
+        if len(full) < P * P:  # elements of fixed parameters are 0
             some, cov = cov, np.zeros((*self.chi2.shape, P * P), self.params.dtype)
             cov[..., full] = some
         cov = cov.reshape(*self.chi2.shape, P, P)
@@ -115,7 +120,7 @@ class FitResult:
         return cov
 
     def _fixed_for_some(self) -> Array | None:
-        """Which parameters are fixed for which fits, (..., P), if not the same for all."""
+        """Which parameters are fixed for which fits, (..., P); None if all fits fix the same."""
         fixed = self.problem.fixed
         return None if fixed is None else (fixed != 0).reshape(self.params.shape)
 
@@ -226,7 +231,7 @@ class FitResult:
     def to_xarray(self) -> Any:
         """Return an xarray Dataset with the batch's axes as dimensions ``dim_0``, ``dim_1``, ...
 
-        Its variables are those of `columns`, but for the reason, which stands in the attributes
+        Its variables are those of `columns` except the reason, which is told by the attributes
         ``flag_values`` and ``flag_meanings`` of ``status`` (CF conventions, section 3.5).
 
         Raises
@@ -251,7 +256,7 @@ class FitResult:
         return dataset
 
     def columns(self) -> dict[str, Array]:
-        """Return the result as flat columns by name, one entry per fit: what files hold."""
+        """Return the result as flat columns by name, one entry per fit, as files hold it."""
         P = len(self.names)
         params, stderr = self.params.reshape(-1, P), self.stderr.reshape(-1, P)
         columns: dict[str, Array] = {}

@@ -16,21 +16,21 @@ from .problem import Problem
 
 
 class Limits(NamedTuple):
-    """Exponents of two of an element type."""
+    """Exponents of two that an element type allows, each that of the number described."""
 
-    least: int  # of a normal number
-    most: int  # of a finite one
-    room: int  # of the largest sum of squares that csrc/fit/range.h lets pass
-    weight: int  # of the largest 1/sigma, whose square is then far from infinite
-    digits: int  # of a number
-    small: int  # of a column that hardly moves the model at the start, so that it may grow
+    least: int  # the smallest normal number
+    most: int  # the largest finite number
+    room: int  # the largest sum of squares that csrc/fit/range.h lets pass
+    weight: int  # the largest 1/sigma, so that its square is far from infinite
+    digits: int  # how many binary digits a number has
+    small: int  # a column that hardly moves the model at the start: it may grow later
 
 
 LIMITS = {
     np.dtype(np.float64): Limits(-1022, 1023, 510, 480, 53, -250),
     np.dtype(np.float32): Limits(-126, 127, 62, 55, 24, -30),
 }
-NOTHING = np.iinfo(np.int32).min // 4  # the exponent of 0
+NOTHING = np.iinfo(np.int32).min // 4  # stands for the exponent of 0
 
 
 class Units(NamedTuple):
@@ -49,7 +49,7 @@ class Units(NamedTuple):
 
 
 def exponent(values: Array) -> Array:
-    """Return e with 2^(e - 1) <= abs(values) < 2^e, a very small number for 0."""
+    """Return e with 2^(e - 1) <= abs(values) < 2^e, or `NOTHING` for 0."""
     return np.where(values == 0, NOTHING, np.frexp(values)[1].astype(np.int64))
 
 
@@ -82,7 +82,7 @@ def selected(problem: Problem, fits: Array) -> Problem:
 
 
 def scaled(problem: Problem, units: Units) -> Problem:
-    """Return the problem in other units; factors of the model follow its own parameters."""
+    """Return the problem in other units; the model's parameters are followed by its factors."""
     data, sizes = problem.data, _sizes_of_x(problem)
     function, recording, factors = _scaled_model(problem, units, sizes)
     limits = LIMITS[data.y.dtype]
@@ -120,7 +120,7 @@ def _scaled_data(data: Data, units: Units, sizes: list[Array]) -> Data:
 
 
 def _divided(row: PerFit, exponents: Array) -> PerFit:
-    """Values of x in their units."""
+    """The values of a variable in its units."""
     own = exponents[:, None] if row.step else exponents[0]
     return PerFit(np.ldexp(row.array, -own), row.step)
 
@@ -152,7 +152,7 @@ def _scaled_model(
 
 
 def _wrapped(problem: Problem) -> Callable[..., Any]:
-    """A model that is called, as a function of theta', 2^s and 2^c."""
+    """A model that is called, as a function of theta' and the factors 2^s and 2^c."""
     function, P = problem.model.function, len(problem.names)
 
     def model(x: Any, *theta: Any) -> Any:
@@ -164,7 +164,7 @@ def _wrapped(problem: Problem) -> Callable[..., Any]:
 
 
 def in_other_units(evaluate: Evaluate) -> Evaluate:
-    """Return the same for the value and the Jacobian that a caller computes."""
+    """Return a function of theta' and its factors that gives f and J in those units."""
 
     def other(theta: Array) -> tuple[Array, Array]:
         P = len(theta) // 2

@@ -13,13 +13,14 @@ from .._arguments.check import Array
 from .problem import Problem
 from .result import FitResult
 
-_FILLED_AT_ONCE = 1 << 16  # fits; bounds the memory that filling needs when there is none left
+_FILLED_AT_ONCE = 1 << 16  # fits that are filled at a time, so that filling needs little memory
 
 
 def results_for(problem: Problem) -> dict[str, Array]:
-    """Return arrays for the results of every fit; status 0: the others are not written yet.
+    """Return arrays for the results of every fit; a status of 0 says that a fit has none yet.
 
-    Large ones stay untouched until the engine's threads write them, each its own pages.
+    Large arrays are not touched here, so that each thread of the engine is the first to write to
+    its pages.
     """
     batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
     dtype = problem.data.y.dtype
@@ -32,19 +33,19 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "detail": np.empty(batch, np.int32),
         "next": np.zeros(batch, np.int8),
         "attempts": np.zeros(batch, np.int8),
-        "status": np.zeros(batch, np.int8),  # the last: what has one has everything
+        "status": np.zeros(batch, np.int8),  # written last: a fit that has one has all results
     }
 
 
 def _fill_unfinished(out: dict[str, Array]) -> None:
-    """Write what a fit that has not run is: NaN, no points, no steps."""
+    """Write the results of fits that have not run: NaN, no points, no steps."""
     status = out["status"].reshape(-1)
     n_fits = status.size
     rows = {name: array.reshape(n_fits, -1) for name, array in out.items()}
     for begin in range(0, n_fits, _FILLED_AT_ONCE):
         end = min(begin + _FILLED_AT_ONCE, n_fits)
         places = begin + np.flatnonzero(status[begin:end] == 0)
-        # where none has run, as it is behind the last that has, a slice is many times faster
+        # if none of these fits has run, a slice is many times faster than their places
         unfinished = places if places.size < end - begin else slice(begin, end)
         for name in rows.keys() & {"theta", "covariance", "chi2", "errors"}:
             rows[name][unfinished] = np.nan
@@ -70,13 +71,13 @@ def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
 
 
 class _Unfinished(FitResult):
-    """The result of a job that was stopped, which fills what has not run when that is first read.
+    """The result of a job that was stopped; fits that have not run are filled at the first look.
 
-    New memory takes the operating system longer to give than Ctrl-C may take to answer: seconds for
-    tens of millions of fits.
+    To fill them at once would take too long after Ctrl-C: for tens of millions of fits the
+    operating system needs seconds to give the memory.
     """
 
-    __qualname__ = FitResult.__qualname__  # what it is called where it is printed
+    __qualname__ = FitResult.__qualname__  # so that it is printed under the name of a result
 
     def __getattr__(self, name: str) -> Any:
         """Fill the results, once: Python asks here for attributes that are not there yet."""
@@ -88,13 +89,13 @@ class _Unfinished(FitResult):
         return self.__dict__[name]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy and pickle it as the plain result that it is once filled."""
+        """Copy and pickle it as the plain result that it is once it has been filled."""
         return FitResult, tuple(getattr(self, f.name) for f in fields(FitResult))
 
 
 def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
     """Return the result of a job, whether or not all its fits have run."""
-    if "errors" in out:  # all has been written once, and filling it again takes no time
+    if "errors" in out:  # all arrays have been written once, so filling them takes no time
         _fill_unfinished(out)
     elif np.count_nonzero(out["status"]) < out["status"].size:
         unfinished = _Unfinished.__new__(_Unfinished)
@@ -112,13 +113,13 @@ def attach_result(
 ) -> None:
     """Give an exception the fits that had finished, as its attribute ``result``.
 
-    ``prepare(out)`` goes before, to take back what was not decided.
-    A further Ctrl-C meanwhile replaces the exception; the one that goes out has the result.
+    ``prepare(out)`` is called before, to take back what was not decided.  If Ctrl-C is pressed
+    again meanwhile, its KeyboardInterrupt gets the result and is raised instead.
     """
     try:
         if prepare is not None:
             prepare(out)
-        with suppress(AttributeError):  # a class of the user's may refuse it; its error is told
+        with suppress(AttributeError):  # an exception class of the user's may refuse attributes
             error.result = result_of(problem, out)  # type: ignore[attr-defined]
     except KeyboardInterrupt as another:
         attach_result(another, problem, out, prepare)
