@@ -95,8 +95,8 @@ def test_pairs_for_other_numbers_of_parameters_are_refused_with_the_form_to_writ
 @pytest.mark.parametrize(
     ("bounds", "sentence"),
     [
-        (([0, np.nan], 1), "the lower bound of b is NaN; None or -inf is no bound"),
-        ((0, [1, np.nan]), "the upper bound of b is NaN; None or inf is no bound"),
+        (([0, np.nan], 1), "the lower bound of b is NaN; for no bound give None or -inf"),
+        ((0, [1, np.nan]), "the upper bound of b is NaN; for no bound give None or inf"),
         ({"a": (np.nan, 1)}, "the lower bound of a is NaN"),
         (scipy.optimize.Bounds([0, np.nan], [1, 1]), "the lower bound of b is NaN"),
         (([0, 2], [1, 1]), "the lower bound of b exceeds the upper one: 2.0 > 1.0"),

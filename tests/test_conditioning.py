@@ -91,7 +91,7 @@ def test_condition_number_of_rectangular_and_singular_matrices():
     assert condition_number([[3, 0, 0], [0, 1, 0]]) == pytest.approx(3)
     assert condition_number([[1, 1], [1, 1]]) == np.inf
     assert condition_number(np.vander(np.linspace(0, 1, 40), 25)) == np.inf
-    with pytest.raises(ValueError, match="B is 0, and so it has no condition number"):
+    with pytest.raises(ValueError, match="B is 0, so it has no condition number"):
         condition_number(np.zeros((2, 2)))
 
 

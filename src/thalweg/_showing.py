@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-_MOST_ELEMENTS = 6  # of an array that is written out
-_MOST_LETTERS = 72  # of anything else
+_MOST_ELEMENTS = 6  # an array of more elements is shown by its shape
+_MOST_LETTERS = 72  # any other value of a longer repr is shown by its type
 
 
 def brief(value: Any) -> str:
@@ -30,7 +30,7 @@ def brief(value: Any) -> str:
 
 
 def as_html(shown: Any) -> str:
-    """Return a repr, <Kind: head and further lines>, as HTML; what users have named is escaped."""
+    """Return a repr, <Kind: head and further lines>, as HTML; names of the user's are escaped."""
     first, *others = repr(shown).removeprefix("<").removesuffix(">").split("\n")
     kind, _, head = first.partition(": ")
     lines = [f"<b>{escape(kind)}</b> {escape(head)}", *(escape(line.strip()) for line in others)]

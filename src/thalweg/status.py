@@ -1,8 +1,8 @@
-"""Why a fit, a descent or a linear model stopped: each status is the inequality that was met.
+"""Why a fit, a descent or a linear model stopped: each success is an inequality that was met.
 
-They share one enum: a test of the same name asks the same question of all.  What exactly was
-compared differs, so the sentences stand in tables, `FITS`, `DESCENTS`, `LINEAR`, `IMAGES` and
-`PIVOTED`, which also tell which statuses each family can have.
+All of them share one enum, in which a test of the same name asks the same question.  What exactly
+is compared differs, so there is a table of sentences for each, `FITS`, `DESCENTS`, `LINEAR`,
+`IMAGES` and `PIVOTED`, which also tells which statuses it can have.
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ DESCENTS: Final[Mapping[Status, str]] = {
     Status.DRIFT: "the loss has become flat along a parameter: no minimum in sight",
 }
 
-# The sentence of a success ends with the number that was asked for.
+# The sentences of linear models; that of a success is followed by the gap that was asked for.
 LINEAR: Final[Mapping[Status, str]] = {
     Status.GAP: "converged: duality gap <= tol * 1/2 ||b||^2",
     Status.NOT_RUN: "not run: the call was interrupted before this right-hand side",
@@ -130,7 +130,7 @@ PIVOTED: Final[Mapping[Status, str]] = {
     Status.NOT_FINITE: "theta overflows; another unit may help",
 }
 
-# detail, `tw_input` of csrc/fit/contract.h, of NOT_FINITE and of RANGE
+# What `detail` names with NOT_FINITE and with RANGE: a number of `tw_input` (csrc/fit/contract.h).
 _INPUTS: Final = (
     "y",
     "the model or chi2 at the start",
@@ -156,13 +156,14 @@ def explain(status: int, detail: int, names: Sequence[str]) -> str:
 class Halt(Exception):
     """Raised by a method's step that cannot go on; `minimize` turns it into a status.
 
-    It stands here because linear algebra and losses, which know nothing of methods, raise it too.
+    It is defined here because linear algebra and losses, which know nothing of methods, raise it,
+    too.
 
     Parameters
     ----------
     status : Status
     message : str
-        A sentence with the numbers of this case; the status' own where empty.
+        A sentence with the numbers of this case; by default that of the status.
     """
 
     def __init__(self, status: Status, message: str = "") -> None:

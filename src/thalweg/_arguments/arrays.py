@@ -9,19 +9,20 @@ import numpy as np
 from .check import Array
 
 _LOOK = 1 << 20  # elements that are searched at a time
-_EFFORT = 1 << 20  # how hard NumPy tries to prove that two arrays do not overlap
+_EFFORT = 1 << 20  # the most candidates by which NumPy tries to prove that arrays do not overlap
 _ELEMENTS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def unmasked(
     value: Any, name: str, cure: str = "fill in the masked elements", strict: bool = False
 ) -> Any:
-    """Return a value of which nothing is masked.
+    """Return a value of which no element is masked.
 
     Raises
     ------
     TypeError
-        Something is, or a ``strict`` one could be: what is left out has no meaning there.
+        An element is masked, or ``strict`` is true and the value is a masked array: to leave an
+        element out has no meaning here.
     """
     if isinstance(value, np.ma.MaskedArray) and (strict or np.ma.is_masked(value)):
         raise TypeError(f"{name} must not be masked; {cure}")
@@ -29,15 +30,15 @@ def unmasked(
 
 
 def real_array(value: Any, name: str) -> Array:
-    """Return an array as float64 or float32, without a copy where it is that already.
+    """Return an array as float64 or float32, without a copy if it is of one of these types already.
 
-    Other real numbers become float64.  What is no NumPy array comes by DLPack or the buffer
+    Other real numbers become float64.  An array of another library is read by DLPack or the buffer
     protocol.
 
     Raises
     ------
     TypeError
-        It is not made of real numbers, or not in the memory of the processor.
+        The array does not hold real numbers, or is not in the memory of the processor.
     """
     array = value if type(value) is np.ndarray else _imported(value, name)
     if array.dtype in _ELEMENTS and array.flags.aligned and array.dtype.isnative:
@@ -60,7 +61,7 @@ def _imported(value: Any, name: str) -> Array:
 
 
 def whole_strides(array: Array) -> Array:
-    """Return the array, or a copy where its strides are no whole elements."""
+    """Return the array, or a copy if its strides are no multiples of an element's size."""
     return array if not any(s % array.itemsize for s in array.strides) else array.copy()
 
 
@@ -107,7 +108,7 @@ def compressed(J: Any) -> tuple[Array, Array, Array]:
 
 
 def overlaps(out: Array, array: Array) -> bool:
-    """Return whether two arrays share memory, or may do so where that is hard to tell."""
+    """Return whether two arrays share memory; true also if that is too hard to tell."""
     if not np.may_share_memory(out, array):
         return False
     try:
@@ -123,7 +124,7 @@ def refuse_output(out: Any, shape: tuple[int, ...], words: str, inputs: dict[str
     Raises
     ------
     TypeError, ValueError
-        It is no float64 array of that shape, is read-only, or overlaps an input.
+        ``out`` is no float64 array of that shape, is read-only, or overlaps an input.
     """
     if not isinstance(out, np.ndarray) or out.dtype != np.float64:
         kind = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
@@ -131,23 +132,24 @@ def refuse_output(out: Any, shape: tuple[int, ...], words: str, inputs: dict[str
     if out.shape != shape:
         raise ValueError(f"out must have shape {words}, got {out.shape}")
     if not out.flags.writeable:
-        raise ValueError("out is read-only")
+        raise ValueError("out is read-only, and the result must be written to it")
     for name, array in inputs.items():
         if array is not None and overlaps(out, array):
             raise ValueError(f"out overlaps {name} in memory; the result needs memory of its own")
 
 
 def refuse_not_finite(arrays: dict[str, Any], what: str) -> NoReturn:
-    """Say which input has the first NaN or infinity, and where.
+    """Raise an exception that says which input has the first NaN or infinity, and where.
 
-    Called when a result has one, and only then: looking costs as much as the result.
+    This is called only for a result that is not finite, for the search takes as long as to compute
+    the result.
 
     Raises
     ------
     ValueError
         An input is not finite.
     OverflowError
-        All inputs are finite, so that it is their sum that is too large.
+        All inputs are finite, so the result has overflowed.
     """
     for name, array in arrays.items():
         if array is not None and (place := _first_not_finite(array)) is not None:

@@ -1,12 +1,12 @@
 """Bounds of parameters, in every form that users write them, read in one place.
 
-A side is one number for all parameters, one per parameter, or, where there is a batch, one per
-fit; ``None`` is no bound, wherever it stands.  The forms are a pair (lower, upper), a dict from a
-parameter's name to its pair, and `scipy.optimize.Bounds`.
+Bounds come as a pair (lower, upper), a dict from a parameter's name to its pair, or a
+`scipy.optimize.Bounds`.  A side, lower or upper, is one number for all parameters, one per
+parameter, or, in a batch, one per fit; ``None`` stands for no bound, wherever it is.
 
 SciPy's list of pairs, one per parameter, is refused.  For two parameters it has the shape of
-(lower, upper): [(0, 1), (0, 5)] would be read as 0 <= a <= 0 and 1 <= b <= 5 instead of
-0 <= a <= 1 and 0 <= b <= 5, without a word.
+(lower, upper): [(0, 1), (0, 5)] would silently be read as 0 <= a <= 0 and 1 <= b <= 5 instead of
+0 <= a <= 1 and 0 <= b <= 5.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ def read_bounds(
     Parameters
     ----------
     bounds : pair, dict, scipy.optimize.Bounds or None
-        None: no bounds.
+        None stands for no bounds.
     n_params : int
-        P, which tells what a list of pairs would mean.
+        The number P of parameters, by which a list of pairs is recognised.
     names : sequence of str, optional
         The parameters' names, which a dict needs.
     dtype : dtype
-        Of the result.
+        The element type of the result.
     as_scipy : bool
-        Whether two pairs are (lower, upper) whenever this gives every parameter an interval, which
-        is what `scipy.optimize.curve_fit` takes them for.
+        Whether two pairs are read as (lower, upper), as `scipy.optimize.curve_fit` does, whenever
+        that gives every parameter an interval.
 
     Raises
     ------
     ValueError
-        It has none of these forms, or could be read in two ways.
+        ``bounds`` has none of these forms, or could be read in two ways.
     TypeError
-        It holds something that is not a real number, or is a masked array.
+        ``bounds`` holds something that is not a real number, or is a masked array.
     """
     if bounds is None:
         bounds = _INFINITE
@@ -77,14 +77,15 @@ def bounds_of_one(
 ) -> tuple[Array, Array]:
     """Return the lower and upper bounds of one vector of parameters, each float64, shape (P,).
 
-    Takes what `read_bounds` takes.  What is returned cannot be written to.
+    The arguments are those of `read_bounds`.  The arrays that are returned are read-only.
 
     Raises
     ------
     ValueError
-        As there; or a side has another shape than () or (P,), or leaves a parameter no value.
+        As in `read_bounds`; or a side has another shape than () or (P,), or the bounds of a
+        parameter hold no number.
     TypeError
-        As there.
+        As in `read_bounds`.
     """
     both = np.empty((2, n_params))
     both[0], both[1] = _INFINITE
@@ -108,7 +109,7 @@ def refuse_empty(lower: Array, upper: Array, names: Sequence[str] | None = None)
     of = f"of {names[j]}" if names else f"of parameter {j}"
     for side, name, infinity in ((lower, "lower", "-inf"), (upper, "upper", "inf")):
         if np.isnan(side[j]):
-            raise ValueError(f"the {name} bound {of} is NaN; None or {infinity} is no bound")
+            raise ValueError(f"the {name} bound {of} is NaN; for no bound give None or {infinity}")
     if lower[j] <= upper[j]:
         raise ValueError(f"the bounds {of} hold no number: [{lower[j]}, {upper[j]}]")
     raise ValueError(f"the lower bound {of} exceeds the upper one: {lower[j]} > {upper[j]}")
@@ -180,7 +181,7 @@ def _refuse_pairs(bounds: Any, n_params: int, names: Sequence[str] | None, as_sc
 
 
 def _as_pairs(bounds: Any, n_params: int) -> Array | None:
-    """The bounds as pairs of numbers, shape (P, 2), if they have that form."""
+    """The bounds as pairs of numbers, shape (P, 2), or None if they do not have that form."""
     if not isinstance(bounds, list | tuple | np.ndarray) or len(bounds) != n_params:
         return None
     if any(isinstance(b, np.ndarray) for b in bounds) and not isinstance(bounds, np.ndarray):

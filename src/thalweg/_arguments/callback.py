@@ -1,4 +1,4 @@
-"""Functions that are told how far a call has come, and may end it."""
+"""Callbacks: functions of the user's that are called during a long call, and may end it."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Whether float32 can hold what was given in float64: distinct values must stay distinct.
 
-A number of float32 has 24 binary digits.  An abscissa of 1.6e9 seconds moves in steps of 128
-seconds then, and a signal of size 1 on a floor of 1e8 disappears: no fit can tell, so the cast is
-refused.  Subtracting a start, which loses nothing, makes the same data fit.
+A number of float32 has 24 binary digits.  So an abscissa near 1.6e9 seconds moves in steps of 128
+seconds, and a signal of size 1 on a floor of 1e8 disappears.  No fit could notice, so such a cast
+is refused.  Once a start is subtracted, which loses nothing, the same data fit into float32.
 
-Steps must be SHORTEST units in the last place: rounding to the nearest then moves no value by more
-than 1/128 of a step.  Differences of ROUNDING relative size are those of float64 arithmetic,
-such as 0.1 + 0.2 - 0.3, and make no values distinct.
+Steps must be at least SHORTEST units in the last place: rounding to the nearest then moves no value
+by more than 1/128 of a step.  Differences of up to ROUNDING in relative size come from float64
+arithmetic, such as 0.1 + 0.2 - 0.3, and do not make values distinct.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 
 from .check import Array, PerFit
 
-SHORTEST = 64  # units in the last place of float32
+SHORTEST = 64  # how many units in the last place of float32 a step must have
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
-ALIKE = 2.0**-27  # relative difference below which starts are taken for one: 1/8 of a unit
-_FAR = 4  # a row this many times as far from 0 as it is long gains digits by a shift
-_CHUNK = 2**16  # values at a time: temporaries of 512 KiB stay in the second cache
+ALIKE = 2.0**-27  # starts that differ by less than this relative size, 1/8 of a unit, count as one
+_FAR = 4  # a row of x is far from 0 if it is _FAR times as far from it as it is long
+_CHUNK = 2**16  # values that are looked at at a time: 512 KiB, which stay in the second cache
 _SMALLEST, _LARGEST = (
     float(getattr(np.finfo(np.float32), side)) for side in ("smallest_normal", "max")
 )
@@ -46,14 +46,14 @@ def narrowed(rows: Array, dtype: Any, name: str, use: PerFit | None) -> Array:
     dtype : dtype
         float64 or float32.
     name : str
-        How to call them; "y" needs no more than a range that float32 can resolve.
+        The name in the error; of "y" only the range of a row must be resolved by float32.
     use : PerFit or None
         Which points count.
 
     Raises
     ------
     ValueError
-        float32 merges distinct values of most rows, or leaves less than SHORTEST units between.
+        In most rows float32 merges distinct values, or leaves less than SHORTEST units between.
     """
     if rows.dtype == dtype:
         return rows
@@ -67,7 +67,7 @@ def narrowed(rows: Array, dtype: Any, name: str, use: PerFit | None) -> Array:
 def narrowed_starts(starts: Array, names: Sequence[str], dtype: Any) -> Array:
     """Return starts (P,) or (B, P) in ``dtype``, unless float32 merges those of a parameter.
 
-    Starts that differ in their last digits only, as results of like fits do, may merge.
+    Starts that differ in their last digits only, as results of similar fits do, may merge.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _sentence(name: str, size: float) -> str:
 
 
 def _lost(rows: Array, is_x: bool) -> Array:
-    """Whether float32 loses the differences within each row; NaN does not count."""
+    """For each row, whether float32 loses the differences within it; NaN does not count."""
     with np.errstate(all="ignore"):
         low, high = np.fmin.reduce(rows, axis=1), np.fmax.reduce(rows, axis=1)
         size, span = np.maximum(np.abs(low), np.abs(high)), high - low
@@ -164,7 +164,7 @@ def _lost(rows: Array, is_x: bool) -> Array:
 
 
 def _merges(rows: Array, size: Array, unit: Array) -> Array:
-    """Whether values of a row far from 0 merge, or most of its steps are too short."""
+    """For each row far from 0, whether values of it merge or most of its steps are too short."""
     steps = np.diff(np.sort(rows, axis=1), axis=1)  # NaN is sorted to the end
     distinct = steps > ROUNDING * size[:, None]
     merged = np.diff(np.sort(rows.astype(np.float32), axis=1), axis=1) == 0

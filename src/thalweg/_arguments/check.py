@@ -1,7 +1,7 @@
 """Turn what users pass into arrays of a named shape, or say in one sentence what is wrong.
 
 Shapes are written with their letters: "sigma must have shape (N=25,) or (B=100, N=25), got (24,)".
-Nothing here changes or keeps a caller's array, and what already fits is not copied.
+No function here changes or keeps a caller's array; an array that fits already is not copied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-_EXACT = 1 << 53  # whole numbers below are floats
+_EXACT = 1 << 53  # every whole number below this one is a float
 
 
 class PerFit(NamedTuple):
@@ -31,15 +31,15 @@ class PerFit(NamedTuple):
 
 
 def numbers(value: Any, name: str, dtype: Any) -> Array:
-    """Return ``value`` as a C-contiguous array of ``dtype``; object arrays included.
+    """Return ``value``, which may be an object array, as a C-contiguous array of ``dtype``.
 
-    What is too large for float32 becomes infinite; what is masked has no number: `left_out` takes
-    the mask off where leaving out has a meaning.
+    A number that is too large for float32 becomes infinite.  Masked values are refused; where they
+    can be left out, the caller takes the mask off by `left_out`.
 
     Raises
     ------
     TypeError
-        It holds something that is not a real number, or masked values.
+        ``value`` holds something that is not a real number, or masked values.
     """
     if type(value) is np.ndarray and value.dtype == dtype and value.flags.carray:
         return value  # contiguous, aligned, writeable
@@ -49,7 +49,7 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
         return np.array(value, np.float64)
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
-            raise TypeError(f"{name} must not be masked: no value of it can be left out")
+            raise TypeError(f"{name} must not be masked, for no value of it can be left out")
         value = value.data
     array = np.asarray(value)
     if array.dtype.kind == "c":
@@ -64,7 +64,7 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
 
 
 def left_out(value: Any) -> tuple[Any, Array | None]:
-    """Return a value without its mask, and where it is masked: bool of its shape, or None.
+    """Return a value without its mask, and its mask as bool of the same shape, or None.
 
     Lists and tuples may hold `numpy.ma.masked` or masked arrays.
     """
@@ -108,7 +108,7 @@ def shapes(letter: str, size: int, batch: tuple[int, ...]) -> str:
 
 
 def name_index(name: str, names: Sequence[str], what: str) -> int:
-    """Return the place of a parameter name, or say which there are."""
+    """Return the place of a parameter's name; ValueError for a name that no parameter has."""
     if name in names:
         return list(names).index(name)
     near = get_close_matches(str(name), names, n=1)
@@ -119,12 +119,12 @@ def name_index(name: str, names: Sequence[str], what: str) -> int:
 def by_name(
     values: Mapping[str, Any], names: Sequence[str], what: str, missing: Any = None
 ) -> list[Any]:
-    """Return the values of a mapping in the order of ``names``; ``missing`` where there is none.
+    """Return the values of a mapping in the order of ``names``; ``missing`` for absent names.
 
     Raises
     ------
     ValueError
-        It names an unknown parameter, or lacks one and ``missing`` is None.
+        The mapping names an unknown parameter, or lacks one while ``missing`` is None.
     """
     for name in values:
         name_index(name, names, what)
@@ -148,11 +148,11 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
 
 
 _MOST_THREADS = 256  # TW_MAX_THREADS of csrc/base/pool.h
-_PART = 1 << 22  # elements of a large array that one call looks at: Ctrl-C waits for no more
+_PART = 1 << 22  # elements of a large array that one call of NumPy looks at, so that Ctrl-C works
 
 
 def _parts(array: Array) -> Iterable[Array]:
-    """The array, a large one in parts that hold it together."""
+    """The array; a large one in parts, one after the other."""
     if array.size <= _PART or not array.flags.c_contiguous:
         return (array,)
     flat = array.reshape(-1)
@@ -161,7 +161,7 @@ def _parts(array: Array) -> Iterable[Array]:
 
 def has_nan(array: Array) -> bool:
     """Return whether an array holds a NaN."""
-    # half the time of any() on small arrays
+    # on small arrays this takes half the time of any()
     return any(np.count_nonzero(np.isnan(part)) for part in _parts(array))
 
 
@@ -199,11 +199,11 @@ def count(value: Any, name: str, least: int, most: int) -> int:
 
 
 def thread_limit(threads: Any) -> int:
-    """Return ``threads`` as the core takes it: 0 for None, which is as many as there are.
+    """Return ``threads`` as the compiled code takes it: 0 for None, the usual number.
 
     Raises
     ------
     ValueError
-        It is not a whole number from 1 to 256.
+        ``threads`` is not a whole number from 1 to 256.
     """
     return 0 if threads is None else count(threads, "threads", 1, _MOST_THREADS)

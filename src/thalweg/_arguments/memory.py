@@ -1,4 +1,4 @@
-"""How much main memory there is, and what is refused because it would not fit."""
+"""How much main memory there is, and the refusal of matrices that would not fit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def memory() -> float:
-    """Return the bytes of main memory that this process may use; infinity where nobody tells."""
+    """Return the bytes of main memory that this process may use; infinity if that is unknown."""
     sizes = [inf]
     try:
         sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # another operating system
+    except (AttributeError, OSError, ValueError):  # other operating systems do not tell
         pass
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -34,11 +34,11 @@ def refuse_square(P: int, copies: int, who: str, cure: str) -> None:
     ----------
     P : int
     copies : int
-        How many there are at a time.
+        How many such matrices there are at a time.
     who : str
-        Who needs them: the beginning of the sentence.
+        What needs the matrices: the beginning of the sentence.
     cure : str
-        What needs none: its end.
+        What needs none: the end of the sentence.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Names of arguments that no function has: one sentence, with the name that was meant.
+"""Unknown names of arguments: one sentence, with the name that was probably meant.
 
-Python's own TypeError tells that ``maxiter`` is unexpected, not that it is ``max_iter`` here.
-`spelled` looks at the names where Python has refused the call, so that a call that is spelled right
-costs next to nothing more; signatures stay what they are, also for `inspect` and for type checkers.
+Python's own TypeError tells that ``maxiter`` is unexpected, but not that it is ``max_iter`` here.
+`spelled` looks at the names only after Python has refused a call, so that other calls cost next to
+nothing more; signatures are unchanged, also for `inspect` and for type checkers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOMENTUM: Final = "momentum belongs to the method, such as HeavyBall(momentum=0
 _THREADS: Final = "thalweg.set_num_threads(n) sets the number for all calls"
 _DERIVATIVES: Final = "derivatives belong to the loss, such as FunctionLoss(value, gradient)"
 
-# What other libraries call it: the names here, of which a function has one or the other.
+# Names that other libraries use, and the names here, of which a function has one or the other.
 _ELSEWHERE: Final = {
     ("maxiter", "maxfev", "maxnfev", "maxfun", "niter", "nsteps", "iterations", "epochs"): (
         "max_iter",
@@ -53,7 +53,7 @@ _ELSEWHERE: Final = {
 }
 _MEANT: Final = {name: here for names, here in _ELSEWHERE.items() for name in names}
 
-# Where none of these names is the function's: who has it.
+# If a function has none of the names that are meant: where such a thing is set instead.
 _OWNERS: Final = {
     "step_size": _STEP,
     "momentum": _MOMENTUM,
@@ -65,9 +65,9 @@ _OWNERS: Final = {
 
 
 def spelled(thing: Decorated) -> Decorated:
-    """Decorate a function or a class: a keyword it does not have is one sentence.
+    """Decorate a function or a class, so that an unknown keyword is refused with a suggestion.
 
-    The sentence is a TypeError such as "minimize() has no argument 'maxiter'; did you mean
+    The TypeError says, for example, "minimize() has no argument 'maxiter'; did you mean
     max_iter?".
     """
     if isinstance(thing, type):
@@ -100,10 +100,11 @@ def refuse_unknown(label: str, given: Iterable[str], known: Collection[str]) -> 
     Parameters
     ----------
     label : str
-        What is called, without parentheses.
+        The name of the function or class, without parentheses.
     given : iterable of str
+        The names that were given.
     known : collection of str
-        What it takes, in order.
+        The names that it takes, in order.
     """
     for name in given:
         if name not in known:
@@ -111,7 +112,7 @@ def refuse_unknown(label: str, given: Iterable[str], known: Collection[str]) -> 
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    """What was meant, or whose argument it is; else all that there are."""
+    """The end of the sentence: what was meant, or where that is set, or else all known names."""
     bare = _bare(name)
     same = [other for other in known if _bare(other) == bare]
     meant = _MEANT.get(bare, ())

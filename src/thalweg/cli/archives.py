@@ -1,8 +1,8 @@
 """Arrays from ``.npy`` and ``.npz`` files that anyone may have made.
 
-What a header promises is compared with what the file holds before memory is asked for, objects
-(pickles) are refused, and whatever a broken file makes NumPy or `zipfile` raise ends as one
-`ValueError` that names the file.
+The size that a header promises is compared with what the file holds before memory is asked for.
+Objects (pickles) are refused.  Whatever exception a broken file causes in NumPy or `zipfile`
+becomes one `ValueError` that names the file.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def load_array(path: Path) -> Array:
     Raises
     ------
     ValueError
-        It is no such file, or a broken one.
+        The file is no such file, or a broken one.
     OSError
-        It cannot be opened.
+        The file cannot be opened.
     """
     with path.open("rb") as file:
         try:
@@ -46,9 +46,9 @@ def load_archive(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Array], 
     Raises
     ------
     ValueError
-        It is no such file, or a broken one.
+        The file is no such file, or a broken one.
     OSError
-        It cannot be opened.
+        The file cannot be opened.
     """
     with path.open("rb") as file:
         try:
@@ -67,7 +67,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
         raise ValueError(f"{info.filename} claims more bytes than its packed data can hold")
     with archive.open(info) as file:
         array = _read(file, info.file_size)
-        if file.read(1):  # reading to the end compares the checksum
+        if file.read(1):  # to read to the end also compares the checksum
             raise ValueError(f"{info.filename} is longer than its header says")
         return array
 
@@ -89,7 +89,7 @@ def _read(file: Any, size: int) -> Array:
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     version = npy.read_magic(file)
-    # version 3.0 is 2.0 with names of fields in UTF-8, and numbers have no fields
+    # version 3.0 differs from 2.0 only in the names of fields, which arrays of numbers do not have
     reader = _READERS.get(version)
     if reader is None:
         raise ValueError(f"its format has version {version[0]}.{version[1]}, not 1.0 or 2.0")

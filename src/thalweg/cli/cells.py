@@ -1,8 +1,9 @@
-"""What a cell of a text file says: a number, nothing, or a text, and why a text is no number.
+"""What a cell of a text file holds: a number, nothing, or a text, and why a text is no number.
 
-Read as numbers are what Python's `float` reads, a minus sign U+2212, exponents with the D of
-Fortran and, where the file has it, a decimal comma.  What has two readings, such as thousands
-separators, is refused with its likely cause: a wrong guess would change the data without a word.
+Numbers are what Python's `float` reads, also with a minus sign U+2212, with exponents by the D of
+Fortran and, in files that have it, with a decimal comma.  A cell with two readings, such as one
+with thousands separators, is refused with its likely cause: a wrong guess would silently change the
+data.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ import re
 from collections.abc import Iterable
 from math import nan
 
-# What spreadsheets, NumPy, pandas and R write where there is no value; compared in lower case.
+# What spreadsheets, NumPy, pandas and R write for a missing value; compared in lower case.
 MISSING = frozenset(
     {"", "nan", "na", "n/a", "null", "none", "-", "--", "#n/a", "#na", "#n/a n/a", "<na>"}
 )
-_SHOWN = 40  # characters of a cell that a sentence shows
+_SHOWN = 40  # a sentence shows at most so many characters of a cell
 
 _FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)")
 _COMMA = re.compile(r"[+-]?\d*,\d+(?:[eEdD][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _PLAIN = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][+-]?\d+)?"
 
-# The first that fits tells the cause: of texts that are meant as numbers, and of others.
+# The first pattern that fits tells the cause: _CAUSES for texts that are meant as numbers, _TEXTS
+# for others.
 _TEXTS = (
     (re.compile(r"\d{1,4}[-/.:]\d{1,2}([-/.:T ].*)?"), "it looks like a date or a time"),
     (re.compile(r"#[A-Z/0]+[!?]"), "it is an error of a spreadsheet"),
@@ -39,7 +41,7 @@ _CAUSES = (
 
 
 def plain(cell: str) -> str:
-    """Return a cell without what means the same otherwise written: a minus sign, a Fortran D."""
+    """Return a cell with a plain minus sign, and with e in place of a Fortran D."""
     cell = cell.replace("\u2212", "-")
     fortran = _FORTRAN.fullmatch(cell)
     return f"{fortran[1]}e{fortran[2]}" if fortran else cell
@@ -63,13 +65,13 @@ def number(cell: str, decimal: str = ".", missing: frozenset[str] = MISSING) -> 
 
 
 def cause(cell: str) -> str | None:
-    """Return why a text that is meant as a number is none; None where it is not meant so."""
+    """Return why a text that is meant as a number is none; None if it is not meant as one."""
     cell = cell.replace("\u2212", "-")
     return next((words for pattern, words in _CAUSES if pattern.fullmatch(cell)), None)
 
 
 def refusal(cell: str) -> str:
-    """Return what to say of a cell that should hold a number, with the likely cause."""
+    """Return the sentence that refuses a cell that should hold a number, with the likely cause."""
     shown = cell if len(cell) <= _SHOWN else f"{cell[: _SHOWN - 3]}..."
     words = cause(cell) or next((w for pattern, w in _TEXTS if pattern.fullmatch(cell)), None)
     return f"{shown!r} is not a number{f'; {words}' if words else ''}"
@@ -78,8 +80,8 @@ def refusal(cell: str) -> str:
 def decimal_of(cells: Iterable[str]) -> str:
     """Return the decimal sign of a file whose cells a comma does not separate.
 
-    A comma, if some numbers have one and none has a point; where both occur there are two
-    readings, and the point is taken, so that the others are refused.
+    It is a comma if some numbers have one and none has a point.  If both occur the point is taken,
+    so that numbers with a comma are refused.
     """
     comma = False
     for cell in cells:

@@ -1,9 +1,9 @@
-"""The command ``thalweg``: fit the data of a file, list the built-in models, say what runs here.
+"""The command ``thalweg``: fit the data of a file, list the built-in models, tell what runs here.
 
-The exit status is 0 if every fit succeeded, 1 if one failed, 2 if the input is wrong or an output
-could not be written, said in one sentence, and 130 after Ctrl-C (128 + the signal's number after
-SIGTERM and SIGHUP); then the fits that had finished are still written.  A file is written whole or
-not at all, whatever ends the process.
+The exit status is 0 if every fit succeeded, 1 if one failed, and 2 if the input is wrong or an
+output could not be written, which one sentence says.  It is 130 after Ctrl-C, and 128 + the number
+of the signal after SIGTERM and SIGHUP; finished fits are still written then.  A file is written
+whole or not at all, whatever ends the process.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ examples:
   thalweg fit echoes.npy --x 10,25,50,90 --model spin_echo --out t2.npz --plot t2.png
 """
 
-# What bad input ends in; anything else is a fault of Thalweg and shows where it happened.
+# Exceptions that bad input causes; any other is a fault of Thalweg and shows where it happened.
 _INPUT_ERRORS = (
     OSError,
     MemoryError,
@@ -61,7 +61,7 @@ _INPUT_ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the given arguments; return its exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a letter that the terminal lacks ends nothing
+        if hasattr(stream, "reconfigure"):  # letters that the terminal lacks must not be errors
             stream.reconfigure(errors="backslashreplace")
     with stoppable() as stop:
         try:
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             say("interrupted")
             return stop.status
-        except BrokenPipeError:  # the reader has gone; Python's own flush would fail again
+        except BrokenPipeError:  # the reader has gone, and Python's last flush would fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except _INPUT_ERRORS as error:
@@ -123,7 +123,7 @@ def _add_fit(commands: Any) -> None:
     add("--absolute-sigma", action="store_true", help="sigma has the unit of y, not weights alone")
     add("--bounds", type=_bounds, metavar="tau=0:100", help="bounds; either side may be empty")
     add("--fixed", type=_fixed, metavar="c=0,d", help="parameters to hold, with value or at p0")
-    add("--decimal", choices=[".", ","], help="decimal sign of a CSV file; default: found out")
+    add("--decimal", choices=[".", ","], help="decimal sign of a CSV file; default: detected")
     add(
         "--skip-rows", type=_whole, default=0, metavar="N", help="first lines of a CSV to leave out"
     )
@@ -131,10 +131,10 @@ def _add_fit(commands: Any) -> None:
         "--missing", metavar="TEXT,...", help="cells that hold no value, beside empty, nan, NA, ..."
     )
     add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
-    add("--max-iter", type=int, metavar="N", help="most trial steps of a fit")
+    add("--max-iter", type=int, metavar="N", help="the most trial steps of a fit")
     for name in ("xtol", "ftol", "gtol"):
         add(f"--{name}", type=float, metavar="TOL", help="tolerance; see thalweg.fit")
-    add("--threads", type=int, metavar="N", help="most threads")
+    add("--threads", type=int, metavar="N", help="the most threads")
     add("--float32", action="store_true", help="calculate in float32")
     add("--out", type=Path, metavar="FILE", help="results, as .csv or .npz")
     add("--plot", type=Path, metavar="FILE", help="picture, as .png, .svg or .pdf")

@@ -22,14 +22,14 @@ from .stopping import Stop
 
 
 class _Work:
-    """What of ``thalweg fit`` is done, for the last line after an interruption."""
+    """What ``thalweg fit`` has done so far, for the last line after an interruption."""
 
     def __init__(self) -> None:
         self.outputs: dict[str, Output] = {}
         self.finished = self.total = 0
 
     def told(self) -> str:
-        """Return the line: how many fits had finished, and which files hold them."""
+        """Return that line: how many fits had finished, and which files hold them."""
         words = "interrupted before the first fit"
         if self.finished:
             words = f"interrupted: {self.finished} of {self.total} fits had finished"
@@ -47,7 +47,7 @@ def run_fit(arguments: argparse.Namespace, stop: Stop) -> int:
         _open_outputs(arguments, work.outputs)
         return _fit_and_deliver(arguments, work)
     except BaseException as error:
-        stop.held = True  # the last lines are not cut off
+        stop.held = True  # so that another signal does not cut off the last lines
         if stop.number is None and not isinstance(error, KeyboardInterrupt):
             raise
         if isinstance(error, OSError):
@@ -104,7 +104,7 @@ def _deliver(
     *,
     only_finished: bool = False,
 ) -> None:
-    """Print, write and draw a result; what fails does not keep the rest back, and is raised."""
+    """Print, write and draw a result; if one of these fails the others are done, then it raises."""
     steps: list[Callable[[], Any]] = []
     if not arguments.quiet:
         steps.append(lambda: print(report(result, titles), flush=True))
@@ -122,7 +122,7 @@ def _deliver(
             step()
         except Exception as error:
             errors.append(error)
-    errors.sort(key=lambda error: isinstance(error, BrokenPipeError))  # that is the least
+    errors.sort(key=lambda error: isinstance(error, BrokenPipeError))  # these matter least
     say_all(map(sentence, errors[1:]))
     if errors:
         raise errors[0]
@@ -173,7 +173,7 @@ def _model(arguments: argparse.Namespace) -> ModelInfo:
 
 
 def _hold(fixed: dict[str, float | None] | None, p0: Any) -> Any:
-    """What `fit` takes as ``fixed``: values by name, or names if none has a value."""
+    """The argument ``fixed`` of `fit`: values by name, or names if none has a value."""
     if fixed is None or all(value is not None for value in fixed.values()):
         return fixed
     if all(value is None for value in fixed.values()):
@@ -195,7 +195,7 @@ def _require_start(model: ModelInfo, p0: Any, fixed: Any) -> None:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """Refuse, before anything is computed, what is no output or would destroy an input."""
+    """Refuse, before anything is computed, outputs of a wrong kind or that overwrite an input."""
     suffixes = {"--out": (".csv", ".npz"), "--plot": (".png", ".svg", ".pdf")}
     inputs = [arguments.data, *(Path(text) for text in (arguments.x, arguments.sigma) if text)]
     for option, path in _output_paths(arguments).items():
@@ -221,7 +221,7 @@ def _output_paths(arguments: argparse.Namespace) -> dict[str, Path]:
 
 
 def _open_outputs(arguments: argparse.Namespace, outputs: dict[str, Output]) -> None:
-    """Take the outputs' places, before anything is computed: what cannot be written is refused."""
+    """Open the outputs before anything is computed, so that unwritable ones are refused at once."""
     for option, path in _output_paths(arguments).items():
         try:
             outputs[option] = Output(path)
@@ -231,7 +231,7 @@ def _open_outputs(arguments: argparse.Namespace, outputs: dict[str, Output]) -> 
 
 @contextmanager
 def _progress(quiet: bool) -> Any:
-    """A progress bar for what takes more than half a second, if someone is watching."""
+    """A progress bar for work of more than half a second, if the error output is a terminal."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:

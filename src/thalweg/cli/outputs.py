@@ -1,8 +1,8 @@
 """Files that are written whole or not at all.
 
-A file is written under another name in the folder of its target, hence in the same file system,
-and brought to disk; then one renaming puts it in the target's place.  Whatever ends the process at
-whatever moment, the target is the old file or the new one.
+A file is written under another name in the folder of its target, hence in the same file system, and
+flushed to disk; then it is renamed to the target.  Whatever ends the process at whatever moment,
+the target is either the old file or the new one.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ import numpy as np
 from .._arguments.check import Array
 from ..fitting.result import FitResult
 
-_ROWS_AT_ONCE = 4096  # rows of a CSV file; between two such pieces Ctrl-C is answered
+_ROWS_AT_ONCE = 4096  # rows of a CSV file that are written between two looks for Ctrl-C
 
 
 class Output:
-    """A file to be written, whose place beside its target is taken at once.
+    """A file to be written; the temporary file beside its target is opened at once.
 
     Raises
     ------
     OSError
-        The target cannot be written; it is as it was.
+        The target cannot be written; it is unchanged.
 
     Attributes
     ----------
     path : Path
         The target, as it was given.
     written : bool
-        Whether the target is the new file.
+        Whether the target is the new file by now.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.written = path, False
         self._renaming = False
-        self._target = Path(os.path.realpath(path))  # a symbolic link goes on pointing there
+        self._target = Path(os.path.realpath(path))  # a symbolic link itself is kept
         mode = _mode(path)
         try:
             handle, name = tempfile.mkstemp(".part", ".thalweg-", self._target.parent)
@@ -56,12 +56,12 @@ class Output:
         os.fchmod(handle, mode)
 
     def commit(self, write: Callable[[BinaryIO], None]) -> None:
-        """Write the file by ``write(file)`` and put it in its target's place.
+        """Write the file by ``write(file)`` and rename it to its target.
 
         Raises
         ------
         OSError
-            The file could not be written; the target is as it was.
+            The file could not be written; the target is unchanged.
         """
         try:
             write(self._file)
@@ -79,17 +79,17 @@ class Output:
             self.close()
 
     def close(self) -> None:
-        """Remove what has not become the target."""
-        with suppress(OSError):  # the rest of a buffer that found no room: it goes with the file
+        """Close and remove the temporary file, unless it has become the target."""
+        with suppress(OSError):  # the rest of a buffer may find no room; it is not needed any more
             self._file.close()
         try:
             os.unlink(self._temporary)
-        except FileNotFoundError:  # renamed, even if a signal came right after it, or closed before
+        except FileNotFoundError:  # it has been renamed, or was closed before
             self.written = self._renaming
 
 
 def _mode(path: Path) -> int:
-    """The permissions for the new file: those of the old one, or what the process's mask leaves."""
+    """The permissions for the new file: those of the old one, or the usual ones of the process."""
     try:
         old = os.stat(path)
     except FileNotFoundError:
@@ -153,7 +153,7 @@ def _write_rows(file: BinaryIO, columns: Sequence[tuple[str, Array]]) -> None:
 
 
 def _places(result: FitResult, titles: Sequence[str] | None) -> list[tuple[str, Array]]:
-    """The columns that say which data set a row is about."""
+    """The columns that tell which data set each row belongs to."""
     if titles is not None:
         return [("data", np.array(titles))]
     indices = np.indices(result.chi2.shape)

@@ -1,4 +1,4 @@
-"""What the command line says: of a result, of the fits that failed, of an error."""
+"""What the command line says about a result, about fits that failed, and about an error."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from ..fitting.result import FitResult
 from ..status import Status
 
-_LISTED = 20  # failed fits that are told one by one
-_TABULATED = 20  # fits whose parameters are printed
+_LISTED = 20  # up to so many failed fits are told one by one
+_TABULATED = 20  # up to so many fits are printed as a table
 
 
 def _title(index: Sequence[int], titles: Sequence[str] | None) -> str:
-    """What to call a fit."""
+    """The name of a fit in messages."""
     if titles is not None:
         return titles[index[0] if len(index) else 0]
     return f"fit {', '.join(f'{i}' for i in index)}".strip()
 
 
 def report(result: FitResult, titles: Sequence[str] | None) -> str:
-    """Return one fit or many in summary, a few fits in a table."""
+    """Return the summary of one fit or of many, and of a few fits a table."""
     if result.chi2.ndim == 0 or result.chi2.size > _TABULATED:
         return result.summary()
     errors = [text for name in result.names for text in (name, "+-")]
@@ -53,7 +53,7 @@ def failures(result: FitResult, titles: Sequence[str] | None) -> list[str]:
 
 
 def sentence(error: BaseException) -> str:
-    """Return what a refusal says, in one line."""
+    """Return in one line what an error says."""
     words = " ".join(f"{error}".split())
     if isinstance(error, OSError):
         words = error.strerror or words

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SEPARATORS = "\t;,"
-# Of the byte order marks those that Python's codecs take off; UTF-32 begins as UTF-16 does.
+# Byte order marks of encodings whose codecs remove them.  UTF-32 comes first, for its mark begins
+# with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -25,7 +26,7 @@ class Format(NamedTuple):
     Attributes
     ----------
     decimal : {".", ",", None}
-        The decimal sign; None: found out.
+        The decimal sign; None if it is to be detected.
     skip_rows : int
         Lines at the beginning that are no part of the table.
     missing : tuple of str
@@ -43,7 +44,7 @@ def read_text(path: Path) -> str:
     Raises
     ------
     ValueError
-        It is no text.
+        The file is no text.
     """
     content = path.read_bytes()
     for mark, encoding in _MARKS.items():
@@ -72,7 +73,7 @@ def split_rows(
     Raises
     ------
     ValueError
-        There is no row, or a cell is larger than `csv` takes.
+        There is no row, or a cell is larger than `csv` allows.
     """
     every = enumerate(io.StringIO(text, newline=None), 1)
     lines = ((i, line) for i, line in every if i > form.skip_rows)
@@ -81,7 +82,7 @@ def split_rows(
         raise ValueError(f"{path} holds no data")
     sign = first[1].strip().lower().removeprefix("sep=")
     separator: str | None = sign
-    if first[1].lower().startswith("sep=") and len(sign) == 1:  # spreadsheets write it
+    if first[1].lower().startswith("sep=") and len(sign) == 1:  # a line that spreadsheets write
         first = (first[0], "")
     else:
         signs = _SEPARATORS if form.decimal != "," else _SEPARATORS.replace(",", "")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Ctrl-C, the request of a scheduler or of `kill`, and the end of the terminal.
+# They stand for Ctrl-C, the request of a scheduler or of `kill`, and the end of the terminal.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
 
 
@@ -20,7 +20,7 @@ class Stop:
     number : int or None
         The last signal.
     held : bool
-        While it is True a signal is noted, but raises nothing: what cleans up is not cut off.
+        While it is True a signal is noted but raises nothing, so that cleaning up is not cut off.
     """
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class Stop:
 def stoppable() -> Iterator[Stop]:
     """Make signals that would end the process raise KeyboardInterrupt, until the block ends.
 
-    Signals that someone else handles or ignores, as `nohup` does, stay theirs.
+    Signals that already have another handler, or are ignored as by `nohup`, are left alone.
     """
     stop, before = Stop(), {}
-    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+    if threading.current_thread() is threading.main_thread():  # others must not set handlers
         for number in _SIGNALS:
             handler = signal.getsignal(number)
             if handler in (signal.SIG_DFL, signal.default_int_handler):

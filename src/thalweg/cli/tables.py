@@ -2,8 +2,8 @@
 
 A text file has columns that tabs, semicolons, commas or blanks separate, whichever the first line
 of them shows; lines that begin with ``#`` are comments and the first line may hold names.  An empty
-cell, "nan" and "NA" are missing values: such points are left out of their fit.  What is left out or
-understood in one of several ways is told as a note, never done in silence.
+cell, "nan" and "NA" are missing values: such points are left out of their fit.  A note tells the
+user what has been left out, and how a file with several readings has been read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ARRAYS = ("x", "y", "sigma", "mask", "p0")
 
 
 class DataSets(NamedTuple):
-    """What a file holds, as `thalweg.fit` takes it.
+    """The data of a file, in the form that `thalweg.fit` takes.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class DataSets(NamedTuple):
     y : ndarray, shape (..., N)
     sigma, mask, p0 : ndarray or None
     titles : list of str or None
-        Names of the data sets, where a file of columns gives them.
+        Names of the data sets, if a file of columns gives them.
     notes : tuple of str
-        What the user should know of how the file was read.
+        What the user should know about how the file was read.
     """
 
     x: Any
@@ -71,7 +71,7 @@ def read(
     Raises
     ------
     ValueError
-        The file does not hold what is asked for; the sentence says where.
+        The file does not hold what is asked for; the sentence names the place.
     OSError
         The file cannot be read.
     """
@@ -99,7 +99,7 @@ def _load(path: Path) -> dict[str, Array]:
 
 
 def _array(text: str, option: str) -> Array:
-    """The content of a ``.npy`` file, or numbers separated by commas."""
+    """The array of a ``.npy`` file, or of numbers separated by commas."""
     if text.endswith(".npy"):
         return load_array(Path(text))
     try:
@@ -168,7 +168,7 @@ class _Table(NamedTuple):
         return values
 
     def is_text(self, place: int) -> bool:
-        """Whether a column holds neither numbers nor what is meant as numbers."""
+        """Whether a column holds neither numbers nor texts that are meant as numbers."""
         for row in self.rows:
             value = self.number(row[place])
             if cause(row[place]) if value is None else not isnan(value):
@@ -209,9 +209,10 @@ def _why_ragged(first: int, separator: str | None) -> str:
 
 
 def _take_names(table: _Table) -> None:
-    """Take the first row as names where a text stands above numbers, or if there is nothing else.
+    """Take the first row as names if a text stands above numbers, or if there is no other row.
 
-    Then it must not begin with a number: that would be a data point, lost in silence.
+    A row of names must not begin with a number, for then it may be a data point, which would be
+    lost silently.
     """
     first, below = table.rows[0], table.rows[1:]
     texts = [j for j, cell in enumerate(first) if table.number(cell) is None]
@@ -237,7 +238,7 @@ def _holds_number(table: _Table, place: int, rows: Sequence[Sequence[str]]) -> b
 
 
 def _drop_units(table: _Table) -> None:
-    """Leave out a row of texts between names and numbers: the units."""
+    """Leave out a row of texts, such as units, between names and numbers."""
     if len(table.rows) < 2:
         return
     first = table.rows[0]

@@ -1,4 +1,4 @@
-"""From what users pass as a matrix to a `Matrix`, or to one sentence that says why it is none."""
+"""Turn what users pass as a matrix into a `Matrix`, or say in one sentence why it is none."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from .._arguments.check import Array, all_finite, numbers
 from .operators import Dense, Matrix, Packed, Product, Sparse
 
-_HUGE = float(np.sqrt(np.finfo(float).max))  # the square of more is infinite, and 0 times it NaN
+# An element larger than this has an infinite square, and a weight of 0 times that is NaN.
+_HUGE = float(np.sqrt(np.finfo(float).max))
 
-# What rounding alone may make of B - B'.
+# B counts as symmetric if B - B' is at most this share of the largest element: rounding makes that.
 _ASYMMETRY = 32 * float(np.finfo(float).eps)
 
 
@@ -25,12 +26,12 @@ def is_sparse(value: Any) -> bool:
 def as_matrix(value: Any, name: str, *, checked: bool = True) -> Matrix:
     """Return what a user passed as a matrix of shape (n, P).
 
-    Whether it is finite is looked at here unless `without_rows` will.
+    If ``checked`` is false the caller must call `without_rows`, which looks for NaN and infinity.
 
     Raises
     ------
     ValueError
-        It is no matrix, or not finite.
+        ``value`` is no matrix, or not finite.
     """
     if is_sparse(value):
         matrix: Matrix = Sparse(value)
@@ -42,7 +43,7 @@ def as_matrix(value: Any, name: str, *, checked: bool = True) -> Matrix:
         shape = _shape(value.shape, name)
         try:
             back(np.zeros(shape[0]))
-        except NotImplementedError:  # as SciPy's operators say
+        except NotImplementedError:  # how SciPy's operators say that they have none
             raise ValueError(f"{name} has no rmatvec, the product with its transpose") from None
         return Product(value.matvec, back, shape, name)
     if callable(value):
@@ -54,7 +55,7 @@ def as_matrix(value: Any, name: str, *, checked: bool = True) -> Matrix:
 
 
 def without_rows(matrix: Matrix, unused: Array | None, name: str) -> Matrix:
-    """Return the matrix with 0 for what is no number in unused rows, where it may be anything.
+    """Return the matrix with 0 in place of NaN, infinite and huge elements of unused rows.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def without_rows(matrix: Matrix, unused: Array | None, name: str) -> Matrix:
     Raises
     ------
     ValueError
-        NaN or infinity in a row that is used.
+        A row that is used holds NaN or infinity.
     """
     if not isinstance(matrix, Dense | Sparse):
         return matrix
@@ -96,14 +97,14 @@ def as_symmetric(value: Any, name: str, size: int | None = None) -> Matrix:
     Parameters
     ----------
     value : array_like, shape (P, P) or (P (P + 1) / 2,), sparse matrix, operator or callable
-        Packed is the lower triangle by rows.  An operator has ``matvec`` and ``shape``.
+        A packed matrix is its lower triangle by rows.  An operator has ``matvec`` and ``shape``.
     size : int, optional
         P, needed for a callable.
 
     Raises
     ------
     ValueError
-        It is not square, not symmetric or not finite.
+        The matrix is not square, not symmetric or not finite.
     """
     if is_sparse(value):
         matrix: Matrix = Sparse(value)

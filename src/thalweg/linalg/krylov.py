@@ -43,17 +43,17 @@ Product = Callable[[Array], Array]
 
 
 class NotFiniteError(ValueError):
-    """A matrix or a product with it is not finite, so that its spectrum is not to be had."""
+    """A matrix or a product with it is not finite, so that it has no spectrum."""
 
 
 EPS = float(np.finfo(float).eps)
-MOST_STEPS = 500  # the basis takes MOST_STEPS * P numbers
-ACCURACY = 1e-6  # of an extreme value: its residual over itself; the error is about its square
-_GROWTH = 1.25  # of the space between two looks at the residuals, which cost a decomposition
+MOST_STEPS = 500  # the most products, so that the basis takes at most MOST_STEPS * P numbers
+ACCURACY = 1e-6  # wanted residual of an extreme value over itself; the error is about its square
+_GROWTH = 1.25  # the space grows by this factor between looks at the residuals, which are dear
 
 
 class Ritz(NamedTuple):
-    """What the space of k products knows of the matrix.
+    """What the space of k products tells about the matrix.
 
     Attributes
     ----------
@@ -91,9 +91,9 @@ def lanczos(
     start : ndarray, shape (P,)
         Not 0.
     solve : callable, optional
-        v (P,) -> M^-1 v (P,), symmetric and positive definite; v.
+        v (P,) -> M^-1 v (P,), symmetric and positive definite; by default M is the identity.
     most : int
-        Most products; fewer are used once both ends of the spectrum have converged.
+        The most products; fewer are made if both ends of the spectrum have converged before.
     """
     P = start.size
     most = min(most, P)
@@ -120,7 +120,7 @@ def lanczos(
             look = int(_GROWTH * k) + 1
             T = np.diag(alpha[:k]) + np.diag(beta[: k - 1], 1) + np.diag(beta[: k - 1], -1)
             values, s = np.linalg.eigh(T)
-            residuals = (0.0 if k == P else norm) * np.abs(s[-1])  # a complete basis leaves none
+            residuals = (0.0 if k == P else norm) * np.abs(s[-1])  # a complete basis is exact
             done = _both_ends(values, residuals, EPS * P * scale)
             if full or done:
                 vectors = Z[:k].T @ s
@@ -141,7 +141,7 @@ def bidiagonalise(
     n : int
         Number of rows.
     most : int
-        Most products with each of A and A'.
+        The most products with each of A and A'.
     """
     P = start.size
     most = min(most, P)
@@ -179,7 +179,7 @@ def _both_ends(values: Array, residuals: Array, noise: float) -> bool:
 
 
 def _orthogonal(w: Array, Q: Array, Z: Array) -> Array:
-    """The part of w that the rows of Z, dual to those of Q, do not see."""
+    """The part of w that is orthogonal to the rows of Z, which are dual to those of Q."""
     for _ in range(2):
         w = w - Q.T @ (Z @ w)
     return w

@@ -1,13 +1,13 @@
-"""Symmetric?  Which definiteness?  How ill-conditioned?
+"""Whether a matrix is symmetric, its definiteness, its spectrum and its condition number.
 
 A symmetric B = V diag(lambda) V' bends the quadratic theta'B theta by lambda_i along v_i: a bowl if
 all are positive, a valley with a flat floor if some are 0, a saddle if signs differ.  Any matrix is
 A = U diag(sigma) V' with sigma >= 0, and kappa = sigma_max / sigma_min; for symmetric matrices
 sigma_i = |lambda_i|.
 
-Arrays, and whatever has at most a thousand rows and columns, are decomposed by LAPACK
-(numpy.linalg).  Larger sparse matrices and operators, with ``matvec`` and ``shape``, are only asked
-for products (`linalg.krylov`).
+Arrays, and other matrices of at most a thousand rows and columns, are decomposed by LAPACK
+(numpy.linalg).  Of larger sparse matrices and operators, with ``matvec`` and ``shape``, only
+products are used (`linalg.krylov`).
 
 References
 ----------
@@ -28,8 +28,8 @@ from .conversion import as_matrix, as_symmetric
 from .krylov import EPS, bidiagonalise, lanczos
 from .operators import Dense, Matrix
 
-MOST_DENSE = 1000  # rows or columns of what is decomposed as a whole though it is no array
-_SEED = 0  # of the vectors that products start from: the same answer every time
+MOST_DENSE = 1000  # up to so many rows and columns a matrix is decomposed, even if it is no array
+_SEED = 0  # the seed of vectors that products start from, so that every call has the same answer
 
 
 class Definiteness(StrEnum):
@@ -115,9 +115,9 @@ def _is_symmetric(B: Matrix) -> bool:
 def definiteness(B: Any) -> Definiteness:
     """Return which signs the quadratic form theta'B theta takes.
 
-    It is that of the eigenvalues lambda of B: positive definite if all lambda > 0, non-negative
-    definite if all lambda >= 0, indefinite if there are both signs.  Eigenvalues up to
-    P * 2.2e-16 * max|lambda| count as 0, since rounding alone makes them.
+    They are those of the eigenvalues lambda of B: positive definite if all lambda > 0, non-negative
+    definite if all lambda >= 0, indefinite if there are both signs.  Eigenvalues of a size up to
+    P * 2.2e-16 * max|lambda| count as 0, since rounding alone makes such.
 
     Parameters
     ----------
@@ -175,8 +175,8 @@ def eigen(B: Any) -> Eigen:
     Returns
     -------
     Eigen
-        All P, or beyond 1000 of an operator k Ritz values, of which the smallest and the largest
-        are accurate.
+        All P; of an operator with P > 1000 k Ritz values, of which the smallest and the largest are
+        accurate.
 
     Raises
     ------
@@ -223,8 +223,8 @@ def svd(A: Any) -> Singular:
     Returns
     -------
     Singular
-        All min(n, P), or beyond 1000 of an operator k approximate ones, of which the smallest and
-        the largest are accurate.
+        All min(n, P); of an operator of more than 1000 rows or columns k approximate ones, of which
+        the smallest and the largest are accurate.
 
     Raises
     ------
@@ -277,8 +277,8 @@ def condition_number(B: Any) -> float:
     Returns
     -------
     float
-        From 1 to infinity; infinity if sigma_min <= max(n, P) * 2.2e-16 * sigma_max, which rounding
-        alone makes of a singular matrix.
+        From 1 to infinity.  It is infinity if sigma_min <= max(n, P) * 2.2e-16 * sigma_max, as
+        rounding may make sigma_min of a singular matrix.
 
     Raises
     ------
@@ -302,7 +302,7 @@ def condition_number(B: Any) -> float:
     whole = _is_whole(matrix)
     values = np.linalg.svd(matrix.dense(), compute_uv=False) if whole else svd(B).values
     if not values[0] > 0:
-        raise ValueError("B is 0, and so it has no condition number")
+        raise ValueError("B is 0, so it has no condition number")
     return ratio(float(values[0]), float(values[-1]), max(matrix.shape))
 
 
@@ -312,11 +312,11 @@ def ratio(largest: float, smallest: float, size: int) -> float:
 
 
 def matrix_of(value: Any, name: str, *, square: bool = False) -> Matrix:
-    """Return what a user passed as a matrix, or say what is wrong with it."""
-    if callable(getattr(value, "hessian", None)):  # a loss has a matrix, but is none
+    """Return what a user passed as a matrix; ValueError or TypeError if it is none."""
+    if callable(getattr(value, "hessian", None)):  # a loss, which has a matrix but is none
         raise TypeError(
-            f"{name} must be a matrix, got {value.name}: diagnose(loss, theta) tells of a loss, "
-            "and loss.hessian(theta) is its matrix"
+            f"{name} must be a matrix, got {value.name}: diagnose(loss, theta) is for losses, "
+            "and loss.hessian(theta) is the matrix of one"
         )
     operator = callable(getattr(value, "matvec", None))
     if not hasattr(value, "shape") if operator else callable(value):
@@ -342,13 +342,13 @@ def _start(P: int) -> Array:
 
 
 def _sign(vectors: Array) -> Array:
-    """+1 or -1 per column, after which its largest component is positive."""
+    """For each column the factor +1 or -1 that makes its largest component positive."""
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
     return np.where(largest[0] < 0, -1.0, 1.0)
 
 
 def warn_unless(converged: bool, what: str) -> None:
-    """Warn that the ends of a spectrum were not found."""
+    """Warn that the ends of a spectrum were not found, unless ``converged``."""
     if not converged:
         warnings.warn(
             f"the smallest or the largest {what} was not found within 500 products: the spectrum "

@@ -1,7 +1,7 @@
-"""Matrices in the shapes users have them: dense, packed, sparse, or only as a product.
+"""Matrices in the forms that users have: dense, packed, sparse, or only as a product.
 
-A `Matrix` knows its products and its diagonal; losses are written on it once.  SciPy is not needed:
-who passes a sparse matrix of SciPy has it.
+A `Matrix` has its products and its diagonal, so that losses are written once for all forms.  SciPy
+is imported only for sparse matrices, and whoever passes one has it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .watch import PASSES, check, watched
 
 
 class Matrix(ABC):
-    """A matrix of shape (n, P) by its products.
+    """A matrix of shape (n, P), known by its products.
 
     Attributes
     ----------
     kind : str
-        What it is, in a word.
+        The form of the matrix, in a word.
     apply : callable
         v, shape (P,), to A v.
     apply_transposed : callable
@@ -38,11 +38,11 @@ class Matrix(ABC):
 
     @abstractmethod
     def dense(self) -> Array:
-        """Return it as an array, shape (n, P)."""
+        """Return the matrix as an array, shape (n, P)."""
 
     @abstractmethod
     def sparse(self) -> Any | None:
-        """Return it as a sparse matrix of SciPy, or None."""
+        """Return the matrix as a sparse matrix of SciPy, or None if it is not sparse."""
 
     @abstractmethod
     def column(self, j: int) -> tuple[Any, Array]:
@@ -62,7 +62,7 @@ class Matrix(ABC):
 
 
 class Dense(Matrix):
-    """An array; columns are kept contiguous for those who walk along them."""
+    """A matrix that is an array."""
 
     kind = "dense"
 
@@ -228,7 +228,7 @@ class Product(Matrix):
 
 
 def _checked(apply: Callable[[Array], Any], what: str, size: int) -> Callable[[Array], Array]:
-    """A product whose shape is looked at each time, because it is the user's."""
+    """The user's product, with a check of the shape of each result."""
 
     def product(v: Array) -> Array:
         result = numbers(apply(v), what, np.float64)

@@ -2,7 +2,8 @@
 
 One decomposition of a large matrix takes minutes, in which Python sees no signal and no clock.  A
 call that is expected to take long therefore runs in a thread of its own, while the caller waits a
-little at a time.  When it stops waiting the call goes on unseen until it ends; its result is lost.
+little at a time.  If the caller stops waiting, the call goes on unseen until it ends, and its
+result is lost.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 from .._arguments.memory import refuse_square
 from ..status import Halt, Status
 
-_LONG = 2e9  # operations, a tenth of a second or so; below, a thread is not worth its start
-PASSES = 100.0  # operations that take as long as to fill a few new elements of large arrays
+_LONG = 2e9  # calls of fewer operations, a tenth of a second or so, are not worth a thread
+PASSES = 100.0  # so many operations take as long as to fill a few new elements of large arrays
 _PAUSE = 0.05  # seconds between two looks at the clock and at signals
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
@@ -48,25 +49,25 @@ def watched(operations: float, function: Callable[..., Any], *arguments: Any) ->
     Parameters
     ----------
     operations : float
-        How many additions and multiplications it takes, roughly.
+        Roughly how many additions and multiplications the call takes.
     function : callable
-        Of NumPy or of compiled code, so that other threads may run beside it.
+        A function of NumPy or of compiled code, so that other threads may run beside it.
 
     Raises
     ------
     Halt
-        Time was up before it ended.
+        Time was up before the call ended.
     """
     check()
     if operations < _LONG:
         return function(*arguments)
     outcome: list[Any] = []
-    context = copy_context()  # NumPy's error state belongs to it
+    context = copy_context()  # it holds NumPy's error state
 
     def run() -> None:
         try:
             outcome.append((context.run(function, *arguments), None))
-        except BaseException as error:  # raised again where the caller waits
+        except BaseException as error:  # it is raised again by the caller, below
             outcome.append((None, error))
 
     thread = Thread(target=run, daemon=True)
@@ -87,6 +88,6 @@ def refuse_dense(n_params: int, who: str) -> None:
     Raises
     ------
     TooLargeError
-        Four of them, what a step of the dense methods keeps at a time, need more than there is.
+        Four such matrices, as many as a step of a dense method keeps at a time, do not fit.
     """
     refuse_square(n_params, 4, who, "ConjugateGradient, CoordinateDescent and LBFGS need none")

@@ -30,16 +30,16 @@ from ..status import Halt, Status
 from .base import Point, Problem
 from .line_search import first_step, no_step, noise
 
-GROWTH = 1.2  # after an accepted step: one trial in four or five is one too many
-_SHARE = 0.5  # of the promised fall that must come true
-CLEAR = 100.0  # times rounding: what promised more and failed was no rounding error
-_SEARCHES = 100  # doublings or halvings of the first step size
-_REACHES = 4  # each a tenth of the one before; beyond, float32 would be rounding errors
-_AGREE = 0.1  # relative: differences that part by more are not those of a line
+GROWTH = 1.2  # the step size grows by this after each step, so one trial in four or five is halved
+_SHARE = 0.5  # a step must lower the loss by this share of what its gradient promises
+CLEAR = 100.0  # a step that promises CLEAR times the rounding error and fails is no rounding error
+_SEARCHES = 100  # the most doublings or halvings of the first step size
+_REACHES = 4  # reaches, each a tenth of the last; a fifth would meet rounding errors in float32
+_AGREE = 0.1  # differences up and down must agree to this share to be those of a straight line
 
 
 def backtrack(problem: Problem, point: Point, d: Array, state: Any, grow: float = 1.0) -> Point:
-    """Return the point along d where the loss has fallen enough; keeps ``state.step_size``.
+    """Return the point along d where the loss has fallen enough; sets ``state.step_size``.
 
     ``grow`` times the last step size is tried first.
 
@@ -70,15 +70,15 @@ def backtrack(problem: Problem, point: Point, d: Array, state: Any, grow: float 
 
 
 def rises(problem: Problem, point: Point, new: Point) -> bool:
-    """Return whether the loss is higher, beyond rounding, or no number."""
+    """Return whether the loss is higher beyond rounding, or NaN."""
     return not new.loss <= point.loss + noise(problem, point.loss)
 
 
 def searched_step(problem: Problem, point: Point, solve: Solve) -> float:
-    """Return a step size to begin with along -M^-1 gradient, where no curvature is known.
+    """Return a first step size along -M^-1 gradient for a loss whose curvature is not known.
 
-    It would take the whole loss away, or is as long as theta; then it is doubled while the loss
-    falls enough and on, or halved until it does.
+    The search begins with the step that promises to lower the loss to 0, or one as long as theta.
+    It is doubled as long as the loss falls enough and goes on falling, or halved until it falls.
 
     Raises
     ------
@@ -105,10 +105,10 @@ def searched_step(problem: Problem, point: Point, solve: Solve) -> float:
 
 
 def contradiction(problem: Problem, point: Point) -> str:
-    """Return the sentence that the gradient contradicts the loss; empty where they agree.
+    """Return the sentence that the gradient contradicts the loss; empty if they agree.
 
-    The loss is looked at a little way up and down the gradient, as far as promises a change by
-    1e-4 of it, and less until the two differences agree on a slope.
+    The loss is evaluated a little way up and down the gradient, so far that it should change by
+    1e-4 of itself, and nearer until the two differences agree on a slope.
     """
     g = problem.free_gradient(point)
     slope = float(g.dot(g))

@@ -1,9 +1,9 @@
-"""What every method of descent is: frozen settings, and a step from a point to the next.
+"""What every method of descent has: frozen settings, and a step from one point to the next.
 
 `minimize` owns the loop; a method owns its step, which reads like its pseudo-code:
 
-    state = method.prepare(problem, point)      once: what the method knows and remembers
-    point = method.step(problem, point, state)  again and again
+    state = method.prepare(problem, point)      is called once; the state is the method's memory
+    point = method.step(problem, point, state)  is called again and again
 
 A method never decides that it has converged.  One that cannot go on raises `Halt` with the reason.
 """
@@ -21,11 +21,11 @@ from .._arguments.check import Array
 from .._showing import settings
 from ..losses.base import Loss
 
-_LEAST_SQUARE = 1e-280  # below, squares of components may have lost digits
+_LEAST_SQUARE = 1e-280  # in a smaller sum of squares the squares may have lost digits
 
 
 class Point(NamedTuple):
-    """Where a descent is, and by which step size it came there."""
+    """A point of a descent, with loss, gradient and the step size that led there."""
 
     theta: Array
     loss: float
@@ -34,7 +34,7 @@ class Point(NamedTuple):
 
 
 class Problem:
-    """A loss within bounds, at the points a method asks for.
+    """A loss within bounds, which a method evaluates at points of its choice.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Problem:
     def move(self, theta: Array, alpha: float, d: Array, step_size: float | None = None) -> Point:
         """Return the point at theta + alpha d, projected on the bounds.
 
-        The step size is alpha where no other is given.
+        Its step size is ``step_size``, or alpha if that is None.
         """
         theta = theta + alpha * d
         if self.bounded:
@@ -68,7 +68,7 @@ class Problem:
         return Point(theta, *self._evaluate(theta), alpha if step_size is None else step_size)
 
     def gauss_newton(self, theta: Array) -> Array:
-        """Return the Gauss-Newton matrix, shape (P, P); that of the last theta is kept."""
+        """Return the Gauss-Newton matrix, shape (P, P); the matrix at the last theta is kept."""
         if self._known is None or self._known[0] is not theta:
             self._known = theta, self.loss.gauss_newton(theta)
         return self._known[1]
@@ -85,7 +85,7 @@ class Problem:
         return ~(((theta <= self.lower) & (g > 0)) | ((theta >= self.upper) & (g < 0)))
 
     def free_gradient(self, point: Point) -> Array:
-        """Return the gradient with 0 where a bound holds against it, shape (P,)."""
+        """Return the gradient, shape (P,), with 0 for parameters that a bound stops."""
         return np.where(self.free(point), point.gradient, 0.0) if self.bounded else point.gradient
 
 
@@ -98,9 +98,9 @@ class Method(ABC):
     bounds : bool
         Whether the method keeps within bounds.
     growth : float
-        It has diverged when the loss exceeds this many times its start.
+        The method has diverged when the loss exceeds this many times its start.
     computes_gauss_newton : bool
-        Whether every step asks for the Gauss-Newton matrix, so that others may look at it too.
+        Whether every step computes the Gauss-Newton matrix, so that tests may use it at no cost.
     """
 
     bounds: ClassVar[bool] = False
@@ -113,7 +113,7 @@ class Method(ABC):
 
     @abstractmethod
     def prepare(self, problem: Problem, point: Point) -> Any:
-        """Return the state: what the steps know and remember.
+        """Return the state, in which the steps keep what they remember.
 
         Raises
         ------
@@ -128,15 +128,15 @@ class Method(ABC):
         Raises
         ------
         Halt
-            There is none, with the reason.
+            There is no next point, with the reason.
         """
 
     def patience(self, n_params: int) -> int:
-        """Return how many steps in a row must be small until all of theta has had its turn."""
+        """Return how many consecutive steps must be small before that says anything."""
         return 1
 
     def blame(self, problem: Problem, point: Point, state: Any) -> str:
-        """Return why it diverged and what would have worked; empty where the method cannot tell."""
+        """Return why the method diverged and what would have worked; empty if it cannot tell."""
         return ""
 
     def __repr__(self) -> str:
@@ -144,7 +144,7 @@ class Method(ABC):
 
     @property
     def name(self) -> str:
-        """What messages call this method."""
+        """The name of the method in messages."""
         return type(self).__name__
 
 
@@ -167,7 +167,7 @@ def positive(value: Any, name: str) -> float:
     Raises
     ------
     ValueError
-        It is not.
+        The value is no number > 0.
     """
     try:
         number = float(value)

@@ -27,8 +27,8 @@ from ..losses.base import Loss
 from .base import Problem
 from .conjugate_gradient import ConjugateGradient
 
-_FLATTER = 1e-3  # times the model's gradient at d = 0, to which the minimum is found
-_STEPS = 10  # of conjugate gradients beyond two for each pair, whatever they have reached
+_FLATTER = 1e-3  # the minimum is found until the model's gradient is this share of that at d = 0
+_STEPS = 10  # the most steps of conjugate gradients are two for each pair and so many more
 
 _STEPPER = ConjugateGradient()
 

@@ -8,8 +8,8 @@ r"""Conjugate gradients, linear and nonlinear.
 
 On a quadratic loss beta is that of Hestenes and Stiefel's linear method: directions are conjugate,
 d_i' H d_j = 0, and P steps find the minimum but for rounding; the error's H-norm shrinks at least
-as 2 ((sqrt kappa - 1) / (sqrt kappa + 1))^k.  Elsewhere it is the method of Polak and Ribiere,
-which begins anew along -z where beta would be negative or d does not go downhill.
+as 2 ((sqrt kappa - 1) / (sqrt kappa + 1))^k.  On other losses it is the method of Polak and
+Ribiere, which begins anew along -z where beta would be negative or d does not go downhill.
 
 Within bounds z is 0 for the parameters that stay where they are (`faces`), and the directions begin
 anew whenever these change or a bound has cut a step.
@@ -35,12 +35,12 @@ from .gradient_descent import refuse_skewed_bounds
 from .line_search import StrongWolfe, along, check_search, first_step
 from .precondition import solver
 
-_SEARCH = StrongWolfe(c2=0.1)  # flat, because the next direction rests on it
+_SEARCH = StrongWolfe(c2=0.1)  # the slope must be flat, because the next direction rests on that
 
 
 @dataclass(slots=True)
 class State:
-    """The last direction with its gradient g and z . g; what it gained; which parameters move."""
+    """The last direction d, its gradient g and z . g, its gain, and which parameters move."""
 
     solve: Solve
     d: Array
@@ -97,7 +97,7 @@ class ConjugateGradient(Method):
         return new
 
     def _on_face(self, problem: Problem, point: Point, state: State, z: Array) -> Array:
-        """Return z of the parameters that move; directions begin anew where these change."""
+        """Return z with 0 for parameters that do not move; begin anew if other parameters move."""
         move = moving(problem, point, z)
         if state.moving is None or not np.array_equal(move, state.moving):
             state.zg, state.moving = 0.0, move

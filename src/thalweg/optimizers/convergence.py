@@ -1,8 +1,8 @@
-r"""Is this point a minimum?  What a descent measures after each step, the start left out of it.
+r"""What a descent measures after each step, to tell whether a minimum is near.
 
 A step of parameter j alone may lower a loss of curvature H_jj by g_j^2 / (2 H_jj) at most.  So
-|g_j| / sqrt(H_jj) is the slope in the unit of sqrt(loss), whatever the unit of theta_j, and the
-tests compare it with what does not know where the descent began:
+|g_j| / sqrt(H_jj) is the slope in the unit of sqrt(loss), whatever the unit of theta_j.  The tests
+compare it with quantities that do not depend on where the descent began:
 
 least squares     |J_j.e| / (|J_j| |e|) = |g_j| / sqrt(2 L G_jj): the cosine between the residual
                   and a column of the Jacobian [1]_; the loss' factor and its weights cancel
@@ -13,8 +13,8 @@ with an l1 term   the duality gap against that of theta = 0, or the cosine as ab
 other losses      ||g|| / (h ||theta||): the step that the curvature h, seen by the last steps,
                   asks for
 
-All of them end at a floor of rounding, where the slope is what the last digits of theta make of it.
-A point that passes is not yet a minimum: `certificate` looks at its curvature.
+All of them count as met below a floor of rounding, where the slope is what the last digits of theta
+make of it.  A point that passes is not yet a minimum: `descent.certificate` looks at its curvature.
 
 References
 ----------
@@ -37,9 +37,9 @@ from ..losses.penalised import Penalised
 from ..losses.quadratic import QuadraticLoss
 from .base import Point, Problem, length
 
-_DIGITS = 8.0  # rounding errors of a sum of products, in units of the last place
-_LEAST_LOSS = 1e-280
-_REFRESHES = 8  # curvatures that cost as much as many gradients are looked at anew this often
+_DIGITS = 8.0  # rounding error of a sum of products, in units of the last place
+_LEAST_LOSS = 1e-280  # a sum of squares smaller than this may have lost digits
+_REFRESHES = 8  # curvatures are computed anew after an eighth of all steps more, for they are dear
 
 
 class Promise(NamedTuple):
@@ -48,11 +48,11 @@ class Promise(NamedTuple):
     Attributes
     ----------
     excess : float
-        A decrease of the loss.
+        The decrease of the loss.
     d : ndarray, shape (P,)
         The step, without its part along flat directions.
     aside : float
-        The decrease along those.
+        The decrease along flat directions.
     """
 
     excess: float
@@ -61,7 +61,7 @@ class Promise(NamedTuple):
 
 
 class Test(ABC):
-    """What is compared with ``gtol`` after each step.
+    """A measure that is compared with ``gtol`` after each step.
 
     Attributes
     ----------
@@ -78,30 +78,31 @@ class Test(ABC):
         self.seen = np.abs(point.theta)
 
     def measure(self, previous: Point, point: Point) -> float:
-        """Return what must fall to gtol; 0 where the gradient is made of rounding errors."""
+        """Return the measure, which must fall to gtol; 0 if the gradient is made of rounding."""
         self.seen = np.maximum(self.seen, np.abs(point.theta))
         return self.ratio(previous, point)
 
     @abstractmethod
     def ratio(self, previous: Point, point: Point) -> float:
-        """Return the measure, sizes being up to date."""
+        """Return the measure, for `seen` that is up to date."""
 
     @abstractmethod
     def near(self, point: Point, promise: Promise, gtol: float) -> bool:
-        """Return whether the minimum of the quadratic that touches the loss is near enough."""
+        """Return whether the minimum of the quadratic model of the loss is near enough."""
 
     def noise(self, D: Array, theta: Array) -> float:
         """Return the slope, in the unit of sqrt(loss), that the last digits of theta make."""
         eps = self.problem.loss.precision
-        sizes = np.maximum(np.abs(theta), eps * self.seen)  # where all go to 0, that of the way
+        sizes = np.maximum(np.abs(theta), eps * self.seen)  # a theta that goes to 0 had a size
         return _DIGITS * eps * float(np.sqrt(np.abs(D)).dot(sizes))
 
 
 class ResidualTest(Test):
     """The largest cosine between the residual and a column of the Jacobian.
 
-    The columns' lengths are those of the point for methods that compute the Gauss-Newton matrix,
-    and for linear models, where they never change; for others they are looked at now and then.
+    The lengths of the columns are those at the point for methods that compute the Gauss-Newton
+    matrix, and for linear models, where they never change; otherwise they are computed now and
+    then.
 
     Attributes
     ----------
@@ -128,7 +129,7 @@ class ResidualTest(Test):
         return self.cosine(point)
 
     def refresh(self, point: Point) -> None:
-        """Look at the columns' lengths here."""
+        """Compute the lengths of the columns at this point."""
         if self.constant:
             return
         self.due = self.steps + max(1, self.steps // _REFRESHES)
@@ -136,10 +137,10 @@ class ResidualTest(Test):
         self.most = np.maximum(self.most, self.D)
 
     def near(self, point: Point, promise: Promise, gtol: float) -> bool:
-        """The decrease is at most gtol L; or the residual is made of rounding errors.
+        """Return whether the decrease is at most gtol L, or the residual is 0 to rounding.
 
-        A residual vanishes if it is less than gtol of the predictions, about the sum of
-        |J_j| |theta_j|, or less than the rounding errors of those on the way.
+        A residual counts as 0 if it is less than gtol of the predictions, about the sum of
+        |J_j| |theta_j|, or less than the rounding errors of the largest predictions so far.
         """
         size = sqrt(2.0 * abs(point.loss))
         if promise.excess <= gtol * abs(point.loss):
@@ -159,7 +160,7 @@ class ResidualTest(Test):
 
 
 class QuadraticTest(Test):
-    """How far the loss is above its minimum, against the sizes of the parameters or the loss."""
+    """How far the loss is above its minimum, relative to the sizes of the parameters or itself."""
 
     sentence = (
         "converged: every sqrt(2 loss / H_jj) <= gtol |theta*_j|, or the promised decrease <= "
@@ -185,15 +186,15 @@ class QuadraticTest(Test):
         return bool(known or promise.excess <= gtol * abs(point.loss))
 
     def promised(self, g: Array) -> float:
-        """Return the sum of g_j^2 / (2 H_jj): what steps along the axes promise."""
+        """Return the sum of g_j^2 / (2 H_jj), the decrease that steps along the axes promise."""
         slopes = g / np.sqrt(np.where(self.D > 0, self.D, 1.0))
         return 0.5 * float(slopes.dot(slopes))
 
     def by_size(self, loss: float) -> float:
-        """Return the largest sqrt(2 loss / H_jj) / |theta*_j|; infinite where 0 is not the least.
+        """Return the largest sqrt(2 loss / H_jj) / |theta*_j|; infinite unless the least loss is 0.
 
-        A parameter whose target is 0 has the size that it had on the way.  What is too small to
-        change a digit of the loss has no say.
+        A parameter whose target is 0 counts with the largest size that it has had.  Parameters too
+        small to change a digit of the loss do not count.
         """
         if self.target is None or loss < 0:
             return inf
@@ -206,7 +207,7 @@ class QuadraticTest(Test):
 
 
 class SmoothTest(Test):
-    """The step that the curvature along the last steps asks for, against theta."""
+    """The length of the step that the curvature of the last steps asks for, relative to theta."""
 
     sentence = (
         "converged: every |step_j| of Newton's method <= gtol |theta_j|, or the decrease that it "
@@ -243,10 +244,10 @@ class SmoothTest(Test):
 
 
 class PenalisedTest(Test):
-    """The duality gap of a loss with an l1 term, or, where there is none, the slope of the rest.
+    """The duality gap of a loss with an l1 term, or if there is none the slope without that term.
 
-    The gap is compared with 1/2 |b|^2, as that of the linear models is; the slope, of parameters
-    that are not held at 0, with the loss: it is the cosine of sums of squares.
+    The gap is compared with 1/2 |b|^2, as in the linear models.  The slope, of parameters that are
+    not held at 0, is compared with the loss, which gives the cosine of sums of squares.
     """
 
     sentence = (
@@ -279,7 +280,7 @@ class PenalisedTest(Test):
 
 
 def test_of(problem: Problem, point: Point, always: bool) -> Test:
-    """Return the test that a loss asks for; ``always``: the Gauss-Newton matrix is at hand."""
+    """Return the test for a loss; ``always``: each step computes the Gauss-Newton matrix."""
     loss = problem.loss
     if isinstance(loss, Penalised):
         squares = isinstance(loss.smooth, LeastSquares) or loss.smooth.is_quadratic
@@ -292,7 +293,7 @@ def test_of(problem: Problem, point: Point, always: bool) -> Test:
 
 
 def largest_slope(g: Array, D: Array) -> float:
-    """Return the largest |g_j| / sqrt(D_j); infinite where there is a slope without curvature."""
+    """Return the largest |g_j| / sqrt(D_j); infinite if there is a slope without curvature."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         slopes = np.abs(g) / np.sqrt(D)
     slopes[g == 0] = 0.0
@@ -303,7 +304,8 @@ def largest_slope(g: Array, D: Array) -> float:
 def column_squares(problem: Problem, point: Point) -> Array:
     """Return the diagonal of the Gauss-Newton matrix, or of the Hessian of a quadratic loss.
 
-    Of an operator, whose columns cost a product each, the curvature along the gradient for all.
+    For an operator, each column of which costs a product, all elements are set to the curvature
+    along the gradient.
     """
     loss, g = problem.loss, point.gradient
     if loss.is_quadratic and not _is_product(loss):

@@ -6,14 +6,15 @@ r"""Coordinate descent: one parameter at a time, each to the minimum along its a
 
 On a quadratic loss delta is exact; with a residual kept up to date it costs one column of A or B,
 and the kernels of `thalweg.kernels.coordinate_sweep` make many updates in one call.
-On other losses it is Newton's step in one dimension, with the curvature's size where it is
-negative, halved until the loss does not rise; where the loss knows no curvature it is that of a
-difference of gradients.  Bounds clip each delta, which keeps the minimum along the axis exact.  One
-iteration is a sweep over all parameters, or fewer updates on request.
+On other losses delta is Newton's step in one dimension, with the absolute value of the curvature,
+halved until the loss does not rise; a loss that has no curvature gets it from a difference of
+gradients.  Bounds clip each delta, which keeps the minimum along the axis exact.  One iteration is
+a sweep over all parameters, or fewer updates on request.
 
 The greedy order takes the parameter by whose update the loss falls most.  On a quadratic loss a
-step delta brings -(g_j + h_j delta / 2) delta, with the derivative g_j and the curvature h_j along
-the axis: g_j^2 / (2 h_j) where no bound is met.  On other losses every update is tried.
+step delta lowers it by -(g_j + h_j delta / 2) delta, with the derivative g_j and the curvature h_j
+along the axis, which is g_j^2 / (2 h_j) where no bound is met.  On other losses every update is
+tried.
 
 Reference: Wright, "Coordinate descent algorithms", Math. Program. 151 (2015) 3.
 """
@@ -38,13 +39,13 @@ from .base import Method, Point, Problem
 from .line_search import no_step, noise
 
 _ORDERS = ("cyclic", "shuffled", "random", "greedy")
-_MANY = 32  # updates at once; below, the checks of a compiled sweep cost more than they save
-_WORK = 2e8  # additions and multiplications between two looks at the clock, a tenth of a second
+_MANY = 32  # fewer updates are made one by one, for the checks of a compiled sweep cost more
+_WORK = 2e8  # additions and multiplications between two looks at the clock: a tenth of a second
 
 
 @dataclass(slots=True)
 class State:
-    """The point with what it keeps up to date, and the parameters to come."""
+    """The point, with what is kept up to date for it, and the parameters that come next."""
 
     here: CoordinateState
     turns: Iterator[int]
@@ -59,14 +60,15 @@ class CoordinateDescent(Method):
     Parameters
     ----------
     order : {"cyclic", "shuffled", "random", "greedy"}
-        Which parameter is next: one after the other; so, but shuffled for each sweep; drawn at
-        random; or, greedy, the one by whose update the loss falls most, as in
-        `thalweg.kernels.coordinate_sweep`.  That is known from gradient and curvatures on a
-        quadratic loss; on others each update of one parameter tries all P.
+        Which parameter is next: one after the other; the same in an order that is shuffled for
+        each sweep; one drawn at random; or the one by whose update the loss falls most, as in
+        `thalweg.kernels.coordinate_sweep`.  On a quadratic loss gradient and curvatures tell which
+        that is; on others each greedy update tries all P parameters.
     updates : int, optional
-        Updates of one iteration; P, a sweep.  1 shows the staircase.
+        The number of updates in one iteration, by default P, a sweep.  With 1 the history shows
+        each step of the staircase.
     seed : int
-        Of the random orders.
+        The seed of the random orders.
 
     References
     ----------
@@ -94,9 +96,9 @@ class CoordinateDescent(Method):
     def step(self, problem: Problem, point: Point, state: State) -> Point:
         here, before = state.here, state.here.theta.copy()
         self._update(problem, state)
-        whole = state.updates >= before.size  # fewer may find nothing to do, and the next ones do
+        whole = state.updates >= before.size  # fewer updates may move nothing though later ones do
         if whole and isinstance(here, CachedState) and np.array_equal(here.theta, before):
-            here.refresh()  # what is kept up to date may have lost digits since far away
+            here.refresh()  # the residual that is kept up to date may have lost digits far away
             self._update(problem, state)
         return problem.at(here.theta.copy())
 
@@ -113,7 +115,7 @@ class CoordinateDescent(Method):
                 update(problem, here, j)
 
     def patience(self, n_params: int) -> int:
-        """A sweep must change little; of random turns, as many as reach every parameter."""
+        """Return how many iterations update every parameter, which takes more at random."""
         turns = {"greedy": 1, "random": 10 * n_params}.get(self.order, 2 * n_params)
         return -(-turns // (self.updates or n_params))
 
@@ -135,15 +137,15 @@ class CoordinateDescent(Method):
 
 
 def _piece(here: SweepingState) -> int:
-    """How many updates one compiled call makes, in whole blocks of the kernel, before a look."""
+    """How many updates one compiled call makes between looks at the clock: whole blocks."""
     return max(1, int(_WORK / max(1.0, here.cost) / _MANY)) * _MANY
 
 
 def _largest_fall(problem: Problem, here: CoordinateState, h: Array) -> int:
     """Return the j of the largest fall -(g_j + h_j delta_j / 2) delta_j, with curvatures h (P,).
 
-    The falls are taken relative to the largest |g_j| and the largest |delta_j|, so that none is
-    lost below the smallest number.
+    The falls are computed relative to the largest |g_j| and the largest |delta_j|, so that none
+    underflows.
     """
     g = here.gradient()
     active = problem.free_gradient(Point(here.theta, np.nan, g)) != 0
@@ -156,15 +158,15 @@ def _largest_fall(problem: Problem, here: CoordinateState, h: Array) -> int:
             return int(np.argmax(endless))
         if problem.bounded:
             delta = np.clip(here.theta + delta, problem.lower, problem.upper) - here.theta
-        share = 1 + 0.5 * h * delta / g  # 1/2 at the minimum along the axis, 1 just beside
+        share = 1 + 0.5 * h * delta / g  # 1/2 for a step to the minimum, near 1 for a short one
         fall = np.abs(g) / np.abs(g[active]).max() * (np.abs(delta) / np.abs(delta[active]).max())
     return int(np.argmax(np.where(active, np.nan_to_num(fall * share), 0.0)))
 
 
 def _largest_fall_by_trial(problem: Problem, here: CoordinateState) -> int:
-    """Return the j by whose update the loss falls most; all are tried and taken back.
+    """Return the j by whose update the loss falls most; all updates are tried and taken back.
 
-    Close to a minimum rounding hides the falls; then they are those of the curvatures.
+    Close to a minimum rounding hides the falls; then those that curvatures promise are compared.
     """
     before = here.value()
     falls = np.array([_fall(problem, here, j) for j in range(here.theta.size)])
@@ -181,10 +183,10 @@ def _fall(problem: Problem, here: CoordinateState, j: int) -> float:
     try:
         update(problem, here, j)
         fall = before - here.value()
-    except Halt:  # it cannot move
+    except Halt:  # parameter j cannot move
         fall = 0.0
     here.move(j, origin - float(here.theta[j]))
-    here.theta[j] = origin  # to the last bit
+    here.theta[j] = origin  # exact to the last bit
     return fall if isfinite(fall) else 0.0
 
 
@@ -201,14 +203,14 @@ def update(problem: Problem, here: CoordinateState, j: int) -> None:
             )
         here.move(j, _clipped(problem, here, j, -g / h))
         return
-    h = abs(h) or abs(g)  # no curvature: a step of length 1
+    h = abs(h) or abs(g)  # without curvature the step has length 1
     _halved(problem, here, j, g, _clipped(problem, here, j, -g / h))
 
 
 def _halved(problem: Problem, here: CoordinateState, j: int, g: float, delta: float) -> None:
     """Move parameter j by delta, halved until the loss falls.
 
-    Where rounding hides whether it does, the derivative must have lost half of its size.
+    Where rounding hides whether the loss falls, the derivative must have lost half of its size.
     """
     before, origin, first = here.value(), float(here.theta[j]), delta
     level = noise(problem, before)

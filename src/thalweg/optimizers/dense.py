@@ -1,7 +1,7 @@
 """Directions from a matrix: H d = -gradient, with H of any definiteness and any scale.
 
-Parameters may have any units, so H is scaled to a unit diagonal first; what is judged small is
-judged there.
+Parameters may have any units, so H is scaled to a unit diagonal first, and eigenvalues are compared
+in that scale.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _EPS = float(np.finfo(float).eps)
 
 
 def scales(H: Array) -> Array:
-    """Return the square roots of the diagonal's sizes, 1 where it is 0."""
+    """Return the square roots of the absolute diagonal, with 1 in place of 0."""
     d = np.sqrt(np.abs(np.diagonal(H)))
     return np.where(d > 0, d, 1.0)
 
@@ -30,7 +30,7 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
     Raises
     ------
     ValueError
-        There is none, or it is the Hessian of a quadratic loss without a minimum.
+        The loss has none, or it is the Hessian of a quadratic loss without a minimum.
     """
     loss = problem.loss
     refuse_dense(loss.n_params, method.name)
@@ -38,7 +38,7 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
         G = problem.gauss_newton(point.theta)
     except ValueError as error:
         if loss.has_gauss_newton:
-            raise  # a mistake in it
+            raise  # the user's method has a mistake
         raise ValueError(f"{method.name} cannot serve this loss: {error}") from None
     if loss.is_quadratic and not isinstance(loss, LeastSquares) and not problem.bounded:
         refuse_indefinite(extreme_curvatures(loss, point.theta))
@@ -46,23 +46,23 @@ def gauss_newton_matrix(problem: Problem, point: Point, method: Method) -> Array
 
 
 def semidefinite_direction(H: Array, g: Array) -> Array:
-    """Return -H^+ g for a non-negative definite H: the shortest d there is.
+    """Return -H^+ g for a non-negative definite H, the shortest minimiser of the quadratic model.
 
-    What g holds in directions without curvature is left out.
+    The part of g along directions without curvature is left out.
     """
     D = scales(H)
     d, flat = _semidefinite(H / D / D[:, None], g / D)
     d = d / D
-    if flat.size:  # of all d + flat t the shortest, in the units of theta
+    if flat.size:  # take the shortest of all d + flat t, in the units of theta
         flat = flat / D[:, None]
         d = d - flat @ np.linalg.lstsq(flat, d, rcond=None)[0]
     return d
 
 
 def shortest_step(scaled: Array, g: Array) -> Array:
-    """Return -H^+ g for a non-negative definite H of unit diagonal: the shortest d there is.
+    """Return -H^+ g for a non-negative definite H of unit diagonal.
 
-    What g holds in directions without curvature is left out.
+    The part of g along directions without curvature is left out.
     """
     return _semidefinite(scaled, g)[0]
 
@@ -81,8 +81,8 @@ def _semidefinite(scaled: Array, g: Array) -> tuple[Array, Array]:
 def newton_direction(H: Array, g: Array) -> tuple[Array, float]:
     """Return a direction of descent, and the smallest eigenvalue of the scaled H (1 if definite).
 
-    Where H is definite it is -H^-1 g.  Otherwise each eigenvalue enters by its size, so that the
-    direction goes away from a saddle instead of towards it.
+    If H is positive definite the direction is -H^-1 g.  Otherwise each eigenvalue is replaced by
+    its absolute value, so that the direction leads away from a saddle instead of towards it.
     """
     D = scales(H)
     scaled = H / D / D[:, None]
@@ -93,13 +93,13 @@ def newton_direction(H: Array, g: Array) -> tuple[Array, float]:
     sizes = np.abs(values)
     floor = len(g) * _EPS * sizes.max(initial=0.0)
     along = vectors.T @ (g / D)
-    # flat directions that g does not ask for are left alone
+    # along flat directions the step is the slope itself, which is 0 where g has no part in them
     share = np.where(sizes > floor, along / np.maximum(sizes, floor or 1.0), along)
     return -(vectors @ share) / D, float(values[0])
 
 
 def _by_cholesky(scaled: Array, g: Array) -> Array | None:
-    """-H^-1 g where H is definite beyond rounding, else None."""
+    """-H^-1 g if H is positive definite beyond rounding, else None."""
     try:
         L = watched(len(g) ** 3 / 3, np.linalg.cholesky, scaled)
         if not np.diagonal(L).min(initial=1.0) > np.sqrt(len(g) * _EPS):

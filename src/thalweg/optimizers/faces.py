@@ -1,4 +1,4 @@
-"""Faces of a box: which parameters move, how far, and what becomes of a step that leaves the box.
+"""Faces of a box: which parameters move, how far, and how a step that leaves the box is cut.
 
 A face is the set of points that share the parameters on their bounds.  A method of conjugate
 directions stays on one as long as its gradient there is larger than the part that points from the
@@ -19,10 +19,10 @@ from ..status import Halt, Status
 from .base import Point, Problem
 from .line_search import StrongWolfe
 
-_SNAP = 1.0 - 8.0 * float(np.finfo(float).eps)  # a step this near to a bound ends on it
-_SHORTER = 0.25  # from one projected trial to the next
-_FAR = 1e3  # times the first bound: the longest projected trial
-_ENOUGH = 0.1  # of the fall that the gradient promises a projected step
+_SNAP = 1.0 - 8.0 * float(np.finfo(float).eps)  # a step of this share of the way ends on the bound
+_SHORTER = 0.25  # each projected trial is this share of the one before
+_FAR = 1e3  # a projected trial is at most so many times as long as the way to the first bound
+_ENOUGH = 0.1  # a projected step must lower the loss by this share of what its gradient promises
 
 
 def moving(problem: Problem, point: Point, z: Array) -> Array:
@@ -42,7 +42,7 @@ def reach(problem: Problem, theta: Array, d: Array) -> float:
 
 
 def stepped(problem: Problem, point: Point, alpha: float, d: Array) -> Point:
-    """Return the point at theta + alpha d, projected; what all but reaches a bound is put on it."""
+    """Return the point at theta + alpha d, projected; what all but meets its bound is put there."""
     theta, step = point.theta, alpha * d
     new = np.where(step <= _SNAP * (problem.lower - theta), problem.lower, theta + step)
     new = np.where(step >= _SNAP * (problem.upper - theta), problem.upper, new)
@@ -54,8 +54,8 @@ def along_inside(
 ) -> tuple[Point, bool]:
     """Return the next point along d within the bounds, and whether a bound cut the step.
 
-    It is the minimum along d where the loss knows it, else what the line search finds from
-    ``first`` on; beyond the first bound a projected step or the bound itself.
+    It is the minimum along d if the loss has it in closed form, else what the line search finds
+    from ``first`` on; beyond the first bound it is a projected step or the point on the bound.
     """
     loss, most = problem.loss, reach(problem, point.theta, d)
     slope = float(point.gradient.dot(d))

@@ -3,8 +3,8 @@ r"""The Gauss-Newton method for sums of squared residuals.
     d = -G^-1 gradient,    G = the Gauss-Newton matrix, J'J with the loss' factor
     theta <- theta + alpha d        alpha = 1, or by a line search
 
-G is the Hessian without the residuals' own curvature: never indefinite, made of first derivatives,
-and exact where the residuals vanish.  Where G is singular the shortest d is taken.
+G is the Hessian without the residuals' own curvature.  It is never indefinite, is made of first
+derivatives, and is exact where the residuals vanish.  If G is singular the shortest d is taken.
 
 Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, section 10.3.
 """
@@ -29,7 +29,7 @@ class GaussNewton(Method):
     Parameters
     ----------
     line_search : StrongWolfe or None
-        None takes every step whole.
+        The line search; with None every step has alpha = 1.
     """
 
     computes_gauss_newton: ClassVar[bool] = True

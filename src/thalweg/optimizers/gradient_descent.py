@@ -36,7 +36,7 @@ from .backtracking import GROWTH, backtrack, contradiction, searched_step
 from .base import Method, Point, Problem, positive
 from .precondition import keeps_bounds, solver
 
-_INSIDE = 0.9  # of the largest stable step: far enough from it to get anywhere
+_INSIDE = 0.9  # share of the largest stable step that is recommended, for that itself is too slow
 
 
 @dataclass(slots=True)
@@ -57,10 +57,10 @@ class GradientDescent(Method):
     Parameters
     ----------
     step_size : float or "auto"
-        alpha.  "auto" takes it from the curvature: 2 / (sigma_max + sigma_min) for a quadratic
-        loss.  On other losses it backtracks: halved until the loss falls by half of what the
-        gradient promises, and 1.2 times as long after each step; it begins with 1 / sigma_max at
-        the start, or, where the loss knows no curvature, with a line search.
+        The step size alpha.  "auto" takes 2 / (sigma_max + sigma_min) for a quadratic loss.  On
+        other losses it backtracks: the step is halved until the loss falls by half of what the
+        gradient promises, and 1.2 times as long after each step.  It begins with 1 / sigma_max at
+        the start or, if the loss has no curvature, with a line search.
     preconditioner : optional
         See `thalweg.optimizers.precondition`.
 
@@ -100,7 +100,7 @@ class GradientDescent(Method):
 
 
 def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
-    """Return the best fixed step of a quadratic loss; one to begin with, 1 / sigma_max, of others.
+    """Return the best fixed step of a quadratic loss, or a first step, 1 / sigma_max, of others.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
 
 
 def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
-    """Return the size of the largest eigenvalue of M^-1 H; 0 where it is not to be had cheaply."""
+    """Return the size of the largest eigenvalue of M^-1 H, or 0 if it would cost too much."""
     if loss.n_params > FEW or not has_curvature(loss):
         return 0.0
     try:
@@ -135,7 +135,7 @@ def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
 
 
 def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
-    """Refuse bounds with a preconditioner in whose coordinates they are none."""
+    """Refuse bounds with a preconditioner that is not diagonal, for it does not keep them."""
     if problem.bounded and not keeps_bounds(method.preconditioner):
         raise ValueError(f"{method.name} within bounds needs a diagonal preconditioner or none")
 
@@ -150,7 +150,8 @@ def blame_step_size(
 ) -> str:
     """Return the sentence that names the largest stable step, ``factor`` / sigma_max.
 
-    ``best`` gives the best fixed step from the two curvatures; 2 / (sigma_max + sigma_min).
+    ``best`` gives the best fixed step from the two curvatures, by default
+    2 / (sigma_max + sigma_min).
     """
     loss = problem.loss
     wrong = contradiction(problem, point)
@@ -169,13 +170,13 @@ def blame_step_size(
     if curvatures.indefinite:
         return f"{advice}; try {below(limit / 2)}"
     fixed = 2.0 / (largest + positive) if best is None else best(positive, largest)
-    if not fixed < limit:  # that is the best with another momentum
+    if not fixed < limit:  # `fixed` is the best step with another momentum
         return f"{advice}; any < {below(limit)} converges, such as {below(_INSIDE * limit)}"
     return f"{advice}; best fixed {below(fixed)}, any < {below(limit)} converges"
 
 
 def below(value: float, digits: int = 3) -> str:
-    """Return a number in so many digits, rounded down: a step that is printed may be taken."""
+    """Return a number in so many digits, rounded down, so that a step that is printed is stable."""
     if not 0 < value < np.inf:
         return f"{value:g}"
     text = f"{value:.{digits}g}"

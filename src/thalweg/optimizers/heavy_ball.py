@@ -51,10 +51,12 @@ class HeavyBall(Method):
     Parameters
     ----------
     step_size : float or "auto"
-        alpha.  "auto" is the optimal one on a quadratic loss; otherwise 1 / sigma_max at the
-        start, halved, and the momentum forgotten, whenever the loss would rise.
+        The step size alpha.  "auto" is the optimal one on a quadratic loss; on others it is
+        1 / sigma_max at the start, and is halved, and the momentum forgotten, whenever the loss
+        would rise.
     momentum : float or "auto"
-        beta, 0 <= beta < 1.  "auto" is the optimal one for alpha on a quadratic loss, else 0.9.
+        The momentum beta, 0 <= beta < 1.  "auto" is the optimal one for alpha on a quadratic loss,
+        and 0.9 on others.
     preconditioner : optional
         See `thalweg.optimizers.precondition`.
 
@@ -63,7 +65,7 @@ class HeavyBall(Method):
     B. T. Polyak, USSR Comput. Math. Math. Phys. 4 (5) (1964) 1.
     """
 
-    growth: ClassVar[float] = 1e10  # it may rise by kappa / 2 on the way down
+    growth: ClassVar[float] = 1e10  # the loss may rise by a factor of kappa / 2 on the way down
 
     step_size: float | str = "auto"
     _: KW_ONLY

@@ -47,7 +47,7 @@ class Pair(NamedTuple):
 
 @dataclass(slots=True)
 class State:
-    """v -> M^-1 v, the last pairs, and what gamma is while there is no pair."""
+    """v -> M^-1 v, the last pairs, and the gamma that is used while there is no pair."""
 
     solve: Solve
     pairs: deque[Pair]
@@ -59,12 +59,12 @@ class State:
 class LBFGS(Method):
     r"""L-BFGS: quasi-Newton steps from gradients alone, in O(m P) memory and work.
 
-    It needs a value and a gradient, nothing else, and serves losses of many parameters.
+    It needs only a value and a gradient, and suits losses of many parameters.
 
     Parameters
     ----------
     memory : int
-        m, how many pairs are kept.
+        The number m of pairs that are kept.
     line_search : StrongWolfe
         For losses whose minimum along a line has no closed form.
     preconditioner : optional
@@ -106,7 +106,7 @@ class LBFGS(Method):
             if halt.status is Status.UNBOUNDED or not state.pairs:
                 raise
             state.gamma = initial_scale(state)
-            state.pairs.clear()  # they may belong to a region left behind
+            state.pairs.clear()  # pairs may belong to a region that has been left behind
             new = self._search(problem, point, state)
         remember(state, new.theta - point.theta, new.gradient - point.gradient)
         return new

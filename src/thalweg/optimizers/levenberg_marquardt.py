@@ -6,19 +6,19 @@ r"""The Levenberg-Marquardt method for sums of squared residuals.
     theta <- theta' if rho > 0;    mu falls when rho is near 1
 
 A rejected step tells how far the model can be trusted: the parabola through the loss and its slope
-here and the loss there has its lowest point at a share t of the step, and no later step may be
-longer than the radius t |D d|, in the metric of D, until a kept one shows that longer ones do.
-Where a step is too long mu is raised until it is not, by Newton's method on 1 / |D d|.  So a step
-that overshoots by a factor of a million is followed by one of the right length, where growing mu by
-constant factors would need many trials and would then crawl.
+at theta and the loss at theta' has its lowest point at a share t of the step, and no later step may
+be longer than the radius t |D d|, in the metric of D, until a kept step shows that longer ones
+work.  If a step is too long mu is raised until it is not, by Newton's method on 1 / |D d|.  So a
+step that overshoots by a factor of a million is followed by one of the right length; to raise mu by
+constant factors would take many trials, and then many short steps.
 
 Within bounds, parameters at a bound that the gradient presses against stay there; those that a step
-would carry beyond are put on it, and the step of the others is solved anew.
+would carry beyond a bound are put on it, and the step of the others is solved anew.
 
-D remembers the steepest that each column has been, which keeps steps in bounds where the model is
-not to be trusted; far from the minimum it may be too steep by many orders.  So after a lap of
-steps in which the loss has hardly fallen all that is forgotten, and the next begins with the D of
-here.
+D remembers the steepest that each column has been, which keeps steps short where the model is not
+to be trusted; but the columns far away may have been too steep by many orders.  So after a lap of
+steps in which the loss has hardly fallen all this is forgotten, and the next lap begins with the D
+of its first point.
 
 This is the rule of damping and radius of the fitting engine (reference/judge.py, `adapt_damping`,
 `adapt_region` and `shortening`), with the same factors, for one loss of any kind whose matrices
@@ -44,22 +44,22 @@ from ..status import Halt, Status
 from .base import Method, Point, Problem, length, positive
 from .dense import gauss_newton_matrix, scales, shortest_step
 
-_LEAST_DAMPING = 1e-12  # below, it is none: where D is that of far away, even little is too much
-_LAP = 100  # steps after which it is asked whether they have brought anything,
-_SLOW = 1e-3  # that is, whether the loss has fallen to this share of itself
-_STEEP = 0.01  # cosine between the residual and a column: a minimum is not near
-_NOISE = 64.0  # of eps |L|: a loss of many residuals is not known better
-_TRIALS = 60  # along ever shorter steps: the radius falls by 2 or more with each
-_SHARES = 0.1, 0.5  # within which a rejection shortens the radius
-_LONG = 1.1  # times the radius: a step up to there need not be solved again
-_HOPELESS = 100.0  # times the loss: the parabola says nothing there
+_LEAST_DAMPING = 1e-12  # a smaller damping becomes 0: with a D of far away even little is too much
+_LAP = 100  # steps of a lap
+_SLOW = 1e-3  # all is forgotten after a lap unless the loss has fallen to this share of itself ...
+_STEEP = 0.01  # ... or a minimum is near: no cosine of residual and column is larger than this
+_NOISE = 64.0  # the rounding error of a loss of many residuals, in eps |L|
+_TRIALS = 60  # the most trials of one step: the radius is halved, or more, after each
+_SHARES = 0.1, 0.5  # a rejection shortens the radius by a factor between these
+_LONG = 1.1  # a step may be this many times as long as the radius
+_HOPELESS = 100.0  # a trial of more than so many times the loss tells nothing by its parabola
 
 
 @dataclass(slots=True)
 class State:
     """The damping mu, the radius that |D d| may have, the scales D^2, and the present lap.
 
-    A lap is so many steps; ``entered`` is the loss at its beginning.
+    ``entered`` is the loss at the beginning of the lap.
     """
 
     mu: float
@@ -77,7 +77,7 @@ class LevenbergMarquardt(Method):
     Parameters
     ----------
     damping : float
-        mu of the first step, relative to the diagonal of the Gauss-Newton matrix.
+        The damping mu of the first step, relative to the diagonal of the Gauss-Newton matrix.
     """
 
     bounds: ClassVar[bool] = True
@@ -118,7 +118,7 @@ class LevenbergMarquardt(Method):
         )
 
     def _new_lap(self, problem: Problem, point: Point, G: Array, state: State) -> None:
-        """Forget the scales of far away after a lap that has brought next to nothing."""
+        """Forget scales, damping and radius after a lap in which the loss has hardly fallen."""
         state.steps += 1
         if state.steps % _LAP == 0:
             columns = np.sqrt(2.0 * point.loss * np.diagonal(G))
@@ -129,7 +129,7 @@ class LevenbergMarquardt(Method):
 
 
 def kept(rho: float, size: float, state: State) -> None:
-    """Set damping and radius after a kept step of length ``size`` that kept rho of its promise."""
+    """Set damping and radius after a kept step of length ``size`` and gain ratio ``rho``."""
     if rho > 0.25:
         state.radius = max(state.radius, 2.0 * size)
     state.mu *= max(0.1, 1.0 - (2.0 * rho - 1.0) ** 3)
@@ -138,7 +138,7 @@ def kept(rho: float, size: float, state: State) -> None:
 
 
 def shorten(point: Point, new: Point, d: Array, D: Array, state: State, in_noise: bool) -> None:
-    """Set the radius that a rejected step leaves."""
+    """Set the radius after a rejected step."""
     slope = -float(point.gradient.dot(d))
     least, most = _SHARES
     if in_noise:
@@ -179,7 +179,7 @@ def short_step(problem: Problem, point: Point, G: Array, D: Array, state: State)
 
 
 def flatter(problem: Problem, point: Point, new: Point, noise: float) -> bool:
-    """Return whether a step that promised less than rounding halves the gradient all the same."""
+    """Return whether a step that promised less than rounding has halved the gradient."""
     before, after = length(problem.free_gradient(point)), length(problem.free_gradient(new))
     return bool(new.loss <= point.loss + noise and 2.0 * after <= before)
 
@@ -195,7 +195,7 @@ def damped_step(problem: Problem, point: Point, G: Array, D: Array, mu: float) -
     d, free = np.zeros_like(g), problem.free(point)
     low, high = problem.lower - point.theta, problem.upper - point.theta
     while free.any():
-        # the others' part moves to the right-hand side: they are on their bounds by now
+        # parameters that have been put on their bounds contribute to the right-hand side
         rest = g / D + scaled @ np.where(free, 0.0, d * D)
         d[free] = shortest_step(scaled[np.ix_(free, free)], rest[free]) / D[free]
         beyond = free & ~((d >= low) & (d <= high))

@@ -30,13 +30,13 @@ from ..linalg import watch
 from ..status import Halt, Status
 from .base import Point, Problem
 
-_DIGITS = 1e3  # of eps, relative: the rounding error that a loss may have, whose terms may cancel
-_ENLARGE = 4.0
-_MARGIN = 0.1  # of the interval that interpolation leaves at either end
+_DIGITS = 1e3  # the relative rounding error of a loss, whose terms may cancel, in eps
+_ENLARGE = 4.0  # the factor by which steps grow until an interval is found
+_MARGIN = 0.1  # interpolation keeps this share of the interval away from either end
 
 
 class Trial(NamedTuple):
-    """A step size, the point there, the slope phi' there, and at the start the loss' noise."""
+    """A step size, its point, the slope phi' there, and at the start the noise of the loss."""
 
     alpha: float
     point: Point
@@ -58,7 +58,7 @@ class StrongWolfe:
     c1, c2 : float
         0 < c1 < c2 < 1: how much the loss must fall and how flat the slope must get.
     max_trials : int
-        Most points looked at along one direction.
+        The most points that are evaluated along one direction.
     """
 
     c1: float = 1e-4
@@ -79,7 +79,7 @@ class StrongWolfe:
     ) -> Point:
         """Return a point along d that meets the conditions; ``first`` is the first step tried.
 
-        Where the loss still falls at the largest step allowed, ``most``, that step is taken.
+        If the loss still falls at the largest step allowed, ``most``, that step is taken.
 
         Raises
         ------
@@ -225,7 +225,7 @@ def _try(problem: Problem, point: Point, d: Array, alpha: float) -> Trial:
 
 
 def _between(low: Trial, high: Trial) -> float:
-    """The minimum of the cubic through both ends, kept off them; the middle where there is none."""
+    """The minimum of the cubic through both ends, away from them; the middle if it has none."""
     width = high.alpha - low.alpha
     middle = low.alpha + 0.5 * width
     if not (isfinite(high.loss) and isfinite(high.slope)):
@@ -243,7 +243,7 @@ def _between(low: Trial, high: Trial) -> float:
 
 
 def no_step(problem: Problem, point: Point, slope: float, first: float) -> Halt:
-    """Why no step was found: little was to be had, or the loss and its slope disagree."""
+    """Return why no step was found: it promised too little, or loss and slope disagree."""
     if -slope * first <= sqrt(problem.loss.precision) * abs(point.loss):
         return Halt(Status.ROUNDING)
     return Halt(

@@ -1,4 +1,4 @@
-"""Step size and momentum of `HeavyBall` and `Nesterov`, given or from the curvature."""
+"""Step size and momentum of `HeavyBall` and `Nesterov`, as given or derived from the curvature."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ..losses.curvature import Solve, extreme_curvatures, refuse_indefinite
 from .base import Point, Problem, positive
 from .gradient_descent import stable_step
 
-MOMENTUM_PATIENCE = 3  # small steps in a row; one alone may be the turning point of a swing
-_USUAL = 0.9  # where the curvature of the loss changes on the way
+MOMENTUM_PATIENCE = 3  # consecutive small steps; a single one may be the turning point of a swing
+_USUAL = 0.9  # the momentum on losses whose curvature changes on the way
 
 
 def check(step_size: float | str, momentum: float | str) -> None:
@@ -31,8 +31,8 @@ def choose(
 ) -> tuple[float, float]:
     """Return alpha and beta of a method whose settings may be "auto".
 
-    ``optimal`` gives both from the smallest and the largest curvature of a definite quadratic loss,
-    ``best_momentum`` gives beta from alpha and the smallest.
+    ``optimal`` gives both from the smallest and the largest curvature of a definite quadratic loss;
+    ``best_momentum`` gives beta from alpha and the smallest curvature.
     """
     loss = problem.loss
     alpha, beta = method.step_size, method.momentum

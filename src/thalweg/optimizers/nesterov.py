@@ -9,9 +9,9 @@ by 1 - 2 / sqrt(3 kappa + 1) a step for
     alpha = 4 / (3 sigma_max + sigma_min)
     beta = (sqrt(3 kappa + 1) - 2) / (sqrt(3 kappa + 1) + 2)
 
-and for given beta whenever alpha < (2 + 2 beta) / (1 + 2 beta) / sigma_max.  Where the curvature is
-not known to stay, beta = k / (k + 3) grows with the number k of steps since the last restart, and a
-step that would go uphill restarts it.
+and for given beta whenever alpha < (2 + 2 beta) / (1 + 2 beta) / sigma_max.  On other losses, whose
+curvature may change, beta = k / (k + 3) grows with the number k of steps since the last restart,
+and a step that would go uphill makes a restart.
 
 References: Nesterov, Soviet Math. Dokl. 27 (1983) 372; Lessard, Recht and Packard, SIAM J. Optim.
 26 (2016) 57, proposition 1; O'Donoghue and Candes, Found. Comput. Math. 15 (2015) 715.
@@ -54,11 +54,12 @@ class Nesterov(Method):
     Parameters
     ----------
     step_size : float or "auto"
-        alpha.  "auto" is the optimal one on a quadratic loss; otherwise 1 / sigma_max at the
-        start, halved whenever the loss would rise even without momentum.
+        The step size alpha.  "auto" is the optimal one on a quadratic loss; on others it is
+        1 / sigma_max at the start, and is halved whenever the loss would rise even without
+        momentum.
     momentum : float or "auto"
-        beta, 0 <= beta < 1.  "auto" is the optimal one for alpha on a quadratic loss; otherwise
-        k / (k + 3) after k steps since the last restart.
+        The momentum beta, 0 <= beta < 1.  "auto" is the optimal one for alpha on a quadratic loss,
+        and k / (k + 3) after k steps since the last restart on others.
     preconditioner : optional
         See `thalweg.optimizers.precondition`.
 
@@ -68,7 +69,7 @@ class Nesterov(Method):
     """
 
     bounds: ClassVar[bool] = True
-    growth: ClassVar[float] = 1e10  # it may rise on the way down
+    growth: ClassVar[float] = 1e10  # the loss may rise on the way down
 
     step_size: float | str = "auto"
     _: KW_ONLY

@@ -4,8 +4,8 @@ r"""Newton's method.
     theta <- theta + alpha d        alpha = 1, or by a line search
 
 In the coordinates H^(1/2) theta the level lines of the local model are spheres, and their centre is
-one step away: the condition number does not matter.  Where H is not positive definite, its
-eigenvalues enter by their size.  Damping adds a share of the diagonal, H + lambda |diag H|.
+one step away: the condition number does not matter.  If H is not positive definite, its eigenvalues
+are replaced by their absolute values.  Damping adds a share of the diagonal, H + lambda |diag H|.
 
 Reference: Nocedal and Wright, "Numerical Optimization", 2nd edition, sections 3.3 and 3.4.
 """
@@ -25,7 +25,7 @@ from .base import Method, Point, Problem
 from .dense import newton_direction
 from .line_search import USUAL_SEARCH, StrongWolfe, check_search
 
-_FLAT = -1e-10  # a scaled eigenvalue below is negative beyond rounding
+_FLAT = -1e-10  # a scaled eigenvalue below _FLAT is negative beyond rounding
 
 
 @spelled
@@ -38,7 +38,7 @@ class Newton(Method):
     damping : float
         lambda >= 0: lambda |diag H| is added to H.
     line_search : StrongWolfe or None
-        None takes every step whole.
+        The line search; with None every step has alpha = 1.
     """
 
     damping: float = 0.0
@@ -55,7 +55,7 @@ class Newton(Method):
             problem.loss.hessian(point.theta)
         except ValueError as error:
             if problem.loss.has_hessian:
-                raise  # a mistake in it
+                raise  # the user's method has a mistake
             other = "GaussNewton" if isinstance(problem.loss, LeastSquares) else "LBFGS"
             raise ValueError(f"Newton cannot serve this loss: {error}; {other} can") from None
 

@@ -29,11 +29,11 @@ from .._showing import settings
 from ..losses.base import Loss
 from ..losses.curvature import Solve, curvature_matrix
 
-_RAISES = 12  # of the diagonal, tenfold each, before an incomplete factorisation gives up
+_RAISES = 12  # how often the diagonal is raised, tenfold each, before a factorisation gives up
 
 
 class Preconditioner(ABC):
-    """How to make v -> M^-1 v for a loss at a point.
+    """A choice of M, from which `build` makes v -> M^-1 v for a loss at a point.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Preconditioner(ABC):
 @spelled
 @dataclass(frozen=True, repr=False)
 class Diagonal(Preconditioner):
-    """M = |diag H|; parameters along which the loss does not curve keep their own unit."""
+    """M = |diag H|, with 1 for parameters along which the loss does not curve."""
 
     diagonal: ClassVar[bool] = True
 
@@ -74,8 +74,8 @@ class Block(Preconditioner):
     Parameters
     ----------
     blocks : int or sequence of sequences of int
-        The size of consecutive blocks, or the parameters of each; those in no block are scaled by
-        1.
+        The size of consecutive blocks, or the parameters of each block; parameters in no block are
+        scaled by 1.
     """
 
     blocks: int | Sequence[Sequence[int]]
@@ -158,12 +158,12 @@ _NAMED = {"diagonal": Diagonal(), "incomplete_cholesky": IncompleteCholesky()}
 
 
 def as_preconditioner(value: Any) -> Preconditioner:
-    """Return what a user passed as a preconditioner: a name, an array, a function or one already.
+    """Return the preconditioner for a name, an array, a function or a preconditioner.
 
     Raises
     ------
     ValueError
-        A name that is none.
+        No preconditioner has this name.
     """
     if isinstance(value, Preconditioner):
         return value
@@ -251,7 +251,7 @@ def _scaling(h: Array) -> Solve:
 
 
 def _definite(block: Array) -> Array:
-    """The block with its eigenvalues' signs and zeros mended, as Newton's method does."""
+    """The block with absolute eigenvalues, and 1 in place of those that are 0 to rounding."""
     values, vectors = np.linalg.eigh(block)
     size = np.abs(values)
     size = np.where(size > 1e-12 * size.max(initial=0.0), size, 1.0)

@@ -44,7 +44,7 @@ from .line_search import noise
 from .momentum import MOMENTUM_PATIENCE
 from .precondition import keeps_bounds, solver
 
-_HALVINGS = 200  # of the step size in one step; beyond, theta no longer changes
+_HALVINGS = 200  # the most halvings of the step size in one step: more would not change theta
 _STOPS = ("auto", "gap", "gradient")
 
 
@@ -83,13 +83,13 @@ class ProximalGradient(Method):
     Parameters
     ----------
     l1 : float or array_like, shape (P,)
-        The weight of each :math:`|\theta_j|`, not negative; infinite to leave a parameter out, at
-        0.  The unit is that of the loss per unit of theta: for `LinearLeastSquares` n times the
-        ``alpha`` of scikit-learn's Lasso.
+        The weight of each :math:`|\theta_j|`, not negative; an infinite one keeps its parameter at
+        0.  Its unit is that of the loss per unit of theta: for `LinearLeastSquares` it is n times
+        the ``alpha`` of scikit-learn's Lasso.
     stop : {"auto", "gap", "gradient"}
-        What ``gtol`` of `minimize` is compared with: the duality gap, against
-        :math:`\tfrac12\|b\|_W^2`, or the gradient as for other losses, where that of a parameter at
-        0 counts as far as it exceeds its l1.  "auto" is the gap where there is one: for
+        What is compared with ``gtol`` of `minimize`: the duality gap over
+        :math:`\tfrac12\|b\|_W^2`; or the gradient, as for other losses, where that of a parameter
+        at 0 counts only by how much it exceeds l1.  "auto" is the gap if there is one, which is for
         `LinearLeastSquares` without bounds and with every l1 > 0.
     preconditioner : optional
         A diagonal one; see `thalweg.optimizers.precondition`.
@@ -97,7 +97,7 @@ class ProximalGradient(Method):
     Raises
     ------
     ValueError
-        ``stop`` is none of these, or there is no gap to be had.
+        ``stop`` is none of these words, or it is "gap" for a loss that has no duality gap.
 
     References
     ----------

@@ -24,7 +24,7 @@ from .precondition import solver
 
 @dataclass(slots=True)
 class State:
-    """v -> M^-1 v, and what the last step was expected to take away from the loss."""
+    """v -> M^-1 v, and by how much the last step should have lowered the loss."""
 
     solve: Solve
     gain: float | None = None
