@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from dataclasses import FrozenInstanceError
 
 import numpy as np
@@ -242,6 +243,23 @@ def test_a_run_that_falls_short_says_so():
     whole = icd(c.A, c.y, prior=QGGMRF(0.05), shape=(9, 8), seed=0)
     exactly = icd(c.A, c.y, prior=QGGMRF(0.05), shape=(9, 8), seed=0, max_iter=whole.n_iter)
     assert exactly.success and exactly.n_iter == whole.n_iter
+
+
+@pytest.mark.parametrize("relaxation", [0.3, 1.0, 1.95])
+@pytest.mark.parametrize("order", ["cyclic", "shuffled", "nonhomogeneous"])
+def test_a_run_goes_on_while_the_cost_falls(order, relaxation):
+    """Weights over eight decades: the ways to minima are short and long in turns."""
+    for seed in range(4):
+        c = case((6, 7), seed=seed)
+        w = c.w * 10 ** np.random.default_rng(seed).uniform(-4, 4, len(c.y))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            r = icd(
+                c.A, c.y, w, prior=GaussianPrior(1.0), shape=(6, 7), order=order, seed=seed,
+                relaxation=relaxation, max_iter=200, tol=1e-8,
+            )  # fmt: skip
+        assert r.status is Status.MAX_ITER
+        assert (np.diff(r.history.cost[-30:]) < 0).any()
 
 
 def test_success_is_known_of_all_pixels_at_once():

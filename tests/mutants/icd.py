@@ -81,7 +81,12 @@ EDITS = {
         ("the nearest more often", "P - size)[P - size :]", "size)[:size]"),
         ("half a sweep is kept", "self.done.x.reshape", "self.x.reshape"),
         ("no permutation", "self.how.rng.permutation(-(-P // _RUN))", "np.arange(-(-P // _RUN))"),
-        ("never gives up", "if since >= _PATIENCE:", "if since >= 10**9:"),
+        ("never gives up", "if idle >= _PATIENCE:", "if idle >= 10**9:"),
+        (
+            "gives up while the cost falls",
+            "0 if falls or change < nearest",
+            "0 if change < nearest",
+        ),
         ("looking moves", "self._update(None, 0.0)", "self._update(None, 0.5)"),
     ],
     ("src/thalweg/linear/priors.py", _RUNS): [

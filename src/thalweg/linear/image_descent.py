@@ -23,7 +23,8 @@ from .priors import Terms
 from .problem import Problem
 
 _RENEW = 64  # sweeps after which e is made anew from y, so that rounding does not add up
-_PATIENCE = 32  # sweeps over all pixels that come no nearer than one before
+_PATIENCE = 32  # sweeps over all pixels that gain nothing
+_ROUNDING = 16 * float(np.finfo(float).eps)  # of the cost: a fall by less is no gain
 _RUN = 2  # neighbours that stay together in a permutation: of the second, most is in the cache
 _PARTS = 5  # passes in a sweep that is not homogeneous, each over one in so many pixels
 
@@ -135,7 +136,7 @@ class ImageDescent:
     def _sweeps(
         self, callback: Callable[[ImageIteration], Any] | None, tick: Callable[[], Any] | None
     ) -> Status:
-        nearest, since = inf, 0
+        nearest, lowest, idle = inf, inf, 0
         for n_iter in range(1, self.most + 1):
             whole = self.how.order != "nonhomogeneous" or n_iter % 2 == 1
             change = self._sweep_all() if whole else self._sweep_farthest()
@@ -150,8 +151,11 @@ class ImageDescent:
                 continue
             if change <= self.wanted and self._is_near():
                 return Status.XTOL
-            nearest, since = (change, 0) if change < nearest else (nearest, since + 1)
-            if since >= _PATIENCE:
+            cost = self.history[-1][0]
+            falls = cost < (1 - _ROUNDING) * lowest
+            idle = 0 if falls or change < nearest else idle + 1
+            nearest, lowest = min(nearest, change), cost if falls else lowest
+            if idle >= _PATIENCE:
                 return Status.NO_PROGRESS
         return Status.MAX_ITER
 

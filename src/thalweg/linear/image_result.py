@@ -31,7 +31,8 @@ class ImageHistory(NamedTuple):
     def largest_rise(self) -> float:
         """By how much F has risen at most from one sweep to the next, relative to F.
 
-        In exact arithmetic it is 0; rounding makes it some 1e-15.
+        In exact arithmetic it is 0; rounding makes it some 1e-15, and more where F has become a
+        small part of ½ Σ w y².
         """
         rise = np.diff(self.cost) / np.maximum(np.abs(self.cost[1:]), np.finfo(float).tiny)
         return float(np.max(rise, initial=0.0))
