@@ -20,12 +20,11 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
 }
 
 /* What later attempts are to do about a fit, in job->next.
- *   DONE              nothing
- *   TRY_AGAIN         try again
- *   COLUMN_LOST       look first whether the model bends in the parameter that has lost its effect
- * (curvature.h) IN_DOUBT + 1...4  look first whether the fit is a success with this status after all
- * (curvature.h) STAYED            look first whether a parameter that has not left its start is at a saddle
- * (saddle.h)
+ *   DONE            nothing
+ *   TRY_AGAIN       try again
+ *   COLUMN_LOST     look first whether the model bends in the lost parameter (curvature.h)
+ *   IN_DOUBT + 1-4  look first whether the fit is a success after all, with this status (curvature.h)
+ *   STAYED          look first whether a parameter that has not left its start is at a saddle (saddle.h)
  */
 enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
 #define NO_MOVE PICK(1e-8, 1e-4) /* a move of at most NO_MOVE |theta_j| or NO_MOVE |e|/|J_j| is none */
