@@ -27,7 +27,7 @@ from thalweg.model.formula import parse
         ("a(x + b)", "a is an unknown function"),
         ("3(x + a)", "write * for products"),
         ("a*x^2", "write ** for powers"),
-        ("a*\ud800 + x", "character 3 is half a character"),
+        ("a*\ud800 + x", "character 3 is half of a surrogate pair"),
     ],
 )
 def test_a_notation_from_elsewhere_is_refused_with_the_way_out(text, way_out):

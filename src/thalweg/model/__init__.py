@@ -1,16 +1,16 @@
-"""From a plain Python function, a formula or a name to a program for the engine.
+"""Turn a plain Python function, a formula or the name of a model into a program for the engine.
 
 graph      the expression graph and the meaning of every operation
-symbol     values that note what is done to them, and arrays of them in arrays
-trace      a function, called once with symbols
-signature  its parameters, and how they are passed
-formula    text, parsed
-autodiff   derivatives, as more graph
-tape       both, as a program in three stages
-library    the built-in models, their start values in guess, starts and peaks
+symbol     values that note what is done to them; arrays holds arrays of them
+trace      the recording: a call of the function with symbols
+signature  the parameters of a function, and how they are passed
+formula    the parser of formulas
+autodiff   derivatives, as more nodes of the graph
+tape       the model and its derivatives as a program in three stages
+library    the built-in models; their start values come from guess, starts and peaks
 
-What runs at every fit is compiled, in `thalweg._core`: graph (with its rules, simplify.pxi), value
-(operators of symbols) and lower.
+The parts that run at every fit are compiled, in `thalweg._core`: graph (with its rules,
+simplify.pxi), value (operators of symbols) and lower.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class ModelInfo(NamedTuple):
     function : callable
         ``f(x, *params)``.
     names : tuple of str or None
-        The parameters; None where the function takes ``*args``.
+        The names of the parameters; None if the function takes ``*args``.
     n_x : int or None
-        How many independent variables it takes, if known.
+        How many independent variables the function takes, if known.
     guess : callable or None
         Start values from data, ``guess(x, y)``.
     label : str
-        How to call it.
+        What messages call the model.
     independent : tuple of str
-        The names of the variables, if known.
+        The names of the independent variables, if known.
     takes_names : bool
-        Whether the function has ``**kwargs``, which take parameters that only p0 names.
+        Whether the function has ``**kwargs``, which accept parameters that only p0 names.
     """
 
     function: Callable[..., Any]
@@ -59,7 +59,7 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
     model : callable, str or Model
         A string is the name of a built-in model or a formula.
     independent : str or sequence of str, optional
-        The independent variables of a formula; "x" if it is not said, or "x" and "y" if the
+        The independent variables of a formula.  Without it they are "x", or "x" and "y" if the
         formula uses both.
 
     Raises
@@ -67,7 +67,7 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
     ValueError
         The formula is wrong.
     TypeError
-        It is none of these.
+        The model is none of these.
     """
     if isinstance(model, str):
         return _from_text(model, independent)

@@ -1,7 +1,7 @@
 """Arrays of symbols, for models that take all their parameters as one array.
 
-They are NumPy's arrays of Python objects, whose sums and products, ``@`` among them, NumPy makes
-from the operators of the elements; other functions are called with each element here.
+They are NumPy arrays of Python objects.  NumPy computes their sums and products, also ``@``, by the
+operators of the elements; this module calls other functions with each element.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 
-# np.fix, where it is still there: NumPy deprecates it in favour of np.trunc, a ufunc
+# np.fix, if this NumPy has it: it is deprecated in favour of np.trunc, a ufunc
 FIX: Final = {vars(np)[name] for name in ("fix",) if name in vars(np)}
 _OF_EACH: Final = frozenset({np.where, np.clip, np.round, np.around, np.sinc, *FIX})
 
 
 class Symbols(np.ndarray[Any, np.dtype[np.object_]]):
-    """An array of symbols: sliced, reshaped and multiplied (``@``) as any array.
+    """An array of symbols, which can be sliced, reshaped and multiplied (``@``) like any array.
 
     Functions of NumPy act on each element.
     """
@@ -39,7 +39,7 @@ class Symbols(np.ndarray[Any, np.dtype[np.object_]]):
 
 
 def is_array_of_symbols(value: Any) -> bool:
-    """Return whether a value is an array of Python objects, of which symbols are some."""
+    """Return whether a value is an array of Python objects, which may be symbols."""
     return isinstance(value, np.ndarray) and value.dtype == object
 
 
@@ -50,7 +50,7 @@ def act_on_each(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> A
 
 
 def act_on_arrays(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
-    """Call a ufunc: element by element, but sums and ``@`` as NumPy does for objects."""
+    """Call a ufunc with each element; sums and ``@`` are left to NumPy's rules for objects."""
     if method == "__call__" and ufunc.signature is None:
         return act_on_each(ufunc, inputs, options)
     return _symbols(getattr(ufunc, method)(*[np.asarray(a, object) for a in inputs], **options))

@@ -1,9 +1,9 @@
-"""Derivatives of a graph, as more graph.
+"""Derivatives of a graph, as more nodes of the graph.
 
 Forward mode pushes a tangent through every node, t_v = sum_i (dv/da_i) t_i (`jvp`); reverse mode
 pulls an adjoint back, w_i += w_v (dv/da_i) (`vjp`, `gradient`); see Griewank and Walther,
 "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.  Both read the same table of local
-derivatives, `PARTIALS`.  Since the result is graph, it can be differentiated again.
+derivatives, `PARTIALS`.  Since the result consists of nodes, it can be differentiated again.
 
 A local derivative is a tuple of factors rather than one node, and an adjoint is multiplied by them
 one after the other, cheapest first: the constant of d(u**2) = 2 u du then meets the adjoint's scale
@@ -12,18 +12,18 @@ one after the other, cheapest first: the constant of d(u**2) = 2 u du then meets
 Where a function has no derivative, one is chosen:
 
 - abs at 0: 0;  floor, floor_divide, sign, comparisons, logic: 0 everywhere;
-- hypot at 0: 0;  a % b: 1 and -(a // b), also where it jumps;
-- minimum(a, b) and maximum(a, b) at a = b: that of a;
-- where(c, a, b): that of the branch taken, c counting as constant;
+- hypot at 0: 0;  a % b: 1 and -(a // b), also at its jumps;
+- minimum(a, b) and maximum(a, b) at a = b: the derivative of a;
+- where(c, a, b): the derivative of the branch taken; c counts as constant;
 - sqrt and cbrt at 0: 0 instead of infinite, and likewise x**y at x = 0 for y < 1.  A fit meets them
   in sqrt(x / tau) or (x / tau)**y at x = 0, where the value is 0 for every tau, and in radii;
-- x**y at x = 0 (y not a small integer), else: 0 with respect to y, y 0**(y - 1) with respect to x,
-  and this counts as constant in higher derivatives.
+- x**y at x = 0 for other y (except small integers, which are products): 0 with respect to y, and
+  y 0**(y - 1) with respect to x, which counts as constant in higher derivatives.
 
-The branch not taken may be infinite or NaN, and so may its derivative, which a factor 0 would not
-silence; so may be what 1 / (1 + exp(u)) is made from, at a dose of 0.  So an adjoint carries a
-*mask*, the conditions under which it is not 0, and only the finished product is masked.  When the
-two branches of a `where` meet again, they make one `where` instead of two.
+The branch not taken may be infinite or NaN, and so may its derivative; a factor 0 would not make it
+0.  The same holds for exp(u) in 1 / (1 + exp(u)), for instance at a dose of 0.  So an adjoint
+carries a *mask*, the conditions under which it is not 0, and only the finished product is masked.
+When the two branches of a `where` meet again, they make one `where` instead of two.
 """
 
 import math
@@ -34,11 +34,11 @@ from . import voigt
 from .graph import ON_X, Graph, reachable
 
 Factors = tuple[int, ...]
-Partial = Callable[..., Factors]  # of the graph, the value's node, and the operands' nodes
-Mask = frozenset[tuple[int, bool]]  # (condition, what it must be), all of which must hold
+Partial = Callable[..., Factors]  # takes the graph, the value's node, and the operands' nodes
+Mask = frozenset[tuple[int, bool]]  # pairs (condition, the truth it must have), all required
 
 _EVERYWHERE: Mask = frozenset()
-_MOST = 4  # conditions of a mask: the choices that models nest are seen through
+_MOST = 4  # conditions of a mask that are kept apart: enough for the choices that models nest
 _TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
@@ -59,7 +59,7 @@ def _plus_one(g: Graph, a: int) -> int:
 
 
 def _one_minus_square(g: Graph, a: int) -> int:
-    """(1 - a) (1 + a), which loses no digits near 1."""
+    """1 - a**2 as (1 - a) (1 + a), which loses no digits near a = 1."""
     return g.add("mul", g.add("sub", g.const(1.0), a), _plus_one(g, a))
 
 
@@ -77,7 +77,7 @@ def _acosh(g: Graph, v: int, a: int) -> Factors:
 
 
 def _gauss(factor: float) -> Partial:
-    """factor * exp(-a**2)."""
+    """The partial derivative factor * exp(-a**2)."""
 
     def partial(g: Graph, v: int, a: int) -> Factors:
         return g.const(factor), g.add("exp", g.add("neg", g.add("square", a)))
@@ -86,7 +86,7 @@ def _gauss(factor: float) -> Partial:
 
 
 def _erfcx(g: Graph, v: int, a: int) -> Factors:
-    """2 a erfcx(a) - 2 / sqrt(pi)."""
+    """The derivative of erfcx, 2 a erfcx(a) - 2 / sqrt(pi)."""
     product = g.add("mul", g.const(2.0), g.add("mul", a, v))
     return (g.add("add", g.const(-_TWO_OVER_SQRT_PI), product),)
 
@@ -96,7 +96,7 @@ def _unless_zero(g: Graph, a: int, at_zero: int, value: int) -> int:
 
 
 def _pow_base(g: Graph, v: int, a: int, b: int) -> Factors:
-    """b a**(b - 1) as b a**b / a, since a second pow costs more than all the rest."""
+    """The derivative b a**(b - 1) as b a**b / a: a second pow would cost more than all the rest."""
     less_one = g.add("add", g.const(-1.0), b)
     steep = g.add("less", less_one, g.const(0.0))
     limit = g.add("pow", g.const(0.0), less_one)
@@ -105,7 +105,7 @@ def _pow_base(g: Graph, v: int, a: int, b: int) -> Factors:
 
 
 def _finite_recip(g: Graph, a: int) -> int:
-    """1 / a, and 0 at 0."""
+    """The node of 1 / a, or of 0 where a is 0."""
     return g.add("where", a, g.add("recip", a), g.const(0.0))
 
 
@@ -119,7 +119,7 @@ def _atan2(g: Graph, numerator: int, a: int, b: int) -> int:
 
 
 # w(z) = voigt_re + i voigt_im at z = a + i b has w' = -2 z w + 2 i / sqrt(pi); so by the equations
-# of Cauchy and Riemann two real functions give all four derivatives.
+# of Cauchy and Riemann, Re w' and Im w' give all four derivatives.
 def _faddeeva_real(g: Graph, a: int, b: int) -> Factors:
     """Re w'(z) = 2 (b Im w - a Re w)."""
     real, imag = g.add("voigt_re", a, b), g.add("voigt_im", a, b)
@@ -133,8 +133,8 @@ def _faddeeva_imag(g: Graph, a: int, b: int, sign: float = 1.0) -> Factors:
     return g.const(2.0 * sign), g.add("sub", g.const(0.5 * _TWO_OVER_SQRT_PI), products)
 
 
-# One function per operand; an operation without an entry has derivative 0 everywhere, and the
-# branches of _CHOICES go another way.
+# The local derivatives of each operation, one function per operand.  An operation without an entry
+# has derivative 0 everywhere, except those of _CHOICES.
 PARTIALS: dict[str, tuple[Partial, ...]] = {
     "copy": (_one,),
     "neg": (_minus_one,),
@@ -193,14 +193,14 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     "fnma": (_operand(1, -1.0), _operand(0, -1.0), _one),
 }
 
-# Operations that return one of two operands: the condition, and the operand if it holds or not.
+# Operations that return one of two operands: their condition, its operand, and the other operand.
 _CHOICES: dict[str, Callable[..., tuple[int, int, int]]] = {
     "where": lambda g, c, a, b: (c, a, b),
     "minimum": lambda g, a, b: (g.add("less_equal", a, b), a, b),
     "maximum": lambda g, a, b: (g.add("less_equal", b, a), a, b),
 }
 
-# What turns an infinity into 0, and what an infinity comes from or comes through.
+# Operations that turn an infinity into 0, that make one of finite values, and that pass one on.
 _VANISHING = frozenset({"recip", "exp"})
 _OVERFLOWING = frozenset({"exp", "expm1", "sinh", "cosh", "pow"})
 _PASSING = frozenset({"add", "sub", "mul", "neg", "square"})
@@ -229,7 +229,7 @@ def _times(g: Graph, value: int, factors: Factors) -> int:
 
 
 def _and_also(g: Graph, mask: Mask, condition: int, holds: bool) -> Mask:
-    """The mask with one condition more; _MOST others become one, lest a chain be quadratic."""
+    """Return the mask with one more condition; _MOST are merged into one to keep it short."""
     if len(mask) >= _MOST:
         every = [c if true else g.add("not", c) for c, true in sorted(mask)]
         mask = frozenset({(reduce(lambda a, b: g.add("and", a, b), every), True)})
@@ -237,7 +237,7 @@ def _and_also(g: Graph, mask: Mask, condition: int, holds: bool) -> Mask:
 
 
 def _where(g: Graph, mask: Iterable[tuple[int, bool]], value: int) -> int:
-    """``value`` where the mask holds, else 0."""
+    """Return the node of ``value`` where the mask holds, and of 0 elsewhere."""
     zero = g.const(0.0)
     for condition, holds in sorted(mask):
         branches = (value, zero) if holds else (zero, value)
@@ -265,7 +265,7 @@ class _Adjoints:
             branches = (value_1, value_2) if holds else (value_2, value_1)
             return common, g.add("where", condition, *branches)
         total = g.add("add", _where(g, only_1, value_1), _where(g, only_2, value_2))
-        if only_1 and only_2:  # where neither holds, the sum must stay silent as well
+        if only_1 and only_2:  # where neither mask holds the sum must be masked as well
             one = g.const(1.0)
             either = g.add("or", _where(g, only_1, one), _where(g, only_2, one))
             common |= {(either, True)}
@@ -277,7 +277,7 @@ class _Adjoints:
 
 
 def _dependent(graph: Graph, outputs: Iterable[int], wrt: Iterable[int]) -> list[int]:
-    """The nodes between ``wrt`` and ``outputs``, both included, operands first."""
+    """Return the nodes between ``wrt`` and ``outputs``, both included, operands first."""
     nodes, found = graph.nodes, set(wrt)
     path = []
     for i in reachable(nodes, outputs):
@@ -298,7 +298,7 @@ def vjp(
     Parameters
     ----------
     graph : Graph
-        Where the nodes live; it grows.
+        The graph of the nodes; it grows.
     outputs, seeds : sequence of int
         Nodes of the differentiated values and of their adjoints, one for one.
     wrt : sequence of int
@@ -330,7 +330,7 @@ def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> N
     if op in _CHOICES:
         condition, a, b = _CHOICES[op](graph, *operands)
         for branch, holds in ((a, True), (b, False)):
-            # (condition, not holds) in the mask: this branch is never seen from here
+            # with (condition, not holds) in the mask this branch is never taken here
             if branch in needed and (condition, not holds) not in mask:
                 adjoints.accumulate(branch, _and_also(graph, mask, condition, holds), value)
         return
@@ -366,7 +366,7 @@ def jvp(
     Parameters
     ----------
     graph : Graph
-        Where the nodes live; it grows.
+        The graph of the nodes; it grows.
     outputs : sequence of int
         Nodes of the differentiated values.
     wrt, tangents : sequence of int

@@ -23,8 +23,8 @@ from . import functions
 from .symbol import Symbol
 from .syntax import attribute_hint, kind, refuse, syntax_tree
 
-Values = Sequence[Any]  # of the independent variables, then of the parameters
-Part = float | Callable[[Values], Any]  # a constant, or what computes a value
+Values = Sequence[Any]  # the values of the independent variables, then those of the parameters
+Part = float | Callable[[Values], Any]  # a part of a formula: a constant, or a function of values
 
 _MAX_DEPTH = 200  # two Python frames a level stay well below the interpreter's limit of 1000
 
@@ -44,13 +44,13 @@ def _at_least_two(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The condition as a number, 1.0 or 0.0: of NumPy's booleans exp is a float16, - an error."""
+    """A condition whose value is 1.0 or 0.0: NumPy's exp of a boolean is a float16, - an error."""
     return lambda *values: function(*values) * 1.0
 
 
 _INVERSES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
 
-# By the number of arguments; 0 stands for two or more.
+# The functions of formulas by the number of their arguments; 0 stands for two or more.
 _FUNCTIONS_BY_ARITY: dict[int, dict[str, Callable[..., Any]]] = {
     0: {
         **dict.fromkeys(("min", "minimum"), _at_least_two(np.minimum)),
@@ -111,7 +111,7 @@ _COMPARE: dict[type, Callable[[Any, Any], Any]] = {
 
 
 def _apply(function: Callable[..., Any], *parts: Part) -> Part:
-    """The function of the parts, computed at once if they are all constants."""
+    """Return the part that applies a function to parts: a constant if they are all constants."""
     numbers = [np.float64(part) for part in parts if isinstance(part, float)]
     if len(numbers) == len(parts):
         with np.errstate(all="ignore"):
@@ -127,7 +127,7 @@ def _apply(function: Callable[..., Any], *parts: Part) -> Part:
 
 
 def _chain(first: Part, parts: Sequence[tuple[Callable[..., Any], Part]]) -> Part:
-    """((first o part) o part) o ..., without a Python frame for each."""
+    """Return ((first o part) o part) o ..., computed in one loop instead of nested calls."""
     start = _constant(first) if isinstance(first, float) else first
     links = [(f, _constant(p) if isinstance(p, float) else p) for f, p in parts]
 
@@ -145,7 +145,7 @@ def _constant(value: float) -> Callable[[Values], float]:
 
 
 class _Translator:
-    """From syntax tree to functions; collects the parameters' names on the way."""
+    """Translates a syntax tree into functions, and collects the names of the parameters."""
 
     def __init__(self, text: str, independent: Sequence[str], params: Sequence[str] | None) -> None:
         self.text = text
@@ -182,7 +182,7 @@ class _Translator:
         return part
 
     def _binary(self, node: ast.BinOp) -> Part:
-        """An operation, or a chain of them such as a sum, worked off from the left."""
+        """Translate an operation, or a chain of them such as a sum, from left to right."""
         links: list[ast.BinOp] = []
         first: ast.expr = node
         while isinstance(first, ast.BinOp):
@@ -329,7 +329,7 @@ class Formula:
 
 
 def _operand(value: Any) -> Any:
-    """A symbol as it is; else floats of NumPy, whose errors are values: 1 / 0 is infinite."""
+    """Return a symbol unchanged, else NumPy's floats, which do not raise: 1 / 0 is infinite."""
     if type(value) is Symbol:
         return value
     array = np.asarray(value)
@@ -360,7 +360,7 @@ def parse(
     Raises
     ------
     ValueError
-        The text is no such formula; says what is wrong and at which column.
+        The text is no such formula; the message says what is wrong and at which column.
 
     Examples
     --------

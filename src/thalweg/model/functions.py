@@ -1,13 +1,14 @@
 """Functions of numbers, arrays or recorded values, written with the operations of a tape.
 
-Every function here is plain NumPy on purpose: given arrays it computes, given the symbols of
-`trace` it records itself.  The forms are chosen so that neither the value nor any derivative
-overflows where the function itself is finite, and so that the derivative is right where two
-branches meet: ``where(x < 0, x, -x)`` has derivative -1 at 0, ``-abs(x)`` would have 0.
+Every function here is plain NumPy on purpose: with arrays it computes, with the symbols of `trace`
+it records itself.  The forms are chosen so that neither the value nor any derivative overflows
+where the function itself is finite, and so that the derivative is right where two branches meet:
+``where(x < 0, x, -x)`` has derivative -1 at 0, ``-abs(x)`` would have 0.
 
-Only erf, erfc, erfcx and the two parts of the Faddeeva function are primitives; given arrays they
-are SciPy's.  References: DLMF 7.1 to 7.19 (error functions, Voigt profiles); Maechler, "Accurately
-computing log(1 - exp(-|a|))", 2012 (the shapes of log1p and expm1 formulas).
+Only erf, erfc, erfcx, the two parts of the Faddeeva function and the Voigt profile are primitives,
+whose values for arrays come from the table `graph.NUMPY`.  References: DLMF 7.1 to 7.19 (error
+functions, Voigt profiles); Maechler, "Accurately computing log(1 - exp(-|a|))", 2012 (the forms of
+the log1p and expm1 formulas).
 """
 
 import math
@@ -67,7 +68,7 @@ def softplus(x: Value) -> Value:
 
 
 def _difference(a: Value, b: Value) -> Value:
-    """a - b, and 0 for two equal infinities."""
+    """a - b, but 0 for two equal infinities."""
     return np.where((a == b) & (abs(a) == math.inf), 0.0, a - b)
 
 
@@ -83,27 +84,27 @@ def logaddexp2(a: Value, b: Value) -> Value:
 
 
 def xlogy(x: Value, y: Value) -> Value:
-    """x * log(y), and 0 where x = 0 unless y is NaN."""
+    """x * log(y), but 0 where x = 0 unless y is NaN."""
     return np.where((x == 0) & (y == y), 0.0, x * np.log(y))
 
 
 def xlog1py(x: Value, y: Value) -> Value:
-    """x * log(1 + y), and 0 where x = 0 unless y is NaN."""
+    """x * log(1 + y), but 0 where x = 0 unless y is NaN."""
     return np.where((x == 0) & (y == y), 0.0, x * np.log1p(y))
 
 
 def fmax(a: Value, b: Value) -> Value:
-    """The larger of two values, of which one may be NaN."""
+    """The larger of two values; if one is NaN, the other."""
     return np.where(a != a, b, np.where(b != b, a, np.maximum(a, b)))
 
 
 def fmin(a: Value, b: Value) -> Value:
-    """The smaller of two values, of which one may be NaN."""
+    """The smaller of two values; if one is NaN, the other."""
     return np.where(a != a, b, np.where(b != b, a, np.minimum(a, b)))
 
 
 def exprel(x: Value) -> Value:
-    """(exp(x) - 1) / x, and its Taylor series near 0, where the next term is below rounding."""
+    """(exp(x) - 1) / x; near 0 its Taylor series, up to the terms that rounding hides."""
     near = abs(x) < 1e-4
     safe = np.where(near, 1.0, x)
     series = polyval((1 / 24, 1 / 6, 1 / 2, 1.0), x)
@@ -112,7 +113,7 @@ def exprel(x: Value) -> Value:
 
 
 def sinc(x: Value) -> Value:
-    """sin(pi x) / (pi x), and its Taylor series near 0, where the next term is below rounding."""
+    """sin(pi x) / (pi x); near 0 its Taylor series, up to the terms that rounding hides."""
     near = abs(x) < 1e-3
     angle = math.pi * np.where(near, 1.0, x)
     series = polyval((math.pi**4 / 120, -(math.pi**2) / 6, 1.0), x**2)
@@ -139,7 +140,7 @@ def dawsn(x: Value) -> Value:
 def voigt_profile(x: Value, sigma: Value, gamma: Value) -> Value:
     """Convolution of a normal density (sigma) with a Cauchy density (half width gamma).
 
-    Either width may be 0; NaN for a negative one.
+    Either width may be 0; the value is NaN if one is negative.
     """
     return _voigt(x, sigma, gamma)
 
@@ -175,7 +176,7 @@ def trunc(x: Value) -> Value:
 
 
 def rint(x: Value) -> Value:
-    """Nearest integer, the even one of two."""
+    """Nearest integer; of two equally near ones the even one."""
     below = np.floor(x)
     distance = x - below
     odd = below - 2.0 * np.floor(0.5 * below)
@@ -194,19 +195,19 @@ def fmod(a: Value, b: Value) -> Value:
 
 
 def copysign(a: Value, b: Value) -> Value:
-    """|a| with the sign of b; a zero counts as positive."""
+    """|a| with the sign of b; b = 0, also -0, counts as positive."""
     return np.where(b < 0, -abs(a), abs(a))
 
 
 def heaviside(x: Value, at_zero: Value) -> Value:
-    """0 below 0, 1 above, ``at_zero`` at 0, NaN at NaN."""
+    """0 for x < 0, 1 for x > 0, ``at_zero`` for x = 0, NaN for NaN."""
     return np.where(x == 0, at_zero, 0.5 + 0.5 * np.sign(x))
 
 
 def clip(
     a: Value, a_min: Value = None, a_max: Value = None, *, min: Value = None, max: Value = None
 ) -> Value:
-    """``a`` limited to the interval; None is no limit."""
+    """``a`` limited to an interval; a limit that is None does not limit it."""
     lower = a_min if min is None else min
     upper = a_max if max is None else max
     raised = a if lower is None else np.maximum(a, lower)
@@ -222,7 +223,7 @@ def polyval(p: Sequence[Value], x: Value) -> Value:
 
 
 def select(condlist: Sequence[Value], choicelist: Sequence[Value], default: Value = 0.0) -> Value:
-    """The choice of the first condition that holds."""
+    """The choice that belongs to the first condition that holds, else ``default``."""
     value = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         value = np.where(condition, choice, value)
@@ -232,7 +233,7 @@ def select(condlist: Sequence[Value], choicelist: Sequence[Value], default: Valu
 def piecewise(
     x: Value, condlist: Sequence[Value], funclist: Sequence[Any], *args: Any, **kw: Any
 ) -> Value:
-    """The function of the last condition that holds; one function more is the default."""
+    """The function that belongs to the last condition that holds; an extra one is the default."""
     *functions, otherwise = [*funclist] if len(funclist) > len(condlist) else [*funclist, 0.0]
 
     def branch(function: Any) -> Value:

@@ -11,12 +11,12 @@ Nodes are numbered as they appear, so operands always have smaller numbers.  Eve
 expression exists once, so that common subexpressions merge while the graph is built.  All this is
 compiled, in `thalweg._core.graph`; it runs at every fit.
 
-Each node knows what it depends on, because this decides how often it must be computed:
+The stage of a node tells what the node depends on, which decides how often it must be computed:
 
-    0  nothing          a constant, folded at once
+    0  nothing          never: it is a constant, folded when it is added
     1  x only           once per data set
     2  theta only       once per evaluation
-    3  x and theta      once per evaluation and point: the only ones that cost
+    3  x and theta      once per evaluation and point; nearly all the time goes into these nodes
 
 `NUMPY` is the specification of every operation; the compiled tape must agree with it.
 Simplification (simplify.pxi in `thalweg._core`) changes values by rounding only as long as they are
@@ -38,7 +38,7 @@ Node = tuple[Any, ...]
 
 
 def _truth(compare: Callable[..., Any]) -> Callable[..., Any]:
-    """The comparison as a number: 1 where it holds and 0 elsewhere, NaN included."""
+    """Return a comparison whose values are numbers: 1 where it holds, else 0, also for NaN."""
 
     def holds(*operands: Any) -> Any:
         dtype = np.result_type(*operands, 1.0)
@@ -49,7 +49,7 @@ def _truth(compare: Callable[..., Any]) -> Callable[..., Any]:
 
 _wofz = special("wofz")
 
-# The order is that of csrc/tape/operations.h.
+# The operations, in the order of csrc/tape/operations.h.
 NUMPY: dict[str, Callable[..., Any]] = {
     "copy": np.positive,
     "neg": np.negative,
@@ -118,7 +118,7 @@ class Graph(compiled.Graph):
         Node ``i`` is ``nodes[i]``, or `node` (i).  Parameter j is node j, array i is node
         ``n_theta + i``; so the leaves of the same model always have the same numbers.
     depends : list of int
-        ``depends[i]``, or `stage` (i), is 1 if node i depends on x, plus 2 if on theta.
+        ``depends[i]``, or `stage` (i), is 1 if node i depends on x, plus 2 if it depends on theta.
     size : int
         Number of nodes.
     n_theta, n_x : int
@@ -128,7 +128,7 @@ class Graph(compiled.Graph):
     __slots__ = ()
 
     def copy(self) -> "Graph":
-        """Return a graph of the same nodes that grows by itself."""
+        """Return an independent graph of the same nodes."""
         return _rebuilt(self.n_theta, self.nodes)
 
     def __reduce__(self) -> Any:
@@ -141,13 +141,13 @@ class Graph(compiled.Graph):
             return self.const(float(NUMPY[op](*values)))
 
     def count(self, outputs: Iterable[int], depends: int = ON_X | ON_THETA) -> int:
-        """Count the operations behind ``outputs`` that depend on exactly ``depends``."""
+        """Count the operations that ``outputs`` need and whose stage is ``depends``."""
         needed = reachable(self.nodes, outputs)
         return sum(self.stage(i) == depends and self.node(i)[0] in NUMPY for i in needed)
 
 
 def _rebuilt(n_theta: int, nodes: Sequence[Node]) -> Graph:
-    """Return a graph with these nodes, each of the number that it had."""
+    """Return a graph of these nodes, which keep their numbers."""
     graph = Graph(n_theta, 0)
     for op, *operands in nodes[n_theta:]:
         if op == "x":
@@ -160,7 +160,7 @@ def _rebuilt(n_theta: int, nodes: Sequence[Node]) -> Graph:
 
 
 def reachable(nodes: Sequence[Node], outputs: Iterable[int]) -> list[int]:
-    """Return the nodes that ``outputs`` need, operands before what uses them."""
+    """Return the nodes that ``outputs`` need; operands precede the nodes that use them."""
     seen = set(outputs)
     stack = list(seen)
     while stack:
@@ -184,16 +184,16 @@ def evaluate(
     Parameters
     ----------
     graph : Graph
-        Where the nodes live.
+        The graph of the nodes.
     ids : sequence of int
         The nodes to evaluate.
     x : sequence of array_like
-        One array per ``("x", i)``, all of a shape that broadcasts, usually (N,).
+        One array per ``("x", i)``; their shapes, usually (N,), broadcast with each other.
     theta : sequence of array_like
-        One value per parameter; arrays, of a shape that broadcasts with ``x``, evaluate many
-        parameter vectors at once.
+        One value per parameter.  Arrays, whose shapes broadcast with ``x``, evaluate many parameter
+        vectors at once.
     table : mapping from operation to function
-        Other arithmetic, for instance extended precision.
+        The arithmetic; other tables compute, for instance, in extended precision.
 
     Returns
     -------

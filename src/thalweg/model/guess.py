@@ -1,8 +1,8 @@
-r"""Start values from data, for a whole batch at once: the tools that every model shares.
+r"""Tools that all models share to find start values from data, for a whole batch at once.
 
 An estimator sees each coordinate in units of its own spread, a = low + span * unit with unit in
-[0, 1] (`Scaled`), and gives its answer back in the unit of the data.  No threshold has a unit,
-so a guess follows a change of the units of x and y.
+[0, 1] (`Scaled`), and returns parameters in the units of the data.  Thresholds are pure numbers,
+so the start values follow a change of the units of x and y.
 
 Most models are *separable*: linear in an amplitude and an offset once a few shape parameters
 are known.  For these the sum of squares is minimised exactly over the linear parameters and by
@@ -10,12 +10,13 @@ search over a small grid of shapes (variable projection).  With columns b_g = ph
 
     min over (a, c) of ||y - a phi_g - c||^2  =  ||y - mean(y)||^2 - (b_g . y)^2 / (b_g . b_g),
 
-so the best shape is the largest score (b_g . y)^2 / (b_g . b_g), one matrix-vector product per
-fit.  The search needs no sorting, no smoothing and no differences of noisy neighbours.
+so the best shape has the largest score (b_g . y)^2 / (b_g . b_g); the scores of a fit are one
+matrix-vector product.  The search needs no sorting, no smoothing and no differences of noisy
+neighbours.
 
-A missing point (NaN or infinite) is filled by interpolation before, so that the estimators never
-see a gap.  Each row takes the same steps alone or among a million: a guess never depends on its
-neighbours, to the last bit.
+Missing points (NaN or infinite) are filled by interpolation first, so that the estimators never
+see a gap.  The start values of a row are the same to the last bit, whether the row is alone or
+among a million.
 
 Source: G. H. Golub, V. Pereyra, "The differentiation of pseudo-inverses and nonlinear least
 squares problems whose variables separate", SIAM J. Numer. Anal. 10 (1973), 413-432.
@@ -31,10 +32,10 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
-SHARED_CHUNK = 2**15  # values of y at a time: temporaries of 256 KiB stay in the cache
-OWN_CHUNK = 2**12  # the same where every fit has its own x, and so its own grid
+SHARED_CHUNK = 2**15  # values of y in one chunk: temporaries of 256 KiB stay in the cache
+OWN_CHUNK = 2**12  # the same if every fit has its own x, and so its own grid of shapes
 SEARCH_POINTS = 1024  # a grid search uses at most so many points of each fit
-LOG_LIMIT = 600.0  # exp of more would overflow; a start value must be finite
+LOG_LIMIT = 600.0  # arguments of exp are held below this, as start values must be finite
 
 
 class Scaled(NamedTuple):
@@ -45,7 +46,7 @@ class Scaled(NamedTuple):
     span: Array  # (r,), > 0, unit of the data
 
     def over_span(self) -> Array:
-        """Return the values divided by span, with the origin where it was."""
+        """Return the values divided by span, without moving their origin."""
         return self.unit + (self.low / self.span)[:, None]
 
 
@@ -71,7 +72,7 @@ def start_values(
     Parameters
     ----------
     estimate : callable
-        From the scaled coordinates and the scaled y of some fits to their parameters.
+        Takes the scaled coordinates and the scaled y of some fits, and returns their parameters.
     x : array_like or sequence of dims array_like, each (N,) or (..., N)
     y : array_like, shape (..., N)
     dims : int
@@ -89,7 +90,7 @@ def start_values(
         raise ValueError("y must have shape (..., N), got ()")
     batch, points = y.shape[:-1], y.shape[-1]
     coordinates = _coordinates(x, y.shape, dims)
-    if points == 0:  # no data: as good as one point at the origin
+    if points == 0:  # no data give the same start values as one point at the origin
         return start_values(estimate, [np.zeros(1)] * dims, np.zeros((*batch, 1)), dims, count)
     rows = y.reshape(int(np.prod(batch)), points)
     out = np.empty((len(rows), count))
@@ -103,7 +104,7 @@ def start_values(
 
 
 def _coordinates(x: Any, shape: tuple[int, ...], dims: int) -> list[Array]:
-    """Return the coordinates as float64 arrays, all (1, N) or, if one differs by fit, (B, N)."""
+    """Return the coordinates as float64 arrays (1, N), or all (B, N) if one differs by fit."""
     if dims > 1 and len(x) != dims:
         raise ValueError(f"x must hold {dims} arrays, one per independent variable, got {len(x)}")
     arrays = [np.asarray(c, dtype=np.float64) for c in (x if dims > 1 else [x])]
@@ -121,12 +122,12 @@ def _coordinates(x: Any, shape: tuple[int, ...], dims: int) -> list[Array]:
 
 
 def _guess_chunk(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
-    """Return start values (F, count) of a chunk of fits; one coordinate comes sorted."""
+    """Return start values (F, count) of a chunk of fits; estimators get a single x sorted."""
     if len(x) == 1 and not np.all(x[0][:, :-1] <= x[0][:, 1:]):
         order = np.argsort(x[0], -1, kind="stable")
         y = y[:, order[0]] if len(order) == 1 else np.take_along_axis(y, order, -1)
         x = [np.take_along_axis(x[0], order, -1)]
-    with np.errstate(all="ignore"):  # data beyond the range of floats end in the fallback below
+    with np.errstate(all="ignore"):  # what overflows is replaced by 1 below
         x, y = _without_gaps(x, y)
         columns = estimate([scaled(c) for c in x], scaled(y))
     out = np.empty((len(y), count))
@@ -138,8 +139,9 @@ def _guess_chunk(estimate: Estimator, x: list[Array], y: Array, count: int) -> A
 def _without_gaps(x: list[Array], y: Array) -> tuple[list[Array], Array]:
     """Fill missing values from the nearest present ones before and after, linearly in x.
 
-    With two coordinates the way is along the order of the points; a pixel is filled from its
-    neighbours in the row.  A missing abscissa becomes that of the nearest point, before or after.
+    With two coordinates the interpolation runs along the order of the points, so that a pixel is
+    filled from its neighbours in the row.  A missing abscissa becomes that of the nearest point
+    before it, or of the first after it.
     """
     present = np.isfinite(y)
     for c in x:
@@ -154,14 +156,15 @@ def _without_gaps(x: list[Array], y: Array) -> tuple[list[Array], Array]:
     start, end, here = t[line, before], t[line, after], t[line, column]
     left, right = y[row, before], y[row, after]
     filled = left + ratio(here - start, end - start) * (right - left)
-    y[row, column] = np.where(np.isfinite(filled), filled, 0.0)  # not even one point: 0
+    y[row, column] = np.where(np.isfinite(filled), filled, 0.0)  # 0 if no point is present
     return x, y
 
 
 def _gaps(present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
     """Return row and column of each gap, and the columns of the present points next to it.
 
-    At an end both are the nearest present; in a row without any both are the last point.
+    For gaps at an end both are the nearest present point; in a row without any both are the last
+    point.
     """
     row, column = np.nonzero(~present)
     last = present.shape[-1] - 1
@@ -174,7 +177,7 @@ def _gaps(present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
 
 
 def _with_nearest(c: Array) -> Array:
-    """Return abscissas with the missing ones replaced by the nearest before, else after, else 0."""
+    """Return abscissas, missing ones replaced by the last before, else the next, else 0."""
     row, column, before, _ = _gaps(np.isfinite(c))
     c = c.copy()
     filled = c[row, before]
@@ -188,7 +191,7 @@ def ratio(a: Array, b: Array) -> Array:
 
 
 def safe_exp(a: Array) -> Array:
-    """Return exp(a), held inside the range of floats."""
+    """Return exp(a), with a clipped so that the result is finite and not 0."""
     held: Array = np.exp(np.clip(a, -LOG_LIMIT, LOG_LIMIT))
     return held
 
@@ -208,8 +211,8 @@ def thinned(values: Array) -> Array:
 def project(basis: Array, y: Array, centred: bool = True) -> tuple[Array, Array, Array]:
     """Return b_g . y, b_g . b_g and mean(phi_g) for shapes phi (r, N, G) and data y (F, N).
 
-    b = phi - mean(phi) where an offset is fitted (centred), else phi.  One small product per
-    fit, not one large product: the rounding then cannot depend on the size of the batch.
+    b is phi - mean(phi) if an offset is fitted (centred), else phi.  Each fit has its own small
+    product; in one large product the rounding could depend on the size of the batch.
     """
     mean = basis.mean(1) if centred else np.zeros((len(basis), basis.shape[2]))
     columns = basis - mean[:, None, :]
@@ -232,7 +235,8 @@ def best_shape(basis: Array, y: Array, centred: bool = True) -> tuple[Any, Array
 def regress(y: Array, *columns: Array) -> list[Array]:
     """Return the factors (F,) of the columns (r, N) and of a constant, the last, that fit y best.
 
-    Modified Gram-Schmidt, the constant first; a column that depends on earlier ones gets 0.
+    The method is modified Gram-Schmidt, which begins with the constant; a column that depends on
+    earlier ones gets the factor 0.
     """
     basis: list[Array] = []
     norm2: list[Array] = []
@@ -257,8 +261,8 @@ def regress(y: Array, *columns: Array) -> list[Array]:
 def log_regress(u: Array, y: Array) -> tuple[Array, Array, Array]:
     """Return slope, intercept and sign of y = sign * exp(intercept + slope * u).
 
-    Least squares on log|y| with weights y^2, the inverse variance of log|y| under constant noise
-    in y.  Points of the minor sign and points whose u is not finite do not count.
+    The fit is least squares on log|y| with weights y^2, the inverse variance of log|y| under
+    constant noise in y.  Points of the minor sign and points whose u is not finite do not count.
     """
     sign = np.where(np.vecdot(y, abs(y)) < 0, -1.0, 1.0)
     value = sign[:, None] * y

@@ -1,15 +1,15 @@
 r"""The built-in models: plain functions of NumPy, with names, a formula and start values.
 
-A model is nothing but a function f(x, *params) that also runs on symbols, so the engine treats it
-like any function of the user's own.  What the library adds is knowledge of the shape: names for
-the parameters and start values from the data, for a whole batch at once (`starts`, `peaks`).
+A model is a function f(x, *params) that also runs on symbols, so the engine treats it like a
+function of the user.  The library adds names of the parameters and start values from the data, for
+a whole batch at once (`starts`, `peaks`).
 
 Models of two variables take both as one first argument, ``xy = (x, y)``.  Below, "unit of y" is
 the unit of the fitted data and "unit of x" that of the abscissa.
 """
 
-# The functions run on numbers, arrays and symbols alike, so their arguments bear no types;
-# what they are known by to the outside is the class `Model`.
+# The functions run on numbers, arrays and symbols alike, so their arguments have no types; users
+# see the class `Model` instead.
 # mypy: disallow-untyped-defs=False
 
 import operator
@@ -68,7 +68,7 @@ def stretched_exponential(x, amplitude, tau, beta, offset):
 
     amplitude : height above the offset at x = 0, unit of y
     tau : x where the decay has fallen to 1/e, unit of x
-    beta : stretching exponent, a number; below 1 a spread of decay times
+    beta : stretching exponent, a number; below 1 it describes a spread of decay times
     offset : value at late x, unit of y
     """
     # not (x / tau)**beta, whose derivative by tau at x = 0 would be infinite times zero
@@ -143,7 +143,7 @@ def voigt(x, area, x0, sigma, gamma, offset):
     Only the sizes of sigma and gamma count.  In much noise one of them is often best at 0, where
     bounds={"sigma": (0, None), "gamma": (0, None)} let a fit end.
     """
-    # not abs(), whose derivative at 0 is 0: from there a fit has to find a way to wider peaks
+    # not abs(), whose derivative at 0 is 0: a fit must be able to widen a peak of width 0
     widths = [np.where(width < 0, -width, width) for width in (sigma, gamma)]
     return area * voigt_profile(x - x0, *widths) + offset
 
@@ -335,7 +335,7 @@ def get_model(name: str) -> Model:
     Raises
     ------
     ValueError
-        There is no such model; the sentence names the nearest one.
+        There is no such model; the message names the nearest one.
     """
     if name in MODELS:
         return MODELS[name]
@@ -350,7 +350,7 @@ class _Models:
     """The built-in models by attribute: ``models.gaussian``, ``models.polynomial(3)``."""
 
     polynomial = staticmethod(polynomial)
-    # known to type checkers by name, so that they notice a misspelt one
+    # declared so that type checkers notice a misspelt name
     arrhenius: Model
     biexponential: Model
     damped_sine: Model

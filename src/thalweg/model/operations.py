@@ -1,13 +1,14 @@
-"""What a model and its derivatives cost: operations per point, counted on the recorded graph.
+"""The cost of a model and of its derivatives: operations per point, counted on its graph.
 
 The model is recorded with 2 P parameters, theta and the direction v, so that forward propagation
-J v is more graph; backward propagation e'J gets its e as further per-point arrays.  What depends
-on x alone is computed once, and what depends on theta alone once for all points: neither counts.
-Since equal expressions are one node, what is counted is what a tape would run.
+J v is part of the graph; backward propagation e'J gets e as further per-point arrays.  Nodes that
+depend on x alone are computed once, and nodes that depend on theta alone once for all points, so
+neither are counted.  Since equal expressions are one node, the operations counted are those that a
+tape would run.
 
-Backwards costs a small multiple of the model however many parameters there are (Baur and Strassen,
-Theor. Comput. Sci. 22 (1983) 317), and the whole Jacobian at most P times forwards or Nx times
-backwards.
+Backward propagation costs a small multiple of the model, however many parameters there are (Baur
+and Strassen, Theor. Comput. Sci. 22 (1983) 317).  The whole Jacobian costs at most P forward or Nx
+backward propagations.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ from .trace import RecordingError, record_outputs
 
 
 class Operations(NamedTuple):
-    """Shapes of a model, and operations per point.
+    """The parameters and outputs of a model, and its numbers of operations per point.
 
     Attributes
     ----------
     names : tuple of str
-        The P parameters.
+        The names of the P parameters.
     n_outputs : int
         Nx, the number of values of the model at a point.
     model : int
-        Of f_theta(y).
+        Operations of f_theta(y).
     forward : int
-        Of f_theta(y) and J v together.
+        Operations of f_theta(y) and J v together.
     backward : int
-        Of f_theta(y) and e'J together.
+        Operations of f_theta(y) and e'J together.
     jacobian : int
-        Of f_theta(y) and all of J, by backward propagation of each output.
+        Operations of f_theta(y) and all of J, by backward propagation of each output.
     """
 
     names: tuple[str, ...]
@@ -54,7 +55,7 @@ def count_operations(
     n_inputs: int | None = None,
     independent: str | Sequence[str] | None = None,
 ) -> Operations:
-    """Record a model and count what it, and its derivatives, cost per point.
+    """Record a model and count the operations per point of it and of its derivatives.
 
     Parameters
     ----------
@@ -62,9 +63,9 @@ def count_operations(
         ``f(x, *params)`` that returns one value or a sequence of Nx values; a formula; or the name
         of a built-in model.
     n_inputs : int, optional
-        Independent variables of a function; 1.
+        Number of independent variables of a function; default: 1.
     independent : str or sequence of str, optional
-        Independent variables of a formula.
+        Names of the independent variables of a formula.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def count_operations(
 
 
 def _per_point(graph: Graph, outputs: Sequence[int], errors: Sequence[int]) -> int:
-    """Operations that must be done at each point and evaluation; errors change with theta."""
+    """Count the operations at each point and evaluation; ``errors`` (e) change with theta."""
     changing = set(errors)
     count = 0
     for i in reachable(graph.nodes, outputs):

@@ -1,15 +1,16 @@
-r"""Start values of peaks and spots: moments of the part above a level.
+r"""Start values of peaks and spots, from moments of the part above a level.
 
-A peak is compact and its floor is spread out: of the two signs the more compact one is taken.
-In one dimension the width is the length over which the data exceed one half of their range, and
-the centre the centroid of that part.  In two dimensions, g = exp(-s) with s = r^2 / (2 sigma^2)
-and weights (g - h)+ above a level h, with L = log(1/h), have
+A peak may point up or down.  Since a peak is compact and its floor is spread out, the direction
+whose part above the level is more compact is taken.  In one dimension the width is the length over
+which the data exceed one half of their range, and the centre is the centroid of that part.  In two
+dimensions let g = exp(-s) with s = r^2 / (2 sigma^2) be the spot, and (g - h)+ the weights of
+points above a level h.  With L = log(1/h) they have
 
     variance per axis = sigma^2 <s>,   <s> = (1 - (1 + L) h - h L^2 / 2) / (1 - h - h L),
 
-so that a level above the noise costs no bias; by affine invariance the whole covariance matrix
-shrinks by <s>, and so gives the axes of a rotated ellipse too.
-Height and offset follow by linear least squares once the shape is known.
+so that a level above the noise costs no bias.  By affine invariance the whole covariance matrix
+shrinks by <s>, and so gives the axes of a rotated ellipse too.  Height and offset follow by linear
+least squares once the shape is known.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ X = Sequence[Scaled]
 Columns = tuple[Array, ...]
 
 FWHM_OF_SIGMA = 2 * np.sqrt(2 * np.log(2))
-SPOT_LEVEL = 0.3  # above the noise, low enough that a spot of one pixel's width keeps neighbours
+# The level h of spots, as a share of the range of the data: above the noise, and so low that a spot
+# of one pixel's width keeps neighbours.
+SPOT_LEVEL = 0.3
 
 
 def _peak(t: Array, v: Array, shape: Callable[[Array], Array]) -> Columns:
     """Return factor, centre, full width at half maximum and offset of a peak or a dip.
 
-    shape takes ((t - centre) / fwhm)^2.
+    ``shape`` is a function of ((t - centre) / fwhm)^2.
     """
     gap = np.diff(t, axis=-1)
     edge = np.zeros((len(t), 1))
@@ -69,15 +72,16 @@ def lorentzian(x: X, y: Scaled) -> Columns:
 
 
 def pseudo_voigt(x: X, y: Scaled) -> Columns:
-    """Amplitude, centre, full width at half maximum, mixing (half and half) and offset."""
+    """Amplitude, centre, full width at half maximum, mixing (one half) and offset."""
     factor, centre, fwhm, offset = _peak_in_units(x[0], y, _mixed_shape)
     return factor, centre, fwhm, np.full_like(fwhm, 0.5), offset
 
 
 def voigt(x: X, y: Scaled) -> Columns:
-    """Area, centre, sigma, gamma and offset, both parts of equal width.
+    """Area, centre, sigma, gamma and offset; both parts get the same full width at half maximum.
 
-    The width of the whole is 0.5346 f_L + sqrt(0.2166 f_L^2 + f_G^2) (Olivero & Longbothum 1977).
+    With widths f_L and f_G of the parts, that of the profile is
+    0.5346 f_L + sqrt(0.2166 f_L^2 + f_G^2) (Olivero & Longbothum 1977).
     """
     factor, centre, fwhm, offset = _peak_in_units(x[0], y, _mixed_shape)
     area = factor * fwhm * (np.pi / 4 + np.sqrt(np.pi / np.log(2)) / 4)
@@ -122,7 +126,7 @@ def gaussian2d_elliptic(x: X, y: Scaled) -> Columns:
 def gaussian2d_rotated(x: X, y: Scaled) -> Columns:
     """Amplitude, centre, sigma along the long and the short axis, offset, angle of the long one."""
     cx, cy, xx, yy, xy = _spot(x, y)
-    limit = 0.95 * np.sqrt(xx * yy)  # a covariance that keeps an inverse
+    limit = 0.95 * np.sqrt(xx * yy)  # so that the covariance has an inverse
     xy = np.clip(xy, -limit, limit)
     mean, half = 0.5 * (xx + yy), np.hypot(0.5 * (xx - yy), xy)
     determinant = xx * yy - xy * xy
@@ -135,14 +139,15 @@ def gaussian2d_rotated(x: X, y: Scaled) -> Columns:
 
 
 def _spot(x: X, y: Scaled) -> Columns:
-    """Return the centre in unit coordinates and the covariance xx, yy, xy, lengths in `_unit`."""
+    """Return the centre, in [0, 1] along each axis, and the covariance xx, yy, xy in `_unit`^2."""
     up = _moments(x[0].unit, x[1].unit, y.unit)
     down = _moments(x[0].unit, x[1].unit, 1 - y.unit)
     is_up = up[2] + up[3] <= down[2] + down[3]
     cx, cy, xx, yy, xy = (np.where(is_up, a, b) for a, b in zip(up, down, strict=True))
     h, log_h = SPOT_LEVEL, np.log(1 / SPOT_LEVEL)
     share = (1 - (1 + log_h) * h - h * log_h**2 / 2) / (1 - h - h * log_h)
-    pixel2 = 1 / y.unit.shape[-1]  # of the unit square; a spot inside one pixel has no moments
+    # the share of a pixel in the unit square bounds variances: a spot inside one pixel has none
+    pixel2 = 1 / y.unit.shape[-1]
     xx, yy = (np.maximum(a / share, pixel2 / 9) for a in (xx, yy))
     sx, sy = x[0].span / _unit(x), x[1].span / _unit(x)
     return cx, cy, sx**2 * xx, sy**2 * yy, sx * sy * xy / share
@@ -167,7 +172,7 @@ def _spot_height(x: X, y: Scaled, centre: Columns, inverse: Columns) -> Columns:
 
 
 def _unit(x: X) -> Array:
-    """A power of two near the spans, whose squares might leave the range of numbers."""
+    """Return a power of two near the spans; squares of lengths in this unit do not overflow."""
     unit: Array = np.ldexp(1.0, np.frexp(np.maximum(x[0].span, x[1].span))[1] - 1)
     return unit
 

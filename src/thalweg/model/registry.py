@@ -1,6 +1,6 @@
-"""What a built-in model is, and the list of all of them.
+"""The class of built-in models, and the list of them.
 
-The models themselves stand in `library`; each enters the list through `built_in`.
+The models themselves are defined in `library`; the decorator `built_in` puts each on the list.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Model:
     function : callable
         ``f(x, *params)``, or ``f((x, y), *params)`` with two independent variables.
     names : tuple of str
-        The parameters, in order.
+        The names of the parameters, in order.
     independent : tuple of str
-        The independent variables.
+        The names of the independent variables.
     formula : str
         The same function as text.
     summary : str
-        One line.
+        A description in one line.
     estimate : callable
-        From scaled coordinates and data to parameters; see `guess`.
+        Takes scaled coordinates and data and returns start values; see `guess`.
     """
 
     name: str
@@ -84,8 +84,8 @@ class Model:
         Returns
         -------
         ndarray, shape (..., P)
-            Always finite, also where the data say nothing.  Row by row: the same to the last bit
-            alone or in a batch.
+            Start values, finite even if the data determine nothing.  A row gets the same values to
+            the last bit, alone or in a batch.
 
         Raises
         ------

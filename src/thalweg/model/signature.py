@@ -1,9 +1,9 @@
-"""Which parameters a function has, from its signature, and how it is called with their values.
+"""The parameters of a function, from its signature, and calls of the function with their values.
 
-A function is ``f(x, a, b, ...)``.  Its parameters are what follows x: every positional one, also
-with a default, as for `scipy.optimize.curve_fit`, and every keyword-only one without a default.
-``functools.partial(f, a=2)`` makes what follows a keyword-only.  ``**kwargs`` takes parameters
-that only their start names; ``*args`` any number of them.
+A function is ``f(x, a, b, ...)``.  Its parameters are the arguments after x: every positional one,
+also with a default, as for `scipy.optimize.curve_fit`, and every keyword-only one without a
+default.  In ``functools.partial(f, a=2)`` the arguments after ``a`` are keyword-only.  ``**kwargs``
+accepts parameters that are named only with their start values; ``*args`` accepts any number.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Parameters(NamedTuple):
     Attributes
     ----------
     names : tuple of str or None
-        None if the function has ``*args``, or if Python can see no signature, as of functions
-        written in C.
+        None if the function has ``*args``, or if it has no signature that Python can read, like
+        some functions written in C.
     n_by_name : int
-        How many of them, the last ones, are passed by name.
+        How many of the parameters, the last ones, are passed by name.
     takes_names : bool
         Whether the function has ``**kwargs``.
     """
@@ -38,7 +38,7 @@ class Parameters(NamedTuple):
 
 @dataclass(frozen=True)
 class ByName:
-    """A function whose last parameters are passed by name, as one that takes them by place."""
+    """Calls a function, whose last parameters are passed by name, with all of them by place."""
 
     function: Callable[..., Any]
     names: tuple[str, ...]
@@ -54,7 +54,7 @@ class ByName:
 def with_more(
     function: Callable[..., Any], names: tuple[str, ...], more: tuple[str, ...]
 ) -> Callable[..., Any]:
-    """Return a function of ``names`` with further ones of its ``**kwargs`` at the end."""
+    """Return a function of ``names`` and, after them, of ``more``, which its ``**kwargs`` get."""
     if isinstance(function, ByName):
         return ByName(function.function, (*names, *more), function.n_by_name + len(more))
     return ByName(function, more, len(more)) if more else function
@@ -70,7 +70,7 @@ def code_of(function: Any) -> CodeType | None:
 
 
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
-    """Return the names of the parameters after x in the signature; None if it does not say."""
+    """Return the names of the parameters after x, or None if the signature does not tell them."""
     return parameters_of(function).names
 
 
@@ -83,7 +83,8 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
         and not hasattr(function, "__wrapped__")
         and not isinstance(function, ByName)
     ):
-        if not code.co_flags & flags and not code.co_kwonlyargcount:  # most: without `signature`
+        # most functions are simple, and need no call of the slow `signature`
+        if not code.co_flags & flags and not code.co_kwonlyargcount:
             first = 2 if type(function) is MethodType else 1
             return Parameters(code.co_varnames[first : code.co_argcount])
     try:

@@ -1,4 +1,4 @@
-"""Functions of SciPy that stand in the specification, asked for when they are called."""
+"""Functions of SciPy that the specification uses; SciPy is imported when they are called."""
 
 from collections.abc import Callable
 from typing import Any

@@ -3,11 +3,11 @@
 Every estimator takes the scaled coordinates and the scaled data of a chunk of fits
 (`guess.Scaled`) and returns the parameters in the order of the model.
 
-Decays, saturation, steps and exponents: search over a grid of shapes (`guess.best_shape`).
-Waves: the largest peak of the zero-padded periodogram (Lomb 1976; Press & Rybicki 1989 for the
-spreading of uneven points to a grid), then linear least squares for sine, cosine and constant.
-Power law and Arrhenius: weighted regression on logarithms.
-Polynomials: least squares in Chebyshev polynomials, by the pseudo-inverse.
+Decays, saturation, steps and exponents are found by search over a grid of shapes
+(`guess.best_shape`).  The frequency of a wave is the largest peak of the zero-padded periodogram
+(Lomb 1976; Press & Rybicki 1989 for the spreading of uneven points to a grid); linear least squares
+for sine, cosine and constant follow.  Power law and Arrhenius are fitted by weighted regression on
+logarithms, polynomials by least squares in Chebyshev polynomials, with the pseudo-inverse.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from .guess import (
 X = Sequence[Scaled]
 Columns = tuple[Array, ...]
 
-_TIMES = 12  # of each sign, for pairs of exponentials
-_DECAY_PAIRS = (_TIMES - 1) * (_TIMES - 2) // 2
+_TIMES = 12  # the grid of pairs of exponentials has so many times of each sign
+_DECAY_PAIRS = (_TIMES - 1) * (_TIMES - 2) // 2  # the pairs of two decays in `_pairs_apart`
 
 GAS_CONSTANT = 8.31446261815324  # J / (mol K), exact since the SI of 2019
 
@@ -45,7 +45,7 @@ def polynomial(x: X, y: Scaled, degree: int) -> Columns:
     solve = np.linalg.pinv(chebyshev.chebvander(2 * t.unit - 1, degree)).swapaxes(1, 2)
     powers = np.matmul(y.unit[:, None, :], solve @ _chebyshev_to_powers(degree))[:, 0]
     scale, shift = 2 / t.span, -1 - 2 * t.low / t.span  # 2 unit - 1 = shift + scale x
-    mantissa, exponent = np.frexp(y.span)  # a power of two before: scale^2 may be no number
+    mantissa, exponent = np.frexp(y.span)  # its power of two goes first: scale^2 may overflow
     powers = np.ldexp(powers, exponent[:, None])
     out = [powers[:, degree]]
     for k in range(degree - 1, -1, -1):  # Horner, on polynomials in x
@@ -103,7 +103,7 @@ def spin_echo(x: X, y: Scaled) -> Columns:
 
 
 def _decay_times(t: Array, size: int) -> Array:
-    """Return times (r, size) from a third of the first step to five times the range of t."""
+    """Return times (r, size) from a third of the least positive t to five times its range."""
     first_step = np.where(t > 0, t, 1.0).min(-1)
     return log_grid(first_step / 3, 5.0, size)
 
@@ -114,13 +114,16 @@ def _times_of_both_signs(t: Array, size: int) -> Array:
 
 
 def _exponentials(t: Array, tau: Array) -> Array:
-    """Return shapes (r, N, G), largest, with value 1, at the end of [0, 1] where they start."""
+    """Return shapes (r, N, G) that are 1, their largest value, at one end of [0, 1].
+
+    Decays (tau > 0) start at 0, growths at 1.
+    """
     tau = tau[:, None, :]
     return np.exp(-np.where(tau > 0, t[:, :, None], t[:, :, None] - 1) / tau)
 
 
 def _in_units(x: Scaled, y: Scaled, factor: Array, tau: Array) -> Array:
-    """Return the amplitude at x = 0, unit of y, of a shape of `_exponentials` and its factor."""
+    """Return the amplitude at x = 0, in the unit of y, of a factor times an exponential shape."""
     start = np.where(tau > 0, 0.0, 1.0)
     amplitude: Array = y.span * factor * safe_exp((x.low / x.span + start) / tau)
     return amplitude
@@ -129,8 +132,9 @@ def _in_units(x: Scaled, y: Scaled, factor: Array, tau: Array) -> Array:
 def biexponential(x: X, y: Scaled) -> Columns:
     """Amplitude and tau of the fast and of the slow exponential, and the offset.
 
-    All pairs of a grid of times of both signs.  With unit columns, c_i = b_i . y and
-    rho = b_i . b_j, a pair explains (c_i^2 + c_j^2 - 2 rho c_i c_j) / (1 - rho^2).
+    All pairs of a grid of times of both signs are compared.  With columns b of unit norm,
+    c_i = b_i . y and rho = b_i . b_j, a pair lowers the sum of squares by
+    (c_i^2 + c_j^2 - 2 rho c_i c_j) / (1 - rho^2).
     """
     t, v = thinned(x[0].unit), thinned(y.unit)
     tau = _times_of_both_signs(t, _TIMES)
@@ -154,9 +158,9 @@ def biexponential(x: X, y: Scaled) -> Columns:
 
 
 def _best_pair(explained: Array, v: Array) -> Array:
-    """Return the pair that explains most; two decays unless others leave a fifth less.
+    """Return the pair that explains most; pairs with growths must leave a fifth less than decays.
 
-    In much noise a growth would often serve as well, and few who fit two decays want one.
+    In much noise a growth often fits as well as a second decay, and few users of the model want it.
     """
     best = np.argmax(explained, axis=-1)
     decays = np.argmax(explained[:, :_DECAY_PAIRS], axis=-1)
@@ -168,7 +172,10 @@ def _best_pair(explained: Array, v: Array) -> Array:
 
 
 def _pairs_apart(size: int) -> tuple[Array, Array]:
-    """Pairs of times, two decays first: neighbours on a grid are too alike to tell apart."""
+    """Return pairs of times, those of two decays first; neighbours on the grid are left out.
+
+    The exponentials of neighbours are too alike to tell them apart.
+    """
     fast, slow = np.triu_indices(size, 2)
     decay, growth = np.divmod(np.arange(size * size), size)
     return (
@@ -178,7 +185,7 @@ def _pairs_apart(size: int) -> tuple[Array, Array]:
 
 
 def stretched_exponential(x: X, y: Scaled) -> Columns:
-    """Amplitude, tau, beta and offset; x counts from 0, where the decay starts."""
+    """Amplitude, tau, beta and offset of a decay that starts at x = 0."""
     t, v = thinned(np.maximum(x[0].over_span(), 0.0)), thinned(y.unit)
     low, high = _positive_range(t)
     tau = np.repeat(log_grid(low / 2, 3 * high, 16), 6, axis=1)
@@ -204,7 +211,7 @@ def michaelis_menten(x: X, y: Scaled) -> Columns:
 
 
 def _positive_range(t: Array) -> tuple[Array, Array]:
-    """Return the smallest and the largest positive value of each row, (1, 1) without any."""
+    """Return the smallest and the largest positive value of each row, 1 and 1 if it has none."""
     high = t.max(-1)
     high = np.where(high > 0, high, 1.0)
     return np.where(t > 0, t, high[:, None]).min(-1), high
@@ -241,7 +248,7 @@ def hill(x: X, y: Scaled) -> Columns:
     low, high = _positive_range(dose)
     decades = np.where(high > low, np.log(high / low), 1.0)
     t = np.log(dose / low[:, None]) / decades[:, None]
-    t = np.where(dose > 0, t, -1e3)  # dose zero: the far end of the step
+    t = np.where(dose > 0, t, -1e3)  # a dose of zero is at the far end of the step
     factor, middle, width, offset = _step(t, y.unit)
     bottom = y.low + y.span * offset
     ec50 = x[0].span * low * np.exp(decades * middle)
@@ -271,8 +278,9 @@ def sine(x: X, y: Scaled) -> Columns:
 def damped_sine(x: X, y: Scaled) -> Columns:
     """Amplitude, tau, frequency, phase and offset.
 
-    tau, of either sign, by the envelope: the demodulated signal z = y exp(-i angle) explains
-    |sum z exp(-t/tau)|^2 / sum exp(-2 t/tau), up to the part that turns at twice the frequency.
+    tau, of either sign, is the one whose envelope explains most of the demodulated signal
+    z = y exp(-i angle): |sum z exp(-t/tau)|^2 / sum exp(-2 t/tau), apart from the part of z that
+    turns at twice the frequency.
     """
     t = x[0].unit
     frequency = _frequency(t, y.unit)
@@ -298,7 +306,7 @@ def damped_sine(x: X, y: Scaled) -> Columns:
 
 
 def _polar(a: Array, b: Array, turns: Array) -> Columns:
-    """Return amplitude and phase of a sin + b cos, the phase counted from x = 0, in (-pi, pi]."""
+    """Return amplitude and phase, in [-pi, pi], of a sin + b cos; the phase is that at x = 0."""
     phase = np.arctan2(b, a) / (2 * np.pi) - turns
     return np.hypot(a, b), 2 * np.pi * (phase - np.round(phase))
 

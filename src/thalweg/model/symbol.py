@@ -1,9 +1,10 @@
-"""Symbols: values that note what is done to them in a graph.
+"""Symbols: values that record in a graph the operations on them.
 
 Python's operators and NumPy's two protocols (``__array_ufunc__``, NEP 13; ``__array_function__``,
 NEP 18) tell a symbol which operation it meets.  Ufuncs are recognised by name, so that SciPy's are
-known without importing SciPy.  What needs the numbers themselves, or mixes points, is refused with
-the operation and what to write instead; `trace.record` adds where in the user's code.
+known without importing SciPy.  An operation that needs the numbers themselves, or mixes points, is
+refused by an error that names the operation and what to write instead; `trace.record` adds the
+place in the user's code.
 """
 
 import operator
@@ -25,11 +26,11 @@ class RecordingError(Exception):
     Attributes
     ----------
     operation : str
-        What stopped the recording.
+        The operation that stopped the recording.
     hint : str
         What to write instead; may be empty.
     file, line : str and int, or None
-        Where, in the user's code.
+        The place of the operation in the user's code.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ def refuse(operation: str, hint: str | None = None) -> NoReturn:
 
 
 class Recorder:
-    """The graph being recorded, and what becomes a node of it."""
+    """The graph being recorded; turns values into its nodes."""
 
     __slots__ = ("_known", "arrays", "data", "graph", "n_points", "parameters", "points")
 
@@ -77,14 +78,14 @@ class Recorder:
         graph.exact = True
         self.points = (points,) if isinstance(points, int) else points
         self.n_points = prod(self.points)
-        self.data = data  # of each variable, shape (N,); None where it differs from fit to fit
+        self.data = data  # the values (N,) of each variable; None if they differ from fit to fit
         self.arrays: list[np.ndarray] = []
-        self.parameters: list[Symbol] = []  # themselves: 1.0 * a may stand for one per point
-        # by id, with the array, so that its id stays, and what it held
+        self.parameters: list[Symbol] = []  # not what is computed from them, such as 1.0 * a
+        # by the id of each array met: its node, the array, so that no other gets its id, and a copy
         self._known: dict[int, tuple[int, Any, Any]] = {}
 
     def lift(self, value: Any) -> int:
-        """The node of an operand: a symbol, a number or a per-point array."""
+        """Return the node of an operand: of a symbol, a number or a per-point array."""
         if isinstance(value, Symbol):
             if value._recorder is not self:
                 refuse("use of a value from another recording")
@@ -102,7 +103,7 @@ class Recorder:
             return known[0]
         if array.dtype.kind not in "biuf":
             refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
-        numbers = np.array(array, dtype=float)  # of its own: the function may go on writing
+        numbers = np.array(array, dtype=float)  # a copy: the function may write into the array
         if array.shape in ((self.n_points,), self.points):
             node = self.graph.append_x()
             self.arrays.append(numbers.reshape(-1))
@@ -117,9 +118,10 @@ class Recorder:
         return node
 
     def concrete(self, value: Any) -> Any:
-        """The numbers of symbols that depend on the data alone, in lists and tuples too.
+        """Return a value with numbers in place of symbols that depend on the data alone.
 
-        None if there is a symbol without numbers.  They are what the function would meet anyway.
+        Symbols in lists and tuples are replaced, too.  The result is None if one of the symbols has
+        no numbers.  The function would get these numbers if it were called with the data.
         """
         if isinstance(value, list | tuple):
             parts = [self.concrete(v) for v in value]
@@ -148,7 +150,7 @@ def refusal(operation: str) -> Any:
 
 
 def _of_data(name: str, operation: str) -> Any:
-    """A method of arrays, which symbols have that depend on the data alone."""
+    """A method of arrays that works only for symbols that depend on the data alone."""
 
     def method(self: "Symbol", *args: Any) -> Any:
         numbers, known = self._recorder.concrete(self), self._recorder.concrete(args)
@@ -163,8 +165,8 @@ class Symbol(Value):
     """Stands for a parameter, the independent variable or what was computed from them."""
 
     __slots__ = ()
-    __array_priority__ = 1e6  # for array types that know no protocol newer than this
-    __pandas_priority__ = 1e6  # a column times a symbol is the symbol's to do
+    __array_priority__ = 1e6  # for array types that know none of the newer protocols
+    __pandas_priority__ = 1e6  # so that a column times a symbol is left to the symbol
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -206,14 +208,14 @@ class Symbol(Value):
             dtype is None or np.dtype(dtype) != object
         ):
             refuse("conversion to a NumPy array")
-        array = np.empty((), object)  # np.array([a, b], dtype=object) asks each element
+        array = np.empty((), object)  # for np.array([a, b], dtype=object), which asks each element
         array[()] = self
         return array
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
-            raise AttributeError(name)  # Python and NumPy ask for protocols in this way
-        if name in _METHODS:  # np.tanh of an array of objects calls a method of each
+            raise AttributeError(name)  # Python and NumPy look for protocols by such names
+        if name in _METHODS:  # np.tanh of an array of objects calls .tanh() of each element
             return lambda: self._apply(_UFUNC_OPS[name], self)
         recorder: Recorder = self._recorder
         graph = recorder.graph
@@ -261,7 +263,7 @@ class Symbol(Value):
         return function(*numbers, **dict(zip(kwargs, options, strict=True)))
 
 
-# What leaves numbers as they are: of any shape, and of one row.
+# Attributes that leave the numbers unchanged: of arrays of any shape, and of arrays of one row.
 _SAME: Final = frozenset({"astype", "copy", "to_numpy", "values"})
 _SAME_ROW: Final = frozenset({"T", "flatten", "ravel", "squeeze"})
 
@@ -282,7 +284,8 @@ def _same_numbers(symbol: Symbol) -> Callable[..., Any]:
     return method
 
 
-# NumPy's and SciPy's ufuncs by name: first those that are one operation of a tape.
+# NumPy's and SciPy's ufuncs by name: first those that are one operation of a tape, then (_UFUNCS)
+# those that are composed of several.
 _UFUNC_OPS: Final = {
     **dict.fromkeys(["absolute", "fabs"], "abs"),
     **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},

@@ -1,7 +1,7 @@
-"""The syntax tree of a formula, and what to say where the text is none.
+"""The syntax tree of a formula, and the errors of texts that are no formula.
 
 People write what they know from elsewhere: ``y = a*x``, ``2a``, ``np.exp(x)``, ``a exp(-x)``, a
-parameter called lambda.  Each has a cause that can be named, and a way out.
+parameter called lambda.  For each of these the error names the cause and what to write instead.
 """
 
 import ast
@@ -10,7 +10,7 @@ import re
 from itertools import pairwise
 from typing import NoReturn
 
-# What a node is called in an error.
+# Names of kinds of nodes, for errors.
 _KINDS: dict[type, str] = {
     ast.Attribute: "a dot",
     ast.Lambda: "lambda",
@@ -47,7 +47,7 @@ def refuse(text: str, problem: str, hint: str = "") -> NoReturn:
 
 
 def kind(node: ast.AST) -> str:
-    """Return what a node is called in an error."""
+    """Return the name of a node's kind, for an error."""
     return _KINDS.get(type(node), f"'{type(node).__name__}'")
 
 
@@ -57,7 +57,8 @@ def syntax_tree(text: str) -> ast.expr:
     Raises
     ------
     ValueError
-        The text is no expression; says what is wrong, at which column, and the likely way out.
+        The text is no expression; the message says what is wrong, at which column, and what to
+        write instead.
     """
     try:
         return ast.parse(text, mode="eval").body
@@ -65,13 +66,13 @@ def syntax_tree(text: str) -> ast.expr:
         problem = f"{error.msg.partition(';')[0].partition('. ')[0]} at column {error.offset or 1}"
         refuse(text, problem, _way_out(text))
     except UnicodeEncodeError as error:
-        refuse(text, f"character {error.start + 1} is half a character")
+        refuse(text, f"character {error.start + 1} is half of a surrogate pair")
     except (ValueError, RecursionError, MemoryError):
         refuse(text, "it is too deeply nested, or a number is too long")
 
 
 def _way_out(text: str) -> str:
-    """What the writer of a text that is no expression may have meant; "" if that is not clear."""
+    """Return a hint at what the writer may have meant by a text that is no expression, or ""."""
     if equation := re.match(rf"\s*{_NAME}\s*(\([^()]*\))?\s*=(?!=)\s*", text):
         right = text[equation.end() :]
         return f"write the right-hand side only{f': {right}' if 0 < len(right) <= 40 else ''}"
@@ -84,7 +85,7 @@ def _way_out(text: str) -> str:
 
 
 def _missing_operator(text: str) -> str:
-    """The sentence for two operands with nothing but a blank between them."""
+    """Return the hint if two operands have nothing but a blank between them, else ""."""
     tokens = re.findall(rf"{_NUMBER}|{_NAME}|\S", text)
     for left, right in pairwise(tokens):
         if (left == ")" or _is_operand(left)) and _is_operand(right):
@@ -97,7 +98,7 @@ def _is_operand(token: str) -> bool:
 
 
 def attribute_hint(node: ast.expr) -> str:
-    """Return the way out for the function or constant of a module, such as np.exp; else ""."""
+    """Return a hint if a node is a function or constant of a module, such as np.exp; else ""."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         module, name = node.value.id, node.attr
         if module in _MODULES:

@@ -1,7 +1,7 @@
-"""From a graph to the tape of a model and its derivatives.
+"""Turn a graph into the tape of a model and its derivatives.
 
-A graph is lowered in `thalweg._core.lower`.  Tapes are kept, because the same formula is fitted
-again and again.
+A graph is lowered in `thalweg._core.lower`.  Tapes are cached, because the same formula is often
+fitted again and again.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = ["OPCODE", "Compiled", "compile_curved", "compile_model", "lower", "lo
 OPCODE = {name: number for number, (name, _) in enumerate(operations())}
 
 _LEAVES = ("const", "theta", "x")
-_MOST_SUBSETS = 12  # 2^12 subsets are tried in milliseconds
+_MOST_SUBSETS = 12  # so many parameters have 2^12 subsets, which are tried in milliseconds
 
-_MOST_TAPES = 256
+_MOST_TAPES = 256  # a cache of tapes that has so many is emptied
 
 
 class Compiled(NamedTuple):
-    """What the engine needs of a model."""
+    """The tape of a model, and which of its parameters are linear together."""
 
     tape: Tape  # f and its derivatives with respect to the free parameters
     linear: tuple[int, ...]  # see `linear_together`
@@ -44,7 +44,7 @@ _CURVED: dict[Hashable, Tape] = {}
 def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
     """Return the tape of node ``output`` and its derivatives with respect to parameters ``free``.
 
-    Equal formulas share one tape, however they were written: it is kept by the graph's key.
+    Formulas that become the same graph share one tape, which is cached by the key of the graph.
     """
     key = (graph.key((output,)), tuple(free), graph.n_x)
     compiled = _COMPILED.get(key)
@@ -59,8 +59,8 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
 def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
     r"""Return the tape with second derivatives, for later attempts of fits.
 
-    Its parameters are theta and then a direction d, its outputs f, its derivatives with respect to
-    ``free``, and the second derivative along d,
+    The parameters of the tape are theta and then a direction d.  Its outputs are f, the derivatives
+    of f with respect to ``free``, and the second derivative along d,
     :math:`\sum_{ij} d_i d_j \, \partial^2 f / \partial \theta_i \partial \theta_j`.
     """
     key = (graph.key((output,)), tuple(free), graph.n_x)
@@ -83,7 +83,7 @@ _T = TypeVar("_T")
 
 def _keep(cache: dict[Hashable, _T], key: Hashable, value: _T) -> None:
     if len(cache) >= _MOST_TAPES:
-        cache.clear()  # formulas with ever new constants; the others come back at once
+        cache.clear()  # formulas with ever new constants fill it; the others are compiled again
     cache[key] = value
 
 
@@ -103,10 +103,12 @@ def _with_room(graph: Graph, output: int, room: int) -> tuple[Graph, int]:
 def linear_together(
     graph: Graph, derivatives: Sequence[int], free: Sequence[int]
 ) -> tuple[int, ...]:
-    """Return the places in ``free`` of the most parameters in which the model is linear together.
+    """Return the places in ``free`` of the largest set in which the model is linear together.
 
-    That is where none of their derivatives depends on any of them.  Of sets of one size the first
-    is taken; among more than `_MOST_SUBSETS` parameters, each that goes with those before it.
+    A model is linear together in a set of parameters if none of its derivatives with respect to
+    them depends on any of them.  Of the largest sets the first is returned.  If more than
+    `_MOST_SUBSETS` parameters are linear alone, a set is built greedily: each parameter that is
+    linear together with those before it is added.
     """
     nodes = graph.nodes
     depends: dict[int, int] = {}  # the parameters that a node depends on, as bits
@@ -135,10 +137,11 @@ def linear_together(
 
 
 def lower_terms(graph: Graph, outputs: Sequence[int], *, products: bool = True) -> Terms:
-    """Return the tape and the terms ``scale * a * b`` that nodes ``outputs`` are, for sums of them.
+    """Return the tape and the terms ``scale * a * b`` whose values the nodes ``outputs`` are.
 
-    What depends on the parameters alone becomes the scale, and a product that nothing else needs
-    is left to the sum (see csrc/loss/loss.c); without ``products`` each output is one slot.
+    The sum over points multiplies them out (see csrc/loss/loss.c): the factor that depends on the
+    parameters alone is the scale, and a and b are the factors of a product that no other node
+    needs.  Without ``products`` each output is one slot, with no scale and no b.
     """
     split = _split(graph, outputs) if products else [(None, i, None) for i in outputs]
     factors = list(dict.fromkeys(i for term in split for i in term if i is not None))
@@ -168,9 +171,9 @@ def _split(graph: Graph, outputs: Sequence[int]) -> list[_Term]:
 def _product(
     graph: Graph, scale: int | None, factors: Sequence[int], before: Sequence[_Term]
 ) -> _Term:
-    """The term without negations, whose sign goes into the scale.
+    """Return the term of a product; the signs of negated factors go into the scale.
 
-    Terms that follow one another and share a factor have it as b (see csrc/loss/loss.c).
+    If consecutive terms share a factor, it is b in each of them (see csrc/loss/loss.c).
     """
     for factor in factors:
         if graph.node(factor)[0] == "neg":
@@ -183,7 +186,7 @@ def _product(
 
 
 def _take_scale(graph: Graph, i: int) -> tuple[int | None, int]:
-    """Return node i as what depends on the parameters alone, None for 1, times the rest."""
+    """Split node i into a factor of the parameters alone, None for 1, and the rest."""
     scale = None
     while graph.stage(i) & ON_X:
         op, *operands = graph.node(i)
@@ -198,7 +201,7 @@ def _take_scale(graph: Graph, i: int) -> tuple[int | None, int]:
 
 
 def _uses(nodes: Sequence[tuple[Any, ...]], outputs: Sequence[int]) -> Counter[int]:
-    """Return how many of the operations behind ``outputs`` each node is an operand of."""
+    """Return how often each node is an operand of the operations that ``outputs`` need."""
     uses: Counter[int] = Counter()
     seen, waiting = set(outputs), list(outputs)
     while waiting:

@@ -1,12 +1,12 @@
 """Record a plain Python function as an expression graph.
 
 The function is called once, not with numbers but with symbols, which note what is done to them
-(`symbol`).  What cannot be noted, because it needs the numbers (`if`, `float()`, a loop over the
-points) or mixes points (`np.sum`, `np.convolve`), stops the recording with an error that names the
-operation, the line of the user's function, and what to write instead.
+(`symbol`).  Some operations cannot be noted, because they need the numbers (`if`, `float()`, a loop
+over the points) or mix points (`np.sum`, `np.convolve`).  They stop the recording with an error
+that names the operation, the line of the user's function, and what to write instead.
 
-Recording runs at every fit, so that a function always sees its current closure: per-point arrays
-met on the way become further inputs, numbers become constants.
+Recording runs at every fit, so that a function always sees its current closure.  Per-point arrays
+of the closure become further inputs of the graph, numbers become constants.
 """
 
 import os
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Outputs(NamedTuple):
-    """A recorded function of several values: graph, a node per value, arrays of its closure."""
+    """A recorded function of several values: its graph, a node per value, its closure's arrays."""
 
     graph: Graph
     outputs: list[int]
@@ -62,11 +62,11 @@ _LIBRARIES: Final = tuple(
         os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy", ""),
     )
 )
-_COMPILED: Final = "thalweg/_core/"  # its frames name their source without the folder it lay in
+_COMPILED: Final = "thalweg/_core/"  # frames of compiled modules have relative file names
 
 
 def _place(error: BaseException) -> tuple[str | None, int | None]:
-    """File and line of the innermost frame that is the user's."""
+    """Return file and line of the innermost frame of the user's code, or two None."""
     place: tuple[str | None, int | None] = (None, None)
     traceback = error.__traceback__
     while traceback is not None:
@@ -114,10 +114,10 @@ def record(
     single : bool
         Whether the function gets one symbol as x (then ``n_x`` is 1) or a sequence of them.
     columns : sequence of str
-        The names by which the function finds its variables in x; none: by their places.
+        The names by which the function finds its variables in x; if empty, it finds them by place.
     data : sequence of ndarray or None
-        The values (N,) of each variable, None where they differ from fit to fit.  What the function
-        does with them alone, such as ``x.max()``, is a number then.
+        The values (N,) of each variable, None for those that differ from fit to fit.  Expressions
+        of given values alone, such as ``x.max()``, are then numbers.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def columns_read(
     Raises
     ------
     RecordingError
-        As `record`.
+        See `record`.
     """
     recorder = Recorder(Graph(n_params, len(names)), points, data)
     theta, x = _symbols(recorder)
@@ -177,11 +177,11 @@ def record_outputs(
         The model, ``f(x, a, b, ...)`` or, if ``vector``, ``f(x, theta)``; returns one value per
         point, or a tuple, list or array of such values.
     n_x, n_params, n_points, single
-        As of `record`.
+        See `record`.
     vector : bool
         Whether the function gets its parameters as one array, and several variables as another.
     room : int
-        Parameters of the graph beyond those of the function, for directions.
+        How many parameters the graph has beyond those of the function, for directions.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def record_outputs(
 
 
 def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
-    """Parameters and variables: parameter j is node j and variable i is node n_theta + i."""
+    """Return symbols of the parameters, nodes 0, 1, ..., and of the variables, which follow."""
     graph = recorder.graph
     symbols = [Symbol(recorder, node) for node in range(graph.n_theta + graph.n_x)]
     recorder.parameters = symbols[: graph.n_theta]
@@ -213,7 +213,7 @@ _T = TypeVar("_T")
 
 
 def _call(function: Callable[..., Any], body: Callable[[], _T]) -> _T:
-    """Run ``body``, which calls the user's function; say where in that it cannot be recorded."""
+    """Run ``body``, which calls the user's function; an error tells the place in that function."""
     try:
         return body()
     except RecordingError as error:

@@ -1,14 +1,15 @@
-"""A recorded model in other units, so that nothing inside it leaves the range of the arithmetic.
+"""Rewrite a recorded model in other units, so that no value inside it overflows or underflows.
 
-The square of a width of 1e-200 is 0, and with it goes all that is divided by it.  So every node of
-the graph is given a unit, a power of two, and holds its value in that unit:
+The square of a width of 1e-200 is 0 in floating point, and a quotient by it is infinite or NaN.  So
+every node of the graph is given a unit, a power of two, and holds its value in that unit:
 
     x_i = 2^e_i x_i',  theta_j = 2^c_j theta_j',  (a b)' = a' b' in the product of both units,
 
-Products, quotients, powers and roots have units of their own.  Sums and comparisons bring both
-sides to the larger unit, exponentials, logarithms and angles to 1.  The factors that do so are
-parameters of the new graph, one power of two for each fit: multiplying by one changes no digit of
-what is neither too large nor too small to matter.
+The units of products, quotients, powers and roots follow from those of their operands.  Sums and
+comparisons convert both sides to the larger unit; exponentials, logarithms and angles convert their
+operands to the unit 1.  The factors of these conversions are parameters of the new graph, one power
+of two for each fit.  To multiply by a power of two changes no digit, unless the product overflows
+or underflows.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import numpy as np
 
 from .graph import Graph, reachable
 
-STEP = 12  # exponents of units are multiples of it, so that roots have whole ones, too
+STEP = 12  # exponents of units are multiples of it, so that roots of units are powers of two, too
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Powers = dict[tuple[Any, ...], Fraction]  # of what a unit is made: x, theta, and larger units
+# The powers of the base units (of the variables, of the parameters, and each larger of two units)
+# whose product a unit is.
+Powers = dict[tuple[Any, ...], Fraction]
 
 _SAME = ("copy", "neg", "abs")
 _LIKE_SUMS = ("add", "sub", "minimum", "maximum", "hypot", "remainder")
@@ -39,9 +42,9 @@ _PLAIN = STEP  # constants from 2^-12 to 2^12 stay as they are written
 
 
 class Unit(NamedTuple):
-    """2^exponent, for each of K fits; equal powers of the same are equal units.
+    """A unit 2^exponent, which may differ between K fits; units of one `key` are equal.
 
-    ``raised`` holds further factors: units to the power of a node, as of x**b.
+    ``raised`` holds further factors, units to the power of a node, such as the unit of x**b.
     """
 
     powers: Powers
@@ -62,7 +65,7 @@ class Unit(NamedTuple):
         return Unit(kept, self.exponent + sign * other.exponent, raised)
 
     def to_the(self, power: Fraction) -> Unit | None:
-        """Return a power of the unit; None where its exponents might not be whole."""
+        """Return a power of the unit, or None if its exponents might not be whole."""
         powers = {base: p * power for base, p in self.powers.items() if p * power}
         raised = {node: unit.to_the(power) for node, unit in self.raised.items()}
         if any(STEP % p.denominator for p in powers.values()) or None in raised.values():
@@ -72,17 +75,17 @@ class Unit(NamedTuple):
 
     @property
     def key(self) -> Any:
-        """What equal units have in common."""
+        """Return the key of the unit; units of the same key are equal for every fit."""
         raised = frozenset((node, unit.key) for node, unit in self.raised.items())
         return frozenset(self.powers.items()), raised
 
 
 class Rewritten(NamedTuple):
-    """The model in other units: a graph whose last parameters are factors, 2^e of each fit."""
+    """The model in other units: a graph whose last parameters are the factors of conversions."""
 
     graph: Graph
     output: int
-    factors: Array  # their exponents e, int, (K, number of them)
+    factors: Array  # int, (K, number of factors): each factor is 2 to the power of this
 
 
 def in_units(graph: Graph, output: int, x: Array, theta: Array, value: Array) -> Rewritten:
@@ -93,7 +96,7 @@ def in_units(graph: Graph, output: int, x: Array, theta: Array, value: Array) ->
     graph, output
         The model.
     x, theta : ndarray of int, (K, n_x) and (K, P)
-        Exponents of their units for K fits, multiples of `STEP`.
+        Exponents of the units of variables and parameters for K fits, multiples of `STEP`.
     value : ndarray of int, (K,)
         The exponent of the unit of the model's value.
     """
@@ -117,18 +120,18 @@ def in_units(graph: Graph, output: int, x: Array, theta: Array, value: Array) ->
 
 
 class _Model:
-    """The nodes of the new graph, before it is known how many parameters they need."""
+    """The nodes of the new graph, collected before the number of its parameters is known."""
 
     def __init__(self, x: Array, theta: Array) -> None:
         self.x, self.theta = x, theta
         self.one = Unit({}, np.zeros(len(x), x.dtype))
-        self.place: dict[int, int] = {}  # of the nodes of the old graph
+        self.place: dict[int, int] = {}  # the new node of each node of the old graph
         self.nodes: list[tuple[Any, ...]] = []
         self.units: list[Unit] = []
         self.factors: list[Array] = []
-        self.known: dict[Any, int] = {}  # factors by what they are made of
-        self.turned: dict[Any, int] = {}  # nodes in other units
-        self.larger: dict[Any, Unit] = {}  # the larger of two units, by both
+        self.known: dict[Any, int] = {}  # the nodes of factors, by their powers
+        self.turned: dict[Any, int] = {}  # nodes converted to other units, by node and unit
+        self.larger: dict[Any, Unit] = {}  # the larger of two units, by the keys of both
 
     def node(self, unit: Unit, *node: Any) -> int:
         self.nodes.append(node)
@@ -136,7 +139,7 @@ class _Model:
         return len(self.nodes) - 1
 
     def of(self, op: str, operands: list[Any]) -> int:
-        """The node of an operation on nodes of the old graph."""
+        """Return the node of an operation on nodes of the old graph."""
         if op == "const":
             return self.constant(*operands)
         if op in ("x", "theta"):
@@ -154,7 +157,7 @@ class _Model:
         if op in _LIKE_SUMS or op in _OF_RATIOS:
             unit, *ids = self.alike(*ids)
             return self.node(unit if op in _LIKE_SUMS else self.one, op, *ids)
-        if op == "voigt":  # a density: of the inverse unit of its three lengths
+        if op == "voigt":  # a density has the inverse unit of its three lengths
             unit, x, _ = self.alike(ids[0], ids[1])
             unit, x, gamma = self.alike(x, ids[2])
             return self.node(self.one.times(unit, -1), op, x, self.to(ids[1], unit), gamma)
@@ -189,7 +192,7 @@ class _Model:
         return self.node(Unit({}, self.one.exponent, raised), "pow", base, exponent)
 
     def alike(self, a: int, b: int) -> tuple[Unit, int, int]:
-        """Two nodes in one unit, which is the larger of theirs."""
+        """Return the larger of two nodes' units, and both nodes in it."""
         ours, theirs = self.units[a], self.units[b]
         if ours.key == theirs.key or self.nodes[b] == ("const", 0.0):
             return ours, a, b
@@ -206,7 +209,7 @@ class _Model:
         return unit, self.to(a, unit), self.to(b, unit)
 
     def to(self, node: int, unit: Unit) -> int:
-        """The node in another unit."""
+        """Return the node converted to another unit."""
         key = node, unit.key
         if key not in self.turned:
             ratio = self.units[node].times(unit, -1)
@@ -219,7 +222,7 @@ class _Model:
         return self.turned[key]
 
     def factor(self, unit: Unit) -> int:
-        """The node of a power of two."""
+        """Return the node of the factor that a unit is, a power of two."""
         key = frozenset(unit.powers.items())
         if key not in self.known:
             self.factors.append(unit.exponent)

@@ -1,4 +1,4 @@
-"""Several independent variables, by their places or by their names."""
+"""Several independent variables, which a model finds by their places or by their names."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -30,9 +30,9 @@ class Variables(tuple[Symbol, ...]):
 
 
 class Columns(Mapping[str, Symbol]):
-    """Independent variables by name: ``x["t"]``, or ``x.t`` as of a table.
+    """Independent variables by name: ``x["t"]``, or ``x.t`` as for the columns of a table.
 
-    It notes in ``names_read`` which have been asked for.
+    The set ``names_read`` notes which of them the model has asked for.
     """
 
     def __init__(self, symbols: dict[str, Symbol]) -> None:

@@ -1,4 +1,4 @@
-r"""The Voigt profile and its derivatives of every order, right down to widths of 0.
+r"""The Voigt profile and its derivatives, accurate also for tiny widths and widths of 0.
 
 With :math:`X = x + i \gamma`, :math:`z = X / (\sqrt 2 \sigma)` and the Faddeeva function w,
 
@@ -9,13 +9,14 @@ the profile is Re W_0, and
 .. math:: \partial_x W_k = W_{k+1}, \quad \partial_\gamma W_k = i W_{k+1}, \quad
           \partial_\sigma W_k = \sigma W_{k+2}.
 
-Nearby, |z|^2 < FAR, every W_k follows from W_0, by w' = 2 i / sqrt(pi) - 2 z w:
+For |z|^2 < FAR every W_k follows from W_0, by w' = 2 i / sqrt(pi) - 2 z w:
 
 .. math:: W_1 = (i / \pi - X W_0) / \sigma^2, \quad
           W_k = -(X W_{k-1} + (k - 1) W_{k-2}) / \sigma^2,
 
-which loses a factor |z|^2k far away; there an asymptotic series in sigma / X serves, in which
-nothing is divided by sigma (csrc/vecmath/voigt.h; Abramowitz and Stegun 7.1.23).
+This recurrence loses a factor |z|^2k of accuracy.  So farther away an asymptotic series in
+sigma / X is used, in which nothing is divided by sigma (csrc/vecmath/voigt.h; Abramowitz and Stegun
+7.1.23).
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ import numpy as np
 
 from .special import special
 
-FAR = 100.0  # |z|^2: VOIGT_FAR of csrc/vecmath/voigt.h
-HIGHEST = 4  # order of the derivatives that have an operation: second derivatives need no more
-_TERMS = 13
+FAR = 100.0  # from this |z|^2 on the series is used: VOIGT_FAR of csrc/vecmath/voigt.h
+HIGHEST = 4  # W_1 to W_4 have operations; second derivatives of the profile need no more
+_TERMS = 13  # of the series
 
 _wofz = special("wofz")
 Node = int
@@ -43,7 +44,7 @@ def _is_far(x: Any, sigma: Any, gamma: Any) -> Any:
 
 
 def _series(k: int, x: Any, sigma: Any, gamma: Any) -> Any:
-    """W_k far away."""
+    """Return W_k by the series, for |z|^2 >= FAR."""
     X = x + 1j * np.asarray(gamma, float)
     q = 2 * np.square(sigma) / np.square(X)
     total = 1.0
@@ -53,7 +54,7 @@ def _series(k: int, x: Any, sigma: Any, gamma: Any) -> Any:
 
 
 def _value(x: Any, sigma: Any, gamma: Any) -> Any:
-    """W_0; NaN for negative widths."""
+    """Return W_0, or NaN for negative widths."""
     x, sigma, gamma = (np.asarray(a, float) for a in (x, sigma, gamma))
     with np.errstate(all="ignore"):
         s = math.sqrt(0.5) / sigma
@@ -87,7 +88,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
 }
 
 
-# ---- derivatives, as graph -----------------------------------------------------------------------
+# ---- derivatives, as nodes of a graph ------------------------------------------------------------
 
 
 def derivative(g: Any, k: int, x: Node, sigma: Node, gamma: Node) -> Pair:
