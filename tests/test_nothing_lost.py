@@ -134,11 +134,12 @@ class CtrlC:
         self.places, self.lines = places, 0
 
     def __enter__(self):
+        self.before = sys.gettrace()  # that of a count of lines, if there is one
         sys.settrace(self.call)
         return self
 
     def __exit__(self, *_):
-        sys.settrace(None)
+        sys.settrace(self.before)
 
     def call(self, frame, event, argument):
         return self.line if frame.f_code.co_filename in FILES else None
