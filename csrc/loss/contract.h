@@ -40,9 +40,10 @@ struct tw_loss {
     /* value[k][j] = t_j(y_k; theta)       value  double [K][n_terms]  out */
     void (*values)(const tw_samples *samples, int threads, void *work, struct tw_watch *watch, double *value);
 
-    /* For each sample the terms are a matrix of n_rows rows C_i = t_{i m} ... t_{i m + m - 1}, m = n_terms /
-     * n_rows: triangle = sum_k sum_i C_i' C_i      lower triangle by rows, double [m (m + 1) / 2]  out In
-     * these terms scale and b must be -1. */
+    /* For each sample the terms are a matrix of n_rows rows C_i = t_{i m} ... t_{i m + m - 1}, with
+     * m = n_terms / n_rows.  In these terms scale and b must be -1.
+     *
+     * triangle = sum_k sum_i C_i' C_i      lower triangle by rows, double [m (m + 1) / 2]  out */
     void (*normal)(const tw_samples *samples, int32_t n_rows, int threads, void *work, struct tw_watch *watch,
                    double *triangle);
 };

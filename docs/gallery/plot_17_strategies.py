@@ -4,9 +4,9 @@ How a linear model is solved
 
 `coordinate_descent` has two ways to minimise over the coefficients that matter, the working set.
 One keeps the residual :math:`r = b - A\theta` and passes over the columns of the working set; the
-other forms their Gram matrix :math:`A^t A` once and then needs no data at all, so that a sweep costs
-next to nothing and Newton steps are at hand. Which is cheaper depends on how often the working set
-is swept: much where columns resemble each other.
+other forms their Gram matrix :math:`A^t A` once and then needs no data at all, so that a sweep
+costs next to nothing and Newton steps are at hand. Which is cheaper depends on how often the
+working set is swept: much where columns resemble each other.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Linear models with penalties and bounds: pointers in, GIL out.
 
-Arrays are raw buffers, checked here for what memory safety needs; everything else, callers have
-checked.  Ctrl-C raises KeyboardInterrupt out of every call.
+Arrays are raw buffers, which are checked here as far as memory safety needs it; the callers have
+checked everything else.  Ctrl-C raises KeyboardInterrupt out of every call.
 """
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -15,7 +15,7 @@ cdef char INTP = c"l" if IS_LONG else c"q"
 
 
 cdef class Workspace:
-    """Memory that grows with what is asked of it."""
+    """Memory that is kept between calls, and replaced if a call needs more."""
 
     cdef void *at
     cdef size_t size
@@ -33,11 +33,11 @@ cdef class Workspace:
 
 
 cdef const c.tw_linear *take_dense(A, Views views, c.tw_columns *columns) except NULL:
-    """Point to a matrix (n, P); returns the kernels for its elements."""
+    """Let ``columns`` point to a matrix (n, P); return the kernels for its element type."""
     cdef Py_buffer *matrix = views.strided(A, b"df")
     cdef Py_ssize_t size = matrix.itemsize
     if matrix.ndim != 2:
-        raise ValueError("a matrix is needed")
+        raise ValueError("A must have two dimensions")
     columns.n, columns.P, columns.A = matrix.shape[0], matrix.shape[1], matrix.buf
     columns.row_step, columns.column_step = matrix.strides[0] // size, matrix.strides[1] // size
     return active(size == sizeof(float)).linear
@@ -46,8 +46,8 @@ cdef const c.tw_linear *take_dense(A, Views views, c.tw_columns *columns) except
 cdef class Columns:
     """A ``tw_columns`` with the arrays it points to; see csrc/linear/contract.h.
 
-    ``A`` is an array (n, P) of double or float with strides of whole elements, or, of a sparse
-    matrix by columns that has been checked, (shape, indptr, indices, values).
+    ``A`` is an array (n, P) of double or float with strides of whole elements, or the tuple (shape,
+    indptr, indices, values) of a sparse matrix by columns that has been checked.
     """
 
     cdef c.tw_columns columns
@@ -74,9 +74,9 @@ cdef class Columns:
         columns.is_long = indices.itemsize == 8
         cdef char kind = indices.dtype.char.encode()[0]
         if indptr.dtype != indices.dtype or indices.dtype.kind != "i" or values.dtype.kind != "f":
-            raise TypeError("indices of one type, and values, are needed")
+            raise TypeError("indptr and indices must be integers of one type, values floats")
         if indices.itemsize not in (4, 8) or values.itemsize not in (4, 8):
-            raise TypeError("indices and values of 4 or 8 bytes are needed")
+            raise TypeError("indices and values must have 4 or 8 bytes each")
         columns.indptr = self.views.take(indptr, kind, columns.P + 1, False)
         columns.indices = self.views.take(indices, kind, len(values), False)
         columns.A = self.views.take(values, values.dtype.char.encode()[0], len(values), False)
@@ -85,7 +85,7 @@ cdef class Columns:
         return 0
 
     cdef c.tw_chosen chosen(self, which, Views views) except *:
-        """The columns of an array of intp, or None for all."""
+        """Return the columns that an array of intp lists; None lists all."""
         cdef c.tw_chosen chosen
         cdef Py_ssize_t k
         chosen.column, chosen.m = NULL, self.columns.P
@@ -101,7 +101,7 @@ cdef class Columns:
     def moments(self, u, mean, square, product):
         """Write means (or None), squares and products (P,); return the status and the bad column.
 
-        What is ``mean`` here is taken from the columns in all later calls.
+        All later calls subtract ``mean`` from the columns.
         """
         cdef Py_ssize_t P = self.columns.P, where = -1
         cdef int status
@@ -121,7 +121,7 @@ cdef class Columns:
         return status, where
 
     def products(self, which, u, out):
-        """out_k = sum_i u_i (A_ij - mean_j) for the columns of ``which``, or None for all."""
+        """Write out_k = sum_i u_i (A_ij - mean_j), j = which_k; all columns if which is None."""
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_chosen chosen = self.chosen(which, views)
@@ -137,7 +137,7 @@ cdef class Columns:
         watch.raise_caught()
 
     def move(self, which, step, r):
-        """r -= sum_k step_k (A_j - mean_j)."""
+        """Subtract sum_k step_k (A_j - mean_j), j = which_k, from r."""
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_chosen chosen = self.chosen(which, views)
@@ -151,14 +151,14 @@ cdef class Columns:
         watch.raise_caught()
 
     def gram(self, which, Py_ssize_t known, out):
-        """Rows and columns from ``known`` on of the Gram matrix of these columns, in ``out``."""
+        """Write the rows and columns from ``known`` on of the Gram matrix of columns to ``out``."""
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_chosen chosen = self.chosen(which, views)
         cdef Py_ssize_t step = out.shape[1]
         cdef double *gram = <double *> views.take(out, c"d", times(len(out), step), True)
         if not 0 <= known <= chosen.m <= min(step, len(out)):
-            raise ValueError("room for the columns is needed")
+            raise ValueError("known must be at most the number of columns, and out hold them all")
         cdef void *work = self.work.of(
             self.kernel.gram_work(&self.columns, &chosen, self.threads)
         )
@@ -170,7 +170,7 @@ cdef class Columns:
 
 
 cdef c.tw_coordinates coordinates(Views views, each, Py_ssize_t m) except *:
-    """``(l1, l2, lower, upper)``, arrays of m doubles."""
+    """Return the penalties and bounds of ``each``, (l1, l2, lower, upper), arrays of m doubles."""
     l1, l2, lower, upper = each
     return c.tw_coordinates(
         l1=views.doubles(l1, m, False),
@@ -200,8 +200,8 @@ def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds,
           counts, int threads):
     """Run a ``tw_gram_problem``: theta, q (M, C) in place; gap (M,), counts (2, M) are written.
 
-    ``gram`` (C or more rows, row_step) holds the matrix in its first C rows and columns.  Where
-    Ctrl-C raises KeyboardInterrupt, theta and q are what the last step left.
+    ``gram`` (C or more rows, row_step) holds the matrix in its first C rows and columns.  If Ctrl-C
+    raises KeyboardInterrupt, theta and q are those of the last finished step.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()
@@ -212,7 +212,7 @@ def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds,
     p.M, p.C = theta.shape
     p.row_step = gram.shape[1]
     if p.C > min(p.row_step, len(gram)):
-        raise ValueError("the Gram matrix is too small")
+        raise ValueError("gram must have a row and a column for each coordinate of theta")
     p.gram = <const double *> views.take(gram, c"d", times(len(gram), p.row_step), False)
     p.each = coordinates(views, each, p.C)
     p.reach = views.doubles(reach, p.C, False)
@@ -237,13 +237,14 @@ cdef tuple state_of(const c.tw_small_state *state):
 
 def solve_small(A, b, weights, each, bint intercept, double tol, double part, Py_ssize_t rounds,
                 Py_ssize_t max_iter, theta):
-    """Run a ``tw_small_problem`` on a dense A; theta (P,) in place.
+    """Run a ``tw_small_problem`` on a dense A; theta (P,) is changed in place.
 
     Returns
     -------
     status, n_iter, wanted, intercept, sweeps, steps
     states : list of tuple
-        (objective, scale, gap, kkt, conditional, working) of the start, and after a round.
+        (objective, scale, gap, kkt, conditional, working) of the start and, if there was a round,
+        of its result.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()
@@ -253,7 +254,7 @@ def solve_small(A, b, weights, each, bint intercept, double tol, double part, Py
     cdef const c.tw_linear *kernel = take_dense(A, views, &p.columns)
     cdef Py_ssize_t n = p.columns.n, P = p.columns.P
     if n < 1 or P < 1:
-        raise ValueError("a matrix that is not empty is needed")
+        raise ValueError("A must not be empty")
     p.columns.weights = views.doubles_if_given(weights, n, False)
     p.b, p.each = views.doubles(b, n, False), coordinates(views, each, P)
     p.tol, p.part, p.rounds, p.max_iter = tol, part, rounds, max_iter

@@ -1,6 +1,6 @@
 """Block principal pivoting: pointers in, GIL out.
 
-Buffers are checked for what memory safety needs; everything else, callers have checked.
+Buffers are checked as far as memory safety needs it; the callers have checked everything else.
 """
 from libc.stdint cimport int8_t, int32_t
 from libc.stdlib cimport free
@@ -13,9 +13,9 @@ from thalweg._core.dispatch cimport Watch, active, threads_of
 def block_pivoting(G, C, lower, upper, noise, *, Py_ssize_t M, Py_ssize_t P, bint is_float,
                    bint shared_bounds, int32_t max_iter, theta, objective, violation, reach, n_iter,
                    status, int threads):
-    """Run a ``tw_pivot_job``; return what was raised meanwhile, as by Ctrl-C, or None.
+    """Run a ``tw_pivot_job``; return None, or an exception that was raised meanwhile, as by Ctrl-C.
 
-    Then the problems of status 0 were not finished.
+    After an exception, problems of status 0 are not finished.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()

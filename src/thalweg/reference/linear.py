@@ -3,8 +3,8 @@
     F(theta) = 1/2 r'Wr + sum_j h_j(theta_j),    r = b - A theta - intercept,
     h_j(t) = l1_j |t| + 1/2 l2_j t^2 within lower_j <= t <= upper_j
 
-csrc/linear/contract.h has the rules, csrc/linear/gap.h derives the gap, csrc/linear/newton.h the
-step.  ``each`` is (l1, l2, lower, upper).
+csrc/linear/contract.h has the rules; csrc/linear/gap.h derives the gap, csrc/linear/newton.h the
+step.  The argument ``each`` is (l1, l2, lower, upper) everywhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FACTOR_COST, PRODUCT_COST, STEP_COST = 0.2, 0.5, 2000
 
 
 def moments(A: Array, u: Array, w: Array, centred: bool) -> tuple[Array, Array, Array]:
-    """Return weighted means, squares about them, and products with u; 0 of constant columns."""
+    """Return weighted means, squares about them, and products with u, 0 for constant columns."""
     mean = w @ A / w.sum() if centred and w.sum() > 0 else np.zeros(A.shape[1])
     about = A - mean
     square = w @ about**2
@@ -64,7 +64,7 @@ class Certificate(NamedTuple):
 def certificate(
     each: Any, reach: Array, square: Array, theta: Array, q: Array, rr: float
 ) -> Certificate:
-    """Return the duality gap of theta, and what goes with it; q = A'Wr, rr = r'Wr."""
+    """Return the duality gap of theta and the other fields; q is A'Wr, and rr is r'Wr."""
     l1, l2, lower, upper = each
     q = np.where(square > 0, q, 0.0)
     endless = (l2 == 0) & np.where(q > 0, upper == np.inf, lower == -np.inf)
@@ -90,9 +90,10 @@ def certificate(
 
 
 def newton_step(G: Array, each: Any, rank: int, theta: Array, q: Array) -> tuple[Array, Array, int]:
-    """Return theta and q after one Newton step with an exact search, and how it went.
+    """Return theta and q after one Newton step with an exact search, and how it ended.
 
-    1: it met no break, or nothing is free; 0: it met one; -1: there is no factor.
+    The last number is 1 if the step met no break, or if no coordinate is free; 0 if it met one; and
+    -1 if the matrix has no Cholesky factor.
     """
     l1, l2, lower, upper = each
     free = (theta > lower) & (theta < upper) & ((theta != 0) | (l1 == 0)) & (np.diag(G) > 0)
@@ -134,7 +135,7 @@ def newton_step(G: Array, each: Any, rank: int, theta: Array, q: Array) -> tuple
 def gram_sweep(G: Array, each: Any, theta: Array, q: Array) -> tuple[Array, Array, int, int]:
     """Return theta and q after one update of each coordinate, how many moved and how many flipped.
 
-    A flip is one that comes from, or goes to, 0 or a bound.
+    A coordinate flips if it leaves 0 or a bound, or arrives there.
     """
     l1, l2, lower, upper = each
     theta, q, moves, flips = theta.copy(), q.copy(), 0, 0
@@ -151,7 +152,7 @@ def solve(
     G: Array, each: Any, reach: Array, rank: int, square: float, target: float, rounds: int,
     theta: Array, q: Array,
 ) -> tuple[Array, Array, float, int, int]:  # fmt: skip
-    """Return theta, q, the gap, and how many sweeps and Newton steps led there."""
+    """Return theta, q, the gap, and the numbers of sweeps and Newton steps taken."""
     theta, first = theta.copy(), (theta.copy(), q.copy())
     empty = np.diag(G) <= 0
     theta[empty] = np.clip(0.0, *each[2:])[empty]
@@ -191,7 +192,7 @@ def solve_small(
 ) -> tuple[Array, float, float, list[tuple[float, Certificate]]]:  # fmt: skip
     """Return theta, the intercept, the gap that is wanted, and (F, certificate) of each state.
 
-    The states are the start and, where its gap is too large, what one round of all columns led to.
+    The states are the start and, if its gap is too large, the result of one round of all columns.
     """
     target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
     mean, square, _ = moments(A, w * target, w, centred)

@@ -16,9 +16,10 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 EPS = float(np.finfo(float).eps)
-TRIES = 3  # full exchanges that may fail to leave fewer wrong coordinates than ever before
-DEPENDENT = 8  # times (P + 1) eps G_kk: what a pivot may be by rounding alone
-ROUNDING, MAX_ITER, SINGULAR, NOT_FINITE = 5, -1, -3, -4  # of `thalweg.Status`
+# So many full exchanges in a row may fail to leave fewer wrong coordinates than any one before.
+TRIES = 3
+DEPENDENT = 8  # a pivot of at most DEPENDENT (P + 1) eps G_kk may be rounding alone
+ROUNDING, MAX_ITER, SINGULAR, NOT_FINITE = 5, -1, -3, -4  # members of `thalweg.Status`
 
 
 def block_pivoting(
@@ -30,7 +31,7 @@ def block_pivoting(
     max_iter: int | None = None,
     threads: int | None = None,
 ) -> tuple[Array, ...]:
-    """Return what `thalweg.kernels.Pivoted` names; see `thalweg.kernels.block_pivoting`."""
+    """Return the fields of `thalweg.kernels.Pivoted`; see `thalweg.kernels.block_pivoting`."""
     C = np.asarray(C, float)
     batch, P = C.shape[:-1], C.shape[-1]
     low, high = (None, None) if bounds is None else bounds
@@ -50,7 +51,7 @@ def block_pivoting(
 
 
 class _Problem:
-    """One problem, its columns scaled by powers of two so that 1 <= G_jj < 4."""
+    """One problem; its columns are scaled by powers of two so that 1 <= G_jj < 4."""
 
     x: Array
     free: Array
@@ -73,11 +74,11 @@ class _Problem:
         P = len(self.c)
         self.x, self.free = self.home.copy(), self.lower < self.upper
         self.free &= ((self.lower < 0) | (self.c > 0)) & ((self.upper > 0) | (self.c < 0))
-        self.dependent = np.zeros(P, bool)  # held because free coordinates make them up
+        self.dependent = np.zeros(P, bool)  # held: their columns depend on those of free ones
         fewest, tries, descends = P + 1, TRIES, False
         for n_iter in range(most + P + 2):
             if not self.go(descends):
-                continue  # with other free coordinates
+                continue  # other coordinates are free now
             wrong, tie = self.wrong()
             count = int(wrong.sum())
             if count == 0 or n_iter >= most:
@@ -98,14 +99,14 @@ class _Problem:
         return (x < self.lower) | (x > self.upper)
 
     def go(self, descends: bool) -> bool:
-        """Go to the solution, a descent only as far as the box allows; whether it was reached."""
+        """Go to the solution, in a descent only as far as the box allows; return if x is there."""
         lost = self.without_dependent()
         self.free &= ~lost
         self.dependent |= lost
         if not descends:
             self.x[lost] = self.home[lost]
         if self.x[lost].any():
-            return False  # the others must be solved for anew
+            return False  # they are held where they are, so the others must be solved for again
         goal = self.solution()
         met = self.free & self.outside(goal)
         if not descends or not met.any():
@@ -122,7 +123,7 @@ class _Problem:
         return False
 
     def wrong(self) -> tuple[Array, float]:
-        """Return which coordinates are wrong, and what a tie is."""
+        """Return which coordinates are wrong, and the tie: |y_j| / |A_j| up to it counts as 0."""
         y = self.c - self.G @ self.x
         most_c = np.max(np.abs(self.c) / self.length, initial=0.0)
         tie = EPS * (len(y) + 1) * (most_c + 4 * self.length @ np.abs(self.x)) + self.noise
@@ -131,7 +132,7 @@ class _Problem:
         return (self.free & self.outside(self.x)) | enters, tie
 
     def exchange(self, wrong: Array) -> None:
-        """Let these coordinates change sides."""
+        """Set the free ones of these coordinates to a bound, and the held ones free."""
         leaving = wrong & self.free
         self.x = np.where(leaving, np.clip(self.x, self.lower, self.upper), self.x)
         self.free ^= wrong
@@ -139,10 +140,10 @@ class _Problem:
             self.dependent[:] = False
 
     def without_dependent(self) -> Array:
-        """Return the free coordinates whose column has nothing beyond those before it."""
+        """Return the free coordinates whose columns depend on those of free ones before them."""
         free = self.free
         lost = np.zeros(len(free), bool)
-        rows: list[Array] = []  # of L D^(1/2), one for each coordinate that holds
+        rows: list[Array] = []  # the Cholesky factor's columns, of independent coordinates
         for k in np.flatnonzero(free):
             row = np.array([r[k] for r in rows])
             pivot = self.G[k, k] - row @ row
@@ -163,7 +164,7 @@ class _Problem:
         return x
 
     def outcome(self, tie: float, count: int, n_iter: int) -> tuple[Any, ...]:
-        """Return theta within the bounds and what is to be said of it."""
+        """Return theta, clipped to the bounds, and the other results of `solve`."""
         x = np.clip(self.x, self.lower, self.upper)
         y = self.c - self.G @ x
         inward = np.where(y > 0, x < self.upper, x > self.lower)
