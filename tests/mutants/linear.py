@@ -164,6 +164,10 @@ EDITS = {
             "if not found.gap <= wanted:",
         ),
     ],
+    ("src/thalweg/linear/descent.py", "test_linear.py"): [
+        ("correlations make no sweep slower", "state.norm(moved) ** 2 / slope / 2", "0.5"),
+        ("no sweeps would do", "state.norm(moved) ** 2 / slope / 2", "50.0"),
+    ],
     ("src/thalweg/linear/working_set.py", "test_linear.py"): [
         ("screens without a radius", "radius = sqrt(2 * found.gap)", "radius = 0.0"),
         (

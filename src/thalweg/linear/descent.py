@@ -8,7 +8,7 @@ costs and the first sweeps' progress promise to be cheaper.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import inf, log
 from typing import NamedTuple
 
 import numpy as np
@@ -20,16 +20,21 @@ from .gram import MOST_COLUMNS, Gram, solve_on
 from .rules import Rules
 from .state import State, wanted_of
 from .sweeps import Sweeps
-from .working_set import WorkingSet
+from .working_set import FEW, WorkingSet
 
 _LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
 _ON_THE_WAY = 0.02  # of the gap, for W while it grows
 PART_IN_W = 0.3  # of the tolerance: no need to be nearer in W
+_OF_ALL = 0.9  # of the tolerance, where W is all there is
 _PATIENCE = 4  # rounds in a row that gain nothing
 _GAIN = 0.5  # of the gap has to go in a round that gains
 _SWEEPS_AT_ONCE = 256
 _MANY_SWEEPS = 100  # after which the residual is made anew
 _NEARER = 0.9  # |q_j| / l1_j of a zero that stays when sweeps are given up
+_BEFORE_A_LOOK = 0.7  # of the sweeps that are thought to be needed
+_AT_FIRST = (
+    0.7  # of those that the first two let expect: later ones are quicker, or no others would be
+)
 _ALL_SWEEPS = 20_000  # of one round that may not do otherwise
 
 
@@ -148,8 +153,8 @@ class Descent:
             state.refresh()
         else:
             work.add(growth.waiting)
-            work.add(work.few_left())
-            if self._sweep(self._target(len(growth.added))) > _MANY_SWEEPS:
+            work.add(work.rest())
+            if self._sweep(self._target_of_sweeps(len(growth.added))) > _MANY_SWEEPS:
                 state.refresh()
         state.update_products(work.which, work.candidates)
         return bool(len(growth.added))
@@ -159,6 +164,11 @@ class Descent:
         if not added or len(self.work.which) == len(self.work.candidates):
             return PART_IN_W * self.wanted
         return max(_ON_THE_WAY * self.found.gap, PART_IN_W * self.wanted)
+
+    def _target_of_sweeps(self, added: int) -> float:
+        """The same with the residual, whose gap over all candidates is no other than that of W."""
+        is_all = len(self.work.which) == len(self.work.candidates)
+        return _OF_ALL * self.wanted if is_all else self._target(added)
 
     def _on_gram(self, waiting: int) -> bool:
         """Whether to work on the Gram matrix; the reason is kept."""
@@ -177,16 +187,39 @@ class Descent:
         if self.rules.strategy == "gram":
             self.reasons.setdefault("gram", "as asked")
             return True
-        if size <= self.tried or self.costs.prefers_gram(
-            known, size, coming, len(self.work.candidates)
-        ):
-            why = "sweeps would take longer" if size <= self.tried else "it costs a few sweeps"
-            self.reasons.setdefault("gram", why)
+        if self.costs.prefers_gram(known, size, coming, len(self.work.candidates)):
+            self.reasons.setdefault("gram", "it costs a few sweeps")
+            return True
+        if size <= self.tried or (coming <= min(FEW, self.costs.n) and self._sweeps_take_longer()):
+            self.reasons.setdefault("gram", "sweeps would take longer")
             return True
         self.reasons.setdefault(
             "residual", "a Gram matrix would cost more sweeps than may be needed"
         )
         return False
+
+    def _sweeps_take_longer(self) -> bool:
+        """Whether so many sweeps over W are to be expected that its Gram matrix costs less.
+
+        With d = q_j / ‖A_j‖², ‖Ad‖² / qᵗd is 1 where columns are orthogonal, and else somewhere
+        below the largest eigenvalue of their correlations: the slope points along what is
+        correlated.  A sweep was seen to leave about exp(−2 / that) of a gap.
+        """
+        state, w = self.state, self.work.which
+        step = state.q[w] / state.look.square[w]
+        moved = np.zeros(len(state.residual))
+        state.look.columns.move(w, step, moved)
+        slope = float(step @ state.q[w])
+        if not slope > 0:
+            return False
+        need = log(max(self.found.gap / self.wanted, 1.0)) * state.norm(moved) ** 2 / slope / 2
+        size = len(w)
+        return need * self._cost_of_sweep() > self.costs.gram(self._known(), size)
+
+    def _cost_of_sweep(self) -> float:
+        """Of one over W, and its part of a certificate, of which there is one in two sweeps."""
+        size = len(self.work.which)
+        return self.costs.sweep(size) + self.costs.products(size) / 2
 
     def _known(self) -> int:
         which, has = self.work.which, self.gram.which
@@ -214,8 +247,8 @@ class Descent:
         state, w, rules = self.state, self.work.which, self.rules
         sweeps = Sweeps(state, w, rules.order, rules.rng)
         free_to_choose = rules.strategy == "auto" and rules.order == "cyclic"
-        cost = self.costs.sweep(len(w)) + self.costs.products(len(w)) / 2
-        last, at_once, done = inf, 2, 0
+        cost = self._cost_of_sweep()
+        last, at_once, done, trust = state.certify(w).gap, 2, 0, _AT_FIRST
         while done < _ALL_SWEEPS and not rules.out_of_time:
             sweeps.run(at_once)
             done, self.sweeps = done + at_once, self.sweeps + at_once
@@ -223,15 +256,14 @@ class Descent:
             gap = state.certify(w).gap
             if gap <= target:
                 break
-            rate = (gap / last) ** (1 / at_once)
-            need = sweeps_to(gap, target, rate if last < inf else 0.5)
-            if last < inf and free_to_choose and self._gram_is_cheaper(need * cost):
+            need = sweeps_to(gap, target, (gap / last) ** (1 / at_once))
+            known = done > 2 or len(w) <= self.costs.n  # a valley takes two looks to be seen
+            if free_to_choose and known and self._gram_is_cheaper(trust * need * cost):
                 self.tried = len(w)
                 self.work.prune(_NEARER)
                 break
-            if last < inf:
-                at_once = int(min(max(2, need / 2), _SWEEPS_AT_ONCE))
-            last = gap
+            at_once = int(min(max(2, _BEFORE_A_LOOK * need), _SWEEPS_AT_ONCE)) if done > 2 else 2
+            last, trust = gap, 1.0
         return done
 
     def _gram_is_cheaper(self, cost: float) -> bool:

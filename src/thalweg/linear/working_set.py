@@ -78,6 +78,11 @@ class WorkingSet:
     def grow(self, whole: bool) -> Growth:
         """Take in violators, the worst first: a portion of them, or the ``whole``."""
         c, ratio = self.violators()
+        few = len(self.candidates)
+        if few <= FEW and 5 * (len(c) + len(self.which)) > 4 * few:
+            added = self.rest()  # rather all at once than some of them later
+            self.add(added)
+            return Growth(added, c[:0], 1.0)
         support = int(np.count_nonzero(self.state.theta[self.which]))
         take = max(self.portion, support // 2)
         if whole or take > len(c) or 4 * len(c) < 5 * take:
@@ -93,13 +98,11 @@ class WorkingSet:
         self.inside[added] = True
         return Growth(added, c[take:], largest)
 
-    def few_left(self) -> Array:
-        """Return all candidates outside, where there are few altogether."""
-        if len(self.candidates) > FEW:
-            return self.candidates[:0]
+    def rest(self) -> Array:
+        """Return all candidates outside, where they are few, or fewer than those inside."""
         c = self.candidates
         left: Array = c[~(self.inside[c] | self.held[c])]
-        return left
+        return left if len(c) <= FEW or len(left) < len(self.which) else left[:0]
 
     def add(self, more: Array) -> None:
         """Take in more."""
@@ -123,7 +126,9 @@ class WorkingSet:
         return keep
 
     def prune(self, near: float = _NEAR) -> None:
-        """Keep what is needed."""
+        """Keep what is needed; of few coordinates all, where that is the half of them."""
         w, keep = self.which, self.needed(near)
+        if len(w) <= FEW and 2 * np.count_nonzero(keep) > len(w):
+            return
         self.inside[w[~keep]] = False
         self.which = w[keep]
