@@ -37,8 +37,6 @@ def read_in_place(columns: Columns, t: Task, **penalties: Any) -> dict[str, Any]
         "indptr of A": columns.indptr,
         "weights": t.s.weights,
         "order": t.plan.fixed,
-        "lower bounds": t.s.lower,
-        "upper bounds": t.s.upper,
         **penalties,
     }
 
