@@ -311,8 +311,11 @@ def test_weights_of_neighbours_sum_to_one():
             np.testing.assert_array_equal(terms.offset, -terms.offset[::-1])
 
 
-@pytest.mark.parametrize("P", around(constant("linear/icd.c", "COST_CHUNK")))
-def test_the_cost_of_long_images(P):
+COST_CHUNK, PAIRS = constant("linear/icd.c", "COST_CHUNK"), constant("linear/icd.h", "PAIRS")
+
+
+@pytest.mark.parametrize("P", around(PAIRS, COST_CHUNK))
+def test_the_cost_of_long_images(isa, P):
     rng = np.random.default_rng(P)
     A = sp.csc_array(sp.eye_array(P))
     y = rng.random(P)

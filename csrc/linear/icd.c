@@ -35,8 +35,10 @@ TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff
 /* Move pixel j, whose column is c; returns how far it was from its minimum.  The next column is `ahead`. */
 TW_INLINE double update_pixel(const struct tw_icd_job *job, const grid *g, column c, ptrdiff_t j,
                               ptrdiff_t ahead, const double *w, int is_long) {
-    double slope = -dot(c, job->e, w, ahead, is_long), curvature = job->curvature[j];
-    touch_prior(g, job->x, j, &slope, &curvature);
+    double slope = 0, curvature = job->curvature[j];
+    touch_prior(g, job->x, j, &slope,
+                &curvature); /* It waits for its own results: the walk begins meanwhile. */
+    slope -= dot(c, job->e, w, ahead, is_long);
     if (!(curvature > 0)) /* F does not depend on this pixel. */
         return 0;
     const double x = job->x[j], minimum = clipped(x - slope / curvature, job->lower, INFINITY);
@@ -98,14 +100,16 @@ static double penalty_of(const image_run *run, const grid *g, ptrdiff_t begin, p
     const struct tw_icd_job *job = run->job;
     const struct tw_image_prior *p = &job->prior;
     double sum = 0;
+    pairs found;
+    found.count = 0;
     for (ptrdiff_t j = begin; j < end; j++) {
-        neighbourhood around;
-        look_around(g, job->x, j, p->neighbours / 2, &around);
-        sum += potential(p, &around);
+        look_around(g, job->x, j, p->neighbours / 2, &found);
+        if (found.count >= PAIRS)
+            sum += take_potential(p, &found);
         if (p->target)
             sum += 0.5 * p->pull * (job->x[j] - p->target[j]) * (job->x[j] - p->target[j]);
     }
-    return sum;
+    return sum + take_potential(p, &found);
 }
 
 static void cost_part(void *context, ptrdiff_t part) {

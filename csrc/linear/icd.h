@@ -37,12 +37,14 @@ typedef struct {
     ptrdiff_t span[3];             /* A pixel that is nearer to a border than this lacks neighbours. */
 } grid;
 
-/* The neighbours that one pixel has; others of weight 0 fill the last vector. */
+enum { PAIRS = 64 /* So many pairs, eight native vectors or more, keep the units of the processor busy. */ };
+
+/* Pairs of neighbours; others of weight 0 fill the last vector. */
 typedef struct {
-    double difference[TW_NEIGHBOURS + DL]; /* x_j - x_r */
-    double weight[TW_NEIGHBOURS + DL];
+    double difference[PAIRS + TW_NEIGHBOURS + DL]; /* x_j - x_r */
+    double weight[PAIRS + TW_NEIGHBOURS + DL];
     int count;
-} neighbourhood;
+} pairs;
 
 static grid grid_of(const struct tw_image_prior *p) {
     grid g = {.p = p};
@@ -72,20 +74,22 @@ TW_INLINE int is_on(const struct tw_image_prior *p, const ptrdiff_t place[3], co
     return 1;
 }
 
-/* Find the neighbours of pixel j, those numbered from `first` on. */
-TW_INLINE void look_around(const grid *g, const double *x, ptrdiff_t j, int first, neighbourhood *found) {
+/* Add the pairs of pixel j and its neighbours, those numbered from `first` on. */
+TW_INLINE void look_around(const grid *g, const double *x, ptrdiff_t j, int first, pairs *found) {
     const struct tw_image_prior *p = g->p;
     ptrdiff_t place[3];
     int is_inside = 1;
     place_of(p, j, place);
     for (int axis = 0; axis < 3; axis++)
         is_inside &= place[axis] >= g->span[axis] && place[axis] < p->size[axis] - g->span[axis];
-    found->count = 0;
     for (int k = first; k < p->neighbours; k++)
         if (is_inside || is_on(p, place, p->offset + 3 * k)) {
             found->difference[found->count] = x[j] - x[j + g->step[k]];
             found->weight[found->count++] = p->weight[k];
         }
+}
+
+TW_INLINE void fill_last(pairs *found) {
     for (int k = found->count; k % DL; k++)
         found->difference[k] = found->weight[k] = 0;
 }
@@ -98,13 +102,15 @@ TW_INLINE dvec flattening(const struct tw_image_prior *p, dvec u) {
     return p->power > 0 ? 1 / (1 + d_power(u, p->power)) : d_set(0.5);
 }
 
-/* sum_r b_r rho(x_j - x_r) */
-TW_INLINE double potential(const struct tw_image_prior *p, const neighbourhood *around) {
+/* The sum of b rho(D) over pairs, of which there are none afterwards. */
+static double take_potential(const struct tw_image_prior *p, pairs *found) {
     dvec sum = {0};
-    for (int k = 0; k < around->count; k += DL) {
-        const dvec u = sizes_of(p, d_load(around->difference + k));
-        sum += d_load(around->weight + k) * (u * (u * flattening(p, u)));
+    fill_last(found);
+    for (int k = 0; k < found->count; k += DL) {
+        const dvec u = sizes_of(p, d_load(found->difference + k));
+        sum += d_load(found->weight + k) * (u * (u * flattening(p, u)));
     }
+    found->count = 0;
     return p->height * d_fold(sum);
 }
 
@@ -113,8 +119,10 @@ TW_INLINE void touch_prior(const grid *g, const double *x, ptrdiff_t j, double *
     const struct tw_image_prior *p = g->p;
     const double scale = p->height / p->width / p->width;
     dvec slopes = {0}, bends = {0};
-    neighbourhood around;
+    pairs around;
+    around.count = 0;
     look_around(g, x, j, 0, &around);
+    fill_last(&around);
     for (int k = 0; k < around.count; k += DL) {
         const dvec difference = d_load(around.difference + k), t = flattening(p, sizes_of(p, difference));
         const dvec bend = d_load(around.weight + k) * (t * (2 - p->power + p->power * t));

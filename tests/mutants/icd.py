@@ -65,7 +65,8 @@ EDITS = {
         ("the misfit does not bend", "curvature = job->curvature[j];", "curvature = 0;"),
         ("weights left out", "c->weights ? update_all(run, c->weights, 0)", "0 ? (void)0"),
         ("the cost without weights", "0.5 * (w ? w[i] * e[i] : e[i])", "0.5 * e[i]"),
-        ("pairs count twice", "p->neighbours / 2, &around", "0, &around"),
+        ("pairs count twice", "p->neighbours / 2, &found", "0, &found"),
+        ("the last pairs are lost", "return sum + take_potential(p, &found);", "return sum;"),
         ("the pull costs nothing", "sum += 0.5 * p->pull *", "sum += 0 * p->pull *"),
     ],
     ("csrc/linear/icd.c", f"{_RUNS} {_KERNEL}"): [
