@@ -168,6 +168,18 @@ EDITS = {
         ("correlations make no sweep slower", "state.norm(moved) ** 2 / slope / 2", "0.5"),
         ("no sweeps would do", "state.norm(moved) ** 2 / slope / 2", "50.0"),
     ],
+    ("src/thalweg/linear/side_by_side.py", "test_linear_side_by_side.py"): [
+        ("columns keep their mean", "A = A - look.mean", "A = A + 0.0"),
+        ("intercept of b alone", "means - look.mean @ fits.theta", "means"),
+        ("what falls short is a success", "reached = fits.gap <= wanted", "reached = wanted >= 0"),
+        ("constant columns are solved for", "A = np.where(empty, 0.0, A)", "A = A + 0.0"),
+        ("l1 does not count", "and not problem.l1.any()", ""),
+        ("l2 does not count", "l2=p.l2, threads", "l2=0 * p.l2, threads"),
+    ],
+    ("src/thalweg/linear/outcome.py", "test_linear_side_by_side.py"): [
+        ("the first is the worst", "worst = int(np.argmax(status <= 0))", "worst = 0"),
+        ("nothing is put in", "fields[name][..., which] = getattr(part, name)", "pass"),
+    ],
     ("src/thalweg/linear/working_set.py", "test_linear.py"): [
         ("screens without a radius", "radius = sqrt(2 * found.gap)", "radius = 0.0"),
         (

@@ -48,6 +48,8 @@ class ManyFits(NamedTuple):
     ----------
     theta : ndarray, shape (P, M)
         Within the bounds.
+    target_norm : ndarray, shape (M,)
+        √Σ w b²; unit of b times that of √w.
     residual_norm : ndarray, shape (M,)
         √Σ w r², r = b − Aθ; unit of b times that of √w.
     objective : ndarray, shape (M,)
@@ -68,6 +70,7 @@ class ManyFits(NamedTuple):
     """
 
     theta: Array
+    target_norm: Array
     residual_norm: Array
     objective: Array
     kkt: Array
@@ -167,8 +170,9 @@ def bounded_least_squares(
         s = _look_again(t, s, again)
     objective = 0.5 * (s.left + s.theta**2 @ t.l2)
     return ManyFits(
-        s.theta.T, np.sqrt(s.left), objective, s.kkt, s.excess(t), s.n_iter, s.corrections, s.status
-    )
+        s.theta.T, norm, np.sqrt(s.left), objective, s.kkt, s.excess(t), s.n_iter, s.corrections,
+        s.status,
+    )  # fmt: skip
 
 
 def _task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ WHY = {
 }
 
 
+_NUMBERS = ("objective", "gap", "wanted", "kkt", "conditional", "status")
+
+
 class Outcome(NamedTuple):
     """What became of one right-hand side; the fields are those of `LinearResult`."""
 
@@ -32,6 +36,11 @@ class Outcome(NamedTuple):
     counts: Counts
     reasons: dict[str, str]
     history: LinearHistory
+
+
+def falls_short(result: LinearResult) -> bool:
+    """Whether a right-hand side ended above its gap for no wish of the user's."""
+    return bool(np.isin(result.status, list(WHY)).any())
 
 
 def result_of_one(one: Outcome) -> LinearResult:
@@ -68,14 +77,26 @@ def result_of_many(done: Sequence[Outcome], P: int, M: int) -> LinearResult:
         "status": np.array([one.status for one in done], np.int8),
         "n_iter": np.array([len(one.history.gap) - 1 for one in done], np.intp),
     }
+    message = message_of_many(fields, M)
     fields = {name: _filled(array, M) for name, array in fields.items()}
     return LinearResult(
         theta=theta,
         history=tuple(one.history for one in done),
         strategy=_strategy(done),
-        message=_message(done, M),
+        message=message,
         **fields,
     )
+
+
+def put_in(whole: LinearResult, which: Array, part: LinearResult) -> LinearResult:
+    """Return a result of many of which some right-hand sides are those of another result."""
+    fields: dict[str, Any] = {}
+    for name in (*_NUMBERS, "theta", "intercept", "n_iter"):
+        fields[name] = getattr(whole, name).copy()
+        fields[name][..., which] = getattr(part, name)
+    message = message_of_many(fields, whole.theta.shape[1])
+    strategy = f"{whole.strategy}; {part.strategy}"
+    return replace(whole, strategy=strategy, message=message, **fields)
 
 
 def _strategy(done: Sequence[Outcome]) -> str:
@@ -93,13 +114,19 @@ def _strategy(done: Sequence[Outcome]) -> str:
     return "; ".join(f"{name}: {amounts[name]} ({why})" for name, why in reasons.items())
 
 
-def _message(done: Sequence[Outcome], M: int) -> str:
-    if not done:
+def message_of_many(fields: dict[str, Any], M: int) -> str:
+    """Say how many of M right-hand sides converged, and of the first that did not, why.
+
+    ``fields`` has the arrays of `LinearResult` of those that have run.
+    """
+    status = fields["status"]
+    if not len(status):
         return LINEAR[Status.NOT_RUN]
-    worst = next((k for k, one in enumerate(done) if not one.status.success), 0)
-    one = done[worst]
-    text = _sentence(one.status, one.found, one.wanted)
-    good = sum(one.status.success for one in done)
+    worst = int(np.argmax(status <= 0))
+    objective, gap, wanted, kkt, conditional, code = (fields[name][worst] for name in _NUMBERS)
+    found = Certificate(objective, 1.0, gap, kkt, int(conditional))
+    text = _sentence(Status(code), found, wanted)
+    good = np.count_nonzero(status > 0)
     return f"{good} of {M} converged; right-hand side {worst}: {text}"
 
 

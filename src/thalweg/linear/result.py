@@ -62,7 +62,8 @@ class LinearResult:
         The gap that was asked for, tol · ½ ‖b‖²_W.
     kkt : float or ndarray
         The largest distance of a coordinate from its minimum, the others at rest, times the norm of
-        its column, in the unit of b: 0 in a minimum.
+        its column, in the unit of b: 0 in a minimum.  Of right-hand sides that were solved side by
+        side it is a bound of that, rounding included.
     conditional : int or ndarray
         Coordinates that neither a penalty nor a bound keeps in reach.  For them no dual point
         exists, and the gap assumes that a minimum has |θ_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
@@ -71,9 +72,9 @@ class LinearResult:
     status : Status or ndarray of int8
         Why it stopped.
     n_iter : int or ndarray
-        Rounds made.
+        Rounds made; of right-hand sides that were solved side by side, exchanges of active sets.
     history : LinearHistory or tuple of LinearHistory
-        The course, of each right-hand side.
+        The course, of each right-hand side; empty where they were solved side by side.
     message : str
         Why it stopped, with the numbers of this case; of M, of the first that fell short.
     """

@@ -13,10 +13,11 @@ from ..status import Status
 from .columns import Look
 from .descent import Descent, Iteration
 from .gram import Gram
-from .outcome import WHY, Outcome, result_of_many, result_of_none, result_of_one
+from .outcome import Outcome, put_in, result_of_many, result_of_none, result_of_one
 from .problem import Problem
 from .result import LinearHistory, LinearResult
 from .rules import Rules
+from .side_by_side import go_side_by_side, solve_side_by_side
 from .small import is_small, solve_small
 from .state import State
 
@@ -35,6 +36,37 @@ class Run:
         self, callback: Callable[[Iteration], Any] | None, tick: Callable[[], Any] | None = None
     ) -> LinearResult:
         """Solve all; an exception carries what is there in its attribute ``result``."""
+        if callback is None and not self.start.any() and go_side_by_side(self.problem, self.rules):
+            return self._side_by_side(tick)
+        return self._one_by_one(callback, tick)
+
+    def _side_by_side(self, tick: Callable[[], Any] | None) -> LinearResult:
+        """Solve all together, and what falls short one by one."""
+        problem = self.problem
+        self.look = Look(problem, self.threads)
+        try:
+            whole = solve_side_by_side(self.look, self.rules)
+        except KeyboardInterrupt as error:
+            error.result = self.result()  # type: ignore[attr-defined]
+            raise
+        short = np.flatnonzero(np.asarray(whole.status) <= 0)
+        if tick is not None:
+            for _ in range(problem.b.shape[1] - len(short)):
+                tick()
+        if not len(short):
+            return whole
+        rest = problem._replace(b=problem.b[:, short], batch=(len(short),))
+        try:
+            part = Run(rest, self.threads, self.rules, self.start)._one_by_one(None, tick)
+        except BaseException as error:
+            if hasattr(error, "result"):
+                error.result = put_in(whole, short, error.result)
+            raise
+        return put_in(whole, short, part)
+
+    def _one_by_one(
+        self, callback: Callable[[Iteration], Any] | None, tick: Callable[[], Any] | None
+    ) -> LinearResult:
         heard = None if callback is None else self._listener(callback)
         try:
             for m in range(self.problem.b.shape[1]):
@@ -88,11 +120,6 @@ class Run:
             return self.stopped
 
         return listen
-
-    @property
-    def falls_short(self) -> bool:
-        """Whether a right-hand side ended above its gap for no wish of the user's."""
-        return any(one.status in WHY for one in self.done)
 
     def result(self) -> LinearResult:
         """Return what there is."""

@@ -13,6 +13,7 @@ from .._arguments.check import Array, all_finite, numbers, thread_limit
 from .._arguments.spelling import spelled
 from .._progress import open_bar
 from .descent import Iteration
+from .outcome import falls_short
 from .problem import Problem, problem_of
 from .result import ConvergenceWarning, LinearResult
 from .rules import rules_of
@@ -137,7 +138,7 @@ def coordinate_descent(
     else:
         with open_bar(problem.b.shape[1], "fit") as bar:
             result = run.all(callback, bar.update)
-    if not result.success and run.falls_short:
+    if not result.success and falls_short(result):
         warnings.warn(result.message, ConvergenceWarning, stacklevel=3)
     return result
 

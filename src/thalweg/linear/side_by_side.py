@@ -1,0 +1,84 @@
+"""Right-hand sides without l1, of which block pivoting solves all together.
+
+Without a kink at 0 a minimum on the Gram matrix is known by its active set alone, which takes a
+handful of exchanges from any start, so nothing is gained by beginning where a neighbour ended
+(`many`).  Whether the gap is reached is for its certificate to say; what falls short goes the
+general way, one after another.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..status import Status
+from .columns import Look
+from .many import ManyFits, bounded_least_squares
+from .outcome import message_of_many
+from .problem import Problem
+from .result import LinearResult
+from .rules import Rules
+from .working_set import FEW
+
+_LEAST = 8  # right-hand sides: as many as go side by side
+
+
+def go_side_by_side(problem: Problem, rules: Rules) -> bool:
+    """Whether block pivoting is the way: many right-hand sides, few columns, no l1."""
+    return (
+        isinstance(problem.matrix, np.ndarray)
+        and problem.b.shape[1] >= _LEAST
+        and problem.shape[0] > 0
+        and 0 < problem.shape[1] <= FEW
+        and rules.strategy != "residual"
+        and rules.order == "cyclic"
+        and rules.max_iter > 0
+        and not rules.out_of_time
+        and not problem.l1.any()
+    )
+
+
+def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
+    """Solve all; the status is NO_PROGRESS where the gap is larger than is wanted."""
+    M = look.problem.b.shape[1]
+    fits, means = _fits(look)
+    wanted = rules.tol * 0.5 * fits.target_norm**2
+    reached = fits.gap <= wanted
+    fields = {
+        "objective": fits.objective,
+        "gap": fits.gap,
+        "wanted": wanted,
+        "kkt": fits.kkt,
+        "conditional": np.zeros(M, np.intp),
+        "status": np.where(reached, Status.GAP, Status.NO_PROGRESS).astype(np.int8),
+    }
+    intercept = np.zeros(M)
+    if look.mean is not None:
+        intercept = means - look.mean @ fits.theta
+    amount = f"{int(fits.n_iter.sum())} exchanges for {M} right-hand sides side by side"
+    why = "as asked" if rules.strategy == "gram" else "there is no l1"
+    return LinearResult(
+        theta=fits.theta,
+        intercept=intercept,
+        strategy=f"gram: {amount} ({why})",
+        n_iter=fits.n_iter.astype(np.intp),
+        history=(),
+        message=message_of_many(fields, M),
+        **fields,
+    )
+
+
+def _fits(look: Look) -> tuple[ManyFits, np.ndarray]:
+    """Return what block pivoting makes of the columns and of b less their means, and those of b."""
+    p, A, B = look.problem, look.matrix, look.problem.b
+    empty = look.square == 0
+    means = np.zeros(B.shape[1])
+    if look.mean is not None:
+        A = A - look.mean
+        means = (B.sum(0) if p.weights is None else p.weights @ B) / (look.weight or 1.0)
+        B = B - means
+    if empty.any() and A.any(0)[empty].any():  # what is left of a constant column is rounding
+        A = np.where(empty, 0.0, A)
+    fits = bounded_least_squares(
+        A, B, lower=p.lower, upper=p.upper, weights=p.weights, l2=p.l2, threads=look.threads
+    )
+    return fits, means
