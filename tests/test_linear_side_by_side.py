@@ -17,7 +17,7 @@ LEAST = side_by_side._LEAST
 
 
 def spectra(n=40, P=6, M=12, seed=0):
-    """Mixed spectra far from 0, a column that is constant but for rounding, one of zeros, and noise."""
+    """Mixed spectra far from 0, a column constant but for rounding, one of zeros, and noise."""
     rng = np.random.default_rng(seed)
     A = np.abs(rng.standard_normal((n, P))) + 1
     A[:, 3], A[:, 4] = 1 + EPS * (np.arange(n) % 2), 0

@@ -153,6 +153,20 @@ def test_what_is_told_of_it(strategy):
     assert again.n_iter == 0 and again.strategy == "none: the start met the tolerance"
 
 
+@pytest.mark.parametrize("P", [5, FEW + 1])
+def test_a_column_that_is_constant_but_for_rounding_has_no_say(P):
+    """Its squares about its mean are rounding, for small problems and on the other way."""
+    rng = np.random.default_rng(5)
+    A, b = rng.standard_normal((200, P)), rng.standard_normal(200)
+    A[:, 3] = 1 + EPS * (np.arange(200) % 2)
+    r = tw.coordinate_descent(A, b, intercept=True)
+    want = tw.coordinate_descent(np.delete(A, 3, axis=1), b, intercept=True)
+    assert r.success and r.theta[3] == 0
+    np.testing.assert_allclose(np.delete(r.theta, 3), want.theta, atol=1e-4)
+    path = tw.linear.path(A, b, penalties=[1.0, 0.0], intercept=True)
+    assert path.success and not path.theta[3].any()
+
+
 def test_what_one_round_does_not_settle_goes_the_general_way():
     rng = np.random.default_rng(4)
     A, b = rng.standard_normal((40, 6)), rng.standard_normal(40)

@@ -124,12 +124,21 @@ static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct
     return TW_LINEAR_OK;
 }
 
+/* The Gram matrix of all columns; that of one that is constant to rounding is 0, not rounding squared. */
+static void make_gram(const struct tw_small_problem *p, small *s, struct tw_watch *watch) {
+    const ptrdiff_t P = p->columns.P;
+    gram(&p->columns, &s->all, 0, 1, watch, s->gram_of, s->G, P);
+    for (ptrdiff_t j = 0; j < P; j++)
+        for (ptrdiff_t k = 0; k < P && s->square[j] == 0; k++)
+            s->G[j * P + k] = s->G[k * P + j] = 0;
+}
+
 /* Minimise on the Gram matrix of all columns, and certify what was found. */
 static void round_of_all(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
     const double rr = s->rr, target = p->part * p->wanted;
     double gap;
     ptrdiff_t working = 0;
-    gram(&p->columns, &s->all, 0, 1, watch, s->gram_of, s->G, p->columns.P);
+    make_gram(p, s, watch);
     s->gram.gram = s->G, s->gram.reach = s->reach, s->gram.rank = most(p->columns.n - (p->mean != NULL), 1);
     s->gram.square = &rr, s->gram.target = &target, s->gram.gap = &gap;
     s->gram.theta = p->theta, s->gram.q = s->product;

@@ -139,6 +139,7 @@ EDITS = {
         ("constant columns", "square > CONSTANT * weight * mean * mean ? square : 0", "square"),
     ],
     ("csrc/linear/small.h", "test_linear_small.py"): [
+        ("rounding has a Gram matrix", "k < P && s->square[j] == 0;", "k < 0;"),
         ("residual unweighted", "w ? w[i] * s->residual[i] : s->residual[i]", "s->residual[i]"),
         ("b keeps its mean", "p->b[i] - s->mean;", "p->b[i];"),
         ("the intercept of no column", "p->mean[j] * p->theta[j];", "0;"),
@@ -154,6 +155,9 @@ EDITS = {
             "    p->state[1]",
         ),
         ("a round in any case", "p->state[0].found.gap > p->wanted && p->max_iter > 0", "1"),
+    ],
+    ("src/thalweg/linear/gram.py", "test_linear_small.py"): [
+        ("rounding has one there too", "self.array[empty], self.array[:, empty] = 0, 0", "pass"),
     ],
     ("src/thalweg/linear/small.py", "test_linear_small.py"): [
         ("any number of columns", "and P <= FEW", ""),

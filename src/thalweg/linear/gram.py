@@ -33,6 +33,9 @@ class Gram:
         if len(which) > known:
             self._room(len(which), known)
             self.look.columns.gram(which, known, self.array)
+            # a column that is constant to rounding has no say: its products are rounding
+            empty = known + np.flatnonzero(self.look.square[which[known:]] == 0)
+            self.array[empty], self.array[:, empty] = 0, 0
         self.which = which.copy()
         return self.array
 
