@@ -270,4 +270,4 @@ class Descent:
         size = int(np.count_nonzero(self.work.needed(_NEARER)))
         if size > MOST_COLUMNS:
             return False
-        return cost > self.costs.gram(min(self._known(), size), size)
+        return cost > self.costs.gram(min(self._known(), size), size) + self.costs.steps(size)

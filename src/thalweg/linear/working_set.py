@@ -13,6 +13,7 @@ from .state import Certificate, State
 FEW = 128  # coordinates of which all violators are taken at once
 _LEAST = 16  # violators that are taken at a time
 _PORTION = 5.5  # √(5.5 P) is how many, where there are more
+_MOST = 0.7  # of few coordinates: the others come too, or they would come later
 _PRUNE = 2  # times the support, and two portions: a larger working set is pruned
 _NEAR = 0.7  # |q_j| / l1_j of a zero that stays when it is pruned
 _FIRST = 1e200  # beyond all ratios: coordinates without l1 come first
@@ -79,7 +80,7 @@ class WorkingSet:
         """Take in violators, the worst first: a portion of them, or the ``whole``."""
         c, ratio = self.violators()
         few = len(self.candidates)
-        if few <= FEW and 5 * (len(c) + len(self.which)) > 4 * few:
+        if few <= FEW and len(c) + len(self.which) > _MOST * few:
             added = self.rest()  # rather all at once than some of them later
             self.add(added)
             return Growth(added, c[:0], 1.0)
