@@ -7,6 +7,7 @@ import pytest
 from machine import processors
 from timing import interleaved
 
+import thalweg as tw
 from thalweg.kernels import block_pivoting
 from thalweg.linear.many import bounded_least_squares
 
@@ -49,6 +50,11 @@ def test_against_a_loop_of_scipy(n, P, record):
         f"{name}, over a loop of scipy.optimize.nnls", slow * M / LOOPED / fast, "times", **target
     )
     record(name, fast * 1e3, "ms")
+    with limits(1):
+        call = partial(tw.coordinate_descent, A, B, bounds=(0, None), threads=1)
+        assert call().success
+        fast, slow = interleaved((call, loop), ROUNDS).min(0)
+    record(f"{name}, coordinate_descent, over that loop", slow * M / LOOPED / fast, "times")
 
 
 @pytest.mark.parametrize(("n", "P"), SIZES)

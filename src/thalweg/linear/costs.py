@@ -12,9 +12,7 @@ _SPARSE_PRODUCT = 0.7e-9  # a stored value in a product of two sparse columns
 _SWEEP, _SPARSE_SWEEP = 0.22e-9, 1.2e-9  # an element in a sweep
 _PASS, _SPARSE_PASS = 0.12e-9, 0.6e-9  # an element in a product with the residual
 _ELEMENT = 2e-9  # of a Gram matrix that is written, mirrored and factored
-_FACTOR = (
-    1 / 60e9
-)  # the third of an operation: of the factor of a Newton step, per cube of its size
+_FACTOR = 1 / 60e9  # of the factor of a Newton step, per cube of its size
 _STEPS = 3  # of Newton's method
 
 TRIAL = 8.0  # a Gram matrix that costs fewer sweeps is made without trying sweeps
