@@ -14,6 +14,7 @@ FEW = 128  # coordinates of which all violators are taken at once
 _LEAST = 16  # violators that are taken at a time
 _PORTION = 5.5  # √(5.5 P) is how many, where there are more
 _MOST = 0.7  # of few coordinates: the others come too, or they would come later
+_NEARLY_ALL = 0.9
 _PRUNE = 2  # times the support, and two portions: a larger working set is pruned
 _NEAR = 0.7  # |q_j| / l1_j of a zero that stays when it is pruned
 _FIRST = 1e200  # beyond all ratios: coordinates without l1 come first
@@ -127,9 +128,9 @@ class WorkingSet:
         return keep
 
     def prune(self, near: float = _NEAR) -> None:
-        """Keep what is needed; of few coordinates all, where that is the half of them."""
+        """Keep what is needed; all, where that is nearly all, or the half of few: some return."""
         w, keep = self.which, self.needed(near)
-        if len(w) <= FEW and 2 * np.count_nonzero(keep) > len(w):
+        if np.count_nonzero(keep) > (0.5 if len(w) <= FEW else _NEARLY_ALL) * len(w):
             return
         self.inside[w[~keep]] = False
         self.which = w[keep]
