@@ -95,13 +95,13 @@ static void centre(const struct tw_small_problem *p, small *s) {
 
 /* Put theta into its bounds; returns how many of it are not 0. */
 static ptrdiff_t place_start(const struct tw_small_problem *p, const small *s) {
-    ptrdiff_t moved = 0;
+    ptrdiff_t placed = 0;
     for (ptrdiff_t j = 0; j < p->columns.P; j++) {
         const double start = s->square[j] > 0 ? p->theta[j] : 0; /* without a column the penalty decides */
         p->theta[j] = clipped(start, p->each.lower[j], p->each.upper[j]);
-        moved += p->theta[j] != 0;
+        placed += p->theta[j] != 0;
     }
-    return moved;
+    return placed;
 }
 
 /* Look at the columns, and certify the start. */
@@ -116,10 +116,10 @@ static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct
     p->columns.mean = p->mean;
     for (ptrdiff_t j = 0; j < p->columns.P; j++)
         s->reach[j] = s->square[j] > 0 ? sqrt(size) / sqrt(s->square[j]) : 0;
-    const ptrdiff_t moved = place_start(p, s);
-    if (moved)
+    const ptrdiff_t placed = place_start(p, s);
+    if (placed)
         renew(p, s, watch);
-    p->state[0] = certified(p, s, moved);
+    p->state[0] = certified(p, s, placed);
     p->wanted = p->tol * (size > 0 ? 0.5 * size : p->state[0].objective);
     return TW_LINEAR_OK;
 }

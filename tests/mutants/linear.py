@@ -148,7 +148,7 @@ EDITS = {
             "clipped(start, p->each.lower[j],",
             "clipped(start, -INFINITY,",
         ),
-        ("the start's residual is b", "    if (moved)\n        renew(p, s, watch);", ""),
+        ("the start's residual is b", "    if (placed)\n        renew(p, s, watch);", ""),
         (
             "certificate of the start once more",
             "    renew(p, s, watch);\n    p->state[1]",

@@ -32,9 +32,7 @@ _SWEEPS_AT_ONCE = 256
 _MANY_SWEEPS = 100  # after which the residual is made anew
 _NEARER = 0.9  # |q_j| / l1_j of a zero that stays when sweeps are given up
 _BEFORE_A_LOOK = 0.7  # of the sweeps that are thought to be needed
-_AT_FIRST = (
-    0.7  # of those that the first two let expect: later ones are quicker, or no others would be
-)
+_AT_FIRST = 0.7  # of those that the first two sweeps let expect, for later ones are quicker
 _ALL_SWEEPS = 20_000  # of one round that may not do otherwise
 
 
