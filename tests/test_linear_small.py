@@ -19,7 +19,7 @@ from thalweg.status import Status
 EPS = np.finfo(float).eps
 VECTOR = 8  # doubles of the widest vector
 STRIP = constant("linear/dense_gram.h", "SIDE") * VECTOR
-TOL, PART, ROUNDS = 1e-10, 0.3, 400
+TOL, PART, AGAIN, ROUNDS, MOST = 1e-10, 0.3, 1e-3, 400, 1000
 
 
 # ---- the kernel --------------------------------------------------------------------------------
@@ -63,11 +63,12 @@ def test_a_call_is_what_the_specification_says(isa, has_weights, centred, kind, 
         A, b, w, each, start = case(n, P, dtype, kind, n + P)
         theta = start.copy()
         status, n_iter, wanted, intercept, _, _, states = core.solve_small(
-            A, b, w if has_weights else None, each, centred, TOL, PART, ROUNDS, 1, theta
-        )
+            A, b, w if has_weights else None, each, centred, TOL, PART, AGAIN,
+            ROUNDS, MOST, theta,
+        )  # fmt: skip
         want = spec.solve_small(
-            A.astype(float), b, w if has_weights else np.ones(n), each, centred, TOL, PART, ROUNDS,
-            start,
+            A.astype(float), b, w if has_weights else np.ones(n), each, centred, TOL, PART, AGAIN,
+            ROUNDS, MOST, start,
         )  # fmt: skip
         assert status == 0 and n_iter == len(want[3]) - 1 == len(states) - 1
         assert wanted == pytest.approx(want[2], rel=1e-12)
@@ -97,9 +98,9 @@ def test_no_round_is_made_where_none_is_allowed_or_needed():
     A, b, w, each, _ = case(20, 5, float, "F", 0)
     theta = np.zeros(5)
     call = (A, b, w, each, True)
-    assert core.solve_small(*call, TOL, PART, ROUNDS, 0, theta)[1] == 0
-    assert core.solve_small(*call, 1e30, PART, ROUNDS, 1, theta)[1] == 0
-    assert core.solve_small(*call, TOL, PART, ROUNDS, 1, theta)[1] == 1
+    assert core.solve_small(*call, TOL, PART, AGAIN, ROUNDS, 0, theta)[1] == 0
+    assert core.solve_small(*call, 1e30, PART, AGAIN, ROUNDS, 1, theta)[1] == 0
+    assert core.solve_small(*call, TOL, PART, AGAIN, ROUNDS, 1, theta)[1] == 1
 
 
 # ---- the same as the general way ---------------------------------------------------------------

@@ -90,20 +90,21 @@ struct tw_small_state {
 };
 
 /* All of a problem whose matrix is dense and small, n and P at least 1, in one call: its start is certified
- * and, if that is not enough, one round is made with the Gram matrix of all columns. */
+ * and, if that is not enough, a round is made with the Gram matrix of all columns, or two. */
 struct tw_small_problem {
     struct tw_columns columns;  /* in; mean is written */
     const double *b;            /* [n]  in   0 where the weight is */
     struct tw_coordinates each; /* [P]  in   the relaxation is not looked at */
     double tol;                 /*      in   the gap is wanted below tol 1/2 b'Wb, b less its mean */
     double part;                /*      in   of the gap that is wanted: where to end on the Gram matrix */
+    double again;               /*      in   of a conditional gap: where to end in one more round */
     ptrdiff_t rounds, max_iter; /*      in   most rounds on the matrix; 0: no round, the start alone */
     double *theta;              /* [P]  in/out   in: any numbers; out: inside the bounds */
     double *mean;               /* [P]  out  of the columns; NULL: there is no intercept */
     double constant;            /*      out  the intercept */
     double wanted;              /*      out  the gap that is wanted; where b is 0, tol times F at the start */
-    ptrdiff_t n_iter;           /*      out  0: the start is near enough; 1: a round was made */
-    struct tw_small_state state[2]; /*  out  of the start, and after the round */
+    ptrdiff_t n_iter;           /*      out  rounds made, 0 ... 2; 0: the start is near enough */
+    struct tw_small_state state[3]; /*  out  of the start, and after each round */
     ptrdiff_t sweeps, steps;        /*  out  on the Gram matrix */
 };
 

@@ -1,4 +1,4 @@
-/* small.h - a small dense problem in one call: one round whose working set is all columns.
+/* small.h - a small dense problem in one call: a round or two whose working set is all columns.
  *
  * It makes the calls that a caller would make one by one, in their order: means, squares and products of the
  * columns; the certificate of the start; the Gram matrix; its minimum; the residual made anew from b; and the
@@ -133,21 +133,31 @@ static void make_gram(const struct tw_small_problem *p, small *s, struct tw_watc
             s->G[j * P + k] = s->G[k * P + j] = 0;
 }
 
-/* Minimise on the Gram matrix of all columns, and certify what was found. */
-static void round_of_all(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
-    const double rr = s->rr, target = p->part * p->wanted;
+/* Minimise on the Gram matrix of all columns until its gap is the target, and certify what was found. */
+static void round_of_all(struct tw_small_problem *p, small *s, double target, struct tw_watch *watch) {
+    const double rr = s->rr;
+    const ptrdiff_t sweeps = p->sweeps, steps = p->steps;
     double gap;
     ptrdiff_t working = 0;
-    make_gram(p, s, watch);
     s->gram.gram = s->G, s->gram.reach = s->reach, s->gram.rank = most(p->columns.n - (p->mean != NULL), 1);
     s->gram.square = &rr, s->gram.target = &target, s->gram.gap = &gap;
     s->gram.theta = p->theta, s->gram.q = s->product;
     s->gram.sweeps = &p->sweeps, s->gram.steps = &p->steps;
     solve(&s->gram, 1, watch, s->solve);
+    p->sweeps += sweeps, p->steps += steps;
     for (ptrdiff_t j = 0; j < p->columns.P; j++)
         working += s->square[j] > 0 && p->each.lower[j] < p->each.upper[j];
     renew(p, s, watch);
-    p->state[1] = certified(p, s, working);
+    p->state[++p->n_iter] = certified(p, s, working);
+}
+
+/* Make the round, and one more where the gap is conditional: see `_AGAIN` in linear/descent.py. */
+static void make_rounds(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
+    make_gram(p, s, watch);
+    round_of_all(p, s, p->part * p->wanted, watch);
+    const struct tw_certificate *found = &p->state[1].found;
+    if (found->conditional && found->gap <= p->wanted && p->max_iter > 1 && !tw_stopped(watch))
+        round_of_all(p, s, p->again * found->gap, watch);
 }
 
 static tw_linear_status solve_small(struct tw_small_problem *p, struct tw_watch *watch, void *work) {
@@ -157,10 +167,8 @@ static tw_linear_status solve_small(struct tw_small_problem *p, struct tw_watch 
     const tw_linear_status status = look_at_all(p, s, watch);
     if (status || tw_stopped(watch))
         return status;
-    if (p->state[0].found.gap > p->wanted && p->max_iter > 0) {
-        p->n_iter = 1;
-        round_of_all(p, s, watch);
-    }
+    if (p->state[0].found.gap > p->wanted && p->max_iter > 0)
+        make_rounds(p, s, watch);
     p->constant = constant_of(p, s);
     return TW_LINEAR_OK;
 }

@@ -151,10 +151,16 @@ EDITS = {
         ("the start's residual is b", "    if (placed)\n        renew(p, s, watch);", ""),
         (
             "certificate of the start once more",
-            "    renew(p, s, watch);\n    p->state[1]",
-            "    p->state[1]",
+            "    renew(p, s, watch);\n    p->state[++p->n_iter]",
+            "    p->state[++p->n_iter]",
         ),
         ("a round in any case", "p->state[0].found.gap > p->wanted && p->max_iter > 0", "1"),
+    ],
+    ("csrc/linear/small.h", "test_linear_difficult.py"): [
+        ("a conditional gap is enough", "if (found->conditional && ", "if (0 && "),
+    ],
+    ("src/thalweg/linear/descent.py", "test_linear_difficult.py"): [
+        ("a conditional gap is enough, too", "may and self.found.conditional > 0", "False"),
     ],
     ("src/thalweg/linear/gram.py", "test_linear_small.py"): [
         ("rounding has one there too", "self.array[empty], self.array[:, empty] = 0, 0", "pass"),

@@ -37,6 +37,7 @@ def solve_small(
     intercept: bool,
     tol: float,
     part: float,
+    again: float,
     rounds: int,
     max_iter: int,
     theta: Any,

@@ -235,16 +235,16 @@ cdef tuple state_of(const c.tw_small_state *state):
     return (state.objective, found.scale, found.gap, found.kkt, found.conditional, state.working)
 
 
-def solve_small(A, b, weights, each, bint intercept, double tol, double part, Py_ssize_t rounds,
-                Py_ssize_t max_iter, theta):
+def solve_small(A, b, weights, each, bint intercept, double tol, double part, double again,
+                Py_ssize_t rounds, Py_ssize_t max_iter, theta):
     """Run a ``tw_small_problem`` on a dense A; theta (P,) is changed in place.
 
     Returns
     -------
     status, n_iter, wanted, intercept, sweeps, steps
     states : list of tuple
-        (objective, scale, gap, kkt, conditional, working) of the start and, if there was a round,
-        of its result.
+        (objective, scale, gap, kkt, conditional, working) of the start and of the result of each
+        round.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()
@@ -257,7 +257,8 @@ def solve_small(A, b, weights, each, bint intercept, double tol, double part, Py
         raise ValueError("A must not be empty")
     p.columns.weights = views.doubles_if_given(weights, n, False)
     p.b, p.each = views.doubles(b, n, False), coordinates(views, each, P)
-    p.tol, p.part, p.rounds, p.max_iter = tol, part, rounds, max_iter
+    p.tol, p.part, p.again = tol, part, again
+    p.rounds, p.max_iter = rounds, max_iter
     p.theta = views.doubles(theta, P, True)
     times(P, times(P, sizeof(double)))  # bytes of the Gram matrix
     cdef size_t own = kernel.small_work(&p), bytes_of_mean = P * sizeof(double)

@@ -354,13 +354,13 @@ cdef extern from "linear/contract.h" nogil:
         tw_columns columns
         const double *b
         tw_coordinates each
-        double tol, part
+        double tol, part, again
         Py_ssize_t rounds, max_iter
         double *theta
         double *mean
         double constant, wanted
         Py_ssize_t n_iter
-        tw_small_state state[2]
+        tw_small_state state[3]
         Py_ssize_t sweeps, steps
 
     ctypedef struct tw_linear "struct tw_linear":

@@ -1,9 +1,10 @@
 """Small dense problems: a whole solution in one call of csrc/linear/small.h.
 
 For a few hundred numbers the rounds of `Descent` cost hundreds of times what their arithmetic does.
-The call makes what `Descent` would: the certificate of the start and, where that is not enough, one
-round whose working set is all columns.  Whether the gap is reached is for that certificate to say;
-where it is not, or where something is wrong with A, the caller goes the general way from the start.
+The call makes what `Descent` would: the certificate of the start and, where that is not enough, a
+round or two whose working set is all columns.  Whether the gap is reached is for the certificate to
+say; where it is not, or where something is wrong with A, the caller goes the general way from the
+start.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from .._arguments.check import Array
 from .._core import linear as _core
 from ..status import Status
-from .descent import PART_IN_W, Counts
+from .descent import AGAIN, PART_IN_W, Counts
 from .gram import ROUNDS
 from .outcome import Outcome
 from .problem import Problem
@@ -44,7 +45,7 @@ def solve_small(problem: Problem, b: Array, start: Array, rules: Rules) -> Outco
     theta = start.copy()
     status, n_iter, wanted, intercept, sweeps, steps, states = _core.solve_small(
         problem.matrix, np.ascontiguousarray(b), problem.weights, problem.each, problem.intercept,
-        rules.tol, PART_IN_W, ROUNDS, rules.max_iter, theta,
+        rules.tol, PART_IN_W, AGAIN, ROUNDS, rules.max_iter, theta,
     )  # fmt: skip
     found = Certificate(*states[n_iter][:-1])
     if status or not found.gap <= wanted:
