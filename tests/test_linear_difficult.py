@@ -147,3 +147,14 @@ def test_least_squares_have_seven_digits_at_the_usual_tolerance(rows):
     r = tw.coordinate_descent(X, 1 + X.sum(axis=1), intercept=True)
     assert r.success and r.n_iter == 2
     np.testing.assert_allclose([r.intercept, *r.theta], 1, rtol=1e-7)
+
+
+@pytest.mark.parametrize("rows", [50, 30_001], ids=["one call", "rounds"])
+def test_a_coordinate_without_a_penalty_costs_no_round(rows):
+    rng = np.random.default_rng(4)
+    A = rng.standard_normal((rows, 6))
+    b = A.sum(axis=1) + rng.standard_normal(rows)
+    penalty = 0.01 * np.abs(A.T @ b).max()
+    every = tw.coordinate_descent(A, b, l1=penalty)
+    some = tw.coordinate_descent(A, b, l1=np.r_[0, np.full(5, penalty)])
+    assert some.conditional == 1 and some.success and some.n_iter == every.n_iter

@@ -97,7 +97,7 @@ struct tw_small_problem {
     struct tw_coordinates each; /* [P]  in   the relaxation is not looked at */
     double tol;                 /*      in   the gap is wanted below tol 1/2 b'Wb, b less its mean */
     double part;                /*      in   of the gap that is wanted: where to end on the Gram matrix */
-    double again;               /*      in   of a conditional gap: where to end in one more round */
+    double again;               /*      in   of the gap of least squares: where to end in one more round */
     ptrdiff_t rounds, max_iter; /*      in   most rounds on the matrix; 0: no round, the start alone */
     double *theta;              /* [P]  in/out   in: any numbers; out: inside the bounds */
     double *mean;               /* [P]  out  of the columns; NULL: there is no intercept */
@@ -207,7 +207,8 @@ struct tw_pivot {
  * Where the watch (NULL: none) asks to stop, x and e hold what the last update left, and belong together.
  */
 
-enum { TW_NEIGHBOURS = 26 /* of a pixel, at most: all that touch it in three dimensions */ };
+/* The most neighbours of a pixel: all that touch it in three dimensions. */
+enum { TW_NEIGHBOURS = 26 };
 
 struct tw_image_prior {
     ptrdiff_t size[3]; /* slices, rows and columns of the grid: size[0] size[1] size[2] = P */

@@ -151,12 +151,13 @@ static void round_of_all(struct tw_small_problem *p, small *s, double target, st
     p->state[++p->n_iter] = certified(p, s, working);
 }
 
-/* Make the round, and one more where the gap is conditional: see `_AGAIN` in linear/descent.py. */
+/* Make the round, and one more where nothing holds any coordinate: AGAIN in linear/descent.py tells why. */
 static void make_rounds(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
     make_gram(p, s, watch);
     round_of_all(p, s, p->part * p->wanted, watch);
     const struct tw_certificate *found = &p->state[1].found;
-    if (found->conditional && found->gap <= p->wanted && p->max_iter > 1 && !tw_stopped(watch))
+    const int is_plain = found->conditional == p->state[1].working;
+    if (is_plain && found->gap <= p->wanted && p->max_iter > 1 && !tw_stopped(watch))
         round_of_all(p, s, p->again * found->gap, watch);
 }
 

@@ -25,10 +25,11 @@ from .working_set import FEW, WorkingSet
 _LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
 _ON_THE_WAY = 0.02  # of the gap, for W while it grows
 PART_IN_W = 0.3  # of the tolerance: no need to be nearer in W
-# A coordinate that nothing holds has a gap in proportion to its slope, not to the slope's square,
-# and a Gram matrix loses twice the digits that the condition of A costs.  So one more round goes to
-# this part of such a gap, from a residual that is made anew: it gives the Wampler sets of NIST 10
-# digits instead of 5 (Björck 1996, section 2.9: corrected semi-normal equations).
+# Where nothing holds a coordinate its gap is in proportion to its slope, not to the slope's square,
+# and a Gram matrix loses twice the digits that the condition of A costs.  So plain least squares
+# make one more round to this part of the gap, from a residual that is made anew: it gives the
+# Wampler sets of NIST 10 digits instead of 5 (Björck 1996, section 2.9: corrected semi-normal
+# equations).
 AGAIN = 1e-3
 _OF_ALL = 0.9  # of the tolerance, where W is all there is
 _PATIENCE = 4  # rounds in a row that gain nothing
@@ -139,9 +140,10 @@ class Descent:
 
     def _goes_again(self) -> bool:
         """Whether one more round follows, although the gap is small enough."""
-        first = len(self.history) == 2 and self.gram_sweeps > 0 == self.sweeps
+        first = len(self.history) == 2
+        on_gram = self.gram_sweeps > 0 and self.sweeps == 0
         may = self.rules.max_iter > 1 and not self.rules.out_of_time
-        return first and may and self.found.conditional > 0
+        return first and on_gram and may and self.found.conditional == len(self.work.which)
 
     def _keep(self) -> None:
         found = self.found

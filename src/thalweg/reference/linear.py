@@ -193,7 +193,8 @@ def solve_small(
     """Return theta, the intercept, the gap that is wanted, and (F, certificate) of each state.
 
     The states are the start and, if its gap is too large, the result of a round of all columns; and
-    that of one more, to ``again`` times the gap, if the gap is small enough but conditional.
+    that of one more, to ``again`` times the gap, if that is small enough and nothing holds a
+    coordinate.
     """
     target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
     mean, square, _ = moments(A, w * target, w, centred)
@@ -210,11 +211,12 @@ def solve_small(
     rr, q, objective, found = stand(theta)
     states, wanted = [(objective, found)], tol * (0.5 * size or objective)
     goes_on, end = found.gap > wanted, part * wanted
+    working = np.count_nonzero((square > 0) & (each[2] < each[3]))
     while goes_on and len(states) <= min(max_iter, 2):
         G, rank = about.T @ (w[:, None] * about), max(len(A) - centred, 1)
         theta = solve(G, each, reach, rank, rr, end, rounds, theta, q)[0]
         rr, q, objective, found = stand(theta)
         states.append((objective, found))
-        goes_on, end = found.conditional > 0 and found.gap <= wanted, again * found.gap
+        goes_on, end = found.conditional == working and found.gap <= wanted, again * found.gap
     intercept = float((w @ b / w.sum() if w.sum() > 0 else 0.0) - mean @ theta) if centred else 0.0
     return theta, intercept, wanted, states
