@@ -8,6 +8,13 @@ import scipy.sparse as sp
 LONG = np.longdouble
 
 
+def hole(array, *place, value=np.nan):
+    """Return a copy of an array in float64 with another value in one place."""
+    array = np.array(array, float)
+    array[place] = value
+    return array
+
+
 class Model(NamedTuple):
     """A linear model in full; `call` is the arguments of `coordinate_descent`."""
 

@@ -7,11 +7,12 @@ their own, and the chi2 that is told must be that of the parameters that are tol
 import numpy as np
 import pytest
 from scipy.special import erf
+from sizes import constant
 
 import thalweg as tw
 
-X = np.linspace(0, 5, 16)
 FITS = 60
+SIDE_BY_SIDE = constant("fit/engine.c", "SIDE_BY_SIDE")
 FIELDS = "params", "chi2", "status", "n_iter"
 
 
@@ -23,18 +24,15 @@ def edge(x, a, m, w):
     return a * erf((x - m) / w)
 
 
-def batch(model, dtype):
-    """Return data sets and starts that are as good as unrelated to them."""
+def batch(model, dtype, points=16):
+    """Return x, data sets, and starts that are as good as unrelated to them."""
+    x = np.linspace(0, 5, points)
     rng = np.random.default_rng(3)
     n = 4 if model is bump else 3
     truth = np.array([2.0, 2.5, 0.5, 0.5])[:n] * rng.uniform(0.3, 3, (FITS, n))
-    y = model(X, *truth.T[:, :, None]) + rng.normal(0, 0.02, (FITS, X.size))
+    y = model(x, *truth.T[:, :, None]) + rng.normal(0, 0.02, (FITS, points))
     starts = truth[rng.permutation(FITS)] * rng.uniform(-3, 3, (FITS, n))
-    return y.astype(dtype), starts.astype(dtype)
-
-
-def fit(model, y, starts, options):
-    return tw.fit(model, X.astype(y.dtype), y, starts, **options)
+    return x.astype(dtype), y.astype(dtype), starts.astype(dtype)
 
 
 @pytest.mark.parametrize(
@@ -42,26 +40,29 @@ def fit(model, y, starts, options):
     [
         {},
         {"bounds": {"a": (-1, 1), "m": (-5, 16)}},
-        {"sigma": np.geomspace(1e-4, 3e-3, X.size)},
+        {"sigma": (1e-4, 3e-3)},
         {"attempts": 1},
     ],
     ids=["free", "bounded", "weighted", "one attempt"],
 )
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("model", [bump, edge])
-def test_a_difficult_fit_is_the_same_alone_and_in_any_order(model, dtype, options):
-    y, starts = batch(model, dtype)
+@pytest.mark.parametrize("points", [16, SIDE_BY_SIDE + 1])
+def test_a_difficult_fit_is_the_same_alone_and_in_any_order(points, model, dtype, options):
+    x, y, starts = batch(model, dtype, points)
+    if "sigma" in options:
+        options = {"sigma": np.geomspace(*options["sigma"], points)}
     if "bounds" in options:
         starts[:, 0] = np.clip(starts[:, 0], -1, 1)
         starts[:, 1] = np.clip(starts[:, 1], -5, 16)
-    r = fit(model, y, starts, options)
+    r = tw.fit(model, x, y, starts, **options)
     assert not r.success.all()  # else these would be no difficult fits
     order = np.random.default_rng(5).permutation(FITS)
-    mixed = fit(model, y[order], starts[order], options)
+    mixed = tw.fit(model, x, y[order], starts[order], **options)
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(mixed, name), getattr(r, name)[order])
     for k in range(FITS):
-        alone = fit(model, y[k], starts[k], options)
+        alone = tw.fit(model, x, y[k], starts[k], **options)
         for name in FIELDS:
             np.testing.assert_array_equal(getattr(alone, name), getattr(r, name)[k])
 
@@ -69,11 +70,11 @@ def test_a_difficult_fit_is_the_same_alone_and_in_any_order(model, dtype, option
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("model", [bump, edge])
 def test_chi2_is_that_of_the_parameters_whatever_the_status(model, dtype):
-    y, starts = batch(model, dtype)
+    x, y, starts = batch(model, dtype)
     for sigma in (1.0, 1e-3):
-        r = fit(model, y, starts, {"sigma": np.full(X.size, sigma)})
+        r = tw.fit(model, x, y, starts, sigma=np.full(x.size, sigma))
         with np.errstate(all="ignore"):
-            f = model(X, *r.params.astype(float).T[:, :, None])
+            f = model(x.astype(float), *r.params.astype(float).T[:, :, None])
         chi2 = (((y - f) / sigma) ** 2).sum(axis=1)
         size = (np.maximum(np.abs(y), np.abs(f)) ** 2).sum(axis=1) / sigma**2
         # what the last step promises is off by 1e-8 of chi2 at the most; rounding of y - f

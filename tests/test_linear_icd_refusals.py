@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from icd_cases import case
+from linear_cases import hole
 
 import thalweg as tw
 from thalweg.linear import QGGMRF, ConvergenceWarning, GaussianPrior, ProximalPrior, icd
@@ -17,12 +18,6 @@ from thalweg.status import IMAGES, Status
 A = sp.csc_array(np.arange(24.0).reshape(4, 6) ** 1.5)
 Y = np.arange(4.0)
 PRIOR = GaussianPrior(1.0)
-
-
-def hole(array, *place, value=np.nan):
-    array = np.array(array, float)
-    array[place] = value
-    return array
 
 
 @pytest.mark.parametrize(

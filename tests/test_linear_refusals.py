@@ -3,16 +3,11 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from linear_cases import hole
 
 import thalweg as tw
 
 A, B = np.arange(12.0).reshape(4, 3) ** 1.5, np.arange(4.0)
-
-
-def hole(array, *place, value=np.nan):
-    array = np.array(array, float)
-    array[place] = value
-    return array
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,8 @@
 #include "sweep/csc.h"
 
 enum {
-    PRIOR_VALUES =
-        8, /* A neighbour takes as long as so many stored values; the watch's patience counts them. */
-    COST_CHUNK = 4096, /* So many terms of the cost are summed at a time, and then the sums are. */
+    PRIOR_VALUES = 8,  /* stored values that take as long as a neighbour: the watch counts values */
+    COST_CHUNK = 4096, /* terms of the cost that are summed at a time, before the sums are */
 };
 
 TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
@@ -36,8 +35,8 @@ TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff
 TW_INLINE double update_pixel(const struct tw_icd_job *job, const grid *g, column c, ptrdiff_t j,
                               ptrdiff_t ahead, const double *w, int is_long) {
     double slope = 0, curvature = job->curvature[j];
-    touch_prior(g, job->x, j, &slope,
-                &curvature); /* It waits for its own results: the walk begins meanwhile. */
+    /* the prior waits for its own results: the walk along the column begins meanwhile */
+    touch_prior(g, job->x, j, &slope, &curvature);
     slope -= dot(c, job->e, w, ahead, is_long);
     if (!(curvature > 0)) /* F does not depend on this pixel. */
         return 0;

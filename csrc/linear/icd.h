@@ -37,7 +37,8 @@ typedef struct {
     ptrdiff_t span[3];             /* A pixel that is nearer to a border than this lacks neighbours. */
 } grid;
 
-enum { PAIRS = 64 /* So many pairs, eight native vectors or more, keep the units of the processor busy. */ };
+/* Pairs that are worked on at once: eight native vectors or more, which keep the processor's units busy. */
+enum { PAIRS = 64 };
 
 /* Pairs of neighbours; others of weight 0 fill the last vector. */
 typedef struct {

@@ -17,8 +17,8 @@ enum { LOG_TERMS = 11, EXP_TERMS = 14 };
 
 typedef uint64_t duvec __attribute__((vector_size(TW_VECTOR_BYTES)));
 
-#define ROUNDER                                                                                              \
-    0x1.8p52 /* a number below 2^51 that it is added to becomes whole, and its lowest bits show it */
+/* A number below 2^51 to which ROUNDER is added becomes whole, and its lowest bits show which. */
+#define ROUNDER 0x1.8p52
 #define ROOT_HALF_BITS 0x3fe6a09e667f3bcd
 #define EXPONENT_BITS ((int64_t)0xfff0000000000000)
 

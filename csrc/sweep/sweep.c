@@ -45,17 +45,13 @@
 /* Measured on a busy AMD Zen 3 with AVX2, 20000 rows of 16 columns: with half of NEAR_ROWS a matrix stored by
  * rows takes 1.2 times the time and four right-hand sides 0.96 times, with twice 1.0 and 0.75 times. */
 enum {
-    NEAR_ROWS = 256,    /* rows that stay in the first cache while they are packed, or taken in by each of */
-                        /* several right-hand sides */
-    LEAST_CHUNK = 1024, /* the fewest rows of a chunk */
-    USUAL_CHUNKS = 16,  /* the number of chunks of many rows */
-    ROWS_PER_THREAD =
-        2048,             /* one more thread is used for every so many rows times right-hand sides: a phase */
-                          /* of fewer is over before another thread joins it */
-    SPINS = 1000,         /* looks at the phase before a waiting thread yields its processor */
-    LONG_PIECE = 1 << 14, /* rows times right-hand sides between two looks at the watch */
-    BLOCK_GRAM = WIDTH * WIDTH +
-        WIDTH, /* doubles of a block: its Gram matrix, then the means of its columns */
+    NEAR_ROWS = 256,        /* rows that stay in the first cache while several things are done with them */
+    LEAST_CHUNK = 1024,     /* the fewest rows of a chunk */
+    USUAL_CHUNKS = 16,      /* the number of chunks of many rows */
+    ROWS_PER_THREAD = 2048, /* times right-hand sides: a phase of fewer is over before another thread joins */
+    SPINS = 1000,           /* looks at the phase before a waiting thread yields its processor */
+    LONG_PIECE = 1 << 14,   /* rows times right-hand sides between two looks at the watch */
+    BLOCK_GRAM = WIDTH * WIDTH + WIDTH, /* doubles of a block: its Gram matrix, the means of its columns */
 };
 
 /* A job under way. */

@@ -198,6 +198,13 @@ def count(value: Any, name: str, least: int, most: int) -> int:
     return number
 
 
+def one_of(value: Any, name: str, known: Sequence[str]) -> str:
+    """Return a word, which must be one of those that are known."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be {', '.join(map(repr, known))}, got {value!r}")
+    return value
+
+
 def thread_limit(threads: Any) -> int:
     """Return ``threads`` as the compiled code takes it: 0 for None, the usual number.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.callback import refuse_callback
-from .._arguments.check import Array, all_finite, count, numbers, thread_limit, tolerance
+from .._arguments.check import Array, all_finite, count, numbers, one_of, thread_limit, tolerance
 from .._arguments.spelling import spelled
 from .._progress import open_bar
 from .image_descent import ImageDescent, ImageIteration, Sweeping
@@ -134,7 +134,8 @@ def icd(
             f"prior must be a GaussianPrior, QGGMRF or ProximalPrior, got {type(prior).__name__}"
         )
     terms = prior.terms(grid)
-    how = Sweeping(_order(order), _relaxation(relaxation), np.random.default_rng(seed))
+    one_of(order, "order", ORDERS)
+    how = Sweeping(order, _relaxation(relaxation), np.random.default_rng(seed))
     tol, most = tolerance(tol, "tol", 1e-4), count(max_iter, "max_iter", 0, 2**63 - 1)
     begin = _start(start, grid, positive)
     refuse_callback(callback)
@@ -171,12 +172,6 @@ def _shape(shape: Any, P: int) -> tuple[int, ...]:
     if pixels != P:
         raise ValueError(f"shape {grid} has {pixels} pixels, but A has P={P} columns")
     return grid
-
-
-def _order(order: Any) -> str:
-    if not isinstance(order, str) or order not in ORDERS:
-        raise ValueError(f"order must be {', '.join(map(repr, ORDERS))}, got {order!r}")
-    return order
 
 
 def _relaxation(relaxation: Any) -> float:

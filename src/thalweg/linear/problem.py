@@ -160,10 +160,8 @@ def _weights(weights: Any, n: int) -> Array | None:
 
 
 def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
-    if (
-        isinstance(value, int | float) and 0 <= value < np.inf
-    ):  # most often: spare the looks at arrays
-        same = np.empty(P)
+    if isinstance(value, int | float) and 0 <= value < np.inf:
+        same = np.empty(P)  # one number is what most calls give: it needs no look at arrays
         same.fill(value)
         return same
     array = numbers(value, name, np.float64)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import count, tolerance
+from .._arguments.check import count, one_of, tolerance
 
 STRATEGIES = ("auto", "gram", "residual")
 ORDERS = ("cyclic", "shuffled", "random")
@@ -23,6 +23,11 @@ class Rules(NamedTuple):
     max_iter: int
     deadline: float
     rng: np.random.Generator | None  # of the orders that are drawn
+
+    @property
+    def allow_one_call(self) -> bool:
+        """Whether one call may do all on a Gram matrix: nothing asks for sweeps or for an end."""
+        return self.strategy != "residual" and self.order == "cyclic" and not self.out_of_time
 
     @property
     def out_of_time(self) -> bool:
@@ -46,9 +51,8 @@ def rules_of(
     ValueError, TypeError
         With a sentence that names the argument.
     """
-    for value, name, known in ((order, "order", ORDERS), (strategy, "strategy", STRATEGIES)):
-        if not isinstance(value, str) or value not in known:
-            raise ValueError(f"{name} must be {', '.join(map(repr, known))}, got {value!r}")
+    one_of(order, "order", ORDERS)
+    one_of(strategy, "strategy", STRATEGIES)
     if order != "cyclic" and strategy == "gram":
         raise ValueError(f"order={order!r} is made with the residual, not on a Gram matrix")
     limit = inf if time_limit is None else tolerance(time_limit, "time_limit", inf)

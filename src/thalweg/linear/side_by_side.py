@@ -29,10 +29,8 @@ def go_side_by_side(problem: Problem, rules: Rules) -> bool:
         and problem.b.shape[1] >= _LEAST
         and problem.shape[0] > 0
         and 0 < problem.shape[1] <= FEW
-        and rules.strategy != "residual"
-        and rules.order == "cyclic"
+        and rules.allow_one_call
         and rules.max_iter > 0
-        and not rules.out_of_time
         and not problem.l1.any()
     )
 

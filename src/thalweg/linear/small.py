@@ -34,9 +34,7 @@ def is_small(problem: Problem, rules: Rules) -> bool:
         isinstance(problem.matrix, np.ndarray)
         and P <= FEW
         and 0 < n * P * max(P, _NARROW) <= _OPERATIONS
-        and rules.order == "cyclic"
-        and rules.strategy != "residual"
-        and not rules.out_of_time
+        and rules.allow_one_call
     )
 
 
