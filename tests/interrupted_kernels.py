@@ -1,7 +1,10 @@
 """Interrupt one long call of a kernel with a real SIGINT, and print how long that took.
 
 Run as a program with the name of a case.  Sizes are made by repeating one row or column of memory,
-so that a case takes seconds and next to no memory; nothing of what is interrupted ever ends.
+so that a case takes seconds and little memory; nothing of what is interrupted ever ends.
+
+A case is a function to be interrupted, or a pair of it and of a look at what it has left, which
+gets the KeyboardInterrupt and is not part of the time.
 """
 
 import os
@@ -55,77 +58,75 @@ def form(B, M=None, **how):
 
 
 def sweep(A, state=True, intercept=False, sweeps=10**6, M=None, **how):
-    """A sweep, and afterwards a look at what it has left."""
+    """A sweep, which leaves a dense problem as it was and a sparse one in agreement."""
     n, P = A.shape
     b = np.random.default_rng(2).standard_normal(n if M is None else (n, M))
     shape = P if M is None else (P, M)
 
+    left = {}
+
     def call():
         theta, residual = np.zeros(shape), b.copy()
         free = np.zeros(M or 1) if intercept else None
-        try:
-            kernels.coordinate_sweep(A, theta, residual, intercept=free, sweeps=sweeps, **how)
-        finally:
-            if not sparse.issparse(A):
-                assert not theta.any(), "a dense sweep leaves everything as it was"
-                assert (residual == b).all()
-                assert free is None or not free.any()
-            elif state:
-                exact = b - A @ theta - (0 if free is None else free)
-                assert np.abs(residual - exact).max() < 1e-8, "theta and residual do not fit"
+        left.update(theta=theta, residual=residual, free=free)
+        kernels.coordinate_sweep(A, theta, residual, intercept=free, sweeps=sweeps, **how)
 
-    return call
+    def look(error):
+        theta, residual, free = left["theta"], left["residual"], left["free"]
+        if not sparse.issparse(A):
+            assert not theta.any(), "a dense sweep leaves everything as it was"
+            assert (residual == b).all()
+            assert free is None or not free.any()
+        elif state:
+            exact = b - A @ theta - (0 if free is None else free)
+            assert np.abs(residual - exact).max() < 1e-8, "theta and residual do not fit"
+
+    return call, look
 
 
 def linear(A, b, **how):
-    """A linear model, and afterwards a look at what it has left."""
+    """A linear model, whose interrupt brings what has been reached."""
 
-    def call():
-        try:
-            thalweg.coordinate_descent(A, b, tol=0, **how)
-        except KeyboardInterrupt as error:
-            result = error.result
-            assert not result.success and result.theta.shape == (A.shape[1],)
-            raise
+    def look(error):
+        assert not error.result.success and error.result.theta.shape == (A.shape[1],)
 
-    return call
+    return lambda: thalweg.coordinate_descent(A, b, tol=0, **how), look
 
 
 def pivoting(P, M):
-    """Problems in a box, all with one row of C, and afterwards a look at what is finished."""
+    """Problems in a box, all with one row of C, whose interrupt brings those that are finished."""
     A = np.random.default_rng(4).standard_normal((P + 20, P))
     G, C = A.T @ A, np.broadcast_to(np.random.default_rng(5).standard_normal(P), (M, P))
 
-    def call():
-        try:
-            kernels.block_pivoting(G, C, bounds=(-0.01, 0.01))
-        except KeyboardInterrupt as error:
-            if hasattr(error, "result"):  # else G was still being looked at
-                finished = error.result.status != 0
-                assert np.isfinite(error.result.theta[finished]).all(), "what is finished is there"
-                assert np.isnan(error.result.theta[~finished]).all(), "and nothing else"
-            raise
+    def look(error):
+        if hasattr(error, "result"):  # else G was still being looked at
+            finished = error.result.status != 0
+            assert np.isfinite(error.result.theta[finished]).all(), "what is finished is there"
+            assert np.isnan(error.result.theta[~finished]).all(), "and nothing else"
 
-    return call
+    return lambda: kernels.block_pivoting(G, C, bounds=(-0.01, 0.01)), look
 
 
 def image(A, shape, **how):
-    """A reconstruction, and afterwards a look at the image that is left."""
+    """A reconstruction, whose interrupt brings the image so far."""
     y = A @ np.random.default_rng(6).random(A.shape[1])
 
-    def call():
-        try:
-            icd(A, y, shape=shape, max_iter=10**6, tol=0, **how)
-        except KeyboardInterrupt as error:
-            if hasattr(error, "result"):  # else A was still being looked at
-                result = error.result
-                assert not result.success and result.x.shape == shape
-                assert result.history.largest_rise < 1e-12
-            raise
+    def look(error):
+        if hasattr(error, "result"):  # else A was still being looked at
+            result = error.result
+            assert not result.success and result.x.shape == shape
+            assert result.history.largest_rise < 1e-12
 
-    return call
+    return lambda: icd(A, y, shape=shape, max_iter=10**6, tol=0, **how), look
 
 
+def reading(y, **how):
+    """A fit whose data have to be converted or turned before, and are interrupted meanwhile."""
+    t, p0 = np.linspace(0, 4, 25), {"a": 1, "tau": 1}
+    return lambda: thalweg.fit("a*exp(-t/tau)", t, y, p0=p0, independent="t", **how)
+
+
+SEVENS = np.broadcast_to(np.float64(7), (2 * 10**7, 25))
 BLOCKS = np.broadcast_to(repeated(1000, 64), (200_000, 1000, 64))
 ALL_ROWS = 2 * 10**8  # of 1000 columns
 ONES = np.lib.stride_tricks.as_strided(
@@ -165,6 +166,15 @@ CASES = {
     ),
     "block_pivoting": lambda: pivoting(5, 4 * 10**6),
     "block_pivoting large": lambda: pivoting(900, 64),
+    "block_pivoting of half floats": lambda: lambda: kernels.block_pivoting(
+        np.eye(5), np.broadcast_to(np.float16([1, -1, 1, 1, 1]), (10**8, 5))
+    ),
+    "fit of integers": lambda: reading(np.broadcast_to(np.int16(7), SEVENS.shape)),
+    "fit along the first axis": lambda: reading(SEVENS.T, axis=0),
+    "fit with a mask": lambda: reading(SEVENS, mask=np.broadcast_to(np.int8(1), SEVENS.shape)),
+    "fit of masked values": lambda: reading(
+        np.ma.masked_array(SEVENS, np.broadcast_to(np.arange(25) == 3, SEVENS.shape), copy=False)
+    ),
     "Symmetric": lambda: lambda: Symmetric(ONES),
     "sweep": lambda: sweep(repeated(10**6, 10**5, "columns")),
     "sweep one long column": lambda: sweep(repeated(10**7, 40, "columns")),
@@ -191,8 +201,8 @@ CASES = {
 }  # fmt: skip
 
 
-def interrupt_once(call):
-    """Return how many seconds after the signal the call has ended.
+def interrupt_once(call, look):
+    """Return how many seconds after the signal the call has ended, and look at what it left.
 
     Where the machine is fast enough to end it before the signal, the signal meets the next one.
     """
@@ -208,17 +218,20 @@ def interrupt_once(call):
     try:
         while True:
             call()
-    except KeyboardInterrupt:
-        return time.perf_counter() - sent[0]
+    except KeyboardInterrupt as error:
+        late = time.perf_counter() - sent[0]
+        look(error)
+        return late
     finally:
         timer.join()
 
 
 def main():
-    call = CASES[sys.argv[1]]()
+    case = CASES[sys.argv[1]]()
+    call, look = case if isinstance(case, tuple) else (case, lambda error: None)
     delays = []
     while len(delays) < TRIES and min(delays, default=1) > PROMISE:
-        delays.append(interrupt_once(call))
+        delays.append(interrupt_once(call, look))
     print(min(delays))
 
 

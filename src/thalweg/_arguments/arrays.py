@@ -6,9 +6,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .check import Array
+from .pieces import Array, contiguous, copied, first_not_finite
 
-_LOOK = 1 << 20  # elements that are searched at a time
 _EFFORT = 1 << 20  # the most candidates by which NumPy tries to prove that arrays do not overlap
 _ELEMENTS = (np.dtype(np.float64), np.dtype(np.float32))
 
@@ -45,7 +44,7 @@ def real_array(value: Any, name: str) -> Array:
         return array
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must be real numbers, got an array of {array.dtype}")
-    return array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    return copied(array, np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
 
 
 def _imported(value: Any, name: str) -> Array:
@@ -62,7 +61,7 @@ def _imported(value: Any, name: str) -> Array:
 
 def whole_strides(array: Array) -> Array:
     """Return the array, or a copy if its strides are no multiples of an element's size."""
-    return array if not any(s % array.itemsize for s in array.strides) else array.copy()
+    return array if not any(s % array.itemsize for s in array.strides) else copied(array)
 
 
 def lying(J: Array) -> Array:
@@ -74,7 +73,7 @@ def lying(J: Array) -> Array:
     J = whole_strides(J)
     if P <= 1 or (step_k if Nx == 1 else step_i) == J.itemsize:
         return J
-    return np.ascontiguousarray(J)
+    return contiguous(J)
 
 
 def compressed(J: Any) -> tuple[Array, Array, Array]:
@@ -101,9 +100,9 @@ def compressed(J: Any) -> tuple[Array, Array, Array]:
         raise ValueError(f"J.data must have shape {indices.shape} as J.indices, got {data.shape}")
     index = np.int32 if indptr.dtype == indices.dtype == np.int32 else np.int64
     return (
-        np.ascontiguousarray(indptr, index),
-        np.ascontiguousarray(indices, index),
-        np.ascontiguousarray(data),
+        contiguous(indptr, index),
+        contiguous(indices, index),
+        contiguous(data),
     )
 
 
@@ -152,20 +151,7 @@ def refuse_not_finite(arrays: dict[str, Any], what: str) -> NoReturn:
         All inputs are finite, so the result has overflowed.
     """
     for name, array in arrays.items():
-        if array is not None and (place := _first_not_finite(array)) is not None:
+        if array is not None and (place := first_not_finite(array)) is not None:
             value, index = array[place], ", ".join(map(str, place))
             raise ValueError(f"{name} must be finite, got {value} at [{index}]")
     raise OverflowError(f"{what} is beyond the range of float64, although every input is finite")
-
-
-def _first_not_finite(array: Array) -> tuple[int, ...] | None:
-    if array.ndim == 0 or array.size <= _LOOK:
-        bad = ~np.isfinite(array)
-        return tuple(int(i) for i in np.argwhere(bad)[0]) if bad.any() else None
-    rows = _LOOK * len(array) // array.size
-    for start in range(0, len(array), max(1, rows)):
-        part = array[start : start + rows] if rows else array[start]
-        place = _first_not_finite(part)
-        if place is not None:
-            return (start + place[0], *place[1:]) if rows else (start, *place)
-    return None

@@ -7,14 +7,16 @@ No function here changes or keeps a caller's array; an array that fits already i
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from .pieces import Array as Array
+from .pieces import contiguous, filled, pieces
+
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]  # float64, or float32 where that was asked for
 Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
@@ -58,7 +60,7 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
         raise TypeError(f"{name} must be numbers, got dates; subtract a start and divide by a unit")
     try:
         with np.errstate(over="ignore"):
-            return np.require(array, dtype, ("C", "A")).reshape(array.shape)
+            return contiguous(array, dtype)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be numbers, got {_what(array)}") from None
 
@@ -72,7 +74,9 @@ def left_out(value: Any) -> tuple[Any, Array | None]:
         value = np.ma.stack([np.ma.asarray(v) for v in value])
     if not isinstance(value, np.ma.MaskedArray):
         return value, None
-    return value.data, np.ma.getmaskarray(value) if np.ma.is_masked(value) else None
+    mask = np.ma.getmask(value)
+    masked = mask is not np.ma.nomask and any(mask[piece].any() for piece in pieces(mask.shape))
+    return value.data, mask if masked else None
 
 
 def _what(array: Array) -> str:
@@ -91,7 +95,7 @@ def per_fit(
     """Return ``value`` of shape (), (n,) or (..., n) as one row for all fits or one row per fit."""
     array = numbers(value, name, dtype)
     if array.ndim == 0:
-        array = np.full(size, array)
+        array = filled(size, array, dtype)
     if array.shape == (size,):
         return PerFit(array, 0)
     if array.shape == (*batch, size):
@@ -148,28 +152,6 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
 
 
 _MOST_THREADS = 256  # TW_MAX_THREADS of csrc/base/pool.h
-_PART = 1 << 22  # elements of a large array that one call of NumPy looks at, so that Ctrl-C works
-
-
-def _parts(array: Array) -> Iterable[Array]:
-    """The array; a large one in parts, one after the other."""
-    if array.size <= _PART or not array.flags.c_contiguous:
-        return (array,)
-    flat = array.reshape(-1)
-    return (flat[i : i + _PART] for i in range(0, flat.size, _PART))
-
-
-def has_nan(array: Array) -> bool:
-    """Return whether an array holds a NaN."""
-    # on small arrays this takes half the time of any()
-    return any(np.count_nonzero(np.isnan(part)) for part in _parts(array))
-
-
-def all_finite(array: Array) -> bool:
-    """Return whether an array holds neither NaN nor infinity."""
-    if array.size <= _PART:
-        return bool(np.count_nonzero(np.isfinite(array)) == array.size)
-    return all(np.count_nonzero(np.isfinite(part)) == part.size for part in _parts(array))
 
 
 def tolerance(value: float | None, name: str, default: float) -> float:

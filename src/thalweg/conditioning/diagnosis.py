@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite
+from .._arguments.check import Array
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._showing import as_html
 from ..linalg.krylov import EPS, lanczos

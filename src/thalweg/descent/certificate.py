@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite
+from .._arguments.check import Array
+from .._arguments.pieces import all_finite
 from ..linalg.krylov import NotFiniteError, lanczos
 from ..losses.base import LeastSquares
 from ..optimizers.base import Point, Problem, length

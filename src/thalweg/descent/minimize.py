@@ -9,7 +9,8 @@ import numpy as np
 
 from .._arguments.bounds import bounds_of_one
 from .._arguments.callback import refuse_callback
-from .._arguments.check import all_finite, count, tolerance
+from .._arguments.check import count, tolerance
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._progress import open_bar
 from ..losses.base import LeastSquares, Loss

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .._arguments.bounds import bounds_of_one
-from .._arguments.check import Array, all_finite, left_out, numbers, thread_limit
+from .._arguments.check import Array, left_out, numbers, thread_limit
 from .._arguments.columns import columns_of
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from ..model import ModelInfo, as_model
 from ..status import Status

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.casts import exact_type, narrowed
-from .._arguments.check import Array, PerFit, has_nan, left_out, numbers, per_fit
+from .._arguments.check import PerFit, left_out, numbers, per_fit
 from .._arguments.columns import columns_of
+from .._arguments.pieces import Array, contiguous, has_nan, replaced
 
 
 class Data(NamedTuple):
@@ -190,7 +191,7 @@ def arrange(
     rows = tuple(layout.rows(v, label) for v, label in zip(variables, labels, strict=True))
     spread = None if sigma is None else layout.rows(_filled(sigma, "sigma", dtype, np.inf), "sigma")
     if spread is not None:
-        spread = PerFit(spread.array.astype(dtype, copy=False), spread.step)
+        spread = PerFit(contiguous(spread.array, dtype), spread.step)
     use = None if mask is None else _use([layout.rows(_boolean(mask), "mask")])
     y = y.reshape(prod(batch), prod(points))
     shared = not any(row.step for row in rows) and len(points) == 1
@@ -203,10 +204,7 @@ def _filled(value: Any, name: str, dtype: Any, fill: float) -> Array:
     """The numbers of a value, exact, and ``fill`` where it is masked."""
     value, masked = left_out(value)
     array = numbers(value, name, exact_type(value, dtype))
-    if masked is None:
-        return array
-    filled: Array = np.where(masked, array.dtype.type(fill), array)
-    return filled
+    return array if masked is None else replaced(array, masked, fill)
 
 
 def _copied(x: Any) -> Any:
@@ -226,7 +224,7 @@ def _boolean(mask: Any) -> Array:
     array = np.asarray(mask)
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         raise TypeError(f"mask must hold booleans, got {array.dtype}")
-    array = array.astype(bool, copy=False)
+    array = contiguous(array, bool)
     return array if masked is None else array | masked
 
 
@@ -302,7 +300,7 @@ def _points_last(
 ) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
     """The array with its points flattened behind its batch, and the shapes of both."""
     last = tuple(range(array.ndim - len(axes), array.ndim))
-    moved = array if axes == last else np.ascontiguousarray(np.moveaxis(array, axes, last))
+    moved = array if axes == last else contiguous(np.moveaxis(array, axes, last))
     batch, points = moved.shape[: last[0]], moved.shape[last[0] :]
     return moved if len(points) == 1 else moved.reshape(*batch, prod(points)), batch, points
 

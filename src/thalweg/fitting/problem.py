@@ -12,18 +12,9 @@ import numpy as np
 
 from .._arguments.bounds import read_bounds, refuse_empty
 from .._arguments.casts import exact_type, narrowed_bounds, narrowed_starts
-from .._arguments.check import (
-    Array,
-    PerFit,
-    all_finite,
-    by_name,
-    name_index,
-    numbers,
-    per_fit,
-    shapes,
-    stack,
-)
+from .._arguments.check import Array, PerFit, by_name, name_index, numbers, per_fit, shapes, stack
 from .._arguments.columns import columns_of
+from .._arguments.pieces import all_finite, contiguous
 from .._core.tape import evaluate_rows
 from ..model import ModelInfo
 from ..model.signature import with_more
@@ -103,7 +94,7 @@ class Problem(NamedTuple):
 
     def predict(self, params: Array, x: Any = None) -> Array:
         """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
-        rows = np.ascontiguousarray(params.reshape(-1, len(self.names)))
+        rows = contiguous(params.reshape(-1, len(self.names)))
         xs, points = (self.data.x, self.data.points) if x is None else self._variables(x)
         recording = self.recording
         if x is not None and recording is not None:
@@ -181,7 +172,7 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
     per_fit_held = held.ndim > 1
     if per_fit_held:
         free = tuple(range(P))
-        own = np.ascontiguousarray(held.reshape(-1, P), dtype=np.uint8)
+        own = contiguous(held.reshape(-1, P), np.uint8)
     else:
         free = tuple(j for j, is_held in enumerate(held.tolist()) if not is_held)
         own = None
@@ -323,7 +314,7 @@ def _start(
         if value.shape not in ((), data.batch):
             raise ValueError(f"fixed[{name!r}] must be a number or have the batch's shape")
         array[:, name_index(name, names, "fixed")] = value.reshape(-1)
-    return PerFit(np.ascontiguousarray(array), 1)
+    return PerFit(contiguous(array), 1)
 
 
 def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFit:

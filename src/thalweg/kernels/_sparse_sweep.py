@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._arguments.check import all_finite, numbers
+from thalweg._arguments.check import numbers
+from thalweg._arguments.pieces import all_finite, contiguous
 from thalweg._core import failures
 from thalweg._core import sweep as _core
 
@@ -106,7 +107,7 @@ def columns_of(A: Any) -> Columns:
     limit = np.iinfo(np.int32)
     fits = limit.min <= int(indptr.min()) and int(indptr.max()) <= limit.max
     kind = np.int32 if indices.dtype == np.int32 and fits else np.int64
-    indptr, indices = (np.require(a, kind, ("C", "A")) for a in (indptr, indices))
+    indptr, indices = (contiguous(a, kind) for a in (indptr, indices))
     return Columns((n, P), indptr, indices, values)
 
 

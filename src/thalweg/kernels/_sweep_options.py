@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg._arguments.bounds import bounds_of_one
-from thalweg._arguments.check import all_finite, count, left_out, numbers, thread_limit
+from thalweg._arguments.check import count, left_out, numbers, thread_limit
+from thalweg._arguments.pieces import all_finite
 
 from .._arguments.arrays import unmasked
 

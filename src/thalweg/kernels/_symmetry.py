@@ -13,6 +13,7 @@ from thalweg._arguments.spelling import spelled
 from thalweg._core import quadratic as _core
 
 from .._arguments.arrays import unmasked
+from .._arguments.pieces import contiguous
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TriangleName = Literal["lower", "upper"] | None
@@ -226,7 +227,7 @@ def _real(B: Any, name: str) -> Array:
     array = np.asarray(unmasked(B, name))
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:
         return numbers(array, name, np.float64)
-    return array if array.flags.aligned else np.require(array, requirements=("C", "A"))
+    return array if array.flags.aligned else contiguous(array)
 
 
 def _refuse_oblong(shape: tuple[int, ...]) -> None:
@@ -239,8 +240,8 @@ def _sparse_rows(B: Any) -> tuple[Array, ...]:
     _refuse_oblong(B.shape)
     B = B if B.format == "csr" else B.tocsr()
     integer = np.int32 if B.indices.dtype == B.indptr.dtype == np.int32 else np.int64
-    data = np.ascontiguousarray(_real(B.data, "B"))
-    return data, *(np.ascontiguousarray(a, integer) for a in (B.indices, B.indptr))
+    data = contiguous(_real(B.data, "B"))
+    return data, *(contiguous(a, integer) for a in (B.indices, B.indptr))
 
 
 def _by_rows(B: Array) -> Array:
@@ -248,7 +249,7 @@ def _by_rows(B: Array) -> Array:
     for array in (B, B.T):
         if array.strides[1] == B.itemsize and array.strides[0] % B.itemsize == 0:
             return array
-    return np.ascontiguousarray(B)
+    return contiguous(B)
 
 
 def _chunks(array: Array) -> Iterator[tuple[int, Array]]:

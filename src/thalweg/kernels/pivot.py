@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg._arguments.bounds import read_bounds
-from thalweg._arguments.check import Array, all_finite, count, numbers, thread_limit
+from thalweg._arguments.check import count, numbers, thread_limit
 from thalweg._core import pivot as _core
 
 from .._arguments.arrays import unmasked
+from .._arguments.pieces import Array, contiguous, filled, first_not_finite
 from .._arguments.spelling import spelled
 from ..status import PIVOTED, Status
 
@@ -164,14 +165,14 @@ def pivoted(
     """
     batch, P = C.shape[:-1], len(G)
     M = prod(batch)
-    objective, violation, reach = (np.full(batch, np.nan) for _ in range(3))
+    objective, violation, reach = (filled(batch, np.nan) for _ in range(3))
     out = Pivoted(
-        np.full((*batch, P), np.nan), objective, violation, reach,
+        filled((*batch, P), np.nan), objective, violation, reach,
         np.zeros(batch, np.int32), np.zeros(batch, np.int8),
     )  # fmt: skip
-    whole = np.ascontiguousarray
     error = _core.block_pivoting(
-        whole(G), whole(C), whole(lower), whole(upper), None if noise is None else whole(noise),
+        contiguous(G), contiguous(C), contiguous(lower), contiguous(upper),
+        None if noise is None else contiguous(noise),
         M=M, P=P, is_float=C.dtype == np.float32, shared_bounds=lower.ndim == 1,
         max_iter=min(most, _MOST_ITER), theta=out.theta, objective=out.objective,
         violation=out.violation, reach=out.reach, n_iter=out.n_iter,
@@ -238,7 +239,6 @@ def _noise(noise: Any, batch: tuple[int, ...]) -> Array:
 
 
 def _refuse_not_finite(array: Array, name: str) -> None:
-    if not all_finite(array):
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    if (place := first_not_finite(array)) is not None:
         at = ", ".join(map(str, place))
         raise ValueError(f"{name} must be finite, but {name}[{at}] is {array[place]}")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite, numbers
+from .._arguments.check import Array, numbers
+from .._arguments.pieces import all_finite
 from .operators import Dense, Matrix, Packed, Product, Sparse
 
 # An element larger than this has an infinite square, and a weight of 0 times that is NaN.

@@ -37,7 +37,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite
+from .._arguments.check import Array
+from .._arguments.pieces import all_finite
 
 Product = Callable[[Array], Array]
 

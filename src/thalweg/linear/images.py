@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .._arguments.callback import refuse_callback
-from .._arguments.check import Array, all_finite, count, numbers, one_of, thread_limit, tolerance
+from .._arguments.check import Array, count, numbers, one_of, thread_limit, tolerance
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._progress import open_bar
 from .image_descent import ImageDescent, ImageIteration, Sweeping

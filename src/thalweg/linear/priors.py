@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite, numbers
+from .._arguments.check import Array, numbers
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._showing import settings
 

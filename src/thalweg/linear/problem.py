@@ -8,7 +8,8 @@ import numpy as np
 
 from .._arguments.arrays import real_array, unmasked, whole_strides
 from .._arguments.bounds import bounds_of_one
-from .._arguments.check import Array, all_finite, left_out, numbers
+from .._arguments.check import Array, left_out, numbers
+from .._arguments.pieces import all_finite
 from .._core import failures
 from .._core import sweep as _core
 from ..kernels._sparse_sweep import Columns, columns_of

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._arguments.callback import refuse_callback
-from .._arguments.check import Array, all_finite, numbers, thread_limit
+from .._arguments.check import Array, numbers, thread_limit
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._progress import open_bar
 from .descent import Iteration

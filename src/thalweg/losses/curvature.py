@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite
+from .._arguments.check import Array
+from .._arguments.pieces import all_finite
 from ..linalg.krylov import NotFiniteError, lanczos
 from ..linalg.watch import refuse_dense
 from ..status import Halt, Status

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.check import Array, all_finite, count, numbers
+from .._arguments.check import Array, count, numbers
+from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._core.sweep import gram_sweeps
 from ..linalg.conversion import as_symmetric
