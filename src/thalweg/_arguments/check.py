@@ -31,6 +31,10 @@ class PerFit(NamedTuple):
     array: Array
     step: int
 
+    def picked(self, places: Array) -> PerFit:
+        """Return the rows of the fits at these places, (n,); a shared row stays as it is."""
+        return PerFit(self.array[places], 1) if self.step else self
+
 
 def numbers(value: Any, name: str, dtype: Any) -> Array:
     """Return ``value``, which may be an object array, as a C-contiguous array of ``dtype``.
@@ -74,9 +78,10 @@ def left_out(value: Any) -> tuple[Any, Array | None]:
         value = np.ma.stack([np.ma.asarray(v) for v in value])
     if not isinstance(value, np.ma.MaskedArray):
         return value, None
-    mask = np.ma.getmask(value)
-    masked = mask is not np.ma.nomask and any(mask[piece].any() for piece in pieces(mask.shape))
-    return value.data, mask if masked else None
+    if value.mask is np.ma.nomask:
+        return value.data, None
+    mask: Array = np.ma.getmaskarray(value)
+    return value.data, mask if any(mask[piece].any() for piece in pieces(mask.shape)) else None
 
 
 def _what(array: Array) -> str:
