@@ -162,10 +162,9 @@ static int choose_among(retry *r, int crossed, real *lowest) {
     fits *s = &one->s;
     for (int k = 1; k <= PROBES; k++, r->n_iter++) {
         set_probe(r, k, crossed);
-        evaluate_trial(one);
+        const real chi2 = project(one);
         if (stopped(one))
             return 0;
-        const real chi2 = project(one);
         if (!(chi2 < *lowest))
             continue;
         *lowest = chi2;

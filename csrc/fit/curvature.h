@@ -31,60 +31,45 @@ enum { MOST_BENDS = 20 };      /* a step is shortened at most MOST_BENDS times f
 
 /* ---- linear parameters ---------------------------------------------------------------------- */
 
-/* Copy to rows the columns of the projected parameters in the trial's R, scaled to length 1, and behind them
- * that of e; put 1/length of each into work.  Returns how many parameters there are. */
-static int projected_columns(single_fit *one) {
-    fits *s = &one->s;
-    const int F = s->F;
-    const ptrdiff_t n_rows = padded_rows(F + 1);
-    int n = 0;
-    memset(s->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *s->rows);
-    for (int j = 0; j < F; j++) {
-        if (!s->projected[j])
-            continue;
-        const real length = (real)sqrt(s->trial_sum[tri(j, j) * LANES]);
-        s->work[n] = length > 0 ? 1 / length : 0;
-        for (int k = 0; k <= j; k++)
-            s->rows[n * n_rows + k] = one->trial_triangle[tri(j, k)] * s->work[n];
-        n++;
-    }
-    memcpy(s->rows + n * n_rows, one->trial_triangle + tri(F, 0), (size_t)(F + 1) * sizeof(real));
-    return n;
+/* Evaluate the trial as far as its linear parameters ask for: trial_triangle and trial_sum get the columns of
+ * the projected parameters alone, and that of e. */
+static void evaluate_projected(single_fit *one) {
+    one->n_columns = 0;
+    for (int j = 0; j < one->s.F; j++)
+        if (one->s.projected[j])
+            one->columns[one->n_columns++] = j;
+    evaluate_trial(one);
 }
 
-/* Put the projected parameters of an evaluated trial at their best; returns the chi2 that they reach. */
+/* Put the projected parameters of the trial at their best, for which the trial is evaluated; returns the chi2
+ * that they reach.  A column that is a combination of those before it is lost. */
 static real project(single_fit *one) {
     fits *s = &one->s;
-    const int n = projected_columns(one);
-    real *R = s->small, *x = R + tri(n, 0);
-    memset(R, 0, (size_t)tri(n + 1, 0) * sizeof *R);
-    merge_rows(n + 1, R, padded_rows(s->F + 1), s->rows);
-    real chi2 = R[tri(n, n)] * R[tri(n, n)];
+    evaluate_projected(one);
+    const int n = one->n_columns;
+    const real *R = one->trial_triangle;
+    real *x = one->trial_triangle + tri(n, 0), chi2 = x[n] * x[n];
     for (int j = n - 1; j >= 0; j--) {
-        const int lost = !(fabs(R[tri(j, j)]) > NO_PIVOT);
+        const real length = (real)sqrt(s->trial_sum[tri(j, j) * LANES]), diagonal = R[tri(j, j)];
+        const int lost = !(fabs(diagonal) > NO_PIVOT * length);
         if (lost)
             chi2 += x[j] * x[j];
         for (int k = j + 1; k < n; k++)
             x[j] -= R[tri(k, j)] * x[k];
-        x[j] = lost ? 0 : x[j] / R[tri(j, j)];
+        x[j] = lost ? 0 : x[j] / diagonal;
+        s->trial[s->free_theta[one->columns[j]] * LANES] += x[j];
     }
-    for (int j = 0, i = 0; j < s->F; j++)
-        if (s->projected[j]) {
-            s->trial[s->free_theta[j] * LANES] += x[i] * s->work[i];
-            i++;
-        }
+    take_all_columns(one);
     return chi2;
 }
 
-/* The same for a trial that has not been evaluated yet; 0 where the watch asked to stop. */
+/* The same for a trial of an attempt; 0 where the watch asked to stop. */
 static int project_trial(single_fit *one) {
     int any = 0;
     for (int j = 0; j < one->s.F; j++)
         any |= one->s.projected[j];
-    if (!any)
-        return 1;
-    evaluate_trial(one);
-    project(one);
+    if (any)
+        project(one);
     return !stopped(one);
 }
 

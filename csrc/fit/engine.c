@@ -19,7 +19,6 @@ enum {
     SHARED_CHUNKS = 8,        /* a fit of fewer chunks is not shared between threads */
     TAKEN_AT_ONCE = 64,       /* the most data sets that a thread takes from the queue at a time */
     POINTS_PER_THREAD = 4096, /* see useful_threads */
-    LOOK_UP = 16,             /* rounds of a group between two looks at the watch: tens of microseconds */
 };
 
 /* The first attempts of a job under way. */

@@ -20,7 +20,7 @@ enum { PADDING = 2 * LANES }; /* numbers of rows are multiples of it, the step o
 TW_INLINE ptrdiff_t padded_rows(ptrdiff_t n) { return pieces(n, PADDING) * PADDING; }
 
 /* u . v by two vectors of running sums, whose lanes are added in the order of v_fold */
-static real dot(ptrdiff_t n, const real *u, const real *v) {
+TW_INLINE real dot(ptrdiff_t n, const real *u, const real *v) {
     vec even = {0}, odd = {0};
     for (ptrdiff_t i = 0; i < n; i += 2 * VL) {
         even += v_load(u + i) * v_load(v + i);
@@ -32,9 +32,41 @@ static real dot(ptrdiff_t n, const real *u, const real *v) {
     return v_fold(lane, VL);
 }
 
-static void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -= factor u */
+TW_INLINE void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -= factor u */
     for (ptrdiff_t i = 0; i < n; i += VL)
         v_store(v + i, v_load(v + i) - factor * v_load(u + i));
+}
+
+/* The square of the length of a column of rows that are turned into zeros, if it is at least SURE_LENGTH2 and
+ * no infinity, has not lost a digit to elements whose squares vanish. */
+#define SURE_LENGTH2 (REAL_MIN / (REAL_EPS * REAL_EPS))
+
+/* Whether a product is added without being rounded before.  Where it is not, every column is divided by its
+ * largest element, which makes that element 1 and products with it exact: if it exceeds the others by far,
+ * as in columns of exponentials, their differences keep more digits.  With SSE2, 99 of 100 starts of Meyer's
+ * problem succeed so, and 76 of 100 without. */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+enum { FUSED = 1 };
+#else
+enum { FUSED = 0 };
+#endif
+
+/* Divide a column and its diagonal element by the largest element, so that squares neither overflow nor
+ * vanish; returns that element.  Where it is 0, or not finite, nothing is left to do: it returns 0, and if
+ * not all elements are finite the diagonal becomes NaN. */
+static real divide_by_largest(ptrdiff_t n, real *v, real *diagonal) {
+    real largest = (real)fabs(*diagonal), finite = 0 * *diagonal;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        largest = fabs(v[i]) > largest ? (real)fabs(v[i]) : largest;
+        finite += 0 * v[i]; /* NaN as soon as one value is not finite */
+    }
+    *diagonal += finite;
+    if (!(largest > 0) || !(finite == 0))
+        return 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        v[i] /= largest;
+    *diagonal /= largest;
+    return largest;
 }
 
 /* R'R += rows'rows, by turning the rows into zeros one column at a time.
@@ -45,30 +77,26 @@ static void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v -=
  */
 static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
     for (int j = 0; j < n_columns; j++) {
-        real *v = rows + j * n_rows, *diagonal = R + tri(j, j);
-        /* scaled by the largest element, so that squares neither overflow nor vanish */
-        real largest = (real)fabs(*diagonal), finite = 0 * *diagonal;
-        for (ptrdiff_t i = 0; i < n_rows; i++) {
-            largest = fabs(v[i]) > largest ? (real)fabs(v[i]) : largest;
-            finite += 0 * v[i]; /* NaN as soon as one value is not finite */
+        real *v = rows + j * n_rows, *diagonal = R + tri(j, j), unit = 1;
+        real below = dot(n_rows, v, v), length2 = *diagonal * *diagonal + below;
+        if (!FUSED || !(length2 >= SURE_LENGTH2 && length2 <= REAL_MAX)) {
+            unit = divide_by_largest(n_rows, v, diagonal);
+            if (unit == 0)
+                continue; /* the column is 0 already, or is not finite: then the diagonal is NaN now */
+            below = dot(n_rows, v, v), length2 = *diagonal * *diagonal + below;
         }
-        *diagonal += finite;
-        if (!(largest > 0) || !(finite == 0))
-            continue; /* the column is 0 already, or is not finite: then the diagonal is NaN now */
-        for (ptrdiff_t i = 0; i < n_rows; i++)
-            v[i] /= largest;
-        const real below = dot(n_rows, v, v), alpha = *diagonal / largest;
+        const real alpha = *diagonal, beta = (real)-copysign(sqrt(length2), alpha), head = alpha - beta;
+        *diagonal = (below > 0 ? beta : alpha) * unit;
         if (!(below > 0))
             continue;
-        const real beta = (real)-copysign(sqrt(alpha * alpha + below), alpha), head = alpha - beta;
         /* H = I - tau (1, v/head)(1, v/head)',  tau = (beta - alpha)/beta */
+        const real inverse = 1 / head, tau = -head / beta;
         for (int k = j + 1; k < n_columns; k++) {
             real *w = rows + k * n_rows, *above = R + tri(k, j);
-            const real s = (*above + dot(n_rows, v, w) / head) * (-head / beta);
+            const real s = (*above + dot(n_rows, v, w) * inverse) * tau;
             *above -= s;
-            subtract(n_rows, s / head, v, w);
+            subtract(n_rows, s * inverse, v, w);
         }
-        *diagonal = beta * largest;
     }
 }
 

@@ -13,6 +13,7 @@
 
 enum {
     CHUNK_BLOCKS = 16, /* blocks of points in a chunk */
+    LOOK_UP = 16,      /* evaluations between two looks at the watch: tens of microseconds */
     X_PIECE = 64,      /* lane groups that the x stage takes at a time: 4 KB a slot */
 };
 
@@ -40,6 +41,7 @@ typedef struct single_fit {
     fits s;                          /* in the orthogonal mode where s.triangle is set, to `triangle` */
     real *trial_triangle, *triangle; /* R of the trial; memory for R at theta */
     real *chunk_sum;                 /* [n_chunks][triangle] */
+    int *columns, n_columns;         /* [F] the free parameters whose columns of J are evaluated */
     sample totals;                   /* used, magnitude */
     real *before;                    /* [P] theta before the last step */
     int poor;                        /* the normal matrix is too ill-conditioned for a covariance */
@@ -47,6 +49,7 @@ typedef struct single_fit {
     int n_workers, threads;
     struct tw_watch *watch;
     _Atomic ptrdiff_t next_chunk;
+    unsigned evaluations;      /* how many there were: every LOOK_UP-th one looks at the watch */
     model_call call;           /* where the job has a `call` */
     struct single_fit *curved; /* evaluates second derivatives (curvature.h), or NULL */
 } single_fit;
@@ -123,6 +126,13 @@ static model_call model_call_on(arena *a, const tw_fit_job *job) {
     return c;
 }
 
+/* Let all columns of J be evaluated. */
+static void take_all_columns(single_fit *one) {
+    one->n_columns = one->s.F;
+    for (int j = 0; j < one->s.F; j++)
+        one->columns[j] = j;
+}
+
 /* Memory for one fit at a time, by at most `n_workers` threads.  Its point slots are at `point`, or if that
  * is NULL they are its own. */
 static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers, real *point) {
@@ -135,6 +145,7 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
     one->triangle = one->s.triangle;
     one->trial_triangle = TAKE(a, real, T);
     one->chunk_sum = TAKE(a, real, one->n_chunks * T);
+    one->columns = TAKE(a, int, job->tape->n_free);
     one->before = TAKE(a, real, job->tape->n_theta);
     if (job->call)
         one->call = model_call_on(a, job);
@@ -145,6 +156,8 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
             one->workers[k] = w;
         point = point ? point : w.m.point; /* one x stage serves all */
     }
+    if (!a->measuring)
+        take_all_columns(one);
     return place;
 }
 
@@ -183,23 +196,23 @@ static void copy_rows(const chunk_worker *worker, ptrdiff_t groups, int n_column
 
 /* Put the triangle of one chunk into its place: the sums of products, or R in the orthogonal mode. */
 static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
-    const int F = one->s.F;
-    const ptrdiff_t T = tri(F + 1, 0), all = groups_of(one->job->n_points), block = w->m.block;
+    const int n_columns = one->n_columns;
+    const ptrdiff_t T = tri(n_columns + 1, 0), all = groups_of(one->job->n_points), block = w->m.block;
     const ptrdiff_t begin = chunk * CHUNK_BLOCKS * block, end = begin + CHUNK_BLOCKS * block;
     real *out = one->chunk_sum + chunk * T;
     memset(out, 0, (size_t)T * sizeof *out);
     memset(w->sum, 0, (size_t)(T * LANES) * sizeof *out);
-    for (int k = 0; k < F; k++)
-        w->column[k] = w->m.output[1 + k];
-    w->column[F] = (operand){w->residual, LANES, 0};
+    for (int k = 0; k < n_columns; k++)
+        w->column[k] = w->m.output[1 + one->columns[k]];
+    w->column[n_columns] = (operand){w->residual, LANES, 0};
     for (ptrdiff_t start = begin; start < end && start < all; start += block) {
         const ptrdiff_t groups = sum_block_setup(one, w, start);
         if (one->s.triangle) {
             const ptrdiff_t n_rows = padded_rows(groups * LANES);
-            copy_rows(w, groups, F + 1, n_rows);
-            merge_rows(F + 1, out, n_rows, w->rows);
+            copy_rows(w, groups, n_columns + 1, n_rows);
+            merge_rows(n_columns + 1, out, n_rows, w->rows);
         } else {
-            add_block(w->column, F + 1, groups, w->weight, w->sum);
+            add_block(w->column, n_columns + 1, groups, w->weight, w->sum);
         }
     }
     for (ptrdiff_t t = 0; t < T && !one->s.triangle; t++)
@@ -217,7 +230,7 @@ static void sum_chunks(void *context, ptrdiff_t part) {
 
 /* Merge triangle `next` into R. */
 static void merge_triangle(const single_fit *one, chunk_worker *w, real *R, const real *next) {
-    const int n = one->s.F + 1;
+    const int n = one->n_columns + 1;
     const ptrdiff_t n_rows = padded_rows(n);
     memset(w->rows, 0, (size_t)(n * n_rows) * sizeof *R);
     for (int j = 0; j < n; j++)
@@ -228,18 +241,18 @@ static void merge_triangle(const single_fit *one, chunk_worker *w, real *R, cons
 /* Set trial_triangle and trial_sum from the values f and derivatives J that the caller gave. */
 static void take_values(single_fit *one, const sample *data, const real *f, const real *J, real *rows) {
     const ptrdiff_t N = one->job->n_points, n_rows = padded_rows(N);
-    const int F = one->s.F;
-    memset(rows, 0, (size_t)((F + 1) * n_rows) * sizeof *rows);
+    const int F = one->s.F, n = one->n_columns;
+    memset(rows, 0, (size_t)((n + 1) * n_rows) * sizeof *rows);
     for (ptrdiff_t i = 0; i < N; i++) {
         const real w = data->weight[i];
-        for (int k = 0; k < F && w > 0; k++)
-            rows[k * n_rows + i] = J[i * F + k] * w;
+        for (int k = 0; k < n && w > 0; k++)
+            rows[k * n_rows + i] = J[i * F + one->columns[k]] * w;
         if (w > 0)
-            rows[F * n_rows + i] = (data->y[i] - f[i]) * w;
+            rows[n * n_rows + i] = (data->y[i] - f[i]) * w;
     }
-    memset(one->trial_triangle, 0, (size_t)tri(F + 1, 0) * sizeof(real));
-    merge_rows(F + 1, one->trial_triangle, n_rows, rows);
-    normal_from_triangle(F + 1, one->trial_triangle, one->s.trial_sum);
+    memset(one->trial_triangle, 0, (size_t)tri(n + 1, 0) * sizeof(real));
+    merge_rows(n + 1, one->trial_triangle, n_rows, rows);
+    normal_from_triangle(n + 1, one->trial_triangle, one->s.trial_sum);
 }
 
 /* Let the caller evaluate the trial; where it cannot, the job is asked to stop. */
@@ -253,23 +266,33 @@ static void evaluate_by_call(single_fit *one) {
         take_values(one, &c->data, c->f, c->J, c->rows);
 }
 
+/* Sum all chunks, by as many threads as the fit has.  To look at the watch takes as long as a dozen points,
+ * so a fit of one chunk rarely does. */
+static void sum_all_chunks(single_fit *one) {
+    atomic_store(&one->next_chunk, 0);
+    if (one->threads > 1) {
+        tw_parallel(sum_chunks, one, one->n_workers, one->threads, one->watch);
+    } else if (one->n_chunks > 1 || one->evaluations++ % LOOK_UP == 0) {
+        sum_chunks(one, 0);
+    } else {
+        set_theta(&one->workers->m, one->s.trial, LANES);
+        sum_chunk(one, one->workers, 0);
+    }
+}
+
 /* Evaluate the trial: put its sums into trial_sum, in the orthogonal mode also R into trial_triangle. */
 static void evaluate_trial(single_fit *one) {
-    const ptrdiff_t T = tri(one->s.F + 1, 0);
+    const ptrdiff_t T = tri(one->n_columns + 1, 0);
     if (one->job->call) {
         evaluate_by_call(one);
         return;
     }
-    atomic_store(&one->next_chunk, 0);
-    if (one->threads > 1)
-        tw_parallel(sum_chunks, one, one->n_workers, one->threads, one->watch);
-    else
-        sum_chunks(one, 0);
+    sum_all_chunks(one);
     if (one->s.triangle) {
         memcpy(one->trial_triangle, one->chunk_sum, (size_t)T * sizeof(real));
         for (ptrdiff_t c = 1; c < one->n_chunks; c++)
             merge_triangle(one, one->workers, one->trial_triangle, one->chunk_sum + c * T);
-        normal_from_triangle(one->s.F + 1, one->trial_triangle, one->s.trial_sum);
+        normal_from_triangle(one->n_columns + 1, one->trial_triangle, one->s.trial_sum);
         return;
     }
     for (ptrdiff_t t = 0; t < T; t++) {
