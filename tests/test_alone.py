@@ -12,7 +12,7 @@ from sizes import constant
 import thalweg as tw
 
 FITS = 60
-SIDE_BY_SIDE = constant("fit/engine.c", "SIDE_BY_SIDE")
+SIDE_BY_SIDE = constant("fit/lanes.h", "SIDE_BY_SIDE")
 FIELDS = "params", "chi2", "status", "n_iter"
 
 

@@ -148,13 +148,14 @@ def test_a_fit_that_fails_returns_the_best_point_it_has_seen():
 def test_mgh10_from_the_starts_of_nist(isa, start):
     """Meyer's problem: one parameter falls by orders of magnitude along a bent valley.
 
-    From (2, 400000, 25000) exponents are so large that rounding decides the path: 99 of 100 starts.
+    From (2, 400000, 25000) the model begins 70 orders of magnitude above the data, so that a later
+    attempt must not build on the amplitude that the start gives.
     """
     curve = published("MGH10", meyer)
     factors = 1 + 0.01 * np.random.default_rng(0).uniform(-1, 1, (100, 3))
     r = curve.fit(start * factors)
-    assert r.success.mean() >= 0.97
-    assert all(digits(params, curve.truth) >= 6 for params in r.params[r.success])
+    assert r.success.all()
+    assert all(digits(params, curve.truth) >= 6 for params in r.params)
 
 
 def test_mgh17_keeps_the_order_of_its_exponentials(isa):

@@ -13,7 +13,7 @@ from sizes import LEAST_BLOCK, MOST_BLOCK, around, constant, lanes
 
 import thalweg as tw
 
-SIDE_BY_SIDE = constant("fit/engine.c", "SIDE_BY_SIDE")
+SIDE_BY_SIDE = constant("fit/lanes.h", "SIDE_BY_SIDE")
 CHUNK_BLOCKS = constant("fit/points.h", "CHUNK_BLOCKS")
 SHARED_CHUNKS = constant("fit/engine.c", "SHARED_CHUNKS")
 POINTS_PER_THREAD = constant("fit/engine.c", "POINTS_PER_THREAD")

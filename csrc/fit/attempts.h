@@ -4,7 +4,7 @@
  * - The second is variable projection, with every step limited by a region, and geodesic acceleration
  *   (curvature.h). It begins at the best of PROBES points around the start: parameters in which f is
  *   not linear are multiplied by 10^(2 h - 1) with h from Halton's sequence (Halton 1960), the linear
- *   ones are put at their best. If the first attempt failed far from its start, and lower than all
+ *   ones are put at their best (probes.h). If the first attempt failed far from its start, and lower than all
  *   these points, as many more are looked at beyond infinity: a decay exp(-t/tau) depends on 1/tau, so
  *   where the data want it slower than any decay they want 1/tau below 0, which is a growth.
  * - The third is the first method again, from the lowest point found so far.
@@ -16,39 +16,10 @@
 #ifndef TW_ATTEMPTS_H
 #define TW_ATTEMPTS_H
 
-#include "fit/saddle.h"
+#include "fit/probes.h"
 
-enum {
-    PROBES = 16,
-    MOST_NEWTON = 20, /* Newton steps before the third attempt */
-};
-#define SAME ((real)1e-9)   /* chi2 of two attempts that differ by less than this share count as equal */
-#define FAR_OFF ((real)100) /* a parameter at more than FAR_OFF times its start may have run off */
-
-/* The later attempts of one fit after the other, by one thread. */
-typedef struct {
-    const tw_fit_job *job;
-    single_fit *one;
-    real *origin, *probe; /* [P] the start that the user gave; the best probe */
-    real *size;           /* [F] how far the probes of a parameter go that starts at 0 */
-    real *theta, *R;      /* [P], triangle of F + 1: the best result so far ... */
-    real chi2, proved;    /* ... its chi2; the least that was proved to be reached */
-    mask_int status, lost, n_iter;
-    int alike; /* two attempts have run off to the same chi2 */
-} retry;
-
-static retry *retry_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved, int n_workers) {
-    TAKE_ROOT(a, retry, r);
-    const ptrdiff_t P = job->tape->n_theta, F = job->tape->n_free;
-    r->job = job;
-    r->origin = TAKE(a, real, P), r->probe = TAKE(a, real, P), r->size = TAKE(a, real, F);
-    r->theta = TAKE(a, real, P), r->R = TAKE(a, real, tri(F + 1, 0));
-    single_fit *one = single_fit_on(a, job, n_workers, NULL),
-               *bends = curved ? single_fit_on(a, curved, n_workers, NULL) : NULL;
-    if (!a->measuring)
-        r->one = one, one->curved = bends;
-    return place;
-}
+enum { MOST_NEWTON = 20 }; /* Newton steps before the third attempt */
+#define SAME ((real)1e-9)  /* chi2 of two attempts that differ by less than this share count as equal */
 
 /* Keep the attempt that has just ended as the best result if its chi2 is lower than that of all before, or
  * equal, unless it would put a failure in place of a success.  What ended at a saddle is no success. */
@@ -90,98 +61,6 @@ static void begin_attempt(retry *r, const real *theta, int attempt) {
     one->t = tolerances_of(r->job, attempt);
     begin_one(one);
     one->s.n_iter[0] = r->n_iter;
-}
-
-/* ---- probes --------------------------------------------------------------------------------- */
-
-/* The k-th number, in (0, 1), of van der Corput's sequence in this base */
-static real radical_inverse(int k, int base) {
-    double inverse = 0, digit = 1;
-    for (; k; k /= base) {
-        digit /= base;
-        inverse += digit * (k % base);
-    }
-    return (real)inverse;
-}
-
-static int next_prime(int p) {
-    for (int divisor = 2; ++p, 1;) {
-        for (divisor = 2; divisor * divisor <= p && p % divisor; divisor++)
-            ;
-        if (divisor * divisor > p)
-            return p;
-    }
-}
-
-/* The k-th probe of parameter j, whose start is 0 and so cannot be multiplied.  Probes lie on both sides of
- * 0, as far as changes the model by as much as its residual (size_of_effect), times `factor`. */
-static real probe_from_zero(const retry *r, int j, int k, real factor) {
-    const fits *s = &r->one->s;
-    const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
-    const real theta = r->size[j] * factor * (k % 2 ? 1 : -1);
-    return theta < s->lower[at] || theta > s->upper[at] ? -theta : theta;
-}
-
-/* The parameter without bounds that the first attempt has taken farthest from its start, beyond FAR_OFF times
- * it; -1 if there is none, or if the attempt is a success. */
-static int farthest(const retry *r) {
-    const fits *s = &r->one->s;
-    real most = FAR_OFF;
-    int parameter = -1;
-    for (int j = 0; j < s->F && r->status <= 0; j++) {
-        const int i = s->free_theta[j];
-        const real ratio = (real)fabs(r->theta[i] / r->origin[i]);
-        if (!s->projected[j] && r->origin[i] != 0 && ratio > most && has_no_bound(s, i, 0)[0])
-            most = ratio, parameter = i;
-    }
-    return parameter;
-}
-
-/* Set the trial to the k-th probe; parameter `crossed`, unless that is -1, gets the other sign and 1 to 100
- * times the size of its start, as beyond infinity. */
-static void set_probe(retry *r, int k, int crossed) {
-    fits *s = &r->one->s;
-    for (int j = 0; j < s->P; j++)
-        s->trial[j * LANES] = r->origin[j];
-    for (int j = 0, prime = 1; j < s->F; j++) {
-        const ptrdiff_t i = s->free_theta[j], at = i * LANES;
-        if (s->projected[j] || s->lower[at] == s->upper[at])
-            continue;
-        prime = next_prime(prime);
-        const real exponent = 2 * radical_inverse(k, prime);
-        const real factor = i == crossed ? -(real)pow(10, exponent) : (real)pow(10, exponent - 1);
-        const real theta = r->origin[i] == 0 ? probe_from_zero(r, j, k, factor) : r->origin[i] * factor;
-        s->trial[at] = theta < s->lower[at] ? s->lower[at] : theta > s->upper[at] ? s->upper[at] : theta;
-    }
-}
-
-/* Evaluate PROBES probes; if the lowest chi2 of them is below *lowest it replaces that, and its place goes to
- * `probe`.  Returns 0 where the watch asked to stop, like the functions below. */
-static int choose_among(retry *r, int crossed, real *lowest) {
-    single_fit *one = r->one;
-    fits *s = &one->s;
-    for (int k = 1; k <= PROBES; k++, r->n_iter++) {
-        set_probe(r, k, crossed);
-        const real chi2 = project(one);
-        if (stopped(one))
-            return 0;
-        if (!(chi2 < *lowest))
-            continue;
-        *lowest = chi2;
-        for (int j = 0; j < s->P; j++)
-            r->probe[j] = s->trial[j * LANES];
-    }
-    return 1;
-}
-
-/* Put the start of the second attempt into `probe`. */
-static int choose_probe(retry *r) {
-    real lowest = (real)INFINITY;
-    memcpy(r->probe, r->origin, (size_t)r->one->s.P * sizeof(real));
-    if (!choose_among(r, -1, &lowest))
-        return 0;
-    const int crossed = farthest(r);
-    return crossed < 0 || lowest < r->chi2 || choose_among(r, crossed, &lowest);
 }
 
 /* ---- attempts ------------------------------------------------------------------------------- */
@@ -249,6 +128,8 @@ static int second_attempt(retry *r) {
     if (!divide_parameters(s))
         return 1;
     one->t = tolerances_of(r->job, 2);
+    if (r->abreast)
+        fill_lanes_alike(r->abreast, one);
     if (!choose_probe(r))
         return 0;
     s->projecting = 1;

@@ -25,14 +25,15 @@ TW_INLINE ivec has_no_bound(const fits *s, int parameter, int o) {
     return (LOAD(s->lower, parameter) < -REAL_MAX) & (LOAD(s->upper, parameter) > REAL_MAX);
 }
 
-/* Lower `proved` in the lanes of the mask to the chi2 that the trial proves to be reached: elimination in
- * [J_S | e]'[J_S | e] leaves it in the last place.
+/* chi2 of the trial with its linear parameters at their best: elimination in [J_S | e]'[J_S | e] leaves it in
+ * the last place.
  *
- *   n        number of linear parameters; always_inline, so that each constant n gets loops of its own
- *   M        workspace, triangle of n + 1
- *   bounded  may parameters have bounds?
+ * Compiled for each value of
+ *   n        number of linear parameters, so that each constant n gets loops of its own
+ *   bounded  whether parameters may have bounds
+ * M is workspace, a triangle of n + 1.
  */
-TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int o) {
+TW_INLINE vec reduced_chi2_by(const fits *s, int n, real *M, int bounded, int o) {
     for (int i = 0; i <= n; i++)
         for (int j = 0; j <= i; j++)
             STORE(M, tri(i, j), LOAD(s->trial_sum, tri(linear_place(s, n, i), linear_place(s, n, j))));
@@ -49,27 +50,32 @@ TW_INLINE void certify_by(fits *s, int n, real *M, ivec where, int bounded, int 
                 STORE(M, tri(i, k), LOAD(M, tri(i, k)) - factor * LOAD(M, tri(k, j)));
         }
     }
-    const vec reduced = LOAD(M, tri(n, n)), chi2 = LOAD(s->trial_sum, tri(s->F, s->F)),
-              bound = LOAD(s->proved, 0);
-    const ivec lower = where & (reduced > CANCELLED * chi2) & (reduced < bound);
-    STORE(s->proved, 0, v_sel(lower, reduced, bound));
+    return LOAD(M, tri(n, n));
 }
 
 /* The same for any number of linear parameters; 1 and 2, the usual ones, are constants to the compiler. */
-static void certify(fits *s, ivec where, int bounded, int o) {
+TW_INLINE vec reduced_chi2(const fits *s, int bounded, int o) {
     real few[6 * LANES] __attribute__((aligned(64)));
     switch (s->n_linear) {
     case 0:
-        break;
+        return LOAD(s->trial_sum, tri(s->F, s->F));
     case 1:
-        certify_by(s, 1, few, where, bounded, o);
-        break;
+        return reduced_chi2_by(s, 1, few, bounded, o);
     case 2:
-        certify_by(s, 2, few, where, bounded, o);
-        break;
+        return reduced_chi2_by(s, 2, few, bounded, o);
     default:
-        certify_by(s, s->n_linear, s->linear_matrix, where, bounded, o);
+        return reduced_chi2_by(s, s->n_linear, s->linear_matrix, bounded, o);
     }
+}
+
+/* Lower `proved` in the lanes of the mask to the chi2 that the trial proves to be reached. */
+static void certify(fits *s, ivec where, int bounded, int o) {
+    if (s->n_linear == 0)
+        return;
+    const vec reduced = reduced_chi2(s, bounded, o), chi2 = LOAD(s->trial_sum, tri(s->F, s->F)),
+              bound = LOAD(s->proved, 0);
+    const ivec lower = where & (reduced > CANCELLED * chi2) & (reduced < bound);
+    STORE(s->proved, 0, v_sel(lower, reduced, bound));
 }
 
 #endif

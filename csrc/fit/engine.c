@@ -9,13 +9,7 @@
 #include "fit/contract.h"
 #include "fit/lanes.h"
 
-/* Fits side by side are faster where there are many of them; points side by side are faster for a fit alone,
- * which would leave seven lanes of eight idle.  SIDE_BY_SIDE weighs one against the other, by measurements on
- * AMD Zen 3 with AVX2, three parameters in float64: at half the value 64 fits of 300 to 500 points take 1.5
- * to 1.7 times as long, and a call with one fit of 300 points 0.84 times; at twice the value 64 fits of 700
- * to 900 points take 0.7 times as long, and a call with one fit of 700 points 1.4 times. */
 enum {
-    SIDE_BY_SIDE = 512,
     SHARED_CHUNKS = 8,        /* a fit of fewer chunks is not shared between threads */
     TAKEN_AT_ONCE = 64,       /* the most data sets that a thread takes from the queue at a time */
     POINTS_PER_THREAD = 4096, /* see useful_threads */

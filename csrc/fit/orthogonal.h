@@ -41,16 +41,6 @@ TW_INLINE void subtract(ptrdiff_t n, real factor, const real *u, real *v) { /* v
  * no infinity, has not lost a digit to elements whose squares vanish. */
 #define SURE_LENGTH2 (REAL_MIN / (REAL_EPS * REAL_EPS))
 
-/* Whether a product is added without being rounded before.  Where it is not, every column is divided by its
- * largest element, which makes that element 1 and products with it exact: if it exceeds the others by far,
- * as in columns of exponentials, their differences keep more digits.  With SSE2, 99 of 100 starts of Meyer's
- * problem succeed so, and 76 of 100 without. */
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-enum { FUSED = 1 };
-#else
-enum { FUSED = 0 };
-#endif
-
 /* Divide a column and its diagonal element by the largest element, so that squares neither overflow nor
  * vanish; returns that element.  Where it is 0, or not finite, nothing is left to do: it returns 0, and if
  * not all elements are finite the diagonal becomes NaN. */
@@ -79,7 +69,7 @@ static void merge_rows(int n_columns, real *R, ptrdiff_t n_rows, real *rows) {
     for (int j = 0; j < n_columns; j++) {
         real *v = rows + j * n_rows, *diagonal = R + tri(j, j), unit = 1;
         real below = dot(n_rows, v, v), length2 = *diagonal * *diagonal + below;
-        if (!FUSED || !(length2 >= SURE_LENGTH2 && length2 <= REAL_MAX)) {
+        if (!(length2 >= SURE_LENGTH2 && length2 <= REAL_MAX)) {
             unit = divide_by_largest(n_rows, v, diagonal);
             if (unit == 0)
                 continue; /* the column is 0 already, or is not finite: then the diagonal is NaN now */

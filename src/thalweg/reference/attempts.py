@@ -243,6 +243,7 @@ def lowest_probe(problem: Problem, start: Array, sizes: Array, crossed: int) -> 
     lowest, best = np.inf, start
     for k in range(1, PROBES + 1):
         theta = start.copy()
+        theta[problem.linear] = 0  # they need no start, which may be too large beside y
         for i, j in enumerate(nonlinear):
             exponent = 2 * halton(k, PRIMES[i % len(PRIMES)])
             factor = -(10**exponent) if j == crossed else 10 ** (exponent - 1)
