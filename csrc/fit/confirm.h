@@ -88,17 +88,16 @@ static void unit_columns(fits *s) {
  * LOST_COLUMN^2 keeps each R_jj off 0, and gives the shortest step where columns are combinations of one
  * another. */
 static void factors_from_triangle(fits *s) {
-    const ptrdiff_t n_rows = padded_rows(s->F);
     const int F = s->F;
-    real *R = s->small;
+    real *R = s->small, *damping = s->work;
+    int all = 1;
     unit_columns(s);
-    memset(R, 0, (size_t)tri(F + 1, 0) * sizeof *R);
-    merge_rows(F + 1, R, n_rows, s->rows);
-    clear_lost_rows(R, F);
-    memset(s->rows, 0, (size_t)((F + 1) * n_rows) * sizeof *s->rows);
-    for (int j = 0; j < F; j++)
-        s->rows[j * n_rows + j] = LOST_COLUMN;
-    merge_rows(F + 1, R, n_rows, s->rows);
+    for (int j = 0; j < F; j++) {
+        all &= !s->held[j * LANES] && s->unit[j * LANES] <= REAL_MAX;
+        damping[j] = LOST_COLUMN;
+    }
+    triangle_of_rows(s, F, all);
+    merge_damping(s, F, damping);
     for (int j = 0; j < F; j++) {
         const int held = s->held[j * LANES] != 0;
         real *diagonal = R + tri(j, j);

@@ -42,7 +42,7 @@ static void evaluate_projected(single_fit *one) {
 }
 
 /* Put the projected parameters of the trial at their best, for which the trial is evaluated; returns the chi2
- * that they reach.  A column that is a combination of those before it is lost. */
+ * that they reach.  A column is lost that is a combination of those before it, or whose square is 0. */
 static real project(single_fit *one) {
     fits *s = &one->s;
     evaluate_projected(one);
@@ -51,7 +51,7 @@ static real project(single_fit *one) {
     real *x = one->trial_triangle + tri(n, 0), chi2 = x[n] * x[n];
     for (int j = n - 1; j >= 0; j--) {
         const real length = (real)sqrt(s->trial_sum[tri(j, j) * LANES]), diagonal = R[tri(j, j)];
-        const int lost = !(fabs(diagonal) > NO_PIVOT * length);
+        const int lost = !(length > 0 && fabs(diagonal) > NO_PIVOT * length);
         if (lost)
             chi2 += x[j] * x[j];
         for (int k = j + 1; k < n; k++)

@@ -150,6 +150,37 @@ static void clear_lost_rows(real *R, int n) {
                 R[tri(j, i)] = 0;
 }
 
+/* Put the triangle of the n columns that stand in `rows`, and of the right-hand side behind them, into
+ * `small`.  All F columns of a triangle are one already; where some are left out, or are 0, the rest is not.
+ */
+static void triangle_of_rows(fits *s, int n, int all) {
+    const ptrdiff_t n_rows = padded_rows(s->F);
+    real *R = s->small;
+    memset(R, 0, (size_t)tri(n + 1, 0) * sizeof *R);
+    if (all)
+        for (int j = 0; j <= n; j++)
+            memcpy(R + tri(j, 0), s->rows + j * n_rows, (size_t)(j < n ? j + 1 : n) * sizeof *R);
+    else
+        merge_rows(n + 1, R, n_rows, s->rows);
+    clear_lost_rows(R, n);
+}
+
+/* Merge the damping of n columns, damping [n], into the triangle in `small`.  It is left out where it is
+ * nothing beside every diagonal element. */
+static void merge_damping(fits *s, int n, const real *damping) {
+    const ptrdiff_t n_rows = padded_rows(s->F);
+    real *R = s->small;
+    int counts = 0;
+    for (int j = 0; j < n; j++)
+        counts |= !(16 * damping[j] * damping[j] <= REAL_EPS * R[tri(j, j)] * R[tri(j, j)]);
+    if (!counts)
+        return;
+    memset(s->rows, 0, (size_t)((n + 1) * n_rows) * sizeof *s->rows);
+    for (int j = 0; j < n; j++)
+        s->rows[j * n_rows + j] = damping[j];
+    merge_rows(n + 1, R, n_rows, s->rows);
+}
+
 /* Solve the least-squares problem [R; sqrt(lambda)] x = [z; 0] by orthogonal factorisation, without R'R.  Its
  * n columns, of length 1 at most, and behind them z stand in `rows`.  The triangle is left in `small`, of
  * which the last column becomes x, the step in units of D; returns it.
@@ -157,19 +188,13 @@ static void clear_lost_rows(real *R, int n) {
  * The damping, at least LOST_COLUMN^2, is merged after R, among whose large rows its digits would be lost.
  * Where columns are combinations of one another it makes the solution the shortest one. */
 static real *solve_triangle(fits *s, int n) {
-    const ptrdiff_t n_rows = padded_rows(s->F);
-    real *R = s->small, *x = R + tri(n, 0);
-    memset(R, 0, (size_t)tri(n + 1, 0) * sizeof *R);
-    merge_rows(n + 1, R, n_rows, s->rows);
-    clear_lost_rows(R, n);
+    real *R = s->small, *x = R + tri(n, 0), *damping = s->work;
     const real least = LOST_COLUMN * LOST_COLUMN, lambda = s->lambda[0] > least ? s->lambda[0] : least;
-    memset(s->rows, 0, (size_t)((n + 1) * n_rows) * sizeof *s->rows);
+    triangle_of_rows(s, n, n == s->F);
     for (int j = 0, i = 0; j < s->F; j++)
-        if (!s->held[j * LANES]) {
-            s->rows[i * n_rows + i] = is_damped(s, j) ? (real)sqrt(lambda) : LOST_COLUMN;
-            i++;
-        }
-    merge_rows(n + 1, R, n_rows, s->rows);
+        if (!s->held[j * LANES])
+            damping[i++] = is_damped(s, j) ? (real)sqrt(lambda) : LOST_COLUMN;
+    merge_damping(s, n, damping);
     for (int j = n - 1; j >= 0; j--) {
         for (int k = j + 1; k < n; k++)
             x[j] -= R[tri(k, j)] * x[k];
