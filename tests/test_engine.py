@@ -34,9 +34,12 @@ def test_a_fit_is_what_the_specification_says(isa, problem):
     want = problem.specified(**COARSE)
     assume(want.n_iter <= STEPS_COMPARED and np.abs(want.params).max() < RUN_AWAY)
     got = problem.fit(**COARSE)
-    if want.status == "SINGULAR":  # rounding decides where on the floor of the valley it ends
-        assert Status(got.status).name == want.status
-        assert abs(got.chi2 - want.chi2) <= SAME_FLOOR * want.chi2 + EPS * problem.magnitude
+    if want.status == "SINGULAR":  # rounding decides where on the floor of the valley it ends,
+        same_floor = SAME_FLOOR * want.chi2 + EPS * problem.magnitude
+        assert got.chi2 <= want.chi2 + same_floor
+        if got.attempts == want.attempts:  # and whether it takes so long that it is tried again
+            assert Status(got.status).name == want.status
+            assert got.chi2 >= want.chi2 - same_floor
         return
     agrees(got.params, want.params)
     agrees(got.chi2, want.chi2, EPS * problem.magnitude)
