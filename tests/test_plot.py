@@ -372,7 +372,7 @@ def test_to_xarray():
     pytest.importorskip("xarray")
     r = with_failures(2, 3)
     dataset = r.to_xarray()
-    assert dict(dataset.sizes) == {"dim_0": 2, "dim_1": 3}
+    assert dict(dataset.sizes) == {"dim_0": 2, "dim_1": 3, "cov_i": 2, "cov_j": 2}
     assert np.array_equal(dataset["tau"], r["tau"], equal_nan=True)
     assert np.array_equal(dataset["tau_stderr"], r.stderr[..., 1], equal_nan=True)
     assert np.array_equal(dataset["chi2"], r.chi2, equal_nan=True)

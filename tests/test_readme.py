@@ -15,6 +15,7 @@ PAGES = {
     for page in (
         "README.md",
         "docs/tour.md",
+        "docs/results.md",
         "docs/linear.md",
         "docs/from_scikit_learn.md",
         "docs/command_line.md",
@@ -48,6 +49,13 @@ def test_the_tour_says_what_it_promises():
     assert r.success.all()
     spread, error = r["x0"].std(), r.stderr[:, 1].mean()
     assert abs(error / spread - 1) < SPREAD_TOLERANCE
+
+
+def test_the_page_on_results_says_what_it_promises():
+    names = run_examples("docs/results.md")
+    r, line = names["r"], names["line"]
+    assert (r.aic < line.aic - 10).all(), "far below"
+    assert abs(names["doses"].to_dataframe()["tau"] - r["tau"]).max() == 0
 
 
 def test_the_page_on_linear_models_says_what_it_promises(capsys):

@@ -17,6 +17,7 @@ from .fitting.curve_fit import CovarianceWarning, curve_fit
 from .fitting.fit import fit
 from .fitting.problem import SlowModelWarning
 from .fitting.result import FitResult
+from .fitting.saved import load
 from .linear import ConvergenceWarning, LinearHistory, LinearResult, coordinate_descent
 from .losses import (
     FunctionLoss,
@@ -100,6 +101,7 @@ __all__ = [
     "is_symmetric",
     "kernels",
     "linear",
+    "load",
     "minimize",
     "models",
     "plot",

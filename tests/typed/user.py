@@ -20,6 +20,7 @@ def decay(t: NDArray[np.float64], a: float, tau: float) -> NDArray[np.float64]:
 t = np.linspace(0.0, 5.0, 20)
 r = tw.fit(decay, t, decay(t, 3.0, 1.5), p0={"a": 1.0, "tau": 1.0}, bounds={"tau": (0.0, None)})
 heights: NDArray[np.floating] = r["a"]
+first: tw.FitResult = r[0]
 lifetimes: NDArray[np.str_] = r.params  # type: ignore[assignment]
 assert_type(r.names, tuple[str, ...])
 assert_type(tw.models.gaussian, tw.Model)

@@ -10,12 +10,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .._whole_files import Output
 from ..fitting.fit import fit
 from ..fitting.result import FitResult
 from ..model import ModelInfo, as_model
 from ..status import Status
 from . import tables
-from .outputs import Output, write_result
+from .outputs import write_result
 from .report import failures, report, say, say_all, sentence
 from .rows import Format
 from .stopping import Stop

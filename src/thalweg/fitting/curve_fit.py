@@ -144,6 +144,7 @@ def curve_fit(
     whiten = whitening(sigma, y.size, missing)
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float))
+    problem = problem._replace(absolute_sigma=bool(absolute_sigma))
     most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
     options = options_for(
         np.dtype(float),

@@ -20,6 +20,7 @@ from .._arguments.casts import exact_type, narrowed
 from .._arguments.check import PerFit, left_out, numbers, per_fit
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous, has_nan, replaced
+from .labels import Labels, labels_of, numbered, ordered
 
 
 class Data(NamedTuple):
@@ -47,6 +48,10 @@ class Data(NamedTuple):
         called gets it so.  Else None.
     names : tuple of str
         The names of the columns.
+    labels : Labels or None
+        The names of the batch's axes and their coordinates, where y came with such.
+    kept : bool
+        False for a result that was loaded from a file, which holds no data.
     """
 
     x: tuple[PerFit, ...]
@@ -58,6 +63,25 @@ class Data(NamedTuple):
     points: tuple[int, ...]
     source: Any = None
     names: tuple[str, ...] = ()
+    labels: Labels | None = None
+    kept: bool = True
+
+    def needed(self, what: str) -> Data:
+        """Return the data, or refuse what a loaded result, which holds none, cannot have."""
+        if not self.kept:
+            raise ValueError(f"a file of results holds no data, so a loaded result has no {what}")
+        return self
+
+    def picked(self, places: Array, batch: tuple[int, ...]) -> Data:
+        """Return the data of the fits at these places, (n,), in a batch of this shape."""
+        return self._replace(
+            x=tuple(row.picked(places) for row in self.x),
+            y=self.y[places],
+            sigma=None if self.sigma is None else self.sigma.picked(places),
+            use=None if self.use is None else self.use.picked(places),
+            batch=batch,
+            labels=None,
+        )
 
     def argument(self, fit: int) -> Any:
         """Return x of one data set as the model's function gets it, of the shape of the points."""
@@ -67,14 +91,16 @@ class Data(NamedTuple):
 
     def weighted(self, fit: int) -> tuple[Array, Array]:
         """Return y and 1 / sigma of one data set; 0 where a point is left out."""
-        y, sigma = self.y[fit], np.ones_like(self.y[fit])
-        used = ~np.isnan(y)
+        one = self.picked(np.array([fit]), ())
+        return one.y[0], one.weights()[0]
+
+    def weights(self) -> Array:
+        """Return 1 / sigma of every data set, shape (B, N); 0 where a point is left out."""
+        used = ~np.isnan(self.y)
         if self.use is not None:
-            used &= (self.use.array[fit] if self.use.step else self.use.array) != 0
-        if self.sigma is not None:
-            sigma = self.sigma.array[fit] if self.sigma.step else self.sigma.array
-        weight = np.divide(1, sigma, out=np.zeros_like(y), where=used & (sigma > 0))
-        return y, weight
+            used &= self.use.array != 0
+        sigma = np.ones((), self.y.dtype) if self.sigma is None else self.sigma.array
+        return np.divide(1, sigma, out=np.zeros_like(self.y), where=used & (sigma > 0))
 
     @property
     def single(self) -> bool:
@@ -148,7 +174,7 @@ def arrange(
     y: Any,
     sigma: Any,
     mask: Any,
-    axis: int | Sequence[int] | None,
+    axis: int | str | Sequence[int | str] | None,
     dtype: Any,
     n_x: int | None,
     independent: Sequence[str] = (),
@@ -165,9 +191,9 @@ def arrange(
         columns of a dict or of a table such as a DataFrame, by their names.
     y, sigma, mask : array_like
         See `thalweg.fit`.
-    axis : int, sequence of int, or None
-        The axes of y along which the points lie.  None stands for the last axis, or with several
-        variables for as many last axes as x has.
+    axis : int, str, sequence of them, or None
+        The axes of y along which the points lie, by number or name.  None stands for the last
+        axis, or with several variables for as many last axes as x has.
     dtype : dtype
         float64 or float32.
     n_x : int or None
@@ -182,9 +208,12 @@ def arrange(
     TypeError
         An argument does not hold real numbers.
     """
+    named = labels_of(y)
+    numbers_of_axes = numbered(axis, named)
+    sigma, mask = ordered(sigma, named), ordered(mask, named)
     y = _filled(y, "y", dtype, np.nan)
     variables, form, names = _variables(x, y, dtype, n_x, independent)
-    axes = _point_axes(variables, y, axis, form)
+    axes = _point_axes(variables, y, numbers_of_axes, form)
     y, batch, points = _points_last(y, axes, "y")
     layout = _Layout(axes, batch, points)
     labels = ["x"] if form == "one" else [f"x[{name!r}]" for name in names or range(len(variables))]
@@ -196,7 +225,8 @@ def arrange(
     y = y.reshape(prod(batch), prod(points))
     shared = not any(row.step for row in rows) and len(points) == 1
     source = None if isinstance(x, list | tuple | np.ndarray) or not shared else _copied(x)
-    data = Data(rows, form, y, spread, use, batch, points, source, names)
+    of_batch = None if named is None else named.without(axes)
+    data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch)
     return data if form == "columns" else data.settled(dtype)
 
 

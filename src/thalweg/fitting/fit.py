@@ -59,7 +59,7 @@ def fit(
     bounds: Any = None,
     fixed: Any = None,
     independent: str | Sequence[str] | None = None,
-    axis: int | Sequence[int] | None = None,
+    axis: int | str | Sequence[int | str] | None = None,
     dtype: Any = None,
     xtol: float | None = None,
     ftol: float | None = None,
@@ -103,8 +103,9 @@ def fit(
         Parameters that keep their start.
     independent : str or sequence of str, optional
         The independent variables of a formula.
-    axis : int or sequence of int, optional
-        The axes of y that hold the points; by default the last, or as many as the grids of x have.
+    axis : int, str or sequence of them, optional
+        The axes of y that hold the points, by number or, of a DataArray or DataFrame, by name; by
+        default the last, or as many as the grids of x have.
     dtype : float64 or float32, optional
         The arithmetic.  float32 runs faster and gives about four digits.
     xtol : float, optional
@@ -176,6 +177,7 @@ def fit(
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
     problem = prepare(info, data, p0, bounds, fixed, dtype)
+    problem = problem._replace(absolute_sigma=bool(absolute_sigma))
     options = options_for(
         dtype,
         len(problem.names),

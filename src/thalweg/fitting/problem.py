@@ -13,15 +13,12 @@ import numpy as np
 from .._arguments.bounds import read_bounds, refuse_empty
 from .._arguments.casts import exact_type, narrowed_bounds, narrowed_starts
 from .._arguments.check import Array, PerFit, by_name, name_index, numbers, per_fit, shapes, stack
-from .._arguments.columns import columns_of
 from .._arguments.pieces import all_finite, contiguous
-from .._core.tape import evaluate_rows
 from ..model import ModelInfo
 from ..model.signature import with_more
-from ..model.tape import compile_model
 from ..model.trace import Recording, RecordingError, columns_read, record
-from .by_calls import Differences, call
-from .data import Data, argument
+from .by_calls import Differences
+from .data import Data
 
 
 class SlowModelWarning(UserWarning):
@@ -47,6 +44,8 @@ class Problem(NamedTuple):
         None where the model could not be recorded.
     scaled : bool
         Whether the problem is in the units of `thalweg.fitting.rescale` already.
+    absolute_sigma : bool
+        Whether sigma is in absolute units; if not, the covariance is scaled by chi2 / dof.
     """
 
     model: ModelInfo
@@ -60,6 +59,7 @@ class Problem(NamedTuple):
     fixed: Array | None
     recording: Recording | None
     scaled: bool = False
+    absolute_sigma: bool = False
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -92,67 +92,16 @@ class Problem(NamedTuple):
             self.data.y.dtype,
         )
 
-    def predict(self, params: Array, x: Any = None) -> Array:
-        """Return f(x; params) for every row of ``params``, at the fitted points for x=None."""
-        rows = contiguous(params.reshape(-1, len(self.names)))
-        xs, points = (self.data.x, self.data.points) if x is None else self._variables(x)
-        recording = self.recording
-        if x is not None and recording is not None:
-            recording = self._recorded_at(xs, points)
-        out = np.empty((len(rows), prod(points)), params.dtype)
-        if recording is None:
-            self._call(x, xs, points, rows, out)
-        else:
-            self._run(recording, xs, rows, out)
-        return out.reshape(*params.shape[:-1], *points)
-
-    def _recorded_at(self, x: Sequence[PerFit], points: tuple[int, ...]) -> Recording:
-        """The model recorded at other points, on which its constants may depend."""
-        data = self.data
-        try:
-            return record(
-                self.model.function,
-                len(x),
-                len(self.names),
-                points,
-                single=data.single,
-                columns=data.names,
-                data=_shared(x),
-            )
-        except RecordingError as error:
-            raise ValueError(
-                f"the model holds arrays for the fitted points only; call it to predict elsewhere "
-                f"({error.operation})"
-            ) from None
-
-    def _variables(self, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
-        columns = columns_of(x)
-        if columns is None:
-            parts = [x] if self.data.single else list(x)
-        else:
-            parts = [columns[name] for name in self.data.names or self.model.independent]
-        dtype = self.data.y.dtype
-        arrays = np.broadcast_arrays(*[numbers(v, "x", dtype) for v in parts])
-        return tuple(PerFit(a.reshape(-1), 0) for a in arrays), arrays[0].shape
-
-    def _call(
-        self, given: Any, x: Sequence[PerFit], points: tuple[int, ...], rows: Array, out: Array
-    ) -> None:
-        form, names = self.data.form, self.data.names
-        for fit, theta in enumerate(rows):
-            if given is None:
-                at = self.data.argument(fit)
-            else:
-                at = given if columns_of(given) else argument(x, fit, points, form, names)
-            out[fit] = call(self.model.function, at, theta, points, out.dtype)
-
-    def _run(self, recording: Recording, x: Sequence[PerFit], rows: Array, out: Array) -> None:
-        graph, output, arrays = recording
-        tape = compile_model(graph, output, ()).tape
-        at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
-        values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
-        is_float, (n_rows, n_points) = out.dtype == np.float32, out.shape
-        evaluate_rows(tape, is_float, n_rows, n_points, values, steps, rows, out)
+    def picked(self, places: Array, batch: tuple[int, ...]) -> Problem:
+        """Return the problem of the fits at these places, (n,), in a batch of this shape."""
+        start, lower, upper = (row.picked(places) for row in (self.start, self.lower, self.upper))
+        return self._replace(
+            data=self.data.picked(places, batch),
+            start=start,
+            lower=lower,
+            upper=upper,
+            fixed=None if self.fixed is None else self.fixed[places],
+        )
 
 
 def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any) -> Problem:
@@ -359,7 +308,9 @@ def _record(
     """The recorded model and its data, or why the model cannot be recorded."""
     try:
         if data.form == "columns":  # columns that the model does not read are left out
-            read = columns_read(model.function, data.names, n_params, data.points, _shared(data.x))
+            read = columns_read(
+                model.function, data.names, n_params, data.points, shared_values(data.x)
+            )
             data = data.of_columns(read).settled(dtype)
         recording = record(
             model.function,
@@ -368,13 +319,13 @@ def _record(
             data.points,
             single=data.single,
             columns=data.names,
-            data=_shared(data.x),
+            data=shared_values(data.x),
         )
     except RecordingError as error:
         return None, data, error
     return recording, data, None
 
 
-def _shared(x: Sequence[PerFit]) -> list[Array | None]:
+def shared_values(x: Sequence[PerFit]) -> list[Array | None]:
     """The values of each variable; None for a variable that differs from fit to fit."""
     return [None if row.step else row.array for row in x]

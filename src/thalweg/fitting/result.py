@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
-from .._showing import as_html
-from ..status import FITS, Status, explain
+from ..status import Status, explain
+from . import goodness, tables
+from .evaluation import jacobian, predict
+from .selection import select
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -68,6 +70,8 @@ class FitResult:
     errors : ndarray or None, shape (..., F)
         Standard errors of the parameters that were not fixed; kept only if the square of one of
         them leaves the range of numbers.
+    absolute_sigma : bool
+        Whether sigma was in absolute units.
     """
 
     params: Floats
@@ -81,11 +85,47 @@ class FitResult:
     detail: Integers
     attempts: Integers
     errors: Floats | None = field(repr=False, default=None)
+    absolute_sigma: bool = False
 
-    def __getitem__(self, name: str) -> Floats:
-        """Return one parameter of every fit, shape (...)."""
-        values: Floats = self.params[..., name_index(name, self.names, "the result")]
-        return values
+    @overload
+    def __getitem__(self, key: str) -> Floats: ...
+
+    @overload
+    def __getitem__(self, key: Any) -> FitResult: ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return one parameter of every fit, shape (...), by its name; or the result of some fits.
+
+        ``r["tau"]`` is a parameter.  ``r[17]``, ``r[:100]``, ``r[2, 5]`` and ``r[r.success]`` are
+        the results of those fits, picked from the batch as NumPy picks from an array, as copies.
+
+        Raises
+        ------
+        KeyError
+            No parameter has that name.
+        IndexError
+            The index does not fit the batch.
+        """
+        if not isinstance(key, str):
+            return select(self, key)
+        try:
+            return self.params[..., name_index(key, self.names, "the result")]
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+    def __len__(self) -> int:
+        """Return the length of the batch's first axis."""
+        if not self.status.ndim:
+            raise TypeError("the result of one fit has no length")
+        return len(self.status)
+
+    def __iter__(self) -> Iterator[FitResult]:
+        """Iterate over the results along the batch's first axis."""
+        return (select(self, k) for k in range(len(self)))
+
+    def __bool__(self) -> bool:
+        """Return true: there is a result; `success` says of what kind."""
+        return True
 
     @cached_property
     def success(self) -> Booleans:
@@ -148,7 +188,7 @@ class FitResult:
         return f"<FitResult: {Status(int(self.status)).name}\n {values}\n {numbers}>"
 
     def _repr_html_(self) -> str:
-        return as_html(self)
+        return tables.to_html(self)
 
     @cached_property
     def at_bound(self) -> Booleans:
@@ -177,7 +217,59 @@ class FitResult:
 
     def predict(self, x: Any = None) -> Floats:
         """Return f(x; params) for every fit, shape (..., N); at the fitted points for x=None."""
-        return self.problem.predict(self.params, x)
+        return predict(self.problem, self.params, x)
+
+    @cached_property
+    def fitted(self) -> Floats:
+        """The model at the fitted points, f(x; params), shape (..., N)."""
+        return self.predict()
+
+    @cached_property
+    def residual(self) -> Floats:
+        """y - f(x; params), shape (..., N), in the unit of y; NaN where a point is left out."""
+        return goodness.residual(self)
+
+    @property
+    def jacobian(self) -> Floats:
+        """df(x_i; params) / dtheta_j at the fitted points, shape (..., N, P), not weighted.
+
+        It has a column for every parameter, fixed ones too, and is computed anew at each look.
+        """
+        return jacobian(self.problem, self.params)
+
+    @cached_property
+    def redchi(self) -> Floats:
+        """Reduced chi2, chi2 / dof, shape (...); NaN where dof is 0."""
+        return goodness.reduced_chi2(self)
+
+    @cached_property
+    def r2(self) -> Floats:
+        """Coefficient of determination, 1 - chi2 / chi2 of the weighted mean of y, shape (...)."""
+        return goodness.r_squared(self)
+
+    @cached_property
+    def aic(self) -> Floats:
+        """Akaike's information criterion, -2 ln L + 2 k with k free parameters, shape (...).
+
+        Of models of the same data the one with the least criterion is preferred; a constant that
+        all of them share is left out.  -2 ln L is chi2 with ``absolute_sigma``, else n ln(chi2 / n)
+        of n points, which allows for a common factor on sigma.
+        """
+        return goodness.information(self, 2.0)
+
+    @cached_property
+    def bic(self) -> Floats:
+        """Schwarz's (Bayesian) information criterion, -2 ln L + k ln n, shape (...); see `aic`."""
+        with np.errstate(divide="ignore"):
+            return goodness.information(self, np.log(self.n_used))
+
+    @cached_property
+    def correlation(self) -> Floats:
+        """Correlation of the parameters, cov_ij / (stderr_i stderr_j), shape (..., P, P).
+
+        It is NaN where one of the two is fixed, at a bound or not determined.
+        """
+        return goodness.correlation(self)
 
     def summary(self) -> str:
         """Return a table to read: the parameters of one fit, or the spread over a batch."""
@@ -186,13 +278,29 @@ class FitResult:
 
     def _summary_of_one(self) -> Iterable[str]:
         width = max(map(len, self.names), default=0)
-        at_bound = self.at_bound
-        for j, name in enumerate(self.names):
-            note = "fixed" if j not in self.problem.free else "at a bound" if at_bound[j] else ""
+        for j, (name, note) in enumerate(zip(self.names, self.notes(), strict=True)):
             error = f"+- {self.stderr[j]:<12.6g}" if not note else f"({note})"
             yield f"{name:>{width}} = {self.params[j]:<15.9g} {error}".rstrip()
         yield f"chi2 = {self.chi2:.9g}, dof = {self.dof}, {self.n_iter} steps"
         yield self.reason()
+
+    def notes(self) -> list[str]:
+        """Return why each parameter of one fit has no standard error; empty where it has one."""
+        free, at_bound = self.problem.free, self.at_bound
+        return [
+            "fixed" if j not in free else "at a bound" if at_bound[j] else ""
+            for j in range(len(self.names))
+        ]
+
+    def spread(self) -> Iterable[tuple[str, float, float, float, float]]:
+        """Yield each name with median, 5 % and 95 % of its values and the median standard error.
+
+        Only successful fits count.
+        """
+        good = self.success
+        for j, name in enumerate(self.names if good.any() else ()):
+            low, middle, high = np.percentile(self.params[good, j], [5, 50, 95])
+            yield name, middle, low, high, np.median(self.stderr[good, j])
 
     def _summary_of_many(self) -> Iterable[str]:
         good = self.success
@@ -200,10 +308,7 @@ class FitResult:
         if good.any():
             width = max(map(len, self.names), default=0)
             yield f"{'':>{width}}   {'median':>13} {'5 %':>13} {'95 %':>13} {'median +-':>13}"
-            for j, name in enumerate(self.names):
-                values = self.params[good, j]
-                low, middle, high = np.percentile(values, [5, 50, 95])
-                error = np.median(self.stderr[good, j])
+            for name, middle, low, high, error in self.spread():
                 yield f"{name:>{width}}   {middle:13.6g} {low:13.6g} {high:13.6g} {error:13.6g}"
         for code, number in zip(*np.unique(self.status, return_counts=True), strict=True):
             yield f"{number:>10}  {Status(code).name}: {self._sentence(Status(code))}"
@@ -213,64 +318,55 @@ class FitResult:
         return explain(status, int(details[0]) if details.size == 1 else -1, self.names)
 
     def to_dataframe(self) -> Any:
-        """Return a pandas DataFrame: one row per fit with parameters, errors, chi2 and status.
+        """Return a pandas DataFrame: one row per fit.
+
+        Its columns are those of `columns` and the covariance of each pair of parameters, such as
+        ``a_tau_cov``.  Where y was labelled the rows have its labels as index, else numbers.
 
         Raises
         ------
         ModuleNotFoundError
             pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                'to_dataframe needs pandas: python -m pip install "thalweg[pandas]"'
-            ) from None
-        return pd.DataFrame(self.columns())
+        return tables.to_dataframe(self)
 
     def to_xarray(self) -> Any:
-        """Return an xarray Dataset with the batch's axes as dimensions ``dim_0``, ``dim_1``, ...
+        """Return an xarray Dataset with the batch's axes as dimensions.
 
-        Its variables are those of `columns` except the reason, which is told by the attributes
-        ``flag_values`` and ``flag_meanings`` of ``status`` (CF conventions, section 3.5).
+        These have the names and coordinates that y had, or else the names ``dim_0``, ``dim_1``, ...
+        The variables are those of `columns` except the reason, which is told by the attributes
+        ``flag_values`` and ``flag_meanings`` of ``status`` (CF conventions, section 3.5), and
+        ``cov`` with the further dimensions ``cov_i`` and ``cov_j``.
 
         Raises
         ------
         ModuleNotFoundError
             xarray is not installed.
+        ValueError
+            A coordinate of y has the name of a variable.
         """
-        try:
-            import xarray as xr
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                'to_xarray needs xarray: python -m pip install "thalweg[xarray]"'
-            ) from None
-        batch, columns = self.chi2.shape, self.columns()
-        del columns["reason"]
-        dims = [f"dim_{k}" for k in range(len(batch))]
-        dataset = xr.Dataset({n: (dims, c.reshape(batch)) for n, c in columns.items()})
-        dataset["status"].attrs = {
-            "flag_values": np.array(list(FITS), np.int8),
-            "flag_meanings": " ".join(status.name.lower() for status in FITS),
-        }
-        return dataset
+        return tables.to_xarray(self)
 
     def columns(self) -> dict[str, Array]:
         """Return the result as flat columns by name, one entry per fit, as files hold it."""
-        P = len(self.names)
-        params, stderr = self.params.reshape(-1, P), self.stderr.reshape(-1, P)
-        columns: dict[str, Array] = {}
-        for j, name in enumerate(self.names):
-            columns[name] = params[:, j]
-            columns[f"{name}_stderr"] = stderr[:, j]
-        status = self.status.reshape(-1)
-        columns["chi2"] = self.chi2.reshape(-1)
-        columns["dof"] = self.dof.reshape(-1)
-        columns["n_iter"] = self.n_iter.reshape(-1)
-        columns["status"] = status
-        names = {code: Status(code).name.lower() for code in np.unique(status)}
-        columns["reason"] = np.array([names[code] for code in status], dtype=np.str_)
-        return columns
+        return tables.columns(self)
+
+    def save(self, path: Any) -> None:
+        """Write the result to an ``.npz`` file, whole or not at all; `thalweg.load` reads it.
+
+        The file holds the numbers and names of the result and the labels of its batch, not the data
+        nor the code of a model that is a function of Python.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        TypeError
+            A label is no number, date or text.
+        """
+        from .saved import save  # which itself makes results
+
+        save(self, path)
 
     def plot(self, *index: int, ax: Any = None) -> Any:
         """Draw data, curve and residuals of one fit; returns the axes.  Needs matplotlib.

@@ -67,6 +67,7 @@ def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
         "detail": out["detail"],
         "attempts": np.maximum(out["attempts"], (out["status"] != 0).astype(np.int8)),
         "errors": out.get("errors"),
+        "absolute_sigma": problem.absolute_sigma,
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from ..fitting.evaluation import predict
 from ._style import open_frame
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
     if bound:
         model = _at_fitted_points(result, k, theta)
     else:
-        model = problem.predict(theta, x[0] if data.single else x)
+        model = predict(problem, theta, x[0] if data.single else x)
     if len(x) > 1:
         curve = (np.arange(y.size), model)
     elif bound:
@@ -93,7 +94,7 @@ def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
         curve = (x[0][order], model[order])
     else:
         dense = _dense(x[0])
-        curve = (dense, problem.predict(theta, dense if data.single else [dense]))
+        curve = (dense, predict(problem, theta, dense if data.single else [dense]))
     return OneFit(index, x, y, sigma, used, model, curve, data.points, _variables(result))
 
 
@@ -106,7 +107,7 @@ def _normal(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
 
 def _at_fitted_points(result: FitResult, k: int, theta: Array) -> Array:
     shared = not any(v.step for v in result.problem.data.x)
-    values = result.problem.predict(theta if shared else result.params)
+    values = predict(result.problem, theta if shared else result.params)
     row: Array = values.reshape(-1, result.problem.data.n_points)[0 if shared else k]
     return row
 

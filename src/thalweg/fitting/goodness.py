@@ -1,0 +1,69 @@
+r"""How good a fit is: what is looked up first, in the terms and factors of the field.
+
+With n points used, k free parameters and weights w_i = 1 / sigma_i:
+
+- reduced chi2 = chi2 / (n - k);
+- R^2 = 1 - chi2 / sum (w_i (y_i - m))^2, where m is the mean of y with the weights w_i^2;
+- AIC = -2 ln L + 2 k and BIC = -2 ln L + k ln n, but for a constant that depends on the data alone.
+  -2 ln L is chi2 where sigma is absolute; where sigma is right only up to a common factor, the
+  likelihood is the largest over that factor, and -2 ln L is n ln(chi2 / n).
+
+References
+----------
+H. Akaike, "A new look at the statistical model identification", IEEE Transactions on Automatic
+Control 19, 1974.  G. Schwarz, "Estimating the dimension of a model", Annals of Statistics 6, 1978.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._arguments.check import Array
+
+if TYPE_CHECKING:
+    from .result import FitResult
+
+
+def reduced_chi2(result: FitResult) -> Array:
+    """Return chi2 / dof; NaN where no degree of freedom is left."""
+    dof = np.where(result.dof > 0, result.dof, np.nan)
+    return np.asarray(result.chi2 / dof, result.chi2.dtype)
+
+
+def r_squared(result: FitResult) -> Array:
+    """Return the coefficient of determination; NaN or -inf where y is the same at all points."""
+    data = result.problem.data.needed("R^2")
+    weight = data.weights().astype(np.float64)
+    y = np.where(weight > 0, data.y, 0).astype(np.float64)
+    with np.errstate(all="ignore"):
+        mean = (weight**2 * y).sum(1, keepdims=True) / (weight**2).sum(1, keepdims=True)
+        spread = ((weight * (y - mean)) ** 2).sum(1).reshape(result.chi2.shape)
+        return np.asarray(1 - result.chi2 / spread, result.chi2.dtype)
+
+
+def information(result: FitResult, per_parameter: Array | float) -> Array:
+    """Return -2 ln L + per_parameter k: the criterion of Akaike with 2, of Schwarz with ln n."""
+    n, k, chi2 = result.n_used, result.problem.count_free(), result.chi2.astype(np.float64)
+    with np.errstate(all="ignore"):
+        deviance = chi2 if result.absolute_sigma else n * np.log(chi2 / n)
+    return np.asarray(deviance + per_parameter * k)
+
+
+def correlation(result: FitResult) -> Array:
+    """Return cov_ij / (stderr_i stderr_j); NaN where one of the two is fixed or not determined."""
+    stderr = np.where(result.stderr > 0, result.stderr, np.nan)
+    with np.errstate(all="ignore"):
+        ratio = result.cov / stderr[..., :, None] / stderr[..., None, :]
+    symmetric = np.clip((ratio + ratio.swapaxes(-1, -2)) / 2, -1, 1)
+    of_itself = symmetric.reshape(*ratio.shape[:-2], -1)[..., :: ratio.shape[-1] + 1]
+    of_itself[np.isfinite(of_itself)] = 1
+    return np.asarray(symmetric)
+
+
+def residual(result: FitResult) -> Array:
+    """Return y - f(x; params), shape (..., N), in the unit of y; NaN where a point is left out."""
+    data = result.problem.data.needed("residuals")
+    y = np.where(data.weights() > 0, data.y, np.nan)
+    return y.reshape(*data.batch, *data.points) - result.fitted

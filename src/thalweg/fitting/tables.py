@@ -1,0 +1,118 @@
+"""A result as columns, as a table of pandas, as a Dataset of xarray, and in HTML."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments.check import Array
+from ..status import FITS, Status
+
+if TYPE_CHECKING:
+    from .result import FitResult
+
+
+def columns(result: FitResult) -> dict[str, Array]:
+    """Return the result as flat columns by name, one entry per fit, as files hold it."""
+    P = len(result.names)
+    params, stderr = result.params.reshape(-1, P), result.stderr.reshape(-1, P)
+    out: dict[str, Array] = {}
+    for j, name in enumerate(result.names):
+        out[name] = params[:, j]
+        out[f"{name}_stderr"] = stderr[:, j]
+    for name in ("chi2", "dof", "n_used", "n_iter", "status"):
+        out[name] = getattr(result, name).reshape(-1)
+    words = {code: Status(code).name.lower() for code in np.unique(out["status"])}
+    out["reason"] = np.array([words[code] for code in out["status"]], dtype=np.str_)
+    return out
+
+
+def to_dataframe(result: FitResult) -> Any:
+    """Return a pandas DataFrame; see `FitResult.to_dataframe`."""
+    try:
+        import pandas as pd
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            'to_dataframe needs pandas: python -m pip install "thalweg[pandas]"'
+        ) from None
+    table = columns(result)
+    P = len(result.names)
+    cov = result.cov.reshape(-1, P, P)
+    for i, j in combinations(range(P), 2):
+        table[f"{result.names[i]}_{result.names[j]}_cov"] = cov[:, i, j]
+    return pd.DataFrame(table, index=_index(result, pd))
+
+
+def _index(result: FitResult, pd: Any) -> Any:
+    """The labels of the batch as an index of pandas; None if it has none."""
+    labels, batch = result.problem.data.labels, result.status.shape
+    if labels is None or not batch:
+        return None
+    along = [labels.along(k, size) for k, size in enumerate(batch)]
+    if len(batch) == 1:
+        return pd.Index(along[0], name=labels.dims[0])
+    return pd.MultiIndex.from_product(along, names=labels.dims)
+
+
+def to_xarray(result: FitResult) -> Any:
+    """Return an xarray Dataset; see `FitResult.to_xarray`."""
+    try:
+        import xarray as xr
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            'to_xarray needs xarray: python -m pip install "thalweg[xarray]"'
+        ) from None
+    batch, table, labels = result.status.shape, columns(result), result.problem.data.labels
+    del table["reason"]
+    dims = labels.dims if labels else tuple(f"dim_{k}" for k in range(len(batch)))
+    coords = dict(labels.coords) if labels else {}
+    taken = {*dims, *coords} & {*table, "cov", "cov_i", "cov_j"}
+    if taken:
+        raise ValueError(
+            f"{min(taken)!r} is the name of a coordinate of y and of a number of the result; "
+            "rename the coordinate"
+        )
+    variables: dict[str, Any] = {n: (dims, c.reshape(batch)) for n, c in table.items()}
+    variables["cov"] = ((*dims, "cov_i", "cov_j"), result.cov)
+    names = list(result.names)
+    dataset = xr.Dataset(variables, {**coords, "cov_i": names, "cov_j": names})
+    dataset["status"].attrs = {
+        "flag_values": np.array(list(FITS), np.int8),
+        "flag_meanings": " ".join(status.name.lower() for status in FITS),
+    }
+    return dataset
+
+
+def to_html(result: FitResult) -> str:
+    """Return a table of the parameters of one fit, or of their spread over a batch."""
+    one = not result.status.ndim
+    if one:
+        head = ["", "value", "standard error"]
+        notes = result.notes()
+        rows = [
+            [name, f"{value:.9g}", note or f"{error:.3g}"]
+            for name, value, error, note in zip(
+                result.names, result.params, result.stderr, notes, strict=True
+            )
+        ]
+    else:
+        head = ["", "median", "5 %", "95 %", "median standard error"]
+        rows = [[name, *(f"{v:.6g}" for v in spread)] for name, *spread in result.spread()]
+    lines = (
+        result.reason()
+        if one
+        else f"{result.status.size} fits, " + (f"{np.count_nonzero(result.success)} succeeded")
+    )
+    cells = ["".join(f"<th>{escape(text)}</th>" for text in head)]
+    cells += [
+        f"<th>{escape(row[0])}</th>" + "".join(f"<td>{escape(text)}</td>" for text in row[1:])
+        for row in rows
+    ]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    foot = f"chi2 = {result.chi2:.9g}, dof = {result.dof}" if one else ""
+    return f"<p><b>FitResult</b>: {escape(lines)}</p><table>{body}</table>" + (
+        f"<p>{foot}</p>" if foot else ""
+    )
