@@ -23,7 +23,7 @@ def decay(t, a, tau):
 
 
 def refuses_symbols(t, a, tau):
-    return decay(t, a, tau) if a < 1e9 else t
+    return decay(t, a, tau) if tau < 1e9 else t
 
 
 def with_gaps():
@@ -321,3 +321,14 @@ def test_the_html_is_a_table_with_escaped_names():
     assert r._repr_html_().count("<tr>") == 3 and "3 fits, 3 succeeded" in r._repr_html_()
     one = tw.fit(decay, T, Y[0], P0, fixed=["a"])._repr_html_()
     assert "<td>fixed</td>" in one and "&lt;= ftol" in one
+
+
+@pytest.mark.parametrize("model", [decay, refuses_symbols], ids=["recorded", "called"])
+@pytest.mark.parametrize("size", [1, 1e-200, 1e250])
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+def test_every_fit_that_has_run_counts_its_attempts(model, size):
+    y = size * np.vstack([Y, np.full(len(T), np.nan)])
+    r = tw.fit(model, T, y, {"a": size, "tau": 1.0})
+    assert r.success[:3].all() and (r.attempts >= 1).all()
+    stopped = tw.fit(decay, T, np.tile(Y, (40_000, 1)), P0, callback=lambda done, total: True)
+    np.testing.assert_array_equal(stopped.attempts == 0, stopped.status == tw.Status.NOT_RUN)

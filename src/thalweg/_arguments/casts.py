@@ -31,6 +31,8 @@ _SMALLEST, _LARGEST = (
 def exact_type(value: Any, dtype: Any) -> Any:
     """Return the type in which to keep a value until it is known which of its points are used."""
     given = getattr(value, "dtype", None)
+    if given is dtype:  # NumPy has one object for each of its types
+        return dtype
     if isinstance(given, np.dtype) and np.can_cast(given, dtype, "safe"):
         return dtype
     return np.dtype(np.float64)
@@ -74,7 +76,9 @@ def narrowed_starts(starts: Array, names: Sequence[str], dtype: Any) -> Array:
     ValueError
         Distinct starts of a parameter lie within SHORTEST units of float32.
     """
-    if dtype == np.float32 and starts.ndim == 2 and starts.dtype != dtype:
+    if starts.dtype == dtype:
+        return starts
+    if dtype == np.float32 and starts.ndim == 2:
         for name, column in zip(names, starts.T, strict=True):
             if len(column) and np.ptp(column) > ALIKE * np.max(np.abs(column)):
                 refuse_merged(column[None], f"p0 of {name}")

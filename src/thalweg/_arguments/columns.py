@@ -10,6 +10,8 @@ import numpy as np
 
 def columns_of(x: Any) -> dict[str, Any] | None:
     """Return the columns of x that hold numbers, by name; None if x has no columns."""
+    if type(x) is np.ndarray and x.dtype.names is None:  # what most callers give
+        return None
     if isinstance(x, Mapping):
         columns = dict(x)
     elif hasattr(x, "columns") and hasattr(x, "shape") and len(x.shape) == 2:  # pandas, polars

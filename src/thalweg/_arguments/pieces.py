@@ -72,7 +72,8 @@ def replaced(array: Array, where: Array, value: Any) -> Array:
 
 def has_nan(array: Array) -> bool:
     """Return whether an array holds a NaN."""
-    # on small arrays this takes half the time of any()
+    if array.size <= PIECE:  # count_nonzero takes half the time of any() on small arrays
+        return bool(np.count_nonzero(np.isnan(array)))
     return any(np.count_nonzero(np.isnan(array[piece])) for piece in pieces(array.shape))
 
 

@@ -143,8 +143,7 @@ def curve_fit(
     _refuse_too_few(y, missing, n_params)
     whiten = whitening(sigma, y.size, missing)
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
-    problem = prepare(info, data, p0, box, None, np.dtype(float))
-    problem = problem._replace(absolute_sigma=bool(absolute_sigma))
+    problem = prepare(info, data, p0, box, None, np.dtype(float), bool(absolute_sigma))
     most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
     options = options_for(
         np.dtype(float),
@@ -176,7 +175,7 @@ def _clean(
     y = numbers(ydata, "ydata", np.dtype(float)).reshape(-1)
     if y.size == 0:
         raise ValueError("ydata must not be empty")
-    missing = np.zeros(y.size, bool) if masked is None else masked.reshape(-1)
+    missing = None if masked is None else masked.reshape(-1)
     x, masked = xdata, None
     is_array = isinstance(xdata, list | tuple | np.ndarray) and columns_of(xdata) is None
     if is_array:
@@ -186,22 +185,28 @@ def _clean(
     if masked is not None:
         if not is_row:
             raise TypeError("xdata must not be masked unless its last axis holds the points")
-        missing = missing | _of_any_variable(masked)
+        missing = _either(missing, _of_any_variable(masked))
     sigma, masked = left_out(sigma)
     if masked is not None:
         if masked.shape != y.shape:
             raise TypeError("sigma must not be masked unless it has one value per point")
-        missing = missing | masked
+        missing = _either(missing, masked)
     if nan_policy == "omit":
-        missing = missing | np.isnan(y)
-        missing = missing | _of_any_variable(np.isnan(x)) if is_row else missing
+        missing = _either(missing, np.isnan(y))
+        missing = _either(missing, _of_any_variable(np.isnan(x))) if is_row else missing
     elif check_finite or check_finite is None:
-        _refuse_infinite(y[~missing], "ydata")
+        _refuse_infinite(y if missing is None else y[~missing], "ydata")
         if is_array:
-            _refuse_infinite(x[..., ~missing] if is_row else x, "xdata")
-    if is_row:
-        return _without(missing, x, y, sigma)
-    return x, y, sigma, missing if missing.any() else None
+            some = x if missing is None or not is_row else x[..., ~missing]
+            _refuse_infinite(some, "xdata")
+    if missing is None or not missing.any():
+        return x, y, sigma, None
+    return _without(missing, x, y, sigma) if is_row else (x, y, sigma, missing)
+
+
+def _either(missing: Array | None, more: Array) -> Array:
+    """Which points are missing for the one reason or the other; None is no point."""
+    return more if missing is None else missing | more
 
 
 def _of_any_variable(missing: Array) -> Array:
@@ -216,11 +221,10 @@ def _refuse_infinite(array: Array, name: str) -> None:
 
 def _without(missing: Array, x: Array, y: Array, sigma: Any) -> tuple[Any, Array, Any, None]:
     """The data without the points that are missing."""
-    if missing.any():
-        x, y = np.ascontiguousarray(x[..., ~missing]), y[~missing]
-        if np.ndim(sigma):
-            sigma = np.asarray(sigma)[~missing]
-            sigma = sigma[:, ~missing] if sigma.ndim == 2 else sigma
+    x, y = np.ascontiguousarray(x[..., ~missing]), y[~missing]
+    if np.ndim(sigma):
+        sigma = np.asarray(sigma)[~missing]
+        sigma = sigma[:, ~missing] if sigma.ndim == 2 else sigma
     return x, y, sigma, None
 
 

@@ -176,8 +176,7 @@ def fit(
     dtype = _element_type(dtype)
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
-    problem = prepare(info, data, p0, bounds, fixed, dtype)
-    problem = problem._replace(absolute_sigma=bool(absolute_sigma))
+    problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma))
     options = options_for(
         dtype,
         len(problem.names),
@@ -298,9 +297,10 @@ def _run_compiled(
     graph, output, _ = problem.recording
     job = _job(problem, options, compile_model(graph, output, problem.free), out)
     watch = job.run(threads, report)
-    which = np.flatnonzero(out["next"])
-    if watch.error is None and not watch.stopped and which.size:
+    again = np.count_nonzero(out["next"])
+    if watch.error is None and not watch.stopped and again:
         curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
+        which = np.flatnonzero(out["next"])
         watch = job.again(which, curved, threads, report and (lambda _: report(done)))
     if watch.error is not None:
         raise watch.error

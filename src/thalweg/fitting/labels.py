@@ -57,6 +57,8 @@ class Labels(NamedTuple):
 
 def labels_of(y: Any) -> Labels | None:
     """Return the names of all axes of y and its coordinates; None if it has none."""
+    if isinstance(y, np.ndarray):
+        return None
     dims = getattr(y, "dims", None)
     if isinstance(dims, tuple) and hasattr(y, "coords"):
         coords = {str(n): (tuple(map(str, c.dims)), np.asarray(c)) for n, c in y.coords.items()}

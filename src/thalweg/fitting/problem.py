@@ -104,7 +104,15 @@ class Problem(NamedTuple):
         )
 
 
-def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtype: Any) -> Problem:
+def prepare(
+    model: ModelInfo,
+    data: Data,
+    p0: Any,
+    bounds: Any,
+    fixed: Any,
+    dtype: Any,
+    absolute_sigma: bool = False,
+) -> Problem:
     """Return the problem that `thalweg.fit` describes.
 
     Raises
@@ -125,7 +133,10 @@ def prepare(model: ModelInfo, data: Data, p0: Any, bounds: Any, fixed: Any, dtyp
     else:
         free = tuple(j for j, is_held in enumerate(held.tolist()) if not is_held)
         own = None
-    problem = Problem(model, data, names, free, start, lower, upper, bounded, own, recording)
+    problem = Problem(
+        model, data, names, free, start, lower, upper, bounded, own, recording,
+        absolute_sigma=absolute_sigma,
+    )  # fmt: skip
     if refusal is not None:
         seen = _call_at_start(problem)
         if data.form == "columns":

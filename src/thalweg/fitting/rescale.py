@@ -86,6 +86,8 @@ def run_again(
 def _refused(out: dict[str, Array]) -> Array:
     """The fits that have left the range, or may have."""
     status, detail = out["status"].reshape(-1), out["detail"].reshape(-1)
+    if not np.count_nonzero(status < 0):
+        return np.empty(0, np.intp)
     return np.flatnonzero((status == Status.RANGE) | ((status == Status.NOT_FINITE) & (detail > 0)))
 
 
@@ -138,6 +140,7 @@ def _room_for(problem: Problem, out: dict[str, Array]) -> dict[str, Array]:
     K, ndim = problem.data.n_fits, out["status"].ndim
     results = {n: np.zeros((K, *a.shape[ndim:]), a.dtype) for n, a in out.items() if n != "errors"}
     results["theta"] = np.zeros((K, len(problem.names)), out["theta"].dtype)
+    results["attempts"] = np.ones(K, np.int8)
     return results
 
 

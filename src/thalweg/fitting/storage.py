@@ -32,7 +32,7 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "n_used": np.empty(batch, np.int64),
         "detail": np.empty(batch, np.int32),
         "next": np.zeros(batch, np.int8),
-        "attempts": np.zeros(batch, np.int8),
+        "attempts": np.ones(batch, np.int8),  # 0 is written to fits that have not run
         "status": np.zeros(batch, np.int8),  # written last: a fit that has one has all results
     }
 
@@ -49,7 +49,8 @@ def _fill_unfinished(out: dict[str, Array]) -> None:
         unfinished = places if places.size < end - begin else slice(begin, end)
         for name in rows.keys() & {"theta", "covariance", "chi2", "errors"}:
             rows[name][unfinished] = np.nan
-        rows["n_iter"][unfinished] = rows["n_used"][unfinished] = 0
+        for name in ("n_iter", "n_used", "attempts"):
+            rows[name][unfinished] = 0
         rows["detail"][unfinished] = -1
 
 
@@ -65,7 +66,7 @@ def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
         "problem": problem,
         "covariance_rows": out["covariance"],
         "detail": out["detail"],
-        "attempts": np.maximum(out["attempts"], (out["status"] != 0).astype(np.int8)),
+        "attempts": out["attempts"],
         "errors": out.get("errors"),
         "absolute_sigma": problem.absolute_sigma,
     }
