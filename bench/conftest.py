@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 sys.path.insert(0, str(Path(__file__).parent))  # the modules that benchmarks share
 
 import store
+from timing import Ratio
 
 _RESULTS = pytest.StashKey[list]()
 
@@ -31,12 +32,16 @@ def pytest_configure(config):
 
 @pytest.fixture
 def record(request):
-    """Keep a number: ``record(name, value, unit, at_least=..., at_most=...)``."""
+    """Keep a number or a Ratio: ``record(name, value, unit, at_least=..., at_most=...)``."""
     file, _, case = request.node.nodeid.partition("::")
     command = f"python -m pytest {file}::{case.partition('[')[0]}"
 
     def keep(name, value, unit, **target):
-        request.config.stash[_RESULTS].append(store.entry(name, value, unit, command, **target))
+        spread = None
+        if isinstance(value, Ratio):
+            value, spread = value.median, value.quartiles
+        entry = store.entry(name, value, unit, command, **target, spread=spread)
+        request.config.stash[_RESULTS].append(entry)
 
     return keep
 

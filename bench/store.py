@@ -1,10 +1,11 @@
 """The results file: one per version and machine, ``results/<version>-<machine>.json``.
 
     {"version", "date", "machine": {...},
-     "results": [{"name", "value", "unit", "sense", "target", "command"}, ...],
+     "results": [{"name", "value", "unit", "sense", "target", "command", "spread"}, ...],
      "accuracy": [{"set", "start", "program", ...}, ...]}
 
-``sense`` is ">=" or "<=", and with ``target`` None where a number is only reported.
+``sense`` is ">=" or "<=", and with ``target`` None where a number is only reported.  ``spread`` are
+the quartiles over rounds of a ratio of times; other numbers have none.
 """
 
 import json
@@ -28,17 +29,24 @@ def entry(
     command: str,
     at_least: float | None = None,
     at_most: float | None = None,
+    spread: tuple[float, float] | None = None,
 ) -> Entry:
-    """Return one measured number, with the target it has, if any."""
+    """Return one measured number, with the target and the spread it has, if any."""
     sense, target = (">=", at_least) if at_least is not None else ("<=", at_most)
-    return {
+    one = {
         "name": name,
-        "value": float(f"{value:.4g}") if abs(value) < 1e4 else round(value),
+        "value": _rounded(value),
         "unit": unit,
         "sense": None if target is None else sense,
         "target": target,
         "command": command,
     }
+    return one if spread is None else one | {"spread": [_rounded(v) for v in spread]}
+
+
+def _rounded(value: float) -> float:
+    """The number with four digits."""
+    return float(f"{value:.4g}") if abs(value) < 1e4 else round(value)
 
 
 def met(result: Entry) -> bool | None:

@@ -19,11 +19,25 @@ Call = Callable[[], Any]
 
 
 class Ratio(NamedTuple):
-    """How many times as long b takes as a: the median over rounds, and each one's best seconds."""
+    """How many times as long b takes as a, and each one's best seconds.
+
+    The median over rounds is what is reported; the quartiles tell how far rounds differ.
+    """
 
     median: float
+    quartiles: tuple[float, float]
     best_a: float
     best_b: float
+
+    def times(self, factor: float) -> "Ratio":
+        """Return the ratio where b did 1 / factor of the work of a."""
+        low, high = self.quartiles
+        return self._replace(median=self.median * factor, quartiles=(low * factor, high * factor))
+
+    def inverse(self) -> "Ratio":
+        """Return how many times as long a takes as b."""
+        low, high = self.quartiles
+        return Ratio(1 / self.median, (1 / high, 1 / low), self.best_b, self.best_a)
 
 
 def seconds(call: Call) -> float:
@@ -50,4 +64,5 @@ def interleaved(calls: Sequence[Call], rounds: int) -> np.ndarray:
 def ratio(a: Call, b: Call, rounds: int = 5) -> Ratio:
     """Time a and b in turns and return how many times as long b takes."""
     times = interleaved((a, b), rounds)
-    return Ratio(float(np.median(times[:, 1] / times[:, 0])), *map(float, times.min(0)))
+    low, median, high = map(float, np.percentile(times[:, 1] / times[:, 0], [25, 50, 75]))
+    return Ratio(median, (low, high), *map(float, times.min(0)))
