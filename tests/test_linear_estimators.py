@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -155,14 +156,17 @@ def test_bounds_and_factors_go_beyond_scikit_learn():
     assert upper.coef_.min() >= 0 and upper.coef_.max() <= 0.1
 
 
-def test_the_shortest_of_many_solutions_is_that_of_scikit_learn():
+@pytest.mark.parametrize("kind", [np.asarray, sp.csc_array])
+@pytest.mark.parametrize("targets", [(), (2,)])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_the_shortest_of_many_solutions_is_that_of_scikit_learn(intercept, targets, kind):
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(10, 30)), rng.normal(size=10)
-    for intercept in (True, False):
-        mine = linear.LinearRegression(fit_intercept=intercept).fit(X, y)
-        theirs = linear_model.LinearRegression(fit_intercept=intercept).fit(X, y)
-        np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-8)
-        np.testing.assert_allclose(mine.intercept_, theirs.intercept_, atol=1e-8)
+    X, y = rng.normal(size=(10, 30)), rng.normal(size=(10, *targets))
+    w = np.r_[0, rng.uniform(0.5, 2, 9)]
+    mine = linear.LinearRegression(fit_intercept=intercept).fit(kind(X), y, w)
+    theirs = linear_model.LinearRegression(fit_intercept=intercept).fit(X, y, w)
+    np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-8)
+    np.testing.assert_allclose(mine.intercept_, theirs.intercept_, atol=1e-8)
 
 
 def test_a_gap_that_is_not_reached_is_warned_of_in_scikit_learns_category():

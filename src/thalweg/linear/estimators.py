@@ -21,6 +21,28 @@ from .._arguments.check import Array, tolerance
 from .estimator_base import Linear, is_penalty, seed_of, threads_of
 from .problem import total_weight
 
+_LSQR = 1e-14  # what LSQR is asked to leave of sparse rows' predictions, and
+_SAME = 1e-10  # what it may, at most, where others take their place
+
+
+def _shortest(X: Any, mean: Array, theta: Array) -> Array:
+    """Return the shortest θ with the same (X − mean) θ, for a sparse X; θ if that takes too long.
+
+    Paige and Saunders (1982), "LSQR": what it finds from 0 is a sum of rows.
+    """
+    from scipy.sparse.linalg import LinearOperator, lsqr
+
+    rows = LinearOperator(
+        X.shape,
+        matvec=lambda v: X @ v - mean @ v,
+        rmatvec=lambda u: X.T @ u - mean * u.sum(),
+        dtype=np.float64,
+    )
+    wanted = rows @ theta
+    found: Array = lsqr(rows, wanted, atol=_LSQR, btol=_LSQR, iter_lim=4 * min(X.shape))[0]
+    off = np.linalg.norm(rows @ found - wanted)
+    return found if off <= _SAME * np.linalg.norm(wanted) else theta
+
 
 class LinearRegression(Linear):
     """Least squares; the parameters are those of ``sklearn.linear_model.LinearRegression``.
@@ -44,7 +66,7 @@ class LinearRegression(Linear):
     Attributes
     ----------
     coef_ : ndarray, shape (P,) or (targets, P)
-        Where a dense X has fewer rows than columns, the shortest that fit the rows.
+        Where X has fewer rows than columns, the shortest that fit the rows.
     intercept_ : float or ndarray, shape (targets,)
     n_iter_ : int or ndarray, shape (targets,)
     n_features_in_, feature_names_in_
@@ -73,19 +95,23 @@ class LinearRegression(Linear):
         )
         self.n_iter_ = result.n_iter
         n, P = X.shape
-        free = np.isinf(self._limits(P)).all() and isinstance(X, np.ndarray)
-        if free and P > n - self.fit_intercept:
+        if np.isinf(self._limits(P)).all() and P > n - self.fit_intercept:
             self._shorten(X, weights)
         return self
 
-    def _shorten(self, X: Array, weights: Array | None) -> None:
+    def _shorten(self, X: Any, weights: Array | None) -> None:
         """Take the shortest of all coefficients that give the rows the same predictions."""
         seen = X[slice(None) if weights is None else weights > 0]
         mean = np.zeros(X.shape[1])
         if self.fit_intercept:
-            mean = np.average(X, axis=0, weights=weights)
-        rows = seen - mean
-        shortest = np.linalg.lstsq(rows, rows @ self.coef_.T)[0].T
+            w = np.ones(X.shape[0]) if weights is None else weights
+            mean = (w @ X) / w.sum()
+        if isinstance(X, np.ndarray):
+            rows = seen - mean
+            shortest = np.linalg.lstsq(rows, rows @ self.coef_.T)[0].T
+        else:
+            each = [_shortest(seen, mean, theta) for theta in np.atleast_2d(self.coef_)]
+            shortest = np.reshape(each, self.coef_.shape)
         if self.fit_intercept:
             self.intercept_ = self.intercept_ + (self.coef_ - shortest) @ mean
         self.coef_ = shortest
