@@ -125,10 +125,11 @@ struct tw_linear {
                  struct tw_watch *watch, void *work, double *r);
 
     /* Rows [known, m) and columns [known, m) of the Gram matrix, its rows row_step elements apart; what is
-     * there of the first `known` stays.  Both halves are written. */
-    size_t (*gram_work)(const struct tw_columns *c, const struct tw_chosen *which, int threads);
-    void (*gram)(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
-                 struct tw_watch *watch, void *work, double *gram, ptrdiff_t row_step);
+     * there of the first `known` stays.  Both halves are written.  A `rough` one of dense columns is made in
+     * float, of columns whose lengths are within 1e-10 ... 1e10; see dense_gram.h. */
+    size_t (*gram_work)(const struct tw_columns *c, const struct tw_chosen *which, int rough, int threads);
+    void (*gram)(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int rough,
+                 int threads, struct tw_watch *watch, void *work, double *gram, ptrdiff_t row_step);
 
     size_t (*solve_work)(const struct tw_gram_problem *p, int threads);
     void (*solve)(const struct tw_gram_problem *p, int threads, struct tw_watch *watch, void *work);

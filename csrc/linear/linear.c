@@ -164,16 +164,16 @@ static void move(const struct tw_columns *c, const struct tw_chosen *which, cons
 
 /* ---- the Gram matrix ------------------------------------------------------------------------- */
 
-static size_t gram_work(const struct tw_columns *c, const struct tw_chosen *which, int threads) {
-    return c->indptr ? sparse_gram_work(c, threads) : dense_gram_work(c, which);
+static size_t gram_work(const struct tw_columns *c, const struct tw_chosen *which, int rough, int threads) {
+    return c->indptr ? sparse_gram_work(c, threads) : dense_gram_work(c, which, rough);
 }
 
-static void gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int threads,
-                 struct tw_watch *watch, void *work, double *out, ptrdiff_t row_step) {
+static void gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int rough,
+                 int threads, struct tw_watch *watch, void *work, double *out, ptrdiff_t row_step) {
     if (c->indptr)
         sparse_gram(c, which, known, threads, watch, work, out, row_step);
     else
-        dense_gram(c, which, known, threads, watch, work, out, row_step);
+        dense_gram(c, which, known, rough, threads, watch, work, out, row_step);
 }
 
 #include "linear/small.h"

@@ -34,7 +34,7 @@ static small *small_on(arena *a, const struct tw_small_problem *p) {
     s->look = TAKE(a, char, moments_work(c, 1));
     s->pass = TAKE(a, char, products_work(c, &s->all, 1));
     s->move = TAKE(a, char, move_work(c, &s->all, 1));
-    s->gram_of = TAKE(a, char, gram_work(c, &s->all, 1));
+    s->gram_of = TAKE(a, char, gram_work(c, &s->all, 0, 1));
     s->solve = TAKE(a, char, solve_work(&s->gram, 1));
     return place;
 }
@@ -127,7 +127,7 @@ static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct
 /* The Gram matrix of all columns; that of one that is constant to rounding is 0, not rounding squared. */
 static void make_gram(const struct tw_small_problem *p, small *s, struct tw_watch *watch) {
     const ptrdiff_t P = p->columns.P;
-    gram(&p->columns, &s->all, 0, 1, watch, s->gram_of, s->G, P);
+    gram(&p->columns, &s->all, 0, 0, 1, watch, s->gram_of, s->G, P);
     for (ptrdiff_t j = 0; j < P; j++)
         for (ptrdiff_t k = 0; k < P && s->square[j] == 0; k++)
             s->G[j * P + k] = s->G[k * P + j] = 0;

@@ -22,6 +22,13 @@ TW_INLINE ptrdiff_t to_boundary(const real *p) { return (ptrdiff_t)(-((uintptr_t
 
 enum { WIDTH = TW_SWEEP_WIDTH, PAIRS = WIDTH * (WIDTH + 1) / 2 /* tri(WIDTH, 0) */ };
 
+/* The columns of a block, where they are in A. */
+typedef struct {
+    const real *column[TW_SWEEP_WIDTH];
+    ptrdiff_t row_step[TW_SWEEP_WIDTH];
+    double pivot[TW_SWEEP_WIDTH]; /* if centered */
+} column_block;
+
 /* The two blocks of columns that a walk works on. */
 typedef struct {
     const real *const *moved; /* [WIDTH] columns whose coordinates have moved by step; NULL: none has */

@@ -37,6 +37,7 @@
 
 #include "base/arena.h"
 #include "base/table.h"
+#include "base/transpose.h"
 #include "sweep/columns.h"
 #include "sweep/contract.h"
 #include "sweep/coordinate.h"
@@ -72,6 +73,8 @@ typedef struct {
     real *ones;                    /* the intercept's column */
     real *panel[2];                /* [WIDTH][n] packed columns of this block and of the last one, in turn */
     ptrdiff_t panel_step;          /* from one of them to the next */
+    column_block block[2];         /* the columns of this phase's block and of the last one, in turn */
+    ptrdiff_t poll;                /* phases between two looks at the watch */
     int moved;                     /* has any coordinate of the last block moved? */
     ptrdiff_t bad;                 /* a coordinate whose column is not finite, or -1 */
     _Atomic ptrdiff_t *claimed;    /* [chunks] in how many phases the chunk has been taken */
@@ -99,6 +102,7 @@ static dense_run *dense_run_on(arena *a, const struct tw_sweep_job *job, int thr
     t->blocks = blocks_of(job), t->phases = t->blocks * job->sweeps + 1;
     t->chunk = chunks_of_least * LEAST_CHUNK, t->chunks = most(pieces(n, t->chunk), 1);
     t->threads = useful_threads(job, t->chunks, threads);
+    t->poll = LONG_PIECE / most(n * M, 1) + 1;
     t->packed = job->row_step != 1;
     t->width = WIDTH + job->centered;
     t->slots = M * t->width + PAIRS + (job->centered ? WIDTH : 0);
@@ -114,13 +118,6 @@ static dense_run *dense_run_on(arena *a, const struct tw_sweep_job *job, int thr
 }
 
 /* ---- one chunk of one phase ------------------------------------------------------------------ */
-
-/* The columns of a block, where they are in A. */
-typedef struct {
-    const real *column[TW_SWEEP_WIDTH];
-    ptrdiff_t row_step[TW_SWEEP_WIDTH];
-    double pivot[TW_SWEEP_WIDTH]; /* if centered */
-} column_block;
 
 /* The coordinates of a phase's block; returns how many. */
 static int coordinates_of(const dense_run *t, ptrdiff_t phase, const ptrdiff_t **j) {
@@ -169,22 +166,22 @@ static void run_chunk(const dense_run *t, ptrdiff_t phase, ptrdiff_t chunk) {
     const int moves = phase > 0 && t->moved, products = phase + 1 < t->phases;
     const int gram = products && makes_gram(t, phase);
     const ptrdiff_t begin = chunk * t->chunk, end = least(begin + t->chunk, job->n);
-    const column_block before = block_of(t, phase - moves), now = block_of(t, products ? phase : 0);
+    const column_block *before = &t->block[(phase - moves) & 1], *now = &t->block[phase & 1];
     real *packed_before[TW_SWEEP_WIDTH], *packed_now[TW_SWEEP_WIDTH];
     panel_of(t, phase - 1, packed_before), panel_of(t, phase, packed_now);
     block_pair b = {.weights = job->weights};
     if (job->centered)
-        b.moved_pivot = before.pivot, b.next_pivot = now.pivot;
+        b.moved_pivot = before->pivot, b.next_pivot = now->pivot;
     if (moves)
-        b.moved = t->packed ? (const real *const *)packed_before : before.column;
+        b.moved = t->packed ? (const real *const *)packed_before : before->column;
     if (products)
-        b.next = t->packed ? (const real *const *)packed_now : now.column;
+        b.next = t->packed ? (const real *const *)packed_now : now->column;
     dvec *sum = t->sums + chunk * t->slots;
     memset(sum, 0, (size_t)t->slots * sizeof *sum);
     const ptrdiff_t piece = job->M > 1 || t->packed ? NEAR_ROWS : LONG_PIECE;
     ptrdiff_t work = 0;
     /* the first piece is longer, so that all others begin where columns are aligned */
-    ptrdiff_t rows = piece + (t->packed ? 0 : to_boundary(now.column[0] + begin));
+    ptrdiff_t rows = piece + (t->packed ? 0 : to_boundary(now->column[0] + begin));
     for (ptrdiff_t i = begin; i < end; i += rows, rows = piece) {
         rows = least(rows, end - i);
         if ((work += rows * job->M) >= LONG_PIECE) {
@@ -193,21 +190,32 @@ static void run_chunk(const dense_run *t, ptrdiff_t phase, ptrdiff_t chunk) {
             work = 0;
         }
         if (t->packed && products)
-            pack(now.column, now.row_step, i, rows, packed_now);
+            pack(now->column, now->row_step, i, rows, packed_now);
         run_piece(t, b, gram, i, i + rows, sum);
     }
 }
 
 /* ---- between phases -------------------------------------------------------------------------- */
 
-/* Add the sums of all chunks, in order. */
-static void add_chunks(const dense_run *t) {
-    for (ptrdiff_t s = 0; s < t->slots; s++) {
-        dvec sum = t->sums[s];
-        for (ptrdiff_t c = 1; c < t->chunks; c++)
-            sum += t->sums[c * t->slots + s];
-        t->total[s] = d_fold(sum);
+/* The sums of a slot of all chunks, in order. */
+static dvec sum_of_chunks(const dense_run *t, ptrdiff_t slot) {
+    dvec sum = t->sums[slot];
+    for (ptrdiff_t c = 1; c < t->chunks; c++)
+        sum += t->sums[c * t->slots + slot];
+    return sum;
+}
+
+/* Add the sums of all chunks: those of the products, and where it is made of the Gram matrix. */
+static void add_chunks(const dense_run *t, int gram) {
+    ptrdiff_t s = 0, slots = gram ? t->slots : t->job->M * t->width;
+    for (; s + DL <= slots; s += DL) {
+        dvec sum[DL];
+        for (int k = 0; k < DL; k++)
+            sum[k] = sum_of_chunks(t, s + k);
+        fold_each(sum, t->total + s);
     }
+    for (; s < slots; s++)
+        t->total[s] = d_fold(sum_of_chunks(t, s));
 }
 
 /* The first coordinate of the block whose sum of squares is not finite, or -1. */
@@ -268,12 +276,12 @@ static double move_intercept(const dense_run *t, const column_block *b, const do
  * keeps what rounding has left of its mean, for that is not worth a walk over the rows. */
 static void close_centered(dense_run *t, ptrdiff_t phase, const double *mean, double *fall) {
     const struct tw_sweep_job *job = t->job;
-    const column_block b = block_of(t, phase);
+    const column_block *b = &t->block[phase & 1];
     if (phase > 0 && !t->moved)
         return;
     t->moved = 1;
     for (ptrdiff_t m = 0; m < job->M; m++)
-        fall[m] += move_intercept(t, &b, mean, t->total[m * t->width + WIDTH], t->step + m * (WIDTH + 1), m);
+        fall[m] += move_intercept(t, b, mean, t->total[m * t->width + WIDTH], t->step + m * (WIDTH + 1), m);
 }
 
 /* Close a phase, all chunks of which are done: update the coordinates of its block. */
@@ -282,7 +290,7 @@ static void close_phase(dense_run *t, ptrdiff_t phase) {
     const ptrdiff_t M = job->M, number = phase % t->blocks;
     double *gram = job->gram + number * BLOCK_GRAM, *mean = gram + WIDTH * WIDTH;
     double *fall = job->fall + phase / t->blocks * M;
-    add_chunks(t);
+    add_chunks(t, makes_gram(t, phase));
     if (makes_gram(t, phase)) {
         keep_gram(t, gram);
         t->bad = not_finite(t, phase, gram);
@@ -300,6 +308,7 @@ static void close_phase(dense_run *t, ptrdiff_t phase) {
     }
     if (job->centered)
         close_centered(t, phase, mean, fall);
+    t->block[(phase + 1) & 1] = block_of(t, phase + 1);
     for (ptrdiff_t m = 0; job->centered && number == t->blocks - 1 && m < M; m++)
         job->change[m] = fabs(t->drift[m]) > job->change[m] ? fabs(t->drift[m]) : job->change[m];
 }
@@ -333,7 +342,7 @@ static void take_chunks(void *context, ptrdiff_t part) {
             if (!atomic_compare_exchange_strong(&t->claimed[chunk], &free, phase + 1))
                 continue;
             run_chunk(t, phase, chunk);
-            if (tw_stopped(t->watch))
+            if (phase % t->poll == 0 && tw_stopped(t->watch))
                 return;
             if (atomic_fetch_add(&t->done, 1) + 1 < (phase + 1) * t->chunks)
                 continue;
@@ -374,6 +383,7 @@ static tw_sweep_status sweep_run(const struct tw_sweep_job *job, int threads, st
         t->ones[i] = 1;
     for (ptrdiff_t c = 0; c < t->chunks; c++)
         atomic_init(&t->claimed[c], 0);
+    t->block[0] = block_of(t, 0);
     tw_parallel(take_chunks, t, t->threads, t->threads, watch);
     if (t->bad < 0)
         return TW_SWEEP_OK;

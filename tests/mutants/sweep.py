@@ -34,6 +34,12 @@ EDITS = {
             "job->gram + number * BLOCK_GRAM",
             "job->gram + 0 * number",
         ),
+        ("sums beyond the last vector", "for (; s < slots; s++)", "for (; s < slots - 1; s++)"),
+        (
+            "the block before is this one",
+            "*before = &t->block[(phase - moves) & 1]",
+            "*before = &t->block[phase & 1]",
+        ),
         (
             "Gram matrix taken as known",
             "!t->job->gram_known && phase < t->blocks",

@@ -150,8 +150,11 @@ cdef class Columns:
             )
         watch.raise_caught()
 
-    def gram(self, which, Py_ssize_t known, out):
-        """Write the rows and columns from ``known`` on of the Gram matrix of columns to ``out``."""
+    def gram(self, which, Py_ssize_t known, out, bint rough=False):
+        """Write the rows and columns from ``known`` on of the Gram matrix of columns to ``out``.
+
+        A ``rough`` one of dense columns is made in float, in half the time.
+        """
         cdef Views views = Views(USUAL_VIEWS)
         cdef Watch watch = Watch()
         cdef c.tw_chosen chosen = self.chosen(which, views)
@@ -160,11 +163,12 @@ cdef class Columns:
         if not 0 <= known <= chosen.m <= min(step, len(out)):
             raise ValueError("known must be at most the number of columns, and out hold them all")
         cdef void *work = self.work.of(
-            self.kernel.gram_work(&self.columns, &chosen, self.threads)
+            self.kernel.gram_work(&self.columns, &chosen, rough, self.threads)
         )
         with nogil:
             self.kernel.gram(
-                &self.columns, &chosen, known, self.threads, &watch.watch, work, gram, step
+                &self.columns, &chosen, known, rough, self.threads, &watch.watch, work, gram,
+                step,
             )
         watch.raise_caught()
 

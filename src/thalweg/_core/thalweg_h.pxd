@@ -374,10 +374,11 @@ cdef extern from "linear/contract.h" nogil:
         size_t (*move_work)(const tw_columns *c, const tw_chosen *which, int threads) noexcept nogil
         void (*move)(const tw_columns *c, const tw_chosen *which, const double *step, int threads,
                      tw_watch *watch, void *work, double *r) noexcept nogil
-        size_t (*gram_work)(const tw_columns *c, const tw_chosen *which,
+        size_t (*gram_work)(const tw_columns *c, const tw_chosen *which, int rough,
                             int threads) noexcept nogil
-        void (*gram)(const tw_columns *c, const tw_chosen *which, Py_ssize_t known, int threads,
-                     tw_watch *watch, void *work, double *gram, Py_ssize_t row_step) noexcept nogil
+        void (*gram)(const tw_columns *c, const tw_chosen *which, Py_ssize_t known, int rough,
+                     int threads, tw_watch *watch, void *work, double *gram,
+                     Py_ssize_t row_step) noexcept nogil
         size_t (*solve_work)(const tw_gram_problem *p, int threads) noexcept nogil
         void (*solve)(const tw_gram_problem *p, int threads, tw_watch *watch,
                       void *work) noexcept nogil

@@ -16,11 +16,11 @@ import numpy as np
 from .._arguments.check import Array
 from ..status import Status
 from .costs import costs_of, sweeps_to
-from .gram import MOST_COLUMNS, Gram, solve_on
+from .gram import MOST_COLUMNS, Gram
 from .rules import Rules
 from .state import State, wanted_of
 from .sweeps import Sweeps
-from .working_set import FEW, WorkingSet
+from .working_set import FEW, NEAR, WorkingSet
 
 _LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
 _ON_THE_WAY = 0.02  # of the gap, for W while it grows
@@ -35,10 +35,18 @@ _OF_ALL = 0.9  # of the tolerance, where W is all there is
 _PATIENCE = 4  # rounds in a row that gain nothing
 _GAIN = 0.5  # of the gap has to go in a round that gains
 _SWEEPS_AT_ONCE = 256
+_LOOK = 50e-9  # seconds of a coordinate in a look at W, besides its product
 _MANY_SWEEPS = 100  # after which the residual is made anew
 _NEARER = 0.9  # |q_j| / l1_j of a zero that stays when sweeps are given up
 _BEFORE_A_LOOK = 0.7  # of the sweeps that are thought to be needed
 _AT_FIRST = 0.7  # of those that the first two sweeps let expect, for later ones are quicker
+_LATER = 1.5  # of those that later sweeps let expect: what is last to settle is slow
+_ROUGH_RANK = 0.8  # of the rows: more columns want a Gram matrix in double precision
+# What one round on a rough Gram matrix was seen to leave of a gap, where θ begins at 0: 1 to 3e-7.
+_ROUGH_ROUND = 7e-7
+_ROUND = 3e-4  # seconds of a round, besides its passes
+_WORTH = 1e-4  # seconds that a rough Gram matrix has to save, at least
+_FEWER = 0.85  # of the coordinates in a sweep: if no more are needed, the others are left out
 _ALL_SWEEPS = 20_000  # of one round that may not do otherwise
 
 
@@ -111,6 +119,8 @@ class Descent:
             self.found = self.state.certify(self.work.candidates)
             self._keep()
             gains = grew or self.found.gap <= _GAIN * last
+            if not gains and self.gram.is_rough:  # an exact one may gain what that did not
+                self.gram.may_be_rough, gains = False, True
             idle = 0 if gains else idle + 1
             last = min(last, self.found.gap)
             if callback is not None and callback(self.told()):
@@ -156,7 +166,7 @@ class Descent:
         """Grow W and solve it; return whether it grew."""
         work, state = self.work, self.state
         work.screen(self.found)
-        if work.is_wide():
+        if work.is_wide() or self._are_few_needed():
             work.prune()
         growth = work.grow(self.rules.strategy == "residual")
         if self._on_gram(len(growth.waiting)):
@@ -169,6 +179,12 @@ class Descent:
                 state.refresh()
         state.update_products(work.which, work.candidates)
         return bool(len(growth.added))
+
+    def _are_few_needed(self) -> bool:
+        """Whether the Gram matrix of what W needs costs less than a pass over all candidates."""
+        size = int(np.count_nonzero(self.work.needed(NEAR)))
+        cheap = self.costs.gram(0, size) < self.costs.products(len(self.work.candidates))
+        return cheap and self._known() < len(self.work.which)
 
     def _target(self, added: int) -> float:
         """Return the gap at which W is solved well enough."""
@@ -200,7 +216,9 @@ class Descent:
         if self.rules.strategy == "gram":
             self.reasons.setdefault("gram", "as asked")
             return True
-        if self.costs.prefers_gram(known, size, coming, len(self.work.candidates)):
+        if self.costs.prefers_gram(
+            known, size, coming, len(self.work.candidates), self._may_be_rough(size)
+        ):
             self.reasons.setdefault("gram", "it costs a few sweeps")
             return True
         if size <= self.tried or (coming <= min(FEW, self.costs.n) and self._sweeps_take_longer()):
@@ -227,17 +245,30 @@ class Descent:
             return False
         need = log(max(self.found.gap / self.wanted, 1.0)) * state.norm(moved) ** 2 / slope / 2
         size = len(w)
-        return need * self._cost_of_sweep() > self.costs.gram(self._known(), size)
+        return need * self._cost_of_sweep(size, size) > self.costs.gram(
+            self._known(), size, self._may_be_rough(size)
+        )
 
-    def _cost_of_sweep(self) -> float:
-        """Of one over W, and its part of a certificate, of which there is one in two sweeps."""
-        size = len(self.work.which)
-        return self.costs.sweep(size) + self.costs.products(size) / 2
+    def _cost_of_sweep(self, size: int, all_of: int) -> float:
+        """Of one, and its part of a look at W, of which there is one in two sweeps."""
+        return self.costs.sweep(size) + (self.costs.products(all_of) + all_of * _LOOK) / 2
 
     def _known(self) -> int:
-        which, has = self.work.which, self.gram.which
-        known = min(len(which), len(has))
-        return known if np.array_equal(which[:known], has[:known]) else 0
+        return self.gram.known(self.work.which)
+
+    def _may_be_rough(self, size: int) -> bool:
+        """Whether a Gram matrix of so many columns in single precision saves time.
+
+        Where the gap that is wanted is small, it costs one more round.  Columns that are nearly as
+        many as rows are too nearly dependent.
+        """
+        costs, many = self.costs, len(self.work.candidates)
+        if not self.gram.may_be_rough or self.found.conditional or size > _ROUGH_RANK * costs.n:
+            return False
+        more = costs.products(many) + _WORTH
+        if self.wanted < _ROUGH_ROUND * self.found.gap:
+            more += costs.products(size) + _ROUND
+        return costs.gram(0, size) - costs.gram(0, size, True) > more
 
     # ---- on the Gram matrix ----------------------------------------------------------------
 
@@ -246,7 +277,7 @@ class Descent:
         state, w = self.state, self.work.which
         if ratio > 1:
             target = _LEVEL * state.certify(w, ratio).gap
-        _, sweeps, steps = solve_on(self.gram.of(w), state, w, state.rr, target, ratio)
+        sweeps, steps = self.gram.solve(state, w, target, ratio, self._may_be_rough(len(w)))
         self.gram_sweeps += sweeps
         self.steps += steps
 
@@ -255,12 +286,13 @@ class Descent:
     def _sweep(self, target: float) -> int:
         """Sweep over W until its gap is small enough, or a Gram matrix would be cheaper.
 
+        Coordinates of W that are not needed for now are left out until the next look at all of W.
         Returns how many sweeps were made.
         """
         state, w, rules = self.state, self.work.which, self.rules
-        sweeps = Sweeps(state, w, rules.order, rules.rng)
+        now, before = w, len(w)
+        sweeps = Sweeps(state, now, rules.order, rules.rng)
         free_to_choose = rules.strategy == "auto" and rules.order == "cyclic"
-        cost = self._cost_of_sweep()
         last, at_once, done, trust = state.certify(w).gap, 2, 0, _AT_FIRST
         while done < _ALL_SWEEPS and not rules.out_of_time:
             sweeps.run(at_once)
@@ -271,16 +303,24 @@ class Descent:
                 break
             need = sweeps_to(gap, target, (gap / last) ** (1 / at_once))
             known = done > 2 or len(w) <= self.costs.n  # a valley takes two looks to be seen
-            if free_to_choose and known and self._gram_is_cheaper(trust * need * cost):
+            needed = self.work.needed(_NEARER)
+            size, cost = int(needed.sum()), self._cost_of_sweep(len(now), len(w))
+            ahead = free_to_choose and known and trust * need * cost > self._cost_of_gram(size)
+            if ahead and self._cost_of_gram(before) - self._cost_of_gram(size) < at_once * cost:
                 self.tried = len(w)
                 self.work.prune(_NEARER)
                 break
-            at_once = int(min(max(2, _BEFORE_A_LOOK * need), _SWEEPS_AT_ONCE)) if done > 2 else 2
-            last, trust = gap, 1.0
+            if rules.order == "cyclic" and not _FEWER <= size / len(now) <= 1:
+                now = w[needed]
+                sweeps = Sweeps(state, now, rules.order, rules.rng)
+            more = min(max(2, _BEFORE_A_LOOK * need), _SWEEPS_AT_ONCE)
+            at_once = int(more) if done > 2 and not ahead and len(now) == len(w) else 2
+            last, before, trust = gap, size, _LATER
         return done
 
-    def _gram_is_cheaper(self, cost: float) -> bool:
-        size = int(np.count_nonzero(self.work.needed(_NEARER)))
+    def _cost_of_gram(self, size: int) -> float:
+        """Of the Gram matrix of so many coordinates of W, and of Newton steps on it."""
         if size > MOST_COLUMNS:
-            return False
-        return cost > self.costs.gram(min(self._known(), size), size) + self.costs.steps(size)
+            return inf
+        gram = self.costs.gram(min(self._known(), size), size, self._may_be_rough(size))
+        return gram + self.costs.steps(size)

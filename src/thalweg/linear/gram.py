@@ -11,33 +11,74 @@ from .state import State
 
 MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
 ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
+_ROUGH_ROUNDS = 50  # on a rough matrix, of which more are a sign that its columns are too alike
+# A rough matrix G + E is made in single precision.  E is some 1e-7 of the product of two columns'
+# lengths, and its eigenvalues, in parts of the diagonal, were seen within 3e-7 where columns are
+# hardly correlated, 1e-6 where neighbours have a correlation of 0.95.  With so much more on the
+# diagonal F of the rough matrix is above F itself, and a minimum on it below where it began.
+_RIDGE = 1e-6
+_SHORTEST, _LONGEST = 1e-10, 1e10  # columns whose products are far from the ends of float32
 
 
 class Gram:
-    """The matrix of ``which``, in the first rows and columns of ``array``."""
+    """The matrix of ``which``, in the first rows and columns of ``array``.
+
+    Attributes
+    ----------
+    is_rough : bool
+        Whether some of it was made in single precision.
+    may_be_rough : bool
+        Whether that is worth a try: columns are dense and of usual lengths, and it has not failed.
+    """
 
     def __init__(self, look: Look) -> None:
         self.look = look
         self.which: Array = np.zeros(0, np.intp)
         self.array: Array = np.zeros((0, 0))
+        self.is_rough = False
+        length = look.norm[look.norm > 0]
+        usual = bool(length.size) and _SHORTEST < length.min() and length.max() < _LONGEST
+        self.may_be_rough = isinstance(look.matrix, np.ndarray) and usual
 
-    def of(self, which: Array) -> Array:
+    def of(self, which: Array, rough: bool = False) -> Array:
         """Return the matrix of ``which``, of which it makes what is new.
 
         Columns that it has already must be the first of ``which``, in their order; else it begins
-        anew.
+        anew.  What is new may be ``rough``; where it may not, what is rough is made anew.
         """
-        known = len(self.which)
-        if not np.array_equal(self.which, which[:known]):
+        known = self.known(which)
+        if known < len(self.which):
             known = self._keep(which)
+        if self.is_rough and not rough:
+            known = 0
         if len(which) > known:
             self._room(len(which), known)
-            self.look.columns.gram(which, known, self.array)
+            self.look.columns.gram(which, known, self.array, rough)
+            self.is_rough = rough or (self.is_rough and known > 0)
+            if rough:
+                new = np.arange(known, len(which))
+                self.array[new, new] *= 1 + _RIDGE
             # a column that is constant to rounding has no say: its products are rounding
             empty = known + np.flatnonzero(self.look.square[which[known:]] == 0)
             self.array[empty], self.array[:, empty] = 0, 0
         self.which = which.copy()
         return self.array
+
+    def solve(
+        self, state: State, which: Array, target: float, ratio: float, rough: bool
+    ) -> tuple[int, int]:
+        """Minimise over ``which`` by `solve_on`; return sweeps and steps."""
+        array = self.of(which, rough)
+        rounds = _ROUGH_ROUNDS if self.is_rough else ROUNDS
+        _, sweeps, steps = solve_on(array, state, which, state.rr, target, ratio, rounds)
+        if sweeps >= 2 * rounds:
+            self.may_be_rough = False
+        return sweeps, steps
+
+    def known(self, which: Array) -> int:
+        """Return how many columns it has of those that ``which`` begins with, if all of its own."""
+        has = len(self.which)
+        return has if np.array_equal(self.which, which[:has]) else 0
 
     def _keep(self, which: Array) -> int:
         """Keep what the new set begins with, wherever it stands; return how many columns."""
@@ -66,7 +107,13 @@ class Gram:
 
 
 def solve_on(
-    array: Array, state: State, which: Array, rr: float, target: float, ratio: float = 1.0
+    array: Array,
+    state: State,
+    which: Array,
+    rr: float,
+    target: float,
+    ratio: float = 1.0,
+    rounds: int = ROUNDS,
 ) -> tuple[Array, int, int]:
     """Minimise over some columns, whose Gram matrix is ``array``, until their gap is the target.
 
@@ -87,7 +134,7 @@ def solve_on(
     rank = max(p.shape[0] - p.intercept, 1)
     try:
         _core.solve(
-            array, each, state.reach[which], rank, np.array([rr]), np.array([target]), ROUNDS,
+            array, each, state.reach[which], rank, np.array([rr]), np.array([target]), rounds,
             theta, q, np.zeros(1), counts, 1,
         )  # fmt: skip
     finally:

@@ -115,6 +115,7 @@ class State:
         mark = np.zeros(len(self.theta), bool)
         mark[candidates[stale]] = True
         mark[working] = True
+        mark &= self.seen < self.path
         self.renew(np.flatnonzero(mark))
 
     def renew(self, which: Array) -> None:

@@ -166,7 +166,7 @@ class Walk:
         try:
             self.begin()
             if is_worth_it(self.look.matrix, len(self.penalties)):
-                self.whole = WholeGram(self.state, self.gram)
+                self.whole = WholeGram(self.state, Gram(self.look))
             for k, penalty in enumerate(self.penalties):
                 self._solve(k, float(penalty))
                 if tick is not None:

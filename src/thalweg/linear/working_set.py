@@ -16,7 +16,7 @@ _PORTION = 5.5  # √(5.5 P) is how many, where there are more
 _MOST = 0.7  # of few coordinates: the others come too, or they would come later
 _NEARLY_ALL = 0.9
 _PRUNE = 2  # times the support, and two portions: a larger working set is pruned
-_NEAR = 0.7  # |q_j| / l1_j of a zero that stays when it is pruned
+NEAR = 0.7  # |q_j| / l1_j of a zero that stays when it is pruned
 _FIRST = 1e200  # beyond all ratios: coordinates without l1 come first
 
 
@@ -127,7 +127,7 @@ class WorkingSet:
         keep |= (p.lower[w] > 0) | (p.upper[w] < 0)
         return keep
 
-    def prune(self, near: float = _NEAR) -> None:
+    def prune(self, near: float = NEAR) -> None:
         """Keep what is needed; all, where that is nearly all, or the half of few: some return."""
         w, keep = self.which, self.needed(near)
         if np.count_nonzero(keep) > (0.5 if len(w) <= FEW else _NEARLY_ALL) * len(w):

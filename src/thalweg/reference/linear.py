@@ -44,9 +44,10 @@ def move(A: Array, mean: Array, which: Array, step: Array, r: Array) -> Array:
     return moved
 
 
-def gram(A: Array, mean: Array, which: Array, w: Array) -> Array:
-    """Return the Gram matrix of (A_j - mean_j) sqrt(w)."""
+def gram(A: Array, mean: Array, which: Array, w: Array, rough: bool = False) -> Array:
+    """Return the Gram matrix of (A_j - mean_j) sqrt(w), a ``rough`` one of these as float32."""
     scaled = np.sqrt(w)[:, None] * (A[:, which] - mean[which])
+    scaled = scaled.astype(np.float32).astype(float) if rough else scaled
     matrix: Array = scaled.T @ scaled
     return matrix
 

@@ -1,0 +1,122 @@
+/* gram_strip.h - strips of copied columns, and tiles of their Gram matrix, for one type of what is copied.
+ *
+ * dense_gram.h includes it for each type, with
+ *
+ *     element        double or float,
+ *     elements       a vector of them that has DL doubles' bytes, and elements_unaligned, the same anywhere,
+ *     converted      a vector of DL of them, anywhere,
+ *     STRIP_OF(name) the name with the type at its end.
+ */
+
+enum {
+    STRIP_OF(IN_VECTOR) = sizeof(elements) / sizeof(element),
+    STRIP_OF(STRIP) = SIDE * STRIP_OF(IN_VECTOR), /* columns of a strip */
+};
+
+/* Copy DL columns x, less their means and times root [rows] (NULL: as they are), to `to`, whose rows are a
+ * strip apart: in squares that are transposed in registers.  Returns how many rows fill such squares. */
+static ptrdiff_t STRIP_OF(copy_squares)(const real *const *x, const double *mean, const double *root,
+                                        ptrdiff_t rows, element *to) {
+    ptrdiff_t r = 0;
+    for (; r + DL <= rows; r += DL) {
+        dvec a[DL];
+        for (int k = 0; k < DL; k++) {
+            a[k] = d_load_real(x[k] + r) - mean[k];
+            a[k] = root ? d_load(root + r) * a[k] : a[k];
+        }
+        transpose(a);
+        for (int l = 0; l < DL; l++)
+            *(converted *)(to + (r + l) * STRIP_OF(STRIP)) = __builtin_convertvector(a[l], converted);
+    }
+    return r;
+}
+
+/* Copy rows of DL columns; beyond the last one of the list, whose products nobody takes, it is repeated. */
+static void STRIP_OF(copy_columns)(const gram_job *g, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows,
+                                   element *to) {
+    const struct tw_columns *c = g->c;
+    const double *root = c->weights ? g->root + (i - g->begin) : NULL;
+    const real *x[DL];
+    double mean[DL];
+    for (int k = 0; k < DL; k++) {
+        const ptrdiff_t j = chosen_at(&g->which, least(first + k, g->which.m - 1));
+        x[k] = (const real *)c->A + j * c->column_step + i * c->row_step;
+        mean[k] = c->mean ? c->mean[j] : 0;
+    }
+    const ptrdiff_t done = c->row_step == 1 ? STRIP_OF(copy_squares)(x, mean, root, rows, to) : 0;
+    for (ptrdiff_t r = done; r < rows; r++)
+        for (int k = 0; k < DL; k++) {
+            const double y = (double)x[k][r * c->row_step] - mean[k];
+            to[r * STRIP_OF(STRIP) + k] = (element)(root ? root[r] * y : y);
+        }
+}
+
+/* Copy the rows at work of a strip, a block after the other, up to the vector that holds the last column. */
+static void STRIP_OF(copy_strip)(const gram_job *g, ptrdiff_t strip) {
+    const ptrdiff_t first = strip * STRIP_OF(STRIP), lanes = STRIP_OF(IN_VECTOR);
+    const ptrdiff_t columns = least(STRIP_OF(STRIP), pieces(g->which.m - first, lanes) * lanes);
+    element *to = (element *)g->packed + first * g->rows;
+    for (ptrdiff_t i = g->begin; i < g->end; i += BLOCK_ROWS, to += BLOCK_ROWS * STRIP_OF(STRIP))
+        for (ptrdiff_t k = 0; k < columns; k += DL)
+            STRIP_OF(copy_columns)(g, first + k, i, least(BLOCK_ROWS, g->end - i), to + k);
+}
+
+/* tile [DL][STRIP] = the first DL columns of `left` with the first `side` vectors of `right`, summed over
+ * some rows */
+TW_INLINE void STRIP_OF(strip_tile)(const element *left, const element *right, ptrdiff_t rows, const int side,
+                                    element *tile) {
+    elements sum[DL][SIDE] = {{{0}}};
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        elements y[SIDE];
+        TW_UNROLL
+        for (int v = 0; v < side; v++)
+            y[v] = *(const elements_unaligned *)(right + r * STRIP_OF(STRIP) + v * STRIP_OF(IN_VECTOR));
+        TW_UNROLL
+        for (int k = 0; k < DL; k++) {
+            TW_UNROLL
+            for (int v = 0; v < side; v++)
+                sum[k][v] += left[r * STRIP_OF(STRIP) + k] * y[v];
+        }
+    }
+    TW_UNROLL
+    for (int k = 0; k < DL; k++) {
+        TW_UNROLL
+        for (int v = 0; v < side; v++)
+            *(elements_unaligned *)(tile + k * STRIP_OF(STRIP) + v * STRIP_OF(IN_VECTOR)) = sum[k][v];
+    }
+}
+
+/* Add to the matrix the columns i and on, DL of them, with those from j on, up to the vector that holds the
+ * diagonal: what is new, and not beyond the end. */
+static void STRIP_OF(add_tile)(const gram_job *g, ptrdiff_t i, ptrdiff_t j, ptrdiff_t row, ptrdiff_t rows) {
+    const ptrdiff_t first = i / STRIP_OF(STRIP) * STRIP_OF(STRIP), lanes = STRIP_OF(IN_VECTOR);
+    const element *left = (const element *)g->packed + first * g->rows + row * STRIP_OF(STRIP) + (i - first);
+    const element *right = (const element *)g->packed + j * g->rows + row * STRIP_OF(STRIP);
+    const ptrdiff_t side = j < first ? SIDE : (i - first) / lanes + 1;
+    element tile[DL * STRIP_OF(STRIP)];
+    if (side == 1)
+        STRIP_OF(strip_tile)(left, right, rows, 1, tile);
+    else if (side == 2)
+        STRIP_OF(strip_tile)(left, right, rows, 2, tile);
+    else
+        STRIP_OF(strip_tile)(left, right, rows, SIDE, tile);
+    for (ptrdiff_t k = most(0, g->known - i); k < least(DL, g->which.m - i); k++)
+        for (ptrdiff_t l = 0; l < least(side * lanes, g->which.m - j); l++)
+            g->gram[(i + k) * g->row_step + j + l] += (double)tile[k * STRIP_OF(STRIP) + l];
+}
+
+/* Add the rows at work to one strip of rows of the matrix, up to the diagonal. */
+static void STRIP_OF(add_strip)(const gram_job *g, ptrdiff_t strip) {
+    const ptrdiff_t first = strip * STRIP_OF(STRIP), end = least(first + STRIP_OF(STRIP), g->which.m);
+    const ptrdiff_t rows = g->end - g->begin;
+    for (ptrdiff_t other = 0; other <= first; other += STRIP_OF(STRIP))
+        for (ptrdiff_t row = 0; row < rows; row += BLOCK_ROWS)
+            for (ptrdiff_t i = most(first, g->known / DL * DL); i < end; i += DL)
+                STRIP_OF(add_tile)(g, i, other, row, least(BLOCK_ROWS, rows - row));
+}
+
+#undef element
+#undef elements
+#undef elements_unaligned
+#undef converted
+#undef STRIP_OF
