@@ -12,6 +12,7 @@ EPS = np.finfo(float).eps
 PASS_ROWS, MOVE_ROWS = (constant("linear/passes.h", k) for k in ("PASS_ROWS", "MOVE_ROWS"))
 PACK_ROWS, FOUR = (constant("linear/passes.h", k) for k in ("PACK_ROWS", "FOUR"))
 POLL_COLUMNS = constant("linear/passes.h", "POLL_COLUMNS")
+TWICE_ROWS, TWICE_SIZE = (constant("linear/passes.h", k) for k in ("TWICE_ROWS", "TWICE_SIZE"))
 SPARSE_COLUMNS = constant("linear/csc.h", "SPARSE_COLUMNS")
 PANEL, TILE_ROWS = (constant("linear/factor.h", k) for k in ("PANEL", "TILE_ROWS"))
 BLOCK_ROWS, AT_ONCE_SIZE = (
@@ -23,6 +24,8 @@ ROUGH_STRIPS = [2 * strip for strip in STRIPS]  # of floats
 SHAPES = [
     *((n, 5) for n in around(PACK_ROWS, MOVE_ROWS, PASS_ROWS)),
     *((30, P) for P in around(FOUR, POLL_COLUMNS)),
+    *((n, TWICE_SIZE // PACK_ROWS + 1) for n in around(TWICE_ROWS)),
+    *((n, TWICE_SIZE // (2 * PACK_ROWS)) for n in around(2 * PACK_ROWS)),
     (0, 3), (3, 0), (1, 1),
 ]  # fmt: skip
 
@@ -96,6 +99,12 @@ def test_passes_are_what_the_specification_says(isa, dtype, kind, has_weights, c
         np.testing.assert_allclose(
             moved, spec.move(m.exact, mean, which, step, r), rtol=0, atol=level(P, 60)
         )
+        left, other = r.copy(), which[::-2].copy()
+        out = np.empty(len(other))
+        m.columns.residual(which, step, other, left, out)
+        want = spec.residual(m.exact, mean, which, step, other, m.weights, r)
+        np.testing.assert_allclose(left, want[0], rtol=0, atol=level(P, 60))
+        np.testing.assert_allclose(out, want[1], rtol=0, atol=level(n, 30, 60 * np.sqrt(P)))
         check_gram(m, mean, which)
 
 
@@ -167,7 +176,9 @@ def test_threads_change_no_bit_of_a_pass(kind):
         gram, rough = np.zeros((2, P, P))
         m.columns.gram(None, 0, gram)
         m.columns.gram(None, 0, rough, True)
-        results.append((*found, out, moved, gram, rough))
+        left, again = u.copy(), np.empty(P)
+        m.columns.residual(None, np.arange(P) + 1.0, None, left, again)
+        results.append((*found, out, moved, gram, rough, left, again))
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(a, b)

@@ -124,6 +124,14 @@ struct tw_linear {
     void (*move)(const struct tw_columns *c, const struct tw_chosen *which, const double *step, int threads,
                  struct tw_watch *watch, void *work, double *r);
 
+    /* Both, in one walk where A is dense: r_i -= sum_k step_k (A_ij - mean_j), j = taken_k, and then
+     * out_k = sum_i w_i r_i (A_ij - mean_j), j = which_k. */
+    size_t (*residual_work)(const struct tw_columns *c, const struct tw_chosen *taken,
+                            const struct tw_chosen *which, int threads);
+    void (*residual)(const struct tw_columns *c, const struct tw_chosen *taken, const double *step,
+                     const struct tw_chosen *which, int threads, struct tw_watch *watch, void *work,
+                     double *r, double *out);
+
     /* Rows [known, m) and columns [known, m) of the Gram matrix, its rows row_step elements apart; what is
      * there of the first `known` stays.  Both halves are written.  A `rough` one of dense columns is made in
      * float, of columns whose lengths are within 1e-10 ... 1e10; see dense_gram.h. */

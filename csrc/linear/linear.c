@@ -162,6 +162,52 @@ static void move(const struct tw_columns *c, const struct tw_chosen *which, cons
     pass_run(p, watch);
 }
 
+/* The rows of a chunk whose columns are read twice. */
+static ptrdiff_t rows_twice(const struct tw_columns *c) {
+    return most(TWICE_SIZE / most(c->P, 1) / PACK_ROWS * PACK_ROWS, TWICE_ROWS);
+}
+
+typedef struct {
+    pass *moves, *products;
+    double *u; /* [n] */
+} dense_residual;
+
+static dense_residual dense_residual_on(arena *a, const struct tw_columns *c, const struct tw_chosen *taken,
+                                        const struct tw_chosen *which, int threads) {
+    dense_residual d = {.u = TAKE(a, double, c->n)};
+    if (!c->indptr) {
+        d.moves = pass_on(a, c, taken, rows_twice(c), 0, threads);
+        d.products = pass_on(a, c, which, rows_twice(c), 1, threads);
+    }
+    return d;
+}
+
+static size_t residual_work(const struct tw_columns *c, const struct tw_chosen *taken,
+                            const struct tw_chosen *which, int threads) {
+    arena a = arena_on(NULL);
+    dense_residual_on(&a, c, taken, which, threads);
+    return arena_size(&a);
+}
+
+static void residual(const struct tw_columns *c, const struct tw_chosen *taken, const double *step,
+                     const struct tw_chosen *which, int threads, struct tw_watch *watch, void *work,
+                     double *r, double *out) {
+    arena a = arena_on(work);
+    dense_residual d = dense_residual_on(&a, c, taken, which, threads);
+    if (c->indptr) {
+        sparse_move(c, taken, step, watch, r);
+        weigh_rows(c->weights, r, 0, c->n, d.u);
+        sparse_products(c, which, d.u, threads, watch, out);
+        return;
+    }
+    d.moves->body = move_body, d.moves->step = step, d.moves->r = r, d.moves->watch = watch;
+    d.products->body = products_body, d.products->u = d.products->weighted = d.u;
+    d.products->before = d.moves;
+    pass_run(d.products, watch);
+    for (ptrdiff_t k = 0; k < which->m && !(watch && watch->stop); k++)
+        out[k] = pass_sum(d.products, k, 0);
+}
+
 /* ---- the Gram matrix ------------------------------------------------------------------------- */
 
 static size_t gram_work(const struct tw_columns *c, const struct tw_chosen *which, int rough, int threads) {
@@ -186,6 +232,8 @@ const struct tw_linear TW_TABLE(tw_linear) = {
     .products = products,
     .move_work = move_work,
     .move = move,
+    .residual_work = residual_work,
+    .residual = residual,
     .gram_work = gram_work,
     .gram = gram,
     .solve_work = solve_work,

@@ -16,12 +16,14 @@
 #include "linear/contract.h"
 
 enum {
-    FOUR = 4,          /* columns side by side */
-    PASS_ROWS = 8192,  /* rows of a chunk of sums */
-    MOVE_ROWS = 2048,  /* rows of a chunk that columns are taken from: it stays in the first cache */
-    PACK_ROWS = 1024,  /* rows of a tile of copied columns; it divides the chunks of sums */
-    POLL_COLUMNS = 64, /* columns of a chunk between two looks at the watch */
-    SLOTS = 3,         /* sums of a column in `moments` */
+    FOUR = 4,             /* columns side by side */
+    PASS_ROWS = 8192,     /* rows of a chunk of sums */
+    MOVE_ROWS = 2048,     /* rows of a chunk that columns are taken from: it stays in the first cache */
+    PACK_ROWS = 1024,     /* rows of a tile of copied columns; it divides the chunks of sums */
+    POLL_COLUMNS = 64,    /* columns of a chunk between two looks at the watch */
+    SLOTS = 3,            /* sums of a column in `moments` */
+    TWICE_ROWS = 512,     /* the fewest rows of a chunk whose columns are read twice, and */
+    TWICE_SIZE = 1 << 17, /* elements of it, where they are more rows: they stay in the second cache */
 };
 
 /* Four columns, or fewer, of which the last is repeated. */
@@ -122,7 +124,9 @@ typedef struct pass {
     ptrdiff_t slots, begin, end;   /* rows [begin, end) */
     ptrdiff_t chunk, chunks;       /* rows of a chunk; how many */
     ptrdiff_t threads;
-    real *tile; /* [threads][FOUR][PACK_ROWS], where columns are copied */
+    const struct pass *before; /* NULL, or a pass whose chunk is done first; then `weighted` is set to Wr */
+    double *weighted;          /* [n] */
+    real *tile;                /* [threads][FOUR][PACK_ROWS], where columns are copied */
     struct tw_watch *watch;
     _Atomic ptrdiff_t next;
 } pass;
@@ -163,11 +167,23 @@ static void pass_chunk(const pass *p, ptrdiff_t chunk, real *tile) {
     }
 }
 
+/* u = Wr in the rows [begin, end) */
+static void weigh_rows(const double *w, const double *r, ptrdiff_t begin, ptrdiff_t end, double *u) {
+    for (ptrdiff_t i = begin; i < end; i++)
+        u[i] = w ? w[i] * r[i] : r[i];
+}
+
 static void pass_part(void *context, ptrdiff_t part) {
     pass *p = context;
     real *tile = p->tile + (p->c->row_step == 1 ? 0 : part * FOUR * PACK_ROWS);
-    for (ptrdiff_t chunk; (chunk = claim(&p->next, 1, p->chunks, p->watch)) >= 0;)
+    for (ptrdiff_t chunk; (chunk = claim(&p->next, 1, p->chunks, p->watch)) >= 0;) {
+        if (p->before) {
+            pass_chunk(p->before, chunk, tile);
+            weigh_rows(p->c->weights, p->before->r, chunk * p->chunk, least((chunk + 1) * p->chunk, p->end),
+                       p->weighted);
+        }
         pass_chunk(p, chunk, tile);
+    }
 }
 
 /* A pass over the rows [0, n) in chunks, with room for the sums. */

@@ -102,6 +102,12 @@ EDITS = {
             "for (ptrdiff_t chunk = 0; chunk < 1; chunk++)",
         ),
         ("rows of a tile beyond the first", "q->x[k][i * c->row_step];", "q->x[k][0];"),
+        ("a residual is not weighted", "u[i] = w ? w[i] * r[i] : r[i];", "u[i] = r[i];"),
+        (
+            "a residual's products come first",
+            "            pass_chunk(p->before, chunk, tile);\n            weigh_rows(",
+            "            weigh_rows(",
+        ),
     ],
     ("csrc/linear/gram_strip.h", _KERNELS): [
         ("squares keep their means", "d_load_real(x[k] + r) - mean[k];", "d_load_real(x[k] + r);"),

@@ -150,6 +150,24 @@ cdef class Columns:
             )
         watch.raise_caught()
 
+    def residual(self, moved, step, which, r, out):
+        """Do as ``move`` does with ``moved``, then write out_k = sum_i w_i r_i (A_ij - mean_j)."""
+        cdef Views views = Views(USUAL_VIEWS)
+        cdef Watch watch = Watch()
+        cdef c.tw_chosen before = self.chosen(moved, views), chosen = self.chosen(which, views)
+        cdef const double *steps = views.doubles(step, before.m, False)
+        cdef double *left = views.doubles(r, self.columns.n, True)
+        cdef double *sums = views.doubles(out, chosen.m, True)
+        cdef void *work = self.work.of(
+            self.kernel.residual_work(&self.columns, &before, &chosen, self.threads)
+        )
+        with nogil:
+            self.kernel.residual(
+                &self.columns, &before, steps, &chosen, self.threads, &watch.watch, work, left,
+                sums,
+            )
+        watch.raise_caught()
+
     def gram(self, which, Py_ssize_t known, out, bint rough=False):
         """Write the rows and columns from ``known`` on of the Gram matrix of columns to ``out``.
 

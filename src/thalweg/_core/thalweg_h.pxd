@@ -374,6 +374,11 @@ cdef extern from "linear/contract.h" nogil:
         size_t (*move_work)(const tw_columns *c, const tw_chosen *which, int threads) noexcept nogil
         void (*move)(const tw_columns *c, const tw_chosen *which, const double *step, int threads,
                      tw_watch *watch, void *work, double *r) noexcept nogil
+        size_t (*residual_work)(const tw_columns *c, const tw_chosen *taken,
+                                const tw_chosen *which, int threads) noexcept nogil
+        void (*residual)(const tw_columns *c, const tw_chosen *taken, const double *step,
+                         const tw_chosen *which, int threads, tw_watch *watch, void *work,
+                         double *r, double *out) noexcept nogil
         size_t (*gram_work)(const tw_columns *c, const tw_chosen *which, int rough,
                             int threads) noexcept nogil
         void (*gram)(const tw_columns *c, const tw_chosen *which, Py_ssize_t known, int rough,

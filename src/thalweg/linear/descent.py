@@ -171,7 +171,10 @@ class Descent:
         growth = work.grow(self.rules.strategy == "residual")
         if self._on_gram(len(growth.waiting)):
             self._solve_on_gram(self._target(len(growth.added)), growth.ratio)
-            state.refresh()
+            if len(work.candidates) <= FEW:  # their chunks stay in a cache
+                state.remake(work.candidates)
+            else:
+                state.refresh()
         else:
             work.add(growth.waiting)
             work.add(work.rest())

@@ -97,6 +97,15 @@ class State:
             self.look.columns.move(support, self.theta[support], self.residual)
         self.path += self.norm(self.residual - old)
 
+    def remake(self, which: Array) -> None:
+        """Make the residual anew from b, and q of some columns, in one walk."""
+        old, support = self.residual, np.flatnonzero(self.theta)
+        self.residual, q = self.target.copy(), np.empty(len(which))
+        self.look.columns.residual(support, self.theta[support], which, self.residual, q)
+        q[self.look.square[which] == 0] = 0
+        self.path += self.norm(self.residual - old)
+        self.q[which], self.seen[which] = q, self.path
+
     def take(self, residual: Array) -> None:
         """Take over a residual that sweeps have kept, and count how far it has gone."""
         self.path += self.norm(residual - self.residual)

@@ -44,6 +44,14 @@ def move(A: Array, mean: Array, which: Array, step: Array, r: Array) -> Array:
     return moved
 
 
+def residual(
+    A: Array, mean: Array, moved: Array, step: Array, which: Array, w: Array, r: Array
+) -> tuple[Array, Array]:
+    """Return r - sum_k step_k (A_j - mean_j) over ``moved``, and its products with ``which``."""
+    left = move(A, mean, moved, step, r)
+    return left, products(A, mean, which, w * left)
+
+
 def gram(A: Array, mean: Array, which: Array, w: Array, rough: bool = False) -> Array:
     """Return the Gram matrix of (A_j - mean_j) sqrt(w), a ``rough`` one of these as float32."""
     scaled = np.sqrt(w)[:, None] * (A[:, which] - mean[which])
