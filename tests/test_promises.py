@@ -144,6 +144,22 @@ def test_a_fit_that_fails_returns_the_best_point_it_has_seen():
         assert (np.diff(chi2, axis=0) <= 1e-9 * np.array(chi2[:-1])).all()
 
 
+def test_of_attempts_that_end_at_the_same_chi2_the_first_counts(isa):
+    """Every multiple of pi is a kink at which fits stop, with one chi2; later attempts find others.
+
+    How near to its kink an attempt stops changes chi2 by more than counts as equal in every tenth.
+    """
+    rng, x = np.random.default_rng(0), np.linspace(0, 5, 16)
+    y, starts = rng.normal(0, 0.1, (200, 16)), rng.uniform(2, 9, (200, 1))
+
+    def kinks(x, m):
+        return np.abs(np.sin(m)) * (1 + x) + 1
+
+    first, best = (tw.fit(kinks, x, y, starts, attempts=n) for n in (1, 3))
+    assert not best.success.any() and (best.attempts == 3).all()
+    assert (np.abs(best.params - first.params) < 1).mean() > 0.8
+
+
 @pytest.mark.parametrize("start", [(2, 4e5, 25e3), (0.02, 4000, 250)])
 def test_mgh10_from_the_starts_of_nist(isa, start):
     """Meyer's problem: one parameter falls by orders of magnitude along a bent valley.

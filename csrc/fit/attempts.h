@@ -11,7 +11,7 @@
  *
  * An attempt follows only if the best result so far is no success, or if a lower chi2 has been proved to
  * exist (certificate.h); and the third does not follow if the first two have run off to the same chi2.  The
- * fit returns the attempt of the lowest chi2, among equal ones a success.
+ * fit returns the attempt of the lowest chi2, among equal ones the first success, or else the first.
  */
 #ifndef TW_ATTEMPTS_H
 #define TW_ATTEMPTS_H
@@ -21,8 +21,8 @@
 enum { MOST_NEWTON = 20 }; /* Newton steps before the third attempt */
 #define SAME ((real)1e-9)  /* chi2 of two attempts that differ by less than this share count as equal */
 
-/* Keep the attempt that has just ended as the best result if its chi2 is lower than that of all before, or
- * equal, unless it would put a failure in place of a success.  What ended at a saddle is no success. */
+/* Keep the attempt that has just ended as the best result if its chi2 is lower than that of all before, or if
+ * it is equal and puts a success in place of a failure.  What ended at a saddle is no success. */
 static void compare(retry *r) {
     fits *s = &r->one->s;
     const real chi2 = s->sum[tri(s->F, s->F) * LANES];
@@ -31,7 +31,7 @@ static void compare(retry *r) {
     const mask_int status = s->status[0];
     r->n_iter = s->n_iter[0];
     r->proved = s->proved[0] < r->proved ? s->proved[0] : r->proved;
-    const int as_low = chi2 <= r->chi2 * (1 + SAME) && (status > 0 || r->status <= 0);
+    const int as_low = chi2 <= r->chi2 * (1 + SAME) && status > 0 && r->status <= 0;
     if (status == TW_NOT_FINITE || !(chi2 < r->chi2 * (1 - SAME) || as_low))
         return;
     r->chi2 = chi2, r->status = status, r->lost = s->lost[0];

@@ -103,12 +103,12 @@ static void look_for_drift(fits *s, const tolerances *t, int lane, int poor) {
 /* Write the covariance of a fit in the units of its parameters: factor unit_i unit_j C_ij. */
 static void write_covariance(const tw_fit_job *job, ptrdiff_t fit, const fits *s, int lane, real factor) {
     real *out = (real *)job->covariance + fit * tri(s->F, 0);
+    for (int i = 0; i < s->F; i++)
+        s->work[i] = s->held[i * LANES + lane] ? 0 : s->unit[i * LANES + lane];
     for (int i = 0; i < s->F; i++) {
-        const real scale = s->held[i * LANES + lane] ? 0 : factor * s->unit[i * LANES + lane];
-        for (int j = 0; j <= i; j++) {
-            const real c = s->covariance[tri(i, j) * LANES + lane] * (scale * s->unit[j * LANES + lane]);
-            *out++ = s->held[j * LANES + lane] || scale == 0 ? 0 : c;
-        }
+        const real scale = factor * s->work[i];
+        for (int j = 0; j <= i; j++) /* + 0 makes -0 a 0 */
+            *out++ = s->covariance[tri(i, j) * LANES + lane] * (scale * s->work[j]) + 0;
     }
 }
 

@@ -142,14 +142,12 @@ static void evaluate_group(group *g) {
     }
 }
 
-/* Make all lanes of a group idle, with no bounds. */
+/* Make all lanes of a group idle. */
 static void make_idle(const fits *s, ptrdiff_t *fit) {
     for (int lane = 0; lane < LANES; lane++) {
         fit[lane] = -1;
         s->status[lane] = TW_NOT_FINITE;
     }
-    for (ptrdiff_t k = 0; k < (ptrdiff_t)s->P * LANES; k++)
-        s->lower[k] = (real)-INFINITY, s->upper[k] = (real)INFINITY;
     memset(s->held, 0, (size_t)(s->F * LANES) * sizeof *s->held);
 }
 

@@ -42,20 +42,22 @@ static int has_stayed(const fits *s, int lane, int j, const real *start) {
     return !is_kept(s, lane, j);
 }
 
+/* Is parameter j 0 and without effect? */
+static int is_idle(const fits *s, int lane, int j) {
+    return s->sum[tri(j, j) * LANES + lane] == 0 && s->theta[s->free_theta[j] * LANES + lane] == 0;
+}
+
 /* Must second derivatives say whether this is a minimum?  Yes for a success, if some parameter has not left
  * its start; and for a fit that is SINGULAR, if such a parameter is 0 and has no effect there, as the model
  * may be even in it.  A model that only the caller evaluates has no second derivatives. */
 static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int status) {
     const real *start = ROW(real, job->start, job->start_step);
     const int success = status > 0 && status != TW_EXACT;
-    if (!job->tape->output)
+    if (!job->tape->output || !(success || status == TW_SINGULAR))
         return 0;
-    for (int j = 0; j < s->F && (success || status == TW_SINGULAR); j++) {
-        const int idle =
-            s->sum[tri(j, j) * LANES + lane] == 0 && s->theta[s->free_theta[j] * LANES + lane] == 0;
-        if ((success || idle) && has_stayed(s, lane, j, start))
+    for (int j = 0; j < s->F; j++)
+        if ((success || is_idle(s, lane, j)) && has_stayed(s, lane, j, start))
             return 1;
-    }
     return 0;
 }
 

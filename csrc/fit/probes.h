@@ -119,7 +119,7 @@ static void fill_lanes_alike(group *g, const single_fit *one) {
     for (ptrdiff_t i = 0; i < N * LANES; i++)
         g->y[i] = g->y[i / LANES * LANES], g->weight[i] = g->weight[i / LANES * LANES];
     g->partial = 1;
-    for (ptrdiff_t i = 0; i < g->s.P * (ptrdiff_t)LANES; i++) {
+    for (ptrdiff_t i = 0; i < g->s.P * (ptrdiff_t)LANES && g->t.bounded; i++) {
         g->s.lower[i] = one->s.lower[i / LANES * LANES];
         g->s.upper[i] = one->s.upper[i / LANES * LANES];
     }

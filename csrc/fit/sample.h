@@ -75,27 +75,38 @@ static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t fir
     return load_rows(y, sigma, mask, n, to);
 }
 
-/* Load start and bounds of data set `fit` into a lane; a parameter that is fixed for this fit gets both
- * bounds at its start.  Returns TW_NOT_RUN, or why the fit cannot run, and in *detail because of which
- * parameter. */
-static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t *detail) {
-    const real *start = ROW(real, job->start, job->start_step);
+/* Load the bounds of data set `fit` into a lane that has its start; a parameter that is fixed for this fit
+ * gets both bounds at its start. */
+static tw_status load_bounds(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t *detail) {
     const uint8_t *fixed = job->fixed ? ROW(uint8_t, job->fixed, s->P) : NULL;
     for (int j = 0; j < s->P; j++) {
         const ptrdiff_t at = j * LANES + lane;
-        s->start[at] = start[j];
         s->lower[at] = job->lower ? ROW(real, job->lower, job->bound_step)[j] : -(real)INFINITY;
         s->upper[at] = job->upper ? ROW(real, job->upper, job->bound_step)[j] : (real)INFINITY;
         *detail = j;
         if (!(s->lower[at] <= s->upper[at]))
             return TW_BAD_BOUNDS;
-        if (!(fabs(start[j]) <= REAL_MAX && start[j] >= s->lower[at] && start[j] <= s->upper[at]))
+        if (!(s->start[at] >= s->lower[at] && s->start[at] <= s->upper[at]))
             return TW_BAD_START;
         if (fixed && fixed[j])
-            s->lower[at] = s->upper[at] = start[j];
+            s->lower[at] = s->upper[at] = s->start[at];
     }
     *detail = -1;
     return TW_NOT_RUN;
+}
+
+/* Load start and bounds, if there are any, of data set `fit` into a lane.  Returns TW_NOT_RUN, or why the fit
+ * cannot run, and in *detail because of which parameter. */
+static tw_status load_start(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int32_t *detail) {
+    const real *start = ROW(real, job->start, job->start_step);
+    for (int j = 0; j < s->P; j++) {
+        s->start[j * LANES + lane] = start[j];
+        *detail = j;
+        if (!(fabs(start[j]) <= REAL_MAX))
+            return TW_BAD_START;
+    }
+    *detail = -1;
+    return job->lower || job->fixed ? load_bounds(job, fit, s, lane, detail) : TW_NOT_RUN;
 }
 
 /* The number of free parameters of data set `fit` */

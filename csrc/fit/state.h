@@ -107,6 +107,8 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     s.best_triangle = orthogonal ? TAKE(a, real, T) : NULL;
     s.rows = orthogonal ? TAKE(a, real, (F + 1) * padded_rows(F + 1)) : NULL;
     s.small = orthogonal ? TAKE(a, real, T) : NULL;
+    for (ptrdiff_t k = 0; k < P * L && !a->measuring; k++) /* where the job has no bounds, this stays */
+        s.lower[k] = (real)-INFINITY, s.upper[k] = (real)INFINITY;
     return s;
 }
 

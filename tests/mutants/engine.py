@@ -162,7 +162,7 @@ EDITS = {
         ("round and round", "stop(s, o, v.kept & v.in_noise & settled, TW_FTOL);", ""),
     ],
     ("csrc/fit/covariance.h", "test_engine.py"): [
-        ("covariance factor", "? 0 : factor * s->unit", "? 0 : 2 * factor * s->unit"),
+        ("covariance factor", "scale = factor * s->work", "scale = 2 * factor * s->work"),
         ("singular not noticed", "!(inflation <= most)", "inflation < 0"),
         (
             "poor pivots trusted",
@@ -186,6 +186,11 @@ EDITS = {
     ],
     ("csrc/fit/attempts.h", "test_promises.py"): [
         ("the last attempt counts", "!(chi2 < r->chi2 * (1 - SAME) || as_low)", "chi2 < 0"),
+        (
+            "of equal attempts the last",
+            "status > 0 && r->status <= 0;",
+            "status > 0 || r->status <= 0;",
+        ),
         ("no Newton steps", "k <= MOST_NEWTON", "k < 1"),
     ],
     ("csrc/fit/probes.h", "test_beyond_infinity.py"): [
