@@ -231,92 +231,6 @@ def test_images_need_three_axes():
         plot.fit(spots(COLUMNS, ROWS), ax=plt.subplots()[1])
 
 
-# ---- maps ----------------------------------------------------------------------------------------
-
-
-def with_failures(*batch):
-    """A batch whose first fit fails and whose second is far off."""
-    y = decay(X, RNG.uniform(1, 3, (*batch, 1)), 1.5)
-    y.reshape(-1, X.size)[0, 2] = np.inf
-    y.reshape(-1, X.size)[1] *= 1e6
-    return tw.fit(decay, X, y, p0={"a": 1, "tau": 1})
-
-
-def test_a_map_is_the_parameter_without_failed_fits():
-    r = with_failures(20, 30)
-    ax = plot.map(r, "a")
-    (image,) = ax.images
-    shown = image.get_array()
-    assert np.array_equal(np.ma.getmaskarray(shown), ~r.success)
-    assert np.array_equal(shown.compressed(), r["a"][r.success])
-    assert image.get_clim() == tuple(np.percentile(r["a"][r.success], [1, 99]))
-    assert image.get_clim()[1] < 10
-    assert image.colorbar.ax.get_ylabel() == "a" and image.colorbar.extend == "both"
-    assert ax.get_title(loc="right") == "1 fit failed"
-    bad = image.get_cmap().get_bad()
-    assert np.ptp(bad[:3]) > 0.2  # no grey, and no colour of viridis
-    ax.figure.canvas.draw()
-
-
-def test_what_else_can_be_mapped():
-    r = decays(4, 5)
-    for name, values in {
-        "chi2": r.chi2,
-        "n_iter": r.n_iter,
-        "tau_stderr": r.stderr[..., 1],
-    }.items():
-        (image,) = plot.map(r, name).images
-        assert np.array_equal(image.get_array(), values)
-    (image,) = plot.map(r, "dof", limits=(0, 30)).images
-    assert image.get_clim() == (0, 30)
-    with pytest.raises(ValueError, match="map names 'tua', but the parameters are a, tau; did you"):
-        plot.map(r, "tua")
-
-
-def test_a_constant_map_has_a_colour_scale():
-    (image,) = plot.map(decays(3, 3, fixed={"a": 2}), "a").images
-    low, high = image.get_clim()
-    assert low < 2 < high
-
-
-def test_a_map_where_everything_failed():
-    y = np.full((2, 3, X.size), np.inf)
-    ax = plot.map(tw.fit(decay, X, y, p0=[1, 1]), "a")
-    assert ax.get_title(loc="right") == "6 fits failed"
-    ax.figure.canvas.draw()
-
-
-def test_a_fit_that_failed_with_parameters_is_not_in_the_map():
-    r = decays(2, 3, max_iter=0)
-    assert np.isfinite(r["a"]).all() and not r.success.any()
-    (image,) = plot.map(r, "a").images
-    assert np.ma.getmaskarray(image.get_array()).all()
-
-
-def test_a_line_has_a_point_for_every_fit():
-    r = with_failures(8)
-    ax = plot.map(r, "tau")
-    points, failed = ax.lines
-    assert np.array_equal(points.get_data(), (np.arange(1, 8), r["tau"][1:]))
-    assert failed.get_xdata().tolist() == [0]
-    ax.figure.canvas.draw()
-
-
-def test_many_fits_become_a_histogram():
-    r = with_failures(600)
-    ax = plot.map(r, "a")
-    low, high = np.percentile(r["a"][1:], [1, 99])
-    inside = np.count_nonzero((low <= r["a"][1:]) & (r["a"][1:] <= high))
-    assert sum(bar.get_height() for bar in ax.patches) == inside
-    assert ax.get_xlabel() == "a" and ax.get_title(loc="right") == "1 fit failed"
-
-
-@pytest.mark.parametrize("batch", [(), (2, 2, 2)])
-def test_other_batches_have_no_map(batch):
-    with pytest.raises(ValueError, match=r"a map needs a batch of one or two dimensions, got one"):
-        plot.map(decays(*batch), "a")
-
-
 # ---- overview ------------------------------------------------------------------------------------
 
 
@@ -366,20 +280,6 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
         assert str(missing.value) == (
             'plots need matplotlib: python -m pip install "thalweg[plot]"'
         )
-
-
-def test_to_xarray():
-    pytest.importorskip("xarray")
-    r = with_failures(2, 3)
-    dataset = r.to_xarray()
-    assert dict(dataset.sizes) == {"dim_0": 2, "dim_1": 3, "cov_i": 2, "cov_j": 2}
-    assert np.array_equal(dataset["tau"], r["tau"], equal_nan=True)
-    assert np.array_equal(dataset["tau_stderr"], r.stderr[..., 1], equal_nan=True)
-    assert np.array_equal(dataset["chi2"], r.chi2, equal_nan=True)
-    flags = dataset["status"].attrs
-    meaning = dict(zip(flags["flag_values"], flags["flag_meanings"].split(), strict=True))
-    assert meaning[int(dataset["status"][0, 0])] == "not_finite"
-    assert decays().to_xarray()["a"].shape == ()
 
 
 def test_without_xarray_the_extra_is_named(monkeypatch):

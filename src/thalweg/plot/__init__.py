@@ -1,6 +1,7 @@
 """Pictures; matplotlib is imported when one is drawn, not before.
 
-fits          fit, map, overview: data, model, residuals, maps of parameters
+fits          fit, overview: data, model, residuals of one fit and of the first of many
+maps          map, residuals: a number of every fit over a batch, the residuals of all fits
 surfaces      steps, contours, step_sizes, valleys, staircase, sphered: losses and the ways down
 curves        convergence, spectrum, diagnosis: how fast, and why
 _propagation  propagation: what runs forwards and backwards through a recorded model
@@ -8,7 +9,8 @@ _propagation  propagation: what runs forwards and backwards through a recorded m
 
 from ._propagation import propagation
 from .curves import convergence, diagnosis, spectrum
-from .fits import fit, map, overview
+from .fits import fit, overview
+from .maps import map, residuals
 from .surfaces import contours, sphered, staircase, step_sizes, steps, valleys
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "map",
     "overview",
     "propagation",
+    "residuals",
     "spectrum",
     "sphered",
     "staircase",

@@ -121,8 +121,13 @@ def _dense(x: Array) -> Array:
 
 
 def _variables(result: FitResult) -> tuple[str, ...]:
-    """Names of the independent variables, from the formula or the function's signature."""
-    function, n = result.problem.model.function, len(result.problem.data.x)
+    """Names of the independent variables: those of the data, of a formula or of a function."""
+    data, function = result.problem.data, result.problem.model.function
+    n, own = len(data.x), getattr(data.source, "name", None)
+    if data.names:
+        return data.names
+    if n == 1 and isinstance(own, str):  # a column of a table, or a coordinate
+        return (own,)
     if names := getattr(function, "independent", None):
         return tuple(names)
     try:

@@ -1,4 +1,4 @@
-"""Pictures of fits: one fit with its residuals, a parameter over a batch, a first look at all.
+"""Pictures of fits: one fit with its residuals, and a first look at all.
 
 Matplotlib is imported when a picture is drawn, not before.  Colours are those of Okabe and Ito
 [1]_ and the maps viridis and PuOr, which people with any colour vision tell apart.  Residuals are
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments.check import Array, name_index
 from .._arguments.spelling import spelled
 from ._one_fit import (
     OneFit,
@@ -28,16 +27,13 @@ from ._one_fit import (
     in_rows,
     legend,
     one_fit,
-    point_style,
 )
-from ._style import open_frame, pyplot
+from ._style import pyplot
+from .maps import map
 
 if TYPE_CHECKING:
     from ..fitting.result import FitResult
 
-_VALUE, _ERROR, _FAILED, _FAILED_TEXT = "#0072B2", "#56B4E9", "#CC79A7", "#8F3A68"
-_ROBUST = (1, 99)  # percentiles that limit a colour scale or a histogram, against stray fits
-_FEW = 500  # fits of a batch that are still drawn one by one
 _GALLERY = 9
 _GALLERY_OF_IMAGES = 4
 
@@ -105,61 +101,6 @@ def _fit_of_one_variable(plt: Any, one: OneFit, words: list[str], ax: Any) -> An
     axes[-1].set_xlabel(one.variables[0] if len(one.x) == 1 else "point")
     legend(axes[0], "\n".join(words), outside=own)
     return axes
-
-
-@spelled
-def map(
-    result: FitResult, name: str, *, limits: tuple[float, float] | None = None, ax: Any = None
-) -> Any:
-    """Draw one parameter, or what else a fit gives, over a batch.
-
-    A batch of two dimensions becomes an image with row 0 on top.  A batch of one dimension becomes
-    points with their standard errors, or, beyond 500 fits, a histogram.  Failed fits are pink and
-    counted.
-
-    Parameters
-    ----------
-    result : FitResult
-    name : str
-        A parameter, or one of ``"<parameter>_stderr"``, ``"chi2"``, ``"n_iter"`` and ``"dof"``.
-    limits : pair of float, optional
-        Where the colours, or the histogram, begin and end, in the unit of what is drawn; the 1st
-        and the 99th percentile of the fits that succeeded.
-    ax : Axes, optional
-        Where to draw; a new figure if not given.
-
-    Returns
-    -------
-    Axes
-
-    Raises
-    ------
-    ValueError
-        There is no such name, or the batch has not one or two dimensions.
-    ModuleNotFoundError
-        Matplotlib is not installed.
-    """
-    if result.chi2.ndim not in (1, 2):
-        raise ValueError(
-            f"a map needs a batch of one or two dimensions, got one of shape {result.chi2.shape}"
-        )
-    values = _quantity(result, name)
-    good = result.success & np.isfinite(values)
-    limits = _limits(values[good]) if limits is None else limits
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-    if values.ndim == 2:
-        _draw_map(np.where(good, values, np.nan), limits, name, ax)
-    elif values.size > _FEW:
-        kept = values[good]
-        ax.hist(kept[(limits[0] <= kept) & (kept <= limits[1])], bins=60, color=_VALUE)
-        ax.set(xlabel=name, ylabel="fits")
-        open_frame(ax)
-    else:
-        _draw_line(result, values, good, name, ax)
-    _count_failed(ax, int(good.size - np.count_nonzero(good)))
-    return ax
 
 
 @spelled
@@ -236,69 +177,3 @@ def _axes(ax: Any, sizes: tuple[int, ...]) -> Any:
         wanted = " or ".join(f"{n}" for n in sizes)
         raise ValueError(f"ax must be {wanted} Axes for this model, got {axes.size}")
     return axes
-
-
-def _quantity(result: FitResult, name: str) -> Array:
-    """One number per fit, by name."""
-    if name in result.names:
-        return result[name]
-    if name in ("chi2", "n_iter", "dof"):
-        values: Array = getattr(result, name)
-        return values
-    parameter = name.removesuffix("_stderr")
-    errors: Array = result.stderr[..., name_index(parameter, result.names, "map")]
-    return errors
-
-
-def _limits(values: Array) -> tuple[float, float]:
-    low, high = np.percentile(values, _ROBUST) if values.size else (0.0, 1.0)
-    if not low < high:
-        width = abs(low) * 1e-3 or 1.0
-        return float(low - width), float(high + width)
-    return float(low), float(high)
-
-
-def _draw_map(values: Array, limits: tuple[float, float], name: str, ax: Any) -> None:
-    import matplotlib as mpl
-
-    colours = mpl.colormaps["viridis"].with_extremes(bad=_FAILED)
-    picture = ax.imshow(
-        np.ma.masked_invalid(values),
-        cmap=colours,
-        vmin=limits[0],
-        vmax=limits[1],
-        interpolation="nearest",
-    )
-    beyond = bool((values < limits[0]).any()), bool((values > limits[1]).any())
-    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[beyond]
-    ax.figure.colorbar(picture, ax=ax, label=name, extend=extend)
-    ax.set(xlabel="column", ylabel="row")
-
-
-def _draw_line(result: FitResult, values: Array, good: Array, name: str, ax: Any) -> None:
-    place = np.arange(values.size)
-    errors = None
-    if name in result.names:
-        errors = result.stderr[..., result.names.index(name)][good]
-        errors = np.where(np.isfinite(errors), errors, 0)
-    ax.errorbar(
-        place[good],
-        values[good],
-        yerr=errors,
-        color=_VALUE,
-        ecolor=_ERROR,
-        elinewidth=1,
-        **point_style(values.size),
-    )
-    bottom = np.zeros(np.count_nonzero(~good))
-    ax.plot(
-        place[~good], bottom, "x", color=_FAILED, transform=ax.get_xaxis_transform(), clip_on=False
-    )
-    ax.set(xlabel="fit", ylabel=name)
-    open_frame(ax)
-
-
-def _count_failed(ax: Any, n: int) -> None:
-    if n:
-        title = f"{n} fit{'s' * (n != 1)} failed"
-        ax.set_title(title, color=_FAILED_TEXT, fontsize="small", loc="right")
