@@ -160,6 +160,22 @@ def test_of_attempts_that_end_at_the_same_chi2_the_first_counts(isa):
     assert (np.abs(best.params - first.params) < 1).mean() > 0.8
 
 
+@pytest.mark.parametrize("amplitude", [1e50, -1e100])
+def test_a_later_attempt_does_not_build_on_what_linear_parameters_start_at(isa, amplitude):
+    """Beside a model that is so far off nothing is left of the data in the residual."""
+    rng, x, n = np.random.default_rng(0), np.linspace(0, 10, 30), 300
+
+    def peak(x, a, m, w, c):
+        return a * np.exp(-0.5 * ((x - m) / w) ** 2) + c
+
+    centre, width = rng.uniform(3, 7, n), rng.uniform(0.4, 1, n)
+    truth = np.c_[rng.uniform(1, 3, n), centre, width, rng.uniform(-1, 1, n)]
+    y = peak(x, *truth.T[:, :, None]) + rng.normal(0, 0.02, (n, 30))
+    guess = centre * rng.uniform(0.3, 3, n), width * rng.uniform(0.2, 5, n)
+    r = tw.fit(peak, x, y, np.c_[np.full(n, amplitude), guess[0], guess[1], np.zeros(n)])
+    assert (r.chi2 < 30 * 0.04**2).mean() > 0.9
+
+
 @pytest.mark.parametrize("start", [(2, 4e5, 25e3), (0.02, 4000, 250)])
 def test_mgh10_from_the_starts_of_nist(isa, start):
     """Meyer's problem: one parameter falls by orders of magnitude along a bent valley.

@@ -53,7 +53,6 @@ EDITS = {
         ("x of the first fit", "(const real *)x[k] + fit * x_step[k]", "(const real *)x[k]"),
     ],
     ("csrc/fit/orthogonal.h", "test_engine.py"): [
-        ("diagonal not scaled back", "beta : alpha) * unit", "beta : alpha)"),
         ("reflection factor", "tau = -head / beta", "tau = head / beta"),
     ],
     ("csrc/fit/orthogonal.h", "test_certificates.py"): [
