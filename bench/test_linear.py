@@ -1,8 +1,7 @@
-"""Linear models against the solvers that are installed, at one true duality gap.
+"""Linear models against the solvers that are installed (`linear_peers`), at one true duality gap.
 
-Each solver gets the tolerance that it needs: the loosest of a list at which the gap of what it
-returns, computed here, is as small as was asked for.  One that reaches it at none is left out, and
-said so.  Each peer's second call is timed: what compiles has compiled.
+A solver that reaches the gap at none of its tolerances is left out.  Each peer's second call is
+timed: what compiles has compiled.
 """
 
 import os
@@ -11,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from linear_peers import gap, peers, reaching
 from timing import interleaved
 
 import thalweg as tw
@@ -21,8 +21,6 @@ PENALTIES = [2, 10, 100, 1000]  # the largest l1 that has a use, divided by thes
 GAPS = [1e-6, 1e-10]
 ALL = "THALWEG_BENCH_ALL" in os.environ  # the grid of 120, else a diagonal of it
 SMALL_CALLS = 500  # of a problem that takes some microseconds
-LONGEST = 10.0  # seconds that a peer may take at one tolerance
-TOLERANCES = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8]  # in parts of the gap that is wanted
 
 
 def problem(n, P, tie):
@@ -36,44 +34,6 @@ def problem(n, P, tie):
     theta[rng.choice(P, 10, replace=False)] = rng.choice([-1.0, 1.0], 10)
     b = A @ theta
     return A, b + rng.standard_normal(n) * np.linalg.norm(b) / np.sqrt(n) / 3
-
-
-def gap(A, b, theta, l1):
-    """The duality gap of a lasso, with the scaled residual as dual point."""
-    r = b - A @ theta
-    q = A.T @ r
-    s = min(1.0, l1 / np.abs(q).max())
-    terms = l1 * np.abs(theta) - s * q * theta
-    return 0.5 * (1 - s) ** 2 * (r @ r) + terms.sum()
-
-
-def peers(A, b, l1):
-    """Yield each peer as (its name, a function of the relative gap that it is asked for)."""
-    n, P = A.shape
-    most = max(20, int(LONGEST / (n * P * 0.4e-9)))
-    sk = pytest.importorskip("sklearn.linear_model")
-    plain = partial(sk.Lasso, l1 / n, fit_intercept=False, copy_X=False, max_iter=most)
-    yield "scikit-learn", lambda t: plain(tol=t * 0.5).fit(A, b, check_input=False).coef_
-    if n > P:
-        gram = partial(plain, precompute=True)
-        yield "scikit-learn, Gram", lambda t: gram(tol=t * 0.5).fit(A, b, check_input=False).coef_
-    try:
-        import celer
-    except ImportError:
-        return
-    quick = partial(celer.Lasso, l1 / n, fit_intercept=False, max_epochs=2000)
-    yield "celer", lambda t: quick(tol=t * 0.5).fit(A, b).coef_
-
-
-def reaching(peer, A, b, l1, wanted):
-    """Return the peer's call at the first tolerance that reaches the gap, or None."""
-    size = 0.5 * b @ b
-    for part in TOLERANCES:
-        call = partial(peer, wanted * part)
-        with warnings.catch_warnings(action="ignore"):  # that it has not converged
-            if gap(A, b, call(), l1) <= 1.05 * wanted * size:
-                return call
-    return None
 
 
 CASES = [
@@ -94,7 +54,7 @@ def test_a_lasso_against_its_peers(shape, tie, part, wanted, record):
     with limits(1):
         ours = partial(tw.coordinate_descent, A, b, l1=l1, tol=wanted, threads=1)
         assert gap(A, b, ours().theta, l1) <= 1.01 * wanted * 0.5 * b @ b
-        found = {name: reaching(peer, A, b, l1, wanted) for name, peer in peers(A, b, l1)}
+        found = {p.name: reaching(p, A, b, l1, wanted) for p in peers(A, b, l1, wanted)}
         able = {name: call for name, call in found.items() if call is not None}
         with warnings.catch_warnings(action="ignore"):
             best = interleaved([ours, *able.values()], 3).min(0)

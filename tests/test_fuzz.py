@@ -1,13 +1,26 @@
-"""A short run of the fuzz; ``python tests/fuzz --seconds 600 --seed N`` is a long one."""
+"""A short run of the fuzz; ``python tests/fuzz --seconds 600 --seed N`` is a long one.
+
+``--kind linear`` is one of linear models.
+"""
 
 import pytest
 from fuzz.claims import check
 from fuzz.draw import draw
+from fuzz.linear import check_linear, draw_linear
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_cases_hold_every_claim(seed):
     found = {number: sentences for number in range(40) if (sentences := check(draw(seed, number)))}
+    assert not found
+
+
+def test_random_linear_models_hold_every_claim():
+    found = {
+        number: sentences
+        for number in range(120)
+        if (sentences := check_linear(draw_linear(1, number)))
+    }
     assert not found
 
 
