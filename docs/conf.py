@@ -1,31 +1,35 @@
 """Settings of the documentation: sphinx-build -W -n -b html docs docs/_build/html."""
 
-import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).with_name("_extensions")))
 
 project = "Thalweg"
 author = copyright = "The Thalweg developers"
 version = release = version_of("thalweg")
 
 extensions = [
-    "mathml",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
+    "docstrings",
+    "mathml",
 ]
-exclude_patterns = ["_build", "gallery/*.py", "gallery/GALLERY_HEADER.rst"]
-html_theme = "alabaster"
+exclude_patterns = ["_build", "gallery"]
+html_theme = "pydata_sphinx_theme"
+html_title = "Thalweg"
 html_theme_options = {
-    "description": "Fits and descent methods at compiled speed",
-    "page_width": "1080px",
-    "sidebar_width": "240px",
-    "fixed_sidebar": True,
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "friendly",
+    "pygments_dark_style": "github-dark",
 }
 html_static_path = ["_static"]
 html_css_files = ["thalweg.css"]
@@ -42,6 +46,7 @@ numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
+    "subsection_order": ["gallery/fits", "gallery/descent", "gallery/linear"],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,
@@ -55,14 +60,6 @@ sphinx_gallery_conf = {
 }
 
 
-def escape_bars(app, what, name, obj, options, lines):
-    """Keep the |loss| of a docstring an absolute value; to Sphinx it is a substitution."""
-    for i, line in enumerate(lines):
-        parts = re.split(r"(``.*?``|:math:`.*?`)", line)
-        parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
-        lines[i] = "".join(parts)
-
-
 def skip_borrowed(app, what, name, obj, skip, options):
     """Leave out what estimators have of scikit-learn, whose own pages explain it."""
     return True if (getattr(obj, "__module__", None) or "").startswith("sklearn.") else None
@@ -70,4 +67,3 @@ def skip_borrowed(app, what, name, obj, skip, options):
 
 def setup(app):
     app.connect("autodoc-skip-member", skip_borrowed)
-    app.connect("autodoc-process-docstring", escape_bars, priority=900)  # after numpydoc

@@ -12,14 +12,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     page: (ROOT / page).read_text(encoding="utf-8")
-    for page in (
-        "README.md",
-        "docs/tour.md",
-        "docs/results.md",
-        "docs/linear.md",
-        "docs/from_scikit_learn.md",
-        "docs/command_line.md",
-    )
+    for page in ("README.md", *(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")))
+}
+SAY_MORE = {  # pages whose results are looked at, by tests of their own
+    f"docs/{page}.md" for page in ("tour", "results", "linear", "from_scikit_learn")
 }
 
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
@@ -68,6 +64,14 @@ def test_the_page_for_users_of_scikit_learn_says_what_it_promises():
     pytest.importorskip("sklearn")
     names = run_examples("docs/from_scikit_learn.md")
     assert names["sparser"].alpha_ > 0 and names["p"].success
+
+
+@pytest.mark.parametrize(
+    "page", sorted(p for p in PAGES if p not in {"README.md", *SAY_MORE} and blocks(p, "python"))
+)
+def test_the_examples_of_a_page_run(page):
+    """What they promise they assert themselves."""
+    run_examples(page)
 
 
 def commands():

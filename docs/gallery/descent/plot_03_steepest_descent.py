@@ -48,7 +48,8 @@ plt.show()
 # %%
 # From another start steepest descent may be much faster, because the fixed step has no luck to
 # have. What it cannot do is remember: each step forgets what the one before has found out about the
-# valley. :ref:`sphx_glr_auto_gallery_plot_08_slow_convergence.py` shows the methods that do.
+# valley. :ref:`sphx_glr_auto_gallery_descent_plot_08_slow_convergence.py` shows the methods that
+# do.
 
 lucky = [9, 3]
 for method in (tw.GradientDescent(), tw.SteepestDescent()):
