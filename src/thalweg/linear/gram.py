@@ -11,7 +11,7 @@ from .state import State
 
 MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
 ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
-_ROUGH_ROUNDS = 50  # on a rough matrix, of which more are a sign that its columns are too alike
+_ROUGH_ROUNDS = 100  # on a rough matrix, of which more are a sign that its columns are too alike
 # A rough matrix G + E is made in single precision.  E is some 1e-7 of the product of two columns'
 # lengths, and its eigenvalues, in parts of the diagonal, were seen within 3e-7 where columns are
 # hardly correlated, 1e-6 where neighbours have a correlation of 0.95.  With so much more on the
