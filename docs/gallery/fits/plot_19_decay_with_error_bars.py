@@ -56,6 +56,7 @@ axes[0].errorbar(
 axes[0].set(
     xlabel="τ", ylabel="fits", title=f"{inside.mean():.0%} of the error bars hold the truth"
 )
+axes[0].set_ylim(top=190)  # room for the legend
 axes[0].legend(loc="upper right", fontsize="small")
 axes[1].hist(many.redchi, 40, color="0.75")
 axes[1].axvline(1, color="C3")

@@ -54,8 +54,9 @@ r = tw.fit(
 print(r["T2"].shape, f"{r.success[~outside].mean():.2%} of the voxels inside succeeded")
 
 fig, axes = plt.subplots(1, 3, figsize=(9.4, 4.0), layout="constrained")
-tw.plot.map(r, "S0", ax=axes[0])
-tw.plot.map(r, "T2", ax=axes[1])
+for ax, name in zip(axes, r.names, strict=False):
+    tw.plot.map(r, name, ax=ax)
+    ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
 relative = np.where(r.success, 100 * r.stderr[..., 1] / r["T2"], np.nan)
 shown = axes[2].imshow(relative, cmap="magma", vmin=0, vmax=np.nanquantile(relative, 0.95))
 axes[2].set(title="standard error of T2, %", xticks=[], yticks=[])

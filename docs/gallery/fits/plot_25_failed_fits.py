@@ -31,16 +31,16 @@ print(r.summary())
 # First count the reasons, then look at one fit of each kind.
 
 print(Counter(tw.Status(s).name for s in r.status))
-first = {tw.Status(r.status[k]).name: int(k) for k in r.failed()[::-1]}
-for name, k in first.items():
-    print(f"fit {k}, {name}: {r.reason(k)}")
+for k in (20, 50, 100, 200):
+    print(f"fit {k}, {tw.Status(r.status[k]).name}: {r.reason(k)}")
 
-fig, axes = plt.subplots(1, len(first), figsize=(3.1 * len(first), 3.0), layout="constrained")
-for ax, (name, k) in zip(np.atleast_1d(axes), first.items(), strict=True):
+curves = r.predict(t)
+fig, axes = plt.subplots(1, 3, figsize=(9.2, 3.0), layout="constrained")
+for ax, k in zip(axes, (50, 100, 200), strict=True):
     ax.plot(t, y[k], ".", color="0.4")
-    if np.isfinite(r.params[k]).all():
-        ax.plot(t, r.predict(t)[k], color="C3")
-    ax.set(title=f"fit {k}: {name}", xlabel="t", xlim=(t[0] - 0.2, t[-1] + 0.2))
+    if r.n_used[k] > 2:
+        ax.plot(t, curves[k], color="C3")
+    ax.set(title=f"fit {k}: {tw.Status(r.status[k]).name}", xlabel="t", xlim=(-0.2, 5.2))
 plt.show()
 
 # %%

@@ -32,7 +32,7 @@ ax.plot(wavelength, y, ".", color="0.3", ms=5)
 ax.plot(wavelength[mask], y[mask], "x", color="C3", label="left out")
 ax.plot(wavelength, touched.predict(wavelength), "--", color="0.6", label="all points")
 ax.plot(wavelength, r.predict(wavelength), color="C0", label="without them")
-ax.set(xlabel="wavelength, nm", ylabel="counts", ylim=(-5, 260))
+ax.set(xlabel="wavelength, nm", ylabel="counts", ylim=(-5, 460))
 ax.legend()
 plt.show()
 
