@@ -45,8 +45,8 @@ set by itself. Use it as `tw.models.gaussian`, by its name, `tw.fit("gaussian", 
 function of your own, `tw.models.gaussian(x, height, centre, width, 0) + slope*x`. In the pictures
 the dashed line is the guess, the solid one the fit.
 
-`tw.models.polynomial(n)` is the polynomial of degree n, `c0 + c1*x + ...`. What is said here is also
-printed by `help(tw.models.gaussian)` and `thalweg models gaussian`.
+`tw.models.polynomial(n)` is the polynomial of degree n, `c0 + c1*x + ...`. What is said here is
+also printed by `help(tw.models.gaussian)` and `thalweg models gaussian`.
 
 """
 
