@@ -11,12 +11,10 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "base/pool.h"
 
-#include <pthread.h>
-#include <sched.h>
+#include "base/system.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 struct job {
     tw_task task;
@@ -27,55 +25,20 @@ struct job {
 };
 
 static struct {
-    pthread_mutex_t lock; /* guards everything below */
-    pthread_cond_t work, finished;
+    mutex lock; /* guards everything below */
+    condition work, finished;
     struct job *job; /* NULL: idle */
     int wanted;      /* workers that may still join the job */
     int running;     /* workers that have joined it and not left */
     int workers;     /* threads that exist */
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
+} pool = {.lock = NEW_MUTEX, .work = NEW_CONDITION};
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static once_flag once = NOT_YET;
 static int default_threads;
 static _Atomic int set_threads; /* 0: not set */
 
 /* A worker's stack.  The system's default may be as small as 128 KiB (musl). */
 enum { STACK_BYTES = 4 << 20 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static struct timespec to_timespec(double seconds) {
-    const time_t whole = (time_t)seconds;
-    return (struct timespec){.tv_sec = whole, .tv_nsec = (long)(1e9 * (seconds - (double)whole))};
-}
-
-/* `finished` waits by the monotonic clock: a change of the wall clock must not delay Ctrl-C. */
-static void init_finished(void) {
-#ifdef __APPLE__
-    pthread_cond_init(&pool.finished, NULL);
-#else
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool.finished, &attributes);
-    pthread_condattr_destroy(&attributes);
-#endif
-}
-
-static void wait_finished_until(double deadline) {
-#ifdef __APPLE__ /* has no pthread_condattr_setclock, but a relative wait */
-    const double left = deadline - now();
-    const struct timespec t = to_timespec(left > 0 ? left : 0);
-    pthread_cond_timedwait_relative_np(&pool.finished, &pool.lock, &t);
-#else
-    const struct timespec t = to_timespec(deadline);
-    pthread_cond_timedwait(&pool.finished, &pool.lock, &t);
-#endif
-}
 
 /* ---- how many threads ---------------------------------------------------------------- */
 
@@ -86,15 +49,6 @@ static long positive_number(const char *variable) {
     const char *text = getenv(variable);
     const long n = text ? strtol(text, NULL, 10) : 0; /* OMP_NUM_THREADS may be a list: the first counts */
     return n > 0 ? n : 0;
-}
-
-static long usable_processors(void) {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return CPU_COUNT(&set);
-#endif
-    return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static int detect_threads(void) {
@@ -108,30 +62,32 @@ static int detect_threads(void) {
 
 /* ---- fork and first use -------------------------------------------------------------- */
 
-static void before_fork(void) { pthread_mutex_lock(&pool.lock); }
-static void after_fork_in_parent(void) { pthread_mutex_unlock(&pool.lock); }
+static void before_fork(void) { lock(&pool.lock); }
+static void after_fork_in_parent(void) { unlock(&pool.lock); }
 
 static void after_fork_in_child(void) { /* the forking thread is the only one in the child */
-    pthread_mutex_init(&pool.lock, NULL);
-    pthread_cond_init(&pool.work, NULL);
-    init_finished();
+    init_mutex(&pool.lock);
+    init_condition(&pool.work);
+    init_condition(&pool.finished);
     pool.job = NULL;
     pool.wanted = pool.running = pool.workers = 0;
 }
 
 static void first_use(void) {
     default_threads = detect_threads();
-    init_finished();
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    init_condition(&pool.finished);
+    at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 int tw_threads(void) {
-    pthread_once(&once, first_use);
+    run_once(&once, first_use);
     const int n = atomic_load(&set_threads);
     return n ? n : default_threads;
 }
 
 void tw_set_threads(int n) { atomic_store(&set_threads, n > 0 ? clip_threads(n) : 0); }
+
+void tw_give_way(void) { give_way(); }
 
 /* ---- the watch ----------------------------------------------------------------------- */
 
@@ -183,66 +139,60 @@ static void take_parts(struct job *job) {
     }
 }
 
-static void *worker(void *unused) {
-    (void)unused;
-    pthread_mutex_lock(&pool.lock);
+static void work(void) {
+    lock(&pool.lock);
     for (;;) {
         while (pool.wanted == 0)
-            pthread_cond_wait(&pool.work, &pool.lock);
+            wait_for(&pool.work, &pool.lock);
         pool.wanted--;
         pool.running++;
         struct job *job = pool.job;
-        pthread_mutex_unlock(&pool.lock);
+        unlock(&pool.lock);
         take_parts(job);
-        pthread_mutex_lock(&pool.lock);
+        lock(&pool.lock);
         if (--pool.running == 0)
-            pthread_cond_signal(&pool.finished);
+            wake_one(&pool.finished);
     }
-    return NULL;
 }
+
+static void (*body)(void) = work; /* of every worker */
 
 /* Have `count` workers, or as many as the system gives.  To be called under the lock. */
 static void start_workers(int count) {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    pthread_t thread;
-    while (pool.workers < count && pthread_create(&thread, &attributes, worker, NULL) == 0)
+    while (pool.workers < count && start_thread(&body, STACK_BYTES))
         pool.workers++;
-    pthread_attr_destroy(&attributes);
 }
 
 /* Offer a job to the workers; returns 0 if the pool is busy with another. */
 static int begin(struct job *job, int helpers) {
-    pthread_mutex_lock(&pool.lock);
+    lock(&pool.lock);
     const int idle = pool.job == NULL;
     if (idle) {
         start_workers(helpers);
         pool.job = job;
         pool.wanted = helpers < pool.workers ? helpers : pool.workers;
-        pthread_cond_broadcast(&pool.work);
+        wake_all(&pool.work);
     }
-    pthread_mutex_unlock(&pool.lock);
+    unlock(&pool.lock);
     return idle;
 }
 
 /* Wait until no worker is at the job any more, and take it back. */
 static void end(struct tw_watch *watch) {
-    pthread_mutex_lock(&pool.lock);
+    lock(&pool.lock);
     pool.wanted = 0; /* the job is about to go: nobody may join it any more */
     while (pool.running > 0) {
         if (!watch || !watch->poll) {
-            pthread_cond_wait(&pool.finished, &pool.lock);
+            wait_for(&pool.finished, &pool.lock);
             continue;
         }
-        wait_finished_until(watch->next_poll);
-        pthread_mutex_unlock(&pool.lock); /* poll may take long, fork, or start another call */
+        wait_until(&pool.finished, &pool.lock, watch->next_poll);
+        unlock(&pool.lock); /* poll may take long, fork, or start another call */
         tw_watch_poll(watch);
-        pthread_mutex_lock(&pool.lock);
+        lock(&pool.lock);
     }
     pool.job = NULL;
-    pthread_mutex_unlock(&pool.lock);
+    unlock(&pool.lock);
 }
 
 void tw_parallel(tw_task task, void *context, ptrdiff_t parts, int threads, struct tw_watch *watch) {
@@ -251,7 +201,7 @@ void tw_parallel(tw_task task, void *context, ptrdiff_t parts, int threads, stru
     struct job job = {.task = task, .context = context, .parts = parts, .watch = watch};
     const int owned = own_watch(watch);
 
-    pthread_once(&once, first_use);
+    run_once(&once, first_use);
     const int shared = helpers > 0 && begin(&job, helpers);
     take_parts(&job);
     if (shared)

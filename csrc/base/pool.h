@@ -52,6 +52,9 @@ void tw_watch_poll(struct tw_watch *watch);
 /* Poll the watch likewise; returns whether to stop, 0 where the watch is NULL. */
 int tw_stopped(struct tw_watch *watch);
 
+/* Let another thread have this processor for now. */
+void tw_give_way(void);
+
 /* How many threads a call uses when it does not say: what tw_set_threads set, else
  * THALWEG_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on.  A
  * variable that does not begin with a positive number is passed over; both are read once.

@@ -84,7 +84,7 @@ static void pivot_of(const pivoting *r, group *g, ptrdiff_t k, ptrdiff_t kk) {
         d = less_product(d, entry, u);
     }
     const flags free = flags_at(g->free + kk * LINE);
-    const flags holds = both(free, below(line_of(DEPENDENT * (double)(P + 1) * DBL_EPSILON * G), d));
+    const flags holds = both(free, below(line_of((double)DEPENDENT * (double)(P + 1) * DBL_EPSILON * G), d));
     d = where(holds, d, line_of(1));
     put_line(g->d + k * LINE, d);
     put_line(g->inverse + k * LINE, only(holds, over(line_of(1), d)));

@@ -32,7 +32,6 @@
  * thread that finishes the last chunk updates the block's coordinates and opens the next phase, for which the
  * others wait.  So the result is the same for any number of threads, and if some come late.
  */
-#include <sched.h>
 #include <stdatomic.h>
 
 #include "base/arena.h"
@@ -324,7 +323,7 @@ static void wait_for_phase(const dense_run *t, ptrdiff_t phase) {
         _mm_pause();
 #endif
         if (look > SPINS)
-            sched_yield();
+            tw_give_way();
     }
 }
 
