@@ -184,3 +184,27 @@ def test_a_contract_includes_contracts_alone():
     for file in CSRC.rglob("contract.h"):
         for target in re.findall(r'#include "([\w/]+)"', file.read_text()):
             assert target.endswith("/contract.h") or target == "base/pool.h", (file, target)
+
+
+def lines_of(function):
+    """How many lines a function has without its docstring."""
+    first = function.body[0]
+    is_doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    doc = (
+        first.end_lineno - first.lineno + 1 if is_doc and isinstance(first.value.value, str) else 0
+    )
+    return function.end_lineno - function.lineno + 1 - doc
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "bench", "csrc"])
+def test_functions_and_files_are_short_enough_to_be_read(folder):
+    """50 lines for a function, 400 for a file; a list of declarations may be longer."""
+    for file in sorted((ROOT / folder).rglob("*")):
+        if file.suffix not in (".py", ".pyx", ".c", ".h"):
+            continue
+        text = file.read_text(encoding="utf-8")
+        assert text.count("\n") <= 400, file
+        functions = ast.walk(ast.parse(text)) if file.suffix == ".py" else ()
+        for function in functions:
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert lines_of(function) <= 50, (file, function.name)

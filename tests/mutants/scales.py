@@ -1,7 +1,7 @@
 """Edits of what keeps fits in the range of the arithmetic, and the tests that must notice them."""
 
 EDITS = {
-    ("csrc/fit/range.h", "test_scale_limits.py"): [
+    ("csrc/fit/range.h", "test_range.py test_scale_limits.py"): [
         ("range: y without an upper end", "if (!(magnitude <= most))", "if (0)"),
         ("range: y without a lower end", "if (magnitude > 0 && magnitude < least)", "if (0)"),
         (

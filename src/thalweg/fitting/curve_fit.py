@@ -145,14 +145,9 @@ def curve_fit(
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float), bool(absolute_sigma))
     most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
+    tolerances: dict[str, Any] = {"xtol": xtol, "ftol": ftol, "gtol": gtol, "max_iter": most}
     options = options_for(
-        np.dtype(float),
-        n_params,
-        absolute_sigma=absolute_sigma,
-        xtol=xtol,
-        ftol=ftol,
-        gtol=gtol,
-        max_iter=most,
+        problem.data.y.dtype, n_params, absolute_sigma=absolute_sigma, **tolerances
     )
     if whiten or (problem.recording is None and callable(jac)):
         result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)

@@ -93,17 +93,15 @@ def levenberg_marquardt(
     if status:
         return _refused(status, detail, P)
     free = np.flatnonzero(lower < upper)
+    alone = np.isin(free, linear) & np.isinf(lower[free]) & np.isinf(upper[free])
     weight, target = np.where(use, 1 / sigma, 0.0), np.where(use, y, 0.0)
-    evaluate, second = _on_free_parameters(
-        model_and_jacobian, curvature, start, free, target, weight
-    )
+    models = _on_free_parameters(model_and_jacobian, curvature, start, free, target, weight)
     problem = Problem(
-        evaluate,
-        second,
+        *models,
         P,
         lower[free],
         upper[free],
-        np.flatnonzero(np.isin(free, linear) & np.isinf(lower[free]) & np.isinf(upper[free])),
+        np.flatnonzero(alone),
         magnitude_of(target, weight),
         int(np.count_nonzero(use)) - len(free),
         absolute_sigma,
