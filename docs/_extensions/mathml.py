@@ -1,13 +1,20 @@
 """Formulae as MathML, which browsers draw themselves: no script, no network, no LaTeX."""
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util import logging
 
 
+# The bars of |x|, which browsers would otherwise set apart from x like the sign of an operation.
+_BAR = re.compile(r"<mo(?=[^>]*>(?:&#x0007C;|&#x02016;)<)")
+
+
 def _mathml(node, display):
     """Return the formula of a node; a command that the converter does not know is a warning."""
     formula = convert(node.astext(), display=display)
+    formula = _BAR.sub('<mo lspace="0" rspace="0"', formula)
     if "\\" in formula:
         logging.getLogger(__name__).warning("unknown command in a formula", location=node)
     return formula
