@@ -57,7 +57,12 @@ def entry(model, picture):
     rows = re.findall(r"^(\w+(?:, \w+)*) : (.*)$", notes, re.MULTILINE)
     rest = notes.partition("\n\n")[2]
     lines = [f"## {model.name}", "", model.summary, "", "```text", model.formula, "```", ""]
-    lines += ["| parameter | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows), ""]
+    lines += [
+        "| parameter | what it is |",
+        "|---|---|",
+        *(f"| {name} | {text} |" for name, text in rows),
+        "",
+    ]
     lines += [rest, "", f"![{model.name}: data, guess and fit]({picture})", ""]
     return "\n".join(lines)
 

@@ -6,7 +6,6 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util import logging
 
-
 # The bars of |x|, which browsers would otherwise set apart from x like the sign of an operation.
 _BAR = re.compile(r"<mo(?=[^>]*>(?:&#x0007C;|&#x02016;)<)")
 
