@@ -28,7 +28,6 @@ REFUSED = [
     ("step_size must be a number > 0, got 0", lambda: GradientDescent(0)),
     ("step_size must be a number > 0, got -1", lambda: HeavyBall(-1)),
     ("step_size must be a number > 0, got nan", lambda: Nesterov(np.nan)),
-    ("step_size must be a number > 0, got 'big'", lambda: GradientDescent("big")),
     ("momentum must be a number >= 0 and < 1, got 1", lambda: HeavyBall(momentum=1)),
     ("order must be one of cyclic, shuffled", lambda: CoordinateDescent("up")),
     ("updates must be a whole number", lambda: CoordinateDescent(updates=0)),
@@ -43,6 +42,11 @@ REFUSED = [
 def test_a_step_size_is_no_line_search(method, value):
     with pytest.raises(TypeError, match=r"line_search must be a StrongWolfe.*takes a step size"):
         method(line_search=value)
+
+
+def test_a_setting_of_a_wrong_type_is_refused():
+    with pytest.raises(TypeError, match="step_size must be a number > 0, got 'big'"):
+        GradientDescent("big")
 
 
 @pytest.mark.parametrize(("sentence", "make"), REFUSED)

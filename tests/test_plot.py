@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from plot_cases import RNG, X, decay, decays
 
 import thalweg as tw
 
@@ -14,8 +15,6 @@ import matplotlib.pyplot as plt  # noqa: E402 - after the backend is chosen
 
 from thalweg import plot  # noqa: E402
 
-X = np.linspace(0, 5, 21)
-RNG = np.random.default_rng(7)
 ROWS, COLUMNS = np.indices((9, 12))
 
 
@@ -23,17 +22,6 @@ ROWS, COLUMNS = np.indices((9, 12))
 def close_figures():
     yield
     plt.close("all")
-
-
-def decay(x, a, tau):
-    return a * np.exp(-x / tau)
-
-
-def decays(*batch, **options):
-    """Fits of noisy decays, one or a batch."""
-    amplitude = RNG.uniform(1, 3, (*batch, 1))
-    y = decay(X, amplitude, 1.5) + RNG.normal(0, 0.02, (*batch, X.size))
-    return tw.fit(decay, X, y, p0={"a": 1, "tau": 1}, **options)
 
 
 def line(ax, label):

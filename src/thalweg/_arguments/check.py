@@ -174,6 +174,23 @@ def tolerance(value: float | None, name: str, default: float) -> float:
     return number
 
 
+def positive(value: Any, name: str) -> float:
+    """Return a setting that must be a number > 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The value is no number, or not > 0, or not finite.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} must be a number > 0, got {value!r}") from None
+    if not 0 < number < np.inf:
+        raise ValueError(f"{name} must be a number > 0, got {value!r}")
+    return number
+
+
 def count(value: Any, name: str, least: int, most: int) -> int:
     """Return a whole number between ``least`` and ``most``."""
     try:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, numbers
+from .._arguments.check import Array, numbers, positive
 from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._showing import settings
@@ -61,7 +61,7 @@ class GaussianPrior:
     neighbours: int | None = None
 
     def __post_init__(self) -> None:
-        _keep(self, sigma=_positive(self.sigma, "sigma"))
+        _keep(self, sigma=_squarable(self.sigma, "sigma"))
 
     def terms(self, shape: tuple[int, ...]) -> Terms:
         """Return what the kernels are told: ρ = Δ² / (2 σ²) is the potential of p = 2."""
@@ -118,7 +118,7 @@ class QGGMRF:
         p = _number(self.p, "p", "from 1 to 2")
         if not 1 <= p <= 2:
             raise ValueError(f"p must be a number from 1 to 2, got {self.p}")
-        _keep(self, sigma=_positive(self.sigma, "sigma"), p=p, T=_positive(self.T, "T"))
+        _keep(self, sigma=_squarable(self.sigma, "sigma"), p=p, T=_squarable(self.T, "T"))
         width, height = self.T * self.sigma, self.T**p / p
         if not 0 < height / width / width < inf:
             raise ValueError(
@@ -170,7 +170,7 @@ class ProximalPrior:
             place = tuple(int(i) for i in np.argwhere(~np.isfinite(v))[0])
             raise ValueError(f"v must be finite, but v{list(place)} is {v[place]}")
         v.flags.writeable = False
-        _keep(self, v=v, sigma=_positive(self.sigma, "sigma"))
+        _keep(self, v=v, sigma=_squarable(self.sigma, "sigma"))
 
     def terms(self, shape: tuple[int, ...]) -> Terms:
         """Return what the kernels are told: no neighbours, and a pull."""
@@ -199,11 +199,9 @@ def _number(value: Any, name: str, wanted: str) -> float:
         raise TypeError(f"{name} must be a number {wanted}, got {value!r}") from None
 
 
-def _positive(value: Any, name: str) -> float:
+def _squarable(value: Any, name: str) -> float:
     """Return a number > 0 whose square and its inverse are numbers, too."""
-    number = _number(value, name, "> 0")
-    if not 0 < number < inf:
-        raise ValueError(f"{name} must be a number > 0, got {value}")
+    number = positive(value, name)
     if not 1e-150 <= number <= 1e150:
         raise ValueError(
             f"{name}={number:g} has a square at the end of the range of float64: measure x in "

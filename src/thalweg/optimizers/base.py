@@ -159,20 +159,3 @@ def length(v: Array) -> float:
         return top
     v = v / top
     return top * sqrt(float(v.dot(v)))
-
-
-def positive(value: Any, name: str) -> float:
-    """Return a setting that must be a number > 0.
-
-    Raises
-    ------
-    ValueError
-        The value is no number > 0.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number > 0, got {value!r}") from None
-    if not 0 < number < np.inf:
-        raise ValueError(f"{name} must be a number > 0, got {value!r}")
-    return number

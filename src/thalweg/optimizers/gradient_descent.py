@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._arguments.check import Array
+from .._arguments.check import Array, positive
 from .._arguments.memory import TooLargeError
 from .._arguments.spelling import spelled
 from ..linalg.krylov import NotFiniteError
@@ -33,7 +33,7 @@ from ..losses.curvature import (
     refuse_indefinite,
 )
 from .backtracking import GROWTH, backtrack, contradiction, searched_step
-from .base import Method, Point, Problem, positive
+from .base import Method, Point, Problem
 from .precondition import keeps_bounds, solver
 
 _INSIDE = 0.9  # share of the largest stable step that is recommended, for that itself is too slow

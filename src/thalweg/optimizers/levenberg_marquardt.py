@@ -37,11 +37,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from .._arguments.check import Array
+from .._arguments.check import Array, positive
 from .._arguments.spelling import spelled
 from ..linalg.watch import PASSES, watched
 from ..status import Halt, Status
-from .base import Method, Point, Problem, length, positive
+from .base import Method, Point, Problem, length
 from .dense import gauss_newton_matrix, scales, shortest_step
 
 _LEAST_DAMPING = 1e-12  # a smaller damping becomes 0: with a D of far away even little is too much

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._arguments.check import positive
 from ..losses.curvature import Solve, extreme_curvatures, refuse_indefinite
-from .base import Point, Problem, positive
+from .base import Point, Problem
 from .gradient_descent import stable_step
 
 MOMENTUM_PATIENCE = 3  # consecutive small steps; a single one may be the turning point of a swing
