@@ -57,9 +57,9 @@ static void prepare(void *context, ptrdiff_t part) {
                       (isfinite(job->upper[k]) && job->upper[k] != 0);
 }
 
-/* Problems whose solution is not wrong anywhere leave the group, and so do those that have had their
- * exchanges; whether any has left. */
-TW_INLINE int finish(const pivoting *r, group *g, ptrdiff_t P) {
+/* Let problems leave the group whose solution has no wrong coordinate, and those that have had their last
+ * exchange; return whether any has left. */
+TW_INLINE int release_finished(const pivoting *r, group *g, ptrdiff_t P) {
     const findings *f = &g->found;
     int any = 0;
     for (int l = 0; l < LINE; l++) {
@@ -69,7 +69,7 @@ TW_INLINE int finish(const pivoting *r, group *g, ptrdiff_t P) {
             continue;
         any = 1;
         if (f->count[l] > 0)
-            give_up(r, g, l);
+            end_outside_minimum(r, g, l);
         store(r, g, P, l,
               !(f->tie[l] <= DBL_MAX)        ? TW_PIVOT_NOT_FINITE
               : f->count[l] > 0              ? TW_PIVOT_MAX_ITER
@@ -79,14 +79,14 @@ TW_INLINE int finish(const pivoting *r, group *g, ptrdiff_t P) {
     return any;
 }
 
-/* Is any problem to leave, as far as flags can tell? */
-TW_INLINE int some_may_finish(const pivoting *r, const group *g, line count) {
+/* Whether any problem may be finished, or has had its last exchange; release_finished decides. */
+TW_INLINE int some_may_be_finished(const pivoting *r, const group *g, line count) {
     const flags done = but_not(flags_at(g->active), below(line_of(0), count));
     const flags spent = but_not(flags_at(g->active), below(line_at(g->rounds), line_of(r->job->max_iter)));
     return any_of(either(done, spent));
 }
 
-/* Take problems until there are none. */
+/* Solve problems, eight at a time, until none is left to claim. */
 static void take_problems(pivoting *r, group *g) {
     const ptrdiff_t P = r->job->P;
     for (int l = 0; l < LINE; l++)
@@ -99,11 +99,11 @@ static void take_problems(pivoting *r, group *g) {
             if (factor(r, g, n))
                 return;
             substitute(g, n);
-            go(g, n);
-            const line count = judge(r, g, P, n);
-            left = some_may_finish(r, g, count) && finish(r, g, P);
+            take_step(g, n);
+            const line count = find_violators(r, g, P, n);
+            left = some_may_be_finished(r, g, count) && release_finished(r, g, P);
             exchange(g, P, count);
-            if (looks(r, g, P * (g->general ? P : n + 1)))
+            if (poll_after(r, g, P * (g->general ? P : n + 1)))
                 return;
         }
 }

@@ -47,7 +47,8 @@ static line share_of_way(const group *g, ptrdiff_t n, flags moving) {
     return share;
 }
 
-/* Descents go towards their solutions; what meets a bound is held.  The others are at their solutions. */
+/* Move descents towards their solutions, and hold each coordinate that meets a bound; put the other problems
+ * at their solutions. */
 static void descend(group *g, ptrdiff_t n) {
     const double *w = g->L + tri(n, 0) * LINE;
     const flags descends = flags_at(g->descends), moving = but_not(descends, flags_at(g->again));
@@ -74,8 +75,8 @@ static void descend(group *g, ptrdiff_t n) {
     put_flags(g->left, both(held, starts));
 }
 
-/* All problems are at their solutions, but for descents, which go towards them. */
-static void go(group *g, ptrdiff_t n) {
+/* Put every problem at its solution; a descent goes towards it as far as its box allows. */
+static void take_step(group *g, ptrdiff_t n) {
     const double *w = g->L + tri(n, 0) * LINE;
     put_flags(g->left, none_of());
     if (any_of(flags_at(g->descends))) {
@@ -88,8 +89,8 @@ static void go(group *g, ptrdiff_t n) {
     }
 }
 
-/* y of `rows` coordinates from j on. */
-TW_INLINE void downhill(const pivoting *r, const group *g, int rows, ptrdiff_t n, ptrdiff_t j, line y[ROWS]) {
+/* y_j = c_j - G_j x, minus the derivative of the objective, of `rows` coordinates from j on. */
+TW_INLINE void slopes(const pivoting *r, const group *g, int rows, ptrdiff_t n, ptrdiff_t j, line y[ROWS]) {
     const ptrdiff_t P = r->job->P;
     TW_UNROLL for (int i = 0; i < rows; i++) y[i] = line_at(g->c + (j + i) * LINE);
     for (ptrdiff_t a = 0; a < n; a++) {
@@ -103,8 +104,8 @@ typedef struct {
     line tie, count, violation, objective;
 } verdict;
 
-/* Is coordinate j wrong, given its y? */
-TW_INLINE void judge_one(const pivoting *r, group *g, ptrdiff_t j, line y, verdict *u) {
+/* Decide whether coordinate j is wrong, given its y, and add what it says to the verdict. */
+TW_INLINE void compare_with_bounds(const pivoting *r, group *g, ptrdiff_t j, line y, verdict *u) {
     const line x = line_at(g->x + j * LINE), size = times(size_of(y), line_of(r->inverse_length[j]));
     const line lower = line_at(g->lower + j * LINE), upper = line_at(g->upper + j * LINE), zero = line_of(0);
     const flags free = flags_at(g->free + j * LINE);
@@ -119,8 +120,8 @@ TW_INLINE void judge_one(const pivoting *r, group *g, ptrdiff_t j, line y, verdi
     put_flags(g->wrong + j * LINE, wrong);
 }
 
-/* Judge the last solution of each problem: what is wrong with it, and how many coordinates. */
-static line judge(const pivoting *r, group *g, ptrdiff_t P, ptrdiff_t n) {
+/* Mark the coordinates that are wrong in the last solution of each problem, and return how many there are. */
+static line find_violators(const pivoting *r, group *g, ptrdiff_t P, ptrdiff_t n) {
     line reach = line_of(0);
     for (ptrdiff_t j = 0; j < P; j++)
         reach = plus(reach, times(size_of(line_at(g->x + j * LINE)), line_of(r->length[j])));
@@ -133,12 +134,12 @@ static line judge(const pivoting *r, group *g, ptrdiff_t P, ptrdiff_t n) {
     for (ptrdiff_t j = 0; j < P; j += ROWS) {
         const ptrdiff_t rows = least(ROWS, P - j);
         if (rows == ROWS)
-            downhill(r, g, ROWS, length, j, y);
+            slopes(r, g, ROWS, length, j, y);
         else
             for (ptrdiff_t i = 0; i < rows; i++)
-                downhill(r, g, 1, length, j + i, y + i);
+                slopes(r, g, 1, length, j + i, y + i);
         for (ptrdiff_t i = 0; i < rows; i++)
-            judge_one(r, g, j + i, y[i], &u);
+            compare_with_bounds(r, g, j + i, y[i], &u);
     }
     put_line(g->found.tie, u.tie);
     put_line(g->found.count, u.count);
@@ -148,8 +149,8 @@ static line judge(const pivoting *r, group *g, ptrdiff_t P, ptrdiff_t n) {
     return u.count;
 }
 
-/* Coordinates that are wrong change sides: all of them, or in a descent the last one.  Where that has failed
- * to leave fewer of them too often, a descent begins. */
+/* Let coordinates that are wrong change sides: all of them, or in a descent the last one.  Where that has
+ * failed to leave fewer of them too often, a descent begins. */
 static void exchange(group *g, ptrdiff_t P, line count) {
     const line fewest = line_at(g->fewest), tries = line_at(g->tries), zero = line_of(0);
     const flags waits = flags_at(g->again), descends = flags_at(g->descends), apart = either(waits, descends);
@@ -178,9 +179,10 @@ static void exchange(group *g, ptrdiff_t P, line count) {
     put_flags(g->again, none_of());
 }
 
-/* The problem of place l ends although something is wrong: put it into the box, and look how far it is off.
+/* End the problem of place l although coordinates are wrong: put it into the box, and find how far it is from
+ * its minimum.
  */
-static void give_up(const pivoting *r, group *g, int l) {
+static void end_outside_minimum(const pivoting *r, group *g, int l) {
     const ptrdiff_t P = r->job->P;
     double violation = 0, objective = 0, reach = 0;
     for (ptrdiff_t k = l; k < P * LINE; k += LINE)

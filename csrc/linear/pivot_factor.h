@@ -37,7 +37,7 @@ static ptrdiff_t list_free(group *g, ptrdiff_t P) {
 }
 
 /* Whether to stop: looks at the watch when enough products were made. */
-TW_INLINE int looks(const pivoting *r, group *g, ptrdiff_t products) {
+TW_INLINE int poll_after(const pivoting *r, group *g, ptrdiff_t products) {
     if ((g->work += products) < POLL_LINES)
         return 0;
     g->work = 0;
@@ -111,7 +111,7 @@ static int factor(const pivoting *r, group *g, ptrdiff_t n) {
             column_of_rows(r, g, ROWS, n, a, k);
         for (; a <= n; a++)
             column_of_rows(r, g, 1, n, a, k);
-        if (looks(r, g, (n - k) * (k + 1)))
+        if (poll_after(r, g, (n - k) * (k + 1)))
             return 1;
     }
     return 0;
