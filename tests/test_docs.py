@@ -1,18 +1,27 @@
-"""Docstrings on their way to the documentation: signs that reStructuredText would misread."""
+"""What the documentation is made with: docstrings, the page of models, the check of the site."""
 
-import sys
+import importlib.util
 from pathlib import Path
 
 import pytest
 
-EXTENSIONS = Path(__file__).resolve().parents[1] / "docs" / "_extensions"
+from thalweg.model.registry import MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def module(path):
+    """Load a module that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 @pytest.fixture
-def escape(monkeypatch):
-    monkeypatch.syspath_prepend(EXTENSIONS)
-    yield __import__("docstrings").escape
-    sys.modules.pop("docstrings")
+def escape():
+    """The function that escapes what reStructuredText would misread."""
+    return module(ROOT / "docs" / "_extensions" / "docstrings.py").escape
 
 
 @pytest.mark.parametrize(
@@ -35,3 +44,27 @@ def test_formulae_and_code_are_left_alone(escape):
     block = [".. math:: |a|", "", "   |b|", "", "|c|", "", "Code::", "", "    a | b", "", "|d|"]
     expected = [line.replace("|", r"\|") if line in ("|c|", "|d|") else line for line in block]
     assert list(escape(block)) == expected
+
+
+def test_the_page_of_models_has_all_models_and_all_their_parameters():
+    page = module(ROOT / "docs" / "_extensions" / "builtin_models.py")
+    assert page.SHOWN.keys() == MODELS.keys()
+    for model in MODELS.values():
+        text = page.entry(model, "picture.png")
+        rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+        listed = {name.strip() for row in rows for name in row.split(",")}
+        several = {"c0", "c1", "..."} <= listed  # of a polynomial
+        assert several or listed >= set(model.names), model.name
+        assert len(page.SHOWN[model.name][1]) == len(model.names)
+
+
+def test_dead_links_and_lists_with_letters_are_found(tmp_path):
+    faults = module(ROOT / "scripts" / "check_site.py").faults
+    good = '<h1 id="top"><a href="b.html#end">to the end</a><a href="https://x.org/">out</a></h1>'
+    (tmp_path / "a.html").write_text(good + '<ol class="arabic"></ol>')
+    (tmp_path / "b.html").write_text('<p id="end"><a href="a.html">back</a></p>')
+    assert faults(tmp_path) == []
+    bad = '<a href="c.html">1</a><a href="a.html#no">2</a><ol class="upperalpha simple"></ol>'
+    (tmp_path / "b.html").write_text(f'<p id="end">{bad}</p>')
+    found = faults(tmp_path)
+    assert len(found) == 3 and all(fault.startswith("b.html: ") for fault in found)

@@ -54,7 +54,7 @@ also printed by `help(tw.models.gaussian)` and `thalweg models gaussian`.
 def entry(model, picture):
     """Return the section of a model, in Markdown."""
     notes = (inspect.getdoc(model.function) or "").partition("\n\n")[2]
-    rows = re.findall(r"^(\w+(?:, \w+)*) : (.*)$", notes, re.MULTILINE)
+    rows = re.findall(r"^(\w+(?:, [\w.]+)*) : (.*)$", notes, re.MULTILINE)
     rest = notes.partition("\n\n")[2]
     lines = [f"## {model.name}", "", model.summary, "", "```text", model.formula, "```", ""]
     lines += [
