@@ -6,11 +6,17 @@
 #ifndef TW_LINEAR_CSC_H
 #define TW_LINEAR_CSC_H
 
+#include <float.h>
+
 #include "base/arena.h"
 #include "base/doubles.h"
 #include "base/numbers.h"
 #include "base/sharing.h"
 #include "linear/contract.h"
+
+/* A column is constant to rounding where the sum of its squares about its mean is at most CONSTANT times that
+ * about zero: its elements differ by no more than some 8 eps of their size, which sums may have made. */
+#define CONSTANT (64 * DBL_EPSILON * DBL_EPSILON)
 
 enum { SPARSE_COLUMNS = 256 /* columns that a thread takes at a time */ };
 

@@ -9,7 +9,8 @@
 
 #include "base/arena.h"
 #include "linear/gap.h"
-#include "linear/passes.h"
+#include "linear/moments.h"
+#include "linear/products.h"
 #include "linear/solve.h"
 
 typedef struct {

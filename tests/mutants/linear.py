@@ -145,7 +145,7 @@ EDITS = {
         ),
         ("column stays scattered", "z[row_at(c, l)] = 0;", "z[row_at(c, l)] += 0;"),
     ],
-    ("csrc/linear/linear.c", _KERNELS): [
+    ("csrc/linear/moments.h", _KERNELS): [
         ("no second look", "if (square > CANCELS * out->square[j])", "if (0)"),
         (
             "square about the pivot",

@@ -1,0 +1,121 @@
+/* moments.h - means, squares and products of all columns: the first pass over A.
+ *
+ * Sums of squares about 0 lose all digits of a column whose mean is large beside its spread, so a column is
+ * summed about a pivot, one of its own elements.  Where that is far from the mean as well, a second pass sums
+ * about the mean that the first has found (Chan, Golub and LeVeque 1983, "Algorithms for computing the sample
+ * variance", American Statistician 37).
+ */
+#ifndef TW_LINEAR_MOMENTS_H
+#define TW_LINEAR_MOMENTS_H
+
+#include <float.h>
+
+#include "linear/csc.h"
+#include "linear/passes.h"
+
+/* Squares of columns beyond these leave too little room: products of what is smaller have lost digits. */
+static const double SMALLEST = 1e-270, LARGEST = 1e270;
+
+/* Where the sum of squares about the pivot is more than CANCELS times that about the mean, the difference of
+ * the two has lost three digits or more, and a second pass sums the column about its mean. */
+static const double CANCELS = 1e3;
+
+typedef struct {
+    pass *p;
+    double *pivot;
+    ptrdiff_t *again; /* [P] columns of the second pass */
+} moments_pass;
+
+static moments_pass dense_moments_on(arena *a, const struct tw_columns *c, int threads) {
+    const struct tw_chosen all = {NULL, c->P};
+    moments_pass look = {.p = pass_on(a, c, &all, PASS_ROWS, SLOTS, threads)};
+    look.pivot = TAKE(a, double, c->P);
+    look.again = TAKE(a, ptrdiff_t, c->P);
+    return look;
+}
+
+static size_t moments_work(const struct tw_columns *c, int threads) {
+    arena a = arena_on(NULL);
+    if (!c->indptr)
+        dense_moments_on(&a, c, threads);
+    return arena_size(&a);
+}
+
+/* The row of the largest weight: its elements are somewhere among the others. */
+static ptrdiff_t pivot_row(const struct tw_columns *c) {
+    ptrdiff_t row = 0;
+    for (ptrdiff_t i = 1; c->weights && i < c->n; i++)
+        row = c->weights[i] > c->weights[row] ? i : row;
+    return row;
+}
+
+/* Read the sums of a pass over columns about their pivots; returns how many columns need a second pass. */
+static ptrdiff_t read_moments(const moments_pass *look, double weight, struct tw_moments *out) {
+    ptrdiff_t again = 0;
+    for (ptrdiff_t k = 0; k < look->p->which.m; k++) {
+        const ptrdiff_t j = chosen_at(&look->p->which, k);
+        const double first = pass_sum(look->p, k, 1), square = pass_sum(look->p, k, 2);
+        out->product[j] = pass_sum(look->p, k, 0), out->square[j] = square;
+        if (!out->mean)
+            continue;
+        const double off = weight > 0 ? first / weight : 0, pivot = look->pivot[j];
+        out->mean[j] = pivot + off;
+        out->square[j] = square - first * off;
+        const double whole = square + 2 * pivot * first + weight * pivot * pivot;
+        if (square > CANCELS * out->square[j])
+            look->again[again++] = j;
+        else if (!(out->square[j] > CONSTANT * whole) && out->square[j] <= DBL_MAX)
+            out->square[j] = 0;
+    }
+    return again;
+}
+
+static void dense_moments(const struct tw_columns *c, const double *u, int threads, struct tw_watch *watch,
+                          void *work, struct tw_moments *out) {
+    arena a = arena_on(work);
+    moments_pass look = dense_moments_on(&a, c, threads);
+    const double weight = c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+    const ptrdiff_t row = pivot_row(c);
+    for (ptrdiff_t j = 0; j < c->P && out->mean; j++)
+        look.pivot[j] = c->n ? (double)((const real *)c->A)[row * c->row_step + j * c->column_step] : 0;
+    look.p->body = moments_body, look.p->u = u, look.p->mean = out->mean ? look.pivot : NULL;
+    pass_run(look.p, watch);
+    if (tw_stopped(watch))
+        return;
+    look.p->which.m = read_moments(&look, weight, out);
+    if (!look.p->which.m)
+        return;
+    memcpy(look.pivot, out->mean, (size_t)c->P * sizeof(double));
+    look.p->which.column = look.again;
+    pass_run(look.p, watch);
+    for (ptrdiff_t k = 0; k < look.p->which.m && !(watch && watch->stop);
+         k++) { /* what is left of their mean is rounding */
+        const ptrdiff_t j = look.again[k];
+        const double square = pass_sum(look.p, k, 2), mean = out->mean[j];
+        out->product[j] = pass_sum(look.p, k, 0);
+        out->square[j] = square > CONSTANT * weight * mean * mean ? square : 0;
+    }
+}
+
+static tw_linear_status moments(const struct tw_columns *c, const double *u, int threads,
+                                struct tw_watch *watch, void *work, struct tw_moments *out) {
+    if (c->indptr)
+        sparse_moments(c, u, threads, watch, out);
+    else
+        dense_moments(c, u, threads, watch, work, out);
+    for (ptrdiff_t j = 0; j < c->P; j++) {
+        if (!(out->square[j] <= DBL_MAX)) {
+            *out->where = j;
+            return TW_LINEAR_OVERFLOW;
+        }
+        if (out->square[j] > LARGEST || (out->square[j] > 0 && out->square[j] < SMALLEST)) {
+            *out->where = j;
+            return TW_LINEAR_SCALE;
+        }
+        if (out->square[j] == 0)
+            out->product[j] = 0;
+    }
+    return TW_LINEAR_OK;
+}
+
+#endif
