@@ -188,3 +188,25 @@ def test_curve_fit_refuses_a_mask_that_belongs_to_no_point():
 def test_a_mask_without_anything_masked_changes_nothing():
     r = tw.fit(line, np.ma.array(X), np.ma.array(Y), np.ma.array([1.0, 1.0]))
     np.testing.assert_array_equal(r.params, tw.fit(line, X, Y, [1.0, 1.0]).params)
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_element_along_an_axis_counts_for_all_of_it(axis, dtype):
+    x = np.linspace(0, 4, 12)
+    y = np.random.default_rng(2).uniform(1, 3, (3, 4, 1)) * np.exp(-x) + 0.1
+    mask, sigma = np.zeros((3, 4, 1), bool), np.linspace(1, 2, 3)[:, None, None] * np.ones(12)
+    mask[1, 2] = True
+    whole_mask, whole_sigma = np.repeat(mask, 12, -1), np.broadcast_to(sigma, y.shape)
+
+    def fitted(*arrays):
+        y, mask, sigma = (np.moveaxis(a, -1, axis) for a in arrays)
+        start = {"a": 1.0, "c": 0.0}
+        return tw.fit("a*exp(-x) + c", x, y, start, mask=mask, sigma=sigma, axis=axis, dtype=dtype)
+
+    some, all_of_it = fitted(y, mask, sigma), fitted(y, whole_mask, whole_sigma)
+    assert (some.n_used == np.where(mask[..., 0], 0, 12)).all()
+    for name in ("params", "chi2", "stderr", "status"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(all_of_it, name))
+    with pytest.raises(ValueError, match="mask must have shape"):
+        fitted(y, mask[:, :3], sigma)

@@ -59,6 +59,14 @@ def test_what_else_can_be_mapped():
         plot.map(r, "tua")
 
 
+def test_pixels_without_data_are_no_failures():
+    y = decay(X, RNG.uniform(1, 3, (3, 4, 1)), 1.5)
+    y[0, 0, 2] = np.inf
+    y[1:, 2:] = np.nan
+    r = tw.fit(decay, X, y, p0={"a": 1, "tau": 1})
+    assert plot.map(r, "a").get_title(loc="right") == "1 fit failed, 4 without data"
+
+
 def test_a_constant_map_has_a_colour_scale():
     (image,) = plot.map(decays(3, 3, fixed={"a": 2}), "a").images
     low, high = image.get_clim()

@@ -19,7 +19,7 @@ import numpy as np
 from .._arguments.casts import exact_type, narrowed
 from .._arguments.check import PerFit, left_out, numbers, per_fit
 from .._arguments.columns import columns_of
-from .._arguments.pieces import Array, contiguous, has_nan, replaced
+from .._arguments.pieces import Array, contiguous, copied, has_nan, replaced
 from .labels import Labels, labels_of, numbered, ordered
 
 
@@ -342,12 +342,26 @@ class _Layout(NamedTuple):
     batch: tuple[int, ...]
     points: tuple[int, ...]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of y."""
+        along = dict(zip(self.axes, self.points, strict=True))
+        others = iter(self.batch)
+        ndim = len(self.batch) + len(self.points)
+        return tuple(along[k] if k in along else next(others) for k in range(ndim))
+
     def rows(self, array: Array, name: str) -> PerFit:
-        """Return an array of the shape of the points, or of y, as rows."""
+        """Return an array of the shape of the points, or of y, as rows.
+
+        An axis of y along which the array has one element is one along which it is the same.
+        """
         ndim = len(self.batch) + len(self.points)
         if array.shape == self.points:
             array = array.reshape(-1)
         elif array.ndim == ndim and self.batch:
+            shape = self.shape
+            if all(n in (1, m) for n, m in zip(array.shape, shape, strict=True)):
+                array = array if array.shape == shape else copied(np.broadcast_to(array, shape))
             array = _points_last(array, self.axes, name)[0]
         return per_fit(array, name, "N", prod(self.points), self.batch, array.dtype)
 

@@ -96,7 +96,8 @@ def fit(
     absolute_sigma : bool
         Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
     mask : array_like of bool, shape (N,) or (..., N), optional
-        True leaves a point out, as in `numpy.ma`.
+        True leaves a point out, as in `numpy.ma`.  A mask, or a sigma, with one element along an
+        axis of y is the same for all of that axis: shape (rows, columns, 1) leaves out pixels.
     bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds, optional
         Lower and upper bounds, each (), (P,) or (..., P); None is no bound.
     fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional

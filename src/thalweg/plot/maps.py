@@ -88,7 +88,7 @@ def map(
         open_frame(ax)
     else:
         _draw_line(result, values, good, name, ax)
-    _count_failed(ax, int(good.size - np.count_nonzero(good)))
+    _count_failed(ax, result, good)
     return ax
 
 
@@ -220,10 +220,14 @@ def _name_places(result: FitResult, ax: Any) -> None:
     ax.xaxis.set_major_formatter(lambda at, _: str(words[round(at)]) if 0 <= at < n else "")
 
 
-def _count_failed(ax: Any, n: int) -> None:
-    if n:
-        title = f"{n} fit{'s' * (n != 1)} failed"
-        ax.set_title(title, color=_FAILED_TEXT, fontsize="small", loc="right")
+def _count_failed(ax: Any, result: FitResult, good: Array) -> None:
+    """Say how many fits failed, and apart from them how many had no point, as behind a mask."""
+    without = int(np.count_nonzero(result.n_used == 0))
+    failed = int(np.count_nonzero(~good & (result.n_used > 0)))
+    words = [f"{failed} fit{'s' * (failed != 1)} failed"] if failed else []
+    words += [f"{without} without data"] if without else []
+    if words:
+        ax.set_title(", ".join(words), color=_FAILED_TEXT, fontsize="small", loc="right")
 
 
 @spelled
