@@ -167,6 +167,8 @@ def signs(values: Array) -> Definiteness:
 def eigen(B: Any) -> Eigen:
     """Return the eigenvalues and eigenvectors of a symmetric matrix, B = V diag(lambda) V'.
 
+    The work is that of NumPy's LAPACK, whose own setting of threads rules.
+
     Parameters
     ----------
     B : array_like, sparse matrix or operator, shape (P, P)
@@ -213,7 +215,8 @@ def eigen(B: Any) -> Eigen:
 def svd(A: Any) -> Singular:
     """Return the singular value decomposition A = U diag(sigma) V'.
 
-    A maps the unit vector v_i to sigma_i u_i.
+    A maps the unit vector v_i to sigma_i u_i.  The work is that of NumPy's LAPACK, whose own
+    setting of threads rules.
 
     Parameters
     ----------
