@@ -89,7 +89,7 @@ def test_few_lines_and_no_addresses(shown):
     assert " at 0x" not in repr(shown) and "<function" not in repr(shown)
 
 
-RESULTS = [fits(()), fits((2, 3)), DESCENT, DESCENT.history, tw.diagnose(BOWL, [1, 2, 3])]
+RESULTS = [DESCENT, DESCENT.history, tw.diagnose(BOWL, [1, 2, 3])]
 
 
 @pytest.mark.parametrize("shown", RESULTS, ids=lambda shown: type(shown).__name__)
@@ -98,6 +98,16 @@ def test_notebooks_show_the_same_lines(shown):
     assert html.startswith(f"<b>{type(shown).__name__}</b> ")
     parts = [unescape(part).strip() for part in html.replace("</b>", ":").split("<br>")]
     assert parts == ["<b>" * (k == 0) + line.strip() for k, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize("shown", [fits(()), fits((2, 3))], ids=["one", "many"])
+def test_notebooks_show_fits_as_a_table(shown):
+    html = shown._repr_html_()
+    assert html.startswith("<p><b>FitResult</b>: ") and html.count("<table>") == 1
+    rows = re.findall(r"<tr><th>(\w+)</th>", html)
+    assert tuple(rows) == shown.names
+    for name in shown.names:
+        assert f"<td>{np.median(shown[name]):.6g}"[:9] in html
 
 
 def test_what_users_have_named_is_text_in_a_notebook():

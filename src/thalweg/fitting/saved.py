@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .._arguments.check import Array, PerFit
+from .._arguments.spelling import spelled
 from .._whole_files import Output
 from ..model import ModelInfo, as_model
 from .data import Data
@@ -87,6 +88,7 @@ def save(result: FitResult, path: Any) -> None:
     Output(Path(path)).commit(write)
 
 
+@spelled
 def load(path: Any, model: Any = None) -> FitResult:
     """Return the result that `FitResult.save` or the command line wrote to an ``.npz`` file.
 
