@@ -11,7 +11,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from ..fitting.result import FitResult
-from ..fitting.saved import arrays_of
+from ..fitting.saved import arrays_of, write_arrays
 
 _ROWS_AT_ONCE = 4096  # rows of a CSV file that are written between two looks for Ctrl-C
 
@@ -41,7 +41,7 @@ def _write_arrays(file: BinaryIO, result: FitResult, titles: Sequence[str] | Non
     }
     if titles is not None:
         arrays["data"] = np.array(titles)
-    np.savez(file, **arrays)  # type: ignore[arg-type]  # takes allow_pickle for an array
+    write_arrays(file, arrays)
 
 
 def _write_rows(file: BinaryIO, columns: Sequence[tuple[str, Array]]) -> None:

@@ -8,10 +8,12 @@ function of Python is given again.
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib import format as npy
 
 from .._arguments.check import Array, PerFit
 from .._arguments.spelling import spelled
@@ -82,10 +84,24 @@ def save(result: FitResult, path: Any) -> None:
     """Write a result to a file, whole or not at all; see `FitResult.save`."""
     arrays = arrays_of(result)
 
-    def write(file: BinaryIO) -> None:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # it takes allow_pickle for an array
+    Output(Path(path)).commit(lambda file: write_arrays(file, arrays))
 
-    Output(Path(path)).commit(write)
+
+def write_arrays(file: BinaryIO, arrays: dict[str, Array]) -> None:
+    """Write arrays as `numpy.savez` does; what interrupts it leaves nothing behind to complain.
+
+    A `ZipFile` that is deleted in the middle of a member, as after Ctrl-C, prints an exception that
+    nobody can catch; without its file it is silent.
+    """
+    archive = zipfile.ZipFile(file, "w")
+    try:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
+        archive.close()
+    except BaseException:
+        archive.fp = None
+        raise
 
 
 @spelled
