@@ -20,6 +20,7 @@ PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
 FLOORS = [
     ["status", "_progress", "_showing", "_whole_files"],
     ["_arguments"],
+    ["_archives"],
     ["_core"],
     ["kernels", "model", "machine"],
     ["reference"],

@@ -332,3 +332,61 @@ def test_every_fit_that_has_run_counts_its_attempts(model, size):
     assert r.success[:3].all() and (r.attempts >= 1).all()
     stopped = tw.fit(decay, T, np.tile(Y, (40_000, 1)), P0, callback=lambda done, total: True)
     np.testing.assert_array_equal(stopped.attempts == 0, stopped.status == tw.Status.NOT_RUN)
+
+
+def test_labels_of_three_axes_follow_numpy_or_are_left_away():
+    grid = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    labels = Labels(("z", "y", "x"), {"all": (("z", "y", "x"), grid), "x": (("x",), np.arange(3))})
+    for index in [
+        (0, slice(None), 1),
+        (slice(None), [2, 0]),
+        (1, [2, 0]),
+        (..., [0, 1], 2),
+        (0, ...),
+    ]:
+        kept = labels.picked(index, grid.shape)
+        np.testing.assert_array_equal(kept.coords["all"][1], grid[index])
+        assert kept.coords["all"][0] == kept.dims and len(kept.dims) == grid[index].ndim
+    assert labels.picked((0, slice(None), [0, 1]), grid.shape) is None  # NumPy turns the axes
+    assert labels.picked(([0, 1], [0, 1]), grid.shape) is None
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+def test_what_is_loaded_without_its_model_is_whole_but_for_that(tmp_path):
+    tw.fit(refuses_symbols, T, Y, P0, absolute_sigma=True).save(tmp_path / "r.npz")
+    again = pickle.loads(pickle.dumps(tw.load(tmp_path / "r.npz")))
+    np.testing.assert_array_equal(again.aic, again.chi2 + 4)  # sigma was absolute
+    with pytest.raises(ValueError, match="does not hold it; give it"):
+        copy.deepcopy(again).predict(T)
+    known = tw.load(tmp_path / "r.npz", refuses_symbols)
+    np.testing.assert_allclose(known.predict(T), decay(T, *known.params.T[..., None]))
+
+
+@pytest.mark.parametrize("cut", ["end", "middle", "flipped", "rows"])
+def test_broken_files_are_refused_in_a_sentence(tmp_path, cut):
+    path = tmp_path / "r.npz"
+    tw.fit(decay, T, Y, P0).save(path)
+    content = bytearray(path.read_bytes())
+    if cut == "rows":
+        with np.load(path) as file:
+            arrays = dict(file) | {"params": np.ones((2, 2))}
+        np.savez(path, **arrays)
+    elif cut == "flipped":
+        for k in range(0, len(content), 97):
+            content[k] ^= 0x5A
+        path.write_bytes(content)
+    else:
+        path.write_bytes(content[: len(content) // 2 if cut == "middle" else -30])
+    with pytest.raises(ValueError, match=r"r.npz is no file of a Thalweg result, or a broken one"):
+        tw.load(path)
+
+
+def test_an_interrupted_result_knows_its_sigma():
+    def stop(done, total):
+        return done > 0
+
+    y = np.tile(Y, (200_000, 1))
+    r = tw.fit(decay, T, y, P0, sigma=SIGMA, absolute_sigma=True, callback=stop)
+    assert r.problem.absolute_sigma and (r.status == 0).any() and (r.status > 0).any()
+    some = r[np.flatnonzero(r.status > 0)[:5]]
+    np.testing.assert_array_equal(some.aic, some.chi2 + 4)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .pieces import Array as Array
+from .pieces import Array as Array  # who imports from here gets it, too
 from .pieces import contiguous, filled, pieces
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]  # float64, or float32 where that was asked for
@@ -159,16 +159,21 @@ def stack(columns: Sequence[Any], what: str, names: Sequence[str], dtype: Any) -
 _MOST_THREADS = 256  # TW_MAX_THREADS of csrc/base/pool.h
 
 
+def number_of(value: Any, name: str, wanted: str) -> float:
+    """Return a number as a float, or raise TypeError; an integer beyond all floats is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number {wanted}, got {value!r}") from None
+
+
 def tolerance(value: float | None, name: str, default: float) -> float:
     """Return a tolerance, which must be a number >= 0."""
     if value is None:
         return default
-    try:
-        number = float(value)
-    except OverflowError:
-        number = np.inf  # an integer beyond all floats
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number >= 0, got {value!r}") from None
+    number = number_of(value, name, ">= 0")
     if not 0 <= number < np.inf:
         raise ValueError(f"{name} must be a number >= 0, got {number}")
     return number
@@ -182,10 +187,7 @@ def positive(value: Any, name: str) -> float:
     TypeError, ValueError
         The value is no number, or not > 0, or not finite.
     """
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name} must be a number > 0, got {value!r}") from None
+    number = number_of(value, name, "> 0")
     if not 0 < number < np.inf:
         raise ValueError(f"{name} must be a number > 0, got {value!r}")
     return number

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .._archives import write_archive
 from .._arguments.check import Array
 from ..fitting.result import FitResult
-from ..fitting.saved import arrays_of, write_arrays
+from ..fitting.saved import arrays_of
 
 _ROWS_AT_ONCE = 4096  # rows of a CSV file that are written between two looks for Ctrl-C
 
@@ -41,7 +42,7 @@ def _write_arrays(file: BinaryIO, result: FitResult, titles: Sequence[str] | Non
     }
     if titles is not None:
         arrays["data"] = np.array(titles)
-    write_arrays(file, arrays)
+    write_archive(file, arrays)
 
 
 def _write_rows(file: BinaryIO, columns: Sequence[tuple[str, Array]]) -> None:

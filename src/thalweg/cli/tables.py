@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._archives import load_archive, load_array
 from .._arguments.check import Array
-from .archives import load_archive, load_array
 from .cells import MISSING, cause, decimal_of, number, refusal
 from .rows import Format, read_text, split_rows
 

@@ -74,7 +74,7 @@ def run_by_trials(
     out = results_for(problem)
     slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
     called = problem._replace(data=data, recording=None)
-    run_again(called, out, options.absolute_sigma, run_scaled, evaluate=evaluate)
+    run_again(called, out, run_scaled, evaluate=evaluate)
     return result_of(problem, out)
 
 

@@ -146,9 +146,7 @@ def curve_fit(
     problem = prepare(info, data, p0, box, None, np.dtype(float), bool(absolute_sigma))
     most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
     tolerances: dict[str, Any] = {"xtol": xtol, "ftol": ftol, "gtol": gtol, "max_iter": most}
-    options = options_for(
-        problem.data.y.dtype, n_params, absolute_sigma=absolute_sigma, **tolerances
-    )
+    options = options_for(problem.data.y.dtype, n_params, **tolerances)
     if whiten or (problem.recording is None and callable(jac)):
         result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:

@@ -27,13 +27,12 @@ MOST_ATTEMPTS = 3  # see csrc/fit/attempts.h
 
 
 class Options(NamedTuple):
-    """The tolerances and numbers of trials of a fit, and how chi2 enters its covariance."""
+    """The tolerances and numbers of trials of a fit."""
 
     xtol: float
     ftol: float
     gtol: float
     max_iter: int
-    absolute_sigma: bool
     attempts: int = MOST_ATTEMPTS
 
 
@@ -186,7 +185,6 @@ def fit(
         gtol=gtol,
         max_iter=max_iter,
         attempts=attempts,
-        absolute_sigma=absolute_sigma,
     )
     n_threads = thread_limit(threads)
     return run(problem, options, n_threads, callback, progress)
@@ -196,7 +194,6 @@ def options_for(
     dtype: np.dtype[Any],
     n_params: int,
     *,
-    absolute_sigma: bool,
     xtol: float | None = None,
     ftol: float | None = None,
     gtol: float | None = None,
@@ -212,7 +209,6 @@ def options_for(
         tolerance(ftol, "ftol", defaults[1]),
         tolerance(gtol, "gtol", defaults[2]),
         count(max_iter, "max_iter", 0, 2**31 - 1),
-        bool(absolute_sigma),
         MOST_ATTEMPTS if attempts is None else count(attempts, "attempts", 1, MOST_ATTEMPTS),
     )
 
@@ -257,7 +253,7 @@ def run(
     try:
         with _reporter(problem.data.n_fits, callback, progress) as report:
             run_all(problem, out, report)
-            run_again(problem, out, options.absolute_sigma, run_all, report)
+            run_again(problem, out, run_all, report)
             decided = True
             if report is not None:
                 report(int(np.count_nonzero(out["status"])))
@@ -329,7 +325,7 @@ def _job(
         bound_step=problem.lower.step,
         fixed=problem.fixed,
         out=out,
-        options=options[:5],
+        options=(*options[:4], problem.absolute_sigma),
         scaled=problem.scaled,
         linear=compiled.linear,
         attempts=options.attempts,
@@ -359,7 +355,7 @@ def one_job(
         upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
         out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
-        options=options[:5],
+        options=(*options[:4], problem.absolute_sigma),
         scaled=problem.scaled,
         attempts=options.attempts,
     )

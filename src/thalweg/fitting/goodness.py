@@ -47,7 +47,7 @@ def information(result: FitResult, per_parameter: Array | float) -> Array:
     """Return -2 ln L + per_parameter k: the criterion of Akaike with 2, of Schwarz with ln n."""
     n, k, chi2 = result.n_used, result.problem.count_free(), result.chi2.astype(np.float64)
     with np.errstate(all="ignore"):
-        deviance = chi2 if result.absolute_sigma else n * np.log(chi2 / n)
+        deviance = chi2 if result.problem.absolute_sigma else n * np.log(chi2 / n)
     return np.asarray(deviance + per_parameter * k)
 
 

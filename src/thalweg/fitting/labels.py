@@ -39,13 +39,15 @@ class Labels(NamedTuple):
         fits, so that the axes stay what they were; else the result has no labels: None.
         """
         parts = list(index) if isinstance(index, tuple) else [index]
-        if Ellipsis in [p for p in parts if p is Ellipsis]:
-            at = next(k for k, p in enumerate(parts) if p is Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (len(batch) - len(parts) + 1)
-        parts += [slice(None)] * (len(batch) - len(parts))
-        lists = [np.asarray(p) for p in parts if not isinstance(p, slice | int | np.integer)]
-        if len(lists) > 1 or any(a.ndim != 1 for a in lists):
+        rest = [slice(None)] * (len(batch) - sum(p is not Ellipsis for p in parts))
+        at = next((k for k, p in enumerate(parts) if p is Ellipsis), len(parts))
+        parts[at : at + 1] = rest
+        lists = [k for k, p in enumerate(parts) if not isinstance(p, slice | int | np.integer)]
+        if len(lists) > 1 or any(np.ndim(parts[k]) != 1 for k in lists):
             return None
+        others = [k for k, p in enumerate(parts) if not isinstance(p, slice)]
+        if lists and others[-1] - others[0] >= len(others):
+            return None  # NumPy puts the axis of a list first if slices part it from a number
         of = dict(zip(self.dims, parts, strict=True))
         gone = {d for d, p in of.items() if isinstance(p, int | np.integer)}
         coords = {

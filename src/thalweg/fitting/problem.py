@@ -92,11 +92,11 @@ class Problem(NamedTuple):
             self.data.y.dtype,
         )
 
-    def picked(self, places: Array, batch: tuple[int, ...]) -> Problem:
-        """Return the problem of the fits at these places, (n,), in a batch of this shape."""
+    def picked(self, places: Array, batch: tuple[int, ...] | None = None) -> Problem:
+        """Return the problem of the fits at these places, (n,), in one axis or as ``batch``."""
         start, lower, upper = (row.picked(places) for row in (self.start, self.lower, self.upper))
         return self._replace(
-            data=self.data.picked(places, batch),
+            data=self.data.picked(places, places.shape if batch is None else batch),
             start=start,
             lower=lower,
             upper=upper,

@@ -38,7 +38,6 @@ from .scaled import (
     exponent,
     in_other_units,
     scaled,
-    selected,
     whole,
 )
 
@@ -51,7 +50,6 @@ _CHUNK = 2**21  # values of y, or of J, that are copied at a time: 16 MiB
 def run_again(
     problem: Problem,
     out: dict[str, Array],
-    absolute_sigma: bool,
     run: Run,
     report: Report = None,
     evaluate: Evaluate | None = None,
@@ -78,7 +76,7 @@ def run_again(
         part = slice(first, first + step)
         with np.errstate(all="ignore"):
             later = _continued(report, int(np.count_nonzero(status)))
-            _run_part(problem, out, fits[part], was[part], absolute_sigma, run, later, evaluate)
+            _run_part(problem, out, fits[part], was[part], run, later, evaluate)
         if not status[fits[part]].all():
             return
 
@@ -106,7 +104,6 @@ def _run_part(
     out: dict[str, Array],
     fits: Array,
     was: Array,
-    absolute_sigma: bool,
     run: Run,
     report: Report,
     evaluate: Evaluate | None,
@@ -114,24 +111,24 @@ def _run_part(
     """Run a few fits again; a fit whose model itself is not finite stays as it was."""
     status = out["status"].reshape(-1)
     status[fits] = was
-    fits = fits[(was == Status.RANGE) | _have_values(selected(problem, fits), evaluate)]
+    fits = fits[(was == Status.RANGE) | _have_values(problem.picked(fits), evaluate)]
     if not len(fits):
         return
-    units, finite = choose_units(selected(problem, fits), evaluate)
+    units, finite = choose_units(problem.picked(fits), evaluate)
     finite |= status[fits] == Status.RANGE
     fits = fits[finite]
     if not len(fits):
         return
     status[fits] = Status.NOT_RUN
     units = Units(*(u[finite] for u in units))
-    part = scaled(selected(problem, fits), units)
+    part = scaled(problem.picked(fits), units)
     results = _room_for(part, out)
     try:
         run(part, results, report)
     finally:  # fits that had finished before an exception get their results, too
         overflow = results["status"] == Status.NOT_FINITE  # squares have: the model is finite
         results["status"][overflow] = Status.RANGE
-        _scale_back(selected(problem, fits), units, results, absolute_sigma)
+        _scale_back(problem.picked(fits), units, results)
         _write(out, fits, results)
 
 
@@ -144,9 +141,7 @@ def _room_for(problem: Problem, out: dict[str, Array]) -> dict[str, Array]:
     return results
 
 
-def _scale_back(
-    problem: Problem, units: Units, results: dict[str, Array], absolute_sigma: bool
-) -> None:
+def _scale_back(problem: Problem, units: Units, results: dict[str, Array]) -> None:
     """Turn the results of the scaled fits into those of the problem in its own units."""
     ratio, F = units.y - units.sigma, len(problem.free)
     theta = np.ascontiguousarray(results["theta"][:, : len(problem.names)])
@@ -154,7 +149,7 @@ def _scale_back(
     results["theta"] = np.clip(theta, problem.lower.array, problem.upper.array)  # NaN stays
     results["chi2"] = np.ldexp(results["chi2"], -2 * ratio)
     row, column = np.tril_indices(F)
-    unit = units.theta[:, free] + (ratio[:, None] if absolute_sigma else 0)
+    unit = units.theta[:, free] + (ratio[:, None] if problem.absolute_sigma else 0)
     errors = np.ldexp(np.sqrt(results["covariance"][:, row == column]), unit)
     results["covariance"] = np.ldexp(results["covariance"], unit[:, row] + unit[:, column])
     variances = results["covariance"][:, row == column]

@@ -70,8 +70,6 @@ class FitResult:
     errors : ndarray or None, shape (..., F)
         Standard errors of the parameters that were not fixed; kept only if the square of one of
         them leaves the range of numbers.
-    absolute_sigma : bool
-        Whether sigma was in absolute units.
     """
 
     params: Floats
@@ -85,7 +83,6 @@ class FitResult:
     detail: Integers
     attempts: Integers
     errors: Floats | None = field(repr=False, default=None)
-    absolute_sigma: bool = False
 
     @overload
     def __getitem__(self, key: str) -> Floats: ...

@@ -8,13 +8,13 @@ function of Python is given again.
 from __future__ import annotations
 
 import json
-import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from numpy.lib import format as npy
 
+from .._archives import load_archive, write_archive
 from .._arguments.check import Array, PerFit
 from .._arguments.spelling import spelled
 from .._whole_files import Output
@@ -23,9 +23,9 @@ from .data import Data
 from .labels import Labels
 from .problem import Problem
 from .result import FitResult
+from .selection import PER_FIT
 
 _FORMAT = 1  # of the file; a later one that older versions cannot read gets the next number
-_NUMBERS = ("params", "chi2", "n_iter", "n_used", "status", "covariance_rows", "detail", "attempts")
 _COORDINATE = "coordinate "  # begins the names of the arrays that are labels
 
 
@@ -38,7 +38,7 @@ def arrays_of(result: FitResult) -> dict[str, Array]:
         A coordinate holds objects that are no texts.
     """
     problem = result.problem
-    arrays = {name: getattr(result, name) for name in _NUMBERS}
+    arrays = {name: getattr(result, name) for name in PER_FIT}
     if result.errors is not None:
         arrays["errors"] = result.errors
     lower, upper = problem.bounds
@@ -58,7 +58,7 @@ def _header(result: FitResult) -> dict[str, Any]:
     return {
         "thalweg": _FORMAT,
         "names": result.names,
-        "absolute_sigma": result.absolute_sigma,
+        "absolute_sigma": problem.absolute_sigma,
         "model": model.label,
         "independent": model.independent,  # empty for a function of Python
         "form": data.form,
@@ -83,25 +83,7 @@ def _without_objects(values: Array, name: str) -> Array:
 def save(result: FitResult, path: Any) -> None:
     """Write a result to a file, whole or not at all; see `FitResult.save`."""
     arrays = arrays_of(result)
-
-    Output(Path(path)).commit(lambda file: write_arrays(file, arrays))
-
-
-def write_arrays(file: BinaryIO, arrays: dict[str, Array]) -> None:
-    """Write arrays as `numpy.savez` does; what interrupts it leaves nothing behind to complain.
-
-    A `ZipFile` that is deleted in the middle of a member, as after Ctrl-C, prints an exception that
-    nobody can catch; without its file it is silent.
-    """
-    archive = zipfile.ZipFile(file, "w")
-    try:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
-        archive.close()
-    except BaseException:
-        archive.fp = None
-        raise
+    Output(Path(path)).commit(lambda file: write_archive(file, arrays))
 
 
 @spelled
@@ -140,38 +122,57 @@ def load(path: Any, model: Any = None) -> FitResult:
     >>> again.predict([3.0]).round(9)
     array([7.])
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(str(arrays["header"]))
-        version = header["thalweg"]
-    except (ValueError, KeyError, EOFError, TypeError, AttributeError):
-        raise ValueError(f"{path} is no file of a Thalweg result") from None
-    if version > _FORMAT:
-        raise ValueError(f"{path} was written by a later version of Thalweg than this one")
+    arrays, header = _read(Path(path))
     names = tuple(header["names"])
     info = _model(header, names, model)
     return FitResult(
-        **{name: arrays[name] for name in _NUMBERS},
+        **{name: arrays[name] for name in PER_FIT},
         names=names,
         problem=_problem(header, arrays, info, names),
         errors=arrays.get("errors"),
-        absolute_sigma=bool(header["absolute_sigma"]),
     )
+
+
+def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the arrays and the header of a file that `save` wrote."""
+    try:
+        arrays, _ = load_archive(path)
+        header = json.loads(str(arrays["header"]))
+        version, is_whole = header["thalweg"], _is_whole(header, arrays)
+    except (ValueError, KeyError, TypeError):
+        version, is_whole = 0, False
+    if version > _FORMAT:
+        raise ValueError(f"{path} was written by a later version of Thalweg than this one")
+    if not is_whole:
+        raise ValueError(f"{path} is no file of a Thalweg result, or a broken one")
+    return arrays, header
+
+
+def _is_whole(header: dict[str, Any], arrays: dict[str, Array]) -> bool:
+    """Whether the arrays have the shapes that belong together."""
+    batch, P, F = arrays["chi2"].shape, len(header["names"]), len(arrays["free"])
+    row = {"params": (P,), "covariance_rows": (F * (F + 1) // 2,)}
+    return all(arrays[name].shape == (*batch, *row.get(name, ())) for name in PER_FIT)
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    """Stands for a function of Python that a file names and does not hold."""
+
+    label: str
+
+    def __call__(self, *arguments: Any) -> Any:
+        raise ValueError(
+            f"the file names its model, {self.label}, and does not hold it; give it: "
+            "thalweg.load(path, model=...)"
+        )
 
 
 def _model(header: dict[str, Any], names: tuple[str, ...], model: Any) -> ModelInfo:
     """The model that the file names, or that is given, with the parameters of the result."""
     independent, label = tuple(header["independent"]), header["model"]
     if model is None and not independent:
-
-        def unknown(*arguments: Any) -> Any:
-            raise ValueError(
-                f"the file names its model, {label}, and does not hold it; give it: "
-                "thalweg.load(path, model=...)"
-            )
-
-        return ModelInfo(unknown, names, header["variables"], None, label)
+        return ModelInfo(_Unknown(label), names, header["variables"], None, label)
     info = as_model(label if model is None else model, independent or None)
     if info.names is not None and tuple(info.names) != names:
         raise ValueError(
@@ -204,5 +205,5 @@ def _problem(
     return Problem(
         model, data, names, free, PerFit(np.full(P, np.nan, dtype), 0), lower, upper,
         bool(np.isfinite(lower.array).any() or np.isfinite(upper.array).any()),
-        arrays.get("fixed"), None,
+        arrays.get("fixed"), None, absolute_sigma=bool(header["absolute_sigma"]),
     )  # fmt: skip

@@ -58,29 +58,6 @@ def whole(exponents: Array) -> Array:
     return STEP * np.round(exponents / STEP).astype(np.int64)
 
 
-def selected(problem: Problem, fits: Array) -> Problem:
-    """Return the problem of some of the fits, in a batch of one axis."""
-
-    def rows(row: PerFit) -> PerFit:
-        return PerFit(row.array[fits], 1) if row.step else row
-
-    data = problem.data
-    part = data._replace(
-        x=tuple(rows(v) for v in data.x),
-        y=data.y[fits],
-        sigma=None if data.sigma is None else rows(data.sigma),
-        use=None if data.use is None else rows(data.use),
-        batch=(len(fits),),
-    )
-    return problem._replace(
-        data=part,
-        start=rows(problem.start),
-        lower=rows(problem.lower),
-        upper=rows(problem.upper),
-        fixed=None if problem.fixed is None else problem.fixed[fits],
-    )
-
-
 def scaled(problem: Problem, units: Units) -> Problem:
     """Return the problem in other units; the model's parameters are followed by its factors."""
     data, sizes = problem.data, _sizes_of_x(problem)

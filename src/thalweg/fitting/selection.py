@@ -10,6 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from .result import FitResult
 
+# The arrays of a result that have an entry for each fit; ``errors`` is another where it is kept.
+PER_FIT = ("params", "chi2", "n_iter", "n_used", "status", "covariance_rows", "detail", "attempts")
+
 
 def select(result: FitResult, index: Any) -> FitResult:
     """Return the result of the fits that an index picks, as NumPy picks from the batch's axes.
@@ -38,16 +41,6 @@ def select(result: FitResult, index: Any) -> FitResult:
     if (labels := result.problem.data.labels) is not None:
         data = problem.data._replace(labels=labels.picked(index, batch))
         problem = problem._replace(data=data)
-    names = (
-        "params",
-        "chi2",
-        "n_iter",
-        "n_used",
-        "status",
-        "covariance_rows",
-        "detail",
-        "attempts",
-    )
-    picked = {name: of(getattr(result, name)) for name in names}
+    picked = {name: of(getattr(result, name)) for name in PER_FIT}
     errors = None if result.errors is None else of(result.errors)
     return replace(result, problem=problem, errors=errors, **picked)

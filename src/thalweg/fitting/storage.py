@@ -68,7 +68,6 @@ def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
         "detail": out["detail"],
         "attempts": out["attempts"],
         "errors": out.get("errors"),
-        "absolute_sigma": problem.absolute_sigma,
     }
 
 

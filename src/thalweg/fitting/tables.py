@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -88,31 +89,23 @@ def to_xarray(result: FitResult) -> Any:
 
 def to_html(result: FitResult) -> str:
     """Return a table of the parameters of one fit, or of their spread over a batch."""
-    one = not result.status.ndim
-    if one:
-        head = ["", "value", "standard error"]
-        notes = result.notes()
-        rows = [
-            [name, f"{value:.9g}", note or f"{error:.3g}"]
-            for name, value, error, note in zip(
-                result.names, result.params, result.stderr, notes, strict=True
-            )
-        ]
-    else:
-        head = ["", "median", "5 %", "95 %", "median standard error"]
+    if result.status.ndim:
+        good = np.count_nonzero(result.success)
+        head, foot = f"{result.status.size} fits, {good} succeeded", ""
+        titles = ["", "median", "5 %", "95 %", "median standard error"]
         rows = [[name, *(f"{v:.6g}" for v in spread)] for name, *spread in result.spread()]
-    lines = (
-        result.reason()
-        if one
-        else f"{result.status.size} fits, " + (f"{np.count_nonzero(result.success)} succeeded")
-    )
-    cells = ["".join(f"<th>{escape(text)}</th>" for text in head)]
-    cells += [
-        f"<th>{escape(row[0])}</th>" + "".join(f"<td>{escape(text)}</td>" for text in row[1:])
-        for row in rows
+    else:
+        head, foot = result.reason(), f"<p>chi2 = {result.chi2:.9g}, dof = {result.dof}</p>"
+        titles = ["", "value", "standard error"]
+        columns = zip(result.names, result.params, result.stderr, result.notes(), strict=True)
+        rows = [[name, f"{v:.9g}", note or f"{error:.3g}"] for name, v, error, note in columns]
+    lines = ["".join(f"<th>{escape(title)}</th>" for title in titles)]
+    lines += [
+        f"<th>{escape(n)}</th>" + "".join(f"<td>{c}</td>" for c in cells) for n, *cells in rows
     ]
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    foot = f"chi2 = {result.chi2:.9g}, dof = {result.dof}" if one else ""
-    return f"<p><b>FitResult</b>: {escape(lines)}</p><table>{body}</table>" + (
-        f"<p>{foot}</p>" if foot else ""
-    )
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<p><b>FitResult</b>: {escape(head)}</p><table>{body}</table>{foot}"
+
+
+def _cells(texts: Iterable[str]) -> str:
+    return "".join(f"<td>{text}</td>" for text in texts)

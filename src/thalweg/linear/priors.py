@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, numbers, positive
+from .._arguments.check import Array, number_of, numbers, positive
 from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._showing import settings
@@ -115,7 +115,7 @@ class QGGMRF:
     neighbours: int | None = None
 
     def __post_init__(self) -> None:
-        p = _number(self.p, "p", "from 1 to 2")
+        p = number_of(self.p, "p", "from 1 to 2")
         if not 1 <= p <= 2:
             raise ValueError(f"p must be a number from 1 to 2, got {self.p}")
         _keep(self, sigma=_squarable(self.sigma, "sigma"), p=p, T=_squarable(self.T, "T"))
@@ -190,13 +190,6 @@ def _keep(prior: Any, **values: Any) -> None:
     """Set fields of a frozen dataclass to what they were found to mean."""
     for name, value in values.items():
         object.__setattr__(prior, name, value)
-
-
-def _number(value: Any, name: str, wanted: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"{name} must be a number {wanted}, got {value!r}") from None
 
 
 def _squarable(value: Any, name: str) -> float:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .._arguments.spelling import spelled
 from ..model.operations import Operations, count_operations
-from ._style import BLUE, GREY, VERMILION, pyplot
+from ._style import BLUE, GREY, VERMILION, axes_or_new
 
 _MOST_CELLS = 8  # cells of a side that are drawn; a longer side is dotted
 _CELL, _GAP, _WORDS = 1.0, 2.0, 1.0  # side of a cell, space between factors, height of words
@@ -78,15 +78,12 @@ def propagation(
         Matplotlib is not installed.
     """
     counted = count_operations(model, n_inputs=n_inputs, independent=independent)
-    plt = pyplot()
     forwards, backwards = _products(counted)
     middle = (_tallest(forwards) + _tallest(backwards)) / 2 + 5.5 * _WORDS
     lowest = -_tallest(backwards) / 2 - 4.6 * _WORDS
     highest = middle + _tallest(forwards) / 2 + 3.2 * _WORDS
     width = max(_LEAST_WIDTH, *(_width(blocks) for blocks in (forwards, backwards)))
-    if ax is None:
-        size = (_INCH * (width + 1), _INCH * (highest - lowest))
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+    ax = axes_or_new(ax, _INCH * (width + 1), _INCH * (highest - lowest))
     _draw_product(ax, forwards, middle, f"forwards: {counted.forward} operations per point")
     _draw_product(ax, backwards, 0.0, f"backwards: {counted.backward} operations per point")
     costs = f"the model alone: {counted.model}\nthe model and all of J: {counted.jacobian}"

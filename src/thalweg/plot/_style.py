@@ -26,3 +26,10 @@ def pyplot() -> Any:
 def open_frame(ax: Any) -> None:
     """Leave away the lines on top and at the right."""
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def axes_or_new(ax: Any, width: float, height: float) -> Any:
+    """Return the axes, or those of a new figure of this size in inches if there are none."""
+    if ax is None:
+        _, ax = pyplot().subplots(figsize=(width, height), layout="constrained")
+    return ax

@@ -11,7 +11,7 @@ import numpy as np
 from .._arguments.spelling import spelled
 from ..conditioning import Diagnosis
 from ..descent.result import DescentResult
-from ._style import BLACK, BLUE, CYCLE, VERMILION, open_frame, pyplot
+from ._style import BLACK, BLUE, CYCLE, VERMILION, axes_or_new, open_frame, pyplot
 
 _LEAST_PREDICTED = 1e-16  # of the start: predicted lines end here
 _QUANTITIES = {"gradient_norm": "||gradient||", "loss": "loss"}
@@ -59,9 +59,7 @@ def convergence(
         raise ValueError("there is no result to draw")
     if len(labels) != len(several):
         raise ValueError(f"labels must be one per result, got {len(labels)} for {len(several)}")
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
+    ax = axes_or_new(ax, 6.4, 4.2)
     widths = np.linspace(2.6, 1.4, len(several))  # so that equal courses are all seen
     for result, label, colour, width in zip(
         several, labels, CYCLE * len(several), widths, strict=False
@@ -113,9 +111,7 @@ def spectrum(d: Diagnosis, *, ax: Any = None) -> Any:
     ModuleNotFoundError
         Matplotlib is not installed.
     """
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.2, 3.8), layout="constrained")
+    ax = axes_or_new(ax, 5.2, 3.8)
     values = d.spectrum[::-1]
     number = np.arange(1, values.size + 1)
     size = float(np.clip(60 / np.sqrt(values.size), 2, 7))

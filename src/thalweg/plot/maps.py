@@ -18,7 +18,7 @@ from .._arguments.check import Array, name_index
 from .._arguments.spelling import spelled
 from ..status import Status
 from ._one_fit import point_style
-from ._style import open_frame, pyplot
+from ._style import axes_or_new, open_frame
 
 if TYPE_CHECKING:
     from ..fitting.result import FitResult
@@ -27,6 +27,7 @@ _VALUE, _ERROR, _FAILED, _FAILED_TEXT = "#0072B2", "#56B4E9", "#CC79A7", "#8F3A6
 _LEFT_OUT = "#BBBBBB"
 _ALIKE = 1e-9  # values that differ by no more than this share of their size are drawn as one
 _ROBUST = (1, 99)  # percentiles that limit a colour scale or a histogram, against stray fits
+_SIZE = 5.6, 4.2  # inches of a new figure
 _FEW = 500  # fits of a batch that are still drawn one by one
 _LOOK_UPS = ("chi2", "redchi", "r2", "aic", "bic", "n_iter", "n_used", "dof", "attempts", "status")
 
@@ -73,9 +74,7 @@ def map(
     values = _quantity(result, name)
     good = result.success & np.isfinite(values)
     limits = _limits(values[good]) if limits is None else limits
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+    ax = axes_or_new(ax, *_SIZE)
     if name == "status":
         _draw_statuses(result, ax)
     elif values.ndim == 2:
@@ -267,9 +266,7 @@ def residuals(
         sizes = np.abs(values[np.isfinite(values)])
         most = float(np.percentile(sizes, _ROBUST[1])) if sizes.size else 1.0
         limits = (-most or -1.0, most or 1.0)
-    plt = pyplot()
-    if ax is None:
-        _, ax = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+    ax = axes_or_new(ax, *_SIZE)
     _draw_image(values, limits, "y - f(x)", ("PuOr", _LEFT_OUT), ax)
     ax.set_aspect("auto")
     ax.set(xlabel="point", ylabel="fit")

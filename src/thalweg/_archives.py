@@ -1,4 +1,4 @@
-"""Arrays from ``.npy`` and ``.npz`` files that anyone may have made.
+"""Arrays to ``.npz`` files, and from ``.npy`` and ``.npz`` files that anyone may have made.
 
 The size that a header promises is compared with what the file holds before memory is asked for.
 Objects (pickles) are refused.  Whatever exception a broken file causes in NumPy or `zipfile`
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
-from .._arguments.check import Array
+from ._arguments.pieces import Array
 
 # A deflated stream is never shorter than 1 / 1032 of its content: a run of 258 bytes takes 2 bits.
 _MOST_DEFLATED = 1032
@@ -40,8 +40,12 @@ def load_array(path: Path) -> Array:
             raise _broken(path, error) from None
 
 
-def load_archive(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Array], list[str]]:
+def load_archive(
+    path: Path, names: tuple[str, ...] | None = None
+) -> tuple[dict[str, Array], list[str]]:
     """Return those arrays of a ``.npz`` file that have one of the names, and all names in it.
+
+    Without ``names`` all its arrays are returned.
 
     Raises
     ------
@@ -54,12 +58,30 @@ def load_archive(path: Path, names: tuple[str, ...]) -> tuple[dict[str, Array], 
         try:
             with zipfile.ZipFile(file) as archive:
                 members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
-                found = {n: _member(archive, members[n]) for n in names if n in members}
+                wanted = members if names is None else [n for n in names if n in members]
+                found = {n: _member(archive, members[n]) for n in wanted}
                 return found, list(members)
         except MemoryError:
             raise ValueError(f"{path} is larger than the memory there is") from None
         except Exception as error:  # a broken archive may make `zipfile` and zlib raise anything
             raise _broken(path, error) from None
+
+
+def write_archive(file: BinaryIO, arrays: dict[str, Array]) -> None:
+    """Write arrays as `numpy.savez` does; what interrupts it leaves nothing behind to complain.
+
+    A `ZipFile` that is deleted in the middle of a member, as after Ctrl-C, prints an exception that
+    nobody can catch; without its file it is silent.
+    """
+    archive = zipfile.ZipFile(file, "w")
+    try:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
+        archive.close()
+    except BaseException:
+        archive.fp = None
+        raise
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
