@@ -150,3 +150,42 @@ def test_an_error_of_another_kind_is_an_error_wherever_it_comes(fit):
 
     with pytest.raises(KeyError):
         fit(model)
+
+
+# ---- where it may stop ---------------------------------------------------------------------------
+
+
+def called_line(x, a, c):
+    return a * x + c if c < 1e30 else x
+
+
+def called_decay(x, a, c):
+    return a * np.exp(-x / 2) + c if c < 1e30 else x
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("model", [called_line, called_decay])
+@pytest.mark.parametrize("fixed", [[], ["a"]], ids=["both free", "one free"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_step_from_afar_to_the_minimum_is_no_reason_to_stop_beside_it(model, fixed, dtype):
+    """The first step of a linear model ends at its minimum, as far as derivatives are right.
+
+    They are not where a start is small beside what it is to become: the differences are too short.
+    """
+    x, share = np.linspace(0, 5, 16), 1e-9 if dtype is np.float64 else 1e-5
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        a, c = rng.uniform(-6, 6), rng.uniform(-3, 3)
+        y = model(x, a, c) + rng.choice([0.01, 0.3, 3]) * rng.standard_normal(16)
+        start = a * rng.uniform(0.5, 1.5), rng.choice([-1, 1]) * 10.0 ** rng.uniform(-6, 1)
+        r = tw.fit(model, x, y, start, fixed=fixed, dtype=dtype)
+        columns = np.stack([model(x, 1, 0), np.ones(16)], 1)[:, len(fixed) :]
+        rest = y - (model(x, float(dtype(start[0])), 0) if fixed else 0)
+        least = np.linalg.lstsq(columns, rest)[1][0]
+        chi2 = ((y - model(x, *r.params.astype(float))) ** 2).sum()
+        rounding = 0 if dtype is np.float64 else 1e-12 * np.abs(y).max() ** 2
+        assert not r.success or chi2 <= least * (1 + share) + rounding, seed
+        if r.success:
+            wanted = np.linalg.inv(columns.T @ columns) * r.chi2 / r.dof
+            got = r.cov[len(fixed) :, len(fixed) :]
+            np.testing.assert_allclose(got, wanted, rtol=1e-2, err_msg=f"{seed}")

@@ -212,8 +212,9 @@ class Fit:
                     break
                 h = share * (abs(value) or 1.0)
                 column, half = self._quotient(theta, k, h), self._quotient(theta, k, h / 2)
-                length = np.linalg.norm(half) or np.inf
-                bend = np.linalg.norm(column - half)
+                with np.errstate(over="ignore"):  # a step too long may be far out of range
+                    length = np.linalg.norm(half) or np.inf
+                    bend = np.linalg.norm(column - half)
                 e = (2 * rounding / h + bend) / length
                 if share == 6e-6 or e < error[k]:  # h may lead out of where f is defined
                     J[:, k], error[k] = half, e if e < np.inf else np.inf

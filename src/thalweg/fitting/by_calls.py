@@ -16,7 +16,7 @@ where theta_j - h of a lifetime is negative, and is shortened.
 Far from a minimum one-sided differences, which need half the calls, do as well: their relative
 error of about 1e-8 changes a step by no more than that.  Near a minimum such errors would end the
 fit beside it, and spoil the standard errors; so central differences take over as soon as chi2
-changes by less than NEAR.
+changes by less than NEAR, or could fall by no more than that.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from .._core import engine
 
 Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
 
-NEAR = 0.01  # differences are central where chi2 changes by less than this share, or where ...
-_EXACT = 1e-10  # ... chi2 is less than this share of sum (y / sigma)^2
+NEAR = 0.01  # differences are central where chi2 changes, or can, by less than this share, or ...
+_EXACT = 1e-10  # ... where chi2 is less than this share of sum (y / sigma)^2
 _TRIES = 6  # how often a step h is tried, each time up to _JUMP times as long or as short
 _JUMP = 1e4
 _FLAT = 1e-3  # s_j may be |theta_j|, but not less than _FLAT range / max |df/dtheta_j|
@@ -163,13 +163,32 @@ class Differences:
             central = self._is_near(f)
             if central and self._is_where_it_was(theta):
                 return f, self.last[1]
-            spread, relative = self._resolution(f, central)
-            self.range = self.range or spread
-            J = np.empty((len(f), len(self.free)), self.dtype)
-            for k, j in enumerate(self.free):
-                J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
+            J = self._jacobian(f, theta, central)
+            if not central and self._is_at_right_angles(f, J):
+                central, J = True, self._jacobian(f, theta, True)
         self.last = (theta.copy() if central else None), J
         return f, J
+
+    def _jacobian(self, f: Array, theta: Array, central: bool) -> Array:
+        """The derivatives at theta by differences, shape (N, F)."""
+        spread, relative = self._resolution(f, central)
+        self.range = self.range or spread
+        J = np.empty((len(f), len(self.free)), self.dtype)
+        for k, j in enumerate(self.free):
+            J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
+        return J
+
+    def _is_at_right_angles(self, f: Array, J: Array) -> bool:
+        """Whether no parameter alone could lower chi2 by more than NEAR of it: a fit may stop here.
+
+        That is where a first step has led from far away straight to a minimum, as that of a model
+        which is linear does.
+        """
+        e, columns = (self.y - f) * self.weight, J * self.weight[:, None]
+        if self.kept is not None:
+            e, columns = e[self.kept], columns[self.kept]
+        products, squares = e @ columns, np.einsum("ij,ij->j", columns, columns)
+        return bool((products**2 <= NEAR * (e @ e) * squares).all())
 
     def _is_where_it_was(self, theta: Array) -> bool:
         """Whether the last derivatives were central differences and will do here as well."""
