@@ -10,6 +10,7 @@ import linear
 import loss
 import pivot
 import quadratic
+import results
 import scales
 import sweep
 import sweep_csc
@@ -27,7 +28,7 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, words]
+MODULES += [loss, graph, scales, engine, words, results]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

@@ -1,0 +1,77 @@
+"""Edits of what a result tells, of its files, of pieces and pictures; the tests that notice."""
+
+EDITS = {
+    ("src/thalweg/fitting/goodness.py", "test_lookups.py"): [
+        ("goodness: no mean of y", "(weight * (y - mean)) ** 2", "(weight * y) ** 2"),
+        (
+            "goodness: weights not squared",
+            "(weight**2 * y).sum(1, keepdims=True)",
+            "(weight * y).sum(1, keepdims=True)",
+        ),
+        ("goodness: sigma always relative", "chi2 if result.problem.absolute_sigma else", ""),
+        ("goodness: fixed ones count", "result.problem.count_free()", "len(result.names)"),
+        (
+            "goodness: left out has residuals",
+            "np.where(data.weights() > 0, data.y, np.nan)",
+            "data.y",
+        ),
+        ("goodness: correlation of one side", "(ratio + ratio.swapaxes(-1, -2)) / 2", "ratio"),
+    ],
+    ("src/thalweg/fitting/selection.py", "test_lookups.py test_saved_results.py"): [
+        ("picked: labels of all", "labels=labels.picked(index, batch)", "labels=labels"),
+        ("picked: errors of none", "None if result.errors is None else of(result.errors)", "None"),
+    ],
+    ("src/thalweg/fitting/labels.py", "test_lookups.py"): [
+        ("labels: turned axes", "if lists and others[-1] - others[0] >= len(others):", "if False:"),
+        (
+            "labels: sigma as it comes",
+            "if set(map(str, dims)) == set(labels.dims) and",
+            "if False and",
+        ),
+        ("labels: of the points, too", "if set(d) <= set(dims)", "if True"),
+    ],
+    ("src/thalweg/fitting/saved.py", "test_saved_results.py"): [
+        (
+            "saved: sigma forgotten",
+            'absolute_sigma=bool(header["absolute_sigma"])',
+            "absolute_sigma=False",
+        ),
+        ("saved: shapes unseen", "    if not is_whole:\n", "    if False:\n"),
+        ("saved: any version", "if version > _FORMAT:", "if False:"),
+    ],
+    ("src/thalweg/fitting/evaluation.py", "test_lookups.py"): [
+        ("Jacobian: one-sided", "            differences(theta)  # one", "            # one"),
+    ],
+    ("src/thalweg/_archives.py", "test_saved_results.py"): [
+        (
+            "archives: cut off unsaid",
+            "            found = {n: _member(archive, members[n])",
+            "            found = {n: np.zeros(1)",
+        ),
+    ],
+    ("src/thalweg/_arguments/pieces.py", "test_pieces.py"): [
+        (
+            "pieces: rows twice",
+            "range(0, shape[0], PIECE // row)",
+            "range(0, shape[0], max(1, PIECE // row - 1))",
+        ),
+        ("pieces: place in a piece", "            inner[0] += last.start\n", "            pass\n"),
+        ("pieces: not aligned", " and array.flags.aligned", ""),
+    ],
+    ("src/thalweg/fitting/by_calls.py", "test_called.py"): [
+        (
+            "called: one step stops",
+            "if not central and self._is_at_right_angles(f, J):",
+            "if False:",
+        ),
+    ],
+    ("src/thalweg/plot/maps.py", "test_plot_maps.py"): [
+        ("maps: half pixels", "MaxNLocator(integer=True)", "MaxNLocator()"),
+        ("maps: no data is failure", "~good & (result.n_used > 0)", "~good"),
+        (
+            "maps: one value has no bins",
+            "if high - low <= _ALIKE * max(abs(low), abs(high)):",
+            "if not low < high:",
+        ),
+    ],
+}
