@@ -7,8 +7,15 @@ import os
 # have them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import contextlib
 import signal
+import tempfile
 from typing import NamedTuple
+
+try:
+    import fcntl  # Windows has none
+except ImportError:
+    fcntl = None
 
 import numpy as np
 import pytest
@@ -20,6 +27,28 @@ from thalweg._core import dispatch
 # ignore Ctrl-C; that is not what is tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A file that all processes of a run share, where tests run side by side (pytest -n).
+LOCK = "THALWEG_TESTS_LOCK"
+
+
+def pytest_configure(config):
+    if fcntl and not hasattr(config, "workerinput"):
+        lock = tempfile.NamedTemporaryFile()
+        config.add_cleanup(lock.close)
+        os.environ[LOCK] = lock.name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test that looks at the clock has the machine alone; all others share it."""
+    with contextlib.ExitStack() as stack:
+        if fcntl and hasattr(item.config, "workerinput"):
+            lock = stack.enter_context(open(os.environ[LOCK], "rb"))
+            clock = item.get_closest_marker("clock")
+            fcntl.flock(lock, fcntl.LOCK_EX if clock else fcntl.LOCK_SH)
+        return (yield)
+
 
 # The fixture `isa` is set up once for all examples of a test, and that is what is wanted of it.
 settings.register_profile(

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -79,7 +80,7 @@ def wrapped(*args):
         functools.partial(with_option, power=1),
         functools.partial(with_options, power=1),
     ],
-    ids=str,
+    ids=lambda model: re.sub(" at 0x[0-9a-f]+", "", str(model)),  # the same in every process
 )
 def test_every_kind_of_callable_shows_its_parameters(fit, model):
     np.testing.assert_allclose(fit(model), [2, 1], rtol=1e-8)

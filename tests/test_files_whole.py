@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from file_cases import DECAY, LINE, X, call, command, one_sentence, table
 
+pytestmark = pytest.mark.clock
+
 # ---- whole files or none -----------------------------------------------------------------------
 
 OLD = b"the results of last week\n"

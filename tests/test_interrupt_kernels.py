@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from interrupted_kernels import CASES, PROMISE
 
+pytestmark = pytest.mark.clock
+
 PROGRAM = Path(__file__).with_name("interrupted_kernels.py")
 
 

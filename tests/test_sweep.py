@@ -235,6 +235,7 @@ def test_float32_columns_have_float64_sums(isa):
     np.testing.assert_allclose(theta, t, rtol=1e-10)
 
 
+@pytest.mark.clock
 def test_sweeps_of_two_python_threads_run_side_by_side():
     """While one thread is in C the other can begin, only if the GIL is released."""
     case = well_posed(20_000, 100)

@@ -13,6 +13,8 @@ from thalweg.linalg import watch
 from thalweg.losses.curvature import curvature_matrix
 from thalweg.status import Halt, Status
 
+pytestmark = pytest.mark.clock
+
 SPARSE = pytest.importorskip("scipy.sparse")
 
 
