@@ -3,9 +3,12 @@
     python bench/report.py
 
 README.md gets, between the lines ``<!-- bench -->`` and ``<!-- /bench -->``, the rows of `CHOSEN`,
-cases that differ in sizes only in one line; docs/benchmarks.md gets everything, machine by machine.
+cases that differ in sizes only in one line; docs/benchmarks.md gets everything, machine by machine:
+what misses its target first, then one folded table for each program of this folder.
 """
 
+import ast
+import html
 import json
 import re
 import sys
@@ -125,11 +128,15 @@ def readme_part(content):
 
 
 def page(files):
-    """Return docs/benchmarks.md."""
+    """Return docs/benchmarks.md: of each machine what misses its target, then all, folded."""
     parts = [INTRODUCTION]
     for content in files:
+        results = content["results"]
+        missed = [r for r in results if store.met(r) is False]
         parts += [f"## {content['machine']['cpu']}", machine_line(content)]
-        parts.append(results_table(content["results"]))
+        if missed:
+            parts += [f"### Missed: {len(missed)} of {len(results)}", results_table(missed)]
+        parts += ["### Everything, by benchmark", *map(_folded, _families(results))]
         if content["accuracy"]:
             parts += [
                 "### Certified digits",
@@ -139,6 +146,25 @@ def page(files):
                 accuracy_table(content["accuracy"]),
             ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _families(results):
+    """Return the results in groups, one for each program that measured some."""
+    groups = {}
+    for r in results:
+        program = re.search(r"bench/\w+\.py", r["command"])[0]
+        groups.setdefault(program, []).append(r)
+    return groups.items()
+
+
+def _folded(family):
+    """Return a table that opens by a click; its heading is what the program says of itself."""
+    program, results = family
+    heading = ast.get_docstring(ast.parse((ROOT / program).read_text())).split("\n")[0].rstrip(".")
+    missed = sum(store.met(r) is False for r in results)
+    count = f"{len(results)} measured" + (f", {missed} missed" if missed else "")
+    summary = f"<summary>{html.escape(heading)} ({count})</summary>"
+    return f"<details>\n{summary}\n\n{results_table(results)}\n\n</details>"
 
 
 def replaced(text, part):

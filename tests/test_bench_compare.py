@@ -1,4 +1,4 @@
-"""Two stored results are compared by their ratios, whichever way is better."""
+"""Stored results are compared by their ratios, whichever way is better, and shown on a page."""
 
 import json
 import sys
@@ -9,6 +9,7 @@ import pytest
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 
 import compare
+import report
 
 
 def result(name, value, unit="times", sense=">=", **more):
@@ -46,3 +47,16 @@ def test_every_stored_result_can_be_compared_with_itself():
     assert files
     for file in files:
         assert compare.main([str(file), str(file)]) == 0
+
+
+def test_the_page_shows_the_misses_first_and_everything_once_in_folds():
+    adjoint = result("sum", 3, target=2) | {"command": "python -m pytest bench/test_adjoint.py"}
+    missed = result("map", 1, target=2) | {"command": "python -m pytest bench/test_mri.py"}
+    machine = dict.fromkeys("cpu processors instruction_set copy_GB_per_s system".split(), "C")
+    machine |= dict.fromkeys(["python", "numpy", "scipy"], "1")
+    content = {"version": "1", "date": "d", "machine": machine, "accuracy": []}
+    before, folds = report.page([content | {"results": [adjoint, missed]}]).split("### Everything")
+    assert "### Missed: 1 of 2" in before and "| map |" in before and "| sum |" not in before
+    assert folds.count("| map |") == folds.count("| sum |") == 1
+    assert folds.count("<details>") == folds.count("</details>") == 2
+    assert "(1 measured, 1 missed)</summary>" in folds and "(1 measured)</summary>" in folds
