@@ -136,7 +136,7 @@ def test_without_matplotlib_a_plot_is_refused_before_the_fit(folder, capsys, mon
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     out = ("--out", "out.csv", "--plot", "out.png")
     _, said = call(capsys, "fit", "good.csv", *LINE, *out, code=2)
-    assert said == 'thalweg: --plot needs matplotlib: python -m pip install "thalweg[plot]"\n'
+    assert said == "thalweg: --plot needs matplotlib: python -m pip install matplotlib\n"
     assert not Path("out.csv").exists()
 
 

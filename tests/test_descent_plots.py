@@ -388,4 +388,4 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
     ):
         with pytest.raises(ModuleNotFoundError) as missing:
             draw()
-        assert str(missing.value) == 'plots need matplotlib: python -m pip install "thalweg[plot]"'
+        assert str(missing.value) == "plots need matplotlib: python -m pip install matplotlib"

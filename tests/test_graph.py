@@ -345,5 +345,5 @@ def test_comparisons_are_0_at_nan():
 def test_what_only_scipy_knows_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     for op, operands in (("erfcx", [1.0]), ("voigt_re", [1.0, 1.0])):
-        with pytest.raises(ModuleNotFoundError, match="in plain NumPy needs SciPy: install scipy"):
+        with pytest.raises(ModuleNotFoundError, match="needs scipy: python -m pip install scipy"):
             NUMPY[op](*operands)

@@ -18,6 +18,7 @@ PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
 # floors, and within a floor only what FLOORS puts before it.  `plot` is the one exception: a
 # result's and a diagnosis' .plot() import it inside the method.
 FLOORS = [
+    ["_optional"],
     ["status", "_progress", "_showing", "_whole_files"],
     ["_arguments"],
     ["_archives"],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._optional import optional
+
 
 def open_bar(total: int, unit: str) -> Any:
     """Return a bar of tqdm, a context manager.
@@ -13,10 +15,4 @@ def open_bar(total: int, unit: str) -> Any:
     ModuleNotFoundError
         tqdm is not installed, with the command that installs it.
     """
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            'progress=True needs tqdm: python -m pip install "thalweg[cli]"'
-        ) from None
-    return tqdm(total=total, unit=unit, unit_scale=True)
+    return optional("tqdm", "progress=True needs").tqdm(total=total, unit=unit, unit_scale=True)

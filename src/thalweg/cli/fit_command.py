@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .._optional import optional
 from .._whole_files import Output
 from ..fitting.fit import fit
 from ..fitting.result import FitResult
@@ -207,13 +208,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         if path.exists() and any(file.exists() and path.samefile(file) for file in inputs):
             raise ValueError(f"{option} {path} would overwrite the input")
     if arguments.plot:
-        try:
-            import matplotlib
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                '--plot needs matplotlib: python -m pip install "thalweg[plot]"'
-            ) from None
-        matplotlib.use("Agg")
+        optional("matplotlib", "--plot needs").use("Agg")
 
 
 def _output_paths(arguments: argparse.Namespace) -> dict[str, Path]:

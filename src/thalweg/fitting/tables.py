@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.check import Array
+from .._optional import optional
 from ..status import FITS, Status
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ def columns(result: FitResult) -> dict[str, Array]:
 
 def to_dataframe(result: FitResult) -> Any:
     """Return a pandas DataFrame; see `FitResult.to_dataframe`."""
-    try:
-        import pandas as pd
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            'to_dataframe needs pandas: python -m pip install "thalweg[pandas]"'
-        ) from None
+    pd = optional("pandas", "to_dataframe needs")
     table = columns(result)
     P = len(result.names)
     cov = result.cov.reshape(-1, P, P)
@@ -60,12 +56,7 @@ def _index(result: FitResult, pd: Any) -> Any:
 
 def to_xarray(result: FitResult) -> Any:
     """Return an xarray Dataset; see `FitResult.to_xarray`."""
-    try:
-        import xarray as xr
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            'to_xarray needs xarray: python -m pip install "thalweg[xarray]"'
-        ) from None
+    xr = optional("xarray", "to_xarray needs")
     batch, table, labels = result.status.shape, columns(result), result.problem.data.labels
     del table["reason"]
     dims = labels.dims if labels else tuple(f"dim_{k}" for k in range(len(batch)))

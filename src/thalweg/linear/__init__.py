@@ -8,6 +8,7 @@ and need it.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .._optional import optional
 from .alphas import enet_path, lasso_path
 from .image_result import ImageHistory, ImageResult
 from .images import icd
@@ -61,16 +62,8 @@ def __getattr__(name: str) -> Any:
     """Import an estimator, and with it scikit-learn, when it is first asked for."""
     if name not in _ESTIMATORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        module = import_module(f".{_ESTIMATORS[name]}", __name__)
-    except ImportError as error:
-        if not (error.name or "").startswith("sklearn"):
-            raise
-        raise ImportError(
-            f'{name} needs scikit-learn: pip install "thalweg[sklearn]"; coordinate_descent and '
-            "path do without"
-        ) from error
-    return getattr(module, name)
+    optional("sklearn", f"coordinate_descent and path do without scikit-learn, {name} needs")
+    return getattr(import_module(f".{_ESTIMATORS[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array
+from .._optional import optional
 
 Function = Callable[..., Any]
 
@@ -172,10 +173,7 @@ class CallableModel:
 
 def jax_functions(model: Function, inputs: Any) -> dict[str, Function]:
     """Return the functions of `CallableModel` for a JAX function ``model(inputs, theta)``."""
-    try:
-        import jax
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("MSELoss.from_jax needs JAX: install jax") from None
+    jax = optional("jax", "MSELoss.from_jax needs")
 
     def predict(theta: Any) -> Any:
         return model(inputs, theta)
@@ -200,10 +198,7 @@ def jax_functions(model: Function, inputs: Any) -> dict[str, Function]:
 
 def torch_functions(model: Function, inputs: Any) -> dict[str, Function]:
     """Return the functions of `CallableModel` for a PyTorch function ``model(inputs, theta)``."""
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("MSELoss.from_torch needs PyTorch: install torch") from None
+    torch = optional("torch", "MSELoss.from_torch needs")
     dtype = inputs.dtype if isinstance(inputs, torch.Tensor) else torch.float64
 
     def tensor(array: Any) -> Any:

@@ -3,17 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from .._optional import optional
+
 
 def special(name: str) -> Callable[..., Any]:
     """Return the function of that name of `scipy.special`."""
 
     def call(*operands: Any) -> Any:
-        try:
-            import scipy.special
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                f"{name} in plain NumPy needs SciPy: install scipy (compiled fits do not need it)"
-            ) from None
-        return getattr(scipy.special, name)(*operands)
+        module = optional("scipy.special", f"{name} in plain NumPy (compiled fits do not) needs")
+        return getattr(module, name)(*operands)
 
     return call

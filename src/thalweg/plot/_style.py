@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._optional import optional
+
 BLACK, ORANGE, SKY, GREEN = "#333333", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#999999"
 CYCLE = (VERMILION, BLUE, GREEN, PURPLE, ORANGE, SKY, BLACK)
 
 
 def pyplot() -> Any:
-    """Return matplotlib.pyplot, or name the extra that has it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            'plots need matplotlib: python -m pip install "thalweg[plot]"'
-        ) from None
-    return plt
+    """Return matplotlib.pyplot."""
+    return optional("matplotlib.pyplot", "plots need")
 
 
 def open_frame(ax: Any) -> None:
