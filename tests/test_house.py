@@ -3,6 +3,8 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from importlib.metadata import files
 from pathlib import Path
 
@@ -109,6 +111,28 @@ def test_a_user_sees_the_public_names_alone():
     assert sorted(tw.__all__) == dir(tw)
     for name in tw.__all__:
         assert getattr(tw, name).__doc__, name
+
+
+def test_what_comes_later_is_what_type_checkers_are_told():
+    """`_LATER` and `_MODULES` say at run time what the imports for type checkers say."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    told = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for line in node.body:
+                told.setdefault(line.module, []).extend(alias.name for alias in line.names)
+    later = {module: names.split() for module, names in tw._LATER.items()}
+    assert told == {None: [*tw._MODULES]} | later
+
+
+def test_a_fit_imports_what_it_needs_alone():
+    code = "import sys, thalweg; print(*(m for m in sys.modules if m.startswith('thalweg.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    families = {module.split(".")[1] for module in done.stdout.split()}
+    assert "fitting" in families
+    assert not families & {"linear", "losses", "optimizers", "conditioning", "descent", "plot"}
+    with pytest.raises(AttributeError, match="module 'thalweg' has no attribute 'fitt'"):
+        tw.fitt  # noqa: B018
 
 
 def test_type_checkers_are_told_that_there_are_types():

@@ -1,55 +1,60 @@
 """Fit models to data by going downhill on a squared error, at compiled speed."""
 
-from . import kernels, linear, plot, reference
-from .conditioning import (
-    Definiteness,
-    Diagnosis,
-    condition_number,
-    definiteness,
-    diagnose,
-    eigen,
-    is_symmetric,
-    svd,
-)
-from .descent.minimize import minimize
-from .descent.result import DescentResult
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .fitting.curve_fit import CovarianceWarning, curve_fit
 from .fitting.fit import fit
 from .fitting.problem import SlowModelWarning
 from .fitting.result import FitResult
 from .fitting.saved import load
-from .linear import ConvergenceWarning, LinearHistory, LinearResult, coordinate_descent
-from .losses import (
-    FunctionLoss,
-    LeastSquares,
-    LinearLeastSquares,
-    Loss,
-    MSELoss,
-    QuadraticLoss,
-    check_adjoint,
-    check_gradient,
-)
 from .machine import get_num_threads, info, set_num_threads
 from .model.library import Model, models
-from .optimizers import (
-    LBFGS,
-    Block,
-    ConjugateGradient,
-    CoordinateDescent,
-    Diagonal,
-    GaussNewton,
-    Given,
-    GradientDescent,
-    HeavyBall,
-    IncompleteCholesky,
-    LevenbergMarquardt,
-    Nesterov,
-    Newton,
-    ProximalGradient,
-    SteepestDescent,
-    StrongWolfe,
-)
 from .status import Status
+
+if TYPE_CHECKING:
+    from . import kernels, linear, plot, reference
+    from .conditioning import (
+        Definiteness,
+        Diagnosis,
+        condition_number,
+        definiteness,
+        diagnose,
+        eigen,
+        is_symmetric,
+        svd,
+    )
+    from .descent.minimize import minimize
+    from .descent.result import DescentResult
+    from .linear import ConvergenceWarning, LinearHistory, LinearResult, coordinate_descent
+    from .losses import (
+        FunctionLoss,
+        LeastSquares,
+        LinearLeastSquares,
+        Loss,
+        MSELoss,
+        QuadraticLoss,
+        check_adjoint,
+        check_gradient,
+    )
+    from .optimizers import (
+        LBFGS,
+        Block,
+        ConjugateGradient,
+        CoordinateDescent,
+        Diagonal,
+        GaussNewton,
+        Given,
+        GradientDescent,
+        HeavyBall,
+        IncompleteCholesky,
+        LevenbergMarquardt,
+        Nesterov,
+        Newton,
+        ProximalGradient,
+        SteepestDescent,
+        StrongWolfe,
+    )
 
 __version__ = "0.1.0"
 
@@ -113,3 +118,32 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+# The public names that are imported when first asked for, by the module that has them: whoever
+# only fits does not wait for the rest, which is half of the time of the import.
+_LATER = {
+    "conditioning": """Definiteness Diagnosis condition_number definiteness diagnose eigen
+        is_symmetric svd""",
+    "descent.minimize": "minimize",
+    "descent.result": "DescentResult",
+    "linear": "ConvergenceWarning LinearHistory LinearResult coordinate_descent",
+    "losses": """FunctionLoss LeastSquares LinearLeastSquares Loss MSELoss QuadraticLoss
+        check_adjoint check_gradient""",
+    "optimizers": """LBFGS Block ConjugateGradient CoordinateDescent Diagonal GaussNewton Given
+        GradientDescent HeavyBall IncompleteCholesky LevenbergMarquardt Nesterov Newton
+        ProximalGradient SteepestDescent StrongWolfe""",
+}
+_MODULES = ("kernels", "linear", "plot", "reference")
+
+if not TYPE_CHECKING:  # type checkers would take every name for one that exists
+
+    def __getattr__(name):
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        for module, names in _LATER.items():
+            if name in names.split():
+                value = getattr(import_module(f".{module}", __name__), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
