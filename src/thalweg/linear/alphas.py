@@ -13,7 +13,7 @@ from .problem import total_weight
 
 
 def grid_of(alphas: Any) -> tuple[int, Array | None]:
-    """Return how many alphas, and which, the largest first, if they are given."""
+    """Return the number of alphas and, if the user gave them, the alphas from the largest."""
     if np.ndim(alphas) == 0:
         return count(alphas, "alphas", 1, 2**31), None
     given = falling(alphas, "alphas")
@@ -50,21 +50,23 @@ def enet_path(
     X : array_like or SciPy sparse matrix, shape (n, P)
     y : array_like, shape (n,)
     l1_ratio : float
-        ρ in (0, 1]; 0 with ``alphas``.
+        ρ in (0, 1]; 0 is allowed where ``alphas`` are given.
     eps : float
-        The smallest alpha over the largest.
+        The ratio of the smallest alpha to the largest.
     alphas : int or array_like
-        How many, or which.
+        The number of alphas, or the alphas themselves.
     positive : bool
-        Coefficients ≥ 0.
+        Whether coefficients must be ≥ 0.
     return_n_iter : bool
-        Return the rounds made for each alpha as well.
+        Whether to return the number of rounds for each alpha as well.
     tol : float
         The duality gap, of the objective times Σ w, is at most tol · yᵗWy.
     max_iter : int
-        Most rounds for each alpha.
+        The largest number of rounds for each alpha.
     sample_weight : array_like, shape (n,), optional
+        w ≥ 0; default 1.
     threads : int, optional
+        The largest number of threads; default `get_num_threads`.
 
     Returns
     -------

@@ -16,18 +16,23 @@ Columns = _core.Columns
 
 
 class Look:
-    """What does not depend on the right-hand side: shared by all of them, and by a path.
+    """What is known of A: right-hand sides and the penalties of a path share it.
 
     Attributes
     ----------
     columns : Columns
-        Passes over A less its means.
+        The kernels' passes over A; the columns less their means, where there is an intercept.
+    matrix : ndarray or Columns
+        A; a copy where rows of weight 0 hold values that are not finite, which are 0 in it.
     mean : ndarray, shape (P,), or None
         Weighted means of the columns, where there is an intercept.
     square, norm : ndarray, shape (P,)
         A_jᵗWA_j of the columns less their means, and its root; 0 for a constant column.
     weight : float
         Σ w.
+    first : pair of ndarray
+        The residual of the first right-hand side at θ = 0, and its products with the columns, which
+        come from the same pass over A as the norms.
     """
 
     def __init__(self, problem: Problem, threads: int) -> None:
@@ -65,12 +70,12 @@ class Look:
         return residual if w is None else w * residual
 
     def _moments(self, matrix: Any, residual: Array) -> Array:
-        """Look at A: fill mean and square, return AᵗWr."""
+        """Read A once: fill ``mean`` and ``square``, and return AᵗWr."""
         product = np.zeros(len(self.square))
         w = self.problem.weights
         u = self.weighted(residual)
         for last in (False, True):
-            self.matrix = matrix  # of which rows of weight 0 may be cleared
+            self.matrix = matrix
             self.columns = _core.Columns(_raw(matrix), w, self.threads)
             status, j = self.columns.moments(u, self.mean, self.square, product)
             if not status:
@@ -83,7 +88,7 @@ class Look:
         return product
 
     def products(self, residual: Array, which: Array | None = None) -> Array:
-        """Return A_jᵗWr of some columns, or of all."""
+        """Return A_jᵗWr of the columns ``which``, or of all."""
         out = np.empty(len(self.square) if which is None else len(which))
         self.columns.products(which, self.weighted(residual), out)
         out[self.square[slice(None) if which is None else which] == 0] = 0
@@ -91,12 +96,12 @@ class Look:
 
 
 def _raw(matrix: Any) -> Any:
-    """A as the kernels take it."""
+    """Return A in the form that the kernels take."""
     return matrix if isinstance(matrix, np.ndarray) else tuple(matrix)
 
 
 def _cleared(matrix: Any, left: Array) -> Any:
-    """Return a copy of A that is 0 where rows that are left out are not finite."""
+    """Return a copy of A with 0 for each value that is not finite in the rows ``left`` out."""
     if not isinstance(matrix, np.ndarray):
         bad = left[matrix.indices] & ~np.isfinite(matrix.values)
         return matrix._replace(values=np.where(bad, 0, matrix.values).astype(matrix.values.dtype))
@@ -106,7 +111,7 @@ def _cleared(matrix: Any, left: Array) -> Any:
 
 
 def _refuse_not_finite(matrix: Any, weights: Array | None, j: int) -> None:
-    """Name the value of column j that is not finite, if there is one."""
+    """Raise an error that names the first value of column j that is not finite, if there is one."""
     if isinstance(matrix, np.ndarray):
         bad = ~np.isfinite(matrix[:, j])
         if weights is not None:

@@ -21,22 +21,23 @@ from .paths import walk_of
 from .problem import total_weight
 from .walk import Walk
 
-# The part of `tol` that the gaps on the paths of the folds may have.  Where there are more columns
-# than rows, the errors of neighbouring alphas differ by less than `tol` allows, and chance would
-# choose among them: of 30 such data sets, written once with weights and once with repeated rows,
-# 11 got another alpha at `tol` itself, 2 at a hundredth, none at a thousandth, in as much time.
+# The gaps on the paths of the folds are at most this share of `tol`.  With more columns than rows
+# the errors of neighbouring alphas differ by less than `tol` allows, so that rounding would decide
+# between them.  Of 30 such data sets, each given once with integer weights and once with repeated
+# rows, 11 got two different alphas at `tol`, 2 at a hundredth of it and none at a thousandth, which
+# took no longer.
 _FOLD_TOL = 1e-3
 
 
 class Fold(NamedTuple):
-    """Rows to fit, as how often each is taken, and rows to judge by."""
+    """One fold: how often each row is fitted, and which rows the fit is judged by."""
 
     taken: Array
     test: Array
 
 
 class Data(NamedTuple):
-    """What the folds share."""
+    """The data that all folds share."""
 
     X: Any
     y: Array
@@ -51,9 +52,9 @@ class ElasticNetCV(Linear):
     Parameters
     ----------
     rule : {"min", "1se"}
-        Which alpha: that of the least mean squared error, or the largest whose error is within one
-        standard error (over the folds) of it: a sparser model that is as good as can be told
-        (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
+        Which alpha is chosen: "min" is the one of the least mean squared error, "1se" the largest
+        one whose error is within one standard error (over the folds) of the least: a sparser model
+        that is not significantly worse (Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
     penalty_factors, bounds
         As those of `ElasticNet`.
 
@@ -177,7 +178,7 @@ class ElasticNetCV(Linear):
         return np.average(squares, axis=0, weights=w), p.success
 
     def _choose(self, errors: Array) -> tuple[int, int]:
-        """Return the places of the ratio and of the alpha; every fold counts alike."""
+        """Return the indices of the ratio and of the alpha; every fold has the same weight."""
         means = errors.mean(axis=-1)
         best, k = np.unravel_index(int(np.argmin(means)), means.shape)
         folds = errors.shape[-1]
@@ -204,7 +205,7 @@ class ElasticNetCV(Linear):
 
 
 def _fold(train: Array, test: Array, n: int) -> Fold:
-    """Return a fold; a boolean mask is as good as indices."""
+    """Return the fold of two sets of rows, each given as indices or as a boolean mask."""
     taken = np.zeros(n)
     np.add.at(taken, np.arange(n)[train], 1)
     return Fold(taken, np.arange(n)[test])

@@ -1,8 +1,9 @@
 """The solution of one right-hand side: rounds of growing, solving and certifying.
 
-A round takes violators into the working set W, solves the problem of W alone, and looks at all
-candidates again.  W is solved on its Gram matrix, or by sweeps with the residual: whichever the
-costs and the first sweeps' progress promise to be cheaper.
+A round adds coordinates that violate their optimality conditions to the working set W, minimises
+over W alone, and computes the duality gap of all candidates again.  W is minimised over by Newton
+steps on its Gram matrix, or by sweeps with the residual: by whichever is estimated to take less
+time, from the costs of both and from how far the first sweeps came.
 """
 
 from __future__ import annotations
@@ -22,32 +23,44 @@ from .state import State, wanted_of
 from .sweeps import Sweeps
 from .working_set import FEW, NEAR, WorkingSet
 
-_LEVEL = 0.3  # of the gap at a larger l1, which is only on the way
-_ON_THE_WAY = 0.02  # of the gap, for W while it grows
-PART_IN_W = 0.3  # of the tolerance: no need to be nearer in W
-# Where nothing holds a coordinate its gap is in proportion to its slope, not to the slope's square,
-# and a Gram matrix loses twice the digits that the condition of A costs.  So plain least squares
-# make one more round to this part of the gap, from a residual that is made anew: it gives the
-# Wampler sets of NIST 10 digits instead of 5 (Björck 1996, section 2.9: corrected semi-normal
-# equations).
+# The constants without another reason were chosen by run time on lasso problems of many shapes;
+# other values of each one were not measured separately.  A "rough" Gram matrix is one in single
+# precision.
+
+# A round ends when the gap of W is at most this share
+_LEVEL = 0.3  # of the gap of W at the start of the round, if its l1 is larger than asked for;
+_ON_THE_WAY = 0.02  # of the gap of all candidates, while W grows;
+PART_IN_W = 0.3  # of the gap that is wanted, when W grows no more;
+_OF_ALL = 0.9  # of the gap that is wanted, in sweeps over a W that holds all candidates.
+# Plain least squares make one more round, to this share of the gap that they have reached.  The gap
+# of a coordinate without penalty and bounds is proportional to its slope instead of the slope's
+# square, and a Gram matrix squares the condition number of A.  One more round, from a residual
+# computed anew, gives the Wampler sets of NIST 10 digits instead of 5 (Björck 1996, section 2.9:
+# corrected semi-normal equations).
 AGAIN = 1e-3
-_OF_ALL = 0.9  # of the tolerance, where W is all there is
-_PATIENCE = 4  # rounds in a row that gain nothing
-_GAIN = 0.5  # of the gap has to go in a round that gains
-_SWEEPS_AT_ONCE = 256
-_LOOK = 50e-9  # seconds of a coordinate in a look at W, besides its product
-_MANY_SWEEPS = 100  # after which the residual is made anew
-_NEARER = 0.9  # |q_j| / l1_j of a zero that stays when sweeps are given up
-_BEFORE_A_LOOK = 0.7  # of the sweeps that are thought to be needed
-_AT_FIRST = 0.7  # of those that the first two sweeps let expect, for later ones are quicker
-_LATER = 1.5  # of those that later sweeps let expect: what is last to settle is slow
-_ROUGH_RANK = 0.8  # of the rows: more columns want a Gram matrix in double precision
-# What one round on a rough Gram matrix was seen to leave of a gap, where θ begins at 0: 1 to 3e-7.
-_ROUGH_ROUND = 7e-7
-_ROUND = 3e-4  # seconds of a round, besides its passes
-_WORTH = 1e-4  # seconds that a rough Gram matrix has to save, at least
-_FEWER = 0.85  # of the coordinates in a sweep: if no more are needed, the others are left out
-_ALL_SWEEPS = 20_000  # of one round that may not do otherwise
+
+# When the descent of a right-hand side, or one round of it, ends
+_PATIENCE = 4  # rounds in a row without a gain end the descent
+_GAIN = 0.5  # a round gains if its gap is at most this share of the smallest gap before it
+_ALL_SWEEPS = 20_000  # the largest number of sweeps in one round
+_MANY_SWEEPS = 100  # a round of more sweeps than this computes the residual anew, against rounding
+
+# How sweeps go on
+_SWEEPS_AT_ONCE = 256  # the largest number of sweeps without computing the gap of W
+_BEFORE_A_LOOK = 0.7  # this share of the predicted sweeps is made before the gap is computed again
+_AT_FIRST = 0.7  # factor on the sweeps predicted from the first two: later sweeps gain more
+_LATER = 1.5  # factor on the sweeps predicted from later ones: the slowest coordinates remain
+_FEWER = 0.85  # sweeps leave coordinates out if at most this share of those swept is needed
+_NEARER = 0.9  # a zero of W is needed in sweeps if |q_j| is at least this share of l1_j
+
+# When a rough Gram matrix is worth it
+_ROUGH_RANK = 0.8  # only for fewer columns than this share of the rows: more are nearly dependent
+_ROUGH_ROUND = 7e-7  # one round from θ = 0 leaves 1e-7 to 3e-7 of the gap (measured): at most this
+_WORTH = 1e-4  # seconds that it has to save
+
+# Costs in seconds, see `costs`
+_LOOK = 50e-9  # computing the gap of W, for each coordinate, besides its product with the residual
+_ROUND = 3e-4  # one round, besides its passes over A
 
 
 class Iteration(NamedTuple):
@@ -56,13 +69,13 @@ class Iteration(NamedTuple):
     Attributes
     ----------
     n_iter : int
-        Rounds made.
+        Number of rounds made.
     theta : ndarray, shape (P,)
-        A copy.
+        A copy of the coefficients.
     objective, gap, kkt : float
-        See `LinearResult`.
+        As those of `LinearResult`.
     working : int
-        Coordinates in the working set.
+        Number of coordinates in the working set.
     """
 
     n_iter: int
@@ -74,24 +87,30 @@ class Iteration(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What has been done for one right-hand side."""
+    """How many sweeps and steps have been made for one right-hand side."""
 
-    sweeps: int  # with the residual
-    gram_sweeps: int
-    steps: int  # of Newton's method
+    sweeps: int  # sweeps with the residual
+    gram_sweeps: int  # sweeps on a Gram matrix
+    steps: int  # steps of Newton's method on a Gram matrix
 
 
 class Descent:
-    """One right-hand side on its way.
+    """The solution of one right-hand side under way.
 
     Attributes
     ----------
     wanted : float
-        The gap at which it ends: tol · ½ ‖b‖²_W; where b is 0, of the objective at the start.
+        The gap at which the descent ends: tol · ½ ‖b‖²_W; where b is 0, tol times the objective at
+        the start.
     found : Certificate
-        That of the last round,
+        The certificate after the last whole round.
     certified : ndarray, shape (P,)
-        and the θ that it is about; the state may be in the middle of a round.
+        The θ that ``found`` certifies; ``state.theta`` may be in the middle of a round.
+    tried : int
+        Size of the working set over which sweeps were given up last; sets of that size or smaller
+        are solved on their Gram matrix without another try.
+    reasons : dict
+        For each strategy that ran, why it ran first.
     """
 
     def __init__(
@@ -101,15 +120,15 @@ class Descent:
         self.costs = costs_of(state.look.matrix)
         self.work = WorkingSet(state) if work is None else work
         self.sweeps = self.gram_sweeps = self.steps = 0
-        self.reasons: dict[str, str] = {}  # strategy -> why it ran first
+        self.reasons: dict[str, str] = {}
         self.found = state.certify()
         self.wanted = wanted_of(state, self.found, rules.tol)
         self.history: list[tuple[float, float, float, int]] = []
-        self.tried = 0  # columns over which sweeps have been given up
+        self.tried = 0
         self._keep()
 
     def run(self, callback: Callable[[Iteration], bool] | None) -> Status:
-        """Go on until a rule says stop."""
+        """Make rounds until one of the rules ends the descent; return which."""
         idle, last = 0, inf
         while True:
             status = self._verdict(idle)
@@ -119,7 +138,7 @@ class Descent:
             self.found = self.state.certify(self.work.candidates)
             self._keep()
             gains = grew or self.found.gap <= _GAIN * last
-            if not gains and self.gram.is_rough:  # an exact one may gain what that did not
+            if not gains and self.gram.is_rough:  # in double precision the round may gain
                 self.gram.may_be_rough, gains = False, True
             idle = 0 if gains else idle + 1
             last = min(last, self.found.gap)
@@ -127,7 +146,7 @@ class Descent:
                 return self._verdict(0) or Status.CALLBACK
 
     def told(self) -> Iteration:
-        """Return where it stands."""
+        """Return the state after the last whole round, for a callback."""
         found, n_iter = self.found, len(self.history) - 1
         working = len(self.work.which)
         return Iteration(
@@ -136,7 +155,7 @@ class Descent:
 
     @property
     def counts(self) -> Counts:
-        """What has been done."""
+        """How many sweeps and steps have been made so far."""
         return Counts(self.sweeps, self.gram_sweeps, self.steps)
 
     def _verdict(self, idle: int) -> Status | None:
@@ -149,7 +168,7 @@ class Descent:
         return Status.TIME if self.rules.out_of_time else None
 
     def _goes_again(self) -> bool:
-        """Whether one more round follows, although the gap is small enough."""
+        """Whether plain least squares make one more round; see `AGAIN`."""
         first = len(self.history) == 2
         on_gram = self.gram_sweeps > 0 and self.sweeps == 0
         may = self.rules.max_iter > 1 and not self.rules.out_of_time
@@ -163,7 +182,7 @@ class Descent:
     # ---- one round -------------------------------------------------------------------------
 
     def _round(self) -> bool:
-        """Grow W and solve it; return whether it grew."""
+        """Grow W and minimise over it; return whether W grew."""
         work, state = self.work, self.state
         work.screen(self.found)
         if work.is_wide() or self._are_few_needed():
@@ -171,7 +190,7 @@ class Descent:
         growth = work.grow(self.rules.strategy == "residual")
         if self._on_gram(len(growth.waiting)):
             self._solve_on_gram(self._target(len(growth.added)), growth.ratio)
-            if len(work.candidates) <= FEW:  # their chunks stay in a cache
+            if len(work.candidates) <= FEW:  # chunks of so few columns stay in a cache
                 state.remake(work.candidates)
             else:
                 state.refresh()
@@ -190,7 +209,7 @@ class Descent:
         return cheap and self._known() < len(self.work.which)
 
     def _target(self, added: int) -> float:
-        """Return the gap at which W is solved well enough."""
+        """Return the gap of W at which this round ends, after ``added`` coordinates came to W."""
         if self.found.gap <= self.wanted:
             return AGAIN * self.found.gap
         if not added or len(self.work.which) == len(self.work.candidates):
@@ -198,12 +217,15 @@ class Descent:
         return max(_ON_THE_WAY * self.found.gap, PART_IN_W * self.wanted)
 
     def _target_of_sweeps(self, added: int) -> float:
-        """The same with the residual, whose gap over all candidates is no other than that of W."""
+        """Return `_target` for sweeps: once W holds all candidates, its gap is the gap of all."""
         is_all = len(self.work.which) == len(self.work.candidates)
         return _OF_ALL * self.wanted if is_all else self._target(added)
 
     def _on_gram(self, waiting: int) -> bool:
-        """Whether to work on the Gram matrix; the reason is kept."""
+        """Whether this round works on the Gram matrix of W; keep the reason of the choice.
+
+        ``waiting`` is the number of violators outside W.
+        """
         size = len(self.work.which)
         coming, known = size + waiting, self._known()
         if self.rules.strategy == "residual" or self.rules.order != "cyclic":
@@ -233,11 +255,11 @@ class Descent:
         return False
 
     def _sweeps_take_longer(self) -> bool:
-        """Whether so many sweeps over W are to be expected that its Gram matrix costs less.
+        """Whether W is expected to need so many sweeps that its Gram matrix costs less.
 
-        With d = q_j / ‖A_j‖², ‖Ad‖² / qᵗd is 1 where columns are orthogonal, and else somewhere
-        below the largest eigenvalue of their correlations: the slope points along what is
-        correlated.  A sweep was seen to leave about exp(−2 / that) of a gap.
+        With d_j = q_j / ‖A_j‖², the ratio ρ = ‖Ad‖² / qᵗd is 1 for orthogonal columns and at most
+        the largest eigenvalue of their correlation matrix.  In experiments one sweep left about
+        exp(−2 / ρ) of the gap.
         """
         state, w = self.state, self.work.which
         step = state.q[w] / state.look.square[w]
@@ -253,17 +275,20 @@ class Descent:
         )
 
     def _cost_of_sweep(self, size: int, all_of: int) -> float:
-        """Of one, and its part of a look at W, of which there is one in two sweeps."""
+        """Return the cost of a sweep over ``size`` coordinates, and of half a look at all of W.
+
+        W has ``all_of`` coordinates; its gap is computed after every second sweep.
+        """
         return self.costs.sweep(size) + (self.costs.products(all_of) + all_of * _LOOK) / 2
 
     def _known(self) -> int:
+        """Return how many columns of W the Gram matrix holds already."""
         return self.gram.known(self.work.which)
 
     def _may_be_rough(self, size: int) -> bool:
-        """Whether a Gram matrix of so many columns in single precision saves time.
+        """Whether a Gram matrix of ``size`` columns in single precision saves time.
 
-        Where the gap that is wanted is small, it costs one more round.  Columns that are nearly as
-        many as rows are too nearly dependent.
+        A small wanted gap takes one more round with it than in double precision.
         """
         costs, many = self.costs, len(self.work.candidates)
         if not self.gram.may_be_rough or self.found.conditional or size > _ROUGH_RANK * costs.n:
@@ -276,7 +301,7 @@ class Descent:
     # ---- on the Gram matrix ----------------------------------------------------------------
 
     def _solve_on_gram(self, target: float, ratio: float) -> None:
-        """Minimise over W, with an l1 that is ``ratio`` times as large."""
+        """Minimise over W, with ``ratio`` times the l1."""
         state, w = self.state, self.work.which
         if ratio > 1:
             target = _LEVEL * state.certify(w, ratio).gap
@@ -287,10 +312,10 @@ class Descent:
     # ---- with the residual -----------------------------------------------------------------
 
     def _sweep(self, target: float) -> int:
-        """Sweep over W until its gap is small enough, or a Gram matrix would be cheaper.
+        """Sweep over W until its gap is at most ``target``, or a Gram matrix would cost less.
 
-        Coordinates of W that are not needed for now are left out until the next look at all of W.
-        Returns how many sweeps were made.
+        Sweeps leave out zeros of W that are far from leaving 0 until the gap of all of W is
+        computed again.  Returns the number of sweeps.
         """
         state, w, rules = self.state, self.work.which, self.rules
         now, before = w, len(w)
@@ -305,7 +330,8 @@ class Descent:
             if gap <= target:
                 break
             need = sweeps_to(gap, target, (gap / last) ** (1 / at_once))
-            known = done > 2 or len(w) <= self.costs.n  # a valley takes two looks to be seen
+            # of more columns than rows the first two sweeps say too little about the later ones
+            known = done > 2 or len(w) <= self.costs.n
             needed = self.work.needed(_NEARER)
             size, cost = int(needed.sum()), self._cost_of_sweep(len(now), len(w))
             ahead = free_to_choose and known and trust * need * cost > self._cost_of_gram(size)
@@ -322,7 +348,7 @@ class Descent:
         return done
 
     def _cost_of_gram(self, size: int) -> float:
-        """Of the Gram matrix of so many coordinates of W, and of Newton steps on it."""
+        """Return the cost of the Gram matrix of ``size`` coordinates of W and of solving on it."""
         if size > MOST_COLUMNS:
             return inf
         gram = self.costs.gram(min(self._known(), size), size, self._may_be_rough(size))

@@ -1,4 +1,4 @@
-"""What the estimators share, on scikit-learn's base classes."""
+"""The base class of the estimators, on scikit-learn's base classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .several import Run
 
 
 class Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """What the estimators share: arguments checked, coefficients kept, predictions."""
+    """The base class of the estimators: it checks arguments, keeps coefficients and predicts."""
 
     coef_: Array
     intercept_: Any
@@ -63,7 +63,7 @@ class Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[m
     def _descend(
         self, X: Any, y: Array, weights: Array | None, l1: Any, l2: Any, tol: float, **options: Any
     ) -> LinearResult:
-        """Solve, and keep what the solution is known by."""
+        """Solve the problem, and keep its coefficients and its intercept."""
         l1, l2 = penalties_of(l1, l2, getattr(self, "penalty_factors", None))
         problem = problem_of(X, y, l1, l2, self._limits(X.shape[1]), weights, self.fit_intercept)
         result = solved(problem, tol=tol, **options)
@@ -86,14 +86,14 @@ def solved(
     seed: Any = None,
     threads: int | None = None,
 ) -> LinearResult:
-    """Solve a checked problem, from ``start`` (P,) or (P, targets); tell nothing."""
+    """Solve a checked problem from ``start``, (P,) or (P, targets), without a warning."""
     rules = rules_of(tol, max_iter, order=order, seed=seed)
     begin = np.zeros((problem.shape[1], 1)) if start is None else start.reshape(len(start), -1)
     return Run(problem, threads or 0, rules, begin).all(None)
 
 
 def penalties_of(l1: float, l2: float, factors: Any) -> tuple[Any, Any]:
-    """Return l1 f and l2 f; an infinite f is an infinite l1, which keeps a coefficient at 0."""
+    """Return l1 f and l2 f; an infinite f makes l1 infinite, which keeps a coefficient at 0."""
     if factors is None:
         return l1, l2
     factors = np.asarray(factors, np.float64)
@@ -108,12 +108,12 @@ def is_penalty(value: Any) -> bool:
 
 
 def seed_of(random_state: Any) -> Any:
-    """Return a seed for NumPy's new generators of what scikit-learn takes."""
+    """Return a seed of `numpy.random.default_rng` for scikit-learn's ``random_state``."""
     if isinstance(random_state, np.random.RandomState):
         return random_state.randint(2**31)
     return random_state
 
 
 def threads_of(n_jobs: int | None) -> int | None:
-    """Return how many threads: scikit-learn's -1 is all, as None is here."""
+    """Return ``threads`` for scikit-learn's ``n_jobs``, whose -1 means all, as None does here."""
     return n_jobs if n_jobs is not None and n_jobs > 0 else None

@@ -5,8 +5,8 @@ An estimator minimises, over coefficients θ and an intercept,
 .. math:: \frac{1}{2 \sum_i w_i} \sum_i w_i (y_i - x_i \theta - \theta_0)^2
           + \alpha \sum_j f_j \left(\rho |\theta_j| + \frac{1 - \rho}{2} \theta_j^2\right)
 
-(`Ridge`: :math:`\sum_i w_i r_i^2 + \alpha \sum_j f_j \theta_j^2`) by `coordinate_descent`, which
-takes the whole of it times Σ w.  Beyond scikit-learn's parameters there are ``penalty_factors`` f
+(`Ridge`: :math:`\sum_i w_i r_i^2 + \alpha \sum_j f_j \theta_j^2`) by `coordinate_descent`, whose
+objective is this one times Σ w.  Beyond scikit-learn's parameters there are ``penalty_factors`` f
 and ``bounds``.
 """
 
@@ -21,14 +21,16 @@ from .._arguments.check import Array, tolerance
 from .estimator_base import Linear, is_penalty, seed_of, threads_of
 from .problem import total_weight
 
-_LSQR = 1e-14  # what LSQR is asked to leave of sparse rows' predictions, and
-_SAME = 1e-10  # what it may, at most, where others take their place
+# The shortest coefficients of a sparse X are found by LSQR, with
+_LSQR = 1e-14  # this relative tolerance; they replace the others if the norm of the predictions
+_SAME = 1e-10  # changes by at most this share of itself.
 
 
 def _shortest(X: Any, mean: Array, theta: Array) -> Array:
-    """Return the shortest θ with the same (X − mean) θ, for a sparse X; θ if that takes too long.
+    """Return the shortest θ with the same (X − mean) θ, for a sparse X; θ where LSQR fails.
 
-    Paige and Saunders (1982), "LSQR": what it finds from 0 is a sum of rows.
+    LSQR (Paige and Saunders 1982) begins at 0 and adds combinations of rows, so the solution that
+    it finds is the shortest one.
     """
     from scipy.sparse.linalg import LinearOperator, lsqr
 
@@ -53,15 +55,17 @@ class LinearRegression(Linear):
     copy_X : bool
         Of no effect: X is never changed.
     tol : float, default 1e-12
-        The duality gap over ½ ‖y‖².  Without a penalty it falls with the gradient, not with its
-        square: so small a gap is reached, and gives most digits of the coefficients.
+        The largest duality gap, over ½ ‖y‖².  Without a penalty the gap is proportional to the
+        gradient instead of to its square, so that a gap this small is both reached and needed for
+        most digits of the coefficients.
     n_jobs : int, optional
-        Threads; default all.
+        The number of threads; default all.
     positive : bool
-        Coefficients ≥ 0.
+        Whether coefficients must be ≥ 0.
     bounds : pair, optional
         (lower, upper), as of `coordinate_descent`.
     max_iter : int
+        The largest number of rounds.
 
     Attributes
     ----------
@@ -100,7 +104,7 @@ class LinearRegression(Linear):
         return self
 
     def _shorten(self, X: Any, weights: Array | None) -> None:
-        """Take the shortest of all coefficients that give the rows the same predictions."""
+        """Replace the coefficients by the shortest ones with the same predictions of the rows."""
         seen = X[slice(None) if weights is None else weights > 0]
         mean = np.zeros(X.shape[1])
         if self.fit_intercept:
@@ -124,7 +128,7 @@ class NonNegative(LinearRegression):
     ----------
     fit_intercept : bool, default False
     upper : float or array_like, shape (P,), optional
-        Largest coefficients.
+        The upper bounds of the coefficients.
     tol, max_iter, n_jobs
         As those of `LinearRegression`.
     """
@@ -159,10 +163,13 @@ class Ridge(Linear):
     max_iter : int, optional
         Default 1000.
     tol : float
-        The duality gap over ½ ‖y‖².
+        The largest duality gap, over ½ ‖y‖².
     positive : bool
+        Whether coefficients must be ≥ 0.
     penalty_factors : array_like, shape (P,), optional
+        f ≥ 0; a coefficient with 0 is not penalised.
     bounds : pair, optional
+        (lower, upper), as of `coordinate_descent`.
 
     Attributes
     ----------
@@ -233,25 +240,27 @@ class ElasticNet(Linear):
         ρ: 1 is the lasso.
     fit_intercept : bool, default True
     precompute, copy_X, random_state
-        Of no effect: whether a Gram matrix is made is decided by what it costs.
+        Of no effect: a Gram matrix is used where it is estimated to save time.
     max_iter : int, default 1000
-        Rounds over the working set, of which some tens are the usual.
+        The largest number of rounds over the working set; some tens are usual.
     tol : float, default 1e-4
         The duality gap, of the objective times Σ w, is at most tol · yᵗWy.
     warm_start : bool
-        Begin where the last fit ended.
+        Whether to start from the coefficients of the last fit.
     positive : bool
+        Whether coefficients must be ≥ 0.
     selection : {"cyclic", "random"}
         The order of sweeps; "random" sweeps with the residual.
     penalty_factors : array_like, shape (P,), optional
-        f ≥ 0; at 0 a coefficient is not penalised.
+        f ≥ 0; a coefficient with 0 is not penalised.
     bounds : pair, optional
+        (lower, upper), as of `coordinate_descent`.
 
     Attributes
     ----------
     coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
     dual_gap_ : float or ndarray, shape (targets,)
-        Of the objective as written.
+        The duality gap, in the unit of the objective above.
     sparse_coef_ : scipy.sparse matrix
     """
 

@@ -1,4 +1,4 @@
-"""The Gram matrix of the columns of a working set, which grows with it."""
+"""The Gram matrix G = XᵗWX of the columns X of a working set, extended as the set grows."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from .._core import linear as _core
 from .columns import Look
 from .state import State
 
-MOST_COLUMNS = 8192  # a Gram matrix and its factor take 1 GiB
-ROUNDS = 400  # of two sweeps and a Newton step, at most, on one matrix
-_ROUGH_ROUNDS = 100  # on a rough matrix, of which more are a sign that its columns are too alike
-# A rough matrix G + E is made in single precision.  E is some 1e-7 of the product of two columns'
-# lengths, and its eigenvalues, in parts of the diagonal, were seen within 3e-7 where columns are
-# hardly correlated, 1e-6 where neighbours have a correlation of 0.95.  With so much more on the
-# diagonal F of the rough matrix is above F itself, and a minimum on it below where it began.
+MOST_COLUMNS = 8192  # a Gram matrix of so many columns and its factor take 1 GiB together
+ROUNDS = 400  # the most rounds of two sweeps and a Newton step on one matrix (not measured)
+_ROUGH_ROUNDS = 100  # the same on a rough matrix; one that needs more has nearly dependent columns
+# A rough matrix G + E is computed in single precision.  |E_ij| is about 1e-7 ‖X_i‖ ‖X_j‖, and the
+# eigenvalues of E relative to the diagonal of G were measured: within 3e-7 for nearly uncorrelated
+# columns, within 1e-6 for a correlation of 0.95 between neighbours.  Adding _RIDGE times its
+# diagonal makes the rough matrix larger than G, so that a step that lowers its F lowers F itself.
 _RIDGE = 1e-6
-_SHORTEST, _LONGEST = 1e-10, 1e10  # columns whose products are far from the ends of float32
+_SHORTEST, _LONGEST = 1e-10, 1e10  # norms of columns whose products are safely inside float32
 
 
 class Gram:
-    """The matrix of ``which``, in the first rows and columns of ``array``.
+    """The Gram matrix of the columns ``which``, in the first rows and columns of ``array``.
 
     Attributes
     ----------
     is_rough : bool
-        Whether some of it was made in single precision.
+        Whether some of the matrix was computed in single precision.
     may_be_rough : bool
-        Whether that is worth a try: columns are dense and of usual lengths, and it has not failed.
+        Whether single precision may be tried: the columns are dense, their norms fit, and no
+        solution on a rough matrix has failed.
     """
 
     def __init__(self, look: Look) -> None:
@@ -41,10 +42,10 @@ class Gram:
         self.may_be_rough = isinstance(look.matrix, np.ndarray) and usual
 
     def of(self, which: Array, rough: bool = False) -> Array:
-        """Return the matrix of ``which``, of which it makes what is new.
+        """Return the Gram matrix of ``which``, and compute the part of it that is missing.
 
-        Columns that it has already must be the first of ``which``, in their order; else it begins
-        anew.  What is new may be ``rough``; where it may not, what is rough is made anew.
+        Known columns are kept if ``which`` begins with them.  The missing part is computed in
+        single precision if ``rough``; if not, rough parts are computed again in double precision.
         """
         known = self.known(which)
         if known < len(self.which):
@@ -58,7 +59,7 @@ class Gram:
             if rough:
                 new = np.arange(known, len(which))
                 self.array[new, new] *= 1 + _RIDGE
-            # a column that is constant to rounding has no say: its products are rounding
+            # the products of a column that is constant to rounding are nothing but rounding
             empty = known + np.flatnonzero(self.look.square[which[known:]] == 0)
             self.array[empty], self.array[:, empty] = 0, 0
         self.which = which.copy()
@@ -67,7 +68,7 @@ class Gram:
     def solve(
         self, state: State, which: Array, target: float, ratio: float, rough: bool
     ) -> tuple[int, int]:
-        """Minimise over ``which`` by `solve_on`; return sweeps and steps."""
+        """Minimise over ``which`` by `solve_on`; return the numbers of sweeps and Newton steps."""
         array = self.of(which, rough)
         rounds = _ROUGH_ROUNDS if self.is_rough else ROUNDS
         _, sweeps, steps = solve_on(array, state, which, state.rr, target, ratio, rounds)
@@ -76,12 +77,12 @@ class Gram:
         return sweeps, steps
 
     def known(self, which: Array) -> int:
-        """Return how many columns it has of those that ``which`` begins with, if all of its own."""
+        """Return the number of columns of this matrix if ``which`` begins with them, else 0."""
         has = len(self.which)
         return has if np.array_equal(self.which, which[:has]) else 0
 
     def _keep(self, which: Array) -> int:
-        """Keep what the new set begins with, wherever it stands; return how many columns."""
+        """Move the known columns that ``which`` begins with to the front; return how many."""
         place = {int(j): k for k, j in enumerate(self.which)}
         kept = []
         for j in which.tolist():
@@ -94,7 +95,11 @@ class Gram:
         return m
 
     def _room(self, size: int, known: int) -> None:
-        """Make the array large enough, with room to grow; odd in lines, for the caches' sake."""
+        """Make the array large enough, with room to grow.
+
+        Rows are whole cache lines of 8 numbers, but no multiple of 512: rows a multiple of 4 KiB
+        apart would compete for the same places of a cache.
+        """
         if size <= len(self.array):
             return
         most = len(self.look.square)
@@ -115,17 +120,17 @@ def solve_on(
     ratio: float = 1.0,
     rounds: int = ROUNDS,
 ) -> tuple[Array, int, int]:
-    """Minimise over some columns, whose Gram matrix is ``array``, until their gap is the target.
+    """Minimise over the columns ``which``, whose Gram matrix is ``array``, to a gap of ``target``.
 
-    θ of the state moves, its residual and products stay.  ``rr`` is rᵗWr; l1 is taken ``ratio``
-    times.  Where Ctrl-C ends it, θ is what the last step left.
+    ``rr`` is rᵗWr; l1 is taken ``ratio`` times.  The θ of the state changes, its residual and its
+    products do not.  Ctrl-C leaves the θ of the last step.
 
     Returns
     -------
     q : ndarray
-        The products of the columns with the residual of the new θ.
+        A_jᵗWr of these columns, with the residual of the new θ.
     sweeps, steps : int
-        Sweeps, and steps of Newton's method.
+        How many sweeps and how many steps of Newton's method were made.
     """
     p = state.problem
     each = (ratio * p.l1[which], p.l2[which], p.lower[which], p.upper[which])

@@ -1,8 +1,9 @@
 """The sweeps of iterative coordinate descent over an image, and when they end.
 
-What is watched is the way of each pixel to its minimum, the others at rest.  Sweeps see it pixel by
-pixel, with what the pixels before have left; where it has become short enough, one more pass over
-A, in which nothing moves, tells whether that holds of all pixels at once, and only that counts.
+The measure of convergence is each pixel's distance from its own minimum, the other pixels held
+fixed.  A sweep measures it pixel by pixel, while the image changes.  When the largest distance of a
+sweep is small enough, one more pass over A, in which no pixel moves, measures all distances on the
+same image, and only that pass can end the descent with success.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from .image_result import ImageHistory, ImageResult
 from .priors import Terms
 from .problem import Problem
 
-_RENEW = 64  # sweeps after which e is made anew from y, so that rounding does not add up
-_PATIENCE = 32  # sweeps over all pixels that gain nothing
-_ROUNDING = 16 * float(np.finfo(float).eps)  # of the cost: a fall by less is no gain
-_RUN = 2  # neighbours that stay together in a permutation: of the second, most is in the cache
-_PARTS = 5  # passes in a sweep that is not homogeneous, each over one in so many pixels
+# Sizes that give no reason were not measured at other values.
+_RENEW = 64  # after so many sweeps e is computed anew from y, so that rounding does not add up
+_PATIENCE = 32  # so many sweeps over all pixels without a gain end the descent
+_ROUNDING = 16 * float(np.finfo(float).eps)  # a fall of the cost by a smaller share is no gain
+_RUN = 2  # adjacent pixels a permutation keeps together: most of the second's data is in the cache
+_PARTS = 5  # a nonhomogeneous sweep is five passes, each over the farthest fifth of the pixels
 
 _WHY = {
     Status.MAX_ITER: "a larger max_iter or a larger tol helps, and so may relaxation=1.5",
@@ -38,8 +40,8 @@ class Sweeping(NamedTuple):
     """How a sweep goes over the pixels."""
 
     order: str  # one of images.ORDERS
-    omega: float
-    rng: np.random.Generator
+    omega: float  # relaxation: a pixel goes omega times the way to its minimum
+    rng: np.random.Generator  # draws the permutations
 
 
 class ImageIteration(NamedTuple):
@@ -48,7 +50,7 @@ class ImageIteration(NamedTuple):
     Attributes
     ----------
     n_iter : int
-        Sweeps made.
+        Number of sweeps made.
     x : ndarray
         A copy of the image.
     cost : float
@@ -64,9 +66,9 @@ class ImageIteration(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What stands after a whole sweep."""
+    """The image and the terms of its cost after a whole sweep."""
 
-    n_iter: int
+    n_iter: int  # number of sweeps made
     x: Array  # (P,)
     misfit: float
     penalty: float
@@ -78,13 +80,13 @@ class ImageDescent:
     Attributes
     ----------
     x : ndarray, shape (P,)
-        The image as sweeps change it,
+        The image, which sweeps change in place.
     done : Done
-        and as the last whole one has left it.
+        What the last whole sweep left.
     e : ndarray, shape (n,)
         y − A x.
     way : ndarray, shape (P,)
-        How far each pixel was from its minimum when it was last visited.
+        How far each pixel was from its minimum, the others fixed, when it was last visited.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class ImageDescent:
         callback: Callable[[ImageIteration], Any] | None,
         tick: Callable[[], Any] | None = None,
     ) -> ImageResult:
-        """Sweep until a rule says stop; an exception carries what was reached as ``result``."""
+        """Sweep until a rule ends it; an exception carries the image so far as ``result``."""
         begun = False
         try:
             self.look = Look(self.problem, threads)
@@ -116,19 +118,19 @@ class ImageDescent:
             self.status = Status.XTOL if self.kkt <= self.wanted else status
         except BaseException as error:
             self.kkt = nan
-            if begun or not isinstance(error, Exception):  # no refusal
+            if begun or not isinstance(error, Exception):  # a refused argument has no result
                 error.result = self.result()  # type: ignore[attr-defined]
             raise
         return self.result()
 
     @property
     def falls_short(self) -> bool:
-        """Whether it ended above the tolerance for no wish of the user's."""
+        """Whether the descent ended above the tolerance without the user having ended it."""
         return self.status in _WHY
 
     @property
     def wanted(self) -> float:
-        """The distance of a pixel from its minimum that is wanted."""
+        """The largest distance of a pixel from its minimum that counts as converged."""
         return self.tol * float(np.max(np.abs(self.done.x), initial=0.0))
 
     # ---- sweeps ----------------------------------------------------------------------------
@@ -160,11 +162,12 @@ class ImageDescent:
         return Status.MAX_ITER
 
     def _sweep_all(self) -> float:
-        """Update each pixel once; return the largest way to a minimum."""
+        """Update each pixel once; return the largest distance from a minimum."""
         self._update(None if self.how.order == "cyclic" else self._shuffled(), self.how.omega)
         return float(self.way.max(initial=0.0))
 
     def _shuffled(self) -> Array:
+        """Return a permutation of the pixels that keeps runs of `_RUN` together."""
         P = len(self.x)
         first = _RUN * self.how.rng.permutation(-(-P // _RUN))
         order: Array = (first[:, None] + np.arange(_RUN)).reshape(-1)
@@ -186,7 +189,7 @@ class ImageDescent:
         _core.image_sweep(columns, curvature, self.terms, self.lower, omega, order, *state)
 
     def _renew(self) -> None:
-        """Make e anew, for updates have added up rounding."""
+        """Compute e anew from y and x: updates add up rounding."""
         e = self.problem.b[:, 0].copy()
         if self.x.any():
             self.look.columns.move(None, self.x, e)
@@ -198,7 +201,7 @@ class ImageDescent:
         return self.kkt <= self.wanted
 
     def _certify(self) -> float:
-        """Return the largest way to a minimum of all pixels at once: nothing moves."""
+        """Return the largest distance of a pixel from its minimum, without moving any (ω = 0)."""
         way = self.way.copy()
         self._update(None, 0.0)
         self.way, way = way, self.way
@@ -207,12 +210,12 @@ class ImageDescent:
     # ---- what is kept ----------------------------------------------------------------------
 
     def _begin(self) -> None:
-        """Find out what the start costs.
+        """Compute the cost of the start.
 
         Raises
         ------
         ValueError
-            It is beyond the range of numbers.
+            The cost overflows float64.
         """
         self._renew()
         misfit, penalty = self._cost()
@@ -225,7 +228,7 @@ class ImageDescent:
         self.done = self.done._replace(misfit=misfit, penalty=penalty)
 
     def _keep(self, change: float) -> None:
-        """Note what a sweep has led to; `result` knows of it when ``done`` does."""
+        """Keep the image and the cost after a whole sweep, for `result`."""
         misfit, penalty = self._cost()
         self.history.append((misfit + penalty, change))
         self.done = Done(len(self.history) - 1, self.x.copy(), misfit, penalty)
@@ -261,6 +264,6 @@ class ImageDescent:
         text = IMAGES[self.status]
         if self.status.success:
             return f"{text} = {self.wanted:.3g}: it is {self.kkt:.3g}"
-        if self.kkt == self.kkt:  # it is known
+        if not np.isnan(self.kkt):
             text += f"; the largest distance is {self.kkt:.3g} of {self.wanted:.3g} wanted"
         return f"{text}; {_WHY[self.status]}" if self.status in _WHY else text

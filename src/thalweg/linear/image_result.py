@@ -29,9 +29,9 @@ class ImageHistory(NamedTuple):
 
     @property
     def largest_rise(self) -> float:
-        """By how much F has risen at most from one sweep to the next, relative to F.
+        """The largest rise of F from one sweep to the next, relative to F.
 
-        In exact arithmetic it is 0; rounding makes it some 1e-15, and more where F has become a
+        In exact arithmetic this is 0.  Rounding makes it about 1e-15, and more where F has become a
         small part of ½ Σ w y².
         """
         rise = np.diff(self.cost) / np.maximum(np.abs(self.cost[1:]), np.finfo(float).tiny)
@@ -49,7 +49,7 @@ class ImageHistory(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageResult:
-    r"""An image, what its cost is, and how near to its minimum.
+    r"""An image, its cost, and how near the image is to the minimum of the cost.
 
     Attributes
     ----------
@@ -58,20 +58,20 @@ class ImageResult:
     cost : float
         F(x) = ½ Σ w e² + prior(x), e = y − A x.
     misfit, penalty : float
-        Its two terms.
+        The two terms of the cost.
     kkt : float
-        The largest distance of a pixel from its minimum, the others at rest, in the unit of x: 0 in
-        the minimum of F.  NaN where the run was interrupted, for it takes a look at all of A.
+        The largest distance of a pixel from its minimum, the others fixed, in the unit of x; 0 in
+        the minimum of F.  NaN where the run was interrupted, since it takes a pass over all of A.
     wanted : float
         The distance that was asked for, tol · max |x|.
     status : Status
-        Why it stopped.
+        Why the reconstruction ended.
     n_iter : int
-        Sweeps made; in each, about as many updates as there are pixels.
+        The number of sweeps; each makes about as many updates as there are pixels.
     history : ImageHistory
-        The course.
+        The cost after each sweep.
     message : str
-        Why it stopped, with the numbers of this case.
+        Why the reconstruction ended, with the numbers of this case.
     """
 
     x: Array
@@ -91,7 +91,7 @@ class ImageResult:
         return self.status.success
 
     def reason(self) -> str:
-        """Return in words why it stopped."""
+        """Return in words why the reconstruction ended."""
         return self.message
 
     def __repr__(self) -> str:

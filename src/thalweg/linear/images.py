@@ -1,4 +1,4 @@
-"""Images by iterative coordinate descent: the call."""
+"""`icd`: images from linear measurements by iterative coordinate descent."""
 
 from __future__ import annotations
 
@@ -46,18 +46,19 @@ def icd(
 
     .. math:: F(x) = \frac12 \sum_i w_i (y_i - a_i x)^2 + \text{prior}(x), \qquad x \ge 0,
 
-    whose minimum is the maximum a posteriori estimate: tomography, deconvolution and whatever else
-    a sparse matrix describes.  One pixel after another goes to its minimum, the others at rest, and
-    takes the change times its column from the error e = y − A x.  Where the prior is not quadratic,
-    a parabola that touches it and lies above it takes its place in the update.  F never rises.
+    The minimum is the maximum a posteriori estimate of tomography, deconvolution and any other
+    measurement that a sparse matrix describes.  Each update moves one pixel to its minimum, the
+    others fixed, and subtracts the change times the pixel's column from the error e = y − A x.  A
+    prior that is not quadratic is replaced in the update by a parabola that touches it and lies
+    above it, so that F never rises.
 
     Parameters
     ----------
     A : SciPy sparse matrix, shape (n, P)
-        float64 or float32; by columns it is read where it is, with indices of int32 or int64.
-        Sparse rows are copied into columns.  A pixel without a value in A is left to the prior.
+        float64 or float32.  Sparse columns, with indices of int32 or int64, are read in place;
+        sparse rows are copied into columns.  A pixel whose column is empty is left to the prior.
     y : array_like, shape (n,)
-        What was measured.
+        The measurements.
     weights : array_like, shape (n,), optional
         w ≥ 0, the inverse variance of each y; default 1.  A measurement of weight 0, or masked
         here, is left out, whatever A and y hold there.
@@ -69,35 +70,35 @@ def icd(
     positive : bool
         Whether x ≥ 0.
     relaxation : float
-        ω in (0, 2): each pixel goes ω times the way to its minimum, but not below 0.  With a strong
-        prior ω near 1.5 takes fewer sweeps.
+        ω in (0, 2): each update goes ω times the way to the pixel's minimum, but not below 0.  With
+        a strong prior ω near 1.5 takes fewer sweeps.
     order : {"nonhomogeneous", "shuffled", "cyclic"}
-        The order of the pixels in a sweep.  "cyclic": as they are stored; "shuffled": in a new
-        permutation each, two neighbours at a time; "nonhomogeneous": shuffled and, in every second
-        sweep, five times that fifth of the pixels that were farthest from their minima when last
-        visited.
+        The order of the pixels in a sweep.  "cyclic": as they are stored; "shuffled": each sweep in
+        a new permutation of pairs of neighbours; "nonhomogeneous": shuffled, but every second sweep
+        is five passes, each over the fifth of the pixels that were farthest from their minima when
+        last visited.
     tol : float
-        Stop when every pixel is within tol · max |x| of its minimum, the others at rest.
+        Stop when every pixel is within tol · max |x| of its minimum, the others fixed.
     max_iter : int
-        Most sweeps.
+        The largest number of sweeps.
     start : array_like, of the shape of the image or (P,), optional
         x to start from, clipped to x ≥ 0 where ``positive``; default 0.
     seed : int or numpy.random.Generator, optional
-        Of the orders that are drawn.
+        The seed of the permutations.
     threads : int, optional
-        Most threads of the passes over A that come before the sweeps; default `get_num_threads`.
-        A sweep is one update after another, and runs on one.
+        The largest number of threads in the passes over A before the sweeps; default
+        `get_num_threads`.  A sweep is one update after another, and runs on one thread.
     callback : callable, optional
         ``callback(iteration)`` after each sweep, with ``n_iter``, ``x`` (a copy), ``cost`` and
         ``change``; a true value from it, or StopIteration, ends the call.
     progress : bool
-        Show a progress bar (needs the extra ``cli``).
+        Whether to show a progress bar (needs the extra ``cli``).
 
     Returns
     -------
     ImageResult
-        ``x``, ``cost``, ``kkt`` and the rest.  Where the tolerance was not met it has the x that
-        was reached, and a `ConvergenceWarning` tells how far it came.
+        ``x``, ``cost``, ``kkt`` and the rest.  Where the tolerance was not met, ``x`` is the image
+        that was reached, and a `ConvergenceWarning` says how near to the minimum it is.
 
     Raises
     ------
@@ -107,8 +108,8 @@ def icd(
     TypeError
         An argument is of the wrong kind, or masked where nothing can be left out.
     KeyboardInterrupt
-        Ctrl-C; its attribute ``result`` holds the image after the last whole sweep.  The same for
-        what a callback raises.
+        Ctrl-C was pressed; the attribute ``result`` holds the image after the last whole sweep, as
+        does that of an exception of the callback.
 
     References
     ----------
@@ -183,7 +184,7 @@ def _relaxation(relaxation: Any) -> float:
 
 
 def _start(start: Any, grid: tuple[int, ...], positive: bool) -> Array:
-    """Return an image of one's own to start from."""
+    """Return a copy of the image to start from, clipped to x ≥ 0 where ``positive``."""
     if start is None:
         return np.zeros(grid)
     x = numbers(start, "start", np.float64)

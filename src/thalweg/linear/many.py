@@ -1,24 +1,26 @@
 """Bounded least squares for many right-hand sides, non-negative least squares among them.
 
-All share one Gram matrix, G = AᵗWA + diag(l2), and each is a problem of P numbers, c = AᵗWb, that
-`block_pivoting` solves.  So the cost is one pass over B and P² or so for each right-hand side.
+All right-hand sides share one Gram matrix, G = AᵗWA + diag(l2).  Each is a problem of P numbers,
+c = AᵗWb, that `block_pivoting` solves, so the cost is one pass over B and about P² operations for
+each right-hand side.
 
-A Gram matrix is exact to γ = n eps only: y = AᵗW(b − Aθ) − l2 θ, as c − Gθ gives it, may be wrong
-by
+The elements of G have relative errors of up to γ = n eps.  The negative gradient
+y = AᵗW(b − Aθ) − l2 θ, computed as c − Gθ, may therefore be wrong by
 
     γ s_j (‖b‖ + Σ_k s_k |θ_k|),     s_j = √G_jj, ‖b‖² = Σ w b²,
 
-in column j.  That is added to what is left of y_j / s_j where it points into the box, and the
-largest sum is the certificate v, without a further pass over B.  A step d within the box lowers F
-by yᵗd − ½ dᵗGd, so F is above its minimum by at most
+in column j.  This error over s_j, added to |y_j| / s_j where y_j points into the box, is the
+largest slope that column j may have; the largest over all columns is the certificate v, found
+without another pass over B.  A step d within the box lowers F by yᵗd − ½ dᵗGd, so F is above its
+minimum by at most
 
-    ½ P v² / λ,     λ the smallest eigenvalue of G_ij / (s_i s_j) that is not 0 but for rounding.
+    ½ P v² / λ,     λ the smallest eigenvalue of G_ij / (s_i s_j) that is not 0 within rounding.
 
-Where columns are nearly dependent λ is small and θ large, and this says too little; where the fit
-is nearly exact Σ w r² is too small to come out of G.  Only such right-hand sides are looked at
-again: the residual itself, its products with A, and one more pivoting for a correction of θ, which
-needs fewer digits of G (as in Björck 1996, "Numerical Methods for Least Squares Problems", section
-2.9: corrected semi-normal equations).
+Where columns are nearly dependent, λ is small, θ is large, and this bound is useless; where the fit
+is nearly exact, Σ w r² is too small to be computed from G.  Only such right-hand sides are examined
+again, from the residual itself and its products with A, and corrected by one more pivoting for the
+change of θ, which needs fewer digits of G (as in Björck 1996, "Numerical Methods for Least Squares
+Problems", section 2.9: corrected semi-normal equations).
 """
 
 from __future__ import annotations
@@ -34,11 +36,11 @@ from ..linalg.watch import watched
 from ..status import Status
 
 EPS = float(np.finfo(float).eps)
-_ENOUGH = 1e-12  # of ½‖b‖²: with a gap below there is no need to look at the residual
-_DIGITS = 1e-8  # the relative error that is granted to Σ w r² from the Gram matrix
-_CLEAR = 1e-8  # eigenvalues above, of columns of length 1, come out of G; else out of A
-_CORRECTIONS = 3  # steps at most; one is enough unless hardly a digit of G is right
-_AT_ONCE = 1 << 18  # elements of B that are worked on at a time: they stay in the second cache
+_ENOUGH = 1e-12  # a gap below this share of ½‖b‖² needs no look at the residual
+_DIGITS = 1e-8  # the largest relative error of Σ w r² computed from the Gram matrix
+_CLEAR = 1e-8  # λ below this is computed from A instead of G, whose rounding might exceed it
+_CORRECTIONS = 3  # the most corrections of θ; one is enough unless G has hardly a correct digit
+_AT_ONCE = 1 << 18  # so many elements of B (2 MiB) at a time stay in the second-level cache
 
 
 class ManyFits(NamedTuple):
@@ -55,18 +57,18 @@ class ManyFits(NamedTuple):
     objective : ndarray, shape (M,)
         F = ½ Σ w r² + ½ Σ l2 θ².
     kkt : ndarray, shape (M,)
-        Bound of every |AᵗWr − l2 θ|_j / s_j that points into the box, rounding included; s_j is
-        the length of column j, √(Σ w A_j² + l2_j).  Unit of ``residual_norm``.
+        An upper bound of every |AᵗWr − l2 θ|_j / s_j that points into the box, rounding included;
+        s_j is the length of column j, √(Σ w A_j² + l2_j).  Unit of ``residual_norm``.
     gap : ndarray, shape (M,)
-        F is at most this far above its minimum.  (Columns that depend on each other to rounding
-        are taken to do so exactly.)
+        F is at most this far above its minimum.  (Columns that are linearly dependent within
+        rounding are taken to be exactly dependent.)
     n_iter : ndarray of int32, shape (M,)
-        Exchanges, those of corrections included.
+        The number of exchanges, those of corrections included.
     corrections : ndarray of int32, shape (M,)
-        Correction steps that were kept.
+        The number of correction steps that were kept.
     status : ndarray of int8, shape (M,)
-        That of the pivoting, as `block_pivoting` says; what it is worth, ``gap`` tells.  SINGULAR
-        says that G has too few digits for this A.
+        The status of the pivoting, as of `block_pivoting`; ``gap`` says how good its result is.
+        SINGULAR means that G has too few correct digits for this A.
     """
 
     theta: Array
@@ -106,7 +108,7 @@ class _Task(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """What is known of right-hand sides, one row for each."""
+    """What is known of the right-hand sides, one row for each."""
 
     theta: Array  # (M, P)
     norm: Array  # (M,) ‖b‖
@@ -118,7 +120,7 @@ class _Sums(NamedTuple):
     status: Array
 
     def excess(self, t: _Task) -> Array:
-        """Return the most by which F is above its minimum, (M,)."""
+        """Return an upper bound of the distance of F from its minimum, (M,)."""
         bound: Array = 0.5 * len(t.G) * self.kkt**2 / t.least
         return bound
 
@@ -143,15 +145,16 @@ def bounded_least_squares(
     B : ndarray, shape (n, M)
         float64 or float32; finite.
     lower, upper : ndarray of float64, shape (P,)
-        May be infinite; no interval is empty.
+        The bounds; they may be infinite, and lower ≤ upper.
     weights : ndarray of float64, shape (n,), optional
-        Not negative.  Default: 1.
+        w ≥ 0; default 1.
     l2 : float or ndarray, shape (P,)
-        Not negative.
+        The squared penalty, ≥ 0.
     max_iter : int, optional
-        Most exchanges of a right-hand side.  Default: 100 + 20 P.
+        The largest number of exchanges for one right-hand side.  Default: 100 + 20 P.
     threads : int
-        Of the pivoting; 0: as many as there are.  Products are NumPy's, with its threads.
+        The number of threads of the pivoting; 0 means all.  Matrix products are NumPy's and follow
+        NumPy's setting of threads.
 
     Returns
     -------
@@ -199,7 +202,7 @@ def _task(
 
 
 def _least_eigenvalue(A: Array, w: Array | None, l2: Array, unit: Array, length: Array) -> float:
-    """Return the smallest eigenvalue of the Gram matrix of columns of length 1 that is not 0."""
+    """Return λ, the smallest eigenvalue of ``unit``, G_ij / (s_i s_j), that is not 0."""
     n, P = A.shape
     if not P:
         return 1.0
@@ -214,7 +217,7 @@ def _least_eigenvalue(A: Array, w: Array | None, l2: Array, unit: Array, length:
 
 
 def _parts(t: _Task, columns: Array | None = None) -> list[slice | Array]:
-    """Return pieces of the right-hand sides that are worked on together."""
+    """Split the right-hand sides into pieces that are computed together."""
     M = t.B.shape[1] if columns is None else len(columns)
     width = max(16, _AT_ONCE // max(1, len(t.A)))
     pieces = [slice(i, min(M, i + width)) for i in range(0, M, width)]
@@ -234,13 +237,13 @@ def _products(t: _Task) -> tuple[Array, Array]:
     C, squares = np.empty((M, P)), np.empty(M)
     for part in _parts(t):
         b = np.asarray(t.B[:, part], np.float64)
-        C[part] = (t.WA.T @ b).T  # BLAS takes twice as long for bᵗWA, a row for each of many b
+        C[part] = (t.WA.T @ b).T  # BLAS takes half the time that it takes for b.T @ WA
         squares[part] = _squares(t, b)
     return C, np.sqrt(squares)
 
 
 def _certify(t: _Task, norm: Array, done: Pivoted) -> _Sums:
-    """Say what the Gram matrix alone tells of each right-hand side."""
+    """Compute the certificate of each right-hand side from the Gram matrix alone."""
     left = np.maximum(norm**2 + 2 * done.objective, 0)
     if t.l2.any():
         left = np.maximum(left - done.theta**2 @ t.l2, 0)
@@ -251,14 +254,14 @@ def _certify(t: _Task, norm: Array, done: Pivoted) -> _Sums:
 
 
 def _unsure(t: _Task, s: _Sums) -> Array:
-    """Return which right-hand sides must be looked at again: indices, ascending."""
+    """Return the right-hand sides whose residual must be computed: indices, ascending."""
     rough = t.gamma * (s.norm + s.reach) ** 2 > _DIGITS * s.left
     rough |= s.excess(t) > 0.5 * _ENOUGH * s.norm**2
     return np.flatnonzero(rough & (s.norm > 0) & (s.status != Status.NOT_FINITE))
 
 
 def _look_again(t: _Task, s: _Sums, columns: Array) -> _Sums:
-    """Take the certificate of these right-hand sides from the residual, and correct them."""
+    """Compute the certificates of these right-hand sides from residuals, and correct their θ."""
     s = s._replace(**{k: getattr(s, k).copy() for k in s._fields})
     for part in _parts(t, columns):
         _correct(t, s, part)
@@ -266,7 +269,7 @@ def _look_again(t: _Task, s: _Sums, columns: Array) -> _Sums:
 
 
 def _correct(t: _Task, s: _Sums, part: slice | Array) -> None:
-    """Take the certificate of these from the residual, and correct them as long as F falls."""
+    """Compute the certificates of one piece from residuals, and correct θ while F falls."""
     b = np.asarray(t.B[:, part], np.float64)
     y, s.left[part], s.kkt[part] = _from_residual(t, b, s.theta[part])
     which, tried = np.arange(len(s.kkt))[part], np.arange(b.shape[1])
@@ -281,7 +284,7 @@ def _correct(t: _Task, s: _Sums, part: slice | Array) -> None:
         moved = np.clip(theta + step.theta, t.lower, t.upper)
         y_new, left, kkt = _from_residual(t, b[:, tried], moved)
         before, after = s.left[m] + theta**2 @ t.l2, left + moved**2 @ t.l2
-        better = after < before  # false for what is not finite
+        better = after < before  # False for NaN
         s.n_iter[m] += step.n_iter
         tried, m = tried[better], m[better]
         y[tried], s.theta[m], s.left[m] = y_new[better], moved[better], left[better]
@@ -296,6 +299,6 @@ def _from_residual(t: _Task, b: Array, theta: Array) -> tuple[Array, Array, Arra
     y = r.T @ t.WA - theta * t.l2
     inward = np.where(y > 0, theta < t.upper, theta > t.lower)
     kkt = np.max(np.abs(y) / t.length, axis=1, where=inward, initial=0.0)
-    # rounding of the sum over rows, and of each r, whose terms are b and P products
+    # ``each``: rounding of r itself, whose terms are b and P products; then that of the sum over n
     each = EPS * (np.sqrt(_squares(t, b)) + np.abs(theta) @ t.length) * theta.shape[1]
     return y, left, kkt + t.gamma * np.sqrt(left) + each

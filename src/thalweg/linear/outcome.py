@@ -1,4 +1,4 @@
-"""What became of right-hand sides, and the result that tells it."""
+"""The outcome of each right-hand side, and the `LinearResult` made of one or of many."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBERS = ("objective", "gap", "wanted", "kkt", "conditional", "status")
 
 
 class Outcome(NamedTuple):
-    """What became of one right-hand side; the fields are those of `LinearResult`."""
+    """The outcome of one right-hand side; the fields are those of `LinearResult`."""
 
     theta: Array
     intercept: float
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 def falls_short(result: LinearResult) -> bool:
-    """Whether a right-hand side ended above its gap for no wish of the user's."""
+    """Whether a right-hand side ended above the wanted gap without the user having ended it."""
     return bool(np.isin(result.status, list(WHY)).any())
 
 
@@ -54,7 +54,7 @@ def result_of_one(one: Outcome) -> LinearResult:
 
 
 def result_of_none(P: int) -> LinearResult:
-    """Return the result of a single right-hand side that has not been looked at."""
+    """Return the result of a single right-hand side that was interrupted before it began."""
     nan = np.nan
     return LinearResult(
         np.full(P, nan), nan, nan, nan, nan, nan, 0, _strategy([]), Status.NOT_RUN, 0,
@@ -89,7 +89,7 @@ def result_of_many(done: Sequence[Outcome], P: int, M: int) -> LinearResult:
 
 
 def put_in(whole: LinearResult, which: Array, part: LinearResult) -> LinearResult:
-    """Return a result of many of which some right-hand sides are those of another result."""
+    """Return ``whole`` with the right-hand sides ``which`` replaced by those of ``part``."""
     fields: dict[str, Any] = {}
     for name in (*_NUMBERS, "theta", "intercept", "n_iter"):
         fields[name] = getattr(whole, name).copy()
@@ -100,7 +100,7 @@ def put_in(whole: LinearResult, which: Array, part: LinearResult) -> LinearResul
 
 
 def _strategy(done: Sequence[Outcome]) -> str:
-    """Which strategies ran, why, and how much of each."""
+    """Say which strategies ran, why, and how many sweeps and steps each made."""
     reasons: dict[str, str] = {}
     for one in done:
         reasons = one.reasons | reasons
@@ -115,9 +115,9 @@ def _strategy(done: Sequence[Outcome]) -> str:
 
 
 def message_of_many(fields: dict[str, Any], M: int) -> str:
-    """Say how many of M right-hand sides converged, and of the first that did not, why.
+    """Say how many of M right-hand sides converged, and why the first other one did not.
 
-    ``fields`` has the arrays of `LinearResult` of those that have run.
+    ``fields`` holds the arrays of a `LinearResult`, for the right-hand sides that have run.
     """
     status = fields["status"]
     if not len(status):
@@ -131,7 +131,7 @@ def message_of_many(fields: dict[str, Any], M: int) -> str:
 
 
 def _filled(array: Array, M: int) -> Array:
-    """Return the array with M entries: those of what has not run are NaN, or 0."""
+    """Return the array extended to M entries, by NaN or, for integers, by 0."""
     missing = M - len(array)
     if not missing:
         return array
@@ -149,7 +149,7 @@ def _sentence(status: Status, found: Certificate, wanted: float) -> str:
         text += f"; {WHY[status]}"
     if found.conditional:
         text += (
-            f"; it assumes |theta_j| <= 2 |theta_j| + ||b|| / ||A_j|| in a minimum, of "
-            f"{found.conditional} coordinates that neither a penalty nor a bound keeps in reach"
+            f"; the gap assumes that a minimum has |theta_j| <= 2 |theta_j of this result| + ||b|| "
+            f"/ ||A_j|| for the {found.conditional} coordinates that no penalty and no bound limits"
         )
     return text

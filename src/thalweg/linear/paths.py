@@ -1,4 +1,4 @@
-"""A path of penalties: the call."""
+"""`path`: a linear model for a falling series of penalties."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def path(
     A : array_like or SciPy sparse matrix, shape (n_rows, P)
     b : array_like, shape (n_rows,)
     l1_ratio : float in [0, 1]
-        ρ: 1 is the lasso, 0 ridge.
+        ρ, the share of the l1 penalty: 1 is the lasso, 0 is ridge.
     n : int
         How many penalties, in equal ratios from the largest to ``smallest`` of it.  The largest is
         the least λ at which every penalised coefficient is 0.
     smallest : float in (0, 1)
-        The last λ over the first.
+        The ratio of the last λ to the first.
     penalties : array_like, shape (n,), optional
-        These λ instead, in the unit of F over θ; solved from the largest to the smallest.
+        The λ to use instead, in the unit of F over θ; solved from the largest to the smallest.
     factors : array_like, shape (P,), optional
-        f ≥ 0, how much of λ each coordinate gets; default 1.  At 0 it is not penalised, at infinity
-        it stays 0.
+        f ≥ 0, the factor of λ for each coordinate; default 1.  A coordinate with 0 is not
+        penalised, one with infinity stays 0.
     bounds, weights, intercept, tol, max_iter, threads, time_limit, progress
         As those of `coordinate_descent`; ``max_iter`` is for each λ, ``time_limit`` for all.
     callback : callable, optional
@@ -66,15 +66,15 @@ def path(
     Returns
     -------
     LinearPath
-        The gap is that of the coordinates which no rule has shown to be 0.
+        The models at all λ, with a duality gap each.
 
     Raises
     ------
     ValueError
-        Of arguments that do not fit one another, as `coordinate_descent`; without ``penalties``
-        where l1_ratio is 0, as no λ is the largest then.
+        The arguments are refused as by `coordinate_descent`; or ``l1_ratio`` is 0 without
+        ``penalties``: no λ makes every coefficient 0 then.
     KeyboardInterrupt
-        Ctrl-C; the part that was finished is in its attribute ``result``.
+        Ctrl-C was pressed; the attribute ``result`` holds the part that was finished.
 
     References
     ----------
@@ -119,7 +119,7 @@ def walk_of(
     threads: Any,
     time_limit: Any,
 ) -> Walk:
-    """Check the arguments of `path`; A is not looked at yet."""
+    """Check the arguments of `path`; the values of A are not read yet."""
     task = _task(l1_ratio, n, smallest, penalties, factors)
     problem = problem_of(A, b, 0.0 if task.factors is None else task.factors, 0, bounds, weights,
                          intercept)  # fmt: skip
@@ -130,7 +130,7 @@ def walk_of(
 
 
 def falling(penalties: Any, name: str) -> Array:
-    """Return penalties that were given, the largest first."""
+    """Check the penalties that the user gave, and return them from the largest to the smallest."""
     array = numbers(penalties, name, np.float64)
     if array.ndim != 1 or not np.isfinite(array).all() or (array < 0).any():
         raise ValueError(f"{name} must be finite, not negative, and of shape (n,)")

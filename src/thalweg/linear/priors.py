@@ -1,8 +1,9 @@
-r"""What is known of an image before it is measured: the second term of its cost.
+r"""Priors: the second term of the cost of an image, what is known before the measurement.
 
-A Markov random field compares each pixel with its neighbours, Σ b_sr ρ(x_s − x_r) over all pairs,
-once each.  The weights b_sr are as the inverse distances of the pixels' centres, and those of a
-pixel inside the grid sum to 1; a pixel at the border has fewer neighbours, of the same weights.
+A Markov random field compares each pixel with its neighbours: Σ b_sr ρ(x_s − x_r), the sum over all
+pairs of neighbours, each taken once.  The weights b_sr are proportional to the inverse distance of
+the pixels' centres, and the weights of a pixel inside the grid sum to 1; a pixel at the border has
+fewer neighbours, with the same weights.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
 from .._showing import settings
 
-_NEIGHBOURS = {2: (4, 8), 3: (6, 26)}  # of a grid with so many axes: along them, or all that touch
+# For each number of axes: how many neighbours a pixel has along the axes, and how many touch it.
+_NEIGHBOURS = {2: (4, 8), 3: (6, 26)}
 
 
 class Terms(NamedTuple):
@@ -40,15 +42,14 @@ class Terms(NamedTuple):
 class GaussianPrior:
     r"""A Gaussian Markov random field, :math:`\sum_{s,r} b_{sr} (x_s - x_r)^2 / (2 \sigma^2)`.
 
-    Edges are smoothed as much as noise is: a difference costs its square.
+    Edges are smoothed as strongly as noise: every difference costs its square.
 
     Parameters
     ----------
     sigma : float
-        σ > 0, in the unit of x: by how much neighbours differ.  The smaller it is, the smoother
-        the image.
+        σ > 0, in the unit of x: how much neighbours differ.  The smaller σ, the smoother the image.
     neighbours : {4, 8} or, in 3-D, {6, 26}, optional
-        Pixels along the axes, or all that touch; default: all.
+        How many neighbours a pixel has: those along the axes, or all that touch it; default: all.
 
     Examples
     --------
@@ -64,7 +65,7 @@ class GaussianPrior:
         _keep(self, sigma=_squarable(self.sigma, "sigma"))
 
     def terms(self, shape: tuple[int, ...]) -> Terms:
-        """Return what the kernels are told: ρ = Δ² / (2 σ²) is the potential of p = 2."""
+        """Return the kernels' arguments: ρ = Δ² / (2 σ²) is their potential with p = 2."""
         return _field(shape, self.neighbours, width=self.sigma, height=1.0, power=0.0)
 
     def __repr__(self) -> str:
@@ -80,21 +81,21 @@ class QGGMRF:
               \rho(\Delta) = \frac{|\Delta|^p}{p\, \sigma^p}\,
               \frac{|\Delta / T\sigma|^{2-p}}{1 + |\Delta / T\sigma|^{2-p}}
 
-    Differences below Tσ cost their square, as noise does; larger ones |Δ|ᵖ, so that an edge costs
-    little more for being sharp.  ρ is convex, and the minimum is the only one.
+    Differences well below Tσ, such as noise, cost their square; larger ones cost |Δ|ᵖ, so that a
+    sharp edge costs little more than a blurred one.  ρ is convex, and so the minimum is unique.
 
     Parameters
     ----------
     sigma : float
-        σ > 0, in the unit of x.  The smaller it is, the smoother the image.
+        σ > 0, in the unit of x.  The smaller σ, the smoother the image.
     p : float
-        1 ≤ p ≤ 2: the exponent of large differences.  Near 1, edges are kept best; 2 is a
-        `GaussianPrior` of √2 σ.  The exponent of small ones, called q, is 2: with a smaller one
-        the curvature of ρ at 0 is infinite, and two like pixels would hold each other fast.
+        1 ≤ p ≤ 2: the exponent of large differences.  Edges are kept best near 1; 2 is a
+        `GaussianPrior` of √2 σ.  The exponent of small differences, called q, is 2: with a smaller
+        one ρ has an infinite curvature at 0, and two equal pixels could not move apart.
     T : float
-        T > 0: where the one passes into the other, in units of σ.
+        T > 0: the difference at which the two exponents meet, in units of σ.
     neighbours : {4, 8} or, in 3-D, {6, 26}, optional
-        Pixels along the axes, or all that touch; default: all.
+        How many neighbours a pixel has: those along the axes, or all that touch it; default: all.
 
     References
     ----------
@@ -127,7 +128,7 @@ class QGGMRF:
             )
 
     def terms(self, shape: tuple[int, ...]) -> Terms:
-        """Return what the kernels are told: ρ = (Tᵖ / p) u² / (1 + u²⁻ᵖ), u = |Δ| / (Tσ)."""
+        """Return the kernels' arguments: ρ = (Tᵖ / p) u² / (1 + u²⁻ᵖ), u = |Δ| / (Tσ)."""
         width, height = self.T * self.sigma, self.T**self.p / self.p
         return _field(shape, self.neighbours, width=width, height=height, power=2 - self.p)
 
@@ -140,14 +141,14 @@ class QGGMRF:
 class ProximalPrior:
     r"""A pull towards a given image, :math:`\frac{1}{2 \sigma^2} \| x - v \|^2`.
 
-    The minimum is then the proximal map of the misfit at v.  Taken in turns with a denoiser, it
-    makes any denoiser a prior ("plug and play").
+    With it the minimum is the proximal map of the misfit at v.  Alternating this map with a
+    denoiser makes a prior of any denoiser ("plug and play").
 
     Parameters
     ----------
     v : array_like, of the shape of the image
     sigma : float
-        σ > 0, in the unit of x: how far from v the image may go.
+        σ > 0, in the unit of x: how far the image may go from v.
 
     References
     ----------
@@ -173,7 +174,7 @@ class ProximalPrior:
         _keep(self, v=v, sigma=_squarable(self.sigma, "sigma"))
 
     def terms(self, shape: tuple[int, ...]) -> Terms:
-        """Return what the kernels are told: no neighbours, and a pull."""
+        """Return the kernels' arguments: no neighbours, and the pull 1 / σ² towards v."""
         if self.v.shape != shape:
             raise ValueError(f"v must have the shape of the image, {shape}, got {self.v.shape}")
         none = np.zeros((0, 3), np.intp), np.zeros(0)
@@ -187,13 +188,13 @@ Prior = GaussianPrior | QGGMRF | ProximalPrior
 
 
 def _keep(prior: Any, **values: Any) -> None:
-    """Set fields of a frozen dataclass to what they were found to mean."""
+    """Set fields of a frozen dataclass to their checked values."""
     for name, value in values.items():
         object.__setattr__(prior, name, value)
 
 
 def _squarable(value: Any, name: str) -> float:
-    """Return a number > 0 whose square and its inverse are numbers, too."""
+    """Return a number > 0 whose square neither overflows nor underflows."""
     number = positive(value, name)
     if not 1e-150 <= number <= 1e150:
         raise ValueError(
@@ -204,7 +205,7 @@ def _squarable(value: Any, name: str) -> float:
 
 
 def _size(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Slices, rows and columns."""
+    """Return the numbers of slices, rows and columns of an image."""
     slices, rows, columns = (1,) * (3 - len(shape)) + shape
     return slices, rows, columns
 

@@ -1,4 +1,4 @@
-"""A linear model as it was asked for: arguments checked, nothing computed yet."""
+"""A linear problem as the user gave it: its arguments are checked, nothing is computed yet."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Problem(NamedTuple):
 
     @property
     def each(self) -> tuple[Array, Array, Array, Array]:
-        """What is known of each coordinate, as kernels take it."""
+        """The four arrays with one number for each coordinate, in the order of the kernels."""
         return self.l1, self.l2, self.lower, self.upper
 
 
@@ -99,11 +99,11 @@ def _dense(A: Any) -> Array:
 
 
 def _refuse_sparse(matrix: Columns, weights: Array | None) -> None:
-    """Let the kernel of sparse sweeps look at indices and values: no sweep over no right side."""
+    """Refuse wrong indices and values: the kernel checks them in 0 sweeps over 0 columns of b."""
     n, P = matrix.shape
     values = matrix.values
     if weights is not None and not weights.all() and not all_finite(values):
-        # where an index is out of range, clipped or not, the kernel will say so
+        # an index out of range is clipped here and refused by the kernel
         left = (weights == 0).take(matrix.indices, mode="clip") if n else np.zeros(0, bool)
         values = np.where(left & ~np.isfinite(values), 0, values).astype(values.dtype)
     each, none = np.zeros(P), np.zeros(0)
@@ -119,7 +119,7 @@ def _refuse_sparse(matrix: Columns, weights: Array | None) -> None:
 
 
 def _refuse_value(matrix: Columns, j: int) -> None:
-    """Name the first value of column j that is not finite."""
+    """Raise an error that names the first value of column j that is not finite."""
     stored = slice(matrix.indptr[j], matrix.indptr[j + 1])
     values = matrix.values[stored]
     k = int(np.argmin(np.isfinite(values)))
@@ -162,7 +162,7 @@ def _weights(weights: Any, n: int) -> Array | None:
 
 def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
     if isinstance(value, int | float) and 0 <= value < np.inf:
-        same = np.empty(P)  # one number is what most calls give: it needs no look at arrays
+        same = np.empty(P)  # the usual case, one number, without the cost of checking an array
         same.fill(value)
         return same
     array = numbers(value, name, np.float64)
@@ -182,7 +182,7 @@ def _refuse_negative(array: Array, name: str) -> None:
 
 
 def _kept_at_zero(l1: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
-    """Return penalties and bounds without infinite penalties: their coordinates are bound to 0."""
+    """Return l1, lower and upper with bounds (0, 0) in place of each infinite l1."""
     lower, upper = np.ascontiguousarray(lower), np.ascontiguousarray(upper)
     kept = np.isinf(l1)
     if not np.count_nonzero(kept):

@@ -13,7 +13,7 @@ from ..status import Status
 
 
 class ConvergenceWarning(UserWarning):
-    """A linear model whose duality gap is larger than was asked for."""
+    """The duality gap of a linear model, or the distance of an image, is larger than wanted."""
 
 
 class LinearHistory(NamedTuple):
@@ -22,9 +22,9 @@ class LinearHistory(NamedTuple):
     Attributes
     ----------
     objective, gap, kkt : ndarray, shape (n_iter + 1,)
-        See `LinearResult`; of candidates that the round looked at.
+        As those of `LinearResult`, over the coordinates that were not yet proved to be 0.
     working : ndarray, shape (n_iter + 1,)
-        Coordinates in the working set.
+        The number of coordinates in the working set.
     """
 
     objective: Array
@@ -57,26 +57,29 @@ class LinearResult:
     objective : float or ndarray
         F(θ) = ½ Σ w r² + Σ l1 |θ| + ½ Σ l2 θ².
     gap : float or ndarray
-        The duality gap: F(θ) is at most so far above the minimum.  Computed in float64.
+        The duality gap: F(θ) is at most this far above the minimum.  Computed in float64.
     wanted : float or ndarray
         The gap that was asked for, tol · ½ ‖b‖²_W.
     kkt : float or ndarray
-        The largest distance of a coordinate from its minimum, the others at rest, times the norm of
-        its column, in the unit of b: 0 in a minimum.  Of right-hand sides that were solved side by
-        side it is a bound of that, rounding included.
+        The largest distance of a coordinate from its minimum, the others fixed, times the norm of
+        its column, in the unit of b; 0 in a minimum.  For right-hand sides that were solved side by
+        side it is an upper bound of that, rounding included.
     conditional : int or ndarray
-        Coordinates that neither a penalty nor a bound keeps in reach.  For them no dual point
-        exists, and the gap assumes that a minimum has |θ_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
+        The number of coordinates without a penalty and with an infinite bound, between their
+        bounds.  No dual point bounds these, and the gap assumes that a minimum θ* has
+        |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
     strategy : str
-        What ran, and why.
+        Which strategies ran, and why.
     status : Status or ndarray of int8
-        Why it stopped.
+        Why the solution ended.
     n_iter : int or ndarray
-        Rounds made; of right-hand sides that were solved side by side, exchanges of active sets.
+        The number of rounds; for right-hand sides that were solved side by side, the number of
+        exchanges of active sets.
     history : LinearHistory or tuple of LinearHistory
-        The course, of each right-hand side; empty where they were solved side by side.
+        The course of each right-hand side; empty where they were solved side by side.
     message : str
-        Why it stopped, with the numbers of this case; of M, of the first that fell short.
+        Why the solution ended, with the numbers of this case; of M right-hand sides, why the first
+        that did not converge ended.
     """
 
     theta: Array
@@ -94,11 +97,11 @@ class LinearResult:
 
     @property
     def success(self) -> bool:
-        """Whether the gap is as small as was asked for, of all right-hand sides."""
+        """Whether the gap of every right-hand side is as small as was asked for."""
         return self.status > 0 if isinstance(self.status, Status) else bool((self.status > 0).all())
 
     def reason(self) -> str:
-        """Return in words why it stopped."""
+        """Return in words why the solution ended."""
         return self.message
 
     def predict(self, A: Array) -> Array:

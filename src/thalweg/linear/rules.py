@@ -1,4 +1,4 @@
-"""How a solution goes on, and when it stops."""
+"""The options of a solution: strategy, order of sweeps, and when it stops."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ORDERS = ("cyclic", "shuffled", "random")
 
 
 class Rules(NamedTuple):
-    """How to go on, and when to stop."""
+    """The options of a solution, checked."""
 
     strategy: str  # one of STRATEGIES
     order: str  # one of ORDERS
     tol: float
     max_iter: int
-    deadline: float
-    rng: np.random.Generator | None  # of the orders that are drawn
+    deadline: float  # in seconds of perf_counter
+    rng: np.random.Generator | None  # draws the orders "shuffled" and "random"
 
     @property
     def allow_one_call(self) -> bool:
-        """Whether one call may do all on a Gram matrix: nothing asks for sweeps or for an end."""
+        """Whether one call may solve all on a Gram matrix: no sweeps asked for, time remains."""
         return self.strategy != "residual" and self.order == "cyclic" and not self.out_of_time
 
     @property
@@ -44,7 +44,7 @@ def rules_of(
     time_limit: Any = None,
     seed: Any = None,
 ) -> Rules:
-    """Check the arguments that say how to go on; the time limit runs from here.
+    """Check the options of a solution; the time limit begins with this call.
 
     Raises
     ------

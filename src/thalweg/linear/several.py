@@ -1,4 +1,4 @@
-"""A run over one right-hand side, or several that share what is known of A."""
+"""The solution of one right-hand side, or of several that share what is known of A."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .state import State
 
 
 class Run:
-    """All right-hand sides, one after another; each begins where the last one ended."""
+    """The solution of all right-hand sides, together or one after another."""
 
     def __init__(self, problem: Problem, threads: int, rules: Rules, start: Array) -> None:
         self.problem, self.threads, self.rules, self.start = problem, threads, rules, start
@@ -35,13 +35,13 @@ class Run:
     def all(
         self, callback: Callable[[Iteration], Any] | None, tick: Callable[[], Any] | None = None
     ) -> LinearResult:
-        """Solve all; an exception carries what is there in its attribute ``result``."""
+        """Solve all; an exception carries the finished part in its attribute ``result``."""
         if callback is None and not self.start.any() and go_side_by_side(self.problem, self.rules):
             return self._side_by_side(tick)
         return self._one_by_one(callback, tick)
 
     def _side_by_side(self, tick: Callable[[], Any] | None) -> LinearResult:
-        """Solve all together, and what falls short one by one."""
+        """Solve all together, then those whose gap is too large one by one."""
         problem = self.problem
         self.look = Look(problem, self.threads)
         try:
@@ -76,7 +76,7 @@ class Run:
         except BaseException as error:
             if self.now is not None:
                 self._close(Status.INTERRUPTED)
-            if self.done or not isinstance(error, Exception):  # no refusal
+            if self.done or not isinstance(error, Exception):  # a refused argument has no result
                 error.result = self.result()  # type: ignore[attr-defined]
             raise
         return self.result()
@@ -97,7 +97,7 @@ class Run:
         self._close(status)
 
     def _begin(self, m: int) -> Array:
-        """Where the right-hand side begins: as told, or where the one before ended."""
+        """Return the start of right-hand side m: the user's, or the θ of the one before it."""
         if self.start.shape[1] > 1:
             return self.start[:, m]
         if self.done and not self.start.any():
@@ -122,7 +122,7 @@ class Run:
         return listen
 
     def result(self) -> LinearResult:
-        """Return what there is."""
+        """Return the result of the right-hand sides that have run."""
         P, M = self.problem.shape[1], self.problem.b.shape[1]
         if self.problem.batch:
             return result_of_many(self.done, P, M)

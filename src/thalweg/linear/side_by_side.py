@@ -1,9 +1,9 @@
-"""Right-hand sides without l1, of which block pivoting solves all together.
+"""Many right-hand sides without l1, solved together by block pivoting on one Gram matrix.
 
-Without a kink at 0 a minimum on the Gram matrix is known by its active set alone, which takes a
-handful of exchanges from any start, so nothing is gained by beginning where a neighbour ended
-(`many`).  Whether the gap is reached is for its certificate to say; what falls short goes the
-general way, one after another.
+Without l1 the minimum is a linear system once its active bounds are known, and block pivoting finds
+these in a few exchanges from any start, so no right-hand side needs the solution of another one
+(`many`).  Each gets a certificate; right-hand sides whose gap is too large are solved again by
+`Descent`, one after another.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .result import LinearResult
 from .rules import Rules
 from .working_set import FEW
 
-_LEAST = 8  # right-hand sides: as many as go side by side
+_LEAST = 8  # the fewest right-hand sides: block pivoting works on eight at a time
 
 
 def go_side_by_side(problem: Problem, rules: Rules) -> bool:
-    """Whether block pivoting is the way: many right-hand sides, few columns, no l1."""
+    """Whether to use block pivoting: there are many right-hand sides, few columns and no l1."""
     return (
         isinstance(problem.matrix, np.ndarray)
         and problem.b.shape[1] >= _LEAST
@@ -36,7 +36,7 @@ def go_side_by_side(problem: Problem, rules: Rules) -> bool:
 
 
 def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
-    """Solve all; the status is NO_PROGRESS where the gap is larger than is wanted."""
+    """Solve all right-hand sides; the status is NO_PROGRESS where the gap is larger than wanted."""
     M = look.problem.b.shape[1]
     fits, means = _fits(look)
     wanted = rules.tol * 0.5 * fits.target_norm**2
@@ -66,7 +66,7 @@ def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
 
 
 def _fits(look: Look) -> tuple[ManyFits, np.ndarray]:
-    """Return what block pivoting makes of the columns and of b less their means, and those of b."""
+    """Fit the columns to the right-hand sides, both less their means; return the means of b too."""
     p, A, B = look.problem, look.matrix, look.problem.b
     empty = look.square == 0
     means = np.zeros(B.shape[1])
@@ -74,7 +74,7 @@ def _fits(look: Look) -> tuple[ManyFits, np.ndarray]:
         A = A - look.mean
         means = (B.sum(0) if p.weights is None else p.weights @ B) / (look.weight or 1.0)
         B = B - means
-    if empty.any() and A.any(0)[empty].any():  # what is left of a constant column is rounding
+    if empty.any() and A.any(0)[empty].any():  # a constant column less its mean is rounding
         A = np.where(empty, 0.0, A)
     fits = bounded_least_squares(
         A, B, lower=p.lower, upper=p.upper, weights=p.weights, l2=p.l2, threads=look.threads

@@ -1,10 +1,9 @@
 """Small dense problems: a whole solution in one call of csrc/linear/small.h.
 
-For a few hundred numbers the rounds of `Descent` cost hundreds of times what their arithmetic does.
-The call makes what `Descent` would: the certificate of the start and, where that is not enough, a
-round or two whose working set is all columns.  Whether the gap is reached is for the certificate to
-say; where it is not, or where something is wrong with A, the caller goes the general way from the
-start.
+For a few hundred numbers the Python code of `Descent` takes hundreds of times as long as their
+arithmetic.  The call does what `Descent` would do: it certifies the start and, where the gap is too
+large, makes one or two rounds whose working set is all columns.  Where the certificate at the end
+has too large a gap, or A is not finite, the caller solves the problem by `Descent` from the start.
 """
 
 from __future__ import annotations
@@ -23,12 +22,14 @@ from .rules import Rules
 from .state import Certificate
 from .working_set import FEW
 
-_OPERATIONS = 1 << 22  # of the Gram matrix: what takes longer gains by threads and by NumPy's BLAS
-_NARROW = 32  # columns below which passes over A take longer than its Gram matrix
+# Problems are small if their Gram matrix takes at most so many multiplications: larger ones gain by
+# threads and by NumPy's BLAS.  (Not measured at other values.)
+_OPERATIONS = 1 << 22
+_NARROW = 32  # with fewer columns passes over A take longer than its Gram matrix: count this many
 
 
 def is_small(problem: Problem, rules: Rules) -> bool:
-    """Whether one call does: A dense and small, and nothing asks for sweeps with the residual."""
+    """Whether one call is enough: A is dense and small, and no sweeps with r were asked for."""
     n, P = problem.shape
     return (
         isinstance(problem.matrix, np.ndarray)
@@ -39,7 +40,7 @@ def is_small(problem: Problem, rules: Rules) -> bool:
 
 
 def solve_small(problem: Problem, b: Array, start: Array, rules: Rules) -> Outcome | None:
-    """Solve one right-hand side from ``start`` (P,); None where one round was not enough."""
+    """Solve one right-hand side from ``start`` (P,); return None if the gap is not reached."""
     theta = start.copy()
     status, n_iter, wanted, intercept, sweeps, steps, states = _core.solve_small(
         problem.matrix, np.ascontiguousarray(b), problem.weights, problem.each, problem.intercept,

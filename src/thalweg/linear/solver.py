@@ -1,4 +1,4 @@
-"""Linear models by coordinate descent: the call."""
+"""`coordinate_descent`: linear models with penalties and bounds."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def coordinate_descent(
     Parameters
     ----------
     A : array_like or SciPy sparse matrix, shape (n, P)
-        float64 or float32, read where it is: in either order, memory-mapped, sparse by columns.
-        Sparse rows are copied into columns; other numbers become float64.
+        float64 or float32.  Arrays in either order, memory-mapped arrays and sparse columns are
+        read in place; sparse rows are copied into columns; other numbers become float64.
     b : array_like, shape (n,) or (n, M)
         The right-hand side, or M of them.
     l1, l2 : float or array_like of shape (P,)
@@ -68,35 +68,38 @@ def coordinate_descent(
     intercept : bool
         Whether there is a constant θ₀, neither penalised nor bounded.
     order : {"cyclic", "shuffled", "random"}
-        In which order sweeps update the coordinates: as they stand, in a new permutation each, or
-        drawn with replacement.  The last two are made with the residual.
+        In which order a sweep updates the coordinates: as they stand, in a new permutation each
+        time, or drawn with replacement.  The last two work with the residual.
     tol : float
-        Stop when the duality gap ≤ tol · ½ ‖b‖²_W; with an intercept, of b less its mean; where b
-        is 0, of F at the start.
+        Stop when the duality gap ≤ tol · ½ ‖b‖²_W.  With an intercept, b is taken less its mean;
+        where b is 0, the gap is compared with tol · F at the start.
     max_iter : int
-        Most rounds; a round grows the working set, solves it, and certifies.
+        The largest number of rounds; a round grows the working set, minimises over it, and computes
+        the gap.
     start : array_like, shape (P,) or (P, M), optional
         θ to start from, clipped to the bounds; default 0.
     seed : int or numpy.random.Generator, optional
-        Of the orders that are drawn.
+        The seed of the orders "shuffled" and "random".
     threads : int, optional
-        Most threads; default `get_num_threads`.  The result is the same to the last bit.
+        The largest number of threads; default `get_num_threads`.  The result is the same to the
+        last bit for any number.
     time_limit : float, optional
-        Most seconds, looked at after each round.
+        The largest number of seconds; checked after each round.
     callback : callable, optional
         ``callback(iteration)`` after each round, with ``n_iter``, ``theta``, ``objective``,
         ``gap``, ``kkt`` and ``working``; a true value from it, or StopIteration, ends the call.
     progress : bool
-        Show a progress bar (needs the extra ``cli``).
+        Whether to show a progress bar (needs the extra ``cli``).
     strategy : {"auto", "gram", "residual"}
-        On the Gram matrix of a working set, by sweeps and Newton steps; by sweeps with the
-        residual; or whichever costs less.  The result says which ran, and why.
+        How to minimise over a working set: "gram", by sweeps and Newton steps on its Gram matrix;
+        "residual", by sweeps with the residual; "auto", by whichever is estimated to be faster.
+        The result says which ran, and why.
 
     Returns
     -------
     LinearResult
-        ``theta``, ``intercept``, ``gap`` and the rest.  Where the gap was not reached it has the
-        best θ, and a `ConvergenceWarning` tells how far it came.
+        ``theta``, ``intercept``, ``gap`` and the rest.  Where the gap was not reached, ``theta`` is
+        the last θ, and a `ConvergenceWarning` says how far above the minimum its F may be.
 
     Raises
     ------
@@ -106,8 +109,8 @@ def coordinate_descent(
     TypeError
         An argument is of the wrong kind, or masked where nothing can be left out.
     KeyboardInterrupt
-        Ctrl-C; what was reached is in its attribute ``result``.  The same for what a callback
-        raises.
+        Ctrl-C was pressed; the attribute ``result`` holds what was reached, as does that of an
+        exception of the callback.
 
     References
     ----------
@@ -145,7 +148,7 @@ def coordinate_descent(
 
 
 def _start(start: Any, problem: Problem) -> Array:
-    """Return the start as (P, M), or (P, 1) for all."""
+    """Return the start of each right-hand side as (P, M), or one start for all as (P, 1)."""
     P, M = problem.shape[1], problem.b.shape[1]
     if start is None:
         return np.zeros((P, 1))

@@ -1,6 +1,6 @@
-"""Where a solution stands: θ, its residual, and what is known of the gradient.
+"""The state of a solution: θ, its residual r = b − Aθ, and the products q = AᵗWr of the columns.
 
-A path of penalties carries it along: all it holds stays right when l1 and l2 change.
+Nothing in it depends on l1 and l2, so a path of penalties keeps one state throughout.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from .._arguments.check import Array
 from .._core import linear as _core
 from .columns import Look
 
-_SLACK = 1e-9  # rounding that a bound on a product is given
+_SLACK = 1e-9  # relative allowance for rounding in the bound on |q_j|
 
 
 class Certificate(NamedTuple):
-    """What a dual point proves of θ; see csrc/linear/gap.h.
+    """What a dual point proves about θ; see csrc/linear/gap.h.
 
     Attributes
     ----------
@@ -27,12 +27,13 @@ class Certificate(NamedTuple):
     scale : float
         s: the dual point is s times the residual.
     gap : float
-        F(θ) is at most so far above the minimum.
+        F(θ) is at most this far above the minimum.
     kkt : float
-        The largest distance of a coordinate from its minimum, times its column's norm.
+        The largest distance of a coordinate from its minimum, the others fixed, times the norm of
+        its column.
     conditional : int
-        Coordinates without penalty or bound: for them the gap assumes that a minimum has
-        |θ_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
+        The number of coordinates without a penalty and with an infinite bound, between their
+        bounds.  For them the gap assumes that a minimum θ* has |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
     """
 
     objective: float
@@ -43,32 +44,39 @@ class Certificate(NamedTuple):
 
 
 def wanted_of(state: State, found: Certificate, tol: float) -> float:
-    """Return the gap that is wanted: tol · ½ ‖b‖²_W; where b is 0, tol times the objective."""
+    """Return the gap that is wanted: tol · ½ ‖b‖²_W or, where b is 0, tol times the objective."""
     return tol * (0.5 * state.size or found.objective)
 
 
 class State:
-    """θ of one right-hand side.
+    """The state of one right-hand side.
 
     Attributes
     ----------
     theta : ndarray, shape (P,)
+        The coefficients, within the bounds.
     residual : ndarray, shape (n,)
         b − Aθ, less its mean where there is an intercept.
-    q : ndarray, shape (P,)
-        A_jᵗWr, as of when the residual had gone ``seen[j]``.
     path : float
-        How far the residual has gone, in the norm of W.
+        The length of the way that the residual has gone, in the norm of W.
+    q : ndarray, shape (P,)
+        A_jᵗWr of the residual at which ``path`` was ``seen[j]``.
+    seen : ndarray, shape (P,)
+        The ``path`` at which each product was computed.
+    reach : ndarray, shape (P,)
+        ‖b‖ / ‖A_j‖, for the certificate; 0 where the column is 0.
+    size : float
+        ‖b‖²_W.
     """
 
     def __init__(self, look: Look, b: Array, theta: Array, first: bool = False) -> None:
         self.look, self.problem = look, look.problem
         self.theta = np.clip(theta, self.problem.lower, self.problem.upper)
-        empty = look.square == 0  # the penalty alone has a say
+        empty = look.square == 0  # for a column of 0 the penalty alone decides
         self.theta[empty] = np.clip(0.0, self.problem.lower, self.problem.upper)[empty]
         self.target = look.centred(b)
         self.residual, self.path = self.target.copy(), 0.0
-        self.size = self.norm(self.residual) ** 2  # ‖b‖²_W
+        self.size = self.norm(self.residual) ** 2
         self.seen = np.zeros(len(self.theta))
         self.reach = np.zeros(len(self.theta))
         np.divide(sqrt(self.size), look.norm, out=self.reach, where=~empty)
@@ -89,7 +97,7 @@ class State:
         return float(self.residual @ self.look.weighted(self.residual))
 
     def refresh(self) -> None:
-        """Make the residual anew from b, and count how far it goes."""
+        """Compute the residual anew from b, and add its change to ``path``."""
         old = self.residual
         self.residual = self.target.copy()
         support = np.flatnonzero(self.theta)
@@ -98,7 +106,7 @@ class State:
         self.path += self.norm(self.residual - old)
 
     def remake(self, which: Array) -> None:
-        """Make the residual anew from b, and q of some columns, in one walk."""
+        """Compute the residual anew from b, and q of the columns ``which``, in one pass over A."""
         old, support = self.residual, np.flatnonzero(self.theta)
         self.residual, q = self.target.copy(), np.empty(len(which))
         self.look.columns.residual(support, self.theta[support], which, self.residual, q)
@@ -107,15 +115,15 @@ class State:
         self.q[which], self.seen[which] = q, self.path
 
     def take(self, residual: Array) -> None:
-        """Take over a residual that sweeps have kept, and count how far it has gone."""
+        """Take over a residual that sweeps have updated, and add its change to ``path``."""
         self.path += self.norm(residual - self.residual)
         self.residual = residual
 
     def update_products(self, working: Array, candidates: Array) -> None:
-        """Bring q up to date, but where a bound shows that a coordinate stays at 0.
+        """Compute q anew, except where a bound shows that a coordinate stays at 0.
 
-        |A_jᵗWr| grows by at most ‖A_j‖ times the way of the residual: no product is needed of a
-        coordinate that cannot reach l1.
+        |A_jᵗWr| grows by at most ‖A_j‖ times the way of the residual, so the product is not needed
+        for a coordinate at 0 whose |q_j| cannot have reached l1_j.
         """
         l1 = self.problem.l1[candidates]
         way = (self.path - self.seen[candidates]) * (1 + _SLACK)
@@ -128,7 +136,7 @@ class State:
         self.renew(np.flatnonzero(mark))
 
     def renew(self, which: Array) -> None:
-        """Compute q of some columns."""
+        """Compute q of the columns ``which`` anew."""
         if len(which) == len(self.q):
             self.q[:] = self.look.products(self.residual)
         else:
@@ -138,9 +146,9 @@ class State:
     def certify(
         self, which: Array | None = None, scaled: float = 1.0, rr: float | None = None
     ) -> Certificate:
-        """Return the certificate, with l1 ``scaled``, of the problem with these columns alone.
+        """Return the certificate of the problem with the columns ``which`` alone; default: all.
 
-        ``rr`` is rᵗWr, where it is known better than by the residual that is kept.
+        l1 is taken ``scaled`` times.  ``rr`` is rᵗWr, where the caller knows it without r.
         """
         each: Any = self.problem.each
         arrays: Any = (self.reach, self.look.square, self.theta, self.q)

@@ -1,4 +1,4 @@
-"""Sweeps over the columns of a working set with the residual, by the kernels of csrc/sweep."""
+"""Sweeps over the columns of a working set that update the residual: kernels of csrc/sweep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .state import State
 
 
 class Sweeps:
-    """Sweeps over ``which``, cyclic or in an order that ``rng`` draws."""
+    """Sweeps over the columns ``which``, cyclic or in an order that ``rng`` draws."""
 
     def __init__(
         self, state: State, which: Array, order: str, rng: np.random.Generator | None
@@ -27,7 +27,7 @@ class Sweeps:
         )
 
     def run(self, sweeps: int) -> None:
-        """Make some sweeps; theta and residual of the state are those after them."""
+        """Make ``sweeps`` sweeps, and update theta and the residual of the state."""
         m = len(self.which)
         if self.rng is None or self.order == "cyclic":
             self.kernel.run(np.arange(m), sweeps)

@@ -3,9 +3,9 @@ r"""A path of penalties: one linear model, solved from the largest penalty to th
 .. math:: F_\lambda(\theta) = \frac12 \sum_i w_i (b_i - a_i \theta - \theta_0)^2
           + \lambda \sum_j f_j \left(\rho |\theta_j| + \frac{1 - \rho}{2} \theta_j^2\right)
 
-The state goes along: residual, products with the columns, working set and its Gram matrix.  At
-:math:`\lambda_{max}` every penalised coordinate is 0, and from one :math:`\lambda` to the next the
-support changes little.
+Each model starts from the one before: residual, products with the columns, working set and its Gram
+matrix are kept.  At :math:`\lambda_{max}` every penalised coordinate is 0, and from one
+:math:`\lambda` to the next the support changes little.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .working_set import WorkingSet
 
 
 class Task(NamedTuple):
-    """Which penalties are asked for."""
+    """Which penalties the user asked for; the fields are arguments of `path`."""
 
     l1_ratio: float
     n: int
@@ -40,7 +40,7 @@ class Task(NamedTuple):
 
     @property
     def how_many(self) -> int:
-        """How many penalties; where b is 0 there is but one."""
+        """The number of penalties asked for; where b is 0 the path has but one."""
         return self.n if self.penalties is None else len(self.penalties)
 
 
@@ -50,11 +50,11 @@ class Step(NamedTuple):
     Attributes
     ----------
     number : int
-        Which penalty of the path, from 0.
+        The number of the penalty in the path, from 0.
     penalty : float
-        λ.
+        The penalty λ.
     theta : ndarray, shape (P,)
-        A copy.
+        A copy of the coefficients.
     gap : float
         The duality gap.
     """
@@ -76,12 +76,13 @@ class LinearPath:
     theta : ndarray, shape (P, n)
         The coefficients at each λ; NaN where the path ended before.
     intercept : ndarray, shape (n,)
+        θ₀ at each λ.
     objective, gap, wanted : ndarray, shape (n,)
-        F, how far it is above the minimum at most, and the gap that was asked for.
+        F, by how much F is above its minimum at most, and the gap that was asked for.
     n_iter : ndarray, shape (n,)
-        Rounds made at each λ.
+        The number of rounds at each λ.
     status : ndarray of int8, shape (n,)
-        Why each stopped, a `thalweg.Status`.
+        Why the solution at each λ ended, a `thalweg.Status`.
     """
 
     penalties: Array
@@ -100,7 +101,7 @@ class LinearPath:
 
     @property
     def support(self) -> Array:
-        """How many coefficients are not 0 at each λ, shape (n,)."""
+        """The number of coefficients that are not 0 at each λ, shape (n,)."""
         support: Array = np.count_nonzero(np.nan_to_num(self.theta), axis=0)
         return support
 
@@ -123,7 +124,7 @@ class LinearPath:
 
 
 class Model(NamedTuple):
-    """What became of one penalty."""
+    """The outcome at one penalty."""
 
     found: Certificate
     wanted: float
@@ -142,7 +143,7 @@ class Walk:
         self._know(np.zeros(0) if task.penalties is None else task.penalties)
 
     def _know(self, penalties: Array) -> None:
-        """Make room for the models of these penalties."""
+        """Make room for the models at these penalties."""
         P, n = self.problem.shape[1], len(penalties)
         self.penalties = penalties
         self.theta = np.full((P, n), np.nan)
@@ -150,7 +151,7 @@ class Walk:
         self.n_iter, self.status = np.zeros(n, np.intp), np.full(n, Status.NOT_RUN, np.int8)
 
     def begin(self) -> Array:
-        """Look at A, and return the penalties, which may depend on it."""
+        """Read A once, and return the penalties, which may depend on A and b."""
         self.look = Look(self.problem, self.threads)
         self.gram = Gram(self.look)
         start = np.zeros(self.problem.shape[1])
@@ -162,7 +163,7 @@ class Walk:
     def all(
         self, callback: Callable[[Step], Any] | None, tick: Callable[[], Any] | None = None
     ) -> LinearPath:
-        """Solve for every penalty; an exception carries what is there in its ``result``."""
+        """Solve for every penalty; an exception carries the finished part in its ``result``."""
         try:
             self.begin()
             if is_worth_it(self.look.matrix, len(self.penalties)):
@@ -189,7 +190,7 @@ class Walk:
         return largest * shares
 
     def _descend(self, problem: Problem) -> Status:
-        """Minimise another problem of the same columns, from where the state is."""
+        """Minimise another problem with the same columns, starting from the present state."""
         self.state.problem = problem
         if self.work is None:
             self.work = WorkingSet(self.state)
@@ -214,14 +215,14 @@ class Walk:
     def _alone(self, problem: Problem) -> Model:
         """Solve by rounds over a working set."""
         if self.whole:
-            self.whole.renew()  # the residual does not follow on the Gram matrix
+            self.whole.renew()  # solutions on the Gram matrix leave the residual as it was
         status, d = self._descend(problem), self.descent
         if self.whole:
             self.whole.renew()
         return Model(d.found, d.wanted, len(d.history) - 1, status)
 
     def _on_whole(self, problem: Problem) -> Model | None:
-        """Solve on the Gram matrix of all columns; None where that does not do."""
+        """Solve on the Gram matrix of all columns; return None if the gap is not reached."""
         assert self.whole is not None
         if not self.rules.max_iter or self.rules.out_of_time:
             return None
@@ -233,7 +234,7 @@ class Walk:
         return Step(k, float(self.penalties[k]), self.theta[:, k].copy(), gap)
 
     def result(self) -> LinearPath:
-        """Return what there is."""
+        """Return the path as far as it has come."""
         intercept, objective, gap, wanted = self.figures
         return LinearPath(
             self.penalties, self.theta, intercept, objective, gap, wanted, self.n_iter, self.status
@@ -243,8 +244,8 @@ class Walk:
 def largest_penalty(state: State, factors: Array, descend: Callable[[Problem], Status]) -> float:
     """Return the least λ at which every coordinate with a factor is 0.
 
-    λ = max |A_jᵗWr| / f_j, r the residual of the coordinates without penalty alone; where a bound
-    keeps a coordinate at 0 its product does not count.
+    λ = max_j |A_jᵗWr| / f_j, where r is the residual of a fit by the coordinates without penalty
+    alone.  The maximum leaves out coordinates that a bound keeps at 0.
     """
     p = state.problem
     penalised = factors > 0

@@ -1,8 +1,8 @@
 """One Gram matrix of all columns, for all penalties of a path.
 
-Where A has many rows and not too many columns, the matrix costs less than the passes over A that a
-path makes without it.  With it a model costs what its support does: θ and the products q = AᵗWr are
-kept up to date by its rows, and A is read again only every so often.
+Where A has many rows and not too many columns, this matrix costs less than the passes over A that a
+path makes without it.  θ and the products q = AᵗWr are then updated by rows of the Gram matrix, one
+for each coordinate that moves, and A is read again only after `_REFRESH` models.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .gram import MOST_COLUMNS, Gram, solve_on
 from .problem import Problem
 from .state import Certificate, State, wanted_of
 
-_REFRESH = 64  # models after which the residual and q are made anew: rounding adds up slowly
-_PASSES = 2.0  # over A that a model takes without the matrix
-_PART = 0.5  # of the gap that is wanted: what rounding of q may leave of it
+_REFRESH = 64  # after so many models r and q are computed anew, against rounding (not measured)
+_PASSES = 2.0  # passes over A that one model takes without the matrix
+_PART = 0.5  # models are solved to this share of the wanted gap; the rest is left to rounding of q
 
 
 class WholeGram:
@@ -32,14 +32,14 @@ class WholeGram:
         self.renew()
 
     def renew(self) -> None:
-        """Make the residual and its products anew from A and b."""
+        """Compute the residual and its products anew from A and b."""
         state = self.state
         state.refresh()
         state.renew(self.all)
         self.rr = state.rr
 
     def solve(self, problem: Problem, tol: float) -> tuple[Certificate, float, int]:
-        """Return the certificate of a model, the gap that is wanted, and the rounds it took."""
+        """Solve one model; return its certificate, the gap wanted, and the number of rounds."""
         self.state.problem = problem
         found, rounds = self.state.certify(rr=self.rr), 0
         wanted = wanted_of(self.state, found, tol)
@@ -52,15 +52,16 @@ class WholeGram:
         return found, wanted, rounds
 
     def _descend(self, wanted: float) -> Certificate:
+        """Minimise on the Gram matrix of all columns; update q and rᵗWr without A."""
         state = self.state
         theta, q = state.theta.copy(), state.q
         state.q, *_ = solve_on(self.array, state, self.all, self.rr, _PART * wanted)
-        # r'Wr falls by (theta - theta_before)'(q_before + q); rounding may leave less than 0
+        # rᵗWr falls by (θ − θ_before)ᵗ(q_before + q); rounding might make it negative
         self.rr = max(0.0, self.rr - float((state.theta - theta) @ (q + state.q)))
         return state.certify(rr=self.rr)
 
 
 def is_worth_it(matrix: Any, models: int) -> bool:
-    """Whether the Gram matrix of all columns costs less than the passes that it spares."""
+    """Whether the Gram matrix of all columns costs less than the passes that it saves."""
     P, costs = matrix.shape[1], costs_of(matrix)
     return P <= MOST_COLUMNS and costs.gram(0, P) <= _PASSES * models * costs.products(P)

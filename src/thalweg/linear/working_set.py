@@ -1,4 +1,9 @@
-"""Which coordinates are worked on: candidates, violators, and the working set."""
+"""Which coordinates are worked on.
+
+The working set W holds the coordinates that are minimised over.  Candidates are the coordinates not
+yet proved to be 0 in a minimum.  Violators are candidates outside W whose optimality conditions do
+not hold.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +15,29 @@ import numpy as np
 from .._arguments.check import Array
 from .state import Certificate, State
 
-FEW = 128  # coordinates of which all violators are taken at once
-_LEAST = 16  # violators that are taken at a time
-_PORTION = 5.5  # √(5.5 P) is how many, where there are more
-_MOST = 0.7  # of few coordinates: the others come too, or they would come later
-_NEARLY_ALL = 0.9
-_PRUNE = 2  # times the support, and two portions: a larger working set is pruned
-NEAR = 0.7  # |q_j| / l1_j of a zero that stays when it is pruned
-_FIRST = 1e200  # beyond all ratios: coordinates without l1 come first
+# Chosen by run time on lasso problems of many shapes; other values of each one were not measured
+# separately.
+FEW = 128  # up to so many coordinates all violators come to W at once
+_LEAST, _PORTION = 16, 5.5  # with P coordinates, √(5.5 P) violators come at a time, but at least 16
+_MOST = 0.7  # if W and violators are more than this share of few candidates, all of these come
+_PRUNE = 2  # W is pruned when it has more than twice (its nonzero coordinates + a portion)
+NEAR = 0.7  # a zero stays in a pruned W if |q_j| is at least this share of l1_j
+_HALF, _NEARLY_ALL = 0.5, 0.9  # W is not pruned to more than this share, if it has FEW, or more
+_FIRST = 1e200  # the ratio |q_j| / l1_j of violators with l1_j = 0, so that they come first
 
 
 class Growth(NamedTuple):
-    """What a round adds to the working set."""
+    """The violators of a round: which have come to the working set, and which have not."""
 
     added: Array
     waiting: Array  # violators that stay outside
-    ratio: float  # the largest |q_j| / l1_j of those, or 1: l1 is solved for that much larger
+    # The round takes ``ratio`` times the l1: the largest |q_j| / l1_j of those outside, or 1.  At
+    # that l1 they would not be violators.
+    ratio: float
 
 
 class WorkingSet:
-    """The coordinates W that are worked on, and the candidates, which may be anything but 0."""
+    """The working set W, ``which``, and the candidates, which may be nonzero in a minimum."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -39,21 +47,21 @@ class WorkingSet:
         self.begin_again()
 
     def begin_again(self) -> None:
-        """Make candidates of all coordinates, as for other penalties; W stays, in its order."""
+        """Make all coordinates candidates, for other penalties; W stays, in its order."""
         s, p = self.state, self.state.problem
         self.held = (p.lower == p.upper) | (s.look.square == 0)
-        # what is held is no candidate, but what it adds to F counts
+        # a coordinate that cannot move is a candidate only if it adds to the objective
         self.candidates = np.flatnonzero(~self.held | (s.theta != 0))
         self.which = self.which[~self.held[self.which]]
         self.inside = np.zeros(len(s.theta), bool)
         self.inside[self.which] = True
 
     def screen(self, found: Certificate) -> None:
-        """Drop candidates that no minimum within the gap can have: they stay 0.
+        """Drop candidates that are proved to be 0 in every minimum, by the gap-safe sphere rule.
 
-        The dual optimum is within √(2 gap) of s r, for D is strongly concave (Fercoq, Gramfort and
-        Salmon 2015, "Mind the duality gap: safer rules for the lasso").  Where the gap rests on an
-        assumption, nothing is dropped.
+        The dual objective is strongly concave, so its maximum is within √(2 gap) of the dual point
+        s r (Fercoq, Gramfort and Salmon 2015, "Mind the duality gap: safer rules for the lasso").
+        Where the gap rests on an assumption (`Certificate.conditional`), nothing is dropped.
         """
         if found.conditional:
             return
@@ -64,7 +72,7 @@ class WorkingSet:
         self.candidates = c[~(zero & (most < p.l1[c]) & (s.seen[c] == s.path))]
 
     def violators(self) -> tuple[Array, Array]:
-        """Return candidates outside that would leave 0, and |q_j| / l1_j of each."""
+        """Return the violators, candidates outside W that can move, and their |q_j| / l1_j."""
         s, p, c = self.state, self.state.problem, self.candidates
         c = c[~(self.inside[c] | self.held[c])]
         q, size = s.q[c], np.abs(s.q[c])
@@ -78,11 +86,11 @@ class WorkingSet:
         return c, ratio
 
     def grow(self, whole: bool) -> Growth:
-        """Take in violators, the worst first: a portion of them, or the ``whole``."""
+        """Add violators to W: a portion, those of the largest ratios first, or the ``whole``."""
         c, ratio = self.violators()
         few = len(self.candidates)
         if few <= FEW and len(c) + len(self.which) > _MOST * few:
-            added = self.rest()  # rather all at once than some of them later
+            added = self.rest()  # most are needed: the others would cost rounds of their own
             self.add(added)
             return Growth(added, c[:0], 1.0)
         support = int(np.count_nonzero(self.state.theta[self.which]))
@@ -101,36 +109,36 @@ class WorkingSet:
         return Growth(added, c[take:], largest)
 
     def rest(self) -> Array:
-        """Return all candidates outside, where they are few, or fewer than those inside."""
+        """Return the candidates outside W if they are few or fewer than those in W, else none."""
         c = self.candidates
         left: Array = c[~(self.inside[c] | self.held[c])]
         return left if len(c) <= FEW or len(left) < len(self.which) else left[:0]
 
     def add(self, more: Array) -> None:
-        """Take in more."""
+        """Add coordinates to W."""
         self.which = np.concatenate([self.which, more])
         self.inside[more] = True
 
     @property
     def support(self) -> int:
-        """How many coordinates of W are not 0."""
+        """The number of nonzero coordinates in W."""
         return int(np.count_nonzero(self.state.theta[self.which]))
 
     def is_wide(self) -> bool:
-        """Whether W holds far more than the support."""
+        """Whether W holds so many zeros that it should be pruned."""
         return len(self.which) > _PRUNE * (self.support + self.portion)
 
     def needed(self, near: float) -> Array:
-        """Return which of W are not 0, or zeros that are near to leaving."""
+        """Mark the coordinates of W that are nonzero or, by ``near``, close to leaving 0."""
         s, p, w = self.state, self.state.problem, self.which
         keep: Array = (s.theta[w] != 0) | (np.abs(s.q[w]) >= near * p.l1[w])
         keep |= (p.lower[w] > 0) | (p.upper[w] < 0)
         return keep
 
     def prune(self, near: float = NEAR) -> None:
-        """Keep what is needed; all, where that is nearly all, or the half of few: some return."""
+        """Keep in W what is `needed`; where little would go, keep all, since some would return."""
         w, keep = self.which, self.needed(near)
-        if np.count_nonzero(keep) > (0.5 if len(w) <= FEW else _NEARLY_ALL) * len(w):
+        if np.count_nonzero(keep) > (_HALF if len(w) <= FEW else _NEARLY_ALL) * len(w):
             return
         self.inside[w[~keep]] = False
         self.which = w[keep]
