@@ -1,8 +1,11 @@
-"""How a quadratic bends, and what follows for every descent method.
+"""The curvature of a loss, and what follows from it for every descent method.
 
-matrix      symmetric?, definiteness, eigenvalues, singular values, condition number
-rates       what a method does to each eigenvector, and so how many iterations it takes
-diagnosis   all of it for a loss at a point, with advice in words
+rates       what a method does to each component of the gradient, and how many iterations it takes
+target      where the predicted iterations end: the tests of `minimize`
+diagnosis   all of this for a loss at a point
+advice      the diagnosis in words
+
+Symmetry, definiteness, eigenvalues and the condition number of a matrix are in ``linalg.matrix``.
 """
 
 from ..linalg.matrix import (

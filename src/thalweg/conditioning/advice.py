@@ -1,4 +1,4 @@
-"""A diagnosis in words: what is in the way, and what to do about it."""
+"""A diagnosis in words: why descent is slow, and what to do about it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from ..optimizers.gradient_descent import below
 if TYPE_CHECKING:
     from .diagnosis import Diagnosis, Direction
 
-_GENTLE = 9 / 11  # rate of gradient descent, that of kappa = 10, up to which every method is fast
-_WORTH = 3.0  # how many times a remedy must help before it is mentioned
-_SHOWN = 3  # directions that are named
-_NAMED = 4  # parameters of a direction that are named
+# These sizes are chosen for a short text, not measured.
+_GENTLE = 9 / 11  # up to this rate of gradient descent, that of kappa = 10, every method is fast
+_WORTH = 3.0  # a remedy is mentioned if it divides kappa or the iterations by at least this
+_SHOWN = 3  # the most directions that are named
+_NAMED = 4  # the most parameters of one direction that are named
 
 _WORDS = {
     "GradientDescent": "gradient descent",
@@ -29,7 +30,7 @@ _WORDS = {
 
 
 def advise(d: Diagnosis) -> str:
-    """Return one paragraph: the shape, the step, the remedies, the parameters."""
+    """Return a paragraph: the shape of the loss, the step, the remedies, the parameters."""
     return " ".join([*_shape(d), *_step(d), *_remedies(d), *_parameters(d)])
 
 
@@ -105,7 +106,7 @@ def _parameters(d: Diagnosis) -> Iterator[str]:
 
 
 def _listed(direction: Direction) -> str:
-    """The parameters of a direction, those that take most part first where there are many."""
+    """Return the names of a direction's parameters, up to `_NAMED` of them."""
     names = list(direction.names)
     if len(names) > _NAMED:
         return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"

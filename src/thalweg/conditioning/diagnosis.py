@@ -1,13 +1,14 @@
-r"""Why is it slow, which step is safe, which method would do better?
+r"""Why a descent is slow, which step is safe, and which method would take fewer iterations.
 
-Everything follows from the Hessian H at theta and the gradient g there: the ends of its spectrum
-bound the step size, their ratio kappa the rates, the components of g along its eigenvectors give
-the number of iterations (`rates`).  Scaled to a unit diagonal, D^-1/2 H D^-1/2 shows what units
-alone are to blame for; what is then still flat is a combination of parameters that the loss cannot
-tell apart.
+All of this follows from the Hessian H and the gradient g at theta.  The ends of the spectrum of H
+bound the step size, their ratio kappa bounds the rates, and the components of g along the
+eigenvectors of H give the number of iterations (`rates`).  kappa of D^-1/2 H D^-1/2, D the diagonal
+of H, is what remains when every parameter is measured in its best unit.  Directions that are flat
+even then are combinations of parameters that the loss cannot tell apart.
 
-A loss with more than a thousand parameters is only asked for products H d, and g's components are
-the weights of the quadrature that Lanczos gives when it starts at g (`linalg.krylov`).
+For a loss with more than a thousand parameters only products H d are computed.  The squared
+components of g are then the weights of the Gauss quadrature that the Lanczos method gives when it
+starts at g (`linalg.krylov`).
 """
 
 from __future__ import annotations
@@ -39,13 +40,19 @@ from .rates import (
 )
 from .target import Target
 
-_MOST_SWEPT = 500  # parameters up to which coordinate descent is predicted
-_FLAT = 1e-8  # eigenvalue of the scaled Hessian below which parameters cannot be told apart
+# Coordinate descent is predicted up to so many parameters P: it takes eigenvalues of a matrix
+# without symmetry, in some 10 P^3 operations (not measured at other sizes).
+_MOST_SWEPT = 500
+# The parameters of an eigenvector of the scaled Hessian cannot be told apart if its eigenvalue is
+# below this: 1e-8 is the square root of the rounding error of the elements.
+_FLAT = 1e-8
 # A parameter belongs to a direction if its component is at least this share of the largest one.
 _PART = 0.1
-_ROUNDED = 1e-8  # of the gradient: less of it along flat directions is made of rounding errors
-_ASYMMETRY = 1e-10  # of a Hessian, relative to its largest element: more is a wrong derivative
-_SEED = 0
+_ROUNDED = (
+    1e-8  # a gradient along flat directions of less than this share of |g| counts as rounding
+)
+_ASYMMETRY = 1e-10  # |H - H'| above this share of the largest |H_ij| means wrong derivatives
+_SEED = 0  # of the start of Lanczos, fixed so that a diagnosis can be repeated
 
 
 class Direction(NamedTuple):
@@ -54,11 +61,11 @@ class Direction(NamedTuple):
     Attributes
     ----------
     names : tuple of str
-        The parameters that take part; one alone has no effect on the loss.
+        The parameters that change along the direction; a single one has no effect on the loss.
     weights : ndarray, shape (P,)
-        Change of each parameter along it; a unit vector in the unit of theta.
+        The change of each parameter along the direction; a unit vector in the unit of theta.
     curvature : float
-        Eigenvalue of the Hessian scaled to a unit diagonal; from 0 to 1e-8.
+        The eigenvalue of the Hessian scaled to a unit diagonal; from 0 to 1e-8.
     """
 
     names: tuple[str, ...]
@@ -78,7 +85,7 @@ class Diagnosis:
     kappa : float
         sigma_max / sigma_min, 1 or more; infinity if an eigenvalue is not positive.
     definiteness : Definiteness
-        Of the Hessian.
+        The definiteness of the Hessian.
     largest_stable_step : float
         2 / sigma_max: gradient descent with a larger fixed step diverges.  Infinity without
         positive curvature.
@@ -86,31 +93,32 @@ class Diagnosis:
         2 / (sigma_max + sigma_min), the fixed step with the best rate; sigma_min is the smallest
         positive eigenvalue.  NaN if the Hessian has a negative eigenvalue.
     rates : dict of str to float
-        Factor by which the error shrinks per iteration in the long run, by method, (kappa - 1) /
-        (kappa + 1) for gradient descent for instance; flat directions do not count.  Empty if
+        For each method, the factor by which the error shrinks per iteration in the long run, such
+        as (kappa - 1) / (kappa + 1) for gradient descent; flat directions do not count.  Empty if
         the Hessian has a negative eigenvalue.
     predicted_iterations : dict of str to float
-        Iterations from theta until `minimize` stops with ``gtol=reduction``, by method (sweeps for
-        coordinate descent).  Exact for a quadratic loss but for rounding, and for the
-        fluctuations of momentum; otherwise those of the quadratic that touches the loss at theta.
-        Infinity where that has no minimum.  Steps and momentum are the best for the positive part
+        For each method, the number of iterations (sweeps of coordinate descent) from theta until
+        `minimize` stops with ``gtol=reduction``.  For a quadratic loss the number is exact but for
+        rounding, and within a few for methods with momentum, whose gradient does not fall steadily;
+        for another loss it is that of the second-order Taylor polynomial at theta.  Infinity where
+        this quadratic has no minimum.  Steps and momentum are the best ones for the positive part
         of the spectrum, which is what "auto" means for a positive definite Hessian.
     reduction : float
-        As asked for.
+        The argument of `diagnose`.
     kappa_scaled : float
         kappa of D^-1/2 H D^-1/2 with D the diagonal of H: what a diagonal preconditioner leaves.
         NaN with more than 1000 parameters, or if a parameter does not curve the loss upwards.
     indistinct : tuple of Direction
-        What the loss cannot tell apart, the flattest first.
+        Combinations of parameters that the loss cannot tell apart, the flattest first.
     advice : str
-        One paragraph.
+        What to do, in one paragraph.
     names : tuple of str
-        The parameters.
+        The names of the parameters.
     is_quadratic : bool
-        Whether all this holds everywhere, not only near theta.
+        Whether the loss is quadratic, so that the diagnosis holds everywhere, not only near theta.
     falls_for_ever : bool
-        Whether the quadratic has no minimum though it curves downwards nowhere: the gradient has a
-        part along a flat direction.
+        Whether the quadratic has no minimum although no eigenvalue is negative: the gradient has a
+        component along a flat direction.
     """
 
     spectrum: Array
@@ -141,16 +149,16 @@ class Diagnosis:
 
     @property
     def advice(self) -> str:
-        """What to do about it, one paragraph."""
+        """What to do, in one paragraph."""
         return advise(self)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the spectrum with its step sizes, and the predicted iterations; returns the axes.
+        """Draw the spectrum with its step sizes, and the predicted iterations; return the axes.
 
         Parameters
         ----------
         ax : sequence of two Axes, optional
-            Where to draw; a new figure if not given.
+            The axes to draw into; default: those of a new figure.
 
         Returns
         -------
@@ -175,7 +183,7 @@ def diagnose(
     names: Sequence[str] | None = None,
     threads: int | None = None,
 ) -> Diagnosis:
-    r"""Say how the loss bends at theta, and what each method of descent makes of it.
+    r"""Diagnose the curvature of a loss at theta, and predict the iterations of each method.
 
     With the eigenvalues sigma of the Hessian H: gradient descent theta - alpha * gradient is stable
     for alpha < 2 / sigma_max, best at alpha = 2 / (sigma_max + sigma_min), and then shrinks the
@@ -184,17 +192,17 @@ def diagnose(
     Parameters
     ----------
     loss : Loss
-        With a Hessian, or else a Gauss-Newton matrix; beyond 1000 parameters only products with
-        the Hessian are used.
+        A loss with a Hessian or a Gauss-Newton matrix; beyond 1000 parameters only products with
+        this matrix are computed.
     theta : array_like, shape (P,)
-        Where to look, and where the predicted iterations start.
+        The point of the diagnosis, where the predicted iterations start.
     reduction : float
-        The ``gtol`` of `minimize` at which the iterations end.
+        The ``gtol`` of `minimize` at which the predicted iterations end.
     names : sequence of str, optional
-        The parameters; "theta[0]", "theta[1]", ... if not given.
+        The names of the parameters; default: "theta[0]", "theta[1]", ...
     threads : int, optional
-        Most threads of the loss' kernels; the processors this process may use.  A loss that was
-        given fewer keeps to them.  Results have the same bits for any number.
+        The largest number of threads of the loss's kernels; default: as many as processors.  A loss
+        that was made with fewer threads uses those.  Results have the same bits for any number.
 
     Returns
     -------
@@ -206,7 +214,7 @@ def diagnose(
         theta has the wrong shape, the gradient or the Hessian there is not finite, the Hessian is
         not symmetric, ``reduction`` is not between 0 and 1, or the loss has neither matrix.
     TypeError
-        It is no loss.
+        ``loss`` is not a `Loss`.
 
     References
     ----------
@@ -232,7 +240,7 @@ def diagnose(
 
 
 def _diagnose(loss: Loss, theta: Array, reduction: float, names: tuple[str, ...]) -> Diagnosis:
-    """Take the loss apart at theta."""
+    """Return the diagnosis; the arguments are checked."""
     g = loss.gradient(theta)
     if not all_finite(g):
         raise ValueError("the gradient at theta is not finite")
@@ -260,27 +268,32 @@ def _diagnose(loss: Loss, theta: Array, reduction: float, names: tuple[str, ...]
 
 
 class _Bent(NamedTuple):
-    """The Hessian from its eigenvectors, and the gradient's components along them."""
+    """The spectrum of the Hessian H, and the gradient g in its eigenvectors.
+
+    With the whole matrix, ``sigma`` is ``values``.  By products alone, ``values`` are Ritz values
+    from a random start, and ``sigma`` and ``gamma``^2 are the nodes and weights of the quadrature
+    of a Lanczos run that starts at g.
+    """
 
     values: Array  # eigenvalues, ascending
-    sigma: Array  # those of the measure of g: the same, or the nodes of its quadrature
-    gamma: Array
-    vectors: Array  # of sigma, as columns
+    sigma: Array  # eigenvalues (or nodes) to which gamma belongs
+    gamma: Array  # components of g
+    vectors: Array  # eigenvectors of sigma, as columns
 
     @property
     def zero(self) -> float:
-        """Up to here an eigenvalue may be rounding."""
+        """The bound up to which an eigenvalue may be nothing but rounding."""
         return self.values.size * EPS * float(np.abs(self.values).max())
 
     @property
     def falls_for_ever(self) -> bool:
-        """Whether the gradient has a part, beyond rounding, along which nothing curves upwards."""
+        """Whether g has a component, larger than rounding, along eigenvectors of eigenvalue 0."""
         flat = float(np.linalg.norm(self.gamma[self.sigma <= self.zero]))
         return flat > _ROUNDED * float(np.linalg.norm(self.gamma))
 
     @property
     def is_bowl(self) -> bool:
-        """Whether it curves upwards somewhere and downwards nowhere."""
+        """Whether some eigenvalue is positive and none is negative."""
         return bool(self.values[0] >= -self.zero and self.values[-1] > self.zero)
 
 
@@ -304,7 +317,7 @@ def _by_products(loss: Loss, theta: Array, g: Array) -> _Bent:
 
 
 def _turned(vectors: Array, g: Array) -> Array:
-    """The columns, each in the sense of g."""
+    """Return the columns, each with the sign that makes its product with g positive."""
     turned: Array = vectors * np.where(vectors.T @ g < 0, -1.0, 1.0)
     return turned
 
@@ -321,7 +334,7 @@ def _hessian(loss: Loss, theta: Array) -> Array:
 def _predictions(
     loss: Loss, theta: Array, bent: _Bent, H: Array | None, g: Array, reduction: float
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Rates and iterations by method; infinitely many where the quadratic has no minimum."""
+    """Return rates and iterations by method; infinitely many if the quadratic has no minimum."""
     if not bent.is_bowl:
         return {}, dict.fromkeys(METHODS, inf)
     curved = bent.sigma > bent.zero
@@ -339,7 +352,7 @@ def _predictions(
 
 
 def _scaled(H: Array, names: tuple[str, ...]) -> tuple[float, tuple[Direction, ...]]:
-    """kappa after scaling to a unit diagonal, and the directions that are flat even then."""
+    """Return kappa of H scaled to a unit diagonal, and the directions that are flat even then."""
     diagonal = np.diagonal(H)
     largest = float(np.abs(H).max())
     idle = np.flatnonzero(np.abs(H).max(axis=0) <= EPS * largest)

@@ -1,8 +1,9 @@
 r"""What each method does to a quadratic loss, eigenvector by eigenvector.
 
 Near theta the loss is L + g'(t - theta) + 1/2 (t - theta)'H(t - theta), and its gradient at t is
-g + H(t - theta).  In the basis of H's eigenvectors its components gamma_i no longer see each other,
-except through the numbers that some methods compute from all of them.  With sigma_i the eigenvalues
+g + H(t - theta).  In the basis of H's eigenvectors the components gamma_i of the gradient are
+independent of each other, except through the numbers that some methods compute from all of them.
+With sigma_i the eigenvalues, one iteration does
 
     gradient descent       gamma_i <- (1 - alpha sigma_i) gamma_i
     steepest descent       the same, alpha = sum gamma^2 / sum sigma gamma^2
@@ -10,21 +11,22 @@ except through the numbers that some methods compute from all of them.  With sig
     Nesterov               t_i = (1 - alpha sigma_i) gamma_i, gamma_i <- t_i + beta (t_i - old t_i)
     conjugate gradient     its own recurrence, written in the same basis
 
-and coordinate descent, one sweep over H = D + L + L', gives g <- -L'(D + L)^-1 g (Gauss-Seidel).
-So the number of iterations until the test of `minimize` is met is found without running the method.
-The first is a power, and the methods with momentum are recurrences of two terms,
+and one sweep of coordinate descent over H = D + L + L' does g <- -L'(D + L)^-1 g (Gauss-Seidel).
+The number of iterations until the test of `minimize` is met is found without running the method on
+the loss.  Gradient descent is a power, and the methods with momentum are recurrences of two terms,
 
     gamma_(n+1) = T gamma_n - q gamma_(n-1),    gamma_n = gamma_1 S_n - q gamma_0 S_(n-1)
 
 with S_n = sin(n phi) / sin(phi) r^(n-1), r^2 = q and cos(phi) = T / (2 r), or, where the roots are
-real, their divided difference: any number of iterations in closed form.  Coordinate descent gets
-there by powers of its matrix, by squaring; the others are run, and if they take long, continued
-with the rate they have reached: steepest descent ends in a zigzag of constant rate [1]_.
+real, their divided difference: gamma after any number of iterations has a closed form.  Coordinate
+descent takes powers of its matrix, by repeated squaring.  Steepest descent and conjugate gradient
+are run in this basis for up to `_SIMULATED` iterations, and then continued with the rate that they
+have reached: steepest descent ends in a zigzag of constant rate [1]_.
 
 References
 ----------
-The methods' files name theirs; J. Nocedal, S. Wright, Numerical Optimization, 2nd ed., chapters 3
-and 5.
+The files of ``thalweg.optimizers`` name the source of each method; all are in J. Nocedal,
+S. Wright, Numerical Optimization, 2nd ed., chapters 3 and 5.
 
 .. [1] H. Akaike, Ann. Inst. Statist. Math. 11 (1959) 1-16.
 """
@@ -44,10 +46,11 @@ from ..optimizers import heavy_ball, nesterov
 
 Met = Callable[[Array], bool]
 
-_SIMULATED = 20_000  # iterations of a nonlinear recurrence that are run
-_WINDOW = 2_000  # of them the last, from which the rate is taken; even, as a zigzag takes two
-_FIRST = 256  # iterations that are looked at one by one
-_MOST = 2.0**53
+# The first three sizes are chosen, not measured.
+_SIMULATED = 20_000  # the most iterations of steepest descent and conjugate gradient that are run
+_WINDOW = 2_000  # the last of them, which give the rate; even, as a zigzag takes two iterations
+_FIRST = 256  # so many iterations are tested one by one; larger numbers are found by bisection
+_MOST = 2.0**53  # the largest number that is looked for: all integers up to it are floats
 
 METHODS = (
     "GradientDescent",
@@ -61,14 +64,14 @@ METHODS = (
 
 
 class Quadratic(NamedTuple):
-    """A quadratic loss and a start, seen from the eigenvectors of its Hessian.
+    """A quadratic loss and a start, in the basis of the eigenvectors of its Hessian.
 
     Attributes
     ----------
     sigma : ndarray, shape (k,)
-        Positive eigenvalues, ascending.
+        The positive eigenvalues, ascending.
     gamma : ndarray, shape (k,)
-        Components of the gradient at the start.
+        The components of the gradient at the start along their eigenvectors.
     """
 
     sigma: Array
@@ -83,8 +86,9 @@ def best_step(low: float, high: float) -> float:
 def rates(low: float, high: float) -> dict[str, float]:
     """Return the factor by which the error shrinks per iteration in the long run, by method.
 
-    It is exact for gradient descent and for the two methods with momentum; that of steepest descent
-    and of conjugate gradient is a bound, which the first nearly always meets and the second beats.
+    The rates of gradient descent and of the two methods with momentum are exact.  Those of steepest
+    descent and conjugate gradient are upper bounds; steepest descent nearly always attains its
+    bound, conjugate gradient is usually faster.
     """
     root = sqrt(low / high)
     ahead = 2 / sqrt(3 * high / low + 1)
@@ -101,7 +105,7 @@ def rates(low: float, high: float) -> dict[str, float]:
 def predict(quadratic: Quadratic, low: float, high: float, met: Met) -> dict[str, float]:
     """Return how many iterations each method takes until ``met`` holds for gamma.
 
-    Step sizes and momentum are those that are best for eigenvalues from ``low`` to ``high``.
+    Step sizes and momentum are the best ones for eigenvalues from ``low`` to ``high``.
     """
     sigma, gamma = quadratic
     shrink = 1 - best_step(low, high) * sigma
@@ -118,8 +122,8 @@ def predict(quadratic: Quadratic, low: float, high: float, met: Met) -> dict[str
 def first(met: Callable[[int], bool]) -> float:
     """Return the first n that meets a condition; infinity where none up to 2^53 does.
 
-    One by one for the first iterations; then the condition is taken to hold for all n or none
-    beyond the first.  With momentum, which goes up and down, that may be a few n off.
+    The first n are tested one by one.  Beyond them bisection takes the condition to hold for all n
+    from some n on.  With momentum, whose gradient rises and falls, the result may be a few n off.
     """
     for n in range(_FIRST):
         if met(n):
@@ -137,7 +141,7 @@ def first(met: Callable[[int], bool]) -> float:
 
 
 def power(base: Array, n: int) -> Array:
-    """Return base^n; what is too small for a number is 0."""
+    """Return base^n, where an underflow gives 0 without a warning."""
     with np.errstate(under="ignore"):
         result: Array = np.power(base, float(n))
     return result
@@ -151,7 +155,7 @@ def momentum(quadratic: Quadratic, alpha: float, beta: float, n: int) -> Array:
 
 
 def lookahead(quadratic: Quadratic, alpha: float, beta: float, n: int) -> Array:
-    """Return gamma after n iterations of Nesterov's method, whose first t is the start."""
+    """Return gamma after n iterations of Nesterov's method, for which old t is first the start."""
     sigma, gamma = quadratic
     shrink = 1 - alpha * sigma
     second = ((1 + beta) * shrink - beta) * gamma
@@ -164,11 +168,11 @@ def two_terms(T: Array, q: Array, g0: Array, g1: Array, n: int) -> Array:
 
 
 def _divided(T: Array, q: Array, n: int) -> Array:
-    """S_n = (u^n - v^n) / (u - v), u and v the roots of x^2 - T x + q."""
+    """Return S_n = (u^n - v^n) / (u - v), where u and v are the roots of x^2 - T x + q."""
     if n == 0:
         return np.zeros_like(T)
     square = T * T / 4 - q
-    square[np.abs(square) <= 4 * EPS * (T * T / 4 + np.abs(q))] = 0.0  # rounding splits no root
+    square[np.abs(square) <= 4 * EPS * (T * T / 4 + np.abs(q))] = 0.0  # a double root
     real = square > 0
     size = np.sqrt(np.abs(square))
     root = np.where(real, size, 0.0)
@@ -190,12 +194,12 @@ def linear_count(M: Array, state: Array, met: Met) -> float:
     M : ndarray, shape (m, m)
     state : ndarray, shape (m,)
     met : callable
-        Of a state.
+        A function of a state that says whether the iterations end there.
 
     Notes
     -----
-    One by one for the first iterations; then by M, M^2, M^4, ... up to a power that is enough, and
-    back down to the last n that is not.
+    The first n are tested one by one.  Then M, M^2, M^4, ... are taken up to a power at which
+    ``met`` holds, and bisection over these powers finds the last n at which it does not.
     """
     for n in range(_FIRST):
         if met(state):
@@ -218,9 +222,9 @@ def linear_count(M: Array, state: Array, met: Met) -> float:
 
 
 def nonlinear_count(gammas: Iterator[Array], met: Met, ratio: float) -> float:
-    """Return the first n that meets the test; beyond what is run, at its last rate.
+    """Return the first n for which ``met`` holds, extrapolated at the last rate if n is large.
 
-    ``ratio`` is sigma_min / sigma_max, which gives a rate where rounding hides the last one.
+    ``ratio`` is sigma_min / sigma_max; it gives the rate where the last iterations are rounding.
     """
     sizes, gamma = [], np.zeros(0)
     for n, gamma in enumerate(islice(gammas, _SIMULATED + 1)):
@@ -265,18 +269,18 @@ def conjugate_gradient(quadratic: Quadratic) -> Iterator[Array]:
 def coordinate_descent(H: Array, gradient: Array, met: Met) -> tuple[float, float]:
     """Return the rate per sweep of cyclic coordinate descent, and how many sweeps it takes.
 
-    A sweep makes gradient <- T gradient with T = -L'(D + L)^-1; in the long run it shrinks by the
-    largest |eigenvalue| of T.  Each direction in which H is flat adds an eigenvalue 1, which no
-    gradient has a part in.
+    A sweep multiplies the gradient by T = -L'(D + L)^-1; in the long run the gradient shrinks by
+    the largest |eigenvalue| of T.  Each flat direction of H adds an eigenvalue 1 to T, in whose
+    eigenvector a gradient has no component.
 
     Parameters
     ----------
     H : ndarray, shape (P, P)
-        Non-negative definite.
+        The Hessian, non-negative definite.
     gradient : ndarray, shape (P,)
-        In the range of H.
+        The gradient at the start, in the range of H.
     met : callable
-        Of a gradient, shape (P,).
+        A function of a gradient, shape (P,), that says whether the sweeps end there.
     """
     used = np.diagonal(H) > 0
     whole = np.zeros(len(H))

@@ -1,4 +1,4 @@
-"""Where the iterations that are predicted end: the tests of `minimize`, on a quadratic."""
+"""Where predicted iterations end: the convergence tests of `minimize`, applied to a quadratic."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from ..optimizers.base import Point, Problem
 from ..optimizers.convergence import Promise, SmoothTest, test_of
 from .rates import Quadratic
 
-_ROUNDED = 1e-13  # of a loss: a minimum that is less of it is 0 but for rounding
+# A minimum below this share of the loss at theta counts as 0: it is a difference of two numbers of
+# that size, whose rounding errors are some hundred eps.
+_ROUNDED = 1e-13
 
 
 class Target:
-    """The quadratic that touches a loss, seen as `minimize` sees the loss.
+    """The second-order Taylor polynomial of a loss at theta, with the tests of `minimize`.
 
     Parameters
     ----------
     loss : Loss
     theta : ndarray, shape (P,)
-        Where it touches.
+        The point of the expansion.
     quadratic : Quadratic
-        Its curvatures, and the gradient there.
+        The positive eigenvalues of the Hessian, and the gradient at theta.
     vectors : ndarray, shape (P, k)
-        The eigenvectors of these curvatures.
+        The eigenvectors of these eigenvalues.
     gtol : float
-        That of `minimize`.
+        The tolerance of `minimize`.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Target:
         self.test.seen = np.maximum(np.abs(theta), np.abs(self.minimum))
 
     def met(self, gamma: Array) -> bool:
-        """Return whether a point with these components of the gradient ends the descent."""
+        """Return whether `minimize` would stop at the point whose gradient has components gamma."""
         excess, step = self._excess(gamma), self.vectors @ (gamma / self.sigma)
         point = Point(self.minimum + step, self.least + excess, self.vectors @ gamma)
         if not isinstance(self.test, SmoothTest) and self.test.ratio(point, point) > self.gtol:
@@ -52,6 +54,6 @@ class Target:
         return self.test.near(point, Promise(excess, -step), self.gtol)
 
     def _excess(self, gamma: Array) -> float:
-        """How far the loss is above its minimum."""
+        """Return how far the quadratic is above its minimum."""
         with np.errstate(under="ignore"):
             return 0.5 * float(np.sum(gamma * (gamma / self.sigma)))

@@ -2,14 +2,18 @@
 
 A loss gives its value, its gradient and as much of its curvature as it knows.
 
-base         what every loss offers
-quadratic    (theta - theta*)' B (theta - theta*);  operators what B may be
-linear       linear least squares
-function     plain functions of theta
-mse          the mean squared error of a model;  samples its data, recorded its sums,
-             callables the same for functions of the caller, coordinates its coordinate_state
-curvature    extreme eigenvalues;  krylov the same from products alone
-checks       derivatives against differences, and the dot-product test
+base             the interface of every loss
+quadratic        (theta - theta*)' B (theta - theta*)
+linear           linear least squares
+function         a loss made of plain functions of theta
+mse              the mean squared error of a model
+mean_of_squares  value and derivatives of a mean squared error
+samples          inputs, targets and weights;  left_out: which of them count
+recorded         sums over samples of a recorded model;  callables: the same of the user's functions
+coordinates      coordinate descent on a mean squared error
+penalised        a smooth loss with an l1 term
+curvature        extreme eigenvalues of the Hessian
+checks           derivatives against differences, and the dot-product test
 """
 
 from .base import CoordinateState, LeastSquares, Loss

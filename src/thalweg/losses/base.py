@@ -1,15 +1,15 @@
-r"""What every loss offers to the methods that go down on it.
+r"""The interface of a loss: what methods of descent may ask it for.
 
 A loss L maps parameters theta, shape (P,), to a number.  Its gradient is a row, shape (P,); its
 Hessian H is symmetric, shape (P, P).  Along a direction d the loss is
 
     L(theta + alpha d) = L + alpha gradient . d + alpha^2 / 2 d' H d + ...
 
-so that `Loss.curvature`, d' H d, gives the exact minimum alpha = -(gradient . d) / (d' H d) of a
-quadratic loss: one product with H, and H itself is never needed.
+A quadratic loss has its minimum along d at alpha = -(gradient . d) / (d' H d).  `Loss.curvature`,
+d' H d, takes one product with H and not H itself.
 
-A least-squares loss is made of residuals, and knows their Jacobian J by its two products:
-forwards J v (`LeastSquares.jvp`) and backwards e' J (`LeastSquares.vjp`).
+A least-squares loss is a sum of squared residuals.  It gives products with their Jacobian J: J v
+(`LeastSquares.jvp`) and e' J (`LeastSquares.vjp`).
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from .._arguments.check import Array, numbers
 from ..linalg.watch import check
 
 _FLOAT = np.dtype(np.float64)
-_REFRESH = 64  # sweeps after which what a point keeps up to date is computed anew
-_DIFFERENCE = float(np.sqrt(np.finfo(float).eps))  # of gradients: half the digits are enough
+# After so many sweeps a point of coordinate descent computes its residual (or B u) anew, so that
+# rounding does not add up (not measured at other sizes).
+_REFRESH = 64
+# The relative step of a difference of gradients: √eps balances its rounding and truncation errors.
+_DIFFERENCE = float(np.sqrt(np.finfo(float).eps))
 
 
 class Loss(ABC):
     """A function of parameters that methods of descent minimise.
 
-    A subclass gives the number of parameters and `value_and_gradient`; whatever else it can do
-    makes more methods possible.  What a loss cannot do it refuses in one sentence.
+    A subclass must define ``n_params`` and `value_and_gradient`.  Curvature, if it defines that
+    too, makes more methods possible.  A method that a loss does not support raises ValueError.
 
     Attributes
     ----------
@@ -41,12 +44,12 @@ class Loss(ABC):
     is_quadratic : bool
         Whether the Hessian is the same everywhere.
     precision : float
-        eps of the arithmetic; no test asks for more digits than it has.
+        eps of the loss's arithmetic; convergence tests ask for no more digits than that.
     has_hessian : bool
-        Whether the exact Hessian is there: `hessian` or `hessian_vector` is overridden.  A subclass
-        that has it only sometimes says so by a property of its own.
+        Whether the loss has an exact Hessian: by default, whether a subclass overrides `hessian` or
+        `hessian_vector`.  A subclass whose objects differ overrides this property.
     has_gauss_newton : bool
-        The same of `gauss_newton`.
+        Whether the loss has a Gauss-Newton matrix: it is quadratic or overrides `gauss_newton`.
     """
 
     n_params: int
@@ -55,12 +58,12 @@ class Loss(ABC):
 
     @property
     def has_hessian(self) -> bool:
-        """Whether `hessian` and `hessian_vector` answer; what they raise then is a mistake."""
+        """Whether `hessian` and `hessian_vector` work; if so, an error of theirs is a bug."""
         return self._overrides("hessian") or self._overrides("hessian_vector")
 
     @property
     def has_gauss_newton(self) -> bool:
-        """Whether `gauss_newton` answers; what it raises then is a mistake."""
+        """Whether `gauss_newton` works; if so, an error of it is a bug."""
         return self.is_quadratic or self._overrides("gauss_newton")
 
     def _overrides(self, name: str) -> bool:
@@ -79,21 +82,21 @@ class Loss(ABC):
         return self.value_and_gradient(theta)[1]
 
     def jvp(self, theta: Any, v: Any) -> Any:
-        """Return J v: of a single number, the derivative gradient . v of the loss along v."""
+        """Return J v: the derivative gradient . v of the loss along v, since J is the gradient."""
         return float(self.gradient(theta).dot(self.at(v, "v")))
 
     def vjp(self, theta: Any, e: Any) -> Array:
-        """Return e' J, shape (P,): e times the gradient, which is the J of a scalar loss."""
+        """Return e' J, shape (P,): e times the gradient, since J is the gradient."""
         product: Array = float(e) * self.gradient(theta)
         return product
 
     def hessian(self, theta: Any) -> Array:
-        """Return the exact Hessian, shape (P, P); by default from the products with it.
+        """Return the exact Hessian, shape (P, P); by default column by column of its products.
 
         Raises
         ------
         ValueError
-            The loss has none to give.
+            The loss has no exact Hessian.
         """
         if not self._overrides("hessian_vector"):
             raise ValueError(f"{self.name} has no exact Hessian")
@@ -107,9 +110,10 @@ class Loss(ABC):
         return np.asarray((H + H.T) / 2)
 
     def gauss_newton(self, theta: Any) -> Array:
-        """Return the Gauss-Newton matrix, shape (P, P): the Hessian less what residuals multiply.
+        """Return the Gauss-Newton matrix, shape (P, P).
 
-        The Hessian itself where it is constant.
+        It is the Hessian without the terms in which second derivatives of the model are multiplied
+        by residuals; for a quadratic loss it is the Hessian.
 
         Raises
         ------
@@ -139,10 +143,10 @@ class Loss(ABC):
         return float(d.dot(self.hessian_vector(theta, d)))
 
     def line_minimum(self, theta: Any, d: Any) -> float | None:
-        """Return alpha >= 0 that minimises L(theta + alpha d), where a closed form exists.
+        """Return the alpha >= 0 that minimises L(theta + alpha d), where a closed form exists.
 
-        For a quadratic loss alpha = -(gradient . d) / (d' H d).  None where there is no closed
-        form, and where the loss does not curve upwards along d.
+        For a quadratic loss alpha = -(gradient . d) / (d' H d).  None if the loss has no closed
+        form, or if its curvature along d is not positive.
         """
         if not self.is_quadratic:
             return None
@@ -176,12 +180,12 @@ class Loss(ABC):
 
     @property
     def name(self) -> str:
-        """What messages call this loss."""
+        """The name of this loss in messages."""
         return type(self).__name__
 
 
 def refuse_no_loss(value: Any, kind: type[Loss] | None = None) -> None:
-    """Raise TypeError unless ``value`` is a loss, or one of a kind."""
+    """Raise TypeError unless ``value`` is a loss, or a loss of the class ``kind``."""
     if not isinstance(value, kind or Loss):
         what = "sum of squares such as MSELoss or LinearLeastSquares" if kind else "Loss"
         raise TypeError(
@@ -199,11 +203,11 @@ class LeastSquares(Loss):
 
     @abstractmethod
     def jvp(self, theta: Any, v: Any) -> Array:
-        """Return J v: how the prediction changes when theta moves along v, shape (P,)."""
+        """Return J v, the derivative of the prediction along v, in the shape of the data."""
 
     @abstractmethod
     def vjp(self, theta: Any, e: Any) -> Array:
-        """Return e' J, shape (P,): the row that weighs the Jacobian's rows by e."""
+        """Return e' J, shape (P,): the sum of the Jacobian's rows times the elements of e."""
 
 
 class CoordinateState(ABC):
@@ -212,14 +216,14 @@ class CoordinateState(ABC):
     Attributes
     ----------
     theta : ndarray, shape (P,)
-        Where it is; changed by `move`.
+        The parameters of the point, which `move` changes.
     """
 
     theta: Array
 
     @abstractmethod
     def partial(self, j: int) -> tuple[float, float]:
-        """Return the first and the second derivative of the loss along parameter j, here."""
+        """Return the first and the second derivative of the loss by parameter j at the point."""
 
     @abstractmethod
     def move(self, j: int, delta: float) -> None:
@@ -227,20 +231,20 @@ class CoordinateState(ABC):
 
     @abstractmethod
     def value(self) -> float:
-        """Return the loss, here."""
+        """Return the loss at the point."""
 
     @abstractmethod
     def gradient(self) -> Array:
-        """Return the gradient, shape (P,), here."""
+        """Return the gradient at the point, shape (P,)."""
 
 
 class CachedState(CoordinateState):
-    """A point that keeps a product up to date, and computes it anew before rounding piles up.
+    """A point that updates a product with each move, and computes it anew every `_REFRESH` sweeps.
 
     Parameters
     ----------
     theta : ndarray, shape (P,)
-        Where it starts; copied.
+        The start; copied.
     """
 
     def __init__(self, theta: Array) -> None:
@@ -253,7 +257,7 @@ class CachedState(CoordinateState):
         """Compute the product anew."""
 
     def count(self, moves: int) -> None:
-        """Note that so many parameters have moved."""
+        """Count ``moves`` moves, and refresh the product if there have been enough."""
         self._moves += moves
         if self._moves >= _REFRESH * self.theta.size:
             self.refresh()
@@ -266,21 +270,21 @@ class SweepingState(CoordinateState):
     Attributes
     ----------
     cost : float
-        Additions and multiplications of one move, roughly.
+        The approximate number of additions and multiplications of one move.
     """
 
     cost: float
 
     @abstractmethod
     def sweep(self, turns: Array, lower: Array, upper: Array) -> None:
-        """Move these parameters, one after the other, each to its minimum within the bounds."""
+        """Move the parameters ``turns``, one by one, each to its minimum within the bounds."""
 
 
 class GradientCoordinates(CoordinateState):
-    """Coordinates of a loss that gives no cheaper way than its whole gradient.
+    """A point of a loss whose partial derivatives cost as much as its whole gradient.
 
-    Curvatures are the Hessian's or the Gauss-Newton matrix'; of a loss that knows neither,
-    differences of its gradient.
+    Second derivatives are those of the Hessian or the Gauss-Newton matrix; if the loss has neither,
+    they are differences of its gradient.
     """
 
     def __init__(self, loss: Loss, theta: Array) -> None:

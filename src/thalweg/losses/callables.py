@@ -1,8 +1,7 @@
 """The mean squared error of a model that functions evaluate: JAX's, PyTorch's, or your own.
 
-The functions see theta alone and give predictions for all samples at once; what the loss needs of
-their derivatives are products with J and with its transpose.  Arrays may be of any library that
-lends its memory by DLPack.
+The functions take theta and return predictions for all samples at once.  Their Jacobian J is needed
+only in products J v and e' J.  Arrays may come from any library that supports DLPack.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ Function = Callable[..., Any]
 
 
 def to_numpy(value: Any) -> np.ndarray[Any, Any]:
-    """Return an array of another library as NumPy's, by DLPack where it can, else by copy."""
+    """Return an array of another library as a NumPy array, by DLPack if possible, else a copy."""
     if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
         return np.asarray(value)
     try:
         return np.from_dlpack(value)
-    except (BufferError, RuntimeError, TypeError):  # another device, or memory that is not lent
+    except (BufferError, RuntimeError, TypeError):  # memory of a device, or one not to be shared
         return np.asarray(value)
 
 
@@ -36,14 +35,14 @@ def by_row(weights: Array, values: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class CallableModel:
-    """Sums over K samples of the squared error of predictions.
+    """Sums over K samples of the squared error of predictions e = targets - predictions.
 
     Attributes
     ----------
     targets : ndarray, shape (K, Nx)
     weights : ndarray, shape (K,) or (K, Nx), or None
     shape : tuple of int
-        What predictions must have: (K, Nx), or (K,) for targets of that shape.
+        The shape of the user's targets and of predictions: (K,) or (K, Nx).
     n_params : int
     predict : callable
         ``predict(theta)``.
@@ -65,7 +64,7 @@ class CallableModel:
     vjp_of: Function | None
     vjp_derivative: Function | None
 
-    is_linear = False  # nobody can see it from outside
+    is_linear = False  # whether the function is linear cannot be found out by calling it
 
     def loss(self, theta: Array) -> float:
         """Return sum_k w_k |e_k|^2."""
@@ -73,7 +72,7 @@ class CallableModel:
         return float(np.vdot(e, self._weighted(e)))
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """Return the same and its gradient."""
+        """Return the loss and its gradient, -2 sum_k w_k e_k' J_k, shape (P,)."""
         e = self._used(self.residuals(theta))
         weighted = self._weighted(e)
         return float(np.vdot(e, weighted)), -2.0 * self.vjp(theta, weighted)
@@ -84,7 +83,7 @@ class CallableModel:
         return self.targets - predictions.reshape(self.targets.shape)
 
     def _used(self, product: Array) -> Array:
-        """What the samples add to a sum, shape (K, Nx, ...), with 0 where there is no weight."""
+        """Return ``product``, shape (K, Nx, ...), with 0 for samples whose weight is 0."""
         if self.weights is None or np.isfinite(product).all():
             return product
         unused = by_row(self.weights, self.targets) == 0
@@ -105,18 +104,18 @@ class CallableModel:
         if self.vjp_of is not None:
             return self._checked(self.vjp_of(theta, e.reshape(self.shape)), "vjp", (self.n_params,))
         J = self._jacobian(theta).reshape(-1, self.n_params)
-        if not np.isfinite(J).all():  # of samples that e leaves out
+        if not np.isfinite(J).all():  # rows of samples that are left out
             J = np.where(e.reshape(-1, 1) == 0, 0.0, J)
         return e.ravel() @ J
 
     @property
     def has_hessian(self) -> bool:
-        """Whether second derivatives were given, and J v, which goes with them."""
+        """Whether second derivatives were given, and J v, which the Hessian needs too."""
         return self.vjp_derivative is not None and self.has_jvp
 
     @property
     def has_jvp(self) -> bool:
-        """Whether J v is known."""
+        """Whether J v can be computed."""
         return self.jvp_of is not None or self.jacobian is not None
 
     def hessian_vector(self, theta: Array, d: Array) -> Array:

@@ -1,11 +1,12 @@
-r"""Whether a loss' derivatives are right: by differences, and by the dot-product test.
+r"""Checks of a loss's derivatives, by differences and by the dot-product test.
 
-Central differences (L(theta + h u) - L(theta - h u)) / 2h err by about h^2 / 6 |L'''| from the
-series and eps |L| / h from rounding.  Two step sizes tell the first, the size of the loss the
-second; a derivative passes that differs from them by no more than they may err themselves.
+The central difference (L(theta + h u) - L(theta - h u)) / 2h has a truncation error of about
+h^2 / 6 |L'''| and a rounding error of about eps |L| / h.  The first is estimated from two step
+sizes, the second from the size of the loss; a derivative passes if it differs from the central
+difference by no more than the estimated error of the difference, times a safety factor.
 
-The dot-product test needs no step: <J v, e> = <v, J'e> for every v and e, or forward and backward
-propagation do not belong to one Jacobian.
+The dot-product test needs no step: if forward and backward propagation belong to the same Jacobian,
+<J v, e> = <v, J'e> for every v and e.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from ..machine import at_most
 from .base import LeastSquares, Loss, refuse_no_loss
 
 _EPS = float(np.finfo(float).eps)
-_STEP = 2.0 * _EPS ** (1.0 / 3.0)  # balances both errors, relative to theta
-_SAFETY = 50.0  # between an estimated error and one that is held against the gradient
-_ROUNDING = 64.0  # eps of a loss, a Jacobian product, and sums in them
+_STEP = 2.0 * _EPS ** (1.0 / 3.0)  # the step relative to theta; eps^(1/3) balances both errors
+_SAFETY = 50.0  # safety factor on the estimated error of a difference (chosen, not measured)
+_ROUNDING = 64.0  # eps times this is allowed in <J v, e> - <v, J'e>, relative to the sizes of both
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,11 @@ class GradientReport:
     Attributes
     ----------
     gradient : ndarray, shape (P,)
-        What the loss says.
+        The gradient of the loss.
     differences : ndarray, shape (P,)
-        What central differences say.
+        The central differences of the value of the loss.
     allowed : ndarray, shape (P,)
-        How much the differences may err.
+        The largest error that the differences may have.
     passed : bool
         Whether every |gradient - differences| <= allowed.
     """
@@ -50,7 +51,7 @@ class GradientReport:
 
     @property
     def worst(self) -> int:
-        """The parameter where the gradient is farthest off what is allowed."""
+        """The parameter with the largest ratio of the deviation to what is allowed."""
         return int(np.argmax(np.abs(self.gradient - self.differences) / self.allowed))
 
     def __str__(self) -> str:
@@ -75,7 +76,7 @@ class AdjointReport:
     backward : float
         <v, J'e>.
     allowed : float
-        How much rounding may part them.
+        The largest difference that rounding can explain.
     passed : bool
         Whether |forward - backward| <= allowed for every pair.
     """
@@ -101,14 +102,14 @@ def check_gradient(loss: Loss, theta: Any, *, threads: int | None = None) -> Gra
     ----------
     loss : Loss
     theta : array_like, shape (P,)
-        Where; the loss must be smooth around it, within about 1e-5 of each |theta_j|.
+        The point of the check; the loss must be smooth within about 1e-5 |theta_j| around it.
     threads : int, optional
-        Most threads of the loss' kernels; the processors this process may use.
+        The largest number of threads of the loss's kernels; default: as many as processors.
 
     Returns
     -------
     GradientReport
-        Prints as a table.
+        The gradient, the differences and the verdict; it prints as a table.
 
     Examples
     --------
@@ -123,7 +124,7 @@ def check_gradient(loss: Loss, theta: Any, *, threads: int | None = None) -> Gra
 
 
 def _compared(loss: Loss, theta: Array) -> GradientReport:
-    """The gradient of a loss beside the differences of its value."""
+    """Return the gradient of a loss beside the central differences of its value."""
     gradient = loss.gradient(theta)
     differences, allowed = np.empty_like(theta), np.empty_like(theta)
     size = float(np.sqrt(theta.dot(theta) / max(1, theta.size))) or 1.0
@@ -138,7 +139,7 @@ def _compared(loss: Loss, theta: Array) -> GradientReport:
 
 
 def _difference(loss: Loss, theta: Array, j: int, h: float) -> tuple[float, float]:
-    """The central difference along parameter j, and what rounding makes of it."""
+    """Return the central difference by parameter j, and the bound of its rounding error."""
     above, below = theta.copy(), theta.copy()
     above[j] += h
     below[j] -= h
@@ -161,17 +162,20 @@ def check_adjoint(
     Parameters
     ----------
     loss : LeastSquares
-        With `jvp` and `vjp`.
+        A loss with `jvp` and `vjp`.
     theta : array_like, shape (P,)
+        The point of the check.
     pairs : int
-        How many random pairs.
+        The number of random pairs.
     seed : int
+        The seed of the random pairs.
     threads : int, optional
-        Most threads of the loss' kernels; the processors this process may use.
+        The largest number of threads of the loss's kernels; default: as many as processors.
 
     Returns
     -------
     AdjointReport
+        The pair that agrees least, and the verdict on all.
 
     Raises
     ------
@@ -192,7 +196,7 @@ def check_adjoint(
 
 
 def _worst_pair(loss: LeastSquares, theta: Array, pairs: int, seed: int) -> AdjointReport:
-    """The pair of random vectors that agrees least."""
+    """Return the report on the pair of random vectors that agrees least."""
     rng = np.random.default_rng(seed)
     shape = np.shape(loss.residuals(theta))
     reports = [_pair(loss, theta, rng, shape) for _ in range(pairs)]

@@ -1,10 +1,10 @@
-r"""The largest and the smallest curvature of a loss, which decide what step is safe and best.
+r"""The largest and the smallest curvature of a loss, which decide which steps are safe and best.
 
 A step of size alpha along -M^-1 gradient multiplies the error's component in the eigenvector of
-M^-1 H with eigenvalue sigma by 1 - alpha sigma (M = 1 without a preconditioner).  Small problems
-get all eigenvalues.  Large ones get Ritz values (`krylov`), whose ends meet the spectrum's first:
-the upper one is reported with its error bound added, so that a step taken from it is safe; the
-lower one is an estimate from above.
+M^-1 H with eigenvalue sigma by 1 - alpha sigma (M = 1 without a preconditioner).  For few
+parameters all eigenvalues are computed; for many only Ritz values (``linalg.krylov``), of which the
+extreme ones converge first.  The error bound of the largest one is added to it, so that a step
+chosen by it is safe; the smallest one is an upper bound of the smallest eigenvalue.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from .base import Loss
 
 Solve = Callable[[Array], Array]
 
-FEW = 256  # up to here every eigenvalue is computed
-_PRODUCTS = 96  # with the Hessian at most; a descent takes about as many
-# A curvature below -1e-12 times the largest counts as negative: rounding makes no such number.
+FEW = 256  # up to so many parameters all eigenvalues are computed, in some ms (not measured)
+# The most products with the Hessian for a Ritz value: about as many as the descent itself takes.
+_PRODUCTS = 96
+# A curvature below -1e-12 times the largest counts as negative: rounding gives smaller ones.
 _NEGATIVE = 1e-12
 
 
@@ -36,8 +37,9 @@ class Curvatures(NamedTuple):
     ----------
     smallest, largest : float
     positive : float
-        The smallest that is positive beyond rounding, which steps have to be good for where the
-        others are 0; the largest where all eigenvalues are not known.
+        The smallest eigenvalue that is positive beyond rounding, which steps are chosen for where
+        some eigenvalues are 0.  Where not all eigenvalues are known and the smallest is not
+        positive, the largest.
     """
 
     smallest: float
@@ -65,12 +67,12 @@ class Curvatures(NamedTuple):
 
 
 def refuse_indefinite(curvatures: Curvatures) -> None:
-    """Refuse a quadratic loss that curves downwards along some direction.
+    """Refuse a quadratic loss whose Hessian has a negative eigenvalue.
 
     Raises
     ------
     Halt
-        It does: the loss has no minimum.
+        The loss has no minimum.
     """
     if curvatures.indefinite:
         raise Halt(Status.UNBOUNDED, curvatures.indefinite)
@@ -82,15 +84,15 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
     Parameters
     ----------
     loss : Loss
-        With an exact Hessian or residuals; the Gauss-Newton matrix serves where it has no Hessian.
+        A loss with a Hessian or, if it has none, a Gauss-Newton matrix, which takes its place.
     theta : ndarray, shape (P,)
     solve : callable, optional
-        v to M^-1 v for a symmetric positive definite preconditioner M.
+        The map v -> M^-1 v of a symmetric positive definite preconditioner M.
 
     Raises
     ------
     ValueError
-        The loss knows nothing of its curvature.
+        The loss has neither a Hessian nor a Gauss-Newton matrix.
     NotFiniteError
         The curvature is not finite.
     """
@@ -111,7 +113,7 @@ def extreme_curvatures(loss: Loss, theta: Array, solve: Solve | None = None) -> 
 
 
 def _product(loss: Loss, theta: Array) -> Solve:
-    """Return v to H v: by the loss' own product where it has one, else from the matrix."""
+    """Return the map v -> H v: the loss's own product if it has one, else that of the matrix."""
     own = loss.is_quadratic or type(loss).hessian_vector is not Loss.hessian_vector
     if own and loss.has_hessian:
         return lambda d: loss.hessian_vector(theta, d)
@@ -125,7 +127,7 @@ def curvature_matrix(loss: Loss, theta: Array) -> Array:
 
 
 def has_curvature(loss: Loss) -> bool:
-    """Return whether `curvature_matrix` answers."""
+    """Return whether `curvature_matrix` works."""
     return loss.has_hessian or loss.has_gauss_newton
 
 

@@ -1,7 +1,7 @@
-r"""A loss made of plain functions: what `scipy.optimize.minimize` takes.
+r"""A loss made of plain functions of theta, such as `scipy.optimize.minimize` takes.
 
-The functions see theta alone.  What they return is copied and its shape is looked at each time;
-what they raise comes out as it is.
+What the functions return is copied and its shape is checked at every call; their exceptions are
+passed on as they are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from .._arguments.spelling import spelled
 from .base import Loss
 from .callables import to_numpy
 
-_ASYMMETRY = 1e-6  # of a Hessian, which may be made of differences; beyond, it is a mistake
+# |H - H'| of a user's Hessian may be this share of the largest |H_ij|: a Hessian by differences has
+# about half the digits.  More is a mistake in the function.
+_ASYMMETRY = 1e-6
 
 
 @spelled
@@ -33,23 +35,23 @@ class FunctionLoss(Loss):
     hessian : callable, optional
         ``hessian(theta)``, :math:`\nabla^2 L`, shape (P, P), symmetric.
     hessian_vector : callable, optional
-        ``hessian_vector(theta, d)``, :math:`\nabla^2 L\, d`, shape (P,), where the whole matrix is
-        not wanted.
+        ``hessian_vector(theta, d)``, :math:`\nabla^2 L\, d`, shape (P,), instead of the whole
+        matrix or beside it.
     n_params : int, optional
-        P; otherwise that of the theta which the loss has seen last.
+        P; default: the size of the last theta that the loss was called with.
 
     Raises
     ------
     TypeError
-        Something is not callable, or later returns what is no number.
+        An argument is not callable, or a function returns something other than numbers.
     ValueError
         A function returns an array of another shape.
 
     Notes
     -----
-    Without second derivatives `LBFGS`, `ConjugateGradient`, `SteepestDescent`, `GradientDescent`,
-    `Nesterov`, `HeavyBall` and `CoordinateDescent` serve it; `Newton` needs them.  Each function
-    gets a copy of theta.  `check_gradient` tells whether the gradient is right.
+    `LBFGS`, `ConjugateGradient`, `SteepestDescent`, `GradientDescent`, `Nesterov`, `HeavyBall` and
+    `CoordinateDescent` need no second derivatives; `Newton` does.  Each function gets a copy of
+    theta.  `check_gradient` checks the gradient.
 
     Examples
     --------
@@ -87,7 +89,7 @@ class FunctionLoss(Loss):
 
     @property
     def n_params(self) -> int:  # type: ignore[override]  # known once a theta has been seen
-        """P."""
+        """P, the number of parameters."""
         if self._seen is None:
             raise ValueError("the number of parameters is not known yet: give n_params")
         return self._seen
@@ -116,7 +118,7 @@ class FunctionLoss(Loss):
         return super().at(theta, name)
 
     def value(self, theta: Any) -> float:
-        """Return L."""
+        """Return L(theta)."""
         theta = self.at(theta)
         if self._gradient is True:
             return self._both(theta)[0]
@@ -137,7 +139,7 @@ class FunctionLoss(Loss):
         Raises
         ------
         ValueError
-            The loss was made without second derivatives, or they are not symmetric.
+            The loss was made without second derivatives, or its Hessian is not symmetric.
         """
         theta = self.at(theta)
         if self._hessian is not None:
@@ -189,6 +191,6 @@ def _number(result: Any) -> float:
 
 
 def _returned(result: Any, name: str) -> Array:
-    if result is None:  # which NumPy would read as NaN
+    if result is None:  # NumPy would read None as NaN
         raise TypeError(f"what {name} returns must be numbers, got None")
     return numbers(to_numpy(result), f"what {name} returns", np.float64)

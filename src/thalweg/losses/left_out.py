@@ -1,8 +1,8 @@
-"""What is left out of a loss, decided in one place before anything is checked.
+"""Which values are left out of a loss, decided in one place before anything is checked.
 
-A value is left out where it is masked, where its weight is masked, or where its weight is 0.  There
-it may be anything, NaN and infinity too: it becomes 0 with weight 0, and nobody looks at it.
-Values that are used must be finite, and weights neither negative nor infinite.
+A value is left out where it is masked, where its weight is masked, or where its weight is 0.  A
+value that is left out may be anything, NaN and infinity too; it is replaced by 0 with weight 0.
+All other values must be finite, and weights neither negative nor infinite.
 
 Arrays of `numpy.ma` carry masks; so do lists that hold `numpy.ma.masked`.
 """
@@ -21,7 +21,7 @@ ELEMENTS = (FLOAT64, np.dtype(np.float32))
 
 
 def read(value: Any, name: str) -> tuple[Array, Array | None]:
-    """Return data as float64 or float32, which are not copied, and where they are masked."""
+    """Return data as float64 or float32, without a copy if they are, and where they are masked."""
     value, mask = left_out(value)
     array = to_numpy(value)
     if array.dtype not in ELEMENTS or not (array.dtype.isnative and array.flags.aligned):
@@ -46,9 +46,9 @@ def settled(
     weights : ndarray, shape (n,) or (n, M), or None
         Shape (n,) for one weight per row.
     missing : ndarray of bool, of the shape of weights, or None
-        Where these are masked.
+        Where the weights are masked.
     name, unit : str
-        What messages call the values and their rows.
+        The names of the values and of a row of them in messages.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def settled(
 
 
 def usable(values: Array) -> Array:
-    """Return which values are numbers whose squares are, too: 0 times another may be NaN."""
+    """Return which values have finite squares: weight 0 times another one's square is NaN."""
     return np.asarray(np.abs(values) <= np.sqrt(np.finfo(values.dtype).max))
 
 
@@ -82,7 +82,7 @@ def _checked(weights: Array, missing: Array | None, unit: str) -> Array:
 
 
 def _without(values: Array, masked: Array, weights: Array | None) -> Array:
-    """The weights with 0 where values are masked: one per row where whole rows are."""
+    """Return weights that are 0 where values are masked, one per row if whole rows are masked."""
     rows = np.asarray(masked if masked.ndim == 1 else masked.all(axis=1))
     if (weights is None or weights.ndim == 1) and (
         masked.ndim == 1 or np.array_equal(masked, np.broadcast_to(rows[:, None], masked.shape))
@@ -95,7 +95,7 @@ def _without(values: Array, masked: Array, weights: Array | None) -> Array:
 def refuse_not_finite(array: Array, name: str, unit: str = "sample") -> None:
     """Refuse NaN and infinity, with the place of the first and the cure."""
     with np.errstate(all="ignore"):
-        total = array.sum(dtype=np.float64)  # one pass without a copy, nearly always enough
+        total = array.sum(dtype=np.float64)  # without a copy; finite if all values are, and small
     if not np.isfinite(total) and not np.isfinite(array).all():
         place = np.unravel_index(int(np.argmin(np.isfinite(array))), array.shape)
         cure = "" if name == "weights" else "; to leave it out, mask it or give it weight 0"

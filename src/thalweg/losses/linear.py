@@ -36,17 +36,17 @@ class LinearLeastSquares(LeastSquares):
     A : array_like, shape (n, P), sparse matrix or operator
         An operator has ``matvec``, ``rmatvec`` and ``shape``.  Not copied.
     b : array_like, shape (n,) or (n, M)
-        What A theta should be.
+        The values that A theta is fitted to.
     weights : array_like, shape (n,) or that of b, optional
-        Not negative; 1.  What is masked in b or in the weights has weight 0; where the weight is 0
+        w >= 0; default 1.  Where b or a weight is masked, the weight is 0.  Where the weight is 0,
         b and that row of A may hold anything, NaN and infinity too.
 
     Attributes
     ----------
     A : Matrix
-        The matrix by its products.
+        The matrix, as an object that gives its products.
     b, weights : ndarray
-        ``weights`` is None where all are 1; b is 0 where it was masked or no number.
+        ``weights`` is None if all are 1; b is 0 where it was left out.
     n_columns : int or None
         M; None for one right-hand side of shape (n,).
 
@@ -55,7 +55,7 @@ class LinearLeastSquares(LeastSquares):
     ValueError
         Shapes do not fit, a number that is used is not finite, or a weight is negative.
     TypeError
-        A is masked: what an equation with a missing coefficient says nobody knows.
+        A is masked: an equation with a missing coefficient has no meaning.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class LinearLeastSquares(LeastSquares):
         self.A: Matrix = without_rows(matrix, self._unused(), "A")
 
     def _unused(self) -> Array | None:
-        """Which rows no column uses, shape (n,)."""
+        """Return which rows have weight 0 in every column, shape (n,)."""
         if self.weights is None:
             return None
         unused = np.asarray(self.weights == 0)
@@ -151,7 +151,7 @@ class LinearLeastSquares(LeastSquares):
         return np.stack([self.A.apply_transposed(column) for column in e.T], axis=1)
 
     def _one_matrix(self) -> Array | None:
-        """The weights of the Hessian, shape (n,), which all columns share."""
+        """Return the weights of the Hessian, shape (n,), which all columns share."""
         if self.weights is not None and self.weights.ndim > 1:
             raise ValueError(
                 "the columns of this loss have weights of their own, so it has no one Hessian: "
@@ -168,7 +168,7 @@ class LinearLeastSquares(LeastSquares):
         return self._times_transposed(self._weigh(self._times(self.at(d, "d"))))
 
     def curvature(self, theta: Any, d: Any) -> float:
-        """Return d'A'W A d = ||A d||^2_W: one product, and never negative."""
+        """Return d'A'W A d = ||A d||^2_W, which takes one product and is never negative."""
         Ad = self._times(self.at(d, "d"))
         return float(np.vdot(Ad, self._weigh(Ad)))
 
@@ -191,7 +191,7 @@ class LinearLeastSquares(LeastSquares):
 
 
 class _Coordinates(CachedState):
-    """Moves along coordinates; a derivative and a move cost one column of A each."""
+    """A point that keeps its residual; a derivative and a move cost one column of A each."""
 
     def __init__(self, loss: LinearLeastSquares, theta: Array) -> None:
         self.loss = loss
@@ -220,7 +220,7 @@ class _Coordinates(CachedState):
 
 
 class _Sweeping(_Coordinates, SweepingState):
-    """Coordinates of a matrix whose columns are in memory, which `coordinate_sweep` takes."""
+    """A point for a matrix whose columns are in memory, so that `coordinate_sweep` moves it."""
 
     def __init__(self, loss: LinearLeastSquares, theta: Array, A: Any) -> None:
         super().__init__(loss, theta)

@@ -1,4 +1,4 @@
-"""Value and derivatives of a mean of squared errors, whoever evaluates the model."""
+"""Value and derivatives of a mean squared error, for recorded models and for functions."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .recorded import RecordedModel
 
 
 class MeanOfSquares(LeastSquares):
-    r"""The loss :math:`L(\theta) = \frac{1}{K} \sum_k w_k \|\varepsilon_k\|^2` of a model's sums.
+    r"""The loss :math:`L(\theta) = \frac{1}{K} \sum_k w_k \|\varepsilon_k\|^2`.
 
-    The model sums over its K samples, Nx values each; here the sums become means.
+    ``_model`` computes sums over its K samples of Nx values; this class divides them by K.
     """
 
     _model: RecordedModel | CallableModel
     _K: int
-    _shape: tuple[int, ...]  # of the targets
-    _there: Array | None  # (K,) or (K, Nx): where a target has a number; None: everywhere
+    _shape: tuple[int, ...]  # the shape of the targets as given
+    _there: Array | None  # (K,) or (K, Nx): where targets are not left out; None: everywhere
 
     @property
-    def is_quadratic(self) -> bool:  # type: ignore[override]  # found out when asked for
+    def is_quadratic(self) -> bool:  # type: ignore[override]
         """Whether the model is linear in its parameters, so that the Hessian is constant."""
         return self._model.is_linear
 
     def value(self, theta: Any) -> float:
-        r"""Return :math:`L(\theta)`; NaN where a prediction is."""
+        r"""Return :math:`L(\theta)`, which is NaN if a prediction that counts is NaN."""
         return self._model.loss(self.at(theta)) / self._K
 
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
@@ -43,14 +43,14 @@ class MeanOfSquares(LeastSquares):
         return value / self._K, gradient / self._K
 
     def residuals(self, theta: Any) -> Array:
-        r"""Return :math:`\varepsilon_k = x_k - f_\theta(y_k)`, 0 where a sample has no numbers.
+        r"""Return :math:`\varepsilon_k = x_k - f_\theta(y_k)`, in the shape of the targets.
 
-        Of the shape of the targets.
+        Residuals of targets that are left out are 0.
         """
         return self._seen(self._model.residuals(self.at(theta)))
 
     def jvp(self, theta: Any, v: Any) -> Array:
-        r"""Return :math:`J_k v`, the change of the predictions along v: forward propagation.
+        r"""Return :math:`J_k v`, the derivative of the predictions along v: forward propagation.
 
         Parameters
         ----------
@@ -58,8 +58,7 @@ class MeanOfSquares(LeastSquares):
 
         Returns
         -------
-        ndarray
-            Of the shape of the targets.
+        ndarray, of the shape of the targets
         """
         theta, v = self.at(theta), self.at(v, "v")
         return self._seen(self._model.jvp(theta, v))
@@ -82,7 +81,7 @@ class MeanOfSquares(LeastSquares):
         return self._model.vjp(theta, self._seen(e.reshape(self._K, -1)).reshape(self._K, -1))
 
     def _seen(self, rows: Array) -> Array:
-        """Rows of the samples with 0 where a target is left out, of the shape of the targets."""
+        """Return rows of samples in the shape of the targets, with 0 for targets left out."""
         if self._there is not None:
             rows = np.where(self._there, rows, 0.0)
         return rows.reshape(self._shape)
@@ -97,7 +96,7 @@ class MeanOfSquares(LeastSquares):
         Raises
         ------
         ValueError
-            The loss is of functions without ``vjp_derivative``.
+            The loss was made of functions without ``vjp_derivative``.
         """
         theta, d = self.at(theta), self.at(d, "d")
         return self._model.hessian_vector(theta, d) / self._K
@@ -119,7 +118,7 @@ class MeanOfSquares(LeastSquares):
         return self._hessian_by_products(self.at(theta))
 
     def gauss_newton(self, theta: Any) -> Array:
-        r"""Return :math:`\frac{2}{K}\sum_k w_k J_k^t J_k`, which is never indefinite.
+        r"""Return :math:`\frac{2}{K}\sum_k w_k J_k^t J_k`, which has no negative eigenvalue.
 
         Parameters
         ----------
@@ -147,5 +146,5 @@ class MeanOfSquares(LeastSquares):
         return slope / curvature if curvature > 0 else None
 
     def coordinate_state(self, theta: Any) -> Coordinates:
-        """Return a point that coordinate descent moves; its curvatures are Gauss-Newton's."""
+        """Return a point for coordinate descent; its curvatures are those of Gauss-Newton."""
         return Coordinates(self._model, self._K, self.at(theta).copy())

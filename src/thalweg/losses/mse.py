@@ -33,9 +33,9 @@ class MSELoss(MeanOfSquares):
 
     The divisor is K whatever the weights are: weight 2 counts a sample twice, and 0 leaves it out.
 
-    The model is recorded once, when the loss is made.  The gradient comes by backward propagation
-    over blocks of samples: J is never stored, the data are read where they are, and memory does not
-    grow with K.  Results have the same bits for any number of threads.
+    The model is recorded once, when the loss is made.  The gradient is computed by backward
+    propagation over blocks of samples: J is never stored, the data are not copied, and memory does
+    not grow with K.  Results have the same bits for any number of threads.
 
     Parameters
     ----------
@@ -44,31 +44,32 @@ class MSELoss(MeanOfSquares):
         ``"a*exp(-x/tau) + c"``, or a built-in model or its name, as for `thalweg.fit`.  It returns
         one value, or a tuple, list or array of Nx values.  With ``n_params`` it is ``f(y, theta)``
         with all parameters in one array, which suits networks: ``theta[:16]``, ``W @ h`` and
-        ``np.tanh(h)`` do what they do for numbers.
+        ``np.tanh(h)`` work as for NumPy arrays.
     inputs : array_like, shape (K,) or (K, Ny), or a tuple of arrays
         The samples' y: one variable, or Ny of them, which the model gets as y[0] ... y[Ny - 1].
-        Grids in a tuple, ``(xx, yy)``, are taken point by point.
+        Each point of a tuple of grids, ``(xx, yy)``, is a sample.
     targets : array_like, shape (K,) or (K, Nx)
-        The samples' x; a grid if the inputs are grids.  Unit of the model's values.
+        The samples' x, in the unit of the model's values; a grid if the inputs are grids.
     weights : array_like, shape (K,), optional
-        :math:`w_k \ge 0`; 1 if not given.  What is masked, in inputs, targets or weights, has
-        weight 0; where the weight is 0 anything may stand, NaN and infinity too.
+        :math:`w_k \ge 0`; default 1.  A sample that is masked in inputs, targets or weights has
+        weight 0.  The data of a sample of weight 0 may be anything, NaN and infinity too.
     n_params : int, optional
         P, for a model that takes its parameters as one array.
     independent : str or sequence of str, optional
         The independent variables of a formula.
     dtype : float64 or float32, optional
-        The arithmetic.  float32 runs faster and gives about five digits; sums are float64.
+        The type of the arithmetic.  float32 is faster and gives about five digits; sums are
+        float64.
     threads : int, optional
-        Most threads of every call; the processors this process may use.  ``threads`` of `minimize`
-        and `diagnose` may lower it for that call.
+        The largest number of threads of every call; default: as many as processors.  ``threads`` of
+        `minimize` and `diagnose` may lower it for one call.
 
     Raises
     ------
     ValueError
         Shapes do not fit, data are not finite, or the model returns other than Nx values.
     RecordingError
-        The model cannot be recorded; `from_functions` takes any.
+        The model cannot be recorded; `from_functions` takes any model.
 
     References
     ----------
@@ -148,16 +149,16 @@ class MSELoss(MeanOfSquares):
         vjp: _Function | None = None,
         vjp_derivative: _Function | None = None,
     ) -> MSELoss:
-        r"""Return the loss of predictions that a function makes, with derivatives that others make.
+        r"""Return the mean squared error of a function's predictions, with the user's derivatives.
 
         Parameters
         ----------
         predict : callable
             ``predict(theta)``, the predictions of all samples, of the shape of the targets.
         targets : array_like, shape (K,) or (K, Nx)
-            What is predicted.
+            The values that are predicted.
         n_params : int
-            P.
+            P, the number of parameters.
         weights : array_like, shape (K,), optional
             As for `MSELoss`.
         jacobian : callable, optional
@@ -167,7 +168,7 @@ class MSELoss(MeanOfSquares):
             :math:`\sum_k e_k^t J_k`, shape (P,).  Either ``vjp`` or ``jacobian`` is needed.
         vjp_derivative : callable, optional
             ``vjp_derivative(theta, e, d)``, the derivative of ``vjp(theta, e)`` along d, shape
-            (P,): what the exact Hessian needs beyond J.
+            (P,); the exact Hessian needs it besides J.
 
         Returns
         -------
@@ -176,11 +177,11 @@ class MSELoss(MeanOfSquares):
         Raises
         ------
         ValueError
-            Shapes do not fit, at once or when a function returns another shape later.
+            Shapes do not fit; or, in a later call, a function returns an array of another shape.
 
         Notes
         -----
-        Arrays may be of any library that speaks DLPack.
+        Arrays may come from any library that supports DLPack.
 
         Examples
         --------
@@ -223,16 +224,16 @@ class MSELoss(MeanOfSquares):
         Parameters
         ----------
         model : callable
-            Predictions of the shape of the targets, made of JAX operations.
+            It returns predictions of the shape of the targets, by JAX operations.
         inputs : Any
-            Handed to the model as it is.
+            Passed to the model unchanged.
         targets, n_params, weights
             As of `from_functions`.
 
         Returns
         -------
         MSELoss
-            Its derivatives are JAX's, compiled; float32 unless JAX is told to use float64.
+            Its derivatives are compiled by JAX, in float32 unless JAX is set to use float64.
         """
         functions = jax_functions(model, inputs)
         return cls.from_functions(targets=targets, n_params=n_params, weights=weights, **functions)
@@ -247,25 +248,24 @@ class MSELoss(MeanOfSquares):
         Parameters
         ----------
         model : callable
-            Predictions of the shape of the targets; theta comes as a tensor of the inputs' type.
+            It returns predictions of the shape of the targets; theta is a tensor of the type of the
+            inputs.
         inputs : Any
-            Handed to the model as it is.
+            Passed to the model unchanged.
         targets, n_params, weights
             As of `from_functions`.
         """
         functions = torch_functions(model, inputs)
         return cls.from_functions(targets=targets, n_params=n_params, weights=weights, **functions)
 
-    # ---- what it is -------------------------------------------------------------------------
-
     @property
     def has_hessian(self) -> bool:
-        """Whether second derivatives are known: of a recorded model, or by ``vjp_derivative``."""
+        """Whether second derivatives exist: of a recorded model, or by ``vjp_derivative``."""
         return self._model.has_hessian
 
     @property
     def has_gauss_newton(self) -> bool:
-        """Whether J v is known, not the gradient alone."""
+        """Whether J v can be computed, and not the gradient alone."""
         return self._model.has_jvp
 
     def describe(self) -> tuple[str, str]:
@@ -278,10 +278,10 @@ class MSELoss(MeanOfSquares):
 
     @property
     def n_samples(self) -> int:
-        """K."""
+        """K, the number of samples."""
         return self._K
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """Names of the parameters; None where they are one array."""
+        """Names of the parameters; None if the model takes them as one array."""
         return self._names

@@ -1,13 +1,13 @@
 r"""A smooth loss with an l1 term: L(theta) + sum_j l1_j |theta_j|.
 
-At theta_j = 0 the sum has a kink.  Of all slopes it can have there, the one of least size stands
-for the derivative:
+At theta_j = 0 the sum has a kink, and a whole interval of subgradients.  The one of least size is
+used as the derivative:
 
     theta_j != 0    g_j + l1_j sign(theta_j)
     theta_j  = 0    g_j shrunk by l1_j: 0 where |g_j| <= l1_j
 
-so the gradient of the whole vanishes at the minima of a convex loss and nowhere else, and its
-negative is the direction of steepest descent.
+With a convex L, this gradient vanishes at the minima and nowhere else, and its negative is the
+direction of steepest descent.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Penalised(Loss):
     ----------
     smooth : Loss
     l1 : array_like, shape () or (P,)
-        Not negative; infinite for parameters that must be 0.
+        l1 >= 0; infinite for parameters that must be 0.
 
     Attributes
     ----------
     smooth : Loss
     l1 : ndarray, shape (P,)
     provable : bool
-        Whether the duality gap is what convergence is judged by.
+        Whether convergence is judged by the duality gap.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class Penalised(Loss):
 
     @property
     def has_hessian(self) -> bool:
-        """Whether the smooth loss has one."""
+        """Whether the smooth loss has a Hessian."""
         return self.smooth.has_hessian
 
     def describe(self) -> tuple[str, str]:
@@ -68,13 +68,13 @@ class Penalised(Loss):
         return f"{formula} + sum l1 |theta|", sizes
 
     def parts(self, theta: Array) -> tuple[float, Array]:
-        """Return the smooth loss and its gradient, those of the last theta without computing."""
+        """Return the smooth loss and its gradient; those of the last theta are kept."""
         if self._last is None or self._last[0] is not theta:
             self._last = (theta, *self.smooth.value_and_gradient(theta))
         return self._last[1], self._last[2]
 
     def value_and_gradient(self, theta: Any) -> tuple[float, Array]:
-        """Return the sum and its slope of least size, shape (P,)."""
+        """Return the sum and its subgradient of least size, shape (P,)."""
         theta = self.at(theta)
         loss, g = self.parts(theta)
         zero = theta == 0
@@ -88,16 +88,16 @@ class Penalised(Loss):
         return self.smooth.hessian(theta)
 
     def hessian_vector(self, theta: Any, d: Any) -> Array:
-        """Return its product with d, shape (P,)."""
+        """Return the Hessian of the smooth loss times d, shape (P,)."""
         return self.smooth.hessian_vector(theta, d)
 
     def gap(self, theta: Array) -> float:
-        r"""Return by how much the loss is above its minimum at most: the duality gap.
+        r"""Return the duality gap, an upper bound of the distance of the loss from its minimum.
 
-        Of linear least squares, with r = b - A theta scaled by s so that
-        :math:`|A_j^t W s r| \\le l1_j`, no theta reaches below :math:`s\\,b^tWr - s^2 r^tWr / 2`.
+        For linear least squares with r = b - A theta, and a scale s with
+        :math:`|A_j^t W s r| \le l1_j`, the minimum is at least :math:`s\,b^tWr - s^2 r^tWr / 2`.
 
-        Infinite where this proves nothing: for other losses, and where a parameter has no penalty.
+        The gap is infinite for other losses, and where a parameter has no penalty.
         """
         if not isinstance(self.smooth, LinearLeastSquares) or not (self.l1 > 0).all():
             return np.inf
@@ -111,5 +111,7 @@ class Penalised(Loss):
 
 
 def shrunk(v: Array, by: Any) -> Array:
-    """Return v moved towards 0 by so much, and not beyond: the soft threshold."""
-    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - by, 0.0) + 0.0)  # no zero is negative
+    """Return v moved towards 0 by ``by``, but not beyond 0: the soft threshold."""
+    return np.asarray(
+        np.sign(v) * np.maximum(np.abs(v) - by, 0.0) + 0.0
+    )  # + 0.0 makes -0.0 into 0.0

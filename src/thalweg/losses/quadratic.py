@@ -29,17 +29,17 @@ class QuadraticLoss(Loss):
     Parameters
     ----------
     B : array_like, shape (P, P) or (P (P + 1) / 2,), sparse matrix, operator or callable
-        Symmetric; a packed one is its lower triangle by rows.  An operator has ``matvec`` and
-        ``shape``; a callable returns B v for v, shape (P,).  Not copied.
+        The matrix, symmetric; a packed one is its lower triangle by rows.  An operator has
+        ``matvec`` and ``shape``; a callable returns B v for v, shape (P,).  B is not copied.
     theta_star : array_like, shape (P,), optional
-        Where the gradient vanishes; 0.
+        The point where the gradient vanishes; default 0.
     n_params : int, optional
-        P, needed where B is a callable and there is no theta_star.
+        P, needed if B is a callable and ``theta_star`` is not given.
 
     Attributes
     ----------
     B : Matrix
-        The matrix by its products.
+        The matrix, as an object that gives its products.
     theta_star : ndarray, shape (P,)
 
     Raises
@@ -107,7 +107,7 @@ class QuadraticLoss(Loss):
 
 
 class _Coordinates(CachedState):
-    """Moves along coordinates; a move costs one column of B."""
+    """A point that keeps B u; a move costs one column of B."""
 
     def __init__(self, loss: QuadraticLoss, theta: Array) -> None:
         self.loss = loss
@@ -134,7 +134,7 @@ class _Coordinates(CachedState):
 
 
 class _Sweeping(_Coordinates, SweepingState):
-    """Coordinates of an array B: those of the least squares with A'A = B and A'r = -B u."""
+    """A point for an array B, moved by the sweeps for A'A = B with the products A'r = -B u."""
 
     def __init__(self, loss: QuadraticLoss, theta: Array, B: Array) -> None:
         super().__init__(loss, theta)
@@ -148,6 +148,6 @@ class _Sweeping(_Coordinates, SweepingState):
         q, change, fall = -self.Bu, np.zeros(1), np.zeros(1)
         try:
             gram_sweeps(self.B, self.theta, q, each, turns, 1, 1, 0, change, fall, 1)
-        finally:  # Ctrl-C leaves theta and q as the last update did
+        finally:  # after Ctrl-C, theta and q are those of the last update
             self.Bu = -q
         self.count(turns.size)

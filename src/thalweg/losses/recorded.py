@@ -1,21 +1,21 @@
 """The mean squared error of a recorded model: which sums over samples each quantity needs.
 
-The graph of one sample holds, besides what the model itself reads, its target x and its weight w,
-and beside theta a direction d.  From its nodes
+The graph of one sample has as inputs the model's variables y, the target x and the weight w, and as
+parameters theta and a direction d.  From its nodes
 
     e_i = x_i - f_i(y; theta),      l = w sum_i e_i^2
 
-everything follows by differentiation (model/autodiff.py), and csrc/loss/loss.c adds it up over the
-samples:
+all derivatives follow by differentiation (model/autodiff.py), and csrc/loss/loss.c sums them over
+the samples:
 
     value and gradient    l and w e' J, by reverse accumulation of f from w e: backward propagation
     J d                   forward accumulation of f along d
-    e' J                  reverse accumulation of f from e, which are inputs then
+    e' J                  reverse accumulation of f from e, whose elements are further inputs
     H d                   reverse over forward: the gradient of dl/dtheta d (Pearlmutter, "Fast
                           exact multiplication by the Hessian", Neural Computation 6, 1994)
     Gauss-Newton          all of J, block by block, and its products
 
-Each program is made when it is first asked for.
+Each of these programs is made when it is first used.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class RecordedModel:
     function : callable
         ``f(y, a, b, ...)``, or ``f(y, theta)`` if ``vector``.
     columns : sequence of ndarray, each (K,)
-        The independent variables; float64 or float32 with any step.
+        The independent variables; float64 or float32, with any stride.
     targets : ndarray, shape (K, Nx)
     weights : ndarray, shape (K,) or (K, Nx), or None
     n_params : int
     single, vector : bool
-        See `thalweg.model.trace.record_outputs`.
+        As of `thalweg.model.trace.record_outputs`.
     dtype : dtype
-        Of the arithmetic.
+        The type of the arithmetic.
     threads : int
-        0 for as many as there are.
+        The number of threads; 0 for as many as processors.
     """
 
     has_hessian = has_jvp = True
@@ -93,7 +93,7 @@ class RecordedModel:
         w = [] if weights is None else list(weights.reshape(K, -1).T)
         self._w = [graph.append_x() for _ in w]
         self._weighted_e = self._weighted(self._e)
-        # as it stands: simplified, it might be the square of -e, which nothing else needs
+        # without simplification, which might square -e, a node that nothing else needs
         squares = [graph.intern("square", e) for e in self._e]
         self._l = self._weighted_sum(squares)
         self._columns = [*columns, *arrays, *targets.T, *w]
@@ -101,7 +101,7 @@ class RecordedModel:
         self._used = _used(self._columns, weights, self._samples)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Programs are not copied: the model is recorded anew from the same function and data."""
+        """Return how to record the model anew from the same function and data."""
         return _recorded, self._made_of
 
     # ---- values and derivatives -------------------------------------------------------------
@@ -111,7 +111,7 @@ class RecordedModel:
         return float(self._sums(self._loss_terms, theta)[0])
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """Return the same and its gradient, in one pass."""
+        """Return the loss and its gradient, shape (P,), in one pass."""
         sums = self._sums(self._gradient_terms, theta)
         return float(sums[0]), -2.0 * sums[1:]
 
@@ -184,7 +184,7 @@ class RecordedModel:
 
     @cached_property
     def _vjp_terms(self) -> core.Terms:
-        graph = self._graph.copy()  # its further inputs are read by this program only
+        graph = self._graph.copy()  # only this program reads the further inputs
         seeds = [graph.append_x() for _ in self._f]
         return lower_terms(graph, vjp(graph, self._f, seeds, self._theta))
 
@@ -221,7 +221,7 @@ class RecordedModel:
         return bool(self._dtype == np.float32)
 
     def _weighted(self, nodes: Sequence[int]) -> list[int]:
-        """The nodes times the weights: one for all, or one each."""
+        """Return the nodes times their weights, one weight for all nodes or one for each."""
         if not self._w:
             return list(nodes)
         weights = self._w * len(nodes) if len(self._w) == 1 else self._w
@@ -270,7 +270,7 @@ def _recorded(
 
 
 def _used(columns: Sequence[_Column], weights: _Column | None, every: Any) -> Any:
-    """The samples that have a weight: where the others overflow, 0 times infinity is no number."""
+    """Return the samples of positive weight: another one might overflow, and 0 times inf is NaN."""
     if weights is None or (weights > 0).all():
         return every
     used = weights > 0 if weights.ndim == 1 else (weights > 0).any(axis=1)
@@ -287,7 +287,7 @@ def _sum(graph: Graph, nodes: Sequence[int]) -> int:
 
 
 def parameters_of(info: ModelInfo, n_params: int | None) -> tuple[int, tuple[str, ...] | None]:
-    """Return P and the names of the parameters, None where they come as one array."""
+    """Return P and the names of the parameters, None if the model takes them as one array."""
     if n_params is not None:
         return count(n_params, "n_params", 1, 2**31 - 1), None
     if not info.names:

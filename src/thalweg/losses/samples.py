@@ -1,4 +1,4 @@
-"""The samples of a loss: inputs, targets and weights as columns, which are read where they are."""
+"""The samples of a loss: inputs, targets and weights as columns, without copies if possible."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ Column = np.ndarray[Any, np.dtype[Any]]
 
 
 class Samples(NamedTuple):
-    """K samples, settled: every number is finite, and what is left out has weight 0.
+    """K samples, in which every number is finite and samples that are left out have weight 0.
 
     Attributes
     ----------
     columns : list of ndarray, each (K,)
-        The inputs; where a sample is left out, those of another stand in if its own are no numbers.
+        The inputs.  If those of a sample that is left out are not finite, they are replaced by
+        those of a sample that is used.
     single : bool
-        Whether there is one variable.
+        Whether the model has a single variable.
     targets : ndarray, shape (K, Nx)
     weights : ndarray, shape (K,) or (K, Nx), or None
     shape : tuple of int
-        That of the targets as they were given.
+        The shape of the targets as they were given.
     there : ndarray of bool, shape (K, Nx), or None
-        False where an input or a target is masked or no number.
+        False where an input or a target is masked or not finite.
     """
 
     columns: list[Column]
@@ -38,7 +39,7 @@ class Samples(NamedTuple):
 
 
 def samples_of(inputs: Any, targets: Any, weights: Any) -> Samples:
-    """Return what a user passed as samples."""
+    """Check the samples that a user passed, and return them."""
     columns, single, points = columns_of(inputs)
     x, mask, shape = targets_of(targets, points)
     masked = [m for _, m in columns if m is not None]
@@ -54,13 +55,13 @@ def samples_of(inputs: Any, targets: Any, weights: Any) -> Samples:
 def targets_and_weights(
     targets: Any, weights: Any
 ) -> tuple[Column, Column | None, tuple[int, ...], Column | None]:
-    """Return targets, shape (K, Nx), their weights, their own shape and which are there."""
+    """Return targets, shape (K, Nx), weights, the shape of the targets as given, and ``there``."""
     x, mask, shape = targets_of(targets, None)
     return *_weighed(x, mask, weights), shape, _there(x, mask, weights)
 
 
 def _there(values: Column, masked: Column | None, weights: Any) -> Column | None:
-    """Return which values can be read and no mask hides; None for all."""
+    """Return which values are finite and not masked; None if all are."""
     if masked is None and weights is None:
         return None
     seen = usable(values)
@@ -79,7 +80,7 @@ def _weighed(x: Column, mask: Column | None, weights: Any) -> tuple[Column, Colu
 def _stand_in(
     column: Column, masked: Column | None, weights: Column | None, k: int, single: bool
 ) -> Column:
-    """The column, with the value of a sample that is used where one left out has no number."""
+    """Return the column, with the value of a used sample where one left out is not finite."""
     name = "inputs" if single else f"inputs[{k}]"
     if weights is not None and (masked is not None or not np.isfinite(column).all()):
         used = weights > 0 if weights.ndim == 1 else (weights > 0).any(axis=1)
@@ -93,7 +94,7 @@ def _stand_in(
 def columns_of(
     inputs: Any,
 ) -> tuple[list[tuple[Column, Column | None]], bool, tuple[int, ...]]:
-    """Return the variables with their masks, whether there is one, and the shape of the points."""
+    """Return the variables with their masks, whether there is only one, and the points' shape."""
     if isinstance(inputs, tuple):
         pairs = [read(v, f"inputs[{k}]") for k, v in enumerate(inputs)]
         shapes = {a.shape for a, _ in pairs}
@@ -114,7 +115,7 @@ def columns_of(
 def targets_of(
     targets: Any, points: tuple[int, ...] | None
 ) -> tuple[Column, Column | None, tuple[int, ...]]:
-    """Return the targets as (K, Nx), where they are masked, and their own shape."""
+    """Return the targets as (K, Nx), their mask, and their shape as given."""
     array, mask = read(targets, "targets")
     points = array.shape[:1] if points is None else points
     if array.shape[: len(points)] != points or array.ndim > len(points) + 1 or not points:
