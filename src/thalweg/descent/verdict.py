@@ -15,7 +15,8 @@ from .certificate import Look, look, lower_point
 
 _LOST = 1e-7  # a parameter is lost if its column of J is shorter than this share of its longest ...
 _IDLE = 1e-3  # ... and theta_j J_j is at most this share of the residual
-_STEP = 1e-4  # a minimum is no further than this relative distance from where it is claimed
+_STEP = 1e-4  # a minimum is no further than this relative distance from where it is claimed, or than
+# the root of a tolerance that is larger: a share tol of a sum of squares is left at that distance
 _AGAIN = 0.1  # after a refused claim the next is made when the measure is this share of it ...
 _LATER = 1.25  # ... or after so many times as many iterations
 _WINDOW = 20  # how many last measures give the rate of convergence
@@ -90,10 +91,11 @@ class Judge:
             if status is Status.GTOL and test.cosine(point) > self.gtol:
                 return None  # the test had used the lengths of columns at an earlier point
             D = test.D
+        tol = self.gtol if tol is None else tol
         found = look(self.problem, point, D, test.seen)
-        if found is None or not self._near(status, point, found, self.gtol if tol is None else tol):
+        if found is None or not self._near(status, point, found, tol):
             return None
-        bad = self._no_minimum(point, found)
+        bad = self._no_minimum(point, found, tol)
         if bad is not None:
             return bad
         sentence = test.sentence if status is Status.GTOL else DESCENTS[status]
@@ -107,14 +109,14 @@ class Judge:
             return found.excess <= tol * abs(point.loss)
         return self.test.near(point, Promise(found.excess, found.d, found.aside), tol)
 
-    def _no_minimum(self, point: Point, found: Look) -> Verdict | None:
+    def _no_minimum(self, point: Point, found: Look, tol: float) -> Verdict | None:
         if found.downhill is not None:
             return self._saddle(point, found)
         if self.problem.loss.is_quadratic:
             return None
         j = self._lost(point)
         if j is None:
-            j = self._drifting(point, found)
+            j = self._drifting(point, found, max(_STEP, sqrt(tol)))
         if j is not None:
             return Verdict(
                 Status.DRIFT,
@@ -169,14 +171,14 @@ class Judge:
         lost = short & (np.abs(point.theta) * np.sqrt(D) <= size)
         return int(np.argmax(lost)) if lost.any() else None
 
-    def _drifting(self, point: Point, found: Look) -> int | None:
+    def _drifting(self, point: Point, found: Look, most_step: float) -> int | None:
         """The parameter that would still go far though that promises next to nothing, or None."""
         if not isinstance(self.test, ResidualTest) or self.test.cosine(point) == 0.0:
             return None
         most = np.sqrt(self.test.most)
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = np.where(most > 0, sqrt(2.0 * abs(point.loss)) / most, 0.0)
-        far = np.abs(found.d) > _STEP * (np.abs(point.theta) + reach)
+        far = np.abs(found.d) > most_step * (np.abs(point.theta) + reach)
         return int(np.argmax(np.abs(found.d) * far)) if far.any() else None
 
     # ---- where nothing can be claimed ---------------------------------------------------------
