@@ -15,8 +15,9 @@ from .certificate import Look, look, lower_point
 
 _LOST = 1e-7  # a parameter is lost if its column of J is shorter than this share of its longest ...
 _IDLE = 1e-3  # ... and theta_j J_j is at most this share of the residual
-_STEP = 1e-4  # a minimum is no further than this relative distance from where it is claimed, or than
-# the root of a tolerance that is larger: a share tol of a sum of squares is left at that distance
+# A minimum is no further than this relative distance from where it is claimed, or than the root of
+# a larger tolerance: at that distance a share of the loss as large as the tolerance is left.
+_STEP = 1e-4
 _AGAIN = 0.1  # after a refused claim the next is made when the measure is this share of it ...
 _LATER = 1.25  # ... or after so many times as many iterations
 _WINDOW = 20  # how many last measures give the rate of convergence
