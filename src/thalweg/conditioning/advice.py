@@ -56,7 +56,7 @@ def _step(d: Diagnosis) -> Iterator[str]:
     if not isfinite(n) or not isfinite(d.best_step):
         return
     until = f"until minimize stops with gtol={d.reduction:.0e}"
-    near = "" if d.is_quadratic else ", as long as the loss bends as it does here"
+    near = "" if d.is_quadratic else ", as long as the curvature stays as it is here"
     yield (
         f"A fixed step must stay below {below(d.largest_stable_step)}; the best, "
         f"{below(d.best_step)}, "

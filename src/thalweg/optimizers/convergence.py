@@ -39,7 +39,8 @@ from .base import Point, Problem, length
 
 _DIGITS = 8.0  # rounding error of a sum of products, in units of the last place
 _LEAST_LOSS = 1e-280  # a sum of squares smaller than this may have lost digits
-_REFRESHES = 8  # curvatures are computed anew after an eighth of all steps more, for they are dear
+# Curvatures cost more than a step; they are computed anew when an eighth more steps have been made.
+_REFRESHES = 8
 
 
 class Promise(NamedTuple):

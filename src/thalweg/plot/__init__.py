@@ -1,10 +1,10 @@
-"""Pictures; matplotlib is imported when one is drawn, not before.
+"""Pictures; matplotlib is imported when the first one is drawn.
 
-fits          fit, overview: data, model, residuals of one fit and of the first of many
-maps          map, residuals: a number of every fit over a batch, the residuals of all fits
-surfaces      steps, contours, step_sizes, valleys, staircase, sphered: losses and the ways down
-curves        convergence, spectrum, diagnosis: how fast, and why
-_propagation  propagation: what runs forwards and backwards through a recorded model
+fits          fit, overview: data, model and residuals of one fit, and of the first fits of a batch
+maps          map, residuals: one number of every fit over a batch, and the residuals of all fits
+surfaces      steps, contours, step_sizes, valleys, staircase, sphered: losses and paths of descent
+curves        convergence, spectrum, diagnosis: how fast a descent is, and why
+_propagation  propagation: forward and backward propagation through a recorded model
 """
 
 from ._propagation import propagation

@@ -1,8 +1,8 @@
-"""A loss as a landscape of level lines, and ways drawn on it: what several pictures share.
+"""Level lines of a loss in two parameters, with the paths of descents drawn on them.
 
-Level lines are evenly spaced for a quadratic loss, whose value grows with the square of the
-distance: level k of n encloses the part (k / n)^2 of the picture.  Where theta has more than two
-parameters the picture is a plane section; the others keep the values of the last point.
+Level k of n is the quantile (k / n)^2 of the loss over the picture, which spaces the level lines of
+a quadratic loss evenly.  If theta has more than two parameters, the picture is a plane section, in
+which the other parameters are those of the last point.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import numpy as np
 from .._arguments.check import Array
 from ..descent.result import DescentResult
 from ..losses import Loss, QuadraticLoss
-from ._style import BLACK, CYCLE, GREY, pyplot
+from ._style import BLACK, CYCLE, GREY, axes_or_new, labelled, pyplot, several_axes
 
-_LEVELS = 14
-_GRID = 121  # points along a side of the grid that level lines are found on
-_FINE_GRID = 301  # for quadratic losses, which are known everywhere at once
-_MARGIN = 0.15
-_WIDTH = 5.0  # inches of a square picture
-_MOST_STRETCHED = 8.0  # ratio of the sides up to which both axes have one scale
-_MARKED = 60  # points of a way that are still marked one by one
+# These sizes were chosen by eye.
+_LEVELS = 14  # the number of level lines
+_GRID = 121  # points along a side of the grid on which the loss is computed
+_FINE_GRID = 301  # the same for quadratic losses, whose values on a grid cost no calls
+_MARGIN = 0.15  # margin on each side of the paths, as a share of their extent
+_WIDTH = 5.0  # width of a square picture, in inches
+_MOST_STRETCHED = 8.0  # the largest ratio of the sides at which both axes have the same scale
+_MARKED = 60  # the points of a path are marked if there are at most so many
 
 Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -37,7 +38,7 @@ def landscape(
     names: Sequence[str] | None,
     ax: Any,
 ) -> Any:
-    """Draw level lines in two parameters, and ways of shape (n, P) on them; return the axes."""
+    """Draw level lines in two parameters, and paths of shape (n, P) on them; return the axes."""
     P = loss.n_params
     if P < 2:
         raise ValueError("contours needs a loss of two parameters or more; steps draws one of one")
@@ -50,7 +51,7 @@ def landscape(
     (left, right), (bottom, top) = limits
     ratio = (right - left) / (top - bottom)
     one_scale = 1 / _MOST_STRETCHED <= ratio <= _MOST_STRETCHED
-    ax = axes_or_new(ax, ratio if one_scale else 1.0)
+    ax = axes_of_ratio(ax, ratio if one_scale else 1.0)
     _level_lines(ax, loss, at, (i, j), limits)
     for way, label, colour in zip(ways, labels, CYCLE * len(ways), strict=False):
         _draw_way(ax, way[:, [i, j]], label, colour)
@@ -74,16 +75,13 @@ def way_of(result: DescentResult) -> Array:
 def ways_of(
     results: DescentResult | Sequence[DescentResult], labels: Sequence[str] | None
 ) -> tuple[list[Array], list[str]]:
-    """Return the ways of one result or several, and what to call each."""
-    several = [results] if isinstance(results, DescentResult) else list(results)
-    labels = [r.method.name for r in several] if labels is None else list(labels)
-    if len(labels) != len(several):
-        raise ValueError(f"labels must be one per result, got {len(labels)} for {len(several)}")
+    """Return the paths of one result or several, and the label of each."""
+    several, labels = labelled(results, labels)
     return [way_of(r) for r in several], labels
 
 
 def box_about(ways: Sequence[Array]) -> Limits:
-    """Return a box about ways in two parameters, not too narrow for a picture."""
+    """Return a box around paths in two parameters, not too narrow for a picture."""
     if not ways:
         raise ValueError("contours needs results to draw, or limits")
     points = np.concatenate(ways)
@@ -98,14 +96,14 @@ def box_about(ways: Sequence[Array]) -> Limits:
 def widened(
     low: float, high: float, *, least: float = 0.0, margin: float = _MARGIN
 ) -> tuple[float, float]:
-    """Return an interval with a margin on both sides, at least ``least`` long before that."""
+    """Return an interval made at least ``least`` long, plus a margin on both sides."""
     span = max(high - low, least) or 1.0
     middle, half = (low + high) / 2, span * (0.5 + margin)
     return middle - half, middle + half
 
 
 def _centre(loss: Loss) -> Array:
-    """What the parameters that are not drawn are where nothing says so."""
+    """Return the point whose parameters are used for those not drawn if there is no path."""
     return loss.theta_star if isinstance(loss, QuadraticLoss) else np.zeros(loss.n_params)
 
 
@@ -136,7 +134,7 @@ def _level_lines(
 
 
 def _values(loss: Loss, at: Array, parameters: tuple[int, int], x: Array, y: Array) -> Array:
-    """The loss on a grid, shape (len(y), len(x)); of a quadratic from its derivatives at once."""
+    """Return the loss on a grid, shape (len(y), len(x)); a quadratic one from its derivatives."""
     here = list(parameters)
     if loss.is_quadratic:
         gradient, H = loss.gradient(at)[here], loss.hessian(at)[np.ix_(here, here)]
@@ -171,23 +169,17 @@ def _legend_above(ax: Any) -> None:
     )
 
 
-def axes_or_new(ax: Any, ratio: float = 1.3) -> Any:
+def axes_of_ratio(ax: Any, ratio: float = 1.3) -> Any:
     """Return the user's Axes or new ones, ``ratio`` times as wide as high."""
-    plt = pyplot()
-    if ax is not None:
-        return ax
     width = _WIDTH * min(max(ratio, 0.7), 1.6) ** 0.5
-    return plt.subplots(figsize=(width, width / ratio + 0.7), layout="constrained")[1]
+    return axes_or_new(ax, width, width / ratio + 0.7)
 
 
 def row_of_axes(ax: Any, n: int, width: float) -> Any:
-    """Return the user's n Axes, or n new ones side by side, each so many inches wide."""
+    """Return the user's n Axes, or n new ones side by side, each ``width`` inches wide."""
     plt = pyplot()
     if ax is None:
         _, ax = plt.subplots(
             1, n, figsize=(width * n, 0.95 * width), squeeze=False, layout="compressed"
         )
-    axes = np.atleast_1d(np.asarray(ax, dtype=object)).reshape(-1)
-    if axes.size != n:
-        raise ValueError(f"ax must be {n} Axes, got {axes.size}")
-    return axes
+    return several_axes(ax, (n,))

@@ -1,4 +1,4 @@
-"""One fit as a picture: what is drawn, how it is drawn, and the words beside it."""
+"""The picture of one fit: its data and model, how they are drawn, and the caption."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from ..fitting.result import FitResult
 
 POINTS, CURVE = "#333333", "#D55E00"
-_FAINT = 0.3
-_DENSE = 500  # points of a curve
-_MOST_LINES = 12  # of parameters in a caption
-_SLOW_TO_PLACE = 5000  # points from which a search for the best place of a legend takes seconds
+_FAINT = 0.3  # opacity of points that are left out
+_DENSE = 500  # points of a curve besides those of the data
+_MOST_LINES = 12  # the most parameters in a caption
+_SLOW_TO_PLACE = 5000  # with more points matplotlib's search for a legend's place takes seconds
 
 
 class OneFit(NamedTuple):
-    """One fit as it is drawn.
+    """The data and the model of one fit, for a picture.
 
     Attributes
     ----------
     place : tuple of int
-        Its place in the batch.
+        The index of the fit in the batch.
     x : list of ndarray, each shape (N,)
-        The independent variables, called ``variables``.
+        The independent variables.
     y : ndarray, shape (N,)
     sigma : ndarray, shape (N,), or None
     used : ndarray of bool, shape (N,)
@@ -40,10 +40,11 @@ class OneFit(NamedTuple):
     model : ndarray, shape (N,)
         f(x; params).
     curve : pair of ndarray
-        Abscissa and model, dense where the model can be called elsewhere.
+        Abscissa and model of a curve, on dense points if the model can be called at any x.
     points : tuple of int
         The shape of the points; N is its product.
     variables : tuple of str
+        The names of the independent variables.
     """
 
     place: tuple[int, ...]
@@ -58,12 +59,12 @@ class OneFit(NamedTuple):
 
     @property
     def abscissa(self) -> Array:
-        """The one variable, or the number of the point where there are more."""
+        """The independent variable or, if there are several, the number of the point."""
         return self.x[0] if len(self.x) == 1 else np.arange(self.y.size)
 
 
 def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
-    """Return what there is to draw of one fit.
+    """Return the data and the model of one fit.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
         used = used & (data.use.array[k if data.use.step else ...] != 0)
     if sigma is not None:
         used = used & np.isfinite(sigma)
-    # a model that holds arrays answers at its points only, and so may one that only Python can call
+    # a model that holds arrays has values at the data's points only; so may one called from Python
     bound = problem.recording is None or bool(problem.recording.arrays)
     if bound:
         model = _at_fitted_points(result, k, theta)
@@ -99,7 +100,7 @@ def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
 
 
 def _normal(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
-    """The index with counting from the end undone."""
+    """Return the index with negative numbers, which count from the end, replaced."""
     if len(index) != len(batch) or not all(-n <= i < n for i, n in zip(index, batch, strict=True)):
         raise IndexError(f"the index {index} does not pick one fit of a batch of shape {batch}")
     return tuple(int(i) % n for i, n in zip(index, batch, strict=True))
@@ -113,7 +114,7 @@ def _at_fitted_points(result: FitResult, k: int, theta: Array) -> Array:
 
 
 def _dense(x: Array) -> Array:
-    """The points of the data and many between, so that a narrow peak is not cut."""
+    """Return the points of the data and many between, so that narrow peaks are drawn whole."""
     x = x[np.isfinite(x)]
     if not x.size:
         return x
@@ -121,7 +122,7 @@ def _dense(x: Array) -> Array:
 
 
 def _variables(result: FitResult) -> tuple[str, ...]:
-    """Names of the independent variables: those of the data, of a formula or of a function."""
+    """Return names of the independent variables: of the data, a formula or a function."""
     data, function = result.problem.data, result.problem.model.function
     n, own = len(data.x), getattr(data.source, "name", None)
     if data.names:
@@ -188,7 +189,7 @@ def point_style(n: int) -> dict[str, Any]:
 
 
 def draw_images(one: OneFit, axes: Any) -> None:
-    """Data and model in one colour scale, residuals in one that is symmetric about 0."""
+    """Draw data and model in one colour scale, residuals in one that is symmetric about 0."""
     import matplotlib as mpl
 
     shown = np.where(one.used, one.y, np.nan)
@@ -209,19 +210,19 @@ def draw_images(one: OneFit, axes: Any) -> None:
         else:
             picture = _image(ax, values.reshape(one.points), grid, style)
         ax.set(title=title, xlabel=one.variables[0], ylabel=one.variables[1])
-        if title != "data":  # the model's bar is also that of the data
+        if title != "data":  # data and model share a colour bar
             ax.figure.colorbar(picture, ax=ax, shrink=0.8)
 
 
 class _Grid(NamedTuple):
-    """A regular grid: the edges of its image, and whether the first variable runs down a column."""
+    """A regular grid: the edges of its image, and whether the first variable changes by rows."""
 
     extent: tuple[float, float, float, float]
     transposed: bool
 
 
 def _grid(one: OneFit) -> _Grid | None:
-    """The regular grid of the points, if they are one."""
+    """Return the regular grid of the points; None if they are not one."""
     if len(one.points) != 2:
         return None
     x, y = (v.reshape(one.points) for v in one.x)
@@ -235,7 +236,7 @@ def _grid(one: OneFit) -> _Grid | None:
 
 
 def _edges(centres: Array) -> tuple[float, float] | None:
-    """The outer edges of evenly spaced cells."""
+    """Return the outer edges of cells with these centres; None if they are not evenly spaced."""
     steps = np.diff(centres) if centres.size > 1 else np.ones(1)
     step = float(steps.mean())
     if not (step != 0 and np.abs(steps - step).max() <= 1e-3 * abs(step)):
@@ -265,7 +266,7 @@ def _span(values: Array) -> tuple[float, float]:
 
 
 def caption(result: FitResult, index: tuple[int, ...]) -> list[str]:
-    """The parameters with their errors, chi2 / dof, and why the fit failed if it did."""
+    """Return lines with the parameters and their errors, chi2, dof, and why the fit failed."""
     theta, stderr, at_bound = result.params[index], result.stderr[index], result.at_bound[index]
     lines = []
     for j, name in enumerate(result.names[:_MOST_LINES]):
@@ -284,7 +285,7 @@ def caption(result: FitResult, index: tuple[int, ...]) -> list[str]:
 
 
 def _measured(value: float, error: float) -> str:
-    """A value with as many digits as its error, of two digits, tells."""
+    """Return "value ± error": two digits of the error, and those of the value that it fixes."""
     digits = 4
     if 0 < error < np.inf and abs(value) > 0:
         digits = min(max(floor(log10(abs(value))) - floor(log10(error)) + 2, 2), 12)
@@ -292,13 +293,13 @@ def _measured(value: float, error: float) -> str:
 
 
 def in_rows(lines: Sequence[str], per_line: int = 4) -> str:
-    """Return short lines side by side."""
+    """Return short lines joined into rows of ``per_line``."""
     groups = [lines[i : i + per_line] for i in range(0, len(lines), per_line)]
     return "\n".join(",   ".join(group) for group in groups)
 
 
 def legend(ax: Any, caption: str, outside: bool) -> None:
-    """Put the caption, and beside a whole figure also what is what, where it hides little."""
+    """Draw the caption inside the axes or, with a key of the symbols, outside of them."""
     style = {"title": caption, "alignment": "left"}
     if outside:
         entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))

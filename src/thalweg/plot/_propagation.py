@@ -1,8 +1,9 @@
-r"""Forward and backward propagation through a model, as shapes.
+r"""Forward and backward propagation through a model, drawn as products of arrays.
 
 At a point y the model turns P parameters into Nx predictions; its Jacobian J has shape (Nx, P).
-What runs forwards is a change of the parameters, delta x = J delta theta; what runs backwards is an
-error of the predictions, delta theta = e'J, a row.  The Jacobian itself is needed by neither.
+Forward propagation turns a change of the parameters into one of the predictions,
+delta x = J delta theta; backward propagation turns an error of the predictions into a row of
+parameters, delta theta = e'J.  Neither needs the Jacobian itself.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from .._arguments.spelling import spelled
 from ..model.operations import Operations, count_operations
 from ._style import BLUE, GREY, VERMILION, axes_or_new
 
-_MOST_CELLS = 8  # cells of a side that are drawn; a longer side is dotted
-_CELL, _GAP, _WORDS = 1.0, 2.0, 1.0  # side of a cell, space between factors, height of words
-_LEAST_WIDTH = 15.0
-_INCH = 0.32  # of a cell
+_MOST_CELLS = 8  # the most cells that are drawn along a side; a longer side is dotted
+_CELL, _GAP, _WORDS = 1.0, 2.0, 1.0  # side of a cell, space between factors, height of a line
+_LEAST_WIDTH = 15.0  # the least width of the picture, in cells
+_INCH = 0.32  # the side of a cell in inches
 
 
 class _Block(NamedTuple):
-    """A vector or matrix as cells."""
+    """A vector or matrix, drawn as cells."""
 
     n_rows: int
     n_columns: int
@@ -58,11 +59,11 @@ def propagation(
         ``f(x, *params)`` that returns one value or a sequence of Nx values; a formula; or the name
         of a built-in model.
     n_inputs : int, optional
-        Independent variables of a function; 1.
+        The number of independent variables of a function; default 1.
     independent : str or sequence of str, optional
-        Independent variables of a formula.
+        The independent variables of a formula.
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def propagation(
     ValueError
         The function does not name its parameters.
     RecordingError
-        The function did something that cannot be recorded.
+        The function does something that cannot be recorded.
     ModuleNotFoundError
         Matplotlib is not installed.
     """
@@ -103,7 +104,7 @@ def _width(blocks: tuple[_Block, ...]) -> float:
 
 
 def _products(counted: Operations) -> tuple[tuple[_Block, ...], tuple[_Block, ...]]:
-    """Result and factors, forwards and backwards."""
+    """Return result and factors of forward and of backward propagation."""
     n, P = counted.n_outputs, len(counted.names)
     Nx, Ps = f"({n},)", f"({P},)"
     J = _Block(n, P, "$J$", f"({n}, {P})", GREY)
@@ -121,7 +122,7 @@ def _products(counted: Operations) -> tuple[tuple[_Block, ...], tuple[_Block, ..
 
 
 def _draw_product(ax: Any, blocks: tuple[_Block, ...], middle: float, title: str) -> None:
-    """Draw result = left right about a horizontal line."""
+    """Draw an equation result = left right, centred on the height ``middle``."""
     ax.text(0, middle + _tallest(blocks) / 2 + 1.7 * _WORDS, title, weight="bold", va="bottom")
     x = 0.6
     for number, block in enumerate(blocks):

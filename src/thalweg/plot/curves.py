@@ -1,4 +1,4 @@
-"""How fast a descent goes, and what the spectrum says about it."""
+"""The convergence of a descent, and the spectrum that explains it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ import numpy as np
 from .._arguments.spelling import spelled
 from ..conditioning import Diagnosis
 from ..descent.result import DescentResult
-from ._style import BLACK, BLUE, CYCLE, VERMILION, axes_or_new, open_frame, pyplot
+from ._style import (
+    BLACK,
+    BLUE,
+    CYCLE,
+    VERMILION,
+    axes_or_new,
+    labelled,
+    open_frame,
+    pyplot,
+    several_axes,
+)
 
-_LEAST_PREDICTED = 1e-16  # of the start: predicted lines end here
+_LEAST_PREDICTED = 1e-16  # predicted lines end at this share of the gradient at the start
 _QUANTITIES = {"gradient_norm": "||gradient||", "loss": "loss"}
 
 
@@ -32,13 +42,14 @@ def convergence(
     ----------
     results : DescentResult or sequence of them
     diagnosis : Diagnosis, optional
-        Of the loss at the start: its rates are added as dashed lines, start * rate^n, and its
-        predicted iterations as crosses.  Only for "gradient_norm".
+        The diagnosis of the loss at the start: its rates are added as dashed lines, start * rate^n,
+        and its predicted iterations as crosses.  Only for "gradient_norm".
     quantity : "gradient_norm" or "loss"
+        What is drawn.
     labels : sequence of str, optional
-        One per result; the methods.
+        One label per result; default: the names of the methods.
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -47,20 +58,17 @@ def convergence(
     Raises
     ------
     ValueError
-        There is nothing to draw, no such quantity, or another number of labels.
+        There is no result, no such quantity, or another number of labels than results.
     ModuleNotFoundError
         Matplotlib is not installed.
     """
     if quantity not in _QUANTITIES:
         raise ValueError(f"quantity must be gradient_norm or loss, got {quantity!r}")
-    several = [results] if isinstance(results, DescentResult) else list(results)
-    labels = [r.method.name for r in several] if labels is None else list(labels)
+    several, labels = labelled(results, labels)
     if not several:
         raise ValueError("there is no result to draw")
-    if len(labels) != len(several):
-        raise ValueError(f"labels must be one per result, got {len(labels)} for {len(several)}")
     ax = axes_or_new(ax, 6.4, 4.2)
-    widths = np.linspace(2.6, 1.4, len(several))  # so that equal courses are all seen
+    widths = np.linspace(2.6, 1.4, len(several))  # of lines, so that equal ones are all seen
     for result, label, colour, width in zip(
         several, labels, CYCLE * len(several), widths, strict=False
     ):
@@ -94,13 +102,13 @@ def _draw_prediction(ax: Any, d: Diagnosis, result: DescentResult, colour: str) 
 
 @spelled
 def spectrum(d: Diagnosis, *, ax: Any = None) -> Any:
-    """Draw the eigenvalues of the Hessian, the smallest and the largest with their step sizes.
+    """Draw the eigenvalues of the Hessian, from the largest to the smallest.
 
     Parameters
     ----------
     d : Diagnosis
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -149,7 +157,7 @@ def diagnosis(d: Diagnosis, *, ax: Any = None) -> Any:
     ----------
     d : Diagnosis
     ax : sequence of two Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -165,9 +173,7 @@ def diagnosis(d: Diagnosis, *, ax: Any = None) -> Any:
     plt = pyplot()
     if ax is None:
         _, ax = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-    axes = np.atleast_1d(np.asarray(ax, dtype=object)).reshape(-1)
-    if axes.size != 2:
-        raise ValueError(f"ax must be 2 Axes, got {axes.size}")
+    axes = several_axes(ax, (2,))
     spectrum(d, ax=axes[0])
     _draw_counts(d, axes[1])
     return axes
@@ -185,6 +191,6 @@ def _draw_counts(d: Diagnosis, ax: Any) -> None:
         ax.text(bar.get_width(), middle, words, va="center", fontsize="small")
     ax.set_xscale("log")
     ax.set_xlim(0.5, 12 * max(lengths))
-    near = "" if d.is_quadratic else ", if it bends as it does here"
+    near = "" if d.is_quadratic else ", if the curvature stays as it is here"
     ax.set_xlabel(f"iterations until minimize stops, gtol = {d.reduction:.0e}{near}")
     open_frame(ax)

@@ -1,8 +1,7 @@
-"""Pictures of fits: one fit with its residuals, and a first look at all.
+"""Pictures of fits: one fit with its residuals, and a first look at a batch.
 
-Matplotlib is imported when a picture is drawn, not before.  Colours are those of Okabe and Ito
-[1]_ and the maps viridis and PuOr, which people with any colour vision tell apart.  Residuals are
-y - f(x), in the unit of y.
+Colours are those of Okabe and Ito [1]_ and the maps viridis and PuOr, which people with any colour
+vision can tell apart.  Residuals are y - f(x), in the unit of y.
 
 References
 ----------
@@ -28,14 +27,14 @@ from ._one_fit import (
     legend,
     one_fit,
 )
-from ._style import pyplot
+from ._style import pyplot, several_axes
 from .maps import map
 
 if TYPE_CHECKING:
     from ..fitting.result import FitResult
 
-_GALLERY = 9
-_GALLERY_OF_IMAGES = 4
+_GALLERY = 9  # the most fits that `overview` draws one by one
+_GALLERY_OF_IMAGES = 4  # the same for models of two variables, which take three panels each
 
 
 @spelled
@@ -52,15 +51,15 @@ def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     ----------
     result : FitResult
     *index : int
-        Which fit of the batch, one number per dimension of the batch.
+        The index of the fit, one number per dimension of the batch.
     ax : Axes or sequence of Axes, optional
-        Where to draw: two Axes for the fit and its residuals or one for the fit alone; three for
-        a model of two variables.  A new figure if not given.
+        The axes to draw into: two for the fit and its residuals, one for the fit alone, or three
+        for a model of two variables; default: those of a new figure.
 
     Returns
     -------
     ndarray of Axes, shape (2,), (1,) or (3,)
-        Those drawn in: fit and residuals, or data, model and residuals.
+        The axes of fit and residuals, or of data, model and residuals.
 
     Raises
     ------
@@ -149,7 +148,7 @@ def overview(result: FitResult, titles: Sequence[str] | None = None) -> Any:
 
 
 def _gallery(plt: Any, result: FitResult, titles: Sequence[str] | None) -> Any:
-    """The first fits of a batch side by side; three panels each for models of two variables."""
+    """Draw the first fits of a batch side by side, three panels each for two variables."""
     images = len(result.problem.data.x) == 2
     n = min(result.chi2.size, _GALLERY_OF_IMAGES if images else _GALLERY)
     n_columns = 3 if images else min(3, n)
@@ -172,8 +171,4 @@ def _gallery(plt: Any, result: FitResult, titles: Sequence[str] | None) -> Any:
 
 
 def _axes(ax: Any, sizes: tuple[int, ...]) -> Any:
-    axes = np.atleast_1d(np.asarray(ax, dtype=object)).reshape(-1)
-    if axes.size not in sizes:
-        wanted = " or ".join(f"{n}" for n in sizes)
-        raise ValueError(f"ax must be {wanted} Axes for this model, got {axes.size}")
-    return axes
+    return several_axes(ax, sizes, " for this model")

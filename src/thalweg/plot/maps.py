@@ -1,7 +1,7 @@
-"""A number of every fit over a batch, and the residuals of all fits, as pictures.
+"""Pictures of a batch: one number of every fit, and the residuals of all fits.
 
-Matplotlib is imported when a picture is drawn, not before.  Colours are those of Okabe and Ito
-[1]_ and the maps viridis and PuOr, which people with any colour vision tell apart.
+Colours are those of Okabe and Ito [1]_ and the maps viridis and PuOr, which people with any colour
+vision can tell apart.
 
 References
 ----------
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _VALUE, _ERROR, _FAILED, _FAILED_TEXT = "#0072B2", "#56B4E9", "#CC79A7", "#8F3A68"
 _LEFT_OUT = "#BBBBBB"
-_ALIKE = 1e-9  # values that differ by no more than this share of their size are drawn as one
-_ROBUST = (1, 99)  # percentiles that limit a colour scale or a histogram, against stray fits
-_SIZE = 5.6, 4.2  # inches of a new figure
-_FEW = 500  # fits of a batch that are still drawn one by one
+_ALIKE = 1e-9  # values that differ by at most this share of their size count as equal
+_ROBUST = (1, 99)  # percentiles at which colour scales and histograms end, because of outliers
+_SIZE = 5.6, 4.2  # width and height of a new figure in inches
+_FEW = 500  # fits are drawn one by one if there are at most so many, otherwise as a histogram
 _LOOK_UPS = ("chi2", "redchi", "r2", "aic", "bic", "n_iter", "n_used", "dof", "attempts", "status")
 
 
@@ -36,11 +36,12 @@ _LOOK_UPS = ("chi2", "redchi", "r2", "aic", "bic", "n_iter", "n_used", "dof", "a
 def map(
     result: FitResult, name: str, *, limits: tuple[float, float] | None = None, ax: Any = None
 ) -> Any:
-    """Draw one parameter, or what else a fit gives, over a batch.
+    """Draw a parameter, or another number that each fit gives, over a batch.
 
     A batch of two dimensions becomes an image with row 0 on top.  A batch of one dimension becomes
-    points with their standard errors, or, beyond 500 fits, a histogram.  Failed fits are pink and
-    counted.  Axes that y had names for, as an xarray.DataArray has, are called by them.
+    points with their standard errors or, beyond 500 fits, a histogram.  Failed fits are pink, and
+    the title counts them.  If y had names for its axes, as an xarray.DataArray has, the picture has
+    them too.
 
     Parameters
     ----------
@@ -49,12 +50,12 @@ def map(
         A parameter, or one of ``"<parameter>_stderr"``, ``"chi2"``, ``"redchi"``, ``"r2"``,
         ``"aic"``, ``"bic"``, ``"n_iter"``, ``"n_used"``, ``"dof"``, ``"attempts"``, ``"status"``
         and ``"residual"``, which is the root of the mean squared residual.  The map of the status
-        has a colour for each that occurs, and shows failed fits as well.
+        has a colour for each status that occurs, and shows failed fits as well.
     limits : pair of float, optional
-        Where the colours, or the histogram, begin and end, in the unit of what is drawn; the 1st
-        and the 99th percentile of the fits that succeeded.
+        The ends of the colour scale or of the histogram, in the unit of what is drawn; default: the
+        1st and the 99th percentile of the fits that succeeded.
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def map(
 
 
 def _quantity(result: FitResult, name: str) -> Array:
-    """One number per fit, by name."""
+    """Return one number per fit, by name."""
     if name in result.names:
         return result[name]
     if name in _LOOK_UPS:
@@ -121,7 +122,7 @@ def _draw_image(
 ) -> None:
     """Draw values as an image with row 0 on top, and a colour bar of the image's height.
 
-    ``colours`` are the name of a colour map and the colour of what is no number.
+    ``colours`` are the name of a colour map and the colour of values that are not finite.
     """
     import matplotlib as mpl
 
@@ -139,7 +140,7 @@ def _draw_image(
 
 
 def _bar(ax: Any) -> Any:
-    """Axes for a colour bar beside an image, which keep its height whatever its shape is."""
+    """Return axes for a colour bar beside an image, as high as the image."""
     return ax.inset_axes((1.04, 0, 0.05, 1))
 
 
@@ -151,7 +152,7 @@ def _count_in_whole_numbers(*axes: Any) -> None:
 
 
 def _name_axes(result: FitResult, ax: Any) -> None:
-    """Name the axes of a batch of one or two dimensions as y does, or by what they count."""
+    """Label the axes with the names that y has for them, else with "row", "column" or "fit"."""
     labels = result.problem.data.labels
     names = labels.dims if labels else ("row", "column") if result.chi2.ndim == 2 else ("fit",)
     if len(names) == 2:
@@ -160,7 +161,7 @@ def _name_axes(result: FitResult, ax: Any) -> None:
 
 
 def _draw_statuses(result: FitResult, ax: Any) -> None:
-    """Draw the status of each fit: an image, or bars that count them for a batch of one axis."""
+    """Draw the status of each fit as an image; for a batch of one axis, bars that count them."""
     import matplotlib as mpl
     from matplotlib.patches import Patch
 
@@ -209,7 +210,7 @@ def _draw_line(result: FitResult, values: Array, good: Array, name: str, ax: Any
 
 
 def _name_places(result: FitResult, ax: Any) -> None:
-    """Put the labels that y has for its fits below a few of them."""
+    """Label the ticks with the labels that y has for its fits."""
     labels = result.problem.data.labels
     n = result.chi2.size
     _count_in_whole_numbers(ax.xaxis)
@@ -220,7 +221,7 @@ def _name_places(result: FitResult, ax: Any) -> None:
 
 
 def _count_failed(ax: Any, result: FitResult, good: Array) -> None:
-    """Say how many fits failed, and apart from them how many had no point, as behind a mask."""
+    """Write how many fits failed and, apart from these, how many had no point that counts."""
     without = int(np.count_nonzero(result.n_used == 0))
     failed = int(np.count_nonzero(~good & (result.n_used > 0)))
     words = [f"{failed} fit{'s' * (failed != 1)} failed"] if failed else []
@@ -235,17 +236,18 @@ def residuals(
 ) -> Any:
     """Draw the residuals y - f(x) of all fits as an image: a row for each fit, a column per point.
 
-    What several fits have in common, such as a model that is wrong at one end, shows as a pattern
-    that the single fits hide in their noise.  Points left out and fits that failed are grey.
+    An error that several fits have in common, such as a model that is wrong at one end, shows as a
+    pattern although noise hides it in each single fit.  Points that are left out and fits that
+    failed are grey.
 
     Parameters
     ----------
     result : FitResult
     limits : pair of float, optional
-        Where the colours begin and end, in the unit of y; the 99th percentile of the size of the
-        residuals on both sides of 0.
+        The ends of the colour scale, in the unit of y; default: plus and minus the 99th percentile
+        of the absolute residuals.
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------

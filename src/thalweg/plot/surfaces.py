@@ -1,4 +1,4 @@
-"""Losses as curves and level lines, and the ways that methods take down."""
+"""Losses as curves and level lines, with the paths of descents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..losses import Loss, QuadraticLoss
 from ..optimizers import GradientDescent
 from ._landscape import (
     Limits,
-    axes_or_new,
+    axes_of_ratio,
     box_about,
     landscape,
     row_of_axes,
@@ -27,7 +27,7 @@ from ._landscape import (
 from ._style import BLACK, CYCLE, open_frame
 
 _DENSE = 400  # points of a curve
-_SLOW = 0.2  # of the best step: a smaller one is called too small
+_SLOW = 0.2  # a step size below this share of the best one is called too small
 
 
 @spelled
@@ -44,15 +44,15 @@ def steps(
     Parameters
     ----------
     loss : Loss
-        With one parameter.
+        A loss of one parameter.
     result : DescentResult
-        Of `minimize` with ``record=True``.
+        The result of `minimize` with ``record=True``.
     limits : pair of float, optional
-        Where the curve begins and ends; about the steps.
+        The ends of the curve; default: a little beyond the steps.
     label : str, optional
-        What the legend calls the steps; the method.
+        The label of the steps in the legend; default: the name of the method.
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def steps(
     way = way_of(result)[:, 0]
     if limits is None:
         limits = widened(float(way.min()), float(way.max()))
-    ax = axes_or_new(ax)
+    ax = axes_of_ratio(ax)
     theta = np.linspace(*limits, _DENSE)
     ax.plot(theta, [loss.value([t]) for t in theta], color=BLACK, linewidth=1.5, zorder=2)
     inside = way[(limits[0] <= way) & (way <= limits[1])]
@@ -103,24 +103,24 @@ def contours(
     names: Sequence[str] | None = None,
     ax: Any = None,
 ) -> Any:
-    """Draw level lines of a loss in two of its parameters, and the ways that methods took.
+    """Draw level lines of a loss in two of its parameters, and the paths of descents.
 
     Parameters
     ----------
     loss : Loss
-        With two parameters or more.
+        A loss of two parameters or more.
     results : DescentResult or sequence of them, optional
-        Of `minimize` with ``record=True``.  A square marks the start.
+        Results of `minimize` with ``record=True``.  A square marks the start.
     parameters : pair of int
-        Which two parameters; the others are those of the last point.
+        The two parameters that are drawn; the others are those of the last point.
     limits : pair of pairs of float, optional
-        ((left, right), (bottom, top)); about the ways if not given.
+        ((left, right), (bottom, top)); default: a box around the paths.
     labels : sequence of str, optional
-        One per result; the methods.
+        One label per result; default: the names of the methods.
     names : sequence of str, optional
-        The two axes' labels.
+        The labels of the two axes.
     ax : Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -153,18 +153,19 @@ def step_sizes(
     Parameters
     ----------
     loss : Loss
-        With one parameter: drawn as a curve; with more: as level lines of the first two.
+        A loss; with one parameter it is drawn as a curve, with more as level lines of the first
+        two.
     theta0 : array_like, shape (P,)
         The start.
     step_sizes : sequence of float, optional
-        A tenth of the best step, the best step, and 3 % more than the largest stable one, as
-        `diagnose` finds them at the start.
+        The step sizes; default: a tenth of the best one, the best one, and 3 % more than the
+        largest stable one, as `diagnose` finds them at the start.
     max_iter : int
-        Most steps.
+        The largest number of steps.
     limits : optional
         As of `steps` or `contours`; the same for all panels.
     ax : sequence of Axes, optional
-        One per step size; a new figure if not given.
+        One per step size; default: those of a new figure.
 
     Returns
     -------
@@ -173,7 +174,7 @@ def step_sizes(
     Raises
     ------
     ValueError
-        The loss does not curve upwards at the start, so that no step sizes follow from it.
+        The Hessian at the start is not positive, so that no step sizes follow from it.
     ModuleNotFoundError
         Matplotlib is not installed.
     """
@@ -202,12 +203,12 @@ def step_sizes(
 
 
 def _common_limits(loss: Loss, results: Sequence[DescentResult]) -> Any:
-    """Where those that do not diverge go; if all do, their first two steps."""
+    """Return limits around the paths that do not diverge; if all do, around their first steps."""
     ways = [way_of(r) for r in results if r.history.loss[-1] <= r.history.loss[0]]
     ways = ways or [way_of(r)[:3] for r in results]
     if loss.n_params > 1:
         return box_about([way[:, :2] for way in ways])
-    # around the minimum, since a step that is too large goes to both sides of it
+    # symmetric about the minimum, since a large step goes to both sides of it
     together = np.concatenate(ways)[:, 0]
     lowest = min((r for r in results), key=lambda r: r.loss).theta[0]
     reach = float(np.abs(together - lowest).max()) or 1.0
@@ -222,19 +223,19 @@ def _verdict(d: Diagnosis, step_size: float) -> str:
 
 @spelled
 def valleys(kappas: Sequence[float] = (4.0, 100.0), *, max_iter: int = 30, ax: Any = None) -> Any:
-    """Draw level lines of quadratic losses by condition number, with gradient descent's way down.
+    """Draw quadratic losses of several condition numbers, with the path of gradient descent.
 
-    The valleys are theta'B theta with eigenvalues 1 and kappa, turned by 30 degrees; the step is
-    the best fixed one, 2 / (sigma_max + sigma_min) of the Hessian 2 B.
+    Each loss is theta'B theta, where B has the eigenvalues 1 and kappa and is turned by 30 degrees;
+    the step is the best fixed one, 2 / (sigma_max + sigma_min) of the Hessian 2 B.
 
     Parameters
     ----------
     kappas : sequence of float
-        Condition numbers, 1 or more.
+        The condition numbers, each 1 or more.
     max_iter : int
-        Most steps.
+        The largest number of steps.
     ax : sequence of Axes, optional
-        One per condition number; a new figure if not given.
+        One per condition number; default: those of a new figure.
 
     Returns
     -------
@@ -277,7 +278,7 @@ def staircase(
     limits: Limits | None = None,
     ax: Any = None,
 ) -> Any:
-    """Draw coordinate descent as the staircase it is: one parameter at a time.
+    """Draw the path of coordinate descent, a staircase that changes one parameter at a time.
 
     A sweep moves every parameter once, so the corners between two recorded points are known.
 
@@ -285,9 +286,9 @@ def staircase(
     ----------
     loss : Loss
     result : DescentResult
-        Of `minimize` with `CoordinateDescent` in cyclic order and ``record=True``.
+        The result of `minimize` with `CoordinateDescent` in cyclic order and ``record=True``.
     order : sequence of int, optional
-        In which the parameters were moved; 0, 1, ...
+        The order in which the parameters were moved; default: 0, 1, ...
     parameters, limits, ax
         As of `contours`.
 
@@ -318,21 +319,21 @@ def staircase(
 
 @spelled
 def sphered(loss: Loss, theta: Any, *, ax: Any = None) -> Any:
-    r"""Draw why Newton's step goes straight to the minimum: it makes circles of the ellipses.
+    r"""Draw why Newton's step goes straight to the minimum, in coordinates with round level lines.
 
-    On the left the level lines of the quadratic that touches the loss at theta, with the directions
-    of the negative gradient and of Newton's step -H^-1 gradient.  On the right the same in the
-    coordinates u = H^(1/2) (theta - minimum), in which the Hessian is the identity, so that there
-    both directions are one.
+    The left panel shows the level lines of the loss's second-order Taylor polynomial at theta, with
+    the directions of the negative gradient and of Newton's step -H^-1 gradient.  The right panel
+    shows the same in the coordinates u = H^(1/2) (theta - minimum), in which the Hessian is the
+    identity, so that both directions are the same.
 
     Parameters
     ----------
     loss : Loss
-        With two parameters and a positive definite Hessian at theta.
+        A loss of two parameters, with a positive definite Hessian at theta.
     theta : array_like, shape (2,)
-        Where to start.
+        The start.
     ax : sequence of two Axes, optional
-        Where to draw; a new figure if not given.
+        The axes to draw into; default: those of a new figure.
 
     Returns
     -------
@@ -375,7 +376,7 @@ def sphered(loss: Loss, theta: Any, *, ax: Any = None) -> Any:
         place.plot(*centre, "+", color=BLACK, markersize=10)
     left.set_title(rf"$\theta$: $\kappa$ = {values[1] / values[0]:.3g}", fontsize="medium")
     right.set_title(r"$u = H^{1/2}(\theta - \theta^*)$: $\kappa$ = 1", fontsize="medium")
-    aside = newton * [-1, -1] < 0  # the corner that the start is not in
+    aside = newton * [-1, -1] < 0  # the legend goes to the corner opposite to the start
     corner = f"{'lower' if not aside[1] else 'upper'} {'left' if not aside[0] else 'right'}"
     left.legend(loc=corner, fontsize="small", framealpha=0.9)
     return np.array([left, right])
@@ -385,7 +386,7 @@ _DIRECTIONS = (r"$-\nabla L$", r"$-H^{-1}\nabla L^t$, Newton")
 
 
 def _arrow(ax: Any, start: Array, d: Array, colour: str, label: str) -> None:
-    width = 0.008 if colour == CYCLE[1] else 0.014  # Newton's on top of the other, on the right
+    width = 0.008 if colour == CYCLE[1] else 0.014  # Newton's is thinner: it may cover the other
     ax.quiver(
         *start,
         *d,
