@@ -191,7 +191,7 @@ def test_images_have_their_pixel_numbers_as_coordinates(tmp_path, capsys):
     call(capsys, "fit", tmp_path / "spots.npy", "--model", "gaussian2d", "--out", out)
     assert np.allclose([float(row["x0"]) for row in rows(out)], [5, 6], rtol=1e-9)
     np.savez(tmp_path / "spots.npz", x=np.stack([columns, rows_]) * 2.0, y=spots)
-    call(capsys, "fit", tmp_path / "spots.npz", "--model", "gaussian2d", "--out", out)
+    call(capsys, "fit", tmp_path / "spots.npz", "--model", "gaussian2d", "--out", out, "--force")
     assert np.allclose([float(row["x0"]) for row in rows(out)], [10, 12], rtol=1e-9)
 
 
@@ -246,7 +246,7 @@ def test_failed_fits_are_listed_and_the_status_is_1(tmp_path):
     y[1:, 0] = np.inf
     np.savez(tmp_path / "data.npz", x=X, y=y)
     printed, said = thalweg("fit", "data.npz", "--model", "line", cwd=tmp_path, code=1)
-    listed = said.splitlines()
+    listed = said.splitlines()[1:]  # the first tells what was read
     assert listed[0] == "thalweg: fit 1 failed: y is not finite"
     assert len(listed) == 21 and listed[-1] == "thalweg: 4 more fits failed"
     assert printed.startswith("25 fits, 1 succeeded")
@@ -256,7 +256,7 @@ def test_a_failed_fit_is_called_by_its_column(tmp_path, capsys):
     data = tmp_path / "data.csv"
     data.write_text("x,good,bad\n0,0,0\n1,1,inf\n2,2,2\n3,3,3\n")
     printed, said = call(capsys, "fit", data, "--model", "line", code=1)
-    assert said == "thalweg: bad failed: y is not finite\n"
+    assert said.splitlines()[1:] == ["thalweg: bad failed: y is not finite"]
     assert "not_finite" in printed
     printed, said = call(capsys, "fit", data, "--model", "line", "--quiet", code=1)
     assert (printed, said) == ("", "thalweg: bad failed: y is not finite\n")
@@ -295,7 +295,7 @@ def test_ctrl_c_writes_the_fits_that_had_finished(tmp_path):
     )
     assert run.returncode == 130, run.stderr
     said = re.fullmatch(
-        r"thalweg: interrupted: (\d+) of 40000 fits had finished; they are in .*out.npz\n",
+        r"thalweg: .*\nthalweg: interrupted: (\d+) of 40000 fits had finished; they are in .*\n",
         run.stderr,
     )
     with np.load(out) as saved:

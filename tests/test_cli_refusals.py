@@ -24,7 +24,7 @@ LINE = ("--model", "line")
         ([".", *LINE], ".: Is a directory"),
         (["empty.csv", *LINE], "empty.csv holds no data"),
         (["header.csv", *LINE], "header.csv holds no data"),
-        (["ragged.csv", *LINE], "ragged.csv, line 3: 1 cells, but line 1 has 2"),
+        (["ragged.csv", *LINE], "ragged.csv, line 3: 1 cell, but line 1 has 2"),
         (["words.csv", *LINE], "words.csv, line 4, column y: 'five' is not a number"),
         (["texts.csv", *LINE], "texts.csv has no column of numbers left for y"),
         (["twice.csv", *LINE, "--y", "y"], "twice.csv has several columns 'y'; use their numbers"),
@@ -68,15 +68,21 @@ LINE = ("--model", "line")
             "--x must be a .npy file or numbers separated by commas, got '1,b'",
         ),
         (["y.npy", *LINE, "--x", "1,2"], "x must have shape (N=4,), got (2,)"),
-        (["y.npy", *LINE, "--y", "2"], "--y picks columns of a CSV file, and y.npy is none"),
+        (["y.npy", *LINE, "--y", "2"], "y.npy holds no array 2, but y"),
         (["broken.npy", *LINE, "--x", "1"], "broken.npy cannot be read as an array:"),
-        (["z.npz", *LINE], "z.npz holds no array y, but z"),
+        (["z.npz", *LINE], "z.npz holds no array y, but z, t; name it by --y"),
+        (["good.csv", *LINE, "--axis", "0"], "--axis is for arrays, and good.csv is a table of"),
+        (["good.csv", *LINE, "--out", "link.csv", "--force"], "--out link.csv would overwrite the"),
+        (["good.csv", *LINE, "--out", "old.csv"], "--out old.csv exists; --force overwrites it"),
+        (["good.csv", *LINE, "--plot", "old.png"], "--plot old.png exists; --force overwrites it"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(arguments, sentence, folder, capsys):
     before = {path: path.read_bytes() for path in folder.iterdir()}
     printed, said = call(capsys, "fit", *arguments, code=2)
-    assert said.startswith(f"thalweg: {sentence}") and said.count("\n") == 1 and not printed
+    lines = said.splitlines()
+    assert lines[-1].startswith(f"thalweg: {sentence}") and not printed
+    assert all(line.startswith(f"thalweg: {arguments[0]}") for line in lines[:-1])
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -91,6 +97,8 @@ def folder(tmp_path, monkeypatch):
         "texts.csv": "x,y\n0,a\n1,b\n",
         "twice.csv": "x,y,y\n0,1,2\n1,2,3\n",
         "good.csv": "times,y\n0,1\n1,2\n2,3\n",
+        "old.csv": "results of last week",
+        "old.png": "a picture of last week",
         "wide.csv": "x,a,b,c,d,e\n0,1,1,1,1,1\n1,2,2,2,2,2\n",
         "broken.npy": "no array",
     }
@@ -98,7 +106,7 @@ def folder(tmp_path, monkeypatch):
         Path(name).write_text(text)
     Path("link.csv").hardlink_to("good.csv")
     np.save("y.npy", np.arange(4.0))
-    np.savez("z.npz", z=np.arange(4.0))
+    np.savez("z.npz", z=np.arange(4.0), t=np.arange(4.0))
     return tmp_path
 
 
@@ -143,7 +151,7 @@ def test_without_matplotlib_a_plot_is_refused_before_the_fit(folder, capsys, mon
 def test_without_tqdm_there_is_no_bar(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     _, said = call(capsys, "fit", "good.csv", *LINE)
-    assert said == ""
+    assert said == "thalweg: good.csv: 3 rows, columns separated by commas; x is times; y is y\n"
 
 
 # ---- models, info --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Files that are broken or hostile, and how numbers are written in them."""
+"""Files that are broken or hostile."""
 
 import io
 import os
@@ -74,7 +74,7 @@ def test_a_damaged_file_is_fitted_or_refused_in_one_sentence(name, seed, tmp_pat
         assert status in (0, 1, 2)
         if status == 2:
             refused += 1
-            one_sentence(status, said.splitlines(keepends=True)[-1])
+            one_sentence(status, said)
     assert refused > 5
     assert [*tmp_path.iterdir()] == [path]
 
@@ -206,95 +206,3 @@ def test_an_unknown_instruction_set_is_one_sentence(tmp_path):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert run.stderr.splitlines()[-1].startswith("ValueError: THALWEG_SIMD: instruction set")
-
-
-# ---- how numbers are written -------------------------------------------------------------------
-
-NUMBERS = {
-    "decimal comma, semicolons": "t;s\n0;1,5\n1;2,5\n2;3,5\n",
-    "decimal comma, tabs": "t\ts\n0\t1,5\n1\t2,5\n2\t3,5\n",
-    "decimal comma, no names": "0;1,5\n1;2,5\n2;3,5\n",
-    "decimal comma, blanks below names": "t s\n0 1,5\n1 2,5\n2 3,5\n",
-    "Fortran": "t,s\n0.D0,1.5D+00\n1.D0,.25D1\n2.d0,3.5d0\n",
-    "minus U+2212": "t,s\n\u22120,1.5\n1,2.5\n2,3.5\n",
-    "units": "t,s\ns,mV\n0,1.5\n1,2.5\n2,3.5\n",
-    "units in brackets": "t,s\n(s),\n0,1.5\n1,2.5\n2,3.5\n",
-    "unnamed index": ",s\n0,1.5\n1,2.5\n2,3.5\n",
-    "missing": "t,s\n0,1.5\n1,2.5\n2,3.5\n3,#N/A\n#N/A,7\n4,<NA>\n5,null\n",
-    "comments": "# a, \"b\nt,s\n0,1.5\n# it's\n1,2.5\n\n2,3.5\n",
-    "quoted line ends": 't,s,note\n0,1.5,"a\nb"\n1,2.5,"# c\n\n"\n2,3.5,d\n',
-    "sep=": "sep=;\nt;s\n0;1.5\n1;2.5\n2;3.5\n",
-    "thin columns": "t,s,empty\n0,1.5,\n1,2.5,\n2,3.5,\n",
-    "carriage returns": "t,s\r0,1.5\r1,2.5\r2,3.5\r",
-    "a date beside": "t,s,day\n0,1.5,2020-01-02\n1,2.5,2020-01-03\n2,3.5,2020-01-04\n",
-    "a text and no names": "0,1.5,good\n1,2.5,good\n2,3.5,bad\n",
-    "names that are numbers": "t,10\n0,1.5\n1,2.5\n2,3.5\n",
-}
-
-
-@pytest.mark.parametrize("kind", NUMBERS)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_numbers_as_people_write_them_are_read(kind, encoding, tmp_path, capsys):
-    path = tmp_path / "d.csv"
-    path.write_bytes(NUMBERS[kind].encode(encoding))
-    status, printed, said = call(capsys, "fit", path, *LINE)
-    assert status == 0, said
-    assert "slope = 1 " in printed and "intercept = 1.5" in printed
-    assert "dof = 1" in printed
-
-
-@pytest.mark.parametrize(
-    ("text", "note"),
-    [
-        (NUMBERS["decimal comma, semicolons"], "read with a decimal comma; --decimal . says"),
-        (NUMBERS["units"], "line 2 holds no numbers and is left out"),
-        (NUMBERS["unnamed index"], "the first column has no name, as that of an index"),
-        (NUMBERS["a date beside"], "no numbers, so left out: day"),
-    ],
-)
-def test_what_is_left_out_or_understood_is_told(text, note, tmp_path, capsys):
-    path = tmp_path / "d.csv"
-    path.write_text(text)
-    assert note in call(capsys, "fit", path, *LINE, "--quiet")[2]
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ('t,s\n0,"1,5"\n1,"2,5"\n', "line 2, column s: '1,5' is not a number; it has a decimal"),
-        ("t;s\n0,5;1.5\n1,5;2.5\n", "line 2, column t: '0,5' is not a number; it has a decimal"),
-        ('t,s\n0,"3,506.91"\n1,2\n', "'3,506.91' is not a number; it has thousands separators"),
-        ("t;s\n0;3.506,91\n1;2,5\n", "'3.506,91' is not a number; it has thousands separators"),
-        ("t;s\n0;1 000\n1;2\n", "'1 000' is not a number; it has thousands separators"),
-        ('t,s\n0,"1,234,567"\n1,2\n', "'1,234,567' is not a number; it has thousands separators"),
-        ("t,s\n0,12%\n1,13%\n", "'12%' is not a number; it is a percentage"),
-        ("t,s\n0,12 mV\n1,13 mV\n", "'12 mV' is not a number; a unit stands behind it"),
-        ("t,s\n2020-01-02,1\n2020-01-03,2\n", "it looks like a date or a time"),
-        ("t,s\n12:30,1\n12:31,2\n", "it looks like a date or a time"),
-        ("t,s\n0,1\n1,#VALUE!\n", "'#VALUE!' is not a number; it is an error of a spreadsheet"),
-        ("t,s\n0,1\n1,OVER\n", "line 3, column s: 'OVER' is not a number"),
-        ("0,OVER\n1,2\n2,3\n", "line 1, column 2: 'OVER' is not a number, and the line begins"),
-        ("t,s\n0,9,5\n1,8,5\n", "3 cells, but line 1 has 2; a decimal comma needs another"),
-        ("Instrument 7\nserial 5\nt;s\n0;1\n", "line 3: 1 cells, but line 1 has 2; if line 1"),
-        ("Instrument\nt;s\n0;1\n", "is no part of the table, leave it out with --skip-rows"),
-    ],
-)
-def test_a_number_that_is_none_is_refused_with_its_cause(text, sentence, tmp_path, capsys):
-    path = tmp_path / "d.csv"
-    path.write_text(text)
-    status, _, said = call(capsys, "fit", path, *LINE)
-    assert status == 2 and sentence in said.splitlines()[-1]
-
-
-def test_the_user_says_how_a_file_is_written(tmp_path, capsys):
-    path = tmp_path / "d.csv"
-    path.write_text("Instrument 7\nday 5\nt,s\n0,1\n1,OVER\n2,3\n3,4\n")
-    status, printed, _ = call(capsys, "fit", path, *LINE, "--skip-rows", 2, "--missing", "over")
-    assert status == 0 and "slope = 1 " in printed and "dof = 1" in printed
-    path.write_text('t,s\n0,"1,5"\n1,"2,5"\n2,"3,5"\n')
-    path.write_text("t s\n0,0 1,5\n1,0 2,5\n2,0 3,5\n")
-    status, printed, _ = call(capsys, "fit", path, *LINE, "--decimal", ",")
-    assert status == 0 and "intercept = 1.5" in printed
-    path.write_text("t;s\n0;1,234\n1;2,234\n")
-    status, _, said = call(capsys, "fit", path, *LINE, "--decimal", ".")
-    assert status == 2 and "'1,234' is not a number" in said

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from file_cases import DECAY, LINE, X, call, command, one_sentence, table
 
+from thalweg._whole_files import Output
+
 pytestmark = pytest.mark.clock
 
 # ---- whole files or none -----------------------------------------------------------------------
@@ -55,7 +57,7 @@ def wait_for_growth(folder, process, least=1):
 @pytest.mark.parametrize("name", ["out.csv", "out.npz"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_while_writing_leaves_the_old_file_or_the_new_one(name, number, batch):
-    process = command(batch, "--out", name)
+    process = command(batch, "--out", name, "--force")
     growing = wait_for_growth(batch, process)
     if growing:
         process.send_signal(number)
@@ -66,18 +68,21 @@ def test_a_signal_while_writing_leaves_the_old_file_or_the_new_one(name, number,
         assert process.returncode == 128 + number
         written = (batch / name).read_bytes() != OLD
         words = f"they are in {name}" if written else f"{name} was not written"
-        assert said == f"thalweg: interrupted: {FITS} of {FITS} fits had finished; {words}\n"
+        assert (
+            said.splitlines()[-1]
+            == f"thalweg: interrupted: {FITS} of {FITS} fits had finished; {words}"
+        )
         assert not [*batch.glob(".thalweg-*")]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_signal_at_any_moment_leaves_whole_files(number, batch):
     begin = time.monotonic()
-    command(batch, "--out", "out.csv").communicate()
+    command(batch, "--out", "out.csv", "--force").communicate()
     duration = time.monotonic() - begin
     for fraction in np.linspace(0.05, 1, 8):
         (batch / "out.csv").write_bytes(OLD)
-        process = command(batch, "--out", "out.csv", "--quiet")
+        process = command(batch, "--out", "out.csv", "--quiet", "--force")
         time.sleep(fraction * duration)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
@@ -100,13 +105,15 @@ def test_without_room_the_old_file_stays_and_the_report_is_printed(batch):
     for name in ("out.csv", "out.npz", "out.svg"):
         option = "--plot" if name.endswith("svg") else "--out"
         run = subprocess.run(
-            [sys.executable, "-c", LIMITED, "fit", "data.npz", *DECAY, option, name],
+            [sys.executable, "-c", LIMITED, "fit", "data.npz", *DECAY, option, name, "--force"],
             cwd=batch, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if name == "out.svg" and run.returncode == 0:
             continue  # the picture was smaller than the limit
         assert run.returncode == 2 and f"{FITS} fits, {FITS} succeeded" in run.stdout
-        assert run.stderr == f"thalweg: {name}: it was not written: File too large\n"
+        assert run.stderr.splitlines()[1:] == [
+            f"thalweg: {name}: it was not written: File too large"
+        ]
         assert (batch / name).read_bytes() == OLD and not [*batch.glob(".thalweg-*")]
 
 
@@ -122,10 +129,13 @@ def test_on_a_full_disk_the_old_file_stays(batch, tmp_path):
         pytest.skip("no right to mount a file system here")
     try:
         (disk / "out.csv").write_bytes(OLD)
-        process = command(batch, "--out", "disk/out.csv")
+        process = command(batch, "--out", "disk/out.csv", "--force")
         printed, said = process.communicate(timeout=60)
         assert process.returncode == 2 and f"{FITS} fits" in printed
-        assert said == "thalweg: disk/out.csv: it was not written: No space left on device\n"
+        assert (
+            said.splitlines()[-1]
+            == "thalweg: disk/out.csv: it was not written: No space left on device"
+        )
         assert [p.name for p in disk.iterdir()] == ["out.csv"]
         assert (disk / "out.csv").read_bytes() == OLD
     finally:
@@ -163,10 +173,10 @@ def test_a_file_or_folder_without_the_right_to_write_is_refused(tmp_path, capsys
     out.parent.mkdir()
     out.write_bytes(OLD)
     out.chmod(0o444)
-    one_sentence(*call(capsys, "fit", data, *LINE, "--out", out)[::2])
+    one_sentence(*call(capsys, "fit", data, *LINE, "--out", out, "--force")[::2])
     out.chmod(0o644)
     out.parent.chmod(0o555)
-    one_sentence(*call(capsys, "fit", data, *LINE, "--out", out)[::2])
+    one_sentence(*call(capsys, "fit", data, *LINE, "--out", out, "--force")[::2])
     assert out.read_bytes() == OLD
 
 
@@ -176,7 +186,7 @@ def test_the_new_file_keeps_the_place_of_a_link_and_the_rights_of_the_old(tmp_pa
     real.write_bytes(OLD)
     real.chmod(0o640)
     link.symlink_to("real.csv")
-    assert call(capsys, "fit", data, *LINE, "--out", link)[0] == 0
+    assert call(capsys, "fit", data, *LINE, "--out", link, "--force")[0] == 0
     assert link.is_symlink() and real.read_text().startswith("data,")
     assert real.stat().st_mode & 0o777 == 0o640
     new = tmp_path / "new.csv"
@@ -193,13 +203,22 @@ def test_a_reader_or_a_device_that_takes_no_report_does_not_cost_the_results(bat
         (batch / "out.csv").write_bytes(OLD)
         shell = (
             f"'{sys.executable}' -m thalweg fit data.npz --model '{DECAY[1]}' --p0 {DECAY[3]} "
-            f"--out out.csv {redirection}; echo ${{PIPESTATUS[0]}}"
+            f"--force --out out.csv {redirection}; echo ${{PIPESTATUS[0]}}"
         )
         run = subprocess.run(
             ["bash", "-c", shell], cwd=batch, capture_output=True, text=True, check=True
         )
         assert int(run.stdout) in ((0, status) if "true" in redirection else (status,))
         assert (batch / "out.csv").read_text().count("\n") == FITS + 1
+
+
+def test_a_file_that_comes_to_exist_meanwhile_is_kept(tmp_path):
+    output = Output(tmp_path / "out.csv", replaces=False)
+    (tmp_path / "out.csv").write_bytes(OLD)
+    with pytest.raises(FileExistsError, match="it has come to exist meanwhile"):
+        output.commit(lambda file: file.write(b"new"))
+    assert not output.written and (tmp_path / "out.csv").read_bytes() == OLD
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_letters_that_the_terminal_lacks_cost_nothing(tmp_path):

@@ -24,6 +24,7 @@ FLOORS = [
     ["status", "_progress", "_showing", "_whole_files"],
     ["_arguments"],
     ["_archives"],
+    ["_files"],
     ["_core"],
     ["kernels", "model", "machine"],
     ["reference"],

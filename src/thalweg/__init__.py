@@ -14,6 +14,7 @@ from .status import Status
 
 if TYPE_CHECKING:
     from . import kernels, linear, plot, reference
+    from ._files.table import Table, read_table
     from .conditioning import (
         Definiteness,
         Diagnosis,
@@ -92,6 +93,7 @@ __all__ = [
     "Status",
     "SteepestDescent",
     "StrongWolfe",
+    "Table",
     "check_adjoint",
     "check_gradient",
     "condition_number",
@@ -110,6 +112,7 @@ __all__ = [
     "minimize",
     "models",
     "plot",
+    "read_table",
     "reference",
     "set_num_threads",
     "svd",
@@ -123,6 +126,7 @@ def __dir__() -> list[str]:
 # The public names that are imported when first asked for, by the module that has them: whoever
 # only fits does not wait for the rest, which is half of the time of the import.
 _LATER = {
+    "_files.table": "Table read_table",
     "conditioning": """Definiteness Diagnosis condition_number definiteness diagnose eigen
         is_symmetric svd""",
     "descent.minimize": "minimize",

@@ -20,6 +20,8 @@ from typing import BinaryIO
 class Output:
     """A file to be written; the temporary file beside its target is opened at once.
 
+    Without ``replaces`` a target that has come to be in the meantime is kept.
+
     Raises
     ------
     OSError
@@ -33,8 +35,9 @@ class Output:
         Whether the target is the new file by now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, replaces: bool = True) -> None:
         self.path, self.written = path, False
+        self._replaces = replaces
         self._renaming = False
         self._target = Path(os.path.realpath(path))  # a symbolic link itself is kept
         mode = _mode(path)
@@ -59,6 +62,8 @@ class Output:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+            if not self._replaces and self._target.exists():
+                raise FileExistsError(errno.EEXIST, "it has come to exist meanwhile")
             self._renaming = True
             os.replace(self._temporary, self._target)
         except OSError as error:

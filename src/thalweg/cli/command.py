@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import __version__
+from .._files.dates import ORDERS
 from ..machine import info
 from ..model.library import get_model
 from ..model.registry import MODELS
@@ -29,13 +30,17 @@ _BAD_INPUT = 2
 
 _FIT_HELP = """\
 DATA is one of
-  a CSV file  columns separated by commas, semicolons, tabs or blanks, with or without names in
-              the first line; "#" begins a comment.  The first column is x, every other column of
-              numbers a data set that is fitted by itself.  A decimal comma is read where commas do
-              not separate; a row of units below the names is left out.
+  a text file columns separated by commas, semicolons, tabs, bars or blanks, with or without names
+              above them.  The first column is x, every other column of numbers a data set that is
+              fitted by itself; a column of errors is taken as sigma.  Decimal commas, separators
+              of thousands, units, a preamble, comments, dates and the encoding are found out, and
+              what was read is told.
+  -           such a text from the standard input.
   x.npy       an array (..., N): data sets of N points, such as an image stack (ny, nx, N).
-              --x gives the N abscissae.
-  x.npz       arrays x, y and, if wanted, sigma, mask and p0.
+              --x gives the N abscissae, --axis another axis than the last.
+  x.npz       arrays x, y and, if wanted, sigma, mask and p0; .h5, .hdf5 and .zarr likewise, if h5py
+              or zarr is installed.  --x, --y, --sigma and --mask name others.
+  x.tif       a stack of images, one page for each point, if tifffile is installed.
 
 For a model of two variables, x and y are the first two columns, an array (2, ...) or, by default,
 the numbers of an image's columns and rows.  A value that begins with a minus sign needs "=", as in
@@ -112,24 +117,20 @@ def _add_fit(commands: Any) -> None:
         epilog=_FIT_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("data", type=Path, metavar="DATA", help="CSV, .npy or .npz; see below")
+    parser.add_argument("data", type=Path, metavar="DATA", help="a file, or -; see below")
     add = parser.add_argument
     add("--model", required=True, metavar="MODEL", help="a formula, or a name of `thalweg models`")
     add("--p0", type=_values, metavar="a=1,tau=5", help="start; built-in models guess it")
     add("--independent", metavar="t", help="independent variable of a formula; x, or x,y")
     add("--x", metavar="COL", help="column of x, by name or number; for arrays .npy or numbers")
-    add("--y", metavar="COL,...", help="columns to fit")
-    add("--sigma", metavar="COL", help="column of standard deviations; for arrays as --x")
+    add("--y", metavar="COL,...", help="columns to fit; of a file of arrays the name of one")
+    add("--sigma", metavar="COL", help="column of standard deviations, or none; for arrays as --x")
+    add("--mask", metavar="NAME", help="array that is true where a point is left out")
+    add("--axis", type=_axes, metavar="N", help="axis of an array along which the points lie")
     add("--absolute-sigma", action="store_true", help="sigma has the unit of y, not weights alone")
     add("--bounds", type=_bounds, metavar="tau=0:100", help="bounds; either side may be empty")
     add("--fixed", type=_fixed, metavar="c=0,d", help="parameters to hold, with value or at p0")
-    add("--decimal", choices=[".", ","], help="decimal sign of a CSV file; default: detected")
-    add(
-        "--skip-rows", type=_whole, default=0, metavar="N", help="first lines of a CSV to leave out"
-    )
-    add(
-        "--missing", metavar="TEXT,...", help="cells that hold no value, beside empty, nan, NA, ..."
-    )
+    _add_format(add)
     add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
     add("--max-iter", type=int, metavar="N", help="the most trial steps of a fit")
     for name in ("xtol", "ftol", "gtol"):
@@ -137,9 +138,40 @@ def _add_fit(commands: Any) -> None:
     add("--threads", type=int, metavar="N", help="the most threads")
     add("--float32", action="store_true", help="calculate in float32")
     add("--out", type=Path, metavar="FILE", help="results, as .csv or .npz")
+    add("--force", action="store_true", help="let --out and --plot overwrite a file")
     add("--plot", type=Path, metavar="FILE", help="picture, as .png, .svg or .pdf")
     add("--quiet", action="store_true", help="no summary and no progress bar")
     parser.set_defaults(run=run_fit)
+
+
+def _add_format(add: Any) -> None:
+    """Add the options that say how a text file is written; see `thalweg.read_table`."""
+    add(
+        "--separator", type=_character, metavar="SIGN", help="what separates columns; or tab, blank"
+    )
+    add("--decimal", choices=[".", ","], help="decimal sign; default: found out")
+    add("--thousands", choices=[",", ".", "'", " "], help="what separates groups of three digits")
+    add("--dates", choices=ORDERS, help="day or month first; hours and minutes, or minutes first")
+    add("--comment", metavar="SIGN", help="what begins a comment, instead of #, %%, // and ;")
+    add("--encoding", metavar="NAME", help="encoding of a text file, such as latin-1")
+    add("--skip-rows", type=_whole, default=0, metavar="N", help="first lines to leave out")
+    add(
+        "--missing", metavar="TEXT,...", help="cells that hold no value, beside empty, nan, NA, ..."
+    )
+
+
+def _character(text: str) -> str:
+    sign = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}.get(text, text)
+    if len(sign) != 1:
+        raise argparse.ArgumentTypeError(f"one character is needed, got {text!r}")
+    return sign
+
+
+def _axes(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(axis) for axis in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a whole number is needed, got {text!r}") from None
 
 
 def _pairs(text: str) -> list[tuple[str, str | None]]:

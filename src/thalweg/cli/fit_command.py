@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .._files.rows import Format
+from .._files.table import check_form
 from .._optional import optional
 from .._whole_files import Output
 from ..fitting.fit import fit
@@ -18,8 +20,7 @@ from ..model import ModelInfo, as_model
 from ..status import Status
 from . import tables
 from .outputs import write_result
-from .report import failures, report, say, say_all, sentence
-from .rows import Format
+from .report import as_options, failures, report, say, say_all, sentence
 from .stopping import Stop
 
 
@@ -66,11 +67,7 @@ def run_fit(arguments: argparse.Namespace, stop: Stop) -> int:
 
 def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
     model = _model(arguments)
-    form = Format(arguments.decimal, arguments.skip_rows, _words(arguments.missing))
-    data = tables.read(
-        arguments.data, model.n_x or 1, arguments.x, arguments.y, arguments.sigma, form
-    )
-    say_all(data.notes)
+    data = _read(arguments, model.n_x or 1)
     p0 = data.p0 if arguments.p0 is None else arguments.p0
     fixed = _hold(arguments.fixed, p0)
     _require_start(model, p0, fixed)
@@ -86,6 +83,27 @@ def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
     _count_finished(work, result)
     _deliver(arguments, work.outputs, result, data.titles)
     return 0 if result.success.all() else 1
+
+
+def _read(arguments: argparse.Namespace, n_x: int) -> tables.DataSets:
+    """Read the data, and tell what was read and what was decided without being asked."""
+    form = Format(
+        arguments.separator,
+        arguments.decimal,
+        arguments.thousands,
+        arguments.comment,
+        arguments.skip_rows,
+        _words(arguments.missing),
+        arguments.encoding,
+        arguments.dates,
+    )
+    picked = {name: getattr(arguments, name) for name in ("x", "y", "sigma", "mask", "axis")}
+    check_form(form)
+    data = tables.read(arguments.data, tables.Choice(n_x, **picked), form)
+    if not arguments.quiet:
+        say(data.told)
+    say_all(map(as_options, data.notes))
+    return data
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -149,6 +167,7 @@ def _fit(
         sigma=data.sigma,
         absolute_sigma=arguments.absolute_sigma,
         mask=mask,
+        axis=data.axis,
         bounds=arguments.bounds,
         fixed=fixed,
         independent=_independent(arguments),
@@ -207,6 +226,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{option}: there is no folder {path.parent}")
         if path.exists() and any(file.exists() and path.samefile(file) for file in inputs):
             raise ValueError(f"{option} {path} would overwrite the input")
+        if path.is_file() and not arguments.force:
+            raise ValueError(f"{option} {path} exists; --force overwrites it")
     if arguments.plot:
         optional("matplotlib", "--plot needs").use("Agg")
 
@@ -220,7 +241,7 @@ def _open_outputs(arguments: argparse.Namespace, outputs: dict[str, Output]) -> 
     """Open the outputs before anything is computed, so that unwritable ones are refused at once."""
     for option, path in _output_paths(arguments).items():
         try:
-            outputs[option] = Output(path)
+            outputs[option] = Output(path, arguments.force)
         except OSError as error:
             raise ValueError(f"{option} cannot be written: {sentence(error)}") from None
 

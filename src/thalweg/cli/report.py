@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -52,9 +53,20 @@ def failures(result: FitResult, titles: Sequence[str] | None) -> list[str]:
     return lines
 
 
+# Arguments of `thalweg.read_table` that are options here.
+_ARGUMENT = re.compile(
+    r"\b(separator|decimal|thousands|comment|skip_rows|missing|encoding|dates)=(?=[\w\"])"
+)
+
+
+def as_options(words: str) -> str:
+    """Return a sentence of the library with its arguments written as options."""
+    return _ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')} ", words)
+
+
 def sentence(error: BaseException) -> str:
     """Return in one line what an error says."""
-    words = " ".join(f"{error}".split())
+    words = as_options(" ".join(f"{error}".split()))
     if isinstance(error, OSError):
         words = error.strerror or words
         return f"{error.filename}: {words}" if error.filename else words

@@ -1,0 +1,1 @@
+"""Files that people have: text with columns of numbers, and files of arrays."""

@@ -1,0 +1,153 @@
+"""Files of arrays: ``.npy`` and ``.npz``, TIFF stacks, HDF5 and Zarr.
+
+TIFF, HDF5 and Zarr are read by their libraries, which are imported when such a file is met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._archives import load_archive, load_array
+from .._arguments.pieces import Array
+from .._optional import optional
+
+ONLY = "y"  # the name of the array of a file with one array that has no name
+
+
+class Arrays(NamedTuple):
+    """Arrays of a file.
+
+    Attributes
+    ----------
+    found : dict
+        Those of the names that were asked for.
+    names : list of str
+        Of all arrays in the file.
+    pages : bool
+        Whether the first axis counts the pages of a stack of images.
+    """
+
+    found: dict[str, Array]
+    names: list[str]
+    pages: bool = False
+
+
+def is_array_file(path: Path) -> bool:
+    """Whether a file's name says that it holds arrays."""
+    return path.suffix.lower() in _READERS
+
+
+def read_arrays(path: Path, wanted: Collection[str]) -> Arrays:
+    """Return those arrays of a file that have one of the names.
+
+    A file with a single array without a name, ``.npy`` and TIFF, holds "y"; and so does one whose
+    single array has another name that was not asked for.
+
+    Raises
+    ------
+    ValueError
+        The file is broken, or of another kind than its name says.
+    OSError
+        The file cannot be opened.
+    ModuleNotFoundError
+        The library that reads such files is missing.
+    """
+    return _READERS[path.suffix.lower()](path, wanted)
+
+
+def _npy(path: Path, wanted: Collection[str]) -> Arrays:
+    return Arrays({ONLY: load_array(path)}, [ONLY])
+
+
+def _npz(path: Path, wanted: Collection[str]) -> Arrays:
+    found, names = load_archive(path, tuple(wanted))
+    if len(names) == 1 and not found:
+        found = {ONLY: load_archive(path, tuple(names))[0][names[0]]}
+    return Arrays(found, names)
+
+
+def _tif(path: Path, wanted: Collection[str]) -> Arrays:
+    tifffile = optional("tifffile", "reading .tif needs")
+
+    def read() -> Arrays:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            if series.axes.endswith("S"):
+                raise ValueError(f"it holds colours, axes {series.axes}; save one channel alone")
+            array = np.asarray(series.asarray())
+            return Arrays({ONLY: array}, [ONLY], array.ndim > 2)
+
+    return _by_library(path, "TIFF", read)
+
+
+def _hdf5(path: Path, wanted: Collection[str]) -> Arrays:
+    h5py = optional("h5py", "reading .h5 needs")
+    path.open("rb").close()  # says why a file cannot be opened, in the words of the system
+
+    def read() -> Arrays:
+        with h5py.File(path, "r") as file:
+            names: list[str] = []
+            file.visititems(lambda n, item: names.append(n) if hasattr(item, "dtype") else None)
+            return Arrays(_picked(file, names, wanted), names)
+
+    return _by_library(path, "HDF5", read)
+
+
+def _zarr(path: Path, wanted: Collection[str]) -> Arrays:
+    zarr = optional("zarr", "reading .zarr needs")
+    if not path.exists():
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    def read() -> Arrays:
+        store = zarr.open(str(path), mode="r")
+        if hasattr(store, "dtype"):
+            return Arrays({ONLY: np.asarray(store[...])}, [ONLY])
+        names = [name for name, item in store.members(max_depth=None) if hasattr(item, "dtype")]
+        return Arrays(_picked(store, sorted(names), wanted), sorted(names))
+
+    return _by_library(path, "Zarr", read)
+
+
+def _picked(store: Any, names: list[str], wanted: Collection[str]) -> dict[str, Array]:
+    """The arrays that are wanted; "/a/b" names "a/b"."""
+    found = {}
+    for name in wanted:
+        if name.strip("/") in names:
+            found[name] = _whole(store[name.strip("/")])
+    if len(names) == 1 and not found:
+        found[ONLY] = _whole(store[names[0]])
+    return found
+
+
+def _whole(item: Any) -> Array:
+    if np.dtype(item.dtype).hasobject or np.dtype(item.dtype).names:
+        raise ValueError(f"{item.name} holds no numbers")
+    return np.asarray(item[...])
+
+
+def _by_library(path: Path, kind: str, read: Callable[[], Arrays]) -> Arrays:
+    """What a library reads; whatever it raises about a broken file becomes one sentence."""
+    try:
+        return read()
+    except MemoryError:
+        raise ValueError(f"{path} is larger than the memory there is") from None
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        words = " ".join(f"{error}".split())[:200] or type(error).__name__
+        raise ValueError(f"{path} cannot be read as {kind}: {words}") from None
+
+
+_READERS = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".tif": _tif,
+    ".tiff": _tif,
+    ".h5": _hdf5,
+    ".hdf5": _hdf5,
+    ".zarr": _zarr,
+}

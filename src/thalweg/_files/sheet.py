@@ -1,0 +1,233 @@
+"""A text file as a table of cells, whose columns are read as numbers when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import isnan
+from typing import Any
+
+import numpy as np
+
+from .._arguments.pieces import Array
+from .cells import MISSING, Signs, cause, is_number, number, refusal
+from .dates import is_date, is_time, read_dates
+from .heads import find_head
+from .rows import Format, split_rows
+from .signs import Evidence, find_signs
+from .text import Text, read_text
+
+
+@dataclass
+class Sheet:
+    """The cells of a text file, and how they are to be read.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, in sentences.
+    text : Text
+        Where the cells come from.
+    names, units : list of str
+        Of the columns; those without a name are called by their number from 1.
+    columns : list of tuple of str
+        The cells of each column.
+    lines : list of int
+        Where each row stands in the file.
+    separator : str or None
+        None for blanks.
+    signs : Signs
+    form : Format
+        What the user has said.
+    notes : list of str
+        What the user should know.
+    index : bool
+        Whether the first column numbers the rows.
+    """
+
+    name: str
+    text: Text
+    names: list[str]
+    units: list[str]
+    columns: list[tuple[str, ...]]
+    lines: list[int]
+    separator: str | None
+    form: Format
+    notes: list[str]
+    missing: frozenset[str]
+    signs: Signs = Signs()  # noqa: RUF009  # immutable
+    index: bool = False
+    _kinds: dict[int, str] = field(default_factory=dict)
+
+    def where(self, i: int, j: int) -> str:
+        """Return the place of row i, column j, in words."""
+        return f"{self.name}, line {self.lines[i]}, column {self.names[j]}"
+
+    def place(self, column: str | int) -> int:
+        """Return the place of a column, given by name or by number from 1."""
+        name = str(column)
+        if isinstance(column, str) and self.names.count(name) == 1:
+            return self.names.index(name)
+        if isinstance(column, str) and name in self.names:
+            raise ValueError(f"{self.name} has several columns {name!r}; use their numbers")
+        if name.isdecimal() and 1 <= int(name) <= len(self.names):
+            return int(name) - 1
+        near = get_close_matches(name, self.names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{self.name} has no column {name!r}, but {', '.join(self.names)}{hint}")
+
+    def kind(self, j: int) -> str:
+        """Return what a column holds: "numbers", "dates", "texts" or "nothing".
+
+        A column with one number, or with one text that is meant as a number, holds numbers.
+        """
+        if j not in self._kinds:
+            self._kinds[j] = self._kind(self.columns[j])
+        return self._kinds[j]
+
+    def _kind(self, cells: tuple[str, ...]) -> str:
+        dates = texts = 0
+        for cell in cells:
+            value = number(cell, self.signs, self.missing)
+            if value is not None and not isnan(value):
+                return "numbers"
+            if value is None and is_date(cell):
+                dates += 1
+            elif value is None and cause(cell):
+                return "numbers"
+            else:
+                texts += value is None
+        if dates >= max(texts, 1):
+            return "dates"
+        return "texts" if texts else "nothing"
+
+    def numbers(self, j: int) -> Array:
+        """Return a column of numbers, NaN where a value is missing; dates as seconds.
+
+        Raises
+        ------
+        ValueError
+            A cell holds no number; the sentence names the place and the likely cause.
+        """
+        if self.kind(j) == "dates":
+            return self._dates(j, self.columns[j])
+        cells = self.columns[j]
+        if self.signs.decimal == ".":
+            try:
+                return np.array([float(cell) for cell in cells])
+            except ValueError:
+                pass
+        values = np.empty(len(cells))
+        for i, cell in enumerate(cells):
+            value = number(cell, self.signs, self.missing)
+            if value is None:
+                raise ValueError(f"{self.where(i, j)}: {refusal(cell)}")
+            values[i] = value
+        return values
+
+    def _dates(self, j: int, column: tuple[str, ...]) -> Array:
+        cells = [None if cell.lower() in self.missing else cell for cell in column]
+        dates = read_dates(cells, lambda i: self.where(i, j), self.form.dates)
+        self.units[j] = "s"
+        self.notes.append(f"{self.names[j]} is read as seconds from its first, {dates.first}")
+        return dates.seconds
+
+
+def read_sheet(source: Any, form: Format) -> Sheet:
+    """Return the table of a text file.
+
+    Raises
+    ------
+    ValueError
+        The file holds no table, or one that may be read in two ways.
+    OSError
+        The file cannot be read.
+    """
+    text = read_text(source, form.encoding)
+    found = split_rows(text.name, text.text, form)
+    missing = MISSING | {word.lower() for word in form.missing}
+    head = find_head(text.name, found, missing, form.separator is not None)
+    columns = list(zip(*head.rows, strict=True))
+    names = [" ".join(name.split()) for name in head.names]
+    while len(columns) > 1 and not names[-1] and not any(columns[-1]):
+        columns, names = columns[:-1], names[:-1]  # each line ends with a separator
+    notes = [text.note, *head.notes] if text.note else head.notes
+    sheet = Sheet(
+        text.name,
+        text,
+        [name or f"{j}" for j, name in enumerate(names, 1)],
+        head.units[: len(names)],
+        columns,
+        head.lines,
+        found.separator,
+        form,
+        list(notes),
+        missing,
+    )
+    _join_dates_and_times(sheet)
+    sheet.signs = find_signs(
+        _evidence(sheet), sheet.where, found.separator, form.decimal, form.thousands
+    )
+    _mark_index(sheet, any(names) and not names[0])
+    return sheet
+
+
+def _evidence(sheet: Sheet) -> Evidence:
+    """What the numbers of a file tell about their signs.
+
+    Only columns most of whose cells are numbers count, so that a text such as "1,5" among others
+    decides nothing.  Numbers that `float` reads matter where others have a comma.
+    """
+    evidence, floats = Evidence(), []
+    for j, cells in enumerate(sheet.columns):
+        try:
+            list(map(float, cells))
+            floats.append(j)
+            continue
+        except ValueError:
+            pass
+        good = [i for i, cell in enumerate(cells) if is_number(cell)]
+        texts = sum(cell.lower() not in sheet.missing for cell in cells) - len(good)
+        if len(good) >= texts:
+            for i in good:
+                evidence.add(cells[i], i, j)
+    if "," in {**evidence.decimal, **evidence.doubtful} or sheet.form.decimal == ",":
+        for j in floats:
+            for i, cell in enumerate(sheet.columns[j]):
+                evidence.add(cell, i, j)
+    return evidence
+
+
+def _join_dates_and_times(sheet: Sheet) -> None:
+    """Make one column of a column of dates and one of times beside it."""
+    for j in range(len(sheet.columns) - 1):
+        days, times = sheet.columns[j], sheet.columns[j + 1]
+        if not (is_date(days[0]) and not is_time(days[0]) and is_time(times[0])):
+            continue
+        if any(":" in day for day in days) or not all(map(is_time, times)):
+            continue
+        sheet.notes.append(
+            f"{sheet.names[j]} and {sheet.names[j + 1]} are one column, of dates with times"
+        )
+        sheet.columns[j] = tuple(f"{d} {t}" for d, t in zip(days, times, strict=True))
+        for parts in (sheet.columns, sheet.names, sheet.units):
+            del parts[j + 1]
+        return
+
+
+def _mark_index(sheet: Sheet, unnamed: bool) -> None:
+    """Mark a first column without a name among named ones that numbers the rows.
+
+    It is the only x of a file with one other column of numbers; else it is left out.
+    """
+    if not unnamed:
+        return
+    numeric = [j for j in range(1, len(sheet.names)) if sheet.kind(j) in ("numbers", "dates")]
+    try:
+        values = np.array([float(cell) for cell in sheet.columns[0]])
+    except ValueError:
+        values = np.array([np.nan])
+    counts = np.array_equal(values - values[0], np.arange(len(values)))
+    sheet.index = counts and values[0] in (0, 1) and len(numeric) > 1
+    if not sheet.index:
+        sheet.notes.append("the first column has no name, as that of an index")

@@ -1,0 +1,218 @@
+"""Which columns of a table are x, which are data, and which are the errors of data.
+
+Columns whose name says that they hold errors are never fitted as data without a word.  Where each
+column of data has one, found by its name ("signal_err", "dy" of y) or, if it has no other name than
+"err" or the like, to its left, they are taken as sigma; else they are left out.  Both are told.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .._files.sheet import Sheet
+from .._files.table import why_skipped
+
+# Words that name errors wherever they stand, those that do if nothing unknown stands beside them,
+# and those that say nothing ("standard error of the mean").
+_STRONG = frozenset(
+    {"err", "error", "errors", "sigma", "σ", "stdev", "stddev", "stderr", "unc", "uncert"}
+    | {"uncertainty", "uncertainties", "±", "+-", "+/-"}
+)
+_WEAK = frozenset({"std", "sd", "sem", "deviation", "dev"})
+_FILLING = frozenset({"standard", "of", "the", "in", "mean"})
+_ENDINGS = ("stderr", "error", "err", "stdev", "stddev", "sigma", "unc")
+_PARTING = re.compile(r"[\s_.,;:()\[\]-]+")
+_NO_SIGMA = "none"
+
+
+class Roles(NamedTuple):
+    """Places of columns.
+
+    Attributes
+    ----------
+    x, y, sigma : list of int
+    notes : list of str
+        What was decided without being asked.
+    """
+
+    x: list[int]
+    y: list[int]
+    sigma: list[int]
+    notes: list[str]
+
+
+def find_roles(sheet: Sheet, n_x: int, x: str | None, y: str | None, sigma: str | None) -> Roles:
+    """Return the roles of a table's columns for a model of ``n_x`` independent variables.
+
+    Parameters
+    ----------
+    sheet : Sheet
+    n_x : int
+    x, y, sigma : str or None
+        Columns by name or by number from 1, separated by commas.
+
+    Raises
+    ------
+    ValueError
+        The table does not hold what is asked for.
+    """
+    n_columns = len(sheet.names)
+    values = [j for j in range(n_columns) if why_skipped(sheet, j) is None]
+    xs = values[:n_x] if x is None else _places(sheet, x)
+    if not xs:
+        raise ValueError(f"{sheet.name} has no column of numbers")
+    if len(xs) != n_x:
+        raise ValueError(
+            f"the model takes {n_x} independent variable{'s' * (n_x != 1)}, "
+            f"and {len(xs)} {'column gives' if len(xs) == 1 else 'columns give'} them"
+        )
+    asked = None if sigma in (None, _NO_SIGMA) else sigma
+    sigmas = [] if asked is None else _places(sheet, asked)
+    ys, notes = _data(sheet, {*xs, *sigmas}) if y is None else (_places(sheet, y), [])
+    if sigma is None:
+        ys, sigmas, said = _errors(sheet, xs, ys, y is not None)
+        notes += said
+    elif y is None:
+        ys, said = _without_errors(sheet, xs, ys)
+        notes += said
+    if not ys:
+        raise ValueError(
+            f"{sheet.name} has no column of numbers left for y"
+            + (_alone(sheet) if n_columns == 1 else "")
+        )
+    if len(sigmas) not in (0, 1, len(ys)):
+        raise ValueError(
+            f"--sigma must name one column or one for each of the {len(ys)} columns of y, "
+            f"got {len(sigmas)}"
+        )
+    return Roles(xs, ys, sigmas, notes)
+
+
+def _alone(sheet: Sheet) -> str:
+    return f"; nothing separates columns in line {sheet.lines[0]}, which separator= may name"
+
+
+def _places(sheet: Sheet, columns: str) -> list[int]:
+    return [sheet.place(column.strip()) for column in columns.split(",")]
+
+
+def _data(sheet: Sheet, taken: set[int]) -> tuple[list[int], list[str]]:
+    """The columns of numbers that have no role yet, and notes about the others."""
+    places, notes = [], []
+    for j, name in enumerate(sheet.names):
+        if j in taken:
+            continue
+        reason = why_skipped(sheet, j)
+        if reason is None and sheet.kind(j) == "dates":
+            reason = "holds dates and is left out"
+        if reason is None:
+            places.append(j)
+        else:
+            notes.append(f"column {name} {reason}")
+    return places, notes
+
+
+# ---- errors ----------------------------------------------------------------------------------
+
+
+def owner_of(name: str, others: Sequence[str]) -> str | None:
+    """Return whose errors a column holds by its name, "" if it does not say; None if no errors."""
+    lower, known = name.lower(), {_flat(other): other for other in others}
+    for sign in ("d", "d_", "δ", "u(", "u_"):
+        owner = known.get(_flat(lower.removeprefix(sign))) if lower.startswith(sign) else None
+        if owner is not None:
+            return owner
+    words = _flat(name).split()
+    strong, weak = ({*words, lower.strip()} & some for some in (_STRONG, _WEAK))
+    if strong or weak:
+        rest = " ".join(word for word in words if word not in _STRONG | _WEAK | _FILLING)
+        return known.get(rest, None if rest and not strong else "")
+    if ending := next((e for e in _ENDINGS if lower.endswith(e)), None):
+        return known.get(_flat(lower.removesuffix(ending)), "")
+    return None
+
+
+def _flat(name: str) -> str:
+    """A name in lower case, with one blank wherever something else than letters stands."""
+    return _PARTING.sub(" ", name.lower()).strip()
+
+
+def _owners(sheet: Sheet, xs: list[int], data: list[int], some: list[int]) -> dict[int, int | None]:
+    """The columns among some that hold errors, with the column whose errors they are, if known."""
+    found: dict[int, int | None] = {}
+    for j in some:
+        others = [i for i in (*data, *xs) if i != j]
+        owner = owner_of(sheet.names[j], [sheet.names[i] for i in others])
+        if owner is not None:
+            found[j] = next((i for i in others if owner and sheet.names[i] == owner), None)
+    for j, place in found.items():
+        if place is None:
+            left = max((i for i in data if i < j and i not in found), default=None)
+            alone = [i for i in data if i not in found]
+            found[j] = left if left is not None else alone[0] if len(alone) == 1 else None
+    return found
+
+
+def _errors(
+    sheet: Sheet, xs: list[int], ys: list[int], chosen: bool
+) -> tuple[list[int], list[int], list[str]]:
+    """The columns of data and of their errors, and notes; ``chosen`` if the user named the data."""
+    taken = {*xs, *(ys if chosen else ())}
+    numbers = [j for j in range(len(sheet.names)) if j in ys or sheet.kind(j) == "numbers"]
+    some = [j for j in numbers if j not in taken] if chosen else ys
+    owners = _owners(sheet, xs, [j for j in numbers if j not in xs] if chosen else ys, some)
+    if chosen:
+        owners = {j: owner for j, owner in owners.items() if owner in ys}
+    data = [j for j in ys if j not in owners]
+    if not data or not owners:
+        notes = [
+            f"column {sheet.names[j]} is fitted as data, whatever its name says" for j in owners
+        ]
+        return ys, [], notes
+    pairs = [[j for j, owner in owners.items() if owner == i] for i in data]
+    if all(len(pair) == 1 for pair in pairs):
+        sigma = [pair[0] for pair in pairs]
+        if all(_are_positive(sheet, s, i) for s, i in zip(sigma, data, strict=True)):
+            rest = [] if chosen else [j for j in owners if j not in sigma]
+            return data, sigma, [_taken(sheet, sigma, data), *_left_out(sheet, xs, owners, rest)]
+    return data, [], [] if chosen else _left_out(sheet, xs, owners, list(owners))
+
+
+def _without_errors(sheet: Sheet, xs: list[int], ys: list[int]) -> tuple[list[int], list[str]]:
+    """The columns of data that are no errors, if sigma was told, and notes about the others."""
+    owners = _owners(sheet, xs, ys, ys)
+    data = [j for j in ys if j not in owners]
+    return (data, _left_out(sheet, xs, owners, list(owners))) if data else (ys, [])
+
+
+def _are_positive(sheet: Sheet, place: int, data: int) -> bool:
+    """Whether a column can be sigma of another: a number above 0 wherever there is a value."""
+    return bool(((sheet.numbers(place) > 0) | np.isnan(sheet.numbers(data))).all())
+
+
+def _taken(sheet: Sheet, sigma: list[int], data: list[int]) -> str:
+    errors, owners = (", ".join(sheet.names[j] for j in some) for some in (sigma, data))
+    one = len(sigma) == 1
+    return (
+        f"column{'' if one else 's'} {errors} {'is' if one else 'are'} taken as sigma of {owners}; "
+        "--sigma none fits without"
+    )
+
+
+def _left_out(
+    sheet: Sheet, xs: list[int], owners: dict[int, int | None], places: list[int]
+) -> list[str]:
+    notes = []
+    for j in places:
+        owner, name = owners[j], sheet.names[j]
+        whose = "" if owner is None else f" of {sheet.names[owner]}"
+        way = f"--sigma {shlex.quote(name)} takes it as sigma, --y {shlex.quote(name)} as data"
+        if owner in xs:
+            way = f"--y {shlex.quote(name)} fits it as data"
+        notes.append(f"column {name} seems to hold errors{whose} and is left out; {way}")
+    return notes
