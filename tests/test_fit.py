@@ -1,5 +1,6 @@
 """What fit takes, and tolerances."""
 
+import gc
 import warnings
 from itertools import pairwise
 
@@ -242,6 +243,19 @@ def test_a_model_that_cannot_be_recorded_is_called_and_says_where():
     np.testing.assert_allclose(slow.params[:2], fast.params[:2], rtol=1e-7)
     np.testing.assert_allclose(slow.cov[:2], fast.cov[:2], rtol=1e-6)
     np.testing.assert_allclose(slow.predict()[:2], fast.predict()[:2], rtol=1e-7)
+
+
+@pytest.mark.parametrize("call", [tw.fit, tw.curve_fit])
+def test_a_call_leaves_nothing_to_the_garbage_collector(call):
+    """A loop of small fits would keep the memory of hundreds of recordings until the next round."""
+    call(decay, X, Y, P0)
+    gc.collect()
+    gc.disable()
+    try:
+        call(decay, X, Y, P0)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_recordable_models_do_not_warn():

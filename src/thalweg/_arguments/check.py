@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -36,6 +36,17 @@ class PerFit(NamedTuple):
         return PerFit(self.array[places], 1) if self.step else self
 
 
+def is_ready(value: Any, dtype: Any) -> TypeGuard[Array]:
+    """Return whether a value is an array as the compiled code takes it, without a mask.
+
+    It is contiguous, aligned, writeable and of ``dtype``; subclasses of arrays are none.
+    """
+    if type(value) is not np.ndarray:
+        return False
+    own = value.dtype  # NumPy has one object for each of its types, which is found out fastest
+    return (own is dtype or own == dtype) and value.flags.carray
+
+
 def numbers(value: Any, name: str, dtype: Any) -> Array:
     """Return ``value``, which may be an object array, as a C-contiguous array of ``dtype``.
 
@@ -47,8 +58,8 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     TypeError
         ``value`` holds something that is not a real number, or masked values.
     """
-    if type(value) is np.ndarray and value.dtype == dtype and value.flags.carray:
-        return value  # contiguous, aligned, writeable
+    if is_ready(value, dtype):
+        return value
     if dtype is np.float64 and (
         isinstance(value, float) or (type(value) is int and abs(value) < _EXACT)
     ):
@@ -58,6 +69,8 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
             raise TypeError(f"{name} must not be masked, for no value of it can be left out")
         value = value.data
     array = np.asarray(value)
+    if is_ready(array, dtype):
+        return array
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real, got complex numbers")
     if array.dtype.kind in "mM":

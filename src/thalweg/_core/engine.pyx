@@ -141,15 +141,21 @@ cdef class Job:
 
     @property
     def unsettled(self):
-        """Whether later attempts of fit 0 may do better, for a model that Python evaluates."""
-        return self.job.next != NULL and self.job.next[0] > 0
+        """Whether later attempts of any fit may do better."""
+        cdef Py_ssize_t fit
+        if self.job.next == NULL:
+            return False
+        for fit in range(self.job.n_fits):
+            if self.job.next[fit] > 0:
+                return True
+        return False
 
     def again_called(self, evaluate, trial):
         """Run later attempts of fit 0 of a model that Python evaluates.
 
         ``evaluate(trial)`` returns f (N,) and J (N, F) at ``trial`` (P,).
         """
-        if not self.unsettled:
+        if self.job.next == NULL or self.job.next[0] <= 0:
             raise ValueError("the fit is not to be tried again")
         cdef Called called = Called(self, evaluate, trial)
         cdef Watch watch = Watch(None)

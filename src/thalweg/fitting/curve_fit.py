@@ -135,7 +135,7 @@ def curve_fit(
     info = as_model(f)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
-    p0 = _default_start(box, n_params) if p0 is None else np.atleast_1d(p0)
+    p0 = _default_start(box, n_params) if p0 is None else np.array(p0, ndmin=1, subok=True)
     x, y, sigma, missing = _clean(xdata, ydata, sigma, check_finite, nan_policy)
     y = _as_long_as_model(info, x, y, p0)
     if not _has_points(x, y.size):
@@ -144,9 +144,10 @@ def curve_fit(
     whiten = whitening(sigma, y.size, missing)
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float), bool(absolute_sigma))
-    most = next((n for n in (max_iter, maxfev, max_nfev) if n is not None), None)
-    tolerances: dict[str, Any] = {"xtol": xtol, "ftol": ftol, "gtol": gtol, "max_iter": most}
-    options = options_for(problem.data.y.dtype, n_params, **tolerances)
+    most = max_iter if max_iter is not None else maxfev if maxfev is not None else max_nfev
+    options = options_for(
+        problem.data.y.dtype, n_params, xtol=xtol, ftol=ftol, gtol=gtol, max_iter=most
+    )
     if whiten or (problem.recording is None and callable(jac)):
         result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:
@@ -303,8 +304,8 @@ def _covariance_fault(result: FitResult) -> str:
 
 
 def _answer(result: FitResult, whiten: Whitening | None, full_output: bool) -> tuple[Any, ...]:
-    status = Status(int(result.status))
-    if not status.success and status is not Status.SINGULAR:
+    status = int(result.status)
+    if status <= 0 and status != Status.SINGULAR:  # `Status.success` is status > 0
         raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
     if why := _covariance_fault(result):
         warnings.warn(
@@ -323,4 +324,4 @@ def _answer(result: FitResult, whiten: Whitening | None, full_output: bool) -> t
     if use is not None and whiten is None:
         residual = residual[use.array != 0]
     infodict = {"nfev": int(result.n_iter) + 1, "fvec": residual}
-    return result.params, result.cov, infodict, result.reason(), int(status)
+    return result.params, result.cov, infodict, result.reason(), status

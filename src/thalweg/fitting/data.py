@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.casts import exact_type, narrowed
-from .._arguments.check import PerFit, left_out, numbers, per_fit
+from .._arguments.check import PerFit, is_ready, left_out, numbers
 from .._arguments.columns import columns_of
-from .._arguments.pieces import Array, contiguous, copied, has_nan, replaced
+from .._arguments.pieces import Array, contiguous, has_nan, replaced
 from .labels import Labels, labels_of, numbered, ordered
+from .layout import Layout, point_axes, points_last
 
 
 class Data(NamedTuple):
@@ -138,23 +139,28 @@ class Data(NamedTuple):
             tell the values of x or y apart.
         """
         masks = [] if self.use is None else [PerFit(self.use.array == 0, self.use.step)]
-        missing = [PerFit(np.isnan(row.array), row.step) for row in self.x if has_nan(row.array)]
+        incomplete = [row for row in self.x if has_nan(row.array)]
+        missing = [PerFit(np.isnan(row.array), row.step) for row in incomplete]
         if seen is not None:
             missing = [PerFit(row.array & np.isnan(seen), row.step) for row in missing]
         masks += missing
         use = _use(masks)
         if self.sigma is not None:
             use = _refuse_sigma(self.sigma, self.y, use)
+        types = [self.y.dtype, *[row.array.dtype for row in self.x]]
+        if use is self.use and types.count(dtype) == len(types):
+            return self
+        labels = _labels(self.form, self.names or range(len(self.x)))
         x = tuple(
             PerFit(narrowed(row.array, dtype, name, use), row.step)
-            for row, name in zip(self.x, self._labels(), strict=True)
+            for row, name in zip(self.x, labels, strict=True)
         )
         return self._replace(x=x, y=narrowed(self.y, dtype, "y", use), use=use)
 
-    def _labels(self) -> Sequence[str]:
-        if self.form == "one":
-            return ["x"]
-        return [f"x[{name!r}]" for name in self.names or range(len(self.x))]
+
+def _labels(form: str, names: Iterable[Any]) -> Sequence[str]:
+    """What messages call the variables, which the model finds by these names or places."""
+    return ["x"] if form == "one" else [f"x[{name!r}]" for name in names]
 
 
 def argument(
@@ -209,22 +215,24 @@ def arrange(
         An argument does not hold real numbers.
     """
     named = labels_of(y)
-    numbers_of_axes = numbered(axis, named)
-    sigma, mask = ordered(sigma, named), ordered(mask, named)
+    numbers_of_axes = axis if axis is None else numbered(axis, named)
+    if named is not None:
+        sigma, mask = ordered(sigma, named), ordered(mask, named)
     y = _filled(y, "y", dtype, np.nan)
     variables, form, names = _variables(x, y, dtype, n_x, independent)
-    axes = _point_axes(variables, y, numbers_of_axes, form)
-    y, batch, points = _points_last(y, axes, "y")
-    layout = _Layout(axes, batch, points)
-    labels = ["x"] if form == "one" else [f"x[{name!r}]" for name in names or range(len(variables))]
-    rows = tuple(layout.rows(v, label) for v, label in zip(variables, labels, strict=True))
+    axes = point_axes(variables, y, numbers_of_axes, form)
+    y, batch, points = points_last(y, axes, "y")
+    layout = Layout(axes, batch, points)
+    labels = _labels(form, names or range(len(variables)))
+    rows = tuple([layout.rows(v, label) for v, label in zip(variables, labels, strict=True)])
     spread = None if sigma is None else layout.rows(_filled(sigma, "sigma", dtype, np.inf), "sigma")
     if spread is not None:
         spread = PerFit(contiguous(spread.array, dtype), spread.step)
     use = None if mask is None else _use([layout.rows(_boolean(mask), "mask")])
     y = y.reshape(prod(batch), prod(points))
-    shared = not any(row.step for row in rows) and len(points) == 1
-    source = None if isinstance(x, list | tuple | np.ndarray) or not shared else _copied(x)
+    plain = isinstance(x, (list, tuple, np.ndarray))
+    own = plain or len(points) > 1 or any([row.step for row in rows])
+    source = None if own else _copied(x)
     of_batch = None if named is None else named.without(axes)
     data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch)
     return data if form == "columns" else data.settled(dtype)
@@ -232,6 +240,8 @@ def arrange(
 
 def _filled(value: Any, name: str, dtype: Any, fill: float) -> Array:
     """The numbers of a value, exact, and ``fill`` where it is masked."""
+    if is_ready(value, dtype):
+        return value
     value, masked = left_out(value)
     array = numbers(value, name, exact_type(value, dtype))
     return array if masked is None else replaced(array, masked, fill)
@@ -299,71 +309,6 @@ def _by_name(columns: Mapping[str, Any], independent: Sequence[str]) -> Any:
         )
     found = tuple(columns[name] for name in independent)
     return found[0] if len(found) == 1 else found
-
-
-def _point_axes(
-    variables: Sequence[Array], y: Array, axis: int | Sequence[int] | None, form: str
-) -> tuple[int, ...]:
-    """The axes of y along which the points lie, counted from the front."""
-    if y.ndim == 0:
-        raise ValueError("y must have at least one axis of points, got a number")
-    if axis == -1 or (axis is None and form == "one"):
-        return (y.ndim - 1,)
-    if axis is None:
-        d = max(1, max((v.ndim for v in variables), default=1))
-        d = d if all(v.shape == y.shape[y.ndim - d :] for v in variables) else 1
-        axis = tuple(range(-d, 0))
-    axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
-    normal = tuple(int(a) + y.ndim * (a < 0) for a in axes)
-    if not normal or len(set(normal)) < len(normal):
-        raise ValueError(f"axis must name one axis of y or several different ones, got {axis}")
-    for a, given in zip(normal, axes, strict=True):
-        if not 0 <= a < y.ndim:
-            count = "1 axis" if y.ndim == 1 else f"{y.ndim} axes"
-            range_of = "0 or -1" if y.ndim == 1 else f"from {-y.ndim} to {y.ndim - 1}"
-            raise ValueError(f"axis {given} is out of range: y has {count}, so axis is {range_of}")
-    return normal
-
-
-def _points_last(
-    array: Array, axes: tuple[int, ...], name: str
-) -> tuple[Array, tuple[int, ...], tuple[int, ...]]:
-    """The array with its points flattened behind its batch, and the shapes of both."""
-    last = tuple(range(array.ndim - len(axes), array.ndim))
-    moved = array if axes == last else contiguous(np.moveaxis(array, axes, last))
-    batch, points = moved.shape[: last[0]], moved.shape[last[0] :]
-    return moved if len(points) == 1 else moved.reshape(*batch, prod(points)), batch, points
-
-
-class _Layout(NamedTuple):
-    """The axes of y that hold the points, and the shapes of batch and points."""
-
-    axes: tuple[int, ...]
-    batch: tuple[int, ...]
-    points: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of y."""
-        along = dict(zip(self.axes, self.points, strict=True))
-        others = iter(self.batch)
-        ndim = len(self.batch) + len(self.points)
-        return tuple(along[k] if k in along else next(others) for k in range(ndim))
-
-    def rows(self, array: Array, name: str) -> PerFit:
-        """Return an array of the shape of the points, or of y, as rows.
-
-        An axis of y along which the array has one element is one along which it is the same.
-        """
-        ndim = len(self.batch) + len(self.points)
-        if array.shape == self.points:
-            array = array.reshape(-1)
-        elif array.ndim == ndim and self.batch:
-            shape = self.shape
-            if all(n in (1, m) for n, m in zip(array.shape, shape, strict=True)):
-                array = array if array.shape == shape else copied(np.broadcast_to(array, shape))
-            array = _points_last(array, self.axes, name)[0]
-        return per_fit(array, name, "N", prod(self.points), self.batch, array.dtype)
 
 
 def _use(masks: Sequence[PerFit]) -> PerFit | None:

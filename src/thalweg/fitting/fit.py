@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +42,7 @@ _TOLERANCES = {
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
 _STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1
+_FLOAT64 = np.dtype(np.float64)
 
 
 @spelled
@@ -201,43 +201,30 @@ def options_for(
     attempts: int | None = None,
 ) -> Options:
     """Return the options of a fit, with the defaults of the element type."""
-    defaults = _TOLERANCES[dtype]
-    if max_iter is None:
-        max_iter = _STEPS_PER_PARAMETER * (n_params + 1)
+    options = _default_options(dtype, n_params)
+    if xtol is ftol is gtol is max_iter is attempts is None:
+        return options
     return Options(
-        tolerance(xtol, "xtol", defaults[0]),
-        tolerance(ftol, "ftol", defaults[1]),
-        tolerance(gtol, "gtol", defaults[2]),
-        count(max_iter, "max_iter", 0, 2**31 - 1),
+        tolerance(xtol, "xtol", options.xtol),
+        tolerance(ftol, "ftol", options.ftol),
+        tolerance(gtol, "gtol", options.gtol),
+        options.max_iter if max_iter is None else count(max_iter, "max_iter", 0, 2**31 - 1),
         MOST_ATTEMPTS if attempts is None else count(attempts, "attempts", 1, MOST_ATTEMPTS),
     )
 
 
+@lru_cache(maxsize=64)
+def _default_options(dtype: np.dtype[Any], n_params: int) -> Options:
+    return Options(*_TOLERANCES[dtype], _STEPS_PER_PARAMETER * (n_params + 1))
+
+
 def _element_type(dtype: Any) -> np.dtype[Any]:
-    element: np.dtype[Any] = np.dtype(np.float64 if dtype is None else dtype)
+    if dtype is None:
+        return _FLOAT64
+    element: np.dtype[Any] = np.dtype(dtype)
     if element not in _TOLERANCES:
         raise TypeError(f"dtype must be float64 or float32, got {element}")
     return element
-
-
-@contextmanager
-def _reporter(
-    total: int, callback: Callable[[int, int], Any] | None, progress: bool
-) -> Iterator[Callable[[int], Any] | None]:
-    """A function to be called with the number of fits that are done, or None.
-
-    It draws the progress bar and calls the callback, as far as these are wanted.
-    """
-    if not progress:
-        yield None if callback is None else (lambda done: callback(done, total))
-        return
-    with open_bar(total, "fit") as bar:
-
-        def update(done: int) -> Any:
-            bar.update(done - bar.n)
-            return callback(done, total) if callback else None
-
-        yield update
 
 
 def run(
@@ -247,16 +234,35 @@ def run(
     callback: Callable[[int, int], Any] | None = None,
     progress: bool = False,
 ) -> FitResult:
-    """Run a prepared problem; any exception carries the finished fits in its ``result``."""
+    """Run a prepared problem; any exception carries the finished fits in its ``result``.
+
+    A progress bar is drawn and a callback is called, as far as these are wanted.
+    """
+    total = problem.data.n_fits
+    if not progress:
+        report = None if callback is None else (lambda done: callback(done, total))
+        return _run_and_report(problem, options, threads, report)
+    with open_bar(total, "fit") as bar:
+
+        def update(done: int) -> Any:
+            bar.update(done - bar.n)
+            return callback(done, total) if callback else None
+
+        return _run_and_report(problem, options, threads, update)
+
+
+def _run_and_report(
+    problem: Problem, options: Options, threads: int, report: Callable[[int], Any] | None
+) -> FitResult:
+    """Run a prepared problem; ``report`` is called with the number of fits that are done."""
     out, decided = results_for(problem), False
     run_all = partial(_run_all, options=options, threads=threads)
     try:
-        with _reporter(problem.data.n_fits, callback, progress) as report:
-            run_all(problem, out, report)
-            run_again(problem, out, run_all, report)
-            decided = True
-            if report is not None:
-                report(int(np.count_nonzero(out["status"])))
+        run_all(problem, out, report)
+        run_again(problem, out, run_all, report)
+        decided = True
+        if report is not None:
+            report(int(np.count_nonzero(out["status"])))
         return result_of(problem, out)
     except BaseException as error:
         attach_result(error, problem, out, None if decided else take_back)
@@ -294,8 +300,7 @@ def _run_compiled(
     graph, output, _ = problem.recording
     job = _job(problem, options, compile_model(graph, output, problem.free), out)
     watch = job.run(threads, report)
-    again = np.count_nonzero(out["next"])
-    if watch.error is None and not watch.stopped and again:
+    if watch.error is None and not watch.stopped and job.unsettled:
         curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
         which = np.flatnonzero(out["next"])
         watch = job.again(which, curved, threads, report and (lambda _: report(done)))
@@ -309,13 +314,13 @@ def _job(
     """The engine's job for all fits of a recorded model."""
     data = problem.data
     own = problem.recording.arrays if problem.recording else ()
-    arrays = [np.ascontiguousarray(a, data.y.dtype) for a in own]
+    arrays = [(np.ascontiguousarray(a, data.y.dtype), 0) for a in own]
     return engine.Job(
         compiled.tape,
         data.y.dtype == np.float32,
         data.n_fits,
         data.n_points,
-        x=[*data.x, *((a, 0) for a in arrays)],
+        x=[*data.x, *arrays],
         y=data.y,
         sigma=data.sigma or (None, 0),
         mask=data.use or (None, 0),

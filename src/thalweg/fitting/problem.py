@@ -131,7 +131,7 @@ def prepare(
         free = tuple(range(P))
         own = contiguous(held.reshape(-1, P), np.uint8)
     else:
-        free = tuple(j for j, is_held in enumerate(held.tolist()) if not is_held)
+        free = tuple([j for j, is_held in enumerate(held.tolist()) if not is_held])
         own = None
     problem = Problem(
         model, data, names, free, start, lower, upper, bounded, own, recording,
@@ -279,7 +279,8 @@ def _start(
 
 def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFit:
     start = per_fit(p0, "p0", "P", len(names), data.batch, exact_type(p0, dtype))
-    return PerFit(narrowed_starts(start.array, names, dtype), start.step)
+    array = narrowed_starts(start.array, names, dtype)
+    return start if array is start.array else PerFit(array, start.step)
 
 
 def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:

@@ -84,7 +84,7 @@ def run_again(
 def _refused(out: dict[str, Array]) -> Array:
     """The fits that have left the range, or may have."""
     status, detail = out["status"].reshape(-1), out["detail"].reshape(-1)
-    if not np.count_nonzero(status < 0):
+    if not status.size or status[status.argmin()] >= 0:
         return np.empty(0, np.intp)
     return np.flatnonzero((status == Status.RANGE) | ((status == Status.NOT_FINITE) & (detail > 0)))
 

@@ -13,6 +13,7 @@ from .._arguments.check import Array
 from .problem import Problem
 from .result import FitResult
 
+_INT8, _INT32, _INT64 = map(np.dtype, (np.int8, np.int32, np.int64))
 _FILLED_AT_ONCE = 1 << 16  # fits that are filled at a time, so that filling needs little memory
 
 
@@ -23,17 +24,19 @@ def results_for(problem: Problem) -> dict[str, Array]:
     its pages.
     """
     batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
-    dtype = problem.data.y.dtype
+    dtype, empty, zeros = problem.data.y.dtype, np.empty, np.zeros
+    attempts = empty(batch, _INT8)
+    attempts.fill(1)  # 0 is written to fits that have not run
     return {
-        "theta": np.empty((*batch, P), dtype),
-        "covariance": np.empty((*batch, F * (F + 1) // 2), dtype),
-        "chi2": np.empty(batch, dtype),
-        "n_iter": np.empty(batch, np.int32),
-        "n_used": np.empty(batch, np.int64),
-        "detail": np.empty(batch, np.int32),
-        "next": np.zeros(batch, np.int8),
-        "attempts": np.ones(batch, np.int8),  # 0 is written to fits that have not run
-        "status": np.zeros(batch, np.int8),  # written last: a fit that has one has all results
+        "theta": empty((*batch, P), dtype),
+        "covariance": empty((*batch, F * (F + 1) // 2), dtype),
+        "chi2": empty(batch, dtype),
+        "n_iter": empty(batch, _INT32),
+        "n_used": empty(batch, _INT64),
+        "detail": empty(batch, _INT32),
+        "next": zeros(batch, _INT8),
+        "attempts": attempts,
+        "status": zeros(batch, _INT8),  # written last: a fit that has one has all results
     }
 
 

@@ -13,7 +13,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from functools import reduce
+from functools import lru_cache, reduce
 from inspect import Parameter, Signature
 from typing import Any, NoReturn
 
@@ -374,14 +374,18 @@ def parse(
     variables = (independent,) if isinstance(independent, str) else tuple(independent)
     names = None if params is None else tuple(params)
     _check_names(text, variables, names or ())
+    return _parsed(text, variables, names)
+
+
+@lru_cache(maxsize=256)  # a loop of fits gives the same text again and again
+def _parsed(text: str, variables: tuple[str, ...], names: tuple[str, ...] | None) -> Formula:
     translator = _Translator(text, variables, names)
     value = translator.translate(syntax_tree(text))
     if translator.used.isdisjoint(variables):
         hint = f"name it with independent=; the names found are {', '.join(translator.position)}"
         refuse(text, f"the independent variable {' or '.join(variables)} does not occur", hint)
-    for name in names or ():
-        if name not in translator.used:
-            refuse(text, f"the parameter {name} does not occur")
+    for name in [n for n in names or () if n not in translator.used]:
+        refuse(text, f"the parameter {name} does not occur")
     return Formula(text, variables, tuple(translator.position)[len(variables) :], value)
 
 

@@ -232,7 +232,7 @@ class Symbol(Value):
         refuse(f"attribute .{name} of a recorded value", _REDUCTION_HINT)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        if any(map(is_array_of_symbols, inputs)):
+        if len(inputs) > 1 and any(map(is_array_of_symbols, inputs)):
             return act_on_arrays(ufunc, method, inputs, options)
         name = ufunc.__name__
         op, function = _UFUNC_OPS.get(name), _UFUNCS.get(name)

@@ -133,7 +133,7 @@ def record(
     theta, x = _symbols(recorder)
     several = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
     output = _call(
-        function, lambda: _output(recorder, function(x[0] if single else several, *theta))
+        function, recorder, lambda: _output(recorder, function(x[0] if single else several, *theta))
     )
     return Recording(recorder.graph, output, recorder.arrays)
 
@@ -155,7 +155,7 @@ def columns_read(
     recorder = Recorder(Graph(n_params, len(names)), points, data)
     theta, x = _symbols(recorder)
     columns = Columns(dict(zip(names, x, strict=True)))
-    _call(function, lambda: _output(recorder, function(columns, *theta)))
+    _call(function, recorder, lambda: _output(recorder, function(columns, *theta)))
     return [k for k, name in enumerate(names) if name in columns.names_read]
 
 
@@ -198,7 +198,7 @@ def record_outputs(
         many = isinstance(value, tuple | list) or is_array_of_symbols(value)
         return [_output(recorder, v) for v in value] if many else [_output(recorder, value)]
 
-    return Outputs(recorder.graph, _call(function, outputs), recorder.arrays)
+    return Outputs(recorder.graph, _call(function, recorder, outputs), recorder.arrays)
 
 
 def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
@@ -212,8 +212,12 @@ def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
 _T = TypeVar("_T")
 
 
-def _call(function: Callable[..., Any], body: Callable[[], _T]) -> _T:
-    """Run ``body``, which calls the user's function; an error tells the place in that function."""
+def _call(function: Callable[..., Any], recorder: Recorder, body: Callable[[], _T]) -> _T:
+    """Run ``body``, which calls the user's function; an error tells the place in that function.
+
+    The recorder lets go of its symbols, which hold the recorder in turn, so that their memory is
+    given back at once.
+    """
     try:
         return body()
     except RecordingError as error:
@@ -225,6 +229,8 @@ def _call(function: Callable[..., Any], body: Callable[[], _T]) -> _T:
         raise RecordingError(
             f"it raised {type(error).__name__}: {error}", *_place(error)
         ) from error
+    finally:
+        recorder.parameters = []
 
 
 def _definition(function: Any) -> tuple[str | None, int | None]:
