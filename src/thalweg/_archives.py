@@ -68,10 +68,10 @@ def load_archive(
 
 
 def write_archive(file: BinaryIO, arrays: dict[str, Array]) -> None:
-    """Write arrays as `numpy.savez` does; what interrupts it leaves nothing behind to complain.
+    """Write arrays as `numpy.savez` does, without a message if it is interrupted.
 
     A `ZipFile` that is deleted in the middle of a member, as after Ctrl-C, prints an exception that
-    nobody can catch; without its file it is silent.
+    cannot be caught; if it has lost its file it does not.
     """
     archive = zipfile.ZipFile(file, "w")
     try:

@@ -1,4 +1,4 @@
-"""What Thalweg runs on here: its version, the instruction set, the number of threads."""
+"""What Thalweg runs on: its version, the instruction set and the number of threads."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _MOST = 2**31 - 1
 
 @dataclass(frozen=True, repr=False)
 class Info:
-    """What `info` tells; it prints as a few lines.
+    """The result of `info`, which prints as a few lines.
 
     Attributes
     ----------
     version : str
-        Of Thalweg.
+        The version of Thalweg.
     instruction_set : str
-        The one in use.
+        The instruction set in use.
     available : tuple of str
-        Those that this processor can run, best first.
+        The instruction sets that this processor can run, the best first.
     threads : int
-        How many a call uses when it does not say.
+        The number of threads that a call uses when its ``threads`` does not say.
     numpy, python, platform : str
-        The versions beside it, and the operating system.
+        The versions of NumPy and Python, and the operating system.
     """
 
     version: str
@@ -53,12 +53,12 @@ class Info:
 
 
 def info() -> Info:
-    """Return what runs here: the version, the instruction set and the number of threads.
+    """Return the version, the instruction set and the number of threads in use.
 
     Raises
     ------
     ValueError
-        The environment's THALWEG_SIMD names an instruction set that this processor lacks.
+        The environment variable THALWEG_SIMD names an instruction set that this processor lacks.
 
     Examples
     --------
@@ -82,9 +82,10 @@ def info() -> Info:
 def get_num_threads() -> int:
     """Return how many threads a call uses when its ``threads`` does not say.
 
-    As many as `set_num_threads` said; else THALWEG_NUM_THREADS or OMP_NUM_THREADS of the
-    environment; else one for each processor that this process may use.  Within a call that was told
-    ``threads``, such as that of `minimize` which calls your loss, as many as it was told.
+    The number is that of `set_num_threads`, else that of the environment variable
+    THALWEG_NUM_THREADS or OMP_NUM_THREADS, else the number of processors that this process may use.
+    Inside a call with ``threads``, such as a call of `minimize` that evaluates your loss, it is the
+    ``threads`` of that call.
     """
     return dispatch.get_num_threads()
 
@@ -92,28 +93,27 @@ def get_num_threads() -> int:
 def set_num_threads(n: int | None) -> None:
     """Set how many threads a call uses when its ``threads`` does not say.
 
-    Results do not depend on it: they are the same to the last bit.
+    Results are the same to the last bit for any number.
 
     Parameters
     ----------
     n : int or None
-        At least 1; more than 256 are 256.  None takes the setting back.
+        The number, at least 1; more than 256 count as 256.  None takes the setting back.
 
     Raises
     ------
     ValueError
-        It is less than 1 or no whole number.
+        ``n`` is less than 1 or not a whole number.
     """
     dispatch.set_num_threads(0 if n is None else count(n, "n", 1, _MOST))
 
 
 @contextmanager
 def at_most(threads: int | None) -> Iterator[None]:
-    """Let what runs inside use so many threads where it does not say, and never more.
+    """Limit the number of threads of all calls inside a with statement; None is no limit.
 
-    None changes nothing.  It holds for every kernel that the calling thread runs meanwhile, those
-    of the user's own functions among them, and for no other thread.  An inner limit cannot raise an
-    outer one.
+    The limit holds for every kernel that the calling thread runs inside, also by the user's own
+    functions, and for no other thread.  An inner limit cannot raise an outer one.
 
     Raises
     ------

@@ -169,7 +169,8 @@ cdef bint is_jacobian(const Py_buffer *view, c.tw_jacobian *A) noexcept:
 def sum_plain(J, e, weights, double scale, bint per_block, int threads):
     """Return ``scale J' W e`` of plain arrays, or None.
 
-    None: the caller must take the long way, which handles other arrays and says what is wrong.
+    None means that the caller must take the long way, which handles other arrays and says what is
+    wrong.
 
     J is (K, Nx, P) or (Nx, P), e and weights, unless None, have its shape without P.
     """

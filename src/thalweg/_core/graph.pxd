@@ -1,12 +1,12 @@
 """The expression graph, for the modules that walk it."""
 from libc.stdint cimport int32_t, int64_t
 
-cdef enum:  # what a leaf has in the place of an opcode
+cdef enum:  # the ``op`` of a leaf
     CONST = -1
     THETA = -2
     X = -3
 
-cdef enum:  # in the place of a node: there is none; not -1, which stands for an exception
+cdef enum:  # stands for no node, as -1 stands for an exception
     NONE = -2
 
 cdef enum:
@@ -15,21 +15,21 @@ cdef enum:
     ON_BOTH = 3
 
 cdef struct Node:
-    int32_t op
-    int32_t arity  # 0 of a leaf
-    int32_t ids[3]  # operands; of a leaf the number of its parameter or array; else 0
-    int32_t depends
-    int64_t order
-    double value  # of a constant; else 0
+    int32_t op  # the number of the operation, or the kind of a leaf
+    int32_t arity  # the number of operands, 0 for a leaf
+    int32_t ids[3]  # the operands; for a leaf, the number of its parameter or array; else 0
+    int32_t depends  # ON_X, ON_THETA, both or 0
+    int64_t order  # the sort key of operands that may be exchanged
+    double value  # the value of a constant, else 0
 
 cdef class Graph:
     cdef Node *at
     cdef int32_t *slots  # the hash table: a node or -1; longer than twice the number of nodes
-    cdef Py_ssize_t n_slots  # a power of two
-    cdef readonly int size  # number of nodes
+    cdef Py_ssize_t n_slots  # the length of the table, a power of two
+    cdef readonly int size  # the number of nodes
     cdef readonly int n_theta
     cdef readonly int n_x
-    cdef public bint exact  # whether 0 * x stays, which is NaN for an infinite x
+    cdef public bint exact  # whether 0 * x is kept, since it is NaN for an infinite x
 
     cdef int constant(self, double value) except -1
     cdef int interned(self, int op, int a, int b=*, int c=*) except -1
@@ -43,8 +43,8 @@ cdef int simplified(Graph g, int op, int a, int b, int c) except -1
 
 cdef class Walk:
     cdef void *memory
-    cdef int32_t *order  # the nodes
-    cdef int32_t *place  # of a node in `order`, or -1
+    cdef int32_t *order  # the nodes, operands first
+    cdef int32_t *place  # the place of each node in `order`, or -1
     cdef int32_t *outputs
     cdef readonly Py_ssize_t n
     cdef readonly Py_ssize_t n_outputs

@@ -307,13 +307,13 @@ cdef c.tw_icd_job image_job(Columns A, prior, x, e, Views views) except *:
     cdef Py_ssize_t axis, pixels = 1
     memset(&job, 0, sizeof(job))
     if A.columns.indptr == NULL or A.columns.mean != NULL:
-        raise ValueError("sparse columns as they are, not centred, are needed")
+        raise ValueError("A must be sparse columns that are not centred")
     size, offset, weight, p.width, p.height, p.power, target, p.pull = prior
     for axis in range(3):
         p.size[axis] = size[axis]
         pixels = times(pixels, p.size[axis])
     if pixels != A.columns.P or len(weight) > c.TW_NEIGHBOURS:
-        raise ValueError("the grid makes no sense")
+        raise ValueError("the grid must have a pixel for each column, and few enough neighbours")
     p.neighbours = len(weight)
     p.offset = <const Py_ssize_t *> views.take(offset, INTP, times(p.neighbours, 3), False)
     p.weight = views.doubles(weight, p.neighbours, False)

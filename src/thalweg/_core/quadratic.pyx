@@ -215,7 +215,8 @@ cdef const double *vector(Views views, object array, Py_ssize_t P, int flags) ex
 def short_way(B, theta, theta_star, gradient, int triangle, int threads):
     """Return the value at one theta of plain arrays, or None.
 
-    None: the caller must take the long way, which handles other arrays and says what is wrong.
+    None means that the caller must take the long way, which handles other arrays and says what is
+    wrong.
 
     B is a `Matrix` or an array; ``triangle`` 0 reads all of it, 1 or 2 its lower or upper triangle.
     ``gradient`` is an array or None.

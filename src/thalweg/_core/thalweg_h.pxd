@@ -74,7 +74,7 @@ cdef extern from "thalweg.h" nogil:
                           void *trial) noexcept nogil
 
 cdef extern from "tape/opcodes.h" nogil:
-    enum:  # those that rules name; the others pass as numbers
+    enum:  # the operations that rules name; others are passed as numbers
         NEG "TW_OP_neg"
         ABS "TW_OP_abs"
         FLOOR "TW_OP_floor"

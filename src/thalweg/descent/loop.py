@@ -64,7 +64,7 @@ class Descent:
         chosen: bool = False,
     ) -> None:
         self.problem, self.method, self.rules = problem, method, rules
-        self.chosen = chosen  # the user has named no method, so the message names it
+        self.chosen = chosen  # whether the method is the default, which the message then names
         self.point, self.best, self.best_norm = start, start, inf
         self.losses, self.norms, self.steps = array("d"), array("d"), array("d")
         self.thetas: list[Array] | None = [] if record else None

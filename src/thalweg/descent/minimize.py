@@ -24,7 +24,7 @@ from .result import DescentResult
 from .several import minimize_columns
 from .units import minimize_in_units, unit_of
 
-_GTOL = 1e-8
+_GTOL = 1e-8  # the default of gtol
 _LEAST_LOSS = 1e-280  # a sum of squares smaller than this may have lost digits
 _DENSE = 1000  # up to so many parameters a P x P matrix may be made for every step
 
@@ -97,7 +97,7 @@ def minimize(
         ``loss``, ``gradient_norm`` and ``step_size`` as attributes; a true value from it, or
         StopIteration, ends the descent.
     progress : bool
-        Show a progress bar (needs the extra ``cli``).
+        Whether to show a progress bar (needs the extra ``cli``).
 
     Returns
     -------

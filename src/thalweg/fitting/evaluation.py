@@ -46,7 +46,7 @@ def jacobian(problem: Problem, params: Array) -> Array:
         every = problem._replace(free=tuple(range(P)))
         for fit, theta in enumerate(rows):
             differences = every.differences(fit)
-            differences(theta)  # one-sided; where chi2 stays as it was they are central
+            differences(theta)  # one-sided; the second call, at the same chi2, makes them central
             out[fit, 1:] = differences(theta)[1].T
     else:
         _run(problem.recording, range(P), data.x, rows, out)
@@ -79,7 +79,7 @@ def _recorded_at(problem: Problem, x: Sequence[PerFit], points: tuple[int, ...])
             data=shared_values(x),
         )
     except RecordingError as error:
-        if not data.kept:  # it was loaded from a file; the model may be one that Python evaluates
+        if not data.kept:  # of a result loaded from a file, whose model may be called from Python
             return None
         raise ValueError(
             f"the model holds arrays for the fitted points only; call it to predict elsewhere "
@@ -88,7 +88,7 @@ def _recorded_at(problem: Problem, x: Sequence[PerFit], points: tuple[int, ...])
 
 
 def _variables(problem: Problem, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
-    """Other points than the fitted ones: each variable, and their shape."""
+    """Return the variables at the user's points x, and the shape of the points."""
     data, columns = problem.data, columns_of(x)
     if columns is None:
         parts = [x] if data.single else list(x)

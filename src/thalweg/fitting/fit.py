@@ -41,7 +41,7 @@ _TOLERANCES = {
     np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
-_STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1
+_STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1, as in MINPACK
 _FLOAT64 = np.dtype(np.float64)
 
 
@@ -100,14 +100,14 @@ def fit(
     bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds, optional
         Lower and upper bounds, each (), (P,) or (..., P); None is no bound.
     fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional
-        Parameters that keep their start.
+        The parameters that keep their start values.
     independent : str or sequence of str, optional
         The independent variables of a formula.
     axis : int, str or sequence of them, optional
         The axes of y that hold the points, by number or, of a DataArray or DataFrame, by name; by
         default the last, or as many as the grids of x have.
     dtype : float64 or float32, optional
-        The arithmetic.  float32 runs faster and gives about four digits.
+        The type of the arithmetic.  float32 is faster and gives about four digits.
     xtol : float, optional
         Stop when every :math:`|\delta_j| \le` xtol :math:`(|\theta_j| + \sqrt{\chi^2} / D_j)`, with
         :math:`D_j` the largest norm of column j of the weighted Jacobian so far; 1e-9 (float32:
@@ -127,7 +127,7 @@ def fit(
     threads : int, optional
         The most threads; by default the number of processors that this process may use.
     progress : bool
-        Show a progress bar (needs the extra ``cli``).
+        Whether to show a progress bar (needs the extra ``cli``).
     callback : callable, optional
         ``callback(done, total)``, called a few times a second from the calling thread.  If it
         returns a true value the job ends, and fits that have not finished get status NOT_RUN.

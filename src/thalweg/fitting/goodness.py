@@ -1,4 +1,4 @@
-r"""How good a fit is: what is looked up first, in the terms and factors of the field.
+r"""The goodness of a fit, in the usual terms and with their usual factors.
 
 With n points used, k free parameters and weights w_i = 1 / sigma_i:
 

@@ -121,7 +121,7 @@ class FitResult:
         return (select(self, k) for k in range(len(self)))
 
     def __bool__(self) -> bool:
-        """Return true: there is a result; `success` says of what kind."""
+        """Return True, also for a failed fit: ask `success`."""
         return True
 
     @cached_property
@@ -230,7 +230,7 @@ class FitResult:
     def jacobian(self) -> Floats:
         """df(x_i; params) / dtheta_j at the fitted points, shape (..., N, P), not weighted.
 
-        It has a column for every parameter, fixed ones too, and is computed anew at each look.
+        It has a column for every parameter, fixed ones too, and is computed at each access.
         """
         return jacobian(self.problem, self.params)
 

@@ -25,7 +25,7 @@ from .problem import Problem
 from .result import FitResult
 from .selection import PER_FIT
 
-_FORMAT = 1  # of the file; a later one that older versions cannot read gets the next number
+_FORMAT = 1  # number of the file format; it rises with a change that older versions cannot read
 _COORDINATE = "coordinate "  # begins the names of the arrays that are labels
 
 
@@ -70,7 +70,7 @@ def _header(result: FitResult) -> dict[str, Any]:
 
 
 def _without_objects(values: Array, name: str) -> Array:
-    """Texts as an array of texts, and all else as it is."""
+    """Return an object array of texts as an array of texts, and other arrays unchanged."""
     if values.dtype.kind != "O":
         return values
     if not all(isinstance(v, str) for v in values.reshape(-1)):
@@ -100,8 +100,8 @@ def load(path: Any, model: Any = None) -> FitResult:
     Returns
     -------
     FitResult
-        With all numbers that were saved; what needs the data, such as `FitResult.residual`, says
-        that a file holds none.
+        The result with all numbers that were saved.  Attributes that need the data, such as
+        `FitResult.residual`, raise ValueError, as the file holds no data.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def _is_whole(header: dict[str, Any], arrays: dict[str, Array]) -> bool:
-    """Whether the arrays have the shapes that belong together."""
+    """Whether all arrays have the shapes that the header and the batch imply."""
     batch, P, F = arrays["chi2"].shape, len(header["names"]), len(arrays["free"])
     row = {"params": (P,), "covariance_rows": (F * (F + 1) // 2,)}
     return all(arrays[name].shape == (*batch, *row.get(name, ())) for name in PER_FIT)
@@ -157,13 +157,13 @@ def _is_whole(header: dict[str, Any], arrays: dict[str, Array]) -> bool:
 
 @dataclass(frozen=True)
 class _Unknown:
-    """Stands for a function of Python that a file names and does not hold."""
+    """A stand-in for a Python function, of which a file holds the name alone."""
 
     label: str
 
     def __call__(self, *arguments: Any) -> Any:
         raise ValueError(
-            f"the file names its model, {self.label}, and does not hold it; give it: "
+            f"the file holds only the name of its model, {self.label}; give the function: "
             "thalweg.load(path, model=...)"
         )
 

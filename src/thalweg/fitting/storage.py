@@ -75,7 +75,7 @@ def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
 
 
 class _Unfinished(FitResult):
-    """The result of a job that was stopped; fits that have not run are filled at the first look.
+    """The result of a job that was stopped; fits that have not run are filled at first access.
 
     To fill them at once would take too long after Ctrl-C: for tens of millions of fits the
     operating system needs seconds to give the memory.

@@ -1,4 +1,4 @@
-"""A sweep over copies of what the caller brought, which get the result if all went well."""
+"""Sweeps over a dense matrix: on copies of the caller's arrays, which get the result at the end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def dense_sweep(A: Array | SparseRows, t: Task) -> Sweep:
 
 
 def _swept(A: Array | SparseRows, t: Task, now: Moving, void: Array | None) -> tuple[int, int]:
-    """Sweep from where the caller is; return the status, and the column that is wrong, if any."""
+    """Sweep over the copies ``now``; return the status, and the column that is wrong, if any."""
     _begin(t.u, void, now.theta, now.residual)
     if isinstance(A, SparseRows) or t.gram is not None or t.plan.name == "greedy":
         return sweep_on_gram(A, t, now)
@@ -63,7 +63,7 @@ def _swept(A: Array | SparseRows, t: Task, now: Moving, void: Array | None) -> t
 def _refreshed(
     A: Array | SparseRows, u: Unknowns, residual: Array, theta: Array, b: Array
 ) -> float:
-    """residual = b − Aθ − intercept; return how far it was from that."""
+    """Compute residual = b − Aθ − intercept anew; return by how much it was wrong."""
     kept = residual.copy()
     residual[:] = b.reshape(len(A), u.M).T
     subtract(A, np.zeros(u.P), theta[:, : u.P], residual)
@@ -72,7 +72,7 @@ def _refreshed(
 
 
 def _begin(u: Unknowns, void: Array | None, theta: Array, residual: Array) -> None:
-    """Copy what the caller brought."""
+    """Copy the caller's θ and residual into the arrays of the sweep."""
     theta[:, : u.P] = u.theta.reshape(u.P, u.M).T
     residual[:] = without(u.residual, void).reshape(len(u.residual), u.M).T
     if u.intercept is not None:
@@ -80,7 +80,7 @@ def _begin(u: Unknowns, void: Array | None, theta: Array, residual: Array) -> No
 
 
 def _without(A: Array, left: Array) -> Array:
-    """Return a copy of A, 0 in the rows that are left out and are not finite."""
+    """Return a copy of A with 0 for values that are not finite, in the rows ``left`` out."""
     A = A.copy(order="K")
     for rows in row_slices(A):
         bad = left[rows] & ~np.isfinite(A[rows]).all(1)
@@ -89,7 +89,7 @@ def _without(A: Array, left: Array) -> Array:
 
 
 def _beside(A: Array | SparseRows, M: int) -> Array:
-    """Return an array (M, n) of float64 that is aligned where the columns of A are."""
+    """Return an array (M, n) of float64 whose rows are aligned as the columns of A are."""
     if isinstance(A, SparseRows):
         return np.empty((M, len(A)))
     by_columns = A.strides[0] == A.itemsize
@@ -123,7 +123,7 @@ def _on_residual(A: Array, t: Task, now: Moving) -> tuple[int, int]:
 
 
 def _center(s: Settings, theta: Array, residual: Array, fall: Array, centered: bool) -> None:
-    """Put the intercept to its minimum, where nothing else is to be updated."""
+    """Move the intercept to its minimum in a sweep that updates no other coordinate."""
     w = np.ones(residual.shape[1]) if s.weights is None else s.weights
     if not (centered and len(fall) and w.sum() > 0):
         return
@@ -134,7 +134,7 @@ def _center(s: Settings, theta: Array, residual: Array, fall: Array, centered: b
 
 
 def _refuse_column(A: Array | SparseRows, status: int, j: int) -> None:
-    """Say what is wrong with column j; the last coordinate of all is the intercept."""
+    """Raise an error about column j of A, or about the intercept, which is the last coordinate."""
     if isinstance(A, np.ndarray) and j < A.shape[1] and not np.isfinite(A[:, j]).all():
         i = int(np.argmin(np.isfinite(A[:, j])))
         raise ValueError(f"A must be finite, but A[{i}, {j}] is {A[i, j]}")

@@ -17,12 +17,12 @@ from ._sweep_gram import SparseRows
 from ._sweep_options import Array, Order, Sweep, Unknowns, report, void_of, without
 from ._sweep_task import Task
 
-# Coordinates of orders that are drawn before the sweeps they are for: 128 MiB.
+# So many coordinates of random orders (128 MiB) are drawn at a time, before their sweeps.
 _AT_ONCE = 2**24
 
 
 class Columns(NamedTuple):
-    """A matrix by columns, its indices all of one type."""
+    """A matrix in compressed columns, with all indices of one type."""
 
     shape: tuple[int, int]  # (n, P)
     indptr: Array
@@ -31,7 +31,7 @@ class Columns(NamedTuple):
 
 
 def read_in_place(columns: Columns, t: Task, **penalties: Any) -> dict[str, Any]:
-    """Return what a sweep reads while it writes: none of it may be what is written."""
+    """Return, by name, the arrays that a sweep reads while it writes; none may be an output."""
     return {
         "A": columns.values,
         "indices of A": columns.indices,
@@ -43,12 +43,14 @@ def read_in_place(columns: Columns, t: Task, **penalties: Any) -> dict[str, Any]
 
 
 def sparse_sweep(columns: Columns, t: Task) -> Sweep:
-    """Sweep in place: an update costs the stored values of its column, twice."""
+    """Sweep in place: an update reads the stored values of its column twice."""
     u = t.u
     s = t.s._replace(**{k: getattr(t.s, k)[: u.P] for k in ("l1", "l2", "lower", "upper")})
     void = void_of(u.residual, t.b, t.left)
     counted = u._replace(residual=without(u.residual, void))
-    report(u, s, *_by_rows(counted), np.zeros(u.M), np.zeros((0, u.M)))  # F overflows here or never
+    report(
+        u, s, *_by_rows(counted), np.zeros(u.M), np.zeros((0, u.M))
+    )  # refuses an F that overflows
     if t.left is not None:
         columns = columns._replace(values=_values_without(columns, t.left))
     exact = None if t.b is None else without(t.b, void)
@@ -56,7 +58,7 @@ def sparse_sweep(columns: Columns, t: Task) -> Sweep:
 
 
 def rows_of(columns: Columns, t: Task) -> SparseRows:
-    """Return A by rows, its indices checked, and 0 what is not finite in rows of weight 0."""
+    """Return A by rows, with 0 for values that are not finite in rows of weight 0."""
     if t.left is not None:
         columns = columns._replace(values=_values_without(columns, t.left))
     n, P = columns.shape
@@ -72,7 +74,7 @@ def rows_of(columns: Columns, t: Task) -> SparseRows:
 
 
 def _values_without(columns: Columns, left: Array) -> Array:
-    """Return the values of A, 0 where they are not finite in rows that are left out."""
+    """Return the values of A with 0 for those not finite in the rows ``left`` out."""
     if all_finite(columns.values) or not len(left):
         return columns.values
     out = left.take(columns.indices, mode="clip")
@@ -81,7 +83,7 @@ def _values_without(columns: Columns, left: Array) -> Array:
 
 
 def columns_of(A: Any) -> Columns:
-    """Look at A; columns are not copied but where starts and rows have two types of index."""
+    """Check A and return its columns, without a copy unless its two index arrays differ in type."""
     if getattr(A, "format", None) == "csr":
         A = _by_columns(A)
     if getattr(A, "format", None) != "csc":
@@ -103,7 +105,7 @@ def columns_of(A: Any) -> Columns:
             f"A must have P + 1={P + 1} elements in indptr and as many indices as values, "
             f"got {len(indptr)}, {len(indices)} and {len(values)}"
         )
-    # the starts are few: they are what is converted, where they fit
+    # of two types of index, the few starts are converted, if they fit
     limit = np.iinfo(np.int32)
     fits = limit.min <= int(indptr.min()) and int(indptr.max()) <= limit.max
     kind = np.int32 if indices.dtype == np.int32 and fits else np.int64
@@ -128,12 +130,12 @@ def _by_columns(A: Any) -> Any:
 
 
 def _by_rows(u: Unknowns) -> tuple[Array, Array]:
-    """Return theta (M, P) and residual (M, n), not copied where `report` can do without."""
+    """Return theta (M, P) and residual (M, n) for `report`, as views if possible."""
     return u.theta.reshape(u.P, u.M).T, u.residual.reshape(len(u.residual), u.M).T
 
 
 def _run(columns: Columns, counted: Unknowns, t: Task, void: Array | None) -> Sweep:
-    """Sweep in place, or over copies of what is not contiguous or has rows that are left out."""
+    """Sweep in place, or over copies of arrays that are not contiguous or have rows left out."""
     u, s, plan, b = t.u, t.s, t.plan, t.b
     theirs = (u.theta, u.residual, u.intercept)
     ours = [
@@ -157,7 +159,7 @@ def _run(columns: Columns, counted: Unknowns, t: Task, void: Array | None) -> Sw
                 change=change, fall=fall[begin:end], drift=drift, threads=s.threads,
             )  # fmt: skip
             failures.refuse(failures.Sweep, status, where=column, n=columns.shape[0])
-    finally:  # Ctrl-C leaves what was reached
+    finally:  # after Ctrl-C, too, the caller's arrays get what was reached
         for new, old in zip(ours, theirs, strict=True):
             if old is not None and new is not None and new is not old:
                 keep = void if old is u.residual and void is not None else False
@@ -167,7 +169,7 @@ def _run(columns: Columns, counted: Unknowns, t: Task, void: Array | None) -> Sw
 
 
 def _coordinates(plan: Order, drawn: Iterable[Array]) -> Array | None:
-    """Return the coordinates of each sweep, (C,) or (sweeps, C), or None for all as they come."""
+    """Return the coordinates of each sweep, (C,) or (sweeps, C), or None for 0, 1, ..., P − 1."""
     if plan.name in ("cyclic", "greedy"):
         return None
     if plan.fixed is not None:

@@ -1,8 +1,8 @@
-"""Sweeps on AᵗWr and AᵗWA alone: what is formed of A before them, and what becomes of r after.
+"""Sweeps on AᵗWr and AᵗWA alone: both are formed before the sweeps, and r is updated after them.
 
-With an intercept that is centered, both are those of the columns less their weighted means.  As
-differences of large numbers they would lose digits, so a pivot is first taken from each column: its
-element in the row of the largest weight (csrc/sweep/sweep.c says why that is enough).
+With a centered intercept, both are those of the columns less their weighted means.  Computed as
+differences of large numbers they would lose digits, so a pivot is subtracted from each column
+first: its element in the row of the largest weight (csrc/sweep/sweep.c says why that is enough).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from thalweg._core import sweep as _core
 from ._sweep_options import Array, Settings
 from ._sweep_task import Moving, Task, each_of, orders_of
 
-# Elements of A that NumPy takes at a time where A is multiplied outside the kernels.
+# Where NumPy multiplies A, it takes so many elements of A (8 MiB) at a time.
 _ROWS_AT_ONCE = 2**20
-# Products that NumPy makes in one call, between which Python looks at Ctrl-C: some 50 ms.
+# One call of NumPy makes at most so many products, some 50 ms: between calls Ctrl-C is noticed.
 _PRODUCTS_AT_ONCE = 2**30
-# The same of products of sparse rows, each of which takes some 20 times as long.
+# The same for sparse rows, of which a product takes some 20 times as long.
 _SPARSE_PRODUCTS = 2**24
-_COPIES = 3  # of a P x P matrix at a time: the sums, what centering makes of them, and a product
+_COPIES = 3  # P x P matrices at a time: the sums, the sums centered, and a product
 
 
 class SparseRows:
-    """A sparse matrix (n, P) by rows; some of its columns can be asked for as a dense matrix."""
+    """A sparse matrix (n, P) in compressed rows."""
 
     def __init__(
         self, values: Array, indices: Array, indptr: Array, shape: tuple[int, int]
     ) -> None:
         from scipy.sparse import csc_array
 
-        used = int(indptr[-1])  # there may be room behind the last column
+        used = int(indptr[-1])  # the arrays may be longer
         self.columns = csc_array((values[:used], indices[:used], indptr), shape)
         self.rows = self.columns.tocsr()
         self.shape = shape
@@ -45,20 +45,20 @@ class SparseRows:
         return self.shape[0]
 
     def __getitem__(self, rows: slice) -> Array:
-        """Return these rows, dense."""
+        """Return these rows as a dense array."""
         dense: Array = self.rows[rows].toarray()
         return dense
 
     @property
     def stored(self) -> Array:
-        """How many values each row has, (n,)."""
+        """The number of stored values of each row, (n,)."""
         return np.diff(self.rows.indptr)
 
     def apart(self, pivot: Array) -> tuple[Any, Array, Any]:
-        """Return the columns without a pivot, which of the others there are, and those.
+        """Split the columns into those without and those with a pivot, which makes them dense.
 
-        The first are (n, P), with nothing stored in the columns that have one; a pivot makes a
-        column dense.
+        Returns a sparse (n, P) in which columns with a pivot are empty, the numbers of the columns
+        with a pivot, and these columns.
         """
         shifted = np.flatnonzero(pivot)
         if not len(shifted):
@@ -71,18 +71,18 @@ class SparseRows:
 
 
 class Products(NamedTuple):
-    """AᵗWA and AᵗWr as a sweep needs them, and what a centered intercept took from them."""
+    """AᵗWA and AᵗWr for a sweep, and what a centered intercept has subtracted from the columns."""
 
-    gram: Array  # (C, C), or (P, P) if centered
-    q: Array  # (M, C) or (M, P)
-    pivot: Array  # (P,) taken from the columns
-    mean: Array  # (P,) of the columns less their pivots
-    weight: float  # sum of the weights
-    way: Array  # (M,) from the intercept to its minimum at the start
+    gram: Array  # AᵗWA, (C, C), or (P, P) if centered
+    q: Array  # AᵗWr, (M, C) or (M, P)
+    pivot: Array  # (P,) what has been subtracted from each column
+    mean: Array  # (P,) the means of the columns less their pivots
+    weight: float  # the sum of the weights
+    way: Array  # (M,) the way from each intercept to its minimum, at the start
 
 
 def row_slices(A: Array) -> Iterator[slice]:
-    """Yield the rows of A a part at a time."""
+    """Yield slices of the rows of A, each of at most `_ROWS_AT_ONCE` elements."""
     n, P = A.shape
     step = max(1, _ROWS_AT_ONCE // max(1, P))
     for begin in range(0, n, step):
@@ -90,7 +90,7 @@ def row_slices(A: Array) -> Iterator[slice]:
 
 
 def _sparse_slices(A: SparseRows, n_dense: int) -> Iterator[slice]:
-    """Yield the rows of A, each time so many that no product of them takes long."""
+    """Yield slices of the rows of A, each so short that no product takes long."""
     work = np.cumsum((A.stored.astype(float) + n_dense) ** 2 + n_dense)
     begin = 0
     while begin < len(A):
@@ -101,7 +101,7 @@ def _sparse_slices(A: SparseRows, n_dense: int) -> Iterator[slice]:
 
 
 def subtract(A: Array | SparseRows, pivot: Array, theta: Array, residual: Array) -> None:
-    """residual (M, n) −= ((A − pivot)θ)ᵗ, with theta (M, P), sums in float64."""
+    """Subtract ((A − pivot)θ)ᵗ from residual (M, n), for theta (M, P), with sums in float64."""
     if not isinstance(A, SparseRows):
         for rows in row_slices(A):
             residual[:, rows] -= theta @ (A[rows].astype(np.float64, copy=False) - pivot).T
@@ -114,7 +114,7 @@ def subtract(A: Array | SparseRows, pivot: Array, theta: Array, residual: Array)
 
 
 def products(A: Array | SparseRows, t: Task, residual: Array) -> Products:
-    """Form what a sweep needs; a ``gram`` that was given is taken as it is."""
+    """Form AᵗWA and AᵗWr for a sweep; a ``gram`` that was given is not formed again."""
     (n, P), s, M = A.shape, t.s, t.u.M
     given = isinstance(t.gram, bool | None) is False
     refuse_square(P, _COPIES, "Gram mode", "sweeps over the residual need none")
@@ -133,7 +133,7 @@ def products(A: Array | SparseRows, t: Task, residual: Array) -> Products:
     weight = float(G[P, P])
     mean, way = (x / weight if weight > 0 else 0 * x for x in (G[:P, P], q[:, P]))
     centred = G[:P, :P] - weight * np.outer(mean, mean)
-    # of a matrix that was given, what is of the size of rounding is the constant column's nothing
+    # in a matrix that was given, a diagonal element of the size of rounding is a constant column's
     noise = n * np.finfo(float).eps * np.diag(G)[:P] * given
     nothing = ~(np.diag(centred) > noise) & np.isfinite(np.diag(centred))
     centred[nothing] = centred[:, nothing] = 0
@@ -141,7 +141,7 @@ def products(A: Array | SparseRows, t: Task, residual: Array) -> Products:
 
 
 def _pivot_row(A: Array | SparseRows, weights: Array) -> int:
-    """A row of the largest weight; of a sparse A the one with the fewest values."""
+    """Return a row of the largest weight; of a sparse A, the one of these with fewest values."""
     if not isinstance(A, SparseRows):
         return int(np.argmax(weights))
     heaviest = np.flatnonzero(weights == weights.max())
@@ -151,7 +151,7 @@ def _pivot_row(A: Array | SparseRows, weights: Array) -> int:
 def _sums(
     A: Array, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
 ) -> tuple[Array, Array]:
-    """Return SᵗWS from some column on and SᵗWr, where S is A − pivot and, if C says so, ones."""
+    """Return SᵗWS from some column on, and SᵗWr; S is A − pivot, with a column of ones if C > P."""
     G, q = np.zeros((C, C)), np.zeros((len(residual), C))
     for rows in row_slices(A):
         root = np.ones((rows.stop - rows.start, 1))
@@ -170,9 +170,9 @@ def _sums(
 def _sparse_sums(
     A: SparseRows, pivot: Array, s: Settings, residual: Array, C: int, from_column: int
 ) -> tuple[Array, Array]:
-    """The same of a sparse A, at the cost of what is stored.
+    """Return `_sums` for a sparse A, at the cost of its stored values.
 
-    Columns that have a pivot are made dense, as the ones are: the row of the pivots has few values.
+    Columns with a pivot are made dense, as the ones are; the row of the pivots has few values.
     """
     G, q = np.zeros((C, C)), np.zeros((len(residual), C))
     P = A.shape[1]
@@ -213,7 +213,7 @@ def _given_gram(gram: Any, P: int) -> Array:
 
 
 def sweep_on_gram(A: Array | SparseRows, t: Task, now: Moving) -> tuple[int, int]:
-    """Sweep; return the status, and the column that is wrong, if any."""
+    """Sweep on AᵗWA; return the status, and the column that is wrong, if any."""
     u, s, (theta, residual, change, fall) = t.u, t.s, now
     p = products(A, t, residual)
     if not (np.isfinite(p.gram).all() and np.isfinite(p.q).all()):

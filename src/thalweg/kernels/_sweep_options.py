@@ -1,4 +1,4 @@
-"""What a sweep is told beside the matrix, and what it reports."""
+"""The arguments of a sweep besides the matrix, checked, and its report."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ ORDERS = ("cyclic", "shuffled", "random", "greedy")
 
 
 class Sweep(NamedTuple):
-    """What a call of `coordinate_sweep` reports.
+    """The report of a call of `coordinate_sweep`.
 
     Attributes
     ----------
     largest_change : float
-        Largest change of any coordinate, intercepts included, in the last sweep; same unit as θ.
+        The largest change of any coordinate, intercepts included, in the last sweep, in the unit
+        of θ.
     objective : float
         F after the last sweep, summed over right-hand sides.
     objectives : ndarray, shape (sweeps + 1,) or (sweeps + 1, M)
         F before the first sweep and after each, for every right-hand side.  It never rises.
     drift : float or None
-        Largest difference between the residual as it was kept and b − Aθ; None without ``b``.
+        The largest difference between the updated residual and b − Aθ; None without ``b``.
     """
 
     largest_change: float
@@ -40,7 +41,7 @@ class Sweep(NamedTuple):
 
 
 class Unknowns(NamedTuple):
-    """θ, residual and intercept of the caller, written at the end only."""
+    """The caller's θ, residual and intercept, which are written at the end only."""
 
     theta: Array
     residual: Array
@@ -56,7 +57,7 @@ class Unknowns(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Penalties and bounds per coordinate, the intercept as the last one if there is one."""
+    """Penalties and bounds of each coordinate, of which the intercept, if any, is the last."""
 
     l1: Array
     l2: Array
@@ -65,7 +66,7 @@ class Settings(NamedTuple):
     relaxation: float
     weights: Array | None
     sweeps: int
-    threads: int  # 0: as many as there are
+    threads: int  # 0 means all
 
 
 def weightless(weights: Any, n: int) -> Array | None:
@@ -77,7 +78,7 @@ def weightless(weights: Any, n: int) -> Array | None:
 
 
 def void_of(residual: Array, b: Array | None, left: Array | None) -> Array | None:
-    """Return where a row that is left out has no finite residual, or None."""
+    """Return where rows that are left out have residuals that are not finite, or None."""
     if left is None:
         return None
     bad = ~np.isfinite(residual) & _by_row(left, residual)
@@ -87,7 +88,7 @@ def void_of(residual: Array, b: Array | None, left: Array | None) -> Array | Non
 
 
 def without(array: Array, void: Array | None) -> Array:
-    """Return the array, or a copy with 0 where its rows are left out and have no number."""
+    """Return the array, or a copy with 0 where ``void`` is true."""
     return array if void is None else np.where(void, 0.0, array)
 
 
@@ -131,7 +132,7 @@ def settings(
     relaxation: Any,
     threads: Any,
 ) -> Settings:
-    """Check penalties, bounds and the rest; every per-coordinate array becomes (P [+ 1],)."""
+    """Check the settings; arrays per coordinate become (P,), or (P + 1,) with an intercept."""
     lower, upper = _bounds(bounds, u.P)
     start = u.theta.reshape(u.P, u.M)
     outside = ~((lower[:, None] <= start) & (start <= upper[:, None])).all(1)
@@ -164,7 +165,7 @@ def settings(
 def _kept_at_zero(
     l1: Array, lower: Array, upper: Array, start: Array
 ) -> tuple[Array, Array, Array]:
-    """Return penalties and bounds without infinite penalties: their coordinates are bound to 0."""
+    """Return l1, lower and upper with bounds (0, 0) in place of each infinite l1."""
     kept = np.isinf(l1)
     wrong = kept & ~((start == 0).all(1) & (lower <= 0) & (upper >= 0))
     if wrong.any():
@@ -188,7 +189,7 @@ def _weights(weights: Any, n: int) -> Array:
 
 
 def target(b: Any, u: Unknowns, left: Array | None = None) -> Array | None:
-    """Check the right-hand side b, which is asked for only to refresh the residual."""
+    """Check the right-hand side b, which serves only to compute the residual anew."""
     if b is None:
         return None
     array = numbers(b, "b", np.float64)
@@ -217,11 +218,11 @@ class Order(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many updates a sweep makes."""
+        """The number of updates in a sweep."""
         return self.P if self.fixed is None else len(self.fixed)
 
     def draw(self, sweeps: int) -> Iterator[Array]:
-        """Yield the order of each sweep, where none is fixed."""
+        """Yield a random order for each sweep."""
         rng = np.random.default_rng(self.seed)
         for _ in range(sweeps):
             shuffled = self.name == "shuffled" or self.P == 0
@@ -250,8 +251,8 @@ def report(
 ) -> Sweep:
     """Return the report on theta (M, C), residual (M, n), change (M,) and fall (sweeps, M).
 
-    F is taken once, after the last sweep; before, it was larger by what it has fallen since, and no
-    digit is lost in that sum, which has no negative term.
+    F is computed once, after the last sweep.  Its earlier values are F plus the falls since; these
+    sums have no negative term, so they lose no digits.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         weighted = residual if s.weights is None else s.weights * residual
@@ -303,7 +304,7 @@ def _shape(array: Array, name: str, letters: tuple[str, ...], shape: tuple[int, 
 
 
 def _by_row(rows: Array, array: Array) -> Array:
-    """Return rows (n,) so that they go with an array (n,) or (n, M)."""
+    """Return rows (n,) in a shape that broadcasts against an array (n,) or (n, M)."""
     return rows.reshape(-1, *(1,) * (array.ndim - 1))
 
 

@@ -1,4 +1,4 @@
-"""A call of `coordinate_sweep` as its kernels take it: what it is told, and what it moves."""
+"""A call of `coordinate_sweep` as its kernels take it: checked arguments, and arrays to write."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def task_of(
     weights: Any,
     **how: Any,
 ) -> Task:
-    """Check all arguments of a call but A, which has shape (n, P); ``how`` is of `settings`."""
+    """Check all arguments but A, of shape (n, P); ``how`` holds the arguments of `settings`."""
     n, P = shape
     left = weightless(weights, n)
     u = unknowns(theta, residual, intercept, shape, left)
@@ -59,12 +59,12 @@ def task_of(
 
 
 class Moving(NamedTuple):
-    """What a dense sweep writes: copies, which the caller's arrays get at the end."""
+    """The arrays that a dense sweep writes; they are copied to the caller's arrays at the end."""
 
     theta: Array  # (M, P), or (M, P + 1) with the intercept
     residual: Array  # (M, n)
-    change: Array  # (M,) largest change in the last sweep
-    fall: Array  # (sweeps, M) of F in each sweep
+    change: Array  # (M,) the largest change in the last sweep
+    fall: Array  # (sweeps, M) the fall of F in each sweep
 
 
 def each_of(s: Settings, C: int) -> tuple[Array, Array, Array, Array, float]:
@@ -73,7 +73,7 @@ def each_of(s: Settings, C: int) -> tuple[Array, Array, Array, Array, float]:
 
 
 def orders_of(plan: Order, sweeps: int, last: list[int]) -> Iterator[tuple[Array, int]]:
-    """Yield each order, with ``last`` at its end, and how many sweeps it is for."""
+    """Yield each order, with ``last`` appended, and the number of sweeps that it is for."""
     if plan.fixed is not None:
         yield np.append(plan.fixed, last).astype(np.intp), sweeps
         return

@@ -1,4 +1,4 @@
-"""What a square matrix may come as, and whether it is symmetric."""
+"""Square matrices in the forms that users have, and whether they are symmetric."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .._arguments.pieces import contiguous
 Array = np.ndarray[Any, np.dtype[Any]]
 TriangleName = Literal["lower", "upper"] | None
 
-_CHUNK = 1 << 18  # elements of B looked at together when NumPy has to look
+_CHUNK = 1 << 18  # so many elements of B (2 MiB) are compared at a time when NumPy searches a pair
 
 
 class Square(_core.Matrix):
-    """Any square matrix as it is: the caller's array, or data, indices, indptr of sparse rows."""
+    """Any square matrix, not copied: the caller's array, or the arrays of sparse rows."""
 
     __slots__ = ("_arrays", "_storage", "_transposed")
     _arrays: tuple[Array, ...]
-    _storage: str  # full, packed or sparse, and the triangle that is read, if not all of it is
-    _transposed: bool  # row i is the caller's column i
+    _storage: str  # full, packed or sparse, and the triangle if only one is read
+    _transposed: bool  # whether row i is the caller's column i
 
     def __init__(self, B: Any) -> None:
         if hasattr(B, "tocsr"):
@@ -43,7 +43,7 @@ class Square(_core.Matrix):
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """What is read."""
+        """The arrays that the kernels read."""
         return self._arrays
 
     def __repr__(self) -> str:
@@ -51,11 +51,11 @@ class Square(_core.Matrix):
         return f"<{name} {self.P} x {self.P}, {self._storage}, {self._arrays[0].dtype}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A copy reads the same triangle of a copy of the array, without checking it again."""
+        """Return how to make a copy, which reads the same triangle and is not checked again."""
         return _restored, (type(self), self._storage, self._transposed, self._arrays)
 
     def refuse_nonfinite(self) -> None:
-        """Raise ValueError naming a NaN or an infinity of what is read, if any."""
+        """Raise ValueError about the first NaN or infinity in what is read, if there is one."""
         kind, _, triangle = self._storage.partition(" ")
         rows = np.repeat(np.arange(self.P), np.diff(self._arrays[2])) if kind == "sparse" else None
         for first, values in _chunks(self._arrays[0]):
@@ -90,26 +90,28 @@ class Square(_core.Matrix):
 class Symmetric(Square):
     """A symmetric matrix, checked once for any number of calls of `quadratic_form`.
 
-    It keeps the caller's array, not a copy, and reads one triangle of it from then on; only
-    ``symmetrise`` makes an array of its own, half the size.  Nothing of it can be set.
+    The object keeps the caller's array without a copy, and only one triangle of it is read from
+    then on; ``symmetrise`` alone makes a new array, of half the size.  Attributes cannot be set.
 
     Parameters
     ----------
     B : array_like
-        Shape (P, P), packed (P(P + 1)/2,), or a SciPy sparse matrix, as in `quadratic_form`.
+        The matrix: shape (P, P), packed (P(P + 1)/2,), or a SciPy sparse matrix, as in
+        `quadratic_form`.
     triangle : {"lower", "upper"}, optional
-        Read this triangle and do not check the other.
+        The triangle to read, without a check of the other one.
     symmetrise : bool
-        Take (B + Bᵗ)/2.
+        Whether to take (B + Bᵗ)/2.
     threads : int, optional
-        Most threads for the check.
+        The most threads of the check.
 
     Attributes
     ----------
     P : int
-        Rows and columns.
+        The number of rows and of columns.
     arrays : tuple of ndarray
-        What is read: the matrix or triangle, or data, indices and indptr of sparse rows.
+        The arrays that are read: the matrix or triangle, or data, indices and indptr of sparse
+        rows.
 
     Raises
     ------
@@ -188,9 +190,9 @@ class Symmetric(Square):
 
 
 def matrix_of(B: Any, triangle: TriangleName, symmetrise: bool, threads: int | None) -> Square:
-    """Return B as the kernels take it: any square matrix, or a symmetric one where it is said how.
+    """Return B as the kernels take it: a `Symmetric` if it is packed or options say so.
 
-    A packed B is one triangle, hence symmetric.
+    Without options, B may be any square matrix; a packed B is one triangle, hence symmetric.
     """
     if isinstance(B, Square) and not isinstance(B, Symmetric):
         return B
@@ -203,7 +205,7 @@ def matrix_of(B: Any, triangle: TriangleName, symmetrise: bool, threads: int | N
 def _restored(
     kind: type[Square], storage: str, transposed: bool, arrays: tuple[Array, ...]
 ) -> Square:
-    """Return what `Square.__reduce__` took apart."""
+    """Return the matrix of the arguments that `Square.__reduce__` has given."""
     layout, _, triangle = storage.partition(" ")
     B: Any = arrays[0].T if transposed else arrays[0]
     if layout == "sparse":
@@ -218,12 +220,12 @@ def _restored(
 
 
 def named(name: str, where: Sequence[Any]) -> str:
-    """Return an element as it is written: B[3, 5]."""
+    """Return the name of an element, such as B[3, 5]."""
     return f"{name}[{', '.join(str(int(i)) for i in where)}]"
 
 
 def _real(B: Any, name: str) -> Array:
-    """Return an aligned array of native float64 or float32, in whatever order it has."""
+    """Return an aligned array of native float64 or float32, in its present order."""
     array = np.asarray(unmasked(B, name))
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:
         return numbers(array, name, np.float64)
@@ -258,7 +260,7 @@ def _chunks(array: Array) -> Iterator[tuple[int, Array]]:
         yield first, array[first : first + step]
 
 
-# ---- which pair is the worst -----------------------------------------------------------------
+# ---- the pair B_ij, B_ji that differs most ----------------------------------------------------
 
 Pairs = Iterator[tuple[Array, Array, Array, Array]]  # i, j, B_ij, B_ji; of one shape or broadcast
 
@@ -285,7 +287,7 @@ def _refuse_asymmetry(pairs: Pairs, diagonal: Array, dtype: Any) -> None:
             difference = np.abs(here - there)
             scale = np.maximum(np.maximum(np.abs(here), np.abs(there)), size[i] * size[j])
             bad = ~(difference <= np.sqrt(np.finfo(dtype).eps) * scale)
-            bad &= ~((here == there) & (i != j))  # of infinity and infinity
+            bad &= ~((here == there) & (i != j))  # equal infinities differ by NaN
             difference = np.where(bad, np.where(np.isnan(difference), np.inf, difference), -1.0)
             at = np.unravel_index(int(np.argmax(difference)), difference.shape)
             if difference[at] > worst:

@@ -1,8 +1,8 @@
-"""Sums over Jacobians that callers bring: adjoint accumulation, products, normal equations.
+"""Sums over the user's Jacobians: adjoint accumulation, products, normal equations.
 
 A Jacobian is K blocks J_k of Nx rows and P columns, one block for each measured vector x_k.  It is
-read where it is, once and forwards, by all threads; how it is cut into parts depends on its sizes
-alone, so that every result has the same bits for any number of threads.
+read once, without a copy, by all threads.  How it is divided among them depends on its sizes alone,
+so that every result has the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from .._core.failures import Adjoint, refuse
 class NormalEquations(NamedTuple):
     """JᵗWJ, JᵗWε and εᵗWε: the Gauss-Newton step d solves JᵗWJ d = JᵗWε."""
 
-    JtWJ: Array  # (P, P), or one of each per problem
-    JtWe: Array  # (P,)
-    etWe: Array  # ()
+    JtWJ: Array  # (P, P), or (K, P, P) per problem
+    JtWe: Array  # (P,), or (K, P) per problem
+    etWe: Array  # (), or (K,) per problem
 
 
 class _Operands(NamedTuple):
-    """What a call is about: J and the shape of its blocks, and what belongs to each row."""
+    """The checked arguments of a call: J, the shape of its blocks, and the arrays per row."""
 
     J: Any  # (K, Nx, P), or (indptr, indices, data, P)
-    batch: tuple[int, ...]  # (K,), or () where there was no such axis
+    batch: tuple[int, ...]  # (K,), or () for a J without that axis
     K: int
     Nx: int
     P: int
     e: Array | None  # (K, Nx)
     weights: Array | None
-    named: dict[str, Any]  # as they came, for the messages
+    named: dict[str, Any]  # the user's arrays by name, for messages
 
 
 @spelled
@@ -66,37 +66,38 @@ def adjoint_sum(
     Parameters
     ----------
     J : array (K, Nx, P) or (Nx, P), or sparse (K·Nx, P)
-        float64 or float32, of any library, in the processor's memory.  It is not copied if its last
-        axis is contiguous or, of blocks stored column by column, the one before.  Sparse: SciPy's
-        CSR, or anything with ``indptr``, ``indices``, ``data`` and ``shape``; its row k·Nx + i is
-        row i of block k.
+        The Jacobian, float64 or float32, of any library, in the processor's memory.  It is not
+        copied if its last axis is contiguous or, for blocks stored column by column, the one before
+        it.  A sparse J is SciPy's CSR, or any object with ``indptr``, ``indices``, ``data`` and
+        ``shape``; its row k·Nx + i is row i of block k.
     e : array (K, Nx) or (Nx,)
-        Prediction errors ε, float64 or float32.  Masked ones have the weight 0.
+        The prediction errors ε, float64 or float32.  Masked ones have the weight 0.
     weights : array that broadcasts to the shape of e, optional
-        Weights w; of any sign, 0 where masked.  1 if not given.  A row of weight 0 is left out, and
-        may hold NaN and infinity.
+        The weights w, of any sign; default 1, and 0 where masked.  A row of weight 0 is left out,
+        and may hold NaN and infinity.
     scale : float
         A factor of the result.
     out : array (P,) of float64, optional
-        Where the result is written; it must overlap no input.
+        The array to write the result to; it must not overlap an input.
     threads : int, optional
-        Most threads; the processors this process may use.
+        The most threads; by default the number of processors that this process may use.
 
     Returns
     -------
     array (P,)
-        float64, whatever J is: all sums are made in float64.
+        The sum d, float64 for any J: all sums are computed in float64.
 
     Raises
     ------
     TypeError
-        An argument is not made of real numbers, or not in the processor's memory.
+        An argument does not hold real numbers, or is not in the processor's memory.
     ValueError
-        Shapes disagree; an input is NaN or infinite, and which; ``out`` cannot take the result.
+        Shapes disagree; an input, which the message names, is NaN or infinite; or ``out`` cannot
+        take the result.
     OverflowError
-        The inputs are finite and the result is not.
+        The inputs are finite, but the result is not.
     KeyboardInterrupt
-        Ctrl-C was pressed; ``out`` is as it was.
+        Ctrl-C was pressed; ``out`` is unchanged.
 
     References
     ----------
@@ -164,7 +165,7 @@ def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
     J, threads
         As of `adjoint_sum`.
     v : array (P,)
-        A change of the parameters.
+        The change of the parameters.
 
     Returns
     -------
@@ -210,13 +211,13 @@ def normal_equations(
     J, e, weights, threads
         As of `adjoint_sum`.
     per_problem : bool
-        Do not sum over k: each block is a problem of its own.
+        Whether each block is a problem of its own, so that nothing is summed over k.
 
     Returns
     -------
     NormalEquations
-        ``JtWJ`` (P, P), symmetric to the bit, ``JtWe`` (P,) and ``etWe`` (); with
-        ``per_problem`` (K, P, P), (K, P) and (K,).  All float64.
+        ``JtWJ`` (P, P), exactly symmetric, ``JtWe`` (P,) and ``etWe`` (); with ``per_problem``
+        (K, P, P), (K, P) and (K,).  All are float64.
 
     Raises
     ------
@@ -272,7 +273,7 @@ def _sum(
 
 
 def _run(sums: Callable[[_Operands], int], A: _Operands, what: str) -> None:
-    """Make sums, and once more without what rows of weight 0 hold where that is no number."""
+    """Compute sums; compute them again if only rows of weight 0 hold values that are not finite."""
     found = sums(A)
     if found == Adjoint.NOT_FINITE and A.weights is not None and (A.weights == 0).any():
         A = _without(A, A.weights == 0)
@@ -281,7 +282,7 @@ def _run(sums: Callable[[_Operands], int], A: _Operands, what: str) -> None:
 
 
 def _without(A: _Operands, left: Array) -> _Operands:
-    """Return the operands with 0 in rows that are left out and are not finite."""
+    """Return the operands with 0 for values that are not finite, in the rows ``left`` out."""
     e = A.e if A.e is None else np.where(left & ~np.isfinite(A.e), 0, A.e)
     if isinstance(A.J, tuple):
         indptr, indices, data, P = A.J
@@ -298,7 +299,7 @@ def _without(A: _Operands, left: Array) -> _Operands:
 
 
 def _refuse(found: int, named: dict[str, Any], what: str) -> None:
-    """Raise what the kernel has found; of what is not finite, which input it is."""
+    """Raise an error for the status ``found`` of the kernel, which names the input at fault."""
     if found == Adjoint.NOT_FINITE:
         if _is_sparse(named["J"]):
             named = {"J.data": np.asarray(named["J"].data)} | named
@@ -312,7 +313,7 @@ def _is_sparse(J: Any) -> bool:
 
 
 def _operands(J: Any, e: Any, weights: Any) -> _Operands:
-    """Check everything that belongs to rows; ``e`` is None for products with J alone."""
+    """Check J and the arrays per row; ``e`` is None for products with J alone."""
     sparse = type(J) is not np.ndarray and (_is_sparse(J) or hasattr(J, "tocsr"))
     matrix: Any = compressed(J) if sparse else real_array(J, "J")
     if sparse:
@@ -344,14 +345,14 @@ def _operands(J: Any, e: Any, weights: Any) -> _Operands:
 
 
 def _with_masks(e: Any, weights: Any) -> tuple[Any, Any]:
-    """Return e and weights without masks: what is masked has the weight 0."""
+    """Return e and weights without masks; masked elements get the weight 0."""
     (e, out), (w, none) = left_out(e), left_out(1.0 if weights is None else weights)
     w = np.where(False if none is None else none, 0.0, w)
     return e, w if out is None else np.where(out, 0.0, w)
 
 
 def _blocks(shape: tuple[int, ...], block: tuple[int, ...], sparse: bool) -> tuple[int, ...]:
-    """Return the shape of e, which must be that of J's rows; it divides a sparse J into blocks."""
+    """Return the shape of e, which must be that of J's rows; a sparse J gets its blocks from e."""
     if sparse and len(shape) == 2 and shape[0] * shape[1] == block[0]:
         return shape
     if shape != block:

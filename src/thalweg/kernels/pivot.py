@@ -1,4 +1,4 @@
-"""Many small quadratic problems in a box that share their matrix, by block principal pivoting."""
+"""Many small quadratic problems with bounds and one matrix, by block principal pivoting."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from .._arguments.pieces import Array, contiguous, filled, first_not_finite
 from .._arguments.spelling import spelled
 from ..status import PIVOTED, Status
 
-# Of a matrix whose columns have length 1: what separates rounding from a matrix that is no A'A.
-# A Gram matrix of n rows has errors of n eps, and nobody tells n here: half the digits.
+# A matrix with columns of length 1 is refused if it is asymmetric, or has a negative eigenvalue, by
+# more than this.  The Gram matrix of n rows has errors of n eps, and n is not known here: half of
+# the digits is far more than that for every n.
 _HALF_THE_DIGITS = float(np.sqrt(np.finfo(float).eps))
-_MOST_ITER = 2**31 - 1  # what an int32 counts
+_MOST_ITER = 2**31 - 1  # the largest int32
 
 
 class Pivoted(NamedTuple):
@@ -30,16 +31,17 @@ class Pivoted(NamedTuple):
     theta : ndarray, shape (..., P)
         The minimum, within the bounds; NaN where a problem was not finished.
     objective : ndarray, shape (...)
-        ½ θᵗGθ − cᵗθ, infinite where it overflows.
+        ½ θᵗGθ − cᵗθ; infinite where it overflows.
     violation : ndarray, shape (...)
-        Largest |y_j| / √G_jj of y = c − Gθ that could still lower the objective.
+        The largest |y_j| / √G_jj, y = c − Gθ, of the coordinates that could still lower the
+        objective.
     reach : ndarray, shape (...)
-        Σ_j √G_jj |θ_j|: y is known to an error of some P eps times that, times √G_jj.
+        Σ_j √G_jj |θ_j|; the error of y_j is about P eps √G_jj times this.
     n_iter : ndarray of int32, shape (...)
-        Exchanges made.
+        The number of exchanges.
     status : ndarray of int8, shape (...)
-        A `thalweg.Status`: ROUNDING is a minimum to rounding; else MAX_ITER, SINGULAR or
-        NOT_FINITE, and NOT_RUN where Ctrl-C came first.
+        A `thalweg.Status`: ROUNDING for a minimum to rounding, else MAX_ITER, SINGULAR or
+        NOT_FINITE, and NOT_RUN for problems that Ctrl-C prevented.
     """
 
     theta: Array
@@ -51,7 +53,7 @@ class Pivoted(NamedTuple):
 
     @property
     def success(self) -> Any:
-        """Whether each problem is at its minimum, to rounding."""
+        """Whether each problem has reached its minimum, to rounding."""
         return self.status > 0
 
     def reason(self, index: Any = ()) -> str:
@@ -72,44 +74,45 @@ def block_pivoting(
     """Minimise ½ θᵗGθ − cᵗθ over lower ≤ θ ≤ upper for every row c of C, to rounding.
 
     With G = AᵗWA and c = AᵗWb these are least-squares problems ½‖Aθ − b‖²_W of one matrix and many
-    right-hand sides; the bounds (0, ∞), the default, make them non-negative least squares.  A
-    minimum is known once it is known which coordinates lie at a bound.  Each round solves for the
-    others, and then exchanges all that are wrong: those outside the box, and those at a bound where
-    y = c − Gθ points into the box.  Eight problems go side by side.
+    right-hand sides; with the default bounds (0, ∞) they are non-negative least squares.  The
+    minimum follows by linear equations once it is known which coordinates lie at a bound.  Each
+    round solves for the other coordinates, and then exchanges all that are wrong: those outside
+    their bounds, and those at a bound where y = c − Gθ points into the box.  Eight problems are
+    solved side by side.
 
     Parameters
     ----------
     G : array_like, shape (P, P)
-        Symmetric and positive semidefinite; its lower triangle is read.
+        The matrix, symmetric and positive semidefinite; its lower triangle is read.
     C : array_like, shape (P,) or (..., P)
-        One row for each problem, in the range of G, as AᵗWb is.  float32 is read as it is.
+        One row for each problem, in the range of G, as AᵗWb is.  float32 is not copied.
     bounds : pair of float, array_like of shape (P,) or (..., P), or None
-        (lower, upper), unit of θ.  Default: θ ≥ 0.
+        (lower, upper), in the unit of θ.  Default: θ ≥ 0.
     noise : array_like, shape () or (...), optional
-        By how much c_j / √G_jj may be wrong, such as n eps ‖b‖_W after sums over n rows.  What is
-        smaller does not count as a violation.  Default: the rounding in this function alone.
+        The error that c_j / √G_jj may have, such as n eps ‖b‖_W after sums over n rows.  Violations
+        below it do not count.  Default: the rounding in this function alone.
     max_iter : int, optional
-        Most exchanges of one problem.  Default: 100 + 20 P; a handful is usual.
+        The most exchanges of one problem.  Default: 100 + 20 P; a handful is usual.
     threads : int, optional
-        Most threads; the processors this process may use.  The result is the same to the last bit,
-        and it is that of each problem alone.
+        The most threads; by default the number of processors that this process may use.  Results
+        are the same to the last bit for any number, and those of each problem alone.
 
     Returns
     -------
     Pivoted
         (theta, objective, violation, reach, n_iter, status).  Where columns depend on each other
-        the minimum is no single point, and θ is one of them.
+        there are many minima, and θ is one of them.
 
     Raises
     ------
     ValueError
-        Shapes disagree, something is not finite, bounds are empty, or G is not symmetric or not
+        Shapes disagree, an input is not finite, bounds are empty, or G is not symmetric or not
         positive semidefinite.
     TypeError
-        An input is not of real numbers, or is masked.
+        An input does not hold real numbers, or is masked.
     KeyboardInterrupt
-        Ctrl-C was pressed.  Once problems are being solved its ``result`` is the `Pivoted` of what
-        was finished.
+        Ctrl-C was pressed.  Once problems are being solved, its ``result`` is the `Pivoted` of the
+        finished ones.
 
     References
     ----------
@@ -150,7 +153,7 @@ def block_pivoting(
 def pivoted(
     G: Array, C: Array, lower: Array, upper: Array, noise: Array | None, most: int, threads: int
 ) -> Pivoted:
-    """Do it with arguments that are known to be right.
+    """Solve the problems of `block_pivoting`, with arguments that are checked.
 
     Parameters
     ----------
@@ -159,9 +162,9 @@ def pivoted(
     lower, upper : ndarray of float64, shape (P,) or (..., P), both alike
     noise : ndarray of float64, shape (...), or None
     most : int
-        Exchanges of a problem.
+        The most exchanges of a problem.
     threads : int
-        0: as many as there are.
+        The most threads; 0 means all.
     """
     batch, P = C.shape[:-1], len(G)
     M = prod(batch)
@@ -185,7 +188,7 @@ def pivoted(
 
 
 def _gram(matrix: Any) -> Array:
-    """Return G once it is known to be a Gram matrix, to rounding."""
+    """Check that G is a Gram matrix, to rounding, and return it."""
     G: Array = numbers(unmasked(matrix, "G"), "G", np.float64)
     if G.ndim != 2 or G.shape[0] != G.shape[1]:
         raise ValueError(f"G must be square, of shape (P, P), got {G.shape}")
@@ -211,7 +214,7 @@ def _gram(matrix: Any) -> Array:
 
 
 def _bounds(bounds: Any, batch: tuple[int, ...], P: int) -> tuple[Array, Array]:
-    """Return both sides, (P,) each, or (..., P) where one of them is given for each problem."""
+    """Return both sides, (P,) each, or (..., P) if one of them is given for each problem."""
     sides = read_bounds(bounds, P)
     for side, name in zip(sides, ("lower", "upper"), strict=True):
         if side.shape not in ((), (P,), (*batch, P)):

@@ -1,9 +1,9 @@
 """The quadratic loss (θ − θ*)ᵗB(θ − θ*), its gradient and its minimum along a line.
 
-B is any square matrix, read once: the loss needs no symmetry, and its gradient (B + Bᵗ)(θ − θ*)
-takes both products from that read.  Of a `Symmetric` one, or where a triangle is named, half of it
-is read.  NaN and infinity need no pass of their own: they reach the value, and only then is looked
-for where they are.
+B is any square matrix and is read once: the loss needs no symmetry, and both products of its
+gradient (B + Bᵗ)(θ − θ*) come from the same pass.  Of a `Symmetric` B, or if a triangle is named,
+half is read.  A NaN or an infinity in an input makes the value NaN or infinite; only then is the
+input searched.
 """
 
 from __future__ import annotations
@@ -66,39 +66,41 @@ def quadratic_form(
         Any square matrix, float64 or float32 (sums are float64): shape (P, P), read by rows or by
         columns without a copy; or a SciPy sparse matrix, best in compressed sparse rows; or one
         triangle of a symmetric matrix packed by rows, shape (P(P + 1)/2,).  Of a `Symmetric` only
-        one triangle is read, which takes half the time where memory is what limits.
+        one triangle is read, which takes half the time if memory is the limit.
     theta : array_like, shape (P,) or (M, P)
-        One point, or M.
+        One point, or M points.
     theta_star : array_like, shape (P,) or (M, P), optional
-        Where the loss is zero: one for all, or one for each point.  Default: 0.
+        The point where the loss is zero: one for all, or one for each point.  Default: 0.
     gradient : bool
-        Return the gradient as well.
+        Whether to return the gradient as well.
     triangle : {"lower", "upper"}, optional
-        B is symmetric: read this triangle with the diagonal, whatever the other one holds.
-        Default: read all of B; of a packed B, the lower triangle.
+        The triangle of a symmetric B to read, with the diagonal; the other one may hold anything.
+        Default: all of B is read; of a packed B, the lower triangle.
     symmetrise : bool
-        Form (B + Bᵗ)/2 first, which has the same value and gradient.
+        Whether to form (B + Bᵗ)/2 first, which has the same value and gradient.
     out : ndarray of float64, shape of ``theta``, optional
-        Where to write the gradient.
+        The array to write the gradient to.
     threads : int, optional
-        Most threads; the processors this process may use.  The result is the same to the last bit.
+        The most threads; by default the number of processors that this process may use.  The result
+        is the same to the last bit for any number.
 
     Returns
     -------
     value : float, or ndarray of shape (M,)
-        In the unit of B times that of ``theta`` squared.  Infinite where finite inputs overflow.
+        The loss, in the unit of B times that of ``theta`` squared; infinite if finite inputs
+        overflow.
     gradient : ndarray, shape of ``theta``
-        Only with ``gradient=True``; of a symmetric B it is 2B(θ − θ*).  In a row of many points the
-        value may then differ by rounding.
+        Only with ``gradient=True``; for a symmetric B it is 2B(θ − θ*).  With many points the value
+        may then differ by rounding.
 
     Raises
     ------
     ValueError
-        Shapes disagree, or a NaN or an infinity is found in an input.
+        Shapes disagree, or an input holds NaN or infinity.
     TypeError
-        An input is not of real numbers, or is masked.
+        An input does not hold real numbers, or is masked.
     KeyboardInterrupt
-        Ctrl-C was pressed; what ``out`` then holds means nothing.
+        Ctrl-C was pressed; ``out`` then holds no meaningful numbers.
 
     References
     ----------
@@ -148,7 +150,7 @@ def line_minimum(
     symmetrise: bool = False,
     threads: int | None = None,
 ) -> Any:
-    """Return α* = −gᵗd/(2dᵗBd), g = (B + Bᵗ)(θ − θ*): the loss's minimum along θ + αd.
+    """Return α* = −gᵗd/(2dᵗBd), g = (B + Bᵗ)(θ − θ*), the minimum of the loss along θ + αd.
 
     One pass over B gives h = (B + Bᵗ)d and dᵗBd; then gᵗd = (θ − θ*)ᵗh.
 
@@ -157,12 +159,12 @@ def line_minimum(
     B, theta, theta_star, triangle, symmetrise, threads
         As in `quadratic_form`.
     d : array_like, shape (P,) or (M, P)
-        The direction, or one for each point.  M points or M directions give M answers.
+        The direction, or one for each point.  M points or M directions give M results.
 
     Returns
     -------
     alpha : float, or ndarray of shape (M,)
-        In units of d.  NaN where dᵗBd > 0 fails: the loss has no single minimum on that line.
+        α*, in units of d; NaN unless dᵗBd > 0, as the loss then has no single minimum on the line.
 
     Raises
     ------
@@ -210,7 +212,7 @@ def _points(value: Any, name: str, P: int) -> Array:
 
 
 def _target(out: Any, points: Array, inputs: tuple[Any, ...], gradient: bool) -> Array | None:
-    """Return the array for the gradient, or None where none is wanted."""
+    """Return the array for the gradient, or None if no gradient is wanted."""
     if out is None:
         return np.empty(points.shape) if gradient else None
     if not gradient:

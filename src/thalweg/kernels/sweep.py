@@ -31,70 +31,73 @@ def coordinate_sweep(
     seed: Any = None,
     threads: int | None = None,
 ) -> Sweep:
-    r"""Minimise a regularised least-squares loss over one coordinate after the other, in place.
+    r"""Minimise a regularised least-squares loss in place, by updates of one coordinate at a time.
 
     .. math:: F(\theta) = \frac12 \sum_i w_i r_i^2 + \sum_j l_{1j} |\theta_j|
               + \frac12 \sum_j l_{2j} \theta_j^2, \qquad r = b - A \theta,
 
-    within lower ≤ θ ≤ upper.  An update puts θ_j to its minimum,
+    within lower ≤ θ ≤ upper.  An update moves θ_j to its minimum,
     clip(S(A_jᵗWr + c_j θ_j, l1_j) / (c_j + l2_j)) with c_j = A_jᵗWA_j and the soft threshold
-    S(z, l) = sign(z) max(|z| − l, 0), and takes A_j times the change from r.  The iterates are
-    those of one update at a time, whatever the blocks and threads.
+    S(z, l) = sign(z) max(|z| − l, 0), and subtracts A_j times the change from r.  The iterates are
+    those of one update after the other, for any number of threads.
 
     Parameters
     ----------
     A : ndarray or SciPy sparse matrix, shape (n, P)
-        float64, or float32 with all sums in float64.  Dense: columns or rows contiguous, or any
-        strides, without a copy; columns are read fastest.  Sparse: compressed columns without a
-        copy, int32 or int64 indices, rows ascending in each column; or compressed rows, of which
-        the columns are a copy.  An update then costs the stored values of its column, twice, and
-        nothing costs n times P.
+        The matrix, float64, or float32 with all sums in float64.  A dense A is read without a copy
+        in any strides, fastest by columns.  A sparse A is read without a copy in compressed
+        columns, with int32 or int64 indices and ascending rows in each column; compressed rows are
+        copied into columns.  An update of a sparse A reads the stored values of its column twice.
     theta : ndarray of float64, shape (P,) or (P, M)
-        In: the start, within the bounds.  Out: the result.  M columns are M problems with one A,
-        which is read once for all.
+        On entry the start, within the bounds; on return the result.  M columns are M problems with
+        the same A, which is read once for all.
     residual : ndarray of float64, shape (n,) or (n, M)
-        In: b − Aθ (less the intercept).  Out: the same for the new θ.
+        On entry b − Aθ (less the intercept); on return the same for the new θ.
     l1, l2 : float or array_like of shape (P,)
-        Penalties, ≥ 0, in the unit of F over θ and over θ².  A coordinate with an infinite l1 stays
+        Penalties ≥ 0, in the unit of F over θ and over θ².  A coordinate with an infinite l1 stays
         at 0, where it must start.  scikit-learn, whose losses are divided by n, has
         l1 = n·alpha·l1_ratio and l2 = n·alpha·(1 − l1_ratio).
     weights : array_like, shape (n,), optional
-        w ≥ 0, the inverse variance of each row; masked ones are 0.  Default: 1.  A row of weight 0
-        is left out: its A, residual and b may be NaN or infinite, and such a residual stays as it
-        is.
+        w ≥ 0, the inverse variance of each row; default 1, and 0 where masked.  A row of weight 0
+        is left out: its A, residual and b may be NaN or infinite, and such a residual is not
+        changed.
     bounds : pair of float, array_like of shape (P,) or None, optional
-        (lower, upper), unit of θ; ``(0, None)`` for non-negativity.
+        (lower, upper), in the unit of θ; ``(0, None)`` for non-negativity.
     order : {"cyclic", "shuffled", "random", "greedy"} or array_like of int
-        0 … P − 1; a new permutation in each sweep; P draws with replacement in each; P times the
-        coordinate by whose update F falls most; or these coordinates, any number.  Greedy sweeps
-        of a dense A are in Gram mode; those of a sparse A keep its rows too, twice its size.
+        The coordinates that a sweep updates: "cyclic", 0 … P − 1; "shuffled", a new permutation in
+        each sweep; "random", P draws with replacement; "greedy", P times the coordinate by whose
+        update F falls most; or an array, these coordinates, any number of them.  Greedy sweeps of a
+        dense A work on AᵗWA, as with ``gram``; those of a sparse A also keep A by rows.
     sweeps : int
-        How many times to go through the order.
+        The number of sweeps.
     relaxation : float
         ω in (0, 2): θ_j goes ω times the way to its minimum, but not beyond a bound nor, with
         l1 > 0 and ω > 1, across 0.
     intercept : ndarray of float64, shape (1,) or (M,), optional
-        A constant in the model, r = b − Aθ − intercept, neither penalised nor bounded.  Updated in
-        place.
+        A constant in the model, r = b − Aθ − intercept, neither penalised nor bounded.  It is
+        updated in place.
     centered : bool, optional
-        Keep the intercept at its minimum before and after every update, which is coordinate descent
-        on the columns less their weighted means and costs no more: without it, a column that is
-        far from 0 for its spread, as of years, and the intercept creep towards their minimum
-        together.  False updates the intercept at the end of each sweep.  Default: True where there
-        is an intercept.  A greedy order of a sparse A then looks at all P gradients for each
-        update, for all of them change with the intercept.
+        Whether to keep the intercept at its minimum before and after every update, which is
+        coordinate descent on the columns less their weighted means and costs no more; default:
+        True if there is an intercept.  False updates the intercept at the end of each sweep; then
+        the intercept and a column whose mean is large beside its spread, such as years, converge
+        very slowly.  A greedy order of a sparse A with a centered intercept computes all P
+        gradients for each update, since all of them change with the intercept.
     gram : True or array_like of shape (P, P), optional
-        Work on AᵗWr and AᵗWA, which is formed, or given, once: a sweep then costs P² instead of
-        nP, for n ≫ P and many sweeps.  The residual is updated once at the end.  To form AᵗWA of
-        a dense A takes nP² operations, of a sparse one the square of the stored values of each
-        row; either has P² numbers, and where memory cannot hold them it is refused.
+        Whether to work on AᵗWr and AᵗWA, which is formed, or given, once.  A sweep then costs P²
+        instead of nP operations, which pays for n ≫ P and many sweeps; the residual is updated once
+        at the end.  To form AᵗWA takes nP² operations for a dense A, and for a sparse A the squares
+        of the numbers of stored values of its rows.  AᵗWA has P² numbers, and is refused if memory
+        cannot hold it.
     b : array_like, shape of ``residual``, optional
-        If given, the residual is computed anew as b − Aθ (less the intercept) at the end.
+        The right-hand side; if given, the residual is computed anew as b − Aθ (less the intercept)
+        at the end.
     seed : int or numpy.random.Generator, optional
-        Of the shuffled and random orders, as for ``numpy.random.default_rng``.
+        The seed of the shuffled and random orders, as for ``numpy.random.default_rng``.
     threads : int, optional
-        Most threads; the processors this process may use.  A sparse A shares right-hand sides
-        among them in blocks of eight.  The result is the same to the last bit.
+        The most threads; by default the number of processors that this process may use.  With a
+        sparse A they share the right-hand sides, in blocks of eight.  The result is the same to the
+        last bit for any number.
 
     Returns
     -------
@@ -104,17 +107,17 @@ def coordinate_sweep(
     Raises
     ------
     ValueError
-        Shapes disagree, a NaN or an infinity is found (it is named), a penalty or weight is
-        negative, bounds are empty, θ starts outside, arrays that are written are read-only or
-        share memory, AᵗWA would not fit into memory, or indices of a sparse A are out of range,
-        unsorted or duplicated (the first such column is named).  θ, residual and intercept are
-        then as they were.
+        Shapes disagree; an input, which the message names, holds NaN or infinity; a penalty or
+        weight is negative; bounds are empty; θ starts outside its bounds; arrays that are written
+        are read-only or share memory; AᵗWA would not fit into memory; or indices of a sparse A are
+        out of range, unsorted or duplicated (the first such column is named).  θ, residual and
+        intercept are then unchanged.
     TypeError
         A is not float64 or float32, an array to be written is not float64, or an argument other
         than the weights is masked.
     KeyboardInterrupt
-        Ctrl-C was pressed.  With a dense A, θ, residual and intercept are as they were; with a
-        sparse one they hold what was reached, and belong together, but in Gram mode.
+        Ctrl-C was pressed.  With a dense A, or with ``gram``, θ, residual and intercept are
+        unchanged; otherwise they are those of the last update.
 
     References
     ----------

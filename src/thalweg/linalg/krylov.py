@@ -50,7 +50,7 @@ class NotFiniteError(ValueError):
 EPS = float(np.finfo(float).eps)
 MOST_STEPS = 500  # the most products, so that the basis takes at most MOST_STEPS * P numbers
 ACCURACY = 1e-6  # wanted residual of an extreme value over itself; the error is about its square
-_GROWTH = 1.25  # the space grows by this factor between looks at the residuals, which are dear
+_GROWTH = 1.25  # residuals, which cost a decomposition, are computed when the space has grown so
 
 
 class Ritz(NamedTuple):
@@ -88,11 +88,12 @@ def lanczos(
     Parameters
     ----------
     product : callable
-        v (P,) -> B v (P,), B symmetric.
+        The map v (P,) -> B v (P,), with B symmetric.
     start : ndarray, shape (P,)
-        Not 0.
+        The first vector of the space, not 0.
     solve : callable, optional
-        v (P,) -> M^-1 v (P,), symmetric and positive definite; by default M is the identity.
+        The map v (P,) -> M^-1 v (P,), with M symmetric and positive definite; by default M is the
+        identity.
     most : int
         The most products; fewer are made if both ends of the spectrum have converged before.
     """
@@ -136,11 +137,11 @@ def bidiagonalise(
     Parameters
     ----------
     product, transposed : callable
-        v (P,) -> A v (n,) and u (n,) -> A'u (P,).
+        The maps v (P,) -> A v (n,) and u (n,) -> A'u (P,).
     start : ndarray, shape (P,)
-        Not 0.
+        The first vector of the space, not 0.
     n : int
-        Number of rows.
+        The number of rows.
     most : int
         The most products with each of A and A'.
     """

@@ -28,7 +28,9 @@ from .conversion import as_matrix, as_symmetric
 from .krylov import EPS, bidiagonalise, lanczos
 from .operators import Dense, Matrix
 
-MOST_DENSE = 1000  # up to so many rows and columns a matrix is decomposed, even if it is no array
+# Sparse matrices and operators of up to so many rows and columns are decomposed as arrays, which
+# takes a second at most (not measured at other sizes).
+MOST_DENSE = 1000
 _SEED = 0  # the seed of vectors that products start from, so that every call has the same answer
 
 
@@ -117,12 +119,13 @@ def definiteness(B: Any) -> Definiteness:
 
     They are those of the eigenvalues lambda of B: positive definite if all lambda > 0, non-negative
     definite if all lambda >= 0, indefinite if there are both signs.  Eigenvalues of a size up to
-    P * 2.2e-16 * max|lambda| count as 0, since rounding alone makes such.
+    P * 2.2e-16 * max|lambda| count as 0, since rounding alone makes such.  They are computed by
+    NumPy's LAPACK, whose number of threads is set outside of Thalweg.
 
     Parameters
     ----------
     B : array_like, sparse matrix or operator, shape (P, P)
-        Symmetric.
+        The matrix, symmetric.
 
     Returns
     -------
@@ -167,18 +170,18 @@ def signs(values: Array) -> Definiteness:
 def eigen(B: Any) -> Eigen:
     """Return the eigenvalues and eigenvectors of a symmetric matrix, B = V diag(lambda) V'.
 
-    The work is that of NumPy's LAPACK, whose own setting of threads rules.
+    They are computed by NumPy's LAPACK, whose number of threads is set outside of Thalweg.
 
     Parameters
     ----------
     B : array_like, sparse matrix or operator, shape (P, P)
-        Symmetric.
+        The matrix, symmetric.
 
     Returns
     -------
     Eigen
-        All P; of an operator with P > 1000 k Ritz values, of which the smallest and the largest are
-        accurate.
+        All P eigenvalues; for an operator with P > 1000, k Ritz values, of which the smallest and
+        the largest are accurate.
 
     Raises
     ------
@@ -215,8 +218,8 @@ def eigen(B: Any) -> Eigen:
 def svd(A: Any) -> Singular:
     """Return the singular value decomposition A = U diag(sigma) V'.
 
-    A maps the unit vector v_i to sigma_i u_i.  The work is that of NumPy's LAPACK, whose own
-    setting of threads rules.
+    A maps the unit vector v_i to sigma_i u_i.  The decomposition is computed by NumPy's LAPACK,
+    whose number of threads is set outside of Thalweg.
 
     Parameters
     ----------
@@ -226,8 +229,8 @@ def svd(A: Any) -> Singular:
     Returns
     -------
     Singular
-        All min(n, P); of an operator of more than 1000 rows or columns k approximate ones, of which
-        the smallest and the largest are accurate.
+        All min(n, P) singular values; for an operator with more than 1000 rows or columns,
+        k approximate ones, of which the smallest and the largest are accurate.
 
     Raises
     ------
@@ -270,7 +273,9 @@ def condition_number(B: Any) -> float:
     """Return kappa = sigma_max / sigma_min, the ratio of the singular values.
 
     Relative errors of b may grow by kappa in the solution of B theta = b, and the error of gradient
-    descent on theta'B theta shrinks by (kappa - 1) / (kappa + 1) per iteration at best.
+    descent on theta'B theta shrinks by (kappa - 1) / (kappa + 1) per iteration at best.  The
+    singular values are computed by NumPy's LAPACK, whose number of threads is set outside of
+    Thalweg.
 
     Parameters
     ----------

@@ -20,7 +20,10 @@ TINY = float(np.finfo(float).tiny)
 
 
 class Prior(NamedTuple):
-    """See csrc/linear/contract.h, tw_image_prior; a row of ``offset`` has the axes of the grid."""
+    """The prior of an image: tw_image_prior of csrc/linear/contract.h.
+
+    A row of ``offset`` has a number for each axis of the grid.
+    """
 
     offset: Array
     weight: Array
@@ -42,12 +45,12 @@ def neighbours(shape: tuple[int, ...], pixel: tuple[int, ...], offset: Array) ->
 
 
 def flattening(prior: Prior, u: Any) -> Any:
-    """Return t = 1 / (1 + u^power); a u below the normal numbers, also 0, counts as the least."""
+    """Return t = 1 / (1 + u^power); a u below the normal numbers counts as the least of them."""
     return 1 / (1 + np.maximum(u, TINY) ** prior.power)
 
 
 def potential(prior: Prior, difference: Any) -> Any:
-    """Return ρ."""
+    """Return ρ(D) of a difference D."""
     u = abs(difference) / prior.width
     return prior.height * u**2 * flattening(prior, u)
 
@@ -83,11 +86,11 @@ def image_sweep(
 
 
 def image_cost(w: Array, prior: Prior, x: Array, e: Array) -> tuple[float, float]:
-    """Return the two parts of F: ½ eᵗWe, and what the prior says of x."""
+    """Return the two parts of F: ½ eᵗWe, and the prior's term of x."""
     penalty = 0.0
     for pixel in product(*map(range, x.shape)):
         for k, other in neighbours(x.shape, pixel, prior.offset):
-            # each pair is met from both of its sides
+            # each pair is counted twice, once from either of its pixels
             penalty += prior.weight[k] * potential(prior, x[pixel] - x[other]) / 2
     if prior.target is not None:
         penalty += 0.5 * prior.pull * np.sum((x - prior.target) ** 2)

@@ -31,7 +31,7 @@ from .state import (
 )
 from .step import advance, is_small
 
-UNDAMPED = 1e-8  # a lambda up to UNDAMPED changes no digit of a step that matters
+UNDAMPED = 1e-8  # a lambda up to UNDAMPED changes a step by less than its errors
 SLOW_FALL = 1e-3  # a fit is slow if chi2 falls by less than SLOW_FALL chi2 / dof over its marks
 REGION_SLOW_FALL = 1e-4  # the same in the second attempt
 LAST_SLOW_FALL = 1e-6  # the same in the last attempt

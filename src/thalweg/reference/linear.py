@@ -17,9 +17,15 @@ from .sweep import updated
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# A column is constant if its squares about its mean are at most CONSTANT times its squares.
 CONSTANT = 64 * float(np.finfo(float).eps) ** 2
+# The ridge of a Newton step, relative to the diagonal of G; SHORT_RIDGE beyond the rank.
 RIDGE, SHORT_RIDGE = 2e-14, 1e-9
-WORTH, SETTLED, FIRST_STEPS = 3, 4, 8
+WORTH = 3  # a Newton step is made when sweeps have cost WORTH times as much as one ...
+SETTLED = 4  # ... or after so many sweeps with the same free coordinates
+FIRST_STEPS = 8  # Newton steps in a row; twice as many each time that they end at a break
+# The costs of a Newton step, of its factor per m^3 and of its product with G per C m, in units of
+# an addition in a sweep.
 FACTOR_COST, PRODUCT_COST, STEP_COST = 0.2, 0.5, 2000
 
 
@@ -61,7 +67,7 @@ def gram(A: Array, mean: Array, which: Array, w: Array, rough: bool = False) -> 
 
 
 class Certificate(NamedTuple):
-    """See csrc/linear/contract.h, tw_certificate."""
+    """What a dual point proves of theta: the fields of tw_certificate in csrc/linear/contract.h."""
 
     penalty: float
     scale: float
@@ -201,9 +207,9 @@ def solve_small(
 ) -> tuple[Array, float, float, list[tuple[float, Certificate]]]:  # fmt: skip
     """Return theta, the intercept, the gap that is wanted, and (F, certificate) of each state.
 
-    The states are the start and, if its gap is too large, the result of a round of all columns; and
-    that of one more, to ``again`` times the gap, if that is small enough and nothing holds a
-    coordinate.
+    The states are the start and, if its gap is too large, the result of a round over all columns.
+    If the gap is then small enough and no coordinate has a penalty or is at a bound, the result of
+    one more round, to ``again`` times that gap, follows.
     """
     target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
     mean, square, _ = moments(A, w * target, w, centred)
