@@ -101,10 +101,14 @@ EDITS = {
         ),
         ("again: theta stays", "np.ldexp(theta, units.theta), list", "theta, list"),
         ("again: chi2 stays", 'np.ldexp(results["chi2"], -2 * ratio)', 'results["chi2"]'),
-        ("again: sigma's unit in no error", "(ratio[:, None] if absolute_sigma else 0)", "0"),
+        (
+            "again: sigma's unit in no error",
+            "(ratio[:, None] if problem.absolute_sigma else 0)",
+            "0",
+        ),
         (
             "again: sigma's unit in every error",
-            "(ratio[:, None] if absolute_sigma else 0)",
+            "(ratio[:, None] if problem.absolute_sigma else 0)",
             "ratio[:, None]",
         ),
         ("again: one unit of two", "unit[:, row] + unit[:, column]", "2 * unit[:, row]"),
