@@ -33,10 +33,10 @@ except ModuleNotFoundError:
 COMMAND = "python bench/accuracy.py"
 FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "nist_strd_nonlinear.json"
 MOST_DIGITS = 11
-# of parameters and sum of squares; standard errors are printed beside them
+# Parameters and the sum of squares must have so many digits; standard errors are only printed.
 ENOUGH_DIGITS = 6
-ZERO_RSS = 1e-20
-REPEATS = 100
+ZERO_RSS = 1e-20  # a smaller sum of squares counts as right for Lanczos1, see above
+REPEATS = 100  # fits of each set in one batch
 JITTER = 0.01  # half width of the random factors on NIST's starts
 
 
@@ -65,7 +65,7 @@ class Set:
 
 @dataclass(frozen=True)
 class Row:
-    """What one program made of one set from one start; digits are LRE."""
+    """The result of one program for one set from one start; digits are LRE."""
 
     set: str
     start: int

@@ -14,8 +14,8 @@ import json
 import sys
 from pathlib import Path
 
-RATIOS = ("times", "%")  # the units of what is compared; counts of a score card have others
-WORSE = 0.9  # of the old ratio
+RATIOS = ("times", "%")  # the units that are compared; counts of a score card have others
+WORSE = 0.9  # a case is worse if its ratio is below this share of the old one
 
 
 def gain(old, new):

@@ -1,8 +1,7 @@
 """Solvers of the lasso that are installed, and the tolerances at which they reach a duality gap.
 
-A peer is a function of its own tolerance.  Each says differently when it stops, so each gets the
-loosest of its tolerances at which the gap of what it returns, computed here, is as small as was
-asked for.
+A peer is a function of its own tolerance.  The peers have different stopping rules, so each gets
+the loosest tolerance at which the duality gap of its result, computed here, is small enough.
 """
 
 import ctypes
@@ -16,9 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 LONGEST = 4.0  # seconds that a peer may take at one tolerance
-PARTS = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8]  # of the gap that is wanted
-SLOPES = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8]  # of l1: what skglm leaves of a slope
-CHANGES = [10.0**-k for k in range(6, 20, 2)]  # of the objective in a sweep: adelie, glmnet
+# Tolerances of scikit-learn and celer, as shares of the gap that is wanted; of skglm, as shares of
+# l1 that it leaves of a slope; of adelie and glmnet, as changes of the objective in a sweep.
+PARTS = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8]
+SLOPES = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8]
+CHANGES = [10.0**-k for k in range(6, 20, 2)]
 
 
 class Peer(NamedTuple):
@@ -30,7 +31,7 @@ class Peer(NamedTuple):
 
 
 def gap(A, b, theta, l1):
-    """The duality gap of a lasso, with the scaled residual as dual point."""
+    """Return the duality gap of a lasso, with the scaled residual as dual point."""
     r = b - A @ theta
     q = A.T @ r
     s = min(1.0, l1 / np.abs(q).max())
@@ -54,7 +55,7 @@ def reaching(peer, A, b, l1, wanted):
     for tolerance in peer.tolerances:
         call = partial(peer.solve, tolerance)
         start = perf_counter()
-        with warnings.catch_warnings(action="ignore"):  # that it has not converged
+        with warnings.catch_warnings(action="ignore"):  # a peer warns that it has not converged
             if gap(A, b, call(), l1) <= 1.05 * wanted * size:
                 return call
         if perf_counter() - start > LONGEST / 2:

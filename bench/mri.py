@@ -15,7 +15,7 @@ import thalweg as tw
 FOLDER = Path(
     os.environ.get("THALWEG_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
 )
-BACKGROUND = 0.1  # of the largest signal; voxels below are outside the head
+BACKGROUND = 0.1  # voxels whose signal is below this share of the largest are outside the head
 CHI2_EXCESS = 1e-6  # a fit is as good as SciPy's if its chi2 is at most this much larger
 
 

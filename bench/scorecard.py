@@ -35,13 +35,13 @@ import curves  # noqa: E402  the tests' models
 import mgh  # noqa: E402
 
 RIGHT = 1 + 1e-6
-PLATEAU = 1e12  # a lifetime beyond has left all data behind
-LOST = 1e-7  # |J_j| over |y|: the parameter changes nothing
+PLATEAU = 1e12  # a lifetime beyond this is longer than any data can tell
+LOST = 1e-7  # a parameter with |J_j| below this share of |y| has no effect
 NORMAL_95 = 1.959964
 
 
 class Card:
-    """What has been measured so far."""
+    """The results measured so far."""
 
     def __init__(self, quick, label):
         self.quick, self.label, self.results, self.part = quick, label, [], ""

@@ -14,7 +14,7 @@ minimize = pytest.importorskip("scipy.optimize").minimize
 
 SIDE, VIEWS = 128, 90
 SIGMA, P, T = 0.03, 1.2, 1.0
-ABOVE = 1e-6  # of the minimum: the cost that both are timed to
+ABOVE = 1e-6  # both are timed until the cost is above its minimum by this share of it
 SWEEPS = 8
 ROUNDS = 3
 
@@ -71,7 +71,7 @@ def cost(A, AT, y, w, x):
 
 
 def test_against_lbfgs(record):
-    """From A and y to a cost of so much above the minimum; each side needs as long as it needs."""
+    """Time both programs from A and y to a cost that is `ABOVE` its minimum."""
     A, y, w = problem()
     AT = sparse.csr_array(A.T)
     run = partial(icd, A, y, w, prior=QGGMRF(SIGMA, p=P, T=T), shape=(SIDE, SIDE), seed=0)
@@ -111,7 +111,7 @@ def test_against_lbfgs(record):
 
 @pytest.mark.parametrize("order", ["cyclic", "shuffled", "nonhomogeneous"])
 def test_a_sweep(order, record):
-    """A sweep beside what it replaces: a product with A, and one with its transpose."""
+    """Time a sweep beside a product with A and one with its transpose, as a gradient takes."""
     A, y, w = problem()
     AT = sparse.csr_array(A.T)
     run = partial(icd, A, y, w, prior=QGGMRF(SIGMA, p=P, T=T), shape=(SIDE, SIDE), order=order)

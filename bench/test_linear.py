@@ -1,7 +1,7 @@
 """Linear models against the solvers that are installed (`linear_peers`), at one true duality gap.
 
-A solver that reaches the gap at none of its tolerances is left out.  Each peer's second call is
-timed: what compiles has compiled.
+A solver that reaches the gap at none of its tolerances is left out.  The second call of each peer
+is timed, so that no compilation is.
 """
 
 import os
@@ -17,14 +17,14 @@ import thalweg as tw
 
 SHAPES = [(10_000, 100), (10_000, 1000), (1000, 1000), (500, 5000), (100, 10_000)]
 TIES = [0.0, 0.6, 0.95]  # correlation of neighbouring columns
-PENALTIES = [2, 10, 100, 1000]  # the largest l1 that has a use, divided by these
+PENALTIES = [2, 10, 100, 1000]  # l1 is the least at which every coefficient is 0, over these
 GAPS = [1e-6, 1e-10]
-ALL = "THALWEG_BENCH_ALL" in os.environ  # the grid of 120, else a diagonal of it
-SMALL_CALLS = 500  # of a problem that takes some microseconds
+ALL = "THALWEG_BENCH_ALL" in os.environ  # all 120 problems of the grid, else a diagonal of it
+SMALL_CALLS = 500  # calls that are timed together, as each takes some microseconds
 
 
 def problem(n, P, tie):
-    """Columns of which neighbours are correlated, ten of them at work, noise of a third."""
+    """Return columns whose neighbours are correlated, and b of ten of them and a third of noise."""
     rng = np.random.default_rng(0)
     A = np.empty((n, P), order="F")
     A[:, 0] = rng.standard_normal(n)
@@ -69,7 +69,7 @@ def test_a_lasso_against_its_peers(shape, tie, part, wanted, record):
     [("lasso", {"l1": 5.0}), ("non-negative", {"bounds": (0, None)}), ("ridge", {"l2": 1.0})],
 )
 def test_a_small_problem(name, model, record):
-    """All of a call: arguments, solution, certificate and result."""
+    """Time a whole call: arguments, solution, certificate and result."""
     rng = np.random.default_rng(0)
     A = rng.standard_normal((50, 10))
     b = A[:, :3] @ [1.0, 2.0, -1.0] + rng.standard_normal(50)

@@ -62,7 +62,7 @@ def rational_by_powers(x, y, theta):
 
 
 def network(y, theta):
-    """1-16-16-1 with tanh: 321 parameters."""
+    """A network of layers 1-16-16-1 with tanh, which has 321 parameters."""
     W1, b1, b2 = theta[:16], theta[16:32], theta[288:304]
     h = np.tanh(W1 * y + b1)
     h = np.tanh(theta[32:288].reshape(16, 16) @ h + b2)
@@ -108,7 +108,7 @@ def test_rational_over_numpy(peer, record):
 
 
 def test_rational_over_jax(jax, record):
-    """The same against a jitted value_and_grad, compiled before."""
+    """Time the same against JAX's jitted value_and_grad, compiled before."""
     x, y = rational_data(SAMPLES)
     loss = tw.MSELoss(rational, x, y)
     compiled = jax.jit(

@@ -15,8 +15,8 @@ nnls = pytest.importorskip("scipy.optimize").nnls
 limits = pytest.importorskip("threadpoolctl").threadpool_limits
 
 SIZES = {(28, 5): 65_536, (60, 8): 16_384, (60, 16): 8_192, (100, 30): 4_096, (200, 60): 1_024}
-SAME = 1e-11  # of θ, whose true values are about 1
-LOOPED = 256  # right-hand sides of a loop, whose time is that of all in proportion
+SAME = 1e-11  # the largest difference of θ, whose true values are about 1
+LOOPED = 256  # right-hand sides that SciPy's loop solves; its time for all is in proportion
 ROUNDS = 9
 
 

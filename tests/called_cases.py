@@ -1,4 +1,4 @@
-"""Data of the tests of models that are called, and both ways to fit them."""
+"""Data for tests of models that Python calls, and the two functions that fit them."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""How the tests of the command line call it."""
+"""Calls of the command line, for its tests."""
 
 import subprocess
 import sys

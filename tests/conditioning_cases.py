@@ -1,4 +1,4 @@
-"""Matrices on which the tests of conditioning agree."""
+"""Matrices for the tests of conditioning."""
 
 import numpy as np
 
@@ -15,5 +15,5 @@ def with_spectrum(rng, values):
 
 
 def separated(P, kappa):
-    """A spectrum whose ends stand apart, as Lanczos finds quickly."""
+    """A spectrum whose ends are well separated, so that Lanczos finds them quickly."""
     return np.concatenate([[1], np.linspace(0.05 * kappa, 0.9 * kappa, P - 2), [kappa]])

@@ -2,9 +2,9 @@
 
 import os
 
-# Before NumPy loads them: NumPy's and SciPy's own products are small here, and two threads of
-# theirs would wait for each other on a machine that is busy; the threads of Thalweg are as users
-# have them.
+# This is set before NumPy loads OpenBLAS.  The products of NumPy and SciPy are small in the tests,
+# and on a busy machine two threads of theirs would wait for each other.  Thalweg's own threads are
+# those that users have.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import contextlib
@@ -50,11 +50,11 @@ def pytest_runtest_protocol(item):
         return (yield)
 
 
-# The fixture `isa` is set up once for all examples of a test, and that is what is wanted of it.
+# The fixture `isa` is set up once for all examples of a test, as it should be.
 settings.register_profile(
     "thalweg", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-# Of tests/mutants: the same examples each time, and none remembered from mutant to mutant.
+# For tests/mutants: every run has the same examples, and none is remembered from another mutant.
 settings.register_profile(
     "mutants",
     settings.get_profile("thalweg"),

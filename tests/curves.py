@@ -88,11 +88,11 @@ def gaussian2d(xy, a, x0, y0, s, c):
 
 
 class Hessian(NamedTuple):
-    """What second derivatives say of points theta (B, P): are they minima of chi2?"""
+    """Measures by which points theta (B, P) are judged to be minima of chi2, from its Hessian."""
 
-    lowest: np.ndarray  # smallest eigenvalue of H_ij / (D_i D_j)
-    decrement: np.ndarray  # what a Newton step would still bring, relative to chi2
-    column: np.ndarray  # (B, P) |J_j| / |e|: what a unit of parameter j changes
+    lowest: np.ndarray  # (B,) the smallest eigenvalue of H_ij / (D_i D_j)
+    decrement: np.ndarray  # (B,) the fall of chi2 that a Newton step promises, relative to chi2
+    column: np.ndarray  # (B, P) |J_j| / |e|, the relative effect of a unit of parameter j
 
 
 class Curve:
@@ -158,7 +158,7 @@ class Curve:
             return ((self.y - np.broadcast_to(f, (len(theta), len(self.y)))) ** 2).sum(-1)
 
     def hessian(self, theta):
-        """What the exact second derivatives say of points theta (B, P)."""
+        """Return the measures of points theta (B, P), from exact second derivatives."""
         f, J, twice = self.derivatives(theta)
         e = self.y - f
         chi2 = (e**2).sum(-1)
@@ -233,7 +233,7 @@ def published(name, model):
 
 
 def all_curves():
-    """The twelve."""
+    """Return the twelve curves."""
     t, wide = np.linspace(0, 10, 50), np.geomspace(0.01, 100, 40)
     peak = np.linspace(0, 10, 60)
     return [
@@ -270,7 +270,7 @@ def easy(model, x, truth, noise, number, seed=0):
 
 
 class Easy(NamedTuple):
-    """A batch that every engine fits at once."""
+    """A batch of easy fits, which every engine converges on quickly."""
 
     name: str
     model: Callable
@@ -280,7 +280,7 @@ class Easy(NamedTuple):
 
 
 def easy_sets():
-    """The batches that must not pay for what helps elsewhere."""
+    """Return easy batches, which must not be slowed down by measures for hard ones."""
     t, wide = np.linspace(0, 10, 50), np.geomspace(0.01, 100, 40)
 
     def grid(n):

@@ -4,7 +4,7 @@ import numpy as np
 
 from thalweg.losses import LeastSquares, Loss
 
-_STEP = 1e-30  # of complex steps: no difference is taken, so none cancels
+_STEP = 1e-30  # step of complex-step derivatives, which take no difference: nothing cancels
 _CENTRAL = 6e-6  # cube root of eps, relative, for central differences
 
 

@@ -98,7 +98,7 @@ def inputs(seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def recorded(model: Callable) -> Recording:
-    with np.errstate(all="ignore"):  # for what the model computes of constants alone
+    with np.errstate(all="ignore"):  # a model may compute NaN from constants alone
         return record(model, 1, P, N, single=True)
 
 

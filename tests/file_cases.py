@@ -1,4 +1,4 @@
-"""Files and commands on which the tests of files agree."""
+"""Files and commands for the tests of files."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def call(capsys, *arguments):
 
 
 def one_sentence(status, said):
-    """The last line refuses; those before tell what had been read, if that had been understood."""
+    """Check that the last line is a refusal; the lines before it tell what had been read."""
     lines = said.splitlines()
     assert status == 2 and all(line.startswith("thalweg") for line in lines), said
     assert lines and len(lines[-1]) < 1000 and said.count("\n") == len(lines), said

@@ -1,4 +1,4 @@
-"""Images to reconstruct, and what their cost is, without the package."""
+"""Images to reconstruct, and their cost, computed without the package."""
 
 from itertools import product
 from typing import NamedTuple
@@ -10,7 +10,7 @@ EPS = np.finfo(float).eps
 
 
 class Case(NamedTuple):
-    """A reconstruction in full."""
+    """The arguments of a reconstruction."""
 
     A: object
     y: np.ndarray

@@ -1,10 +1,10 @@
 """Interrupt one long call of a kernel with a real SIGINT, and print how long that took.
 
-Run as a program with the name of a case.  Sizes are made by repeating one row or column of memory,
-so that a case takes seconds and little memory; nothing of what is interrupted ever ends.
+Run as a program with the name of a case.  Large arrays are made by repeating one row or column of
+memory, so that a call would take very long but needs little memory.
 
-A case is a function to be interrupted, or a pair of it and of a look at what it has left, which
-gets the KeyboardInterrupt and is not part of the time.
+A case is a function to be interrupted, or a pair of such a function and a check of what it has
+left, which gets the KeyboardInterrupt and is not part of the time.
 """
 
 import os
@@ -21,8 +21,8 @@ from thalweg import kernels
 from thalweg.kernels import Symmetric, quadratic_form
 from thalweg.linear import QGGMRF, icd
 
-PROMISE = 0.2  # seconds
-TRIES = 6  # the machine may be busy: the best counts
+PROMISE = 0.2  # seconds within which a call must end
+TRIES = 6  # the best of so many tries counts, since the machine may be busy
 
 
 def repeated(n, P, by="rows", dtype=np.float64):

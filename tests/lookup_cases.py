@@ -1,4 +1,4 @@
-"""Decays and their fits, of which the tests look up and keep what results tell."""
+"""Decays and their fits, for the tests of what results tell and keep."""
 
 import numpy as np
 

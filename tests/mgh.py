@@ -25,7 +25,7 @@ class Problem(NamedTuple):
 
 
 def file():
-    """Where the problems are, or None."""
+    """Return the path of the file of problems, or None if it is absent."""
     here = Path(__file__).resolve().parents[2] / "shared" / "data"
     path = Path(os.environ.get("THALWEG_DATA", here)) / _NAME
     return path if path.exists() else None
@@ -37,7 +37,7 @@ _LOWER = {"Chebyquad n=10": [4.77271e-3]}
 
 
 def load():
-    """Every instance; none where the file is absent."""
+    """Return every instance; none if the file is absent."""
     path = file()
     for p in json.loads(path.read_text(encoding="utf-8")) if path else []:
         function, data = _RESIDUALS[p["num"]], p["data"] or {}

@@ -1,4 +1,4 @@
-"""Losses and data on which the tests of mean squared errors agree."""
+"""Losses and data for the tests of mean squared errors."""
 
 import numpy as np
 
@@ -54,13 +54,13 @@ def spiral(y, a, b, c):
 
 
 def network(y, theta):
-    """1-3-2 with tanh."""
+    """A network of one input, three hidden units with tanh, and two outputs."""
     h = np.tanh(theta[0:3] * y + theta[3:6])
     return theta[6:12].reshape(2, 3) @ h + theta[12:14]
 
 
 class Case:
-    """A loss, where to look at it, and its predictions in NumPy."""
+    """A loss, parameters at which it is tested, and its predictions in NumPy."""
 
     def __init__(self, model, inputs, n_outputs, theta, weighted=False, vector=False, seed=0):
         rng = np.random.default_rng(seed)

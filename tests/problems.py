@@ -23,13 +23,13 @@ COARSE = dict(xtol=1e-5, ftol=1e-8, gtol=1e-5)
 STEPS_COMPARED = 20
 PATH_AGREEMENT = 1e-8
 
-EXACT = 1e3 * EPS  # below, residuals are rounding, and rounding decides between EXACT and others
+EXACT = 1e3 * EPS  # smaller relative residuals are rounding, which then decides the status
 
-RUN_AWAY = 1e6  # a parameter beyond has left all data behind, and rounding moves it at will
+RUN_AWAY = 1e6  # a parameter beyond this is not determined by the data: rounding decides it
 
 
 def agrees(got, want, floor=0.0):
-    """Equal but for rounding along the path; ``floor`` is an error to be expected besides."""
+    """Return whether two values differ by rounding along the path, or by at most ``floor``."""
     error, allowed = np.abs(got - want), PATH_AGREEMENT * np.abs(want) + floor
     assert (error <= allowed).all(), f"{got} is not {want}: {error} > {allowed}"
 
@@ -91,7 +91,7 @@ class Problem(NamedTuple):
         )
 
     def specified(self, **options):
-        """What the specification says of it."""
+        """The result of the specification."""
         lower, upper = self.bounds or (None, None)
         P = len(self.start)
         return reference.levenberg_marquardt(

@@ -1,4 +1,4 @@
-"""Matrices and points on which the tests of the quadratic form agree."""
+"""Matrices and points for the tests of the quadratic form."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -53,7 +53,7 @@ def sparse(B, index):
     return B
 
 
-# Every way to bring one and the same matrix.
+# Every form in which the same matrix may be given.
 WAYS = {
     "full": lambda B: (B, {}),
     "columns": lambda B: (np.asfortranarray(B), {}),

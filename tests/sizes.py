@@ -1,7 +1,7 @@
 """The sizes at which the compiled code changes what it does, read from its source.
 
-A loop that goes one too far, a piece of workspace that is one too short: such faults show where a
-size is a constant of the code, one less, one more, or twice it.
+A loop that goes one too far, or a workspace that is one too short, is found by a size that is a
+constant of the code, one less, one more, or twice it.
 """
 
 import re

@@ -27,10 +27,10 @@ class Case:
 
 
 def rounding(case, sweeps=1):
-    """Each update rounds sums of n terms, and passes on the errors of those before it.
+    """Return the rounding error of theta and residual: each update adds that of a sum of n terms.
 
-    Conditioning is bounded by the draw: columns of A are at most 4, curvatures c + l2 at least 0.1
-    or the column is zero.
+    The drawn problems are well conditioned, so that errors are hardly amplified: elements of A are
+    at most 4, and curvatures c + l2 at least 0.1 unless the column is zero.
     """
     n, P = case.A.shape
     size = 1 + np.abs(case.theta).max(initial=0) + np.abs(case.b).max(initial=0)
@@ -38,7 +38,7 @@ def rounding(case, sweeps=1):
 
 
 def layouts(A, layout):
-    """The same numbers, laid out in memory otherwise."""
+    """Return the same numbers in another memory layout."""
     n, P = A.shape
     if layout == "strided":
         wide = np.full((2 * n, 3 * P), np.nan, A.dtype)
@@ -91,7 +91,7 @@ def cases(draw, orders=("cyclic", "shuffled", "random", "greedy", "given")):
 
 
 def same(case, got, want, tolerance):
-    """Everything a sweep reports and writes agrees."""
+    """Assert that everything that two sweeps report and write agrees."""
     for a, b in zip(got[1:], want[1:], strict=True):
         if a is not None:
             np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)

@@ -1,4 +1,4 @@
-"""What the tests of recording agree on."""
+"""The points of the tests of recording."""
 
 import numpy as np
 
