@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from byte_order import named
 from hypothesis import strategies as st
 
 from thalweg.kernels import Symmetric
@@ -61,6 +62,7 @@ WAYS = {
     "every other": lambda B: (np.repeat(np.repeat(B, 2, 0), 2, 1)[::2, ::2], {}),
     "reversed": lambda B: (B[::-1].copy()[::-1], {}),
     "read-only": lambda B: (np.frombuffer(B.tobytes(), B.dtype).reshape(B.shape), {}),
+    "byte order named": lambda B: (named(B), {}),
     "swapped bytes": lambda B: (B.astype(B.dtype.newbyteorder()), {}),
     "checked": lambda B: (Symmetric(B), {}),
     "lower": lambda B: (half(B, "lower"), {"triangle": "lower"}),

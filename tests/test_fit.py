@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from byte_order import named
 from fit_data import P0, X, Y
 from problems import decay, gaussian, line
 
@@ -33,6 +34,7 @@ CONVERSIONS = {
     "fortran": np.asfortranarray,
     "read-only": read_only,
     "big-endian": lambda a: a.astype(">f8"),
+    "byte order named": named,
     "longdouble": lambda a: a.astype(np.longdouble),
     "object": lambda a: a.astype(object),
     "list": lambda a: a.tolist(),

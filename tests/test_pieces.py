@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from byte_order import named
 
 from thalweg._arguments import pieces as p
 
@@ -25,7 +26,9 @@ def test_pieces_hold_every_element_once_in_order(shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("layout", ["C", "F", "backwards", "bytes swapped", "objects", "read-only"])
+@pytest.mark.parametrize(
+    "layout", ["C", "F", "backwards", "bytes swapped", "bytes named", "objects", "read-only"]
+)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_copy_is_what_numpy_makes(shape, layout, dtype):
     array = np.array(
@@ -35,12 +38,15 @@ def test_a_copy_is_what_numpy_makes(shape, layout, dtype):
         array = array[(..., *(slice(None, None, -1),) * array.ndim)]
     if layout == "bytes swapped":
         array = array.astype(">f8")
+    if layout == "bytes named":
+        array = named(array)
     if layout == "objects":
         array = array.astype(object)
     array.flags.writeable = layout != "read-only"
     wanted = np.array(array, dtype, order="C")
     for made in (p.copied(array, dtype), p.contiguous(array, dtype)):
-        assert made.dtype == dtype and made.flags.c_contiguous and made.flags.aligned
+        assert made.dtype == dtype and made.dtype.byteorder == "="
+        assert made.flags.c_contiguous and made.flags.aligned
         np.testing.assert_array_equal(made, wanted)
     assert not np.shares_memory(p.copied(array), array)
     if layout in ("C", "read-only") and dtype == np.float64:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .pieces import Array, contiguous, copied, first_not_finite
+from .pieces import Array, contiguous, copied, first_not_finite, usual
 
 _EFFORT = 1 << 20  # the most candidates by which NumPy tries to prove that arrays do not overlap
 _ELEMENTS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -41,7 +41,7 @@ def real_array(value: Any, name: str) -> Array:
     """
     array = value if type(value) is np.ndarray else _imported(value, name)
     if array.dtype in _ELEMENTS and array.flags.aligned and array.dtype.isnative:
-        return array
+        return usual(array)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must be real numbers, got an array of {array.dtype}")
     return copied(array, np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)

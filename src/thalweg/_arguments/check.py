@@ -39,12 +39,13 @@ class PerFit(NamedTuple):
 def is_ready(value: Any, dtype: Any) -> TypeGuard[Array]:
     """Return whether a value is an array as the compiled code takes it, without a mask.
 
-    It is contiguous, aligned, writeable and of ``dtype``; subclasses of arrays are none.
+    It is contiguous, aligned, writeable and of ``dtype``, see `usual`; subclasses of arrays are
+    none.
     """
     if type(value) is not np.ndarray:
         return False
     own = value.dtype  # NumPy has one object for each of its types, which is found out fastest
-    return (own is dtype or own == dtype) and value.flags.carray
+    return (own is dtype or (own == dtype and own.byteorder in "=|")) and value.flags.carray
 
 
 def numbers(value: Any, name: str, dtype: Any) -> Array:

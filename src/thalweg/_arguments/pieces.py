@@ -50,8 +50,19 @@ def contiguous(array: Array, dtype: Any = None) -> Array:
     """Return an array that is C-contiguous and aligned, of ``dtype``; a copy if it is not yet."""
     dtype = array.dtype if dtype is None else np.dtype(dtype)
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return usual(array)
+    return copied(array, dtype.newbyteorder("="))
+
+
+def usual(array: Array) -> Array:
+    """Return an array, in the same memory, of a type that does not name this machine's byte order.
+
+    The types of arrays of Zarr name it.  They equal the usual ones, and the compiled code refuses
+    them.
+    """
+    if array.dtype.byteorder in "=|" or not array.dtype.isnative:
         return array
-    return copied(array, dtype)
+    return array.view(array.dtype.newbyteorder("="))
 
 
 def filled(shape: int | tuple[int, ...], value: Any, dtype: Any = np.float64) -> Array:

@@ -5,6 +5,7 @@ TIFF, HDF5 and Zarr are read by their libraries, which are imported when such a 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,8 +45,8 @@ def is_array_file(path: Path) -> bool:
 def read_arrays(path: Path, wanted: Collection[str]) -> Arrays:
     """Return those arrays of a file that have one of the names.
 
-    A file with a single array without a name, ``.npy`` and TIFF, holds "y"; and so does one whose
-    single array has another name that was not asked for.
+    A file whose array has no name, such as ``.npy`` and TIFF, holds "y".  A single array is
+    returned whatever its name.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def _npy(path: Path, wanted: Collection[str]) -> Arrays:
 def _npz(path: Path, wanted: Collection[str]) -> Arrays:
     found, names = load_archive(path, tuple(wanted))
     if len(names) == 1 and not found:
-        found = {ONLY: load_archive(path, tuple(names))[0][names[0]]}
+        found = load_archive(path, tuple(names))[0]
     return Arrays(found, names)
 
 
@@ -86,7 +87,6 @@ def _tif(path: Path, wanted: Collection[str]) -> Arrays:
 
 def _hdf5(path: Path, wanted: Collection[str]) -> Arrays:
     h5py = optional("h5py", "reading .h5 needs")
-    path.open("rb").close()  # says why a file cannot be opened, in the words of the system
 
     def read() -> Arrays:
         with h5py.File(path, "r") as file:
@@ -99,8 +99,6 @@ def _hdf5(path: Path, wanted: Collection[str]) -> Arrays:
 
 def _zarr(path: Path, wanted: Collection[str]) -> Arrays:
     zarr = optional("zarr", "reading .zarr needs")
-    if not path.exists():
-        raise FileNotFoundError(2, "No such file or directory", str(path))
 
     def read() -> Arrays:
         store = zarr.open(str(path), mode="r")
@@ -119,7 +117,7 @@ def _picked(store: Any, names: list[str], wanted: Collection[str]) -> dict[str, 
         if name.strip("/") in names:
             found[name] = _whole(store[name.strip("/")])
     if len(names) == 1 and not found:
-        found[ONLY] = _whole(store[names[0]])
+        found[names[0]] = _whole(store[names[0]])
     return found
 
 
@@ -131,12 +129,11 @@ def _whole(item: Any) -> Array:
 
 def _by_library(path: Path, kind: str, read: Callable[[], Arrays]) -> Arrays:
     """What a library reads; whatever it raises about a broken file becomes one sentence."""
+    os.stat(path)  # says in the words of the system that there is no such file
     try:
         return read()
     except MemoryError:
         raise ValueError(f"{path} is larger than the memory there is") from None
-    except FileNotFoundError:
-        raise
     except Exception as error:
         words = " ".join(f"{error}".split())[:200] or type(error).__name__
         raise ValueError(f"{path} cannot be read as {kind}: {words}") from None

@@ -156,15 +156,16 @@ def _names(sheet: Sheet, places: Sequence[int]) -> str:
 def _from_arrays(path: Path, choice: Choice) -> DataSets:
     names = {part: getattr(choice, part) or part for part in ("x", "y", "sigma", "mask")}
     held = read_arrays(path, {*names.values(), "p0"})
-    y, notes = held.found.get(names["y"]), []
-    if y is None and choice.y is None and "y" in held.found:
-        y, only = held.found["y"], held.names[0]
-        notes.append(f"{path}: y is {only}, the only array")
-    elif y is None:
+    name, notes = names["y"], []
+    if choice.y is None and name not in held.found and len(held.names) == 1:
+        name = held.names[0]
+        notes.append(f"{path}: y is {name}, its only array")
+    if name not in held.found:
         raise ValueError(
-            f"{path} holds no array {names['y']}, but {', '.join(held.names) or 'nothing'}"
+            f"{path} holds no array {name}, but {', '.join(held.names) or 'nothing'}"
             + ("; name it by --y" if choice.y is None and held.names else "")
         )
+    y = held.found[name]
     axis = _axis(choice, held, y, path, notes)
     points: Any = _part(held, choice.x, "x")
     if points is None:
@@ -223,14 +224,15 @@ def _pixels(y: Array, n_x: int, axis: tuple[int, ...] | None, path: Path) -> Any
 def _told_of_arrays(
     path: Path, y: Array, axis: tuple[int, ...] | None, choice: Choice, parts: dict[str, Any]
 ) -> str:
-    lie = f"axis {', '.join(map(str, axis))}" if axis else "the last axis"
-    shape = " x ".join(map(str, y.shape))
-    words = [f"y is {choice.y or 'y'}, {shape}, points along {lie}"]
-    if choice.n_x > 1 and axis is None:
-        words = [f"y is {choice.y or 'y'}, {shape}"]
-    words += [
-        f"{part} is {getattr(choice, part) or part}"
-        for part, array in parts.items()
-        if isinstance(array, np.ndarray)
-    ]
+    """What was read: the shape of y, where its points lie, and where the other arrays are from."""
+    words = [f"y has shape {' x '.join(map(str, y.shape)) or '()'}"]
+    if axis is not None:
+        words[0] += f", points along axis {', '.join(map(str, axis))}"
+    elif choice.n_x == 1:
+        words[0] += ", points along the last axis"
+    for part, array in parts.items():
+        given = getattr(choice, part) or part
+        if isinstance(array, np.ndarray):
+            n = array.size
+            words.append(f"{part} is {given}" if given.count(",") < 1 else f"{part} is {n} numbers")
     return f"{path}: {'; '.join(words)}"

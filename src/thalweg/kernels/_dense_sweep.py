@@ -10,6 +10,7 @@ from thalweg._core import failures
 from thalweg._core import sweep as _core
 
 from .._arguments.arrays import unmasked
+from .._arguments.pieces import usual
 from ._sweep_gram import SparseRows, row_slices, subtract, sweep_on_gram
 from ._sweep_options import Array, Settings, Sweep, Unknowns, report, void_of, without
 from ._sweep_task import Moving, Task, each_of, orders_of
@@ -17,7 +18,7 @@ from ._sweep_task import Moving, Task, each_of, orders_of
 
 def dense_of(A: Any) -> Array:
     """Return A as an array of float64 or float32, not copied, or say what is wrong with it."""
-    array = np.asarray(unmasked(A, "A", "give rows to leave out the weight 0", strict=True))
+    array = usual(np.asarray(unmasked(A, "A", "give rows to leave out the weight 0", strict=True)))
     if array.ndim != 2:
         raise ValueError(f"A must have shape (n, P), got {array.shape}")
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:

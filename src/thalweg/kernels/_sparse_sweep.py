@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from thalweg._arguments.check import numbers
-from thalweg._arguments.pieces import all_finite, contiguous
+from thalweg._arguments.pieces import all_finite, contiguous, usual
 from thalweg._core import failures
 from thalweg._core import sweep as _core
 
@@ -90,7 +90,7 @@ def columns_of(A: Any) -> Columns:
         got = getattr(A, "format", None) or type(A).__name__
         raise TypeError(f"A must be sparse in compressed columns, as A.tocsc() gives it; got {got}")
     n, P = A.shape
-    values = np.asarray(A.data)
+    values = usual(np.asarray(A.data))
     if values.dtype not in (np.float64, np.float32) or not values.dtype.isnative:
         raise TypeError(
             f"A must be float64 or float32, got {values.dtype}; A.astype(float) converts it"

@@ -13,7 +13,7 @@ from thalweg._arguments.spelling import spelled
 from thalweg._core import quadratic as _core
 
 from .._arguments.arrays import unmasked
-from .._arguments.pieces import contiguous
+from .._arguments.pieces import contiguous, usual
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TriangleName = Literal["lower", "upper"] | None
@@ -226,7 +226,7 @@ def named(name: str, where: Sequence[Any]) -> str:
 
 def _real(B: Any, name: str) -> Array:
     """Return an aligned array of native float64 or float32, in its present order."""
-    array = np.asarray(unmasked(B, name))
+    array = usual(np.asarray(unmasked(B, name)))
     if array.dtype not in (np.float64, np.float32) or not array.dtype.isnative:
         return numbers(array, name, np.float64)
     return array if array.flags.aligned else contiguous(array)
