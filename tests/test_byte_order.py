@@ -15,7 +15,7 @@ CALLS = {
     "curve_fit": lambda a: tw.curve_fit(lambda t, k: k * t, a(X), a(2 * X))[0],
     "coordinate_descent": lambda a: tw.coordinate_descent(a(np.eye(4)), a(X)).theta,
     "coordinate_sweep": lambda a: (
-        tw.kernels.coordinate_sweep(a(np.eye(4)), a(np.zeros(4)), a(X)).largest_change
+        tw.kernels.coordinate_sweep(a(np.eye(4)), a(np.zeros(4)), a(X.copy())).largest_change
     ),
     "normal_equations": lambda a: tw.kernels.normal_equations(
         a(np.ones((2, 3, 4))), a(np.ones((2, 3)))
