@@ -1,7 +1,7 @@
-/* csc.h - the same sums of sparse columns, and their Gram matrix.
+/* csc.h - products, moments and the Gram matrix of sparse columns.
  *
- * A column stands for itself less its mean, which is a number for every row; what that adds to a sum is known
- * in closed form, so that only the stored values are visited.
+ * Taking its mean out of a column would fill it.  What the mean adds to each sum is known in closed form
+ * instead, so that only the stored values are visited.
  */
 #ifndef TW_LINEAR_CSC_H
 #define TW_LINEAR_CSC_H
@@ -14,8 +14,9 @@
 #include "base/sharing.h"
 #include "linear/contract.h"
 
-/* A column is constant to rounding where the sum of its squares about its mean is at most CONSTANT times that
- * about zero: its elements differ by no more than some 8 eps of their size, which sums may have made. */
+/* A column counts as constant where its sum of squares about the mean is at most CONSTANT times that about
+ * zero.  Its elements then differ by at most 8 eps of their size, which rounding alone can make of equal
+ * ones. */
 #define CONSTANT (64 * DBL_EPSILON * DBL_EPSILON)
 
 enum { SPARSE_COLUMNS = 256 /* columns that a thread takes at a time */ };
@@ -54,15 +55,16 @@ static double sum_of(ptrdiff_t n, const double *x) {
     return sum;
 }
 
-/* Some columns, shared among threads. */
+/* A pass over some columns, which threads share. */
 typedef struct {
     const struct tw_columns *c;
     struct tw_chosen which;
     const double *u;
-    double total; /* sum u; in a Gram matrix the sum of the weights */
+    double total; /* sum_i u_i; for the moments and the Gram matrix sum_i w_i */
     double *out;
     struct tw_moments *moments;
-    double *scattered; /* [threads][n] 0 but for the column that is at work */
+    double *scattered; /* [threads][n] a thread's column of the Gram matrix as a dense one; 0 between two
+                          columns */
     ptrdiff_t row_step, known;
     struct tw_watch *watch;
     _Atomic ptrdiff_t next;
@@ -89,7 +91,7 @@ static void sparse_products(const struct tw_columns *c, const struct tw_chosen *
     tw_parallel(sparse_products_part, &p, least(threads, pieces(which->m, SPARSE_COLUMNS)), threads, watch);
 }
 
-/* The square of a column less its mean m: the stored values less m, and the rest of the weight at m. */
+/* sum_i w_i (A_ij - m)^2, `weight` being sum_i w_i: rows that are not stored have the value 0. */
 static double centred_square(const struct tw_columns *c, stored s, double m, double weight) {
     double square = 0;
     for (ptrdiff_t k = s.begin; k < s.end; k++) {

@@ -1,16 +1,17 @@
 /* dense_gram.h - the Gram matrix of dense columns.
  *
- * The columns go a strip at a time.  Of each strip a block of rows is copied, row by row, less the means and
- * times sqrt(w): then a tile of the matrix, DL columns of one strip with all of another, is a sum over rows
- * whose terms lie one behind the other, in registers from the first row of the block to the last.  A matrix
- * that is not copied would be read with a stride for each row.
+ * The columns are divided into strips.  A block of rows of each strip is copied row by row, less the means
+ * and times sqrt(w).  A tile of the Gram matrix, the products of DL columns of one strip with all of another,
+ * is then summed up over the rows of the block in registers, and what it reads lies one behind the other.
+ * Without the copy each row of a tile would be gathered from as many places as there are columns.
  *
- * A rough matrix has the columns copied, multiplied and, within a block of rows, summed up as floats, which
- * takes half the time; the blocks are summed up as doubles.  An element is then right to some 1e-7 of the
- * product of both columns' lengths, which must be far from the ends of the range of floats.
+ * For a rough matrix the columns are copied, multiplied and, within a block of rows, summed up as floats,
+ * which takes half the time; the sums of the blocks are added as doubles.  An element is then right to some
+ * 1e-7 of the product of both columns' lengths, which must be far from the ends of the range of floats.
  *
- * As many rows are copied at once as stay in the second cache; first the threads share the strips to copy,
- * then the strips of the matrix.  Each element is summed up row by row by one thread: no bit depends on who.
+ * As many rows are copied at once as stay in the second cache.  The threads share the strips to be copied,
+ * and then the strips of the matrix.  One thread sums up an element, row after row, so that no bit depends on
+ * the number of threads.
  */
 #ifndef TW_LINEAR_DENSE_GRAM_H
 #define TW_LINEAR_DENSE_GRAM_H
@@ -25,9 +26,10 @@
 #include "linear/contract.h"
 
 enum {
-    SIDE = 3,               /* vectors in a row of a strip: a tile, DL times as many, fills the registers */
-    BLOCK_ROWS = 128,       /* rows of a tile: those of a strip stay in the first cache */
-    AT_ONCE_SIZE = 1 << 18, /* numbers that are copied at once, of two blocks or more: 2 MiB of doubles */
+    SIDE = 3, /* vectors in a row of a strip: the DL x SIDE vectors of a tile's sums stay in registers */
+    BLOCK_ROWS = 128, /* rows that a tile sums up: so many rows of a strip stay in the first cache */
+    AT_ONCE_SIZE = 1
+        << 18, /* numbers that are copied at once, at least two blocks of rows: 2 MiB of doubles */
 };
 
 typedef float floats __attribute__((vector_size(TW_VECTOR_BYTES)));
@@ -38,7 +40,7 @@ typedef struct {
     const struct tw_columns *c;
     struct tw_chosen which;
     int rough;
-    ptrdiff_t known, strips, rows, begin, end; /* rows [begin, end) are at work, `rows` at most */
+    ptrdiff_t known, strips, rows, begin, end; /* rows [begin, end), at most `rows`, are copied */
     void *packed;                              /* [strips][rows][columns of a strip] */
     double *root;                              /* [rows] sqrt(w) */
     double *gram;
@@ -86,7 +88,7 @@ static void copy_part(void *context, ptrdiff_t part) {
             copy_strip_of_doubles(g, s);
 }
 
-/* The last strips first: they take longest. */
+/* Make the strips of rows of the matrix, the last first: its rows are the longest up to the diagonal. */
 static void add_part(void *context, ptrdiff_t part) {
     gram_job *g = context;
     (void)part;

@@ -1,9 +1,9 @@
 /* factor.h - the Cholesky factor of the Gram matrix of the free coordinates.
  *
  * G_SS + diag(l2 + ridge) = U'U, U upper, stored by rows: eliminating a row touches rows alone, and the
- * update of what is left reads two of U's rows where they are.  The free coordinates stand in `order`, those
- * first that are least likely to leave; from one factor to the next the longest common beginning of the order
- * stays, and with it its rows.
+ * update of what is left reads two of U's rows where they are.  The order of the free
+ * coordinates puts those first that are least likely to reach 0 or a bound.  From one factor to the next the
+ * rows of the longest common beginning of the two orders stay.
  */
 #ifndef TW_LINEAR_FACTOR_H
 #define TW_LINEAR_FACTOR_H
@@ -16,13 +16,13 @@
 #include "linear/heap.h"
 
 enum {
-    PANEL = 48,       /* rows that are eliminated together: they stay in the first two caches */
-    TILE_ROWS = 4,    /* a tile of the update, TILE_ROWS by TILE_COLUMNS, fills the registers */
+    PANEL = 48,       /* rows that are eliminated together, few enough to stay in the first two caches */
+    TILE_ROWS = 4,    /* the sums of a tile of the update, TILE_ROWS by TILE_COLUMNS, stay in registers */
     TILE_VECTORS = 2, /* vectors in a row of a tile */
     TILE_COLUMNS = TILE_VECTORS * DL,
 };
 
-/* y += a x, of doubles whatever `real` is */
+/* y += a x; doubles, whatever the type of A's elements is */
 static void add_times(ptrdiff_t n, double a, const double *x, double *y) {
     const dvec factor = d_set(a);
     ptrdiff_t i = 0;
@@ -35,7 +35,7 @@ static void add_times(ptrdiff_t n, double a, const double *x, double *y) {
         y[i] += a * x[i];
 }
 
-/* y += sum_k a_k x_k, four rows in one walk */
+/* y += sum_k a_k x_k of four rows x_k, so that y is read and written once for all four */
 static void add_four(ptrdiff_t n, const double *a, const double *const *x, double *y) {
     const dvec f[4] = {d_set(a[0]), d_set(a[1]), d_set(a[2]), d_set(a[3])};
     ptrdiff_t i = 0;
@@ -61,13 +61,16 @@ static double times(ptrdiff_t n, const double *x, const double *y) {
     return total;
 }
 
-/* U of `rows` rows and columns, row_step elements from one row to the next */
+/* An upper triangular matrix, stored by rows that are row_step elements apart. */
 typedef struct {
     double *U;
     ptrdiff_t row_step;
 } upper;
 
-/* A tile of A -= U_P' U_P: `count` rows from i, TILE_COLUMNS columns from j, U_P the rows [first, end). */
+/* Subtract U_P' U_P from a tile, U_P being the rows [first, end) of U.
+ *
+ * i, count  the rows [i, i + count) of the tile; count is a constant of each call, so that sums stay in
+ * registers j         the first of its TILE_COLUMNS columns */
 TW_INLINE void tile_update(const upper *u, ptrdiff_t first, ptrdiff_t end, ptrdiff_t i, const int count,
                            ptrdiff_t j) {
     const ptrdiff_t s = u->row_step;
@@ -101,8 +104,8 @@ static void rest_update(const upper *u, ptrdiff_t first, ptrdiff_t end, ptrdiff_
         }
 }
 
-/* Take the rows [first, end) of U out of the rows [end, m), columns from `from` on.  What a tile changes
- * below the diagonal is never read. */
+/* Subtract the products of the rows [first, end) from the rows [end, m), in the columns from `from` on. Tiles
+ * reach below the diagonal, where nothing is ever read. */
 static void trailing_update(const upper *u, ptrdiff_t first, ptrdiff_t end, ptrdiff_t m, ptrdiff_t from) {
     for (ptrdiff_t i = end; i < m; i += TILE_ROWS) {
         const ptrdiff_t count = least(TILE_ROWS, m - i);
@@ -116,7 +119,8 @@ static void trailing_update(const upper *u, ptrdiff_t first, ptrdiff_t end, ptrd
     }
 }
 
-/* Eliminate the rows [first, end), whose columns from `from` on are new. */
+/* Eliminate the rows [first, end) of U in the columns from `from` on; those before hold the factor already.
+ * -1 where a pivot is not positive. */
 static int eliminate(const upper *u, ptrdiff_t first, ptrdiff_t end, ptrdiff_t m, ptrdiff_t from) {
     for (ptrdiff_t k = first; k < end; k++) {
         double *row = u->U + k * u->row_step;
@@ -137,8 +141,9 @@ static int eliminate(const upper *u, ptrdiff_t first, ptrdiff_t end, ptrdiff_t m
     return 0;
 }
 
-/* U'U of m rows in place, of whose rows the first `keep` are a factor already, but for the columns from
- * `keep` on.  0; -1 where a pivot is not positive, or the watch asks to stop: then there is no factor. */
+/* Factor a matrix of m rows in place.  Its first `keep` rows and columns hold their factor already; their
+ * columns from `keep` on do not.  0; -1 where a pivot is not positive, or the watch asks to stop: then there
+ * is no factor. */
 static int factor_from(const upper *u, ptrdiff_t m, ptrdiff_t keep, struct tw_watch *watch) {
     for (ptrdiff_t first = 0, end; first < m; first = end) {
         end = least(first + PANEL, first < keep ? keep : m);

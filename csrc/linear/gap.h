@@ -10,10 +10,11 @@
  *
  *     (z - 1/2 l2 (m + t)) (m - t) - l1 (|m| - |t|),    z = s q_j, t = theta_j.
  *
- * Without l2, h_j* is infinite beyond |z| = l1_j where no bound is in the way; s is the largest scale up to 1
- * that keeps out of there.  With l1_j = l2_j = 0 no scale but 0 would: the term then assumes that
- * |theta_j| <= reach_j + 2 |theta_j| holds in a minimum.  A coordinate that could be so, but for the sign
- * that rounding gives q_j, is counted as conditional.
+ * Without l2 and without a bound in the direction of z, h_j*(z) is infinite beyond |z| = l1_j; s is the
+ * largest number up to 1 for which no |s q_j| is beyond.  With l1_j = l2_j = 0 this would be s = 0.  The term
+ * then rests on an assumption instead: a minimum has a |theta_j| of at most reach_j + 2 |theta_j now|.  Every
+ * coordinate without penalty and with an open side counts as such (`conditional`), whichever sign rounding
+ * has given its q_j.
  *
  * Massias, Gramfort and Salmon (2018), "Celer: a fast solver for the lasso with dual extrapolation".
  */
@@ -26,45 +27,46 @@
 #include "linear/contract.h"
 #include "sweep/coordinate.h"
 
-/* Does h_j* have no end in the direction of q? */
+/* Whether h_j grows at most linearly in the direction of q: no bound is there, and l2 is 0. */
 static inline int is_free(const struct tw_coordinates *each, ptrdiff_t j, double q) {
     return !(each->l2[j] > 0) && (q > 0 ? each->upper[j] : -each->lower[j]) >= INFINITY;
 }
 
-/* Can theta_j = 0 not be improved on, so that its term is 0 for each s <= 1? */
+/* Whether theta_j = 0 is the minimum along coordinate j, so that its term is 0 for every s <= 1. */
 static inline int rests_at_zero(const struct tw_coordinates *each, ptrdiff_t j, double theta, double q) {
     return theta == 0 && fabs(q) <= each->l1[j] && each->lower[j] <= 0 && each->upper[j] >= 0;
 }
 
-/* The scale s, given the one of the coordinates before. */
+/* The scale s that coordinate j allows, given the s of the coordinates before it. */
 static inline double dual_scale(const struct tw_coordinates *each, ptrdiff_t j, double q, double s) {
     if (!(each->l1[j] > 0) || !is_free(each, j, q) || fabs(q) * s <= each->l1[j])
         return s;
     return each->l1[j] / fabs(q);
 }
 
-/* Does nothing but data hold coordinate j, between its bounds, on at least one side? */
+/* Whether the data alone determine theta_j: it has no penalty, no bound on one side, and is not at the other.
+ */
 static inline int is_unheld(const struct tw_coordinates *each, ptrdiff_t j, double theta) {
     const int open = each->lower[j] <= -INFINITY || each->upper[j] >= INFINITY;
     return open && !(each->l1[j] > 0) && !(each->l2[j] > 0) && theta != each->lower[j] &&
            theta != each->upper[j];
 }
 
-/* One coordinate's term. */
+/* The term of coordinate j, t = theta_j and z = s q_j. */
 static inline double gap_term(const struct tw_coordinates *each, ptrdiff_t j, double t, double z,
                               double reach) {
     const double l1 = each->l1[j], l2 = each->l2[j], size = fabs(z) - l1;
     double m = 0;
     if (size > 0 && is_free(each, j, z)) {
-        if (!(l1 > 0)) /* else s has brought it to l1, and the rest is rounding */
+        if (!(l1 > 0)) /* with l1 > 0, s has made |z| equal to l1 but for rounding, and m is 0 */
             m = copysign(reach + 2 * fabs(t), z);
     } else if (size > 0)
         m = l2 > 0 ? copysign(size, z) / l2 : copysign(INFINITY, z);
     m = clipped(m, each->lower[j], each->upper[j]);
-    if (!(fabs(m) <= DBL_MAX)) /* a tiny l2 */
+    if (!(fabs(m) <= DBL_MAX)) /* size / l2 has overflowed */
         return INFINITY;
     const double term = (z - 0.5 * l2 * (m + t)) * (m - t) - l1 * (fabs(m) - fabs(t));
-    return term > 0 ? term : 0; /* what is below 0 is rounding */
+    return term > 0 ? term : 0; /* only rounding makes it negative */
 }
 
 /* How far theta_j is from its minimum with all others at rest, times the norm of its column: 0 for all j

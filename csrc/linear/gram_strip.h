@@ -2,19 +2,21 @@
  *
  * dense_gram.h includes it for each type, with
  *
- *     element        double or float,
- *     elements       a vector of them that has DL doubles' bytes, and elements_unaligned, the same anywhere,
- *     converted      a vector of DL of them, anywhere,
- *     STRIP_OF(name) the name with the type at its end.
+ *     element             double or float,
+ *     elements            a native vector of them, as long as DL doubles,
+ *     elements_unaligned  the same at any address,
+ *     converted           a vector of DL elements at any address,
+ *     STRIP_OF(name)      the name with the type at its end.
  */
 
 enum {
-    STRIP_OF(IN_VECTOR) = sizeof(elements) / sizeof(element),
-    STRIP_OF(STRIP) = SIDE * STRIP_OF(IN_VECTOR), /* columns of a strip */
+    STRIP_OF(IN_VECTOR) = sizeof(elements) / sizeof(element), /* elements of a native vector */
+    STRIP_OF(STRIP) = SIDE * STRIP_OF(IN_VECTOR),             /* columns of a strip */
 };
 
-/* Copy DL columns x, less their means and times root [rows] (NULL: as they are), to `to`, whose rows are a
- * strip apart: in squares that are transposed in registers.  Returns how many rows fill such squares. */
+/* Copy DL columns x, less their means and times root [rows] (NULL: 1), to `to`, whose rows are a strip apart.
+ * Squares of DL by DL numbers are transposed in registers; returns how many rows are done by whole squares.
+ */
 static ptrdiff_t STRIP_OF(copy_squares)(const real *const *x, const double *mean, const double *root,
                                         ptrdiff_t rows, element *to) {
     ptrdiff_t r = 0;
@@ -31,7 +33,8 @@ static ptrdiff_t STRIP_OF(copy_squares)(const real *const *x, const double *mean
     return r;
 }
 
-/* Copy rows of DL columns; beyond the last one of the list, whose products nobody takes, it is repeated. */
+/* Copy rows [i, i + rows) of the DL columns from number `first` of the list on.  Beyond its end the last
+ * column is repeated; the products with it are not used. */
 static void STRIP_OF(copy_columns)(const gram_job *g, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows,
                                    element *to) {
     const struct tw_columns *c = g->c;
@@ -51,7 +54,8 @@ static void STRIP_OF(copy_columns)(const gram_job *g, ptrdiff_t first, ptrdiff_t
         }
 }
 
-/* Copy the rows at work of a strip, a block after the other, up to the vector that holds the last column. */
+/* Copy rows [begin, end) of the strip, block by block; of the last strip only the vectors that hold columns.
+ */
 static void STRIP_OF(copy_strip)(const gram_job *g, ptrdiff_t strip) {
     const ptrdiff_t first = strip * STRIP_OF(STRIP), lanes = STRIP_OF(IN_VECTOR);
     const ptrdiff_t columns = least(STRIP_OF(STRIP), pieces(g->which.m - first, lanes) * lanes);
@@ -61,8 +65,11 @@ static void STRIP_OF(copy_strip)(const gram_job *g, ptrdiff_t strip) {
             STRIP_OF(copy_columns)(g, first + k, i, least(BLOCK_ROWS, g->end - i), to + k);
 }
 
-/* tile [DL][STRIP] = the first DL columns of `left` with the first `side` vectors of `right`, summed over
- * some rows */
+/* tile [DL][STRIP] = the products of DL columns with `side` vectors of columns, summed over rows.
+ *
+ * left, right  the first of these columns, in rows that are STRIP elements apart
+ * rows         how many rows, at least 1
+ * side         1, 2 or SIDE, a constant of each call, so that the sums stay in registers */
 TW_INLINE void STRIP_OF(strip_tile)(const element *left, const element *right, ptrdiff_t rows, const int side,
                                     element *tile) {
     elements sum[DL][SIDE] = {{{0}}};
@@ -86,8 +93,12 @@ TW_INLINE void STRIP_OF(strip_tile)(const element *left, const element *right, p
     }
 }
 
-/* Add to the matrix the columns i and on, DL of them, with those from j on, up to the vector that holds the
- * diagonal: what is new, and not beyond the end. */
+/* Add the products of DL columns with a strip of columns to the matrix, up to the vector that holds the
+ * diagonal.  Products of the first `known` columns, and of what repeats the last column, are left out.
+ *
+ * i          the first of the DL columns: rows of the matrix
+ * j          the first column of the strip: columns of the matrix
+ * row, rows  the copied rows [row, row + rows), one block */
 static void STRIP_OF(add_tile)(const gram_job *g, ptrdiff_t i, ptrdiff_t j, ptrdiff_t row, ptrdiff_t rows) {
     const ptrdiff_t first = i / STRIP_OF(STRIP) * STRIP_OF(STRIP), lanes = STRIP_OF(IN_VECTOR);
     const element *left = (const element *)g->packed + first * g->rows + row * STRIP_OF(STRIP) + (i - first);
@@ -105,7 +116,7 @@ static void STRIP_OF(add_tile)(const gram_job *g, ptrdiff_t i, ptrdiff_t j, ptrd
             g->gram[(i + k) * g->row_step + j + l] += (double)tile[k * STRIP_OF(STRIP) + l];
 }
 
-/* Add the rows at work to one strip of rows of the matrix, up to the diagonal. */
+/* Add what the copied rows contribute to one strip of rows of the matrix, up to the diagonal. */
 static void STRIP_OF(add_strip)(const gram_job *g, ptrdiff_t strip) {
     const ptrdiff_t first = strip * STRIP_OF(STRIP), end = least(first + STRIP_OF(STRIP), g->which.m);
     const ptrdiff_t rows = g->end - g->begin;

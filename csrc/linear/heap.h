@@ -1,4 +1,4 @@
-/* heap.h - places in the order of their keys, falling, without more memory than they take. */
+/* heap.h - a heap of places, the one with the largest key on top, and sorting by it, both in place. */
 #ifndef TW_LINEAR_HEAP_H
 #define TW_LINEAR_HEAP_H
 
@@ -9,12 +9,12 @@ typedef struct {
     ptrdiff_t place;
 } keyed;
 
-/* equal keys come in the order of their places, so that the order does not depend on the way there */
+/* Of equal keys the lower place comes first, so that the order depends on the keys and places alone. */
 static inline int comes_first(keyed a, keyed b) {
     return a.key > b.key || (a.key == b.key && a.place < b.place);
 }
 
-/* let h[k] sink until both its children come after it */
+/* Let h[k] sink until both its children come after it. */
 static void heap_sink(keyed *h, ptrdiff_t n, ptrdiff_t k) {
     for (ptrdiff_t child; (child = 2 * k + 1) < n; k = child) {
         if (child + 1 < n && comes_first(h[child + 1], h[child]))
@@ -31,7 +31,7 @@ static void heap_make(keyed *h, ptrdiff_t n) {
         heap_sink(h, n, k);
 }
 
-/* take the first out; n is at least 1 */
+/* Take the first one out of the heap of *n >= 1, and return it. */
 static keyed heap_pop(keyed *h, ptrdiff_t *n) {
     const keyed first = h[0];
     h[0] = h[--*n];
@@ -39,10 +39,11 @@ static keyed heap_pop(keyed *h, ptrdiff_t *n) {
     return first;
 }
 
-/* the largest key first */
+/* Sort by falling keys. */
 static void sort_falling(keyed *h, ptrdiff_t n) {
     heap_make(h, n);
-    for (ptrdiff_t left = n; left > 1;) { /* the first goes behind the rest: rising */
+    for (ptrdiff_t left = n;
+         left > 1;) { /* the first goes behind the rest: the order is rising, and is turned round below */
         const keyed first = heap_pop(h, &left);
         h[left] = first;
     }

@@ -1,8 +1,8 @@
 /* icd.c - iterative coordinate descent for images (icd.h): sweeps over pixels, and what they minimise.
  *
- * An update walks the column of its pixel twice, for its product with e and to change e; sweep/csc.h tells
- * why that is as fast as it is.  Pixels are updated one after another, each with what the others have left,
- * on one thread.
+ * An update reads the column of its pixel twice: once for its product with e, and once to change e.
+ * sweep/csc.h tells how this is made fast.  Pixels are updated one after another, each with what the others
+ * have left, on one thread.
  */
 #include "linear/icd.h"
 #include "base/table.h"
@@ -10,8 +10,10 @@
 #include "sweep/csc.h"
 
 enum {
-    PRIOR_VALUES = 8,  /* stored values that take as long as a neighbour: the watch counts values */
-    COST_CHUNK = 4096, /* terms of the cost that are summed at a time, before the sums are */
+    PRIOR_VALUES =
+        8, /* a neighbour takes as long as so many stored values; the watch is looked at by values */
+    COST_CHUNK =
+        4096, /* terms of the cost that are summed up before their sum is added: it bounds rounding */
 };
 
 TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
@@ -19,9 +21,8 @@ TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
     return (column){index_place(c->indices, is_long, start), (const real *)c->A + start, end - start};
 }
 
-/* While the column of pixel j is read, in update t, that of the next pixel is fetched, value by value.  This
- * is the number of stored values from the one to the other; in the order of storage the stream just goes on.
- */
+/* While update t reads the column of pixel j, the column of the pixel of update t + 1 is fetched.  Returns
+ * how many stored values lie from the one column to the other. */
 TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff_t j, int is_long) {
     if (!job->order.column)
         return AHEAD;
@@ -31,11 +32,12 @@ TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff
     return index_at(indptr, is_long, job->order.column[t + 1]) - index_at(indptr, is_long, j);
 }
 
-/* Move pixel j, whose column is c; returns how far it was from its minimum.  The next column is `ahead`. */
+/* Move pixel j, whose column is c; returns how far it was from its minimum.  The next column is `ahead`
+ * stored values away. */
 TW_INLINE double update_pixel(const struct tw_icd_job *job, const grid *g, column c, ptrdiff_t j,
                               ptrdiff_t ahead, const double *w, int is_long) {
     double slope = 0, curvature = job->curvature[j];
-    /* the prior waits for its own results: the walk along the column begins meanwhile */
+    /* The prior comes first: while its divisions are under way, the processor begins with the column. */
     touch_prior(g, job->x, j, &slope, &curvature);
     slope -= dot(c, job->e, w, ahead, is_long);
     if (!(curvature > 0)) /* F does not depend on this pixel. */
@@ -94,7 +96,8 @@ static double misfit_of(const struct tw_icd_job *job, ptrdiff_t begin, ptrdiff_t
     return fold(sum, LINE);
 }
 
-/* Each pair is counted at the pixel from which the other one is in the second half of the neighbours. */
+/* The penalty of pixels [begin, end).  Only the second half of a pixel's neighbours is visited: the first
+ * half are the same pairs, seen from the other pixel. */
 static double penalty_of(const image_run *run, const grid *g, ptrdiff_t begin, ptrdiff_t end) {
     const struct tw_icd_job *job = run->job;
     const struct tw_image_prior *p = &job->prior;

@@ -34,13 +34,14 @@
 typedef struct {
     const struct tw_image_prior *p;
     ptrdiff_t step[TW_NEIGHBOURS]; /* From a pixel to each neighbour. */
-    ptrdiff_t span[3];             /* A pixel that is nearer to a border than this lacks neighbours. */
+    ptrdiff_t span[3];             /* A pixel lacks neighbours if it is nearer to a border than this. */
 } grid;
 
-/* Pairs that are worked on at once: eight native vectors or more, which keep the processor's units busy. */
+/* Pairs that are collected before their potential is computed: eight native vectors or more, so that the
+ * divisions of one vector need not wait for those of another. */
 enum { PAIRS = 64 };
 
-/* Pairs of neighbours; others of weight 0 fill the last vector. */
+/* Pairs of neighbours; pairs of weight 0 fill up the last vector. */
 typedef struct {
     double difference[PAIRS + TW_NEIGHBOURS + DL]; /* x_j - x_r */
     double weight[PAIRS + TW_NEIGHBOURS + DL];
@@ -66,6 +67,7 @@ TW_INLINE void place_of(const struct tw_image_prior *p, ptrdiff_t j, ptrdiff_t p
     place[1] = line - place[0] * p->size[1];
 }
 
+/* Whether the neighbour at `offset` from this place is on the grid. */
 TW_INLINE int is_on(const struct tw_image_prior *p, const ptrdiff_t place[3], const ptrdiff_t offset[3]) {
     for (int axis = 0; axis < 3; axis++) {
         const ptrdiff_t at = place[axis] + offset[axis];
@@ -90,12 +92,13 @@ TW_INLINE void look_around(const grid *g, const double *x, ptrdiff_t j, int firs
         }
 }
 
+/* Fill up the last vector with pairs of weight 0. */
 TW_INLINE void fill_last(pairs *found) {
     for (int k = found->count; k % DL; k++)
         found->difference[k] = found->weight[k] = 0;
 }
 
-/* The u of differences D, and the t of u. */
+/* u = |D| / width, and t = 1 / (1 + u^power). */
 TW_INLINE dvec sizes_of(const struct tw_image_prior *p, dvec difference) {
     return (dvec)((divec)difference & INT64_MAX) / d_set(p->width);
 }
@@ -103,7 +106,7 @@ TW_INLINE dvec flattening(const struct tw_image_prior *p, dvec u) {
     return p->power > 0 ? 1 / (1 + d_power(u, p->power)) : d_set(0.5);
 }
 
-/* The sum of b rho(D) over pairs, of which there are none afterwards. */
+/* The sum of b rho(D) over the pairs, which are taken out of the list. */
 static double take_potential(const struct tw_image_prior *p, pairs *found) {
     dvec sum = {0};
     fill_last(found);
@@ -115,7 +118,7 @@ static double take_potential(const struct tw_image_prior *p, pairs *found) {
     return p->height * d_fold(sum);
 }
 
-/* What the prior adds to slope and curvature along pixel j: of the parabola that touches it here. */
+/* Add the slope and curvature along pixel j of the parabola that touches the prior at x. */
 TW_INLINE void touch_prior(const grid *g, const double *x, ptrdiff_t j, double *slope, double *curvature) {
     const struct tw_image_prior *p = g->p;
     const double scale = p->height / p->width / p->width;

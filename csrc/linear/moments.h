@@ -13,7 +13,8 @@
 #include "linear/csc.h"
 #include "linear/passes.h"
 
-/* Squares of columns beyond these leave too little room: products of what is smaller have lost digits. */
+/* The sum of squares of a column must lie between these: this leaves a factor of 1e38 to the largest number,
+ * and to the least one that has all its digits, for products and sums with other columns. */
 static const double SMALLEST = 1e-270, LARGEST = 1e270;
 
 /* Where the sum of squares about the pivot is more than CANCELS times that about the mean, the difference of
@@ -41,7 +42,7 @@ static size_t moments_work(const struct tw_columns *c, int threads) {
     return arena_size(&a);
 }
 
-/* The row of the largest weight: its elements are somewhere among the others. */
+/* The row of the largest weight, whose elements serve as pivots: no other row counts more for the means. */
 static ptrdiff_t pivot_row(const struct tw_columns *c) {
     ptrdiff_t row = 0;
     for (ptrdiff_t i = 1; c->weights && i < c->n; i++)

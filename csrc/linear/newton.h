@@ -6,9 +6,9 @@
  * one row of G.  A step that meets no break ends in the minimum of its signs, and there are finitely many of
  * those.
  *
- * More free coordinates than the rank have a valley without curvature, which leads to a break.  A ridge keeps
- * the factor in existence; that it bends the direction does no harm, for the way along it is measured on G
- * itself.
+ * If more coordinates are free than columns are independent, F has no curvature in some directions, and its
+ * minimum along them is a break.  A small ridge on the diagonal keeps the factor's pivots positive.  It turns
+ * the direction a little, which does no harm: how far to go along it is computed with G itself.
  */
 #ifndef TW_LINEAR_NEWTON_H
 #define TW_LINEAR_NEWTON_H
@@ -17,24 +17,26 @@
 #include "linear/factor.h"
 #include "sweep/coordinate.h"
 
-/* Ridges, in parts of the diagonal: as small as a factor allows; and where the rank is short, where the
- * direction has to lead out of a valley, with digits to spare. */
+/* Ridges as a share of the diagonal of G.  RIDGE, 90 eps, is about the rounding error of the pivots, so that
+ * it changes nothing else.  SHORT_RIDGE is for more free coordinates than independent columns: the pivots of
+ * the dependent ones are the ridge alone, and must keep half their digits. */
 static const double RIDGE = 2e-14, SHORT_RIDGE = 1e-9;
 
-/* One right-hand side on its way. */
+/* The solution of one right-hand side under way. */
 typedef struct {
     const struct tw_gram_problem *p;
     struct tw_watch *watch;
-    double *theta, *q;         /* [C] */
-    double *theta_0, *q_0;     /* [C] at the start */
-    double *v;                 /* [C] G d */
-    double *d, *value;         /* [C] of the free coordinates: direction, theta on the way */
+    double *theta, *q;     /* [C] */
+    double *theta_0, *q_0; /* [C] at the start */
+    double *v;             /* [C] G d */
+    double *d,
+        *value; /* [C] direction, and theta as the step goes on, of the free coordinates in their order */
     ptrdiff_t *order, n_order; /* [C] coordinates in the order of the factor */
-    ptrdiff_t *now;            /* [C] those that are free now */
-    signed char *mark;         /* [C] */
-    keyed *breaks;             /* [C] */
+    ptrdiff_t *now;            /* [C] the free coordinates, by number */
+    signed char *mark;         /* [C] see put_in_order */
+    keyed *breaks;             /* [C] where the step meets 0 or a bound, the nearest on top */
     upper u;
-    double ridge; /* of the factor; 0: there is none */
+    double ridge; /* the ridge in the factor; 0: there is no factor */
 } solver;
 
 static const double *row_of(const solver *s, ptrdiff_t j) { return s->p->gram + j * s->p->row_step; }
@@ -52,10 +54,10 @@ static ptrdiff_t free_coordinates(solver *s) {
     return m;
 }
 
-/* Put the m free coordinates into the order of the factor; returns how many of its rows stay.
+/* Put the m free coordinates into the order of the factor; returns how many of its rows stay valid.
  *
- * Where most stay, those that are new come last.  Else the order begins anew, by what a coordinate
- * contributes: the small ones will be the next to leave. */
+ * Where three quarters of the rows or more stay, new coordinates come last.  Else the order is made anew by
+ * |theta_j| times the length of column j, falling: those of small size are the next to reach 0. */
 static ptrdiff_t put_in_order(solver *s, ptrdiff_t m) {
     enum { AWAY, WAITS, PLACED };
     memset(s->mark, AWAY, (size_t)s->p->C);
@@ -106,13 +108,14 @@ static int make_factor(solver *s, ptrdiff_t m) {
     return failed;
 }
 
-/* minus the slope of F along coordinate j, whose sign stays */
+/* Minus the derivative of F along coordinate j at theta_j = t, the sign in |theta_j| being that of theta_j
+ * now. */
 static double descent_of(const solver *s, ptrdiff_t j, double t) {
     const double l1 = s->p->each.l1[j];
     return s->q[j] - (s->theta[j] > 0 ? l1 : s->theta[j] < 0 ? -l1 : 0) - s->p->each.l2[j] * t;
 }
 
-/* Where coordinate j has to stop if it goes the way of d: a bound, or 0. */
+/* The first place that coordinate j meets in the direction d at which F has a kink or ends: 0, or a bound. */
 static double stop_of(const solver *s, ptrdiff_t j, double d) {
     const struct tw_coordinates *each = &s->p->each;
     const double t = s->theta[j], bound = d > 0 ? each->upper[j] : each->lower[j];
@@ -120,7 +123,7 @@ static double stop_of(const solver *s, ptrdiff_t j, double d) {
     return has_kink ? 0 : bound;
 }
 
-/* The breaks on the way to theta + d, the first on top; returns how many. */
+/* Find the breaks between theta and theta + d: where a coordinate meets its stop.  Returns how many. */
 static ptrdiff_t find_breaks(solver *s, ptrdiff_t m) {
     ptrdiff_t n = 0;
     for (ptrdiff_t k = 0; k < m; k++) {
@@ -148,7 +151,7 @@ static void product_with_gram(solver *s, ptrdiff_t m) {
         add_times(C, s->d[k], row_of(s, s->order[k]), s->v);
 }
 
-/* How far to go along d until F is at its minimum; negative where F does not fall that way. */
+/* The factor on d that leads to the minimum of F along d; -1 where F does not fall in this direction. */
 static double way_to_minimum(const solver *s, ptrdiff_t m) {
     double slope = 0, curvature = 0;
     for (ptrdiff_t k = 0; k < m; k++) {
@@ -161,6 +164,7 @@ static double way_to_minimum(const solver *s, ptrdiff_t m) {
     return curvature > 0 ? -slope / curvature : INFINITY;
 }
 
+/* Go `way` times d: theta and q follow. */
 static void advance(solver *s, ptrdiff_t m, double way) {
     for (ptrdiff_t k = 0; k < m; k++)
         s->value[k] += way * s->d[k];
@@ -176,7 +180,7 @@ static void stop_at(solver *s, ptrdiff_t k) {
     s->value[k] = stop, s->d[k] = 0;
 }
 
-/* The step.  1 if it met no break, 0 if it did, -1 if there was none to make. */
+/* Make one step.  1 if it met no break, 0 if it met some, -1 if the matrix has no factor. */
 static int newton_step(solver *s) {
     const ptrdiff_t m = free_coordinates(s);
     if (!m)
@@ -202,7 +206,7 @@ static int newton_step(solver *s) {
         at = end > at ? end : at;
         stop_at(s, heap_pop(s->breaks, &breaks).place);
     }
-    for (ptrdiff_t k = 0; k < m; k++) { /* rounding may have led a little beyond */
+    for (ptrdiff_t k = 0; k < m; k++) { /* rounding may have led a little beyond a bound */
         const ptrdiff_t j = s->order[k];
         s->theta[j] = clipped(s->value[k], s->p->each.lower[j], s->p->each.upper[j]);
     }

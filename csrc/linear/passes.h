@@ -1,8 +1,8 @@
-/* passes.h - what is read from dense columns: sums over rows, and rows that columns are taken from.
+/* passes.h - passes over dense columns: sums over rows, and subtraction of columns from the residual.
  *
- * The rows are cut into chunks, and the columns go four at a time through each: what the columns share, u or
- * r, then stays in the cache.  Chunks are parts for the threads; what they sum up is added in their order.
- * Columns whose elements are not neighbours are copied a tile at a time first.
+ * The rows are divided into chunks.  Within a chunk four columns are read at a time, while u or r, which all
+ * columns use, stays in the cache.  The threads share the chunks, and the sums of the chunks are added in the
+ * order of the chunks.  Columns whose elements are not neighbours in memory are first copied tile by tile.
  */
 #ifndef TW_LINEAR_PASSES_H
 #define TW_LINEAR_PASSES_H
@@ -16,24 +16,26 @@
 #include "linear/contract.h"
 
 enum {
-    FOUR = 4,             /* columns side by side */
-    PASS_ROWS = 8192,     /* rows of a chunk of sums */
-    MOVE_ROWS = 2048,     /* rows of a chunk that columns are taken from: it stays in the first cache */
-    PACK_ROWS = 1024,     /* rows of a tile of copied columns; it divides the chunks of sums */
-    POLL_COLUMNS = 64,    /* columns of a chunk between two looks at the watch */
-    SLOTS = 3,            /* sums of a column in `moments` */
-    TWICE_ROWS = 512,     /* the fewest rows of a chunk whose columns are read twice, and */
-    TWICE_SIZE = 1 << 17, /* elements of it, where they are more rows: they stay in the second cache */
+    FOUR = 4,         /* columns that are read side by side */
+    PASS_ROWS = 8192, /* rows of a chunk of sums */
+    MOVE_ROWS = 2048, /* rows of a chunk when columns are subtracted: r of a chunk stays in the first cache */
+    PACK_ROWS = 1024, /* rows of a tile of copied columns; it divides the chunks of sums */
+    POLL_COLUMNS = 64, /* columns of a chunk between two looks at the watch */
+    SLOTS = 3,         /* sums of a column in `moments` */
+    /* When the columns of a chunk are read twice, once to change r and once for its products, the chunk has
+     * TWICE_SIZE elements, which stay in the second cache, but at least TWICE_ROWS rows. */
+    TWICE_ROWS = 512,
+    TWICE_SIZE = 1 << 17,
 };
 
-/* Four columns, or fewer, of which the last is repeated. */
+/* Four columns; where fewer are left, `count` of them, the last is repeated. */
 typedef struct {
     const real *x[FOUR];
     double mean[FOUR];
     int count;
 } quad;
 
-/* the columns from `first` of the list on, their rows from i on; elements a row_step apart */
+/* The four columns from number `first` of the list on, starting at row i. */
 static quad quad_of(const struct tw_columns *c, const struct tw_chosen *which, const double *mean,
                     ptrdiff_t first, ptrdiff_t i) {
     quad q = {.count = (int)least(FOUR, which->m - first)};
@@ -46,7 +48,7 @@ static quad quad_of(const struct tw_columns *c, const struct tw_chosen *which, c
     return q;
 }
 
-/* Rows of four columns as neighbours: where they are already, or copied to `tile` [FOUR][PACK_ROWS]. */
+/* Let q point to columns whose elements are neighbours: where they are, or in `tile` [FOUR][PACK_ROWS]. */
 static void make_neighbours(const struct tw_columns *c, quad *q, ptrdiff_t rows, real *tile) {
     if (c->row_step == 1)
         return;
@@ -57,7 +59,7 @@ static void make_neighbours(const struct tw_columns *c, quad *q, ptrdiff_t rows,
         q->x[k] = tile + k * PACK_ROWS;
 }
 
-/* sum_k += u (x_k - mean_k) over some rows */
+/* sum_k += sum_i u_i (x_ik - mean_k) over `rows` rows */
 static void sum_products(const quad *q, ptrdiff_t rows, const double *u, double *sum) {
     dvec s[FOUR] = {{0}}, mean[FOUR];
     for (int k = 0; k < FOUR; k++)
@@ -73,7 +75,7 @@ static void sum_products(const quad *q, ptrdiff_t rows, const double *u, double 
             sum[k] += u[i] * ((double)q->x[k][i] - q->mean[k]);
 }
 
-/* With y = x_k - mean_k: sum [FOUR][SLOTS] += u y, w y, w y^2 */
+/* sum [FOUR][SLOTS] += the sums of u y, w y and w y^2 over `rows` rows, y = x_k - mean_k */
 static void sum_moments(const quad *q, ptrdiff_t rows, const double *u, const double *w, double *sum) {
     for (int k = 0; k < FOUR; k++) {
         dvec product = {0}, first = {0}, square = {0};
@@ -114,17 +116,18 @@ static void take_columns(const quad *q, ptrdiff_t rows, const double *step, doub
 
 /* ---- the threads of a pass ------------------------------------------------------------------- */
 
-/* A pass under way; `body` does the rows [i, i + rows) of the columns from `first` of the list on. */
+/* A pass under way.  `body` works on the rows [i, i + rows) of the four columns from number `first` of the
+ * list on. */
 typedef struct pass {
     const struct tw_columns *c;
     struct tw_chosen which;
     void (*body)(const struct pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows);
-    const double *mean, *u, *step; /* of what the body needs */
+    const double *mean, *u, *step; /* [P], [n] and [m]: what the body needs of them */
     double *r, *sums;              /* sums [chunks][m][slots] */
     ptrdiff_t slots, begin, end;   /* rows [begin, end) */
-    ptrdiff_t chunk, chunks;       /* rows of a chunk; how many */
+    ptrdiff_t chunk, chunks;       /* rows of a chunk; number of chunks */
     ptrdiff_t threads;
-    const struct pass *before; /* NULL, or a pass whose chunk is done first; then `weighted` is set to Wr */
+    const struct pass *before; /* NULL, or a pass that does each chunk first; then `weighted` becomes Wr */
     double *weighted;          /* [n] */
     real *tile;                /* [threads][FOUR][PACK_ROWS], where columns are copied */
     struct tw_watch *watch;

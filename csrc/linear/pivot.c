@@ -1,14 +1,14 @@
 /* pivot.c - many small quadratic problems in a box with one matrix, by block principal pivoting; compiled
  * once per instruction set and type of c.
  *
- * The minimum is known once it is known which coordinates lie at which bound: the others, F, solve G_FF x_F =
- * c_F - G_FH x_H.  A round solves that (pivot_factor.h) and exchanges coordinates between F and the bounds
- * until none is wrong (pivot_exchange.h).  There is no step size, no tolerance to be met and no start: the
- * answer is that of a direct method.
+ * If it is known which coordinates H lie at which bound, the minimum follows: the others, F, solve G_FF x_F =
+ * c_F - G_FH x_H.  A round solves these equations (pivot_factor.h) and exchanges coordinates between F and H;
+ * rounds go on until no coordinate is on the wrong side (pivot_exchange.h).  There is no step size, no
+ * tolerance and no start: the answer is that of a direct method.
  *
- * Eight problems go side by side through the same operations, each with its own F (pivot_group.h), for a
- * problem of a handful of coordinates fills no vector.  The factor is made anew in each round: with P^3 / 6
- * products it costs less than to mend one for eight problems of which each has changed other columns.
+ * A problem of a handful of coordinates does not fill a vector, so eight problems go side by side through the
+ * same operations, each with its own F (pivot_group.h).  The factor is made anew in each round: its P^3 / 6
+ * products cost less than an update for eight problems, each of which has changed other columns.
  * Threads take chunks of problems.
  */
 #include "base/table.h"
@@ -33,7 +33,7 @@ static pivoting *pivoting_on(arena *a, const struct tw_pivot_job *job, int threa
     return place;
 }
 
-/* Scale G, and say that no problem is finished. */
+/* Scale G, and give all problems the status of one that has not run. */
 static void prepare(void *context, ptrdiff_t part) {
     pivoting *r = context;
     const struct tw_pivot_job *job = r->job;
@@ -57,8 +57,8 @@ static void prepare(void *context, ptrdiff_t part) {
                       (isfinite(job->upper[k]) && job->upper[k] != 0);
 }
 
-/* Let problems leave the group whose solution has no wrong coordinate, and those that have had their last
- * exchange; return whether any has left. */
+/* Let those problems leave the group whose solution has no wrong coordinate, and those that have made
+ * max_iter exchanges; return whether any has left. */
 TW_INLINE int release_finished(const pivoting *r, group *g, ptrdiff_t P) {
     const findings *f = &g->found;
     int any = 0;
@@ -79,7 +79,7 @@ TW_INLINE int release_finished(const pivoting *r, group *g, ptrdiff_t P) {
     return any;
 }
 
-/* Whether any problem may be finished, or has had its last exchange; release_finished decides. */
+/* Whether any problem may be finished, or has made max_iter exchanges; release_finished decides. */
 TW_INLINE int some_may_be_finished(const pivoting *r, const group *g, line count) {
     const flags done = but_not(flags_at(g->active), below(line_of(0), count));
     const flags spent = but_not(flags_at(g->active), below(line_at(g->rounds), line_of(r->job->max_iter)));

@@ -1,4 +1,4 @@
-/* pivot_exchange.h - what is wrong with a solution, and which coordinates change sides for it.
+/* pivot_exchange.h - which coordinates of a solution are wrong, and which of them change sides.
  *
  * A free coordinate is wrong outside its bounds; it is held at the bound that it has crossed.  A held one is
  * wrong if y_j = c_j - G_j x points into the box; it becomes free.  All that are wrong change sides at once,
@@ -6,14 +6,14 @@
  * pivoting and interior-point algorithms for linear least squares problems with nonnegative variables",
  * Mathematics of Computation 63).  But it can run in circles.
  *
- * So after TRIES rounds that did not leave fewer wrong coordinates than ever before, the problem descends. It
- * is put into the box, and from then on goes towards each solution only as far as the box allows; what has
- * met its bound is held.  Where the solution itself is reached, one coordinate that is wrong becomes free.
- * That lowers the objective every time, so no set of free coordinates comes again (Lawson and Hanson 1974,
- * "Solving Least Squares Problems", chapter 23; with upper bounds: Stark and Parker 1995, "Bounded-variable
- * least squares: an algorithm and applications", Computational Statistics 10).  Murty's rule for single
- * exchanges, which has no objective to go by, also ends, but takes 100 exchanges for 7 columns with a
- * condition number of 1e7, and rounding leads it in circles beyond.
+ * So after TRIES rounds that did not leave fewer wrong coordinates than ever before, the problem descends: x
+ * is moved into the box, and from then on goes towards each solution only as far as the box allows.  A
+ * coordinate that meets its bound on the way is held there.  Where the solution itself is reached, one
+ * coordinate that is wrong becomes free. That lowers the objective every time, so no set of free coordinates
+ * comes again (Lawson and Hanson 1974, "Solving Least Squares Problems", chapter 23; with upper bounds: Stark
+ * and Parker 1995, "Bounded-variable least squares: an algorithm and applications", Computational Statistics
+ * 10).  Murty's rule for single exchanges, which has no objective to go by, also ends, but takes 100
+ * exchanges for 7 columns with a condition number of 1e7, and rounding leads it in circles beyond.
  *
  * Where y_j is 0 but for rounding, its sign must not decide: coordinates would change sides for ever.  With
  * s_j = sqrt(G_jj), the length of column j, and |G_jk| <= s_j s_k, rounding of the sum and of the solution
@@ -31,7 +31,8 @@
 
 #include "linear/pivot_factor.h"
 
-/* The share of the way to its solution that each descent can go: 1 where no bound is met. */
+/* The share of the way to the solution that each problem in descent can go; 1 where it meets no bound.
+ * `moving` marks these problems. */
 static line share_of_way(const group *g, ptrdiff_t n, flags moving) {
     const double *w = g->L + tri(n, 0) * LINE;
     line share = line_of(1);
@@ -89,7 +90,11 @@ static void take_step(group *g, ptrdiff_t n) {
     }
 }
 
-/* y_j = c_j - G_j x, minus the derivative of the objective, of `rows` coordinates from j on. */
+/* y_j = c_j - G_j x, minus the derivative of the objective, of several coordinates.
+ *
+ * j, rows  the coordinates [j, j + rows); rows is 1 or ROWS, a constant of each call, so that y stays in
+ *          registers
+ * n        how many terms the sums have: all P, or the n listed coordinates where the others are 0 */
 TW_INLINE void slopes(const pivoting *r, const group *g, int rows, ptrdiff_t n, ptrdiff_t j, line y[ROWS]) {
     const ptrdiff_t P = r->job->P;
     TW_UNROLL for (int i = 0; i < rows; i++) y[i] = line_at(g->c + (j + i) * LINE);
@@ -120,16 +125,17 @@ TW_INLINE void compare_with_bounds(const pivoting *r, group *g, ptrdiff_t j, lin
     put_flags(g->wrong + j * LINE, wrong);
 }
 
-/* Mark the coordinates that are wrong in the last solution of each problem, and return how many there are. */
+/* Mark the coordinates that are wrong in the last solution of each problem, and return how many there are.
+ * Where 4 times the terms of `tie` overflow, so may y: such problems are told by a tie that is not finite. */
 static line find_violators(const pivoting *r, group *g, ptrdiff_t P, ptrdiff_t n) {
     line reach = line_of(0);
     for (ptrdiff_t j = 0; j < P; j++)
         reach = plus(reach, times(size_of(line_at(g->x + j * LINE)), line_of(r->length[j])));
     const line terms =
-        plus(times(line_of(4), line_at(g->largest)), times(line_of(16), reach));         /* not beyond */
-    verdict u = {.count = line_of(0), .violation = line_of(0), .objective = line_of(0)}; /* range: nor y */
+        plus(times(line_of(4), line_at(g->largest)), times(line_of(16), reach)); /* see above */
+    verdict u = {.count = line_of(0), .violation = line_of(0), .objective = line_of(0)};
     u.tie = plus(times(line_of((double)(P + 1) * DBL_EPSILON / 4), terms), line_at(g->noise));
-    const ptrdiff_t length = g->general ? P : n; /* else what is not listed is 0 */
+    const ptrdiff_t length = g->general ? P : n; /* unless `general`, coordinates that are not listed are 0 */
     line y[ROWS];
     for (ptrdiff_t j = 0; j < P; j += ROWS) {
         const ptrdiff_t rows = least(ROWS, P - j);
@@ -149,8 +155,8 @@ static line find_violators(const pivoting *r, group *g, ptrdiff_t P, ptrdiff_t n
     return u.count;
 }
 
-/* Let coordinates that are wrong change sides: all of them, or in a descent the last one.  Where that has
- * failed to leave fewer of them too often, a descent begins. */
+/* Let wrong coordinates change sides: all of them, or in a descent the last one alone.  After TRIES rounds
+ * that did not leave fewer of them, a descent begins. */
 static void exchange(group *g, ptrdiff_t P, line count) {
     const line fewest = line_at(g->fewest), tries = line_at(g->tries), zero = line_of(0);
     const flags waits = flags_at(g->again), descends = flags_at(g->descends), apart = either(waits, descends);
@@ -169,7 +175,7 @@ static void exchange(group *g, ptrdiff_t P, line count) {
         put_line(g->x + j, where(goes, where(under, lower, upper), x));
         put_flags(g->free + j, either(but_not(free, goes), but_not(flips, free)));
     }
-    if (any_of(left)) /* what depended on them may not do so any more */
+    if (any_of(left)) /* columns that depended on these may be independent now */
         for (ptrdiff_t j = 0; j < P * LINE; j += LINE)
             put_flags(g->dependent + j, but_not(flags_at(g->dependent + j), left));
     put_line(g->fewest, where(better, count, fewest));

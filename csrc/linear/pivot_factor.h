@@ -4,15 +4,17 @@
  *
  *     G_FF x_F = c_F - G_FH x_H,     H the coordinates that are held,
  *
- * by G_FF = L D L', without square roots.  All coordinates that are free in some problem are gone through;
- * where one is not free its row of L is 0, and so is the inverse of its d, which makes its column 0: the
- * problem sees the factor of its own G_FF.  The right-hand side is one more row below the matrix.  What
- * becomes of it is the solution of L D w = c_F - ..., for a row of L is computed by just these sums.
+ * by G_FF = L D L', without square roots.  The elimination goes through all coordinates that are
+ * free in some problem.  In a problem in which one of them is not free, its row of L is 0, and so is the
+ * inverse of its d, which makes its column 0: what remains is the factor of the problem's own G_FF.  The
+ * right-hand side is one more row below the matrix.  What becomes of it is the solution of L D w = c_F - ...,
+ * for a row of L is computed by just these sums.
  *
  * d_k is the squared length of what column k has beyond the free columns before it.  Rounding leaves some
- * (P + 1) eps G_kk of a column that has nothing beyond them.  Then k is not free, but dependent: it goes
- * home, or stays where it is in a descent, and its y_k is 0 as long as all those are free, for c is in the
- * range of G.
+ * (P + 1) eps G_kk of a column that has nothing beyond them, so that up to DEPENDENT times as much counts as
+ * nothing.  Then k is not free, but dependent: it goes home, the point of its bounds nearest to 0, or stays
+ * where it is in a descent.  Its y_k is 0 as long as the columns before it are free, for c is in the range of
+ * G.
  */
 #ifndef TW_PIVOT_FACTOR_H
 #define TW_PIVOT_FACTOR_H
@@ -21,13 +23,13 @@
 
 enum {
     ROWS = 4,      /* rows of L that are computed side by side, so that additions need not wait */
-    DEPENDENT = 8, /* times (P + 1) eps G_kk: what d_k may be by rounding alone, with some room */
+    DEPENDENT = 8, /* column k depends on others if d_k <= DEPENDENT (P + 1) eps G_kk; see above */
 };
 
-/* Coordinate number a of those that are gone through. */
+/* The coordinate in place a of the list of list_free. */
 TW_INLINE ptrdiff_t coordinate(const group *g, ptrdiff_t a) { return g->listed[a]; }
 
-/* List the coordinates that are free in some problem; how many there are. */
+/* List the coordinates that are free in some problem; returns how many there are. */
 static ptrdiff_t list_free(group *g, ptrdiff_t P) {
     ptrdiff_t n = 0;
     for (ptrdiff_t j = 0; j < P; j++)
@@ -36,7 +38,7 @@ static ptrdiff_t list_free(group *g, ptrdiff_t P) {
     return n;
 }
 
-/* Whether to stop: looks at the watch when enough products were made. */
+/* Whether to stop; looks at the watch once POLL_LINES products were made since the last look. */
 TW_INLINE int poll_after(const pivoting *r, group *g, ptrdiff_t products) {
     if ((g->work += products) < POLL_LINES)
         return 0;
@@ -44,7 +46,7 @@ TW_INLINE int poll_after(const pivoting *r, group *g, ptrdiff_t products) {
     return tw_stopped(r->watch);
 }
 
-/* c_j less what is held takes away */
+/* c_j - G_jH x_H, the right-hand side in row j */
 TW_INLINE line right_side(const pivoting *r, const group *g, ptrdiff_t j) {
     const ptrdiff_t P = r->job->P;
     line s = line_at(g->c + j * LINE);
@@ -55,7 +57,10 @@ TW_INLINE line right_side(const pivoting *r, const group *g, ptrdiff_t j) {
     return s;
 }
 
-/* Column k of L in `rows` rows from row a on; row n is the right-hand side. */
+/* Compute column k of L in several rows.
+ *
+ * a, rows  the rows [a, a + rows); rows is 1 or ROWS, a constant of each call, so that sums stay in registers
+ * n        how many coordinates are listed; row n of L is the right-hand side */
 TW_INLINE void column_of_rows(const pivoting *r, group *g, int rows, ptrdiff_t n, ptrdiff_t a, ptrdiff_t k) {
     const ptrdiff_t P = r->job->P, kk = coordinate(g, k);
     line s[ROWS];
@@ -73,7 +78,8 @@ TW_INLINE void column_of_rows(const pivoting *r, group *g, int rows, ptrdiff_t n
     TW_UNROLL for (int i = 0; i < rows; i++) put_line(g->L + tri(a + i, k) * LINE, times(s[i], inverse));
 }
 
-/* d_k, and which problems lose coordinate kk because it depends on others. */
+/* Compute d_k of coordinate kk, and take kk out of the free ones in the problems in which its column depends
+ * on those before it. */
 static void pivot_of(const pivoting *r, group *g, ptrdiff_t k, ptrdiff_t kk) {
     const ptrdiff_t P = r->job->P;
     const double G = r->G[kk * P + kk];

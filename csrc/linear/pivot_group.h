@@ -1,4 +1,4 @@
-/* pivot_group.h - eight problems under way, and how a problem gets into a place of the group and out of it.
+/* pivot_group.h - a group of eight problems under way; loading a problem into it, and storing its results.
  *
  * A group never waits for the slowest of its eight: a problem that is finished leaves, and the next one takes
  * its place.  Each place knows its own problem alone, so that the bits of a problem depend on none of the
@@ -21,34 +21,35 @@
 
 enum {
     CHUNK = 64,           /* problems that a thread claims at a time */
-    POLL_LINES = 1 << 18, /* products of lines between two looks at the watch: some 0.2 ms */
+    POLL_LINES = 1 << 18, /* products of lines between two looks at the watch: about 0.2 ms */
     TRIES = 3,            /* full exchanges that may fail to leave fewer violators than ever before */
-    IDLE = -1,            /* the problem of a place that has none */
+    IDLE = -1,            /* the number of the problem in a place without one */
 };
 
-/* What there is to say of the last solution. */
+/* What is found out about the last solution; see tw_pivot_job, `tie` in pivot_exchange.h. */
 typedef struct {
     _Alignas(64) double objective[LINE], violation[LINE], reach[LINE], tie[LINE], count[LINE];
 } findings;
 
 typedef struct {
     findings found;
-    /* [LINE] violators at the best exchange so far; full exchanges that may still fail; exchanges made; max
-     * |c_j| / s_j; the caller's noise */
+    /* fewest: wrong coordinates after the best exchange so far; tries: full exchanges that may still fail to
+     * leave fewer; rounds: exchanges made; largest: max_j |c_j| / s_j; noise: the caller's */
     _Alignas(64) double fewest[LINE], tries[LINE], rounds[LINE], largest[LINE], noise[LINE];
-    /* [LINE] there is a problem; its last solution is not to be judged; it descends (pivot_exchange.h) */
+    /* active: the place has a problem; again: its last solution was cut short and is not to be judged;
+     * descends: see pivot_exchange.h */
     int64_t active[LINE], again[LINE], descends[LINE];
-    int64_t left[LINE];                   /* something free has met a bound */
+    int64_t left[LINE];                   /* a free coordinate has been held at its bound in this round */
     double *c, *x, *home, *lower, *upper; /* [P][LINE]  home: 0, or the bound that is nearest to it */
-    int64_t *free;                        /* [P][LINE]  coordinates that are solved for */
-    int64_t *dependent;                   /* [P][LINE]  and those that depend on them */
-    int64_t *wrong;                       /* [P][LINE]  violators of the last round */
+    int64_t *free;                        /* [P][LINE]  the coordinates F that are solved for */
+    int64_t *dependent;                   /* [P][LINE]  coordinates whose columns depend on those of F */
+    int64_t *wrong;                       /* [P][LINE]  coordinates on the wrong side in the last solution */
     double *L;                            /* [tri(P + 1, 0)][LINE]  see pivot_factor.h */
-    double *d, *inverse, *u;              /* [P][LINE]  likewise */
-    ptrdiff_t *listed;                    /* [P]  coordinates that are free in some problem */
+    double *d, *inverse, *u; /* [P][LINE]  the d_k, 1 / d_k and row k of L times d; see pivot_factor.h */
+    ptrdiff_t *listed;       /* [P]  coordinates that are free in some problem */
     ptrdiff_t problem[LINE];
-    ptrdiff_t next, end; /* of the chunk that is being loaded */
-    int general;         /* some of what is held may be other than 0 */
+    ptrdiff_t next, end; /* problems [next, end) of the claimed chunk are still to be loaded */
+    int general;         /* some held coordinate may be other than 0 */
     ptrdiff_t work;      /* products since the last look at the watch */
 } group;
 
@@ -97,8 +98,8 @@ TW_INLINE double within(double value, double lower, double upper) {
     return raised > upper ? upper : raised;
 }
 
-/* Problem m into place l.  It begins at home, with those coordinates free that lie between their bounds
- * there, and those at a bound from which c points into the box. */
+/* Load problem m into place l.  x begins at `home`, the point of the box nearest to 0.  Free are the
+ * coordinates that are between their bounds there, and those at a bound from which c points into the box. */
 TW_INLINE void load(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m) {
     const struct tw_pivot_job *job = r->job;
     const real *c = (const real *)job->c + m * P;
@@ -120,7 +121,7 @@ TW_INLINE void load(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m
     g->again[l] = g->descends[l] = 0;
 }
 
-/* Nothing into place l: all is 0, and nothing wrong with it. */
+/* Put zeros into place l, which has no problem: no coordinate of them is ever wrong. */
 static void clear(group *g, ptrdiff_t P, int l) {
     double *lines[] = {g->c, g->x, g->home, g->lower, g->upper};
     for (ptrdiff_t k = l; k < P * LINE; k += LINE) {
@@ -132,7 +133,7 @@ static void clear(group *g, ptrdiff_t P, int l) {
     g->again[l] = g->descends[l] = 0;
 }
 
-/* Fill the places without a problem; whether any problem is under way. */
+/* Load problems into the places that have none; returns whether any problem is under way. */
 TW_INLINE int fill(pivoting *r, group *g, ptrdiff_t P) {
     int any = 0;
     for (int l = 0; l < LINE; l++) {
@@ -149,7 +150,7 @@ TW_INLINE int fill(pivoting *r, group *g, ptrdiff_t P) {
     return any;
 }
 
-/* The problem of place l is finished, with this status. */
+/* Write the results of the problem in place l, which ends with this status. */
 TW_INLINE void store(const pivoting *r, group *g, ptrdiff_t P, int l, tw_pivot_outcome status) {
     const struct tw_pivot_job *job = r->job;
     const ptrdiff_t m = g->problem[l];

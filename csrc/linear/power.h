@@ -1,4 +1,4 @@
-/* power.h - u^a in doubles, whatever the element type: what stands in vecmath/ is in the element's.
+/* power.h - u^a in doubles; the functions of vecmath/ are in the type of A's elements, which may be float.
  *
  * With u = 2^k m, sqrt(1/2) <= m < sqrt(2), and s = (m - 1) / (m + 1),
  *
@@ -13,11 +13,12 @@
 
 #include "base/doubles.h"
 
-enum { LOG_TERMS = 11, EXP_TERMS = 14 };
+enum { LOG_TERMS = 11, EXP_TERMS = 14 }; /* terms of the two series */
 
 typedef uint64_t duvec __attribute__((vector_size(TW_VECTOR_BYTES)));
 
-/* A number below 2^51 to which ROUNDER is added becomes whole, and its lowest bits show which. */
+/* Adding ROUNDER, 1.5 2^52, to a number below 2^51 rounds it to a whole one, which then stands in the lowest
+ * bits of the sum. */
 #define ROUNDER 0x1.8p52
 #define ROOT_HALF_BITS 0x3fe6a09e667f3bcd
 #define EXPONENT_BITS ((int64_t)0xfff0000000000000)

@@ -47,7 +47,7 @@ static void move(const struct tw_columns *c, const struct tw_chosen *which, cons
     pass_run(p, watch);
 }
 
-/* The rows of a chunk whose columns are read twice. */
+/* How many rows a chunk has whose columns are read twice; see passes.h. */
 static ptrdiff_t rows_twice(const struct tw_columns *c) {
     return most(TWICE_SIZE / most(c->P, 1) / PACK_ROWS * PACK_ROWS, TWICE_ROWS);
 }

@@ -1,8 +1,8 @@
-/* small.h - a small dense problem in one call: a round or two whose working set is all columns.
+/* small.h - a small dense problem solved in one call, by one or two rounds on the Gram matrix of all columns.
  *
- * It makes the calls that a caller would make one by one, in their order: means, squares and products of the
- * columns; the certificate of the start; the Gram matrix; its minimum; the residual made anew from b; and the
- * certificate of what was found.  For some hundred numbers a call from outside costs more than what it does.
+ * It does what a caller would do call by call: means, squares and products of the columns; the certificate of
+ * the start; the Gram matrix; its minimum; the residual, made anew from b; the certificate of the minimum.
+ * With a matrix of some hundred numbers a call from Python costs more time than what it computes.
  */
 #ifndef TW_LINEAR_SMALL_H
 #define TW_LINEAR_SMALL_H
@@ -74,7 +74,7 @@ static struct tw_small_state certified(const struct tw_small_problem *p, const s
     return now;
 }
 
-/* theta_0, the mean of b - A theta */
+/* The intercept, which is the mean of b - A theta. */
 static double constant_of(const struct tw_small_problem *p, const small *s) {
     double constant = s->mean;
     for (ptrdiff_t j = 0; j < p->columns.P && p->mean; j++)
@@ -84,7 +84,7 @@ static double constant_of(const struct tw_small_problem *p, const small *s) {
 
 /* ---- the two halves of the call ---------------------------------------------------------------- */
 
-/* The residual of theta = 0: b less its mean. */
+/* Set target and residual to b less its mean: the residual of theta = 0. */
 static void centre(const struct tw_small_problem *p, small *s) {
     const ptrdiff_t n = p->columns.n;
     const double *w = p->columns.weights, weight = w ? sum_of(n, w) : (double)n;
@@ -94,18 +94,19 @@ static void centre(const struct tw_small_problem *p, small *s) {
     weigh(p, s);
 }
 
-/* Put theta into its bounds; returns how many of it are not 0. */
+/* Move theta into its bounds; returns how many of its coordinates are not 0. */
 static ptrdiff_t place_start(const struct tw_small_problem *p, const small *s) {
     ptrdiff_t placed = 0;
     for (ptrdiff_t j = 0; j < p->columns.P; j++) {
-        const double start = s->square[j] > 0 ? p->theta[j] : 0; /* without a column the penalty decides */
+        const double start =
+            s->square[j] > 0 ? p->theta[j] : 0; /* with a column of zeros the penalty alone decides */
         p->theta[j] = clipped(start, p->each.lower[j], p->each.upper[j]);
         placed += p->theta[j] != 0;
     }
     return placed;
 }
 
-/* Look at the columns, and certify the start. */
+/* Compute means, squares and products of the columns, and certify the start. */
 static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
     ptrdiff_t where;
     struct tw_moments out = {p->mean, s->square, s->product, &where};
@@ -125,7 +126,7 @@ static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct
     return TW_LINEAR_OK;
 }
 
-/* The Gram matrix of all columns; that of one that is constant to rounding is 0, not rounding squared. */
+/* Make the Gram matrix of all columns.  A column that is constant to rounding gets products of exactly 0. */
 static void make_gram(const struct tw_small_problem *p, small *s, struct tw_watch *watch) {
     const ptrdiff_t P = p->columns.P;
     gram(&p->columns, &s->all, 0, 0, 1, watch, s->gram_of, s->G, P);
@@ -152,7 +153,9 @@ static void round_of_all(struct tw_small_problem *p, small *s, double target, st
     p->state[++p->n_iter] = certified(p, s, working);
 }
 
-/* Make the round, and one more where nothing holds any coordinate: AGAIN in linear/descent.py tells why. */
+/* Make a round, and a second one where the data alone determine all coordinates, as in plain least squares:
+ * the gap then rests on an assumption about theta (gap.h), and a second round costs little.  See AGAIN in
+ * src/thalweg/linear/descent.py. */
 static void make_rounds(struct tw_small_problem *p, small *s, struct tw_watch *watch) {
     make_gram(p, s, watch);
     round_of_all(p, s, p->part * p->wanted, watch);

@@ -1,9 +1,9 @@
-/* solve.h - coordinate descent on a Gram matrix, with Newton steps where they are worth it.
+/* solve.h - coordinate descent on a Gram matrix of C columns, with Newton steps where they are worth it.
  *
- * A sweep costs C numbers for each coordinate that moves, and finds out which are free; a Newton step costs a
- * factor of their Gram matrix, and ends in the minimum of those.  So sweeps go on until as much has been
- * spent on them as the next step would cost a few times over, or until the free coordinates have stayed the
- * same for four sweeps.
+ * A sweep finds out which coordinates are free, and costs C products for each coordinate that moves.  A
+ * Newton step (newton.h) costs a factor of the Gram matrix of the free coordinates, and leads to their
+ * minimum.  It is made once the sweeps have cost WORTH times what it will cost, or once the same coordinates
+ * have been free in SETTLED sweeps.
  */
 #ifndef TW_LINEAR_SOLVE_H
 #define TW_LINEAR_SOLVE_H
@@ -14,8 +14,9 @@
 #include "linear/newton.h"
 
 enum {
-    SETTLED = 4,    /* sweeps with the same free coordinates, before a Newton step */
-    FIRST_STEPS = 8 /* Newton steps in a row; twice as many each time that they end at a break */
+    SETTLED = 4, /* sweeps with the same free coordinates, before a Newton step */
+    FIRST_STEPS =
+        8 /* the most Newton steps in a row; doubled each time that the last of them meets a break */
 };
 static const double WORTH = 3; /* a Newton step is made when sweeps have cost so many */
 
@@ -23,16 +24,18 @@ static const double WORTH = 3; /* a Newton step is made when sweeps have cost so
  * (per m^3) and its product with G (per C m); of a gap. */
 static const double FACTOR_COST = 0.2, PRODUCT_COST = 0.5, STEP_COST = 2000;
 
-/* What a sweep did. */
+/* What a sweep has changed. */
 typedef struct {
-    ptrdiff_t moves, flips; /* coordinates that moved; that came from, or went to, 0 or a bound */
+    ptrdiff_t moves,
+        flips; /* coordinates that moved; those of them that came from, or went to, 0 or a bound */
 } moved;
 
+/* Whether a coordinate at t is held: at 0 or at a bound. */
 static int is_at_stop(const struct tw_coordinates *each, ptrdiff_t j, double t) {
     return t == 0 || t == each->lower[j] || t == each->upper[j];
 }
 
-/* One update of each coordinate in turn. */
+/* Update each coordinate in turn. */
 static moved gram_sweep(solver *s) {
     const struct tw_coordinates *each = &s->p->each;
     moved m = {0, 0};
@@ -50,14 +53,14 @@ static moved gram_sweep(solver *s) {
     return m;
 }
 
-/* A coordinate whose column is 0 has but its penalty to think of. */
+/* Put coordinates whose column is 0 at the minimum of their penalty. */
 static void settle_empty(solver *s) {
     for (ptrdiff_t j = 0; j < s->p->C; j++)
         if (!(diagonal(s, j) > 0))
             s->theta[j] = clipped(0, s->p->each.lower[j], s->p->each.upper[j]);
 }
 
-/* The gap; r'Wr is what it was less (theta - theta_0)'(q_0 + q). */
+/* The duality gap at theta.  Its r'Wr is `square`, that of theta_0, less (theta - theta_0)'(q_0 + q). */
 static double gap_now(const solver *s, double square) {
     const struct tw_gram_problem *p = s->p;
     double rr = square, scale = 1;
