@@ -139,14 +139,25 @@ def test_warnings_point_at_the_call():
         assert [w.filename for w in caught if w.category is tw.SlowModelWarning] == [__file__]
 
 
-# results, which Thalweg makes, and what takes no settings
-UNSPELLED = {"Definiteness", "DescentResult", "Diagnosis", "FitResult", "LeastSquares", "Loss"}
+# Results and rows of them, which Thalweg makes, and calls without settings.
+UNSPELLED = {
+    "Definiteness",
+    "ImageHistory",
+    "ImageResult",
+    "LinearPath",
+    "Step",
+    "DescentResult",
+    "Diagnosis",
+    "FitResult",
+    "LeastSquares",
+    "Loss",
+}
 UNSPELLED |= {"LinearHistory", "LinearResult", "Model", "Status", "NormalEquations", "Pivoted"}
-UNSPELLED |= {"Sweep", "get_num_threads", "info", "set_num_threads"}
+UNSPELLED |= {"Sweep", "Table", "get_num_threads", "info", "set_num_threads"}
 
 PUBLIC = [
     getattr(place, name)
-    for place in (tw, tw.kernels, tw.plot)
+    for place in (tw, tw.kernels, tw.linear, tw.plot)
     for name in place.__all__
     if name not in UNSPELLED and callable(getattr(place, name)) and not name.endswith("Warning")
 ]

@@ -65,6 +65,19 @@ EDITS = {
             "if False:",
         ),
     ],
+    ("src/thalweg/fitting/by_trials.py", "test_every_call.py"): [
+        (
+            "every call: the fit is lost",
+            "attach_result(error, problem, out, take_back)",
+            "pass",
+        ),
+    ],
+    ("src/thalweg/linear/alphas.py", "test_every_call.py"): [
+        ("every call: a path of another scale", "error.result = of(error.result)", "pass"),
+    ],
+    ("src/thalweg/linear/image_descent.py", "test_every_call.py"): [
+        ("every call: the image is lost", "error.result = self.result()", "pass"),
+    ],
     ("src/thalweg/plot/maps.py", "test_plot_maps.py"): [
         ("maps: half pixels", "MaxNLocator(integer=True)", "MaxNLocator()"),
         ("maps: no data is failure", "~good & (result.n_used > 0)", "~good"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.pieces import Array
+from .._arguments.spelling import spelled
 from .dates import ORDERS
 from .rows import Format, in_words
 from .sheet import Sheet, read_sheet
@@ -107,6 +108,7 @@ class Table:
         return ", ".join([*words, numbers])
 
 
+@spelled
 def read_table(
     source: Any,
     *,

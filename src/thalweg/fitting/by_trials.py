@@ -17,10 +17,10 @@ from ..model.tape import compile_model
 from . import by_calls as slow
 from .fit import Options, one_job
 from .problem import Problem
-from .rescale import run_again
+from .rescale import run_again, take_back
 from .result import FitResult
 from .scaled import in_other_units
-from .storage import result_of, results_for
+from .storage import attach_result, result_of, results_for
 
 
 class Whitening(NamedTuple):
@@ -71,10 +71,13 @@ def run_by_trials(
         job = one_job(scaled, scaled.data, options, results)
         slow.run(job, in_other_units(evaluate), len(scaled.names), np.dtype(float))
 
-    out = results_for(problem)
-    slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
-    called = problem._replace(data=data, recording=None)
-    run_again(called, out, run_scaled, evaluate=evaluate)
+    out, called = results_for(problem), problem._replace(data=data, recording=None)
+    try:
+        slow.run(one_job(problem, data, options, out), evaluate, n_params, np.dtype(float))
+        run_again(called, out, run_scaled, evaluate=evaluate)
+    except BaseException as error:
+        attach_result(error, problem, out, take_back)
+        raise
     return result_of(problem, out)
 
 

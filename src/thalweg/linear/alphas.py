@@ -8,8 +8,9 @@ import numpy as np
 
 from .._arguments.check import Array, count, tolerance
 from .._arguments.spelling import spelled
-from .paths import falling, path
+from .paths import falling, walk_of
 from .problem import total_weight
+from .walk import LinearPath
 
 
 def grid_of(alphas: Any) -> tuple[int, Array | None]:
@@ -20,9 +21,26 @@ def grid_of(alphas: Any) -> tuple[int, Array | None]:
     return len(given), given
 
 
-def lasso_path(X: Any, y: Any, **options: Any) -> tuple[Array, ...]:
-    """Return ``enet_path(X, y, l1_ratio=1, ...)``: the same arguments and results."""
-    return enet_path(X, y, l1_ratio=1.0, **options)
+@spelled
+def lasso_path(
+    X: Any,
+    y: Any,
+    *,
+    eps: float = 1e-3,
+    alphas: Any = 100,
+    positive: bool = False,
+    return_n_iter: bool = False,
+    tol: float = 1e-4,
+    max_iter: int = 1000,
+    sample_weight: Any = None,
+    threads: int | None = None,
+) -> tuple[Array, ...]:
+    """Return ``enet_path(X, y, l1_ratio=1, ...)``: the other arguments and results are its own."""
+    return enet_path(
+        X, y, l1_ratio=1.0, eps=eps, alphas=alphas, positive=positive,
+        return_n_iter=return_n_iter, tol=tol, max_iter=max_iter, sample_weight=sample_weight,
+        threads=threads,
+    )  # fmt: skip
 
 
 @spelled
@@ -77,6 +95,13 @@ def enet_path(
     n_iters : ndarray, shape (n_alphas,)
         Only with ``return_n_iter``.
 
+    Raises
+    ------
+    ValueError, TypeError
+        The arguments are refused as by `path`.
+    KeyboardInterrupt
+        Ctrl-C was pressed; the attribute ``result`` holds the finished part in the same form.
+
     Examples
     --------
     >>> import numpy as np
@@ -87,18 +112,20 @@ def enet_path(
     """
     n, given = grid_of(alphas)
     weight = total_weight(len(np.atleast_1d(y)), sample_weight)
-    p = path(
-        X,
-        y,
-        l1_ratio=l1_ratio,
-        n=n,
-        smallest=eps,
-        penalties=None if given is None else given * weight,
-        bounds=(0, None) if positive else None,
-        weights=sample_weight,
-        tol=2 * tolerance(tol, "tol", 1e-4),
-        max_iter=max_iter,
-        threads=threads,
-    )
-    found = p.penalties / weight, p.theta, p.gap / weight
-    return (*found, p.n_iter) if return_n_iter else found
+    walk = walk_of(
+        X, y, l1_ratio=l1_ratio, n=n, smallest=eps,
+        penalties=None if given is None else given * weight, factors=None,
+        bounds=(0, None) if positive else None, weights=sample_weight, intercept=False,
+        tol=2 * tolerance(tol, "tol", 1e-4), max_iter=max_iter, threads=threads, time_limit=None,
+    )  # fmt: skip
+
+    def of(p: LinearPath) -> tuple[Array, ...]:
+        found = p.penalties / weight, p.theta, p.gap / weight
+        return (*found, p.n_iter) if return_n_iter else found
+
+    try:
+        return of(walk.all(None))
+    except BaseException as error:
+        if hasattr(error, "result"):
+            error.result = of(error.result)
+        raise

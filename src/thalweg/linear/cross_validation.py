@@ -13,6 +13,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import column_or_1d
 
 from .._arguments.check import Array, tolerance
+from .._arguments.spelling import spelled
 from ..machine import get_num_threads
 from .alphas import grid_of
 from .estimator_base import Linear, threads_of
@@ -44,6 +45,7 @@ class Data(NamedTuple):
     weights: Array | None
 
 
+@spelled
 class ElasticNetCV(Linear):
     r"""The elastic net whose penalty cross-validation chooses.
 
@@ -211,6 +213,7 @@ def _fold(train: Array, test: Array, n: int) -> Fold:
     return Fold(taken, np.arange(n)[test])
 
 
+@spelled
 class LassoCV(ElasticNetCV):
     """The lasso whose penalty cross-validation chooses: `ElasticNetCV` with an l1_ratio of 1.
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._arguments.bounds import bounds_of_one
 from .._arguments.check import Array, tolerance
+from .._arguments.spelling import spelled
 from .estimator_base import Linear, is_penalty, seed_of, threads_of
 from .problem import total_weight
 
@@ -46,6 +47,7 @@ def _shortest(X: Any, mean: Array, theta: Array) -> Array:
     return found if off <= _SAME * np.linalg.norm(wanted) else theta
 
 
+@spelled
 class LinearRegression(Linear):
     """Least squares; the parameters are those of ``sklearn.linear_model.LinearRegression``.
 
@@ -121,6 +123,7 @@ class LinearRegression(Linear):
         self.coef_ = shortest
 
 
+@spelled
 class NonNegative(LinearRegression):
     """Non-negative least squares: `LinearRegression` with coefficients ≥ 0 and no intercept.
 
@@ -149,6 +152,7 @@ class NonNegative(LinearRegression):
         return bounds_of_one((0.0, self.upper), P)
 
 
+@spelled
 class Ridge(Linear):
     r"""Least squares with a squared penalty, of the parameters of ``sklearn.linear_model.Ridge``.
 
@@ -230,6 +234,7 @@ class Ridge(Linear):
         self.n_iter_ = rounds if several else rounds[0]
 
 
+@spelled
 class ElasticNet(Linear):
     r"""The elastic net, of the parameters of ``sklearn.linear_model.ElasticNet``.
 
@@ -326,6 +331,7 @@ class ElasticNet(Linear):
         return csr_matrix(self.coef_)
 
 
+@spelled
 class Lasso(ElasticNet):
     """The lasso, of the parameters of ``sklearn.linear_model.Lasso``: `ElasticNet`, l1_ratio 1."""
 
