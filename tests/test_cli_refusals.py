@@ -1,5 +1,6 @@
 """What the command line refuses, and what it tells of models and machine."""
 
+import os
 import re
 import subprocess
 import sys
@@ -174,7 +175,35 @@ def test_info_and_version():
     assert re.search(rf"thalweg +{re.escape(tw.__version__)}\n", printed)
     assert re.search(r"instruction set +\w+ \(available: .*base\)\n", printed)
     assert re.search(r"threads +\d+\n", printed) and np.__version__ in printed
+    assert re.search(r"libraries .*scipy \d", printed) and "environment" in printed
     assert thalweg("--version")[0] == f"thalweg {tw.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("thalweg mod", ["models "]),
+        ("thalweg models michael", ["michaelis_menten "]),
+        ("thalweg fit d.csv --model gaussian2d_", ["gaussian2d_elliptic", "gaussian2d_rotated"]),
+        ("thalweg fit d.csv --dates ", ["dmy", "mdy", "hm", "ms"]),
+        ("thalweg fit d.csv --y ti", ["times "]),
+        ("thalweg fit d.csv --y times,", ["times,times", "times,load"]),
+        ("thalweg fit z.npz --x ", ["z", "t"]),
+        ("thalweg fit none.csv --x ", []),
+        ("thalweg fit junk.csv --x ", []),
+    ],
+)
+def test_the_shell_completes_words(line, words, tmp_path):
+    pytest.importorskip("argcomplete")
+    (tmp_path / "d.csv").write_text("times,load\n0,1\n1,2\n")
+    (tmp_path / "junk.csv").write_bytes(bytes(range(256)))
+    np.savez(tmp_path / "z.npz", z=np.arange(4.0), t=np.arange(4.0))
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": "out"}
+    environment = {**os.environ, **asked, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "-m", "thalweg"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    found = (tmp_path / "out").read_text().splitlines()
+    assert [word for word in found if word] == words
 
 
 def test_the_command_is_installed():

@@ -180,10 +180,19 @@ def test_info_tells_what_runs_here():
     told = tw.info()
     assert told.version == tw.__version__ and told.numpy == np.__version__
     assert told.instruction_set in told.available == tuple(dispatch.variants())
-    lines = repr(told).splitlines()
-    assert lines == str(told).splitlines() and len(lines) == 5
+    lines = str(told).splitlines()
+    assert lines[:5] == repr(told).splitlines() and len(lines) == 9
+    assert told.libraries["scipy"] in lines[7] and told.folder in lines[6]
+    assert 1 <= told.processors and f"processors       {told.processors}" in lines[5]
     assert lines[0] == f"thalweg          {tw.__version__}"
     assert f"threads          {tw.get_num_threads()}" in lines
+
+
+def test_info_tells_the_settings_of_the_environment(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("THALWEG_NUM_THREADS", "3")
+    assert tw.info().settings["THALWEG_NUM_THREADS"] == "3"
+    assert "THALWEG_NUM_THREADS=3" in str(tw.info()) and "OMP" not in str(tw.info())
 
 
 FORK = """

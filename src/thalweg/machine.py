@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +17,18 @@ from ._core import dispatch
 
 _MOST = 2**31 - 1
 
+# The libraries that Thalweg may use, by the names of their distributions.
+_LIBRARIES = (
+    *("scipy", "scikit-learn", "pandas", "xarray", "dask", "matplotlib", "tqdm"),
+    *("argcomplete", "h5py", "tifffile", "zarr"),
+)
+# The settings of the environment that change how Thalweg runs.
+_SETTINGS = ("THALWEG_SIMD", "THALWEG_NUM_THREADS", "OMP_NUM_THREADS")
+
 
 @dataclass(frozen=True, repr=False)
 class Info:
-    """The result of `info`, which prints as a few lines.
+    """The result of `info`: `print` shows all of it, for a report of a fault.
 
     Attributes
     ----------
@@ -31,6 +42,16 @@ class Info:
         The number of threads that a call uses when its ``threads`` does not say.
     numpy, python, platform : str
         The versions of NumPy and Python, and the operating system.
+    processor : str
+        The name of the processor; empty if the system does not tell.
+    processors : int
+        The number of processors that this process may use.
+    folder : str
+        The place where the package is installed.
+    libraries : dict of str to str
+        The versions of those optional libraries that are installed.
+    settings : dict of str to str
+        The environment variables that change how Thalweg runs, as far as they are set.
     """
 
     version: str
@@ -40,20 +61,41 @@ class Info:
     numpy: str
     python: str
     platform: str
+    processor: str = ""
+    processors: int = 1
+    folder: str = ""
+    libraries: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        lines = {
-            "thalweg": self.version,
-            "instruction set": f"{self.instruction_set} (available: {', '.join(self.available)})",
-            "threads": self.threads,
-            "NumPy": self.numpy,
-            "Python": f"{self.python}, {self.platform}",
+        available = ", ".join(self.available)
+        return _lines(
+            {
+                "thalweg": self.version,
+                "instruction set": f"{self.instruction_set} (available: {available})",
+                "threads": self.threads,
+                "NumPy": self.numpy,
+                "Python": f"{self.python}, {self.platform}",
+            }
+        )
+
+    def __str__(self) -> str:
+        """Return all of it; `repr` returns the first lines."""
+        others = {
+            "processors": f"{self.processors} {self.processor}".strip(),
+            "folder": self.folder,
+            "libraries": ", ".join(f"{n} {v}" for n, v in self.libraries.items()) or "none",
+            "environment": ", ".join(f"{n}={v}" for n, v in self.settings.items()) or "as usual",
         }
-        return "\n".join(f"{name:<17}{value}" for name, value in lines.items())
+        return f"{self!r}\n{_lines(others)}"
+
+
+def _lines(told: dict[str, Any]) -> str:
+    return "\n".join(f"{name:<17}{value}" for name, value in told.items())
 
 
 def info() -> Info:
-    """Return the version, the instruction set and the number of threads in use.
+    """Return what a report of a fault should tell: versions, instruction set, threads, machine.
 
     Raises
     ------
@@ -76,7 +118,41 @@ def info() -> Info:
         numpy=np.__version__,
         python=platform.python_version(),
         platform=platform.platform(),
+        processor=_processor(),
+        processors=_processors(),
+        folder=str(Path(__file__).parent),
+        libraries=_libraries(),
+        settings={name: os.environ[name] for name in _SETTINGS if name in os.environ},
     )
+
+
+def _processor() -> str:
+    """The name of the processor, which Linux tells in a file, other systems by `platform`."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _libraries() -> dict[str, str]:
+    """The versions of the libraries that are installed, without importing them."""
+    from importlib import metadata  # it takes as long as half of the rest of Thalweg
+
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def get_num_threads() -> int:

@@ -6,6 +6,8 @@ of the signal after SIGTERM and SIGHUP; finished fits are still written then.  A
 whole or not at all, whatever ends the process.
 """
 
+# PYTHON_ARGCOMPLETE_OK: by these words the shell sees that the command completes words.
+
 from __future__ import annotations
 
 import argparse
@@ -22,6 +24,7 @@ from .._files.dates import ORDERS
 from ..machine import info
 from ..model.library import get_model
 from ..model.registry import MODELS
+from . import completion
 from .fit_command import run_fit
 from .report import say, sentence
 from .stopping import Stop, stoppable
@@ -70,7 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     with stoppable() as stop:
         try:
-            arguments = _parser().parse_args(argv)
+            parser = _parser()
+            if completion.is_asked():
+                completion.complete(parser)
+            arguments = parser.parse_args(argv)
             status: int = arguments.run(arguments, stop)
             if sys.stdout:
                 sys.stdout.flush()
@@ -102,9 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_fit(commands)
     models = commands.add_parser("models", help="list the built-in models, or describe one")
-    models.add_argument("name", nargs="?", metavar="NAME", help="the model to describe")
+    name: Any = models.add_argument("name", nargs="?", metavar="NAME", help="the model to describe")
+    name.completer = completion.models
     models.set_defaults(run=_run_models)
-    info = commands.add_parser("info", help="version, instruction set, threads")
+    info = commands.add_parser("info", help="what a report of a fault should tell")
     info.set_defaults(run=_run_info)
     return parser
 
@@ -119,13 +126,18 @@ def _add_fit(commands: Any) -> None:
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="a file, or -; see below")
     add = parser.add_argument
-    add("--model", required=True, metavar="MODEL", help="a formula, or a name of `thalweg models`")
+    model = add("--model", required=True, metavar="MODEL", help="a formula or a built-in model")
+    model.completer = completion.models
     add("--p0", type=_values, metavar="a=1,tau=5", help="start; built-in models guess it")
     add("--independent", metavar="t", help="independent variable of a formula; x, or x,y")
-    add("--x", metavar="COL", help="column of x, by name or number; for arrays .npy or numbers")
-    add("--y", metavar="COL,...", help="columns to fit; of a file of arrays the name of one")
-    add("--sigma", metavar="COL", help="column of standard deviations, or none; for arrays as --x")
-    add("--mask", metavar="NAME", help="array that is true where a point is left out")
+    for option, form, words in (
+        ("--x", "COL", "column of x, by name or number; for arrays .npy or numbers"),
+        ("--y", "COL,...", "columns to fit; of a file of arrays the name of one"),
+        ("--sigma", "COL", "column of standard deviations, or none; for arrays as --x"),
+        ("--mask", "NAME", "array that is true where a point is left out"),
+    ):
+        part = add(option, metavar=form, help=words)
+        part.completer = completion.columns
     add("--axis", type=_axes, metavar="N", help="axis of an array along which the points lie")
     add("--absolute-sigma", action="store_true", help="sigma has the unit of y, not weights alone")
     add("--bounds", type=_bounds, metavar="tau=0:100", help="bounds; either side may be empty")
