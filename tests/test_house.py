@@ -214,7 +214,7 @@ def test_a_contract_includes_contracts_alone():
 
 
 def lines_of(function):
-    """How many lines a function has without its docstring."""
+    """How many lines a Python function has without its docstring."""
     first = function.body[0]
     is_doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     doc = (
@@ -223,15 +223,59 @@ def lines_of(function):
     return function.end_lineno - function.lineno + 1 - doc
 
 
+def python_functions(text):
+    """Yield the name of each function of a Python file and how many lines it has."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, lines_of(node)
+
+
+def c_functions(text):
+    """Yield the same of a C file: a function begins, and ends with a brace, at the left margin."""
+    first = name = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"[A-Za-z_]", line) and not line.endswith(":"):
+            first, name = number, re.search(r"(\w+)\(|$", line)[1]
+        elif line == "}":
+            yield name, number - first + 1
+
+
+def cython_functions(text):
+    """Yield the same of a Cython file: a function ends where a line is indented no more than it."""
+    head = re.compile(r"( *)(?:def |cp?def (?!class |extern |enum |struct )[^=#]*?)\b(\w+)\(")
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        if not (found := head.match(line)):
+            continue
+        end = number + 1
+        for later, other in enumerate(lines[number + 1 :], number + 1):
+            if other.strip() and not other.startswith((found[1] + " ", found[1] + ")")):
+                break
+            end = later + 1 if other.strip() else end
+        doc = re.search(r'"""[\s\S]*?"""', "\n".join(lines[number:end]))
+        yield found[2], end - number - (doc[0].count("\n") + 1 if doc else 0)
+
+
+FUNCTIONS = {".py": python_functions, ".c": c_functions, ".h": c_functions}
+FUNCTIONS |= dict.fromkeys((".pyx", ".pxi"), cython_functions)
+
+
 @pytest.mark.parametrize("folder", ["src", "tests", "bench", "csrc"])
 def test_functions_and_files_are_short_enough_to_be_read(folder):
     """50 lines for a function, 400 for a file; a list of declarations may be longer."""
     for file in sorted((ROOT / folder).rglob("*")):
-        if file.suffix not in (".py", ".pyx", ".c", ".h"):
+        if file.suffix not in FUNCTIONS:
             continue
         text = file.read_text(encoding="utf-8")
         assert text.count("\n") <= 400, file
-        functions = ast.walk(ast.parse(text)) if file.suffix == ".py" else ()
-        for function in functions:
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert lines_of(function) <= 50, (file, function.name)
+        for function, lines in FUNCTIONS[file.suffix](text):
+            assert lines <= 50, (file, function)
+
+
+def test_lines_of_functions_are_counted():
+    """What finds a long function: see above."""
+    c = "static int\nf(int a) {\n    if (a) {\n    }\n    return a;\n}\n\nenum { ONE };\n"
+    assert list(c_functions(c)) == [("f", 5)]
+    cython = 'cdef class A:\n    cdef int f(self,\n               int a):\n        """One."""\n\n'
+    cython += "        return a\n\n    def g(self):\n        pass\n"
+    assert list(cython_functions(cython)) == [("f", 4), ("g", 2)]

@@ -73,6 +73,35 @@ TW_INLINE void walk_row(const int centered, const block_pair *b, ptrdiff_t i) {
 
 TW_INLINE dvec less(const int centered, dvec a, dvec pivot) { return centered ? a - pivot : a; }
 
+/* The residual r of rows i ... i + DL - 1 after the moves of coordinates, r - sum_k moved_k step_k. */
+TW_INLINE dvec moved_residual(const int centered, const real *const *moved, const dvec *pivot,
+                              const dvec *step, ptrdiff_t i, dvec r) {
+    dvec odd = {0};
+    for (int k = 0; k < WIDTH; k += 2) {
+        r -= step[k] * less(centered, d_load_real(moved[k] + i), pivot[k]);
+        odd -= step[k + 1] * less(centered, d_load_real(moved[k + 1] + i), pivot[k + 1]);
+    }
+    return r + less(centered, odd, step[WIDTH]);
+}
+
+/* Add the products of the columns `next` with the residual r, sum, and with each other, gram, in rows
+ * i ... i + DL - 1.  The flags are those of walk; w is not looked at unless `weighted`. */
+TW_INLINE void add_products(const int weighted, const int pairs, const int centered, const real *const *next,
+                            const dvec *pivot, const double *w, ptrdiff_t i, dvec r, dvec *sum, dvec *gram) {
+    dvec column[WIDTH];
+    if (centered)
+        sum[WIDTH] += weighted ? d_load(w + i) * r : r;
+    for (int k = 0; k < WIDTH; k++) {
+        column[k] = less(centered, d_load_real(next[k] + i), pivot[k]);
+        const dvec weighted_column = weighted ? d_load(w + i) * column[k] : column[k];
+        sum[k] += r * weighted_column;
+        for (int l = 0; pairs && l <= k; l++)
+            gram[tri(k, l)] += weighted_column * column[l];
+        if (centered && pairs)
+            gram[PAIRS + k] += weighted_column;
+    }
+}
+
 /* In one pass over rows [begin, end):
  *
  *     r -= sum_k moved_k step_k,    sum_k += next_k . (w r),    gram_kl += next_k . (w next_l)
@@ -115,26 +144,13 @@ TW_INLINE void walk(const int moves, const int products, const int weighted, con
     for (int p = 0; pairs && p < all_pairs; p++)
         gram[p] = d_turn(b->gram[p], turn);
     for (; i + DL <= end; i += DL) {
-        dvec even = d_load(r + i), odd = {0}, column[WIDTH];
+        dvec residual = d_load(r + i);
         for (int k = 0; ahead && k < WIDTH; k++)
             __builtin_prefetch(next[k] + i + AHEAD, 0, 2);
-        for (int k = 0; moves && k < WIDTH; k += 2) {
-            even -= d[k] * less(centered, d_load_real(moved[k] + i), moved_pivot[k]);
-            odd -= d[k + 1] * less(centered, d_load_real(moved[k + 1] + i), moved_pivot[k + 1]);
-        }
         if (moves)
-            d_store(r + i, even += less(centered, odd, d[WIDTH]));
-        if (centered && products)
-            s[WIDTH] += weighted ? d_load(w + i) * even : even;
-        for (int k = 0; products && k < WIDTH; k++) {
-            column[k] = less(centered, d_load_real(next[k] + i), next_pivot[k]);
-            const dvec weighted_column = weighted ? d_load(w + i) * column[k] : column[k];
-            s[k] += even * weighted_column;
-            for (int l = 0; pairs && l <= k; l++)
-                gram[tri(k, l)] += weighted_column * column[l];
-            if (centered && pairs)
-                gram[PAIRS + k] += weighted_column;
-        }
+            d_store(r + i, residual = moved_residual(centered, moved, moved_pivot, d, i, residual));
+        if (products)
+            add_products(weighted, pairs, centered, next, next_pivot, w, i, residual, s, gram);
     }
     for (int k = 0; products && k < sums; k++)
         b->sum[k] = d_turn(s[k], (DL - turn) % DL);

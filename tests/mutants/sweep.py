@@ -24,7 +24,7 @@ EDITS = {
             "    for (; i < end; i++)\n        walk_row(centered, b, i);\n}",
             "    for (; i + 1 < end; i++)\n        walk_row(centered, b, i);\n}",
         ),
-        ("odd columns stay", "even += less(centered, odd, d[WIDTH])", "even"),
+        ("odd columns stay", "return r + less(centered, odd, step[WIDTH]);", "return r;"),
         ("packed by columns only", "from[k][i * step[k]]", "from[k][i]"),
     ],
     ("csrc/sweep/sweep.c", "test_sweep.py"): [
@@ -80,8 +80,8 @@ EDITS = {
     ("csrc/sweep/columns.h", "test_sweep_centered.py"): [
         (
             "centered, sum of r",
-            "s[WIDTH] += weighted ? d_load(w + i) * even : even",
-            "s[WIDTH] += even",
+            "sum[WIDTH] += weighted ? d_load(w + i) * r : r;",
+            "sum[WIDTH] += r;",
         ),
         (
             "centered, sum of columns",
