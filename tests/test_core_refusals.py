@@ -102,7 +102,7 @@ def test_trials_of_a_job_without_fits_are_refused():
     trials = engine.Trials(job(tape, x=[]), np.empty(1))
     for f, J in [(None, np.ones((3, 1))), (np.ones(3), None)]:
         with pytest.raises(TypeError, match=MISSING):
-            trials.next(f, J)
+            trials.next(f, J, 0.0)
 
 
 def test_code_that_lies_about_its_length_is_read_for_what_it_holds():

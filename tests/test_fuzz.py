@@ -3,8 +3,11 @@
 ``--kind linear`` is one of linear models.
 """
 
+import warnings
+
+import numpy as np
 import pytest
-from fuzz.claims import check
+from fuzz.claims import Fit, minimum, check, fit
 from fuzz.draw import draw
 from fuzz.linear import check_linear, draw_linear
 
@@ -44,9 +47,38 @@ FOUND = {
     "a batch that float32 refuses": (20, 4860),
     "a solution at the edge of where log is defined": (23, 5136),
     "variances whose products leave the range": (14, 5699),
+    "differences whose errors are larger than what tells the columns apart": (93, 9127),
+    "a frequency of which many others do as well": (93, 3703),
+    "a minimum between two kinks that are close": (91, 6022),
 }
 
 
 @pytest.mark.parametrize("case", FOUND.values(), ids=FOUND)
 def test_what_was_found_once_holds(case):
     assert not check(draw(*case))
+
+
+def test_a_claim_beside_the_minimum_is_refuted():
+    """The judge itself: a success that is moved until chi2 is 1 % larger must be found out."""
+    refuted = []
+    for number in range(60):
+        case = draw(3, number)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            f = Fit(case, fit(case), (0,) * (case.y.ndim - 1))
+        here = (f.residual(f.theta[f.free]) ** 2).sum() if f.status.success and f.free.size else 0
+        low, high = f.bounds()
+        inside = ((low < f.theta) & (f.theta < high))[f.free].all()
+        if not inside or not here > 1e4 * f.noise:
+            continue
+        J = f.jacobian[0]
+        slope = np.linalg.norm(J, axis=0)
+        if not (np.isfinite(slope) & (slope > 0)).all():
+            continue
+        step = 0.1 * np.sqrt(here) / slope[0]  # of a linear model: chi2 grows by 1 %
+        f.theta[f.free[0]] += step
+        moved = (f.residual(f.theta[f.free]) ** 2).sum()
+        f.__dict__.pop("noise", None)
+        f.__dict__.pop("jacobian", None)
+        refuted.append(bool([*minimum(f, moved, low, high)]))
+    assert len(refuted) >= 10 and np.mean(refuted) > 0.9, refuted

@@ -74,6 +74,7 @@ typedef struct {
     const tw_tape *curved; /* NULL = none              in  second derivatives, for `again` */
     int (*call)(void *context, const void *theta, void *f, void *J); /* NULL = by tape  in  for `again` */
     void *context;                                                   /* passed to call  in  */
+    double jacobian_error; /* of a column of J that the caller evaluates, relative; 0: rounding alone  in */
 } tw_fit_job;
 
 /* The engine of one instruction set and element type. */

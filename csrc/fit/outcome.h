@@ -98,29 +98,36 @@ static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, i
  * more than UNDETERMINED times the size of the model. */
 #define UNDETERMINED PICK(1e6, 1e4)
 
+/* The root of the largest variance inflation that can be told: TRUSTED, or less where J is made of differences.
+ * Errors of that size in a column of J turn a column that is further from the others than this into one that
+ * is not, or the other way round. */
+static real most_told(const tw_fit_job *job) {
+    return job->jacobian_error * TRUSTED > 1 ? (real)(1 / job->jacobian_error) : TRUSTED;
+}
+
 /* The largest variance inflation of a parameter that counts as determined; `factor` is the variance of a
- * residual.  It is TRUSTED^2, the most that this arithmetic can tell; or less where the standard error would
- * move the model far beyond its size, the square of which is size2: such as that of a peak narrower than the
- * distance of points, whose standard error may be 10^10 times its width. */
-static real most_inflation(real size2, real factor) {
-    const real most = TRUSTED * TRUSTED, largest = UNDETERMINED * UNDETERMINED * size2;
+ * residual.  It is told^2, the most that can be told; or less where the standard error would move the model
+ * far beyond its size, the square of which is size2: such as that of a peak narrower than the distance of
+ * points, whose standard error may be 10^10 times its width. */
+static real most_inflation(real told, real size2, real factor) {
+    const real most = told * told, largest = UNDETERMINED * UNDETERMINED * size2;
     return factor <= REAL_MAX && largest < most * factor ? largest / factor : most;
 }
 
 /* The parameter of the largest variance inflation, if that is so large that the data do not determine it; or
  * -1.  The size of the model is at least that of y, and that of the residuals, for y may be 0 throughout;
  * this lower limit is enough for most fits, and only for the others the largest theta_j J_j is looked for. */
-static int undetermined(const fits *s, int lane, real factor) {
+static int undetermined(const fits *s, int lane, real told, real factor) {
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane];
     real size2 = s->magnitude[lane] > chi2 ? s->magnitude[lane] : chi2;
-    if (inflated(s, lane, most_inflation(size2, factor)) < 0)
+    if (inflated(s, lane, most_inflation(told, size2, factor)) < 0)
         return -1;
     for (int j = 0; j < s->F; j++) {
         const real theta = s->theta[s->free_theta[j] * LANES + lane];
         const real own = theta * theta * s->sum[tri(j, j) * LANES + lane];
         size2 = own > size2 ? own : size2;
     }
-    return inflated(s, lane, most_inflation(size2, factor));
+    return inflated(s, lane, most_inflation(told, size2, factor));
 }
 
 /* Write the results of the fit in a stopped lane, whose scaled covariance has been computed.  Where the
@@ -141,7 +148,7 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
         return 0;
     const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));
     const real factor = job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
-    const int lost = status == TW_DRIFT ? (int)s->lost[lane] : undetermined(s, lane, factor);
+    const int lost = status == TW_DRIFT ? (int)s->lost[lane] : undetermined(s, lane, most_told(job), factor);
     if (lost < 0 && factor <= REAL_MAX)
         write_covariance(job, fit, s, lane, factor);
     if (lost < 0 && factor <= REAL_MAX && factor > 0 && !job->scaled && variances_lost(job, fit, s, lane)) {

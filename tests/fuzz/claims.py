@@ -2,7 +2,8 @@
 
 import copy
 import warnings
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.optimize import least_squares
@@ -171,6 +172,7 @@ class Fit:
         self.free = self._free(case, parts)
         self.magnitude = float(((self.y / self.sigma) ** 2).sum())
         self.eps = float(eps)
+        self.template = case.template
 
     def _free(self, case, parts):
         names, fixed = case.template.names, case.options.get("fixed")
@@ -191,8 +193,21 @@ class Fit:
         """(y - f) / sigma at some or all parameters."""
         whole = self.theta.copy()
         whole[self.free] = theta
-        f = values(self.case.template, self.x, whole)
+        f = values(self.template, self.x, whole)
         return (self.y - f) / self.sigma
+
+    def between_kinks(self):
+        """Return this fit of the smooth model that its own is between two kinks; itself at a kink.
+
+        A minimum of that model is one of its own: chi2 may well fall behind the next kink.
+        """
+        side = self.template.side and self.template.side(self.x[0], *self.theta)
+        if side is None or not side.all():
+            return self
+        smooth = copy.copy(self)
+        piece = partial(self.template.piece, side)
+        smooth.template = replace(self.template, function=piece)
+        return smooth
 
     @cached_property
     def jacobian(self):
@@ -258,11 +273,11 @@ def _numbers(f):
         promised = 1e-4
     if not abs(here - f.chi2) <= 2 * f.noise + promised * here:
         yield f"{f.index}: chi2 {f.chi2}, NumPy's is {here}"
-    yield from _minimum(f, here, low, high)
+    yield from minimum(f, here, low, high)
     yield from _covariance(f, low, high)
 
 
-def _minimum(f, here, low, high):
+def minimum(f, here, low, high):
     """A success is a local minimum: no descent by SciPy leads lower from it.
 
     SciPy's first steps are long and may land in another valley, which refutes nothing.  So where
@@ -275,6 +290,7 @@ def _minimum(f, here, low, high):
         return
     if not (low[f.free] < high[f.free]).all():
         return  # SciPy refuses such a box
+    f = f.between_kinks()
     relative = 1e-6 if f.case.dtype == np.float64 else 3e-3
     allowed = relative * here + 4 * f.noise
     theta, box = f.theta[f.free], np.stack([low[f.free], high[f.free]])
@@ -283,7 +299,10 @@ def _minimum(f, here, low, high):
         return
     ends = [other, *_ends(theta, other, box)]
     if not any(_falls(f, theta, end, here, allowed) for end in ends):
-        reach = NEAR * np.maximum(np.abs(theta), 1e-3 * np.abs(other - theta))
+        size = np.linalg.norm(f.y / f.sigma - f.residual(theta))  # a step that moves f by so much
+        slope = np.linalg.norm(f.jacobian[0], axis=0)  # is no small one, whatever theta's size
+        reach = np.maximum(np.abs(theta), 1e-3 * np.abs(other - theta))
+        reach = NEAR * np.minimum(reach, size / np.maximum(slope, 1e-300))
         near = np.clip(np.stack([theta - reach, theta + reach]), *box)
         there, other = _restarted(f, theta, near)
         if not here - there > allowed:

@@ -27,6 +27,9 @@ class Template:
         The built-in model that is the same.
     level : tuple of str
         Parameters that have the unit of y.
+    side, piece : callable or None
+        Of a model with a kink: side(x, a, b, ...) tells on which side of it each point lies, -1 or
+        1, and 0 for a point on it; piece(side, x, a, b, ...) is f with each point held on its side.
     """
 
     function: Any
@@ -36,6 +39,8 @@ class Template:
     n_x: int = 1
     builtin: str | None = None
     level: tuple = ("a", "c")
+    side: Any = None
+    piece: Any = None
 
     @property
     def names(self):
@@ -127,6 +132,8 @@ TEMPLATES = (
         "a*x if x < k else a*k + b*(x - k)",
         {"a": A, "k": (2, 3, "lin"), "b": A},
         level=("a", "b"),
+        side=lambda x, a, k, b: np.sign(x - k),
+        piece=lambda side, x, a, k, b: np.where(side < 0, a * x, a * k + b * (x - k)),
     ),
     Template(
         lambda x, a, b, c: a * np.tanh(b * x) + c * np.abs(x - 1),

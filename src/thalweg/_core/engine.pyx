@@ -153,7 +153,8 @@ cdef class Job:
     def again_called(self, evaluate, trial):
         """Run later attempts of fit 0 of a model that Python evaluates.
 
-        ``evaluate(trial)`` returns f (N,) and J (N, F) at ``trial`` (P,).
+        ``evaluate(trial)`` returns f (N,) and J (N, F) at ``trial`` (P,), and the relative error of
+        the columns of J.
         """
         if self.job.next == NULL or self.job.next[0] <= 0:
             raise ValueError("the fit is not to be tried again")
@@ -198,7 +199,7 @@ cdef class Called:
         cdef char real = c"f" if self.job.job.is_float else c"d"
         cdef Views views = Views()
         memcpy(views.take(self.trial, real, P, True), theta, P * size)
-        value, jacobian = self.evaluate(self.trial)
+        value, jacobian, self.job.job.jacobian_error = self.evaluate(self.trial)
         memcpy(f, views.take(value, real, N, False), N * size)
         memcpy(J, views.take(jacobian, real, times(N, F), False), N * F * size)
         return 0
@@ -236,8 +237,11 @@ cdef class Trials:
         self.work = Memory(self.engine.trial_work(&job.job), 1)
         self.done = self.engine.trial_begin(&job.job, self.work.at, target) != 0
 
-    def next(self, f, J):
-        """Judge the trial by f (N,) and J (N, F); return whether the fit has ended."""
+    def next(self, f, J, double error):
+        """Judge the trial by f (N,) and J (N, F), whose columns have this relative error.
+
+        Returns whether the fit has ended.
+        """
         cdef Py_ssize_t N = self.job.job.n_points, F = self.job.tape.tape.n_free
         cdef char real = c"f" if self.job.job.is_float else c"d"
         cdef Views views = Views()
@@ -246,6 +250,7 @@ cdef class Trials:
         cdef void *target = views.take(self.trial, real, self.job.tape.tape.n_theta, True)
         if self.done:
             raise ValueError("the fit has ended")
+        self.job.job.jacobian_error = error
         cdef void *work = self.work.at
         with nogil:
             self.done = self.engine.trial_next(&self.job.job, work, value, jacobian, target) != 0

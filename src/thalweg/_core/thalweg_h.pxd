@@ -55,6 +55,7 @@ cdef extern from "thalweg.h" nogil:
         const tw_tape *curved
         int (*call)(void *context, const void *theta, void *f, void *J) noexcept
         void *context
+        double jacobian_error
 
     ctypedef Py_ssize_t atomic_count "_Atomic ptrdiff_t"
 

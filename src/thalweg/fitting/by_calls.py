@@ -5,13 +5,15 @@ differences of values at theta_j + h and, near a minimum, theta_j - h (Nocedal a
 Optimization, 2nd ed., section 8.1).
 
 The step h.  Let s_j be the change of theta_j that changes the model by its own range, and eps' the
-rounding of the model relative to that range.  Truncation and rounding errors balance at
-h = s_j eps'^(1/2) for one-sided and h = s_j eps'^(1/3) for central differences, whose errors
-then are about eps'^(1/2) and eps'^(2/3).  s_j is range / max |df/dtheta_j|, from the derivative
-before: unlike |theta_j| it has the right size also where theta_j is near 0 or far from it.  Where
-the model is flat in theta_j, s_j is not larger than |theta_j| has been, so that theta_j + h stays
-in the neighbourhood.  A step that changes the model by far more than it should has left it, as
-where theta_j - h of a lifetime is negative, and is shortened.
+rounding of the model relative to that range: eps times the size of its values, or of theta_j
+df/dtheta_j where that is larger, as where the values are differences of large terms.  Truncation
+and rounding errors balance at h = s_j eps'^(1/2) for one-sided and h = s_j eps'^(1/3) for central
+differences, whose errors then are about eps'^(1/2) and eps'^(2/3).  s_j is
+range / max |df/dtheta_j|, from the derivative before: unlike |theta_j| it has the right size also
+where theta_j is near 0 or far from it.  Where the model is flat in theta_j, s_j is not larger than
+|theta_j| has been, so that theta_j + h stays in the neighbourhood.  A step that changes the model
+by far more than it should has left it, as where theta_j - h of a lifetime is negative, and is
+shortened.
 
 Far from a minimum one-sided differences, which need half the calls, do as well: their relative
 error of about 1e-8 changes a step by no more than that.  Near a minimum such errors would end the
@@ -30,7 +32,8 @@ import numpy as np
 from .._arguments.check import Array
 from .._core import engine
 
-Evaluate = Callable[[Array], tuple[Array, Array]]  # theta -> f (N,), J (N, F)
+# theta -> f (N,), J (N, F), and the relative error of the columns of J
+Evaluate = Callable[[Array], tuple[Array, Array, float]]
 
 NEAR = 0.01  # differences are central where chi2 changes, or can, by less than this share, or ...
 _EXACT = 1e-10  # ... where chi2 is less than this share of sum (y / sigma)^2
@@ -136,6 +139,8 @@ class Differences:
         self.largest = [0.0] * len(free)  # |theta_j| at any trial
         self.range = 0.0  # the range of the values at the start: that of residuals vanishes later
         self.before: list[float] = []  # chi2 of the best trial and of the last one
+        self.terms = 0.0  # the largest |theta_j df/dtheta_j|: terms may be larger than their sum
+        self.error = 0.0  # the relative error of J at the best trial
         self.last: tuple[Array | None, Any] = None, None  # theta and J of central differences
         self.relative_step = self.eps ** (1 / 2) / 4  # a move that changes J by less than its error
         kept = self.weight > 0
@@ -156,26 +161,33 @@ class Differences:
         except (ArithmeticError, ValueError):
             return np.full(len(self.y), np.nan, self.dtype)
 
-    def __call__(self, theta: Array) -> tuple[Array, Array]:
-        """Return the value and its derivatives, shapes (N,) and (N, F)."""
+    def __call__(self, theta: Array) -> tuple[Array, Array, float]:
+        """Return the value and its derivatives, shapes (N,) and (N, F), and their relative error.
+
+        The error is that of the derivatives where chi2 was least.
+        """
         with np.errstate(all="ignore"):
             f = self.value(theta) if self.before else self.strict(theta)
             central = self._is_near(f)
             if central and self._is_where_it_was(theta):
-                return f, self.last[1]
+                return f, self.last[1], self.error
             J = self._jacobian(f, theta, central)
             if not central and self._is_at_right_angles(f, J):
                 central, J = True, self._jacobian(f, theta, True)
         self.last = (theta.copy() if central else None), J
-        return f, J
+        return f, J, self.error
 
     def _jacobian(self, f: Array, theta: Array, central: bool) -> Array:
         """The derivatives at theta by differences, shape (N, F)."""
         spread, relative = self._resolution(f, central)
         self.range = self.range or spread
+        if self.before[0] == self.before[1]:  # chi2 is the least so far
+            self.error = _ALIKE**0.5 * relative ** (2 if central else 1)
         J = np.empty((len(f), len(self.free)), self.dtype)
         for k, j in enumerate(self.free):
             J[:, k] = self._derivative(f, theta, k, j, spread, relative, central)
+        terms = np.abs(theta[list(self.free)]) * np.abs(J).max(axis=0, initial=0.0)
+        self.terms = float(terms.max(initial=0.0, where=np.isfinite(terms)))
         return J
 
     def _is_at_right_angles(self, f: Array, J: Array) -> bool:
@@ -223,7 +235,7 @@ class Differences:
         size, spread = max(-low, high), high - low
         if not spread > self.eps * size:
             spread = size or 1.0
-        noise = min(self.eps * max(size, spread) / spread, _LARGEST_NOISE)
+        noise = min(self.eps * max(size, spread, self.terms) / spread, _LARGEST_NOISE)
         return spread, noise ** (1 / 3 if central else 1 / 2)
 
     def _derivative(
@@ -296,9 +308,9 @@ class Differences:
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
     """Fit data set 0 of a job, with later attempts where these may help; results are written."""
 
-    def values(theta: Array) -> tuple[Array, Array]:
-        f, J = evaluate(theta)
-        return np.ascontiguousarray(f), np.ascontiguousarray(J)
+    def values(theta: Array) -> tuple[Array, Array, float]:
+        f, J, error = evaluate(theta)
+        return np.ascontiguousarray(f), np.ascontiguousarray(J), error
 
     trials = engine.Trials(job, np.empty(n_params, dtype))
     while not trials.done:

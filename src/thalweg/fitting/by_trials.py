@@ -63,9 +63,9 @@ def run_by_trials(
         plain, whitened = evaluate, whiten.of
         data = data._replace(y=np.ascontiguousarray(whitened(data.y[0])[None]), use=None)
 
-        def evaluate(theta: Array) -> tuple[Array, Array]:
-            f, J = plain(theta)
-            return whitened(f), whitened(J)
+        def evaluate(theta: Array) -> tuple[Array, Array, float]:
+            f, J, error = plain(theta)
+            return whitened(f), whitened(J), error
 
     def run_scaled(scaled: Problem, results: dict[str, Array], _: Any) -> None:
         job = one_job(scaled, scaled.data, options, results)
@@ -88,9 +88,9 @@ def _by_tape(problem: Problem) -> slow.Evaluate:
     x = [*(row.array for row in problem.data.x), *own]
     values = np.empty((1 + len(problem.free), problem.data.n_points))
 
-    def evaluate(theta: Array) -> tuple[Array, Array]:
+    def evaluate(theta: Array) -> tuple[Array, Array, float]:
         evaluate_tape(tape, False, values.shape[1], x, theta, values)
-        return values[0], values[1:].T
+        return values[0], values[1:].T, 0.0
 
     return evaluate
 
@@ -103,15 +103,15 @@ def _by_user(problem: Problem, jac: Callable[..., Any] | None) -> slow.Evaluate:
     n_points, n_params = problem.data.n_points, len(problem.names)
     started = False
 
-    def evaluate(theta: Array) -> tuple[Array, Array]:
+    def evaluate(theta: Array) -> tuple[Array, Array, float]:
         nonlocal started
         f = differences.value(theta) if started else differences.strict(theta)
         started = True
         if np.isnan(f).all():
-            return f, np.full((n_points, n_params), np.nan)
+            return f, np.full((n_points, n_params), np.nan), 0.0
         J = np.array(jac(slow.copied(x), *theta), float)
         if J.shape != (n_points, n_params):
             raise ValueError(f"jac must return shape (M={n_points}, P={n_params}), got {J.shape}")
-        return f, J
+        return f, J, 0.0
 
     return evaluate

@@ -289,7 +289,7 @@ def _at_start(problem: Problem, evaluate: Evaluate | None) -> Array:
     values = np.empty((data.n_fits, 1 + F, data.n_points), data.y.dtype)
     if problem.recording is None:
         for k, theta in enumerate(problem.start.array):
-            f, J = (in_other_units(evaluate) if evaluate else problem.differences(k))(theta)
+            f, J, _ = (in_other_units(evaluate) if evaluate else problem.differences(k))(theta)
             values[k, 0], values[k, 1:] = f, J.T
         return values
     graph, output, arrays = problem.recording

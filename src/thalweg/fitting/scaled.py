@@ -143,9 +143,9 @@ def _wrapped(problem: Problem) -> Callable[..., Any]:
 def in_other_units(evaluate: Evaluate) -> Evaluate:
     """Return a function of theta' and its factors that gives f and J in those units."""
 
-    def other(theta: Array) -> tuple[Array, Array]:
+    def other(theta: Array) -> tuple[Array, Array, float]:
         P = len(theta) // 2
-        f, J = evaluate(theta[:P] * theta[P + 1 :])
-        return f * theta[P], J * theta[P] * theta[P + 1 :]
+        f, J, error = evaluate(theta[:P] * theta[P + 1 :])
+        return f * theta[P], J * theta[P] * theta[P + 1 :], error
 
     return other

@@ -304,18 +304,19 @@ def inflated(R: Array, most: float) -> int:
 def most_inflation(fit: Fit) -> float:
     """The largest variance inflation of a parameter that counts as determined by the data.
 
-    It is TRUSTED^2, the most that this arithmetic can tell; or less where the standard error would
-    move the model by more than UNDETERMINED times its size, as that of a peak narrower than the
-    distance of points does.
+    It is TRUSTED^2, the most that this arithmetic can tell, or less where the columns of J have
+    errors larger than 1 / TRUSTED; or less where the standard error would move the model by more
+    than UNDETERMINED times its size, as that of a peak narrower than the distance of points does.
     """
     problem = fit.problem
+    told = 1 / max(problem.jacobian_error, 1 / TRUSTED)
     variance = 1.0 if problem.absolute_sigma else np.inf
     if problem.dof > 0 and not problem.absolute_sigma:
         variance = fit.chi2 / problem.dof
     if not 0 < variance < np.inf:
-        return TRUSTED**2
+        return told**2
     size2 = max(size2_of_model(fit), fit.chi2)  # y may be 0 throughout
-    return min(TRUSTED**2, UNDETERMINED**2 * size2 / variance)
+    return min(told**2, UNDETERMINED**2 * size2 / variance)
 
 
 def look_for_drift(fit: Fit) -> None:

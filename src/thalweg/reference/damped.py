@@ -75,13 +75,15 @@ def levenberg_marquardt(
     curvature: Curvature | None = None,
     linear: Sequence[int] = (),
     attempts: int | None = None,
+    jacobian_error: float = 0.0,
 ) -> Outcome:
     """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
 
     ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), ``curvature(theta, d)`` the
-    second derivative of f along d, (N,); f is linear in the parameters ``linear`` together.  The
-    other arguments are those of `thalweg.fit`, for one fit; equal bounds fix a parameter.  Nothing
-    is raised: the status says what is wrong.
+    second derivative of f along d, (N,); f is linear in the parameters ``linear`` together.
+    ``jacobian_error`` is the relative error of the columns of df/dtheta where these are made of
+    differences.  The other arguments are those of `thalweg.fit`, for one fit; equal bounds fix a
+    parameter.  Nothing is raised: the status says what is wrong.
     """
     y, start = np.asarray(y, float), np.array(start, float)
     P = len(start)
@@ -106,6 +108,7 @@ def levenberg_marquardt(
         int(np.count_nonzero(use)) - len(free),
         absolute_sigma,
         Tolerances(xtol, ftol, gtol, max_iter),
+        jacobian_error,
     )
     with np.errstate(all="ignore"):  # a trial may overflow, and is rejected then
         outcome = _best_of(problem, start[free], attempts, absolute_sigma)
