@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from fuzz.claims import Fit, minimum, check, fit
+from fuzz.claims import Fit, check, fit, minimum
 from fuzz.draw import draw
 from fuzz.linear import check_linear, draw_linear
 

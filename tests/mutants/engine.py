@@ -252,6 +252,9 @@ EDITS = {
     ("csrc/fit/outcome.h", "test_false_minima.py"): [
         ("any error is determined", "? largest / factor :", "? most :"),
     ],
+    ("csrc/fit/outcome.h", "test_called_noise.py"): [
+        ("errors of J tell all", "job->jacobian_error * TRUSTED > 1 ?", "0 ?"),
+    ],
     ("csrc/fit/outcome.h", "test_saddles.py"): [
         ("what has stayed is not asked", "? STAYED : DONE", "? DONE : DONE"),
     ],

@@ -78,6 +78,9 @@ EDITS = {
     ("src/thalweg/linear/image_descent.py", "test_every_call.py"): [
         ("every call: the image is lost", "error.result = self.result()", "pass"),
     ],
+    ("src/thalweg/fitting/by_calls.py", "test_called_noise.py"): [
+        ("called: terms do not round", "max(size, spread, self.terms)", "max(size, spread)"),
+    ],
     ("src/thalweg/plot/maps.py", "test_plot_maps.py"): [
         ("maps: half pixels", "MaxNLocator(integer=True)", "MaxNLocator()"),
         ("maps: no data is failure", "~good & (result.n_used > 0)", "~good"),

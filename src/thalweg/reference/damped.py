@@ -79,11 +79,11 @@ def levenberg_marquardt(
 ) -> Outcome:
     """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
 
-    ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), ``curvature(theta, d)`` the
-    second derivative of f along d, (N,); f is linear in the parameters ``linear`` together.
-    ``jacobian_error`` is the relative error of the columns of df/dtheta where these are made of
-    differences.  The other arguments are those of `thalweg.fit`, for one fit; equal bounds fix a
-    parameter.  Nothing is raised: the status says what is wrong.
+    ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), whose columns have a relative
+    error of ``jacobian_error``; ``curvature(theta, d)`` the second derivative of f along d, (N,); f
+    is linear in the parameters ``linear`` together.  The other arguments are those of
+    `thalweg.fit`, for one fit; equal bounds fix a parameter.  Nothing is raised: the status says
+    what is wrong.
     """
     y, start = np.asarray(y, float), np.array(start, float)
     P = len(start)
@@ -97,9 +97,8 @@ def levenberg_marquardt(
     free = np.flatnonzero(lower < upper)
     alone = np.isin(free, linear) & np.isinf(lower[free]) & np.isinf(upper[free])
     weight, target = np.where(use, 1 / sigma, 0.0), np.where(use, y, 0.0)
-    models = _on_free_parameters(model_and_jacobian, curvature, start, free, target, weight)
     problem = Problem(
-        *models,
+        *_on_free_parameters(model_and_jacobian, curvature, start, free, target, weight),
         P,
         lower[free],
         upper[free],
