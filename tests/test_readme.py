@@ -15,7 +15,7 @@ PAGES = {
     for page in ("README.md", *(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")))
 }
 SAY_MORE = {  # pages whose results are looked at, by tests of their own
-    f"docs/{page}.md" for page in ("tour", "results", "linear", "from_scikit_learn")
+    f"docs/{page}.md" for page in ("tour", "results", "linear", "from_scikit_learn", "files")
 }
 
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
@@ -58,6 +58,11 @@ def test_the_page_on_linear_models_says_what_it_promises(capsys):
     names = run_examples("docs/linear.md")
     assert names["r"].success and names["many"].success
     assert "gram: " in capsys.readouterr().out
+
+
+def test_the_page_on_files_shows_what_is_printed(capsys):
+    run_examples("docs/files.md")
+    assert capsys.readouterr().out == "".join(blocks("docs/files.md", "text"))
 
 
 def test_the_page_for_users_of_scikit_learn_says_what_it_promises():
