@@ -74,16 +74,79 @@ def curvature(theta, d):
     return 4 * d[0] * d[1] * z * g + d[1] ** 2 * a * (4 * z**2 - 2) * g
 
 
+def called_peak(x, a, m):
+    """The same peak as a model that cannot be recorded, since it makes numbers of its arguments."""
+    return peak(x, float(a), float(m))
+
+
+TWO_PEAKS = peak(EVEN, 2, 1.4) + peak(EVEN, 2, -1.4)
+BETWEEN = np.array([1.0, 0.0])
+
+
 def test_a_centre_between_two_equal_peaks_is_left(isa):
     """chi2 has a maximum there along the centre, which the symmetry of the data keeps at 0."""
-    y = peak(EVEN, 2, 1.4) + peak(EVEN, 2, -1.4)
-    r = tw.fit(peak, EVEN, y, p0=[1.0, 0.0])
+    r = tw.fit(peak, EVEN, TWO_PEAKS, p0=BETWEEN)
     assert r.success and abs(r.params[1]) > 1
     same = levenberg_marquardt(
-        slopes, y, np.array([1.0, 0.0]), curvature=curvature, linear=(0,), max_iter=600
+        slopes, TWO_PEAKS, BETWEEN, curvature=curvature, linear=(0,), max_iter=600
     )
     assert same.attempts > 1 and same.chi2 == pytest.approx(r.chi2, rel=1e-6)
     assert same.status in ("FTOL", "XTOL", "GTOL")
+
+
+USED_UP = {"max_iter": 2, "ftol": 1e-3}  # the second trial is the last, and meets this ftol
+
+
+@pytest.mark.parametrize("limits", [{"attempts": 1}, USED_UP], ids=["attempts", "max_iter"])
+@pytest.mark.parametrize("n_fits", [None, 9])
+def test_a_saddle_is_no_success_where_no_attempt_may_follow(isa, limits, n_fits):
+    """Because only one attempt is wanted, or because the first has used up max_iter."""
+    y = TWO_PEAKS if n_fits is None else np.tile(TWO_PEAKS, (n_fits, 1))
+    r = tw.fit(peak, EVEN, y, p0=BETWEEN, **limits)
+    assert (r.status == tw.Status.NO_PROGRESS).all() and (r.attempts == 1).all()
+    np.testing.assert_allclose(r.params[..., 1], 0, atol=1e-9)
+    want = levenberg_marquardt(
+        slopes, TWO_PEAKS, BETWEEN, curvature=curvature, linear=(0,), **limits
+    )
+    assert (want.status, want.attempts) == ("NO_PROGRESS", 1)
+
+
+def test_one_attempt_from_a_minimum_is_a_success(isa):
+    best = tw.fit(peak, EVEN, TWO_PEAKS, p0=BETWEEN)
+    assert tw.fit(peak, EVEN, TWO_PEAKS, p0=best.params, attempts=1).success
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e4])
+def test_a_called_model_leaves_a_centre_between_two_peaks(dtype, unit):
+    """Second differences of its values tell that chi2 curves downwards; x in three units."""
+    x, y = (EVEN * unit).astype(dtype), TWO_PEAKS.astype(dtype)
+
+    def model(x, a, m):
+        return called_peak(x / unit, a, float(m) / unit)
+
+    r = tw.fit(model, x, y, p0=BETWEEN)
+    assert r.success and abs(r.params[1]) > unit
+    one = tw.fit(model, x, y, p0=BETWEEN, attempts=1)
+    assert one.status == tw.Status.NO_PROGRESS
+    assert tw.fit(model, x, y, p0=r.params, attempts=1).success
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("bounds", [(0, np.inf), (-np.inf, 0), (0, 1e-3)], ids=str)
+def test_a_called_model_at_a_bound_is_asked_from_inside(bounds):
+    """The centre starts at a bound, beyond which the model must not be called."""
+    places = []
+
+    def model(x, a, m):
+        places.append(float(m))
+        return called_peak(x, a, m)
+
+    options = {"bounds": {"m": bounds}, "p0": BETWEEN}
+    r = tw.fit(model, EVEN, TWO_PEAKS, **options)
+    assert bounds[0] <= min(places) and max(places) <= bounds[1]
+    assert r.params[1] != 0 and not tw.fit(model, EVEN, TWO_PEAKS, attempts=1, **options).success
 
 
 def test_the_specification_leaves_what_is_even():
@@ -111,3 +174,19 @@ def test_a_start_at_the_minimum_stays_a_success(isa):
         again = tw.fit(model, x, y, p0=first.params, **options)
         assert first.success and again.success and again.attempts == 1
         np.testing.assert_allclose(again.params, first.params, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("unit", [1.0, 1e6, 1e-6])
+def test_a_model_with_its_own_jacobian_leaves_what_is_even(unit):
+    """J is exactly 0 at the start; how far a must move is found in whatever unit it has."""
+
+    def model(x, a):
+        return np.cos(float(a) * x / unit)
+
+    def jacobian(x, a):
+        return (-np.sin(float(a) * x / unit) * x / unit)[:, None]
+
+    y = np.cos(0.7 * X) + NOISE
+    (a,), _ = tw.curve_fit(model, X, y, p0=[0.0], jac=jacobian)
+    assert abs(a) == pytest.approx(0.7 * unit, rel=0.05)

@@ -231,12 +231,13 @@ static void try_again(retry *r, ptrdiff_t fit) {
     int attempts = 1;
     /* a fit that is SINGULAR is tried again only if a lower chi2 was proved, or if it is at a saddle */
     const int settled = job->next[fit] == STAYED && job->status[fit] <= 0 && !is_at_saddle(r->one, r->origin);
-    if ((beaten || r->status <= 0) && !settled && r->n_iter < job->max_iter) {
+    const int more = job->most_attempts > 1 && !settled;
+    if ((beaten || r->status <= 0) && more && r->n_iter < job->max_iter) {
         attempts = 2;
         if (!second_attempt(r))
             return;
     }
-    if (r->status <= 0 && !settled && !r->alike && r->n_iter < job->max_iter && job->most_attempts > 2) {
+    if (r->status <= 0 && more && !r->alike && r->n_iter < job->max_iter && job->most_attempts > 2) {
         attempts = 3;
         if (!third_attempt(r))
             return;

@@ -68,9 +68,9 @@ typedef struct {
     int32_t *detail;           /* [B]                      out see tw_status, else -1 */
     int32_t n_linear;          /* parameters in which f is linear together, or 0 */
     const int32_t *linear;     /* [n_linear]               in  their places in free_theta */
-    int32_t most_attempts; /* 1: `again` is not called, so the first attempt has all trials; 2 or 3  in  */
-    int8_t *next;          /* [B], NULL for 1 attempt  out not 0: `again` may do better */
-    int8_t *attempts;      /* [B]                      out of `again`: 1, 2 or 3 */
+    int32_t most_attempts;     /* 1, 2 or 3; if 1, the first attempt has all trials      in  */
+    int8_t *next;          /* [B], NULL: no `again`    out not 0: `again` may do better, or find a saddle */
+    int8_t *attempts;      /* [B], NULL if next is     out 1, 2 or 3 */
     const tw_tape *curved; /* NULL = none              in  second derivatives, for `again` */
     int (*call)(void *context, const void *theta, void *f, void *J); /* NULL = by tape  in  for `again` */
     void *context;                                                   /* passed to call  in  */

@@ -27,14 +27,18 @@ static void write_refusal(const tw_fit_job *job, ptrdiff_t fit, tw_status status
  *   STAYED          look first whether a parameter that has not left its start is at a saddle (saddle.h)
  */
 enum { DONE = 0, TRY_AGAIN = 1, COLUMN_LOST = 2, IN_DOUBT = 2, STAYED = 8 };
-#define NO_MOVE PICK(1e-8, 1e-4) /* a move of at most NO_MOVE |theta_j| or NO_MOVE |e|/|J_j| is none */
+/* A move of at most NO_MOVE |theta_j| or NO_MOVE |e|/|J_j| is none; or of NO_MOVE_BY_CALLS if the caller
+ * evaluates the model, for the noise of its differences moves the parameters. */
+#define NO_MOVE PICK(1e-8, 1e-4)
+#define NO_MOVE_BY_CALLS PICK(1e-4, 1e-2)
 
 /* Has parameter j not left its start, though f is not linear in it and no bound keeps it? */
-static int has_stayed(const fits *s, int lane, int j, const real *start) {
+static int has_stayed(const tw_fit_job *job, const fits *s, int lane, int j, const real *start) {
+    const real no_move = job->tape->output ? NO_MOVE : NO_MOVE_BY_CALLS;
     const real theta = s->theta[s->free_theta[j] * LANES + lane];
     const real moved = (real)fabs(theta - start[s->free_theta[j]]);
     const real chi2 = s->sum[tri(s->F, s->F) * LANES + lane], square = s->sum[tri(j, j) * LANES + lane];
-    if (moved > NO_MOVE * (real)fabs(theta) && moved * moved * square > NO_MOVE * NO_MOVE * chi2)
+    if (moved > no_move * (real)fabs(theta) && moved * moved * square > no_move * no_move * chi2)
         return 0;
     for (int i = 0; i < s->n_linear; i++)
         if (s->linear[i] == j)
@@ -49,14 +53,14 @@ static int is_idle(const fits *s, int lane, int j) {
 
 /* Must second derivatives say whether this is a minimum?  Yes for a success, if some parameter has not left
  * its start; and for a fit that is SINGULAR, if such a parameter is 0 and has no effect there, as the model
- * may be even in it.  A model that only the caller evaluates has no second derivatives. */
+ * may be even in it. */
 static int may_be_saddle(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int status) {
     const real *start = ROW(real, job->start, job->start_step);
     const int success = status > 0 && status != TW_EXACT;
-    if (!job->tape->output || !(success || status == TW_SINGULAR))
+    if (!success && status != TW_SINGULAR)
         return 0;
     for (int j = 0; j < s->F; j++)
-        if ((success || is_idle(s, lane, j)) && has_stayed(s, lane, j, start))
+        if ((success || is_idle(s, lane, j)) && has_stayed(job, s, lane, j, start))
             return 1;
     return 0;
 }
@@ -70,10 +74,11 @@ static int is_beaten(const fits *s, int lane, real ftol) {
 }
 
 /* What later attempts are to do about the fit of a lane; `stop` is why it stopped, `status` is what is
- * reported, after the variance inflation has been looked at. */
+ * reported, after the variance inflation has been looked at.  Where no other attempt may follow, a success is
+ * still asked whether it is at a saddle. */
 static int next_attempt(const tw_fit_job *job, const fits *s, ptrdiff_t fit, int lane, int stop, int status) {
-    if (s->n_iter[lane] >= job->max_iter)
-        return DONE;
+    if (s->n_iter[lane] >= job->max_iter || job->most_attempts < 2)
+        return may_be_saddle(job, s, fit, lane, status > 0 ? status : TW_NOT_RUN) ? STAYED : DONE;
     if (status == TW_NO_PROGRESS && s->doubt[lane] > 0)
         return IN_DOUBT + (int)s->doubt[lane];
     if (status == TW_DRIFT && lost_effect(s, lane, SLOW_RUN_OFF) == s->lost[lane])

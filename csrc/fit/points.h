@@ -31,6 +31,7 @@ typedef struct {
 typedef struct {
     sample data;
     real *theta, *f, *J, *rows; /* [P], [N], [N][F], [F + 1][padded N] */
+    real *bend;                 /* [2][N]: a second difference, and e (saddle.h) */
 } model_call;
 
 /* One fit at a time, in lane 0 of its group `s`. */
@@ -123,6 +124,7 @@ static model_call model_call_on(arena *a, const tw_fit_job *job) {
     c.data.y = TAKE(a, real, N), c.data.weight = TAKE(a, real, N);
     c.theta = TAKE(a, real, P), c.f = TAKE(a, real, N), c.J = TAKE(a, real, N * F);
     c.rows = TAKE(a, real, (F + 1) * padded_rows(N));
+    c.bend = TAKE(a, real, 2 * N);
     return c;
 }
 

@@ -256,11 +256,30 @@ EDITS = {
         ("errors of J tell all", "job->jacobian_error * TRUSTED > 1 ?", "0 ?"),
     ],
     ("csrc/fit/outcome.h", "test_saddles.py"): [
-        ("what has stayed is not asked", "? STAYED : DONE", "? DONE : DONE"),
+        (
+            "what has stayed is not asked",
+            "may_be_saddle(job, s, fit, lane, status) ? STAYED : DONE",
+            "may_be_saddle(job, s, fit, lane, status) ? DONE : DONE",
+        ),
+        (
+            "the last attempt may end at a saddle",
+            "status > 0 ? status : TW_NOT_RUN) ? STAYED",
+            "status > 0 ? status : TW_NOT_RUN) ? DONE",
+        ),
+        ("the noise of differences is a move", "? NO_MOVE : NO_MOVE_BY_CALLS", "? 0 : NO_MOVE"),
     ],
     ("csrc/fit/saddle.h", "test_saddles.py"): [
-        ("all stays where it is", "- slope < -DOWNWARDS", "- slope < -1 / DOWNWARDS"),
-        ("all is a saddle", "- slope < -DOWNWARDS", "- slope < 1 / DOWNWARDS"),
+        ("all stays where it is", "- slope < -downwards", "- slope < -1 / downwards"),
+        ("all is a saddle", "- slope < -downwards", "- slope < 1 / downwards"),
+        ("calls know no curvature", "one->curved || one->job->call;", "one->curved != NULL;"),
+        (
+            "a second difference beyond a bound",
+            "middle = theta < lowest ? lowest",
+            "middle = 0 ? 0",
+        ),
+        ("a second difference in other units", "*w2 *= unit2 * unit2, *slope *= unit2;", ""),
+        ("a step that bends nothing", "h *= factor < 1 / BENT ? factor : 1 / BENT;", "break;"),
+        ("a step that bends too much", "h *= factor > 0 ? factor : 1 / ALIKE;", "break;"),
     ],
     ("csrc/fit/probes.h", "test_saddles.py"): [
         ("0 stays 0", "r->origin[i] == 0 ? probe_from_zero(r, j, k, factor) :", ""),
@@ -268,6 +287,7 @@ EDITS = {
     ],
     ("csrc/fit/attempts.h", "test_saddles.py"): [
         ("a saddle is a success", "is_at_saddle(r->one, r->origin))", "0)"),
+        ("one attempt is followed by others", "job->most_attempts > 1 && !settled", "!settled"),
     ],
     ("csrc/fit/sample.h", "test_engine.py"): [
         (

@@ -21,8 +21,8 @@ cdef class Job:
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
     ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
-    ``linear`` holds places among the free parameters, ascending.  If ``attempts`` is more than 1,
-    ``out`` has ``next`` and ``attempts``, and `again` may be called after `run`.
+    ``linear`` holds places among the free parameters, ascending.  If ``out`` has ``next`` and
+    ``attempts``, as it must for more than one attempt, `again` may be called after `run`.
     """
 
     cdef c.tw_fit_job job
@@ -76,7 +76,7 @@ cdef class Job:
         job.status = <int8_t *> views.take(out["status"], c"b", B, True)
         job.detail = <int32_t *> views.take(out["detail"], c"i", B, True)
         job.most_attempts = attempts
-        if attempts > 1:
+        if attempts > 1 or "next" in out:
             job.next = <int8_t *> views.take(out["next"], c"b", B, True)
             job.attempts = <int8_t *> views.take(out["attempts"], c"b", B, True)
         self.take_linear(tuple(linear))
@@ -119,7 +119,7 @@ cdef class Job:
         cdef Views views = Views(1)
         cdef const Py_ssize_t *fits = <const Py_ssize_t *> views.take(which, INT64, n, False)
         if self.job.next == NULL or self.job.attempts == NULL:
-            raise ValueError("a job that was made for one attempt has no later ones")
+            raise ValueError("a job without the array `next` has no later attempts")
         for k in range(n):
             if not (fits[k - 1] if k else -1) < fits[k] < self.job.n_fits:
                 raise ValueError("the fits to try again must be ascending places in the job")

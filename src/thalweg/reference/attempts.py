@@ -99,18 +99,18 @@ def run_off_alike(one: Fit, other: Fit) -> bool:
     return one.status == other.status == "DRIFT" and same
 
 
-def go_on(first: Fit, start: Array) -> tuple[Fit, int]:
-    """Return the best of up to three attempts, and how many there were."""
+def go_on(first: Fit, start: Array, most: int) -> tuple[Fit, int]:
+    """Return the best of up to ``most`` attempts, 1 or 3, and how many there were."""
     problem, best, proved = first.problem, first, first.proved
     max_iter = problem.stops.max_iter
-    leaves = False
-    if first.n_iter < max_iter:
+    others = most > 1 and first.n_iter < max_iter
+    if others:
         reconsider(first)
-        refuse_saddle(first, start)
-        leaves = status_of(first) == "SINGULAR" and may_leave(first, start)
+    refuse_saddle(first, start)
+    leaves = others and status_of(first) == "SINGULAR" and may_leave(first, start)
     sizes = np.array([0.0 if value else size_of_effect(first, j) for j, value in enumerate(start)])
     taken, n_iter = 1, first.n_iter
-    for number in (2, 3):
+    for number in range(2, most + 1):
         succeeded = status_of(best) in (*SUCCESSES, "EXACT")
         more = leaves or needs_another(best, proved)
         if n_iter >= max_iter or not more or (number == 3 and succeeded):

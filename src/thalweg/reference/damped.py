@@ -154,7 +154,7 @@ def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: boo
     if first.status == "RANGE":
         detail = out_of_range(first.sums, problem.magnitude, first.theta)
         return _refused("RANGE", detail, len(start))
-    fit, taken = (first, 1) if alone else later.go_on(first, start)
+    fit, taken = later.go_on(first, start, 1 if alone else 3)
     return _finish(fit, absolute)._replace(attempts=taken)
 
 
