@@ -57,7 +57,7 @@ REFUSED = [
     ({"theta": np.zeros((2, 2))}, ValueError, r"residual must have shape \(n=3, M=2\)"),
     ({"theta": np.array([0.0, NAN])}, ValueError, r"theta must be finite, but theta\[1\] is nan"),
     ({"residual": np.ones(4)}, ValueError, r"residual must have shape \(n=3,\), got \(4,\)"),
-    ({"l1": -1.0}, ValueError, r"l1 must be finite and not negative, but l1\[0\] is -1.0"),
+    ({"l1": -1.0}, ValueError, "l1 must be finite and not negative, but l1 is -1.0"),
     ({"weights": [1, NAN, 0]}, ValueError, "weights must be finite and not negative"),
     ({"bounds": (1, [2, 0])}, ValueError, "the lower bound of parameter 1 exceeds the upper one"),
     ({"bounds": (1, None)}, ValueError, "theta must start within its bounds"),

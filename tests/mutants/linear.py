@@ -250,12 +250,27 @@ EDITS = {
             "self.residual = old.copy()\n        support",
         ),
     ],
-    ("src/thalweg/linear/problem.py", "test_linear_refusals.py"): [
+    ("src/thalweg/_arguments/values.py", "test_linear_refusals.py test_sweep_refusals.py"): [
         (
             "masked weights count",
             "array = np.where(masked, 0.0, array)\n    if array.shape",
             "array = array + 0\n    if array.shape",
         ),
+        (
+            "a NaN is not negative",
+            "wrong = ~((array >= 0) & (array < np.inf))",
+            "wrong = array < 0",
+        ),
+        (
+            "bounds may exclude 0",
+            "    if wrong.any():\n        j = int",
+            "    if False:\n        j = int",
+        ),
+    ],
+    ("src/thalweg/kernels/_sweep_options.py", "test_sweep_refusals.py"): [
+        ("any start", "    _refuse_start(start, l1)\n", ""),
+    ],
+    ("src/thalweg/linear/problem.py", "test_linear_refusals.py"): [
         (
             "b of rows left out",
             "array = np.where(weights[:, None] == 0, 0.0, array)",

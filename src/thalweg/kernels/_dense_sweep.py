@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from thalweg._core import failures
-from thalweg._core import sweep as _core
-
 from .._arguments.arrays import unmasked
 from .._arguments.pieces import usual
+from .._core import failures
+from .._core import sweep as _core
 from ._sweep_gram import SparseRows, row_slices, subtract, sweep_on_gram
 from ._sweep_options import Array, Settings, Sweep, Unknowns, report, void_of, without
 from ._sweep_task import Moving, Task, each_of, orders_of

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._arguments.check import numbers
-from thalweg._arguments.pieces import all_finite, contiguous, usual
-from thalweg._core import failures
-from thalweg._core import sweep as _core
-
+from .._arguments.check import numbers
+from .._arguments.pieces import all_finite, contiguous, usual
+from .._core import failures
+from .._core import sweep as _core
 from ._sweep_gram import SparseRows
 from ._sweep_options import Array, Order, Sweep, Unknowns, report, void_of, without
 from ._sweep_task import Task

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._arguments.memory import refuse_square
-from thalweg._core import failures
-from thalweg._core import sweep as _core
-
+from .._arguments.memory import refuse_square
+from .._core import failures
+from .._core import sweep as _core
 from ._sweep_options import Array, Settings
 from ._sweep_task import Moving, Task, each_of, orders_of
 

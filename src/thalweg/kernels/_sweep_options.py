@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._arguments.bounds import bounds_of_one
-from thalweg._arguments.check import count, left_out, numbers, thread_limit
-from thalweg._arguments.pieces import all_finite
-
-from .._arguments.arrays import unmasked
+from .._arguments.arrays import overlaps, unmasked
+from .._arguments.bounds import bounds_of_one
+from .._arguments.check import count, numbers, thread_limit
+from .._arguments.pieces import all_finite
+from .._arguments.values import kept_at_zero, penalty, refuse_nonfinite, row_weights
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -73,7 +73,7 @@ def weightless(weights: Any, n: int) -> Array | None:
     """Return which of n rows have the weight 0, or None where none has."""
     if weights is None:
         return None
-    zero = _weights(weights, n) == 0
+    zero = row_weights(weights, n) == 0
     return zero if zero.any() else None
 
 
@@ -133,7 +133,7 @@ def settings(
     threads: Any,
 ) -> Settings:
     """Check the settings; arrays per coordinate become (P,), or (P + 1,) with an intercept."""
-    lower, upper = _bounds(bounds, u.P)
+    lower, upper = bounds_of_one(bounds, u.P)
     start = u.theta.reshape(u.P, u.M)
     outside = ~((lower[:, None] <= start) & (start <= upper[:, None])).all(1)
     if outside.any():
@@ -145,14 +145,14 @@ def settings(
     if not 0 < omega < 2:
         raise ValueError(f"relaxation must be between 0 and 2, got {relaxation}")
     if weights is not None:
-        weights = _weights(weights, n)
-    l1 = _penalty(l1, "l1", u.P, infinite=True)
-    if np.isinf(l1).any():
-        l1, lower, upper = _kept_at_zero(l1, lower, upper, start)
+        weights = row_weights(weights, n)
+    l1 = penalty(l1, "l1", u.P, infinite=True)
+    _refuse_start(start, l1)
+    l1, lower, upper = kept_at_zero(l1, lower, upper)
     free = u.intercept is not None
     return Settings(
         l1=_extended(l1, 0.0, free),
-        l2=_extended(_penalty(l2, "l2", u.P), 0.0, free),
+        l2=_extended(penalty(l2, "l2", u.P), 0.0, free),
         lower=_extended(lower, -np.inf, free),
         upper=_extended(upper, np.inf, free),
         relaxation=omega,
@@ -162,30 +162,14 @@ def settings(
     )
 
 
-def _kept_at_zero(
-    l1: Array, lower: Array, upper: Array, start: Array
-) -> tuple[Array, Array, Array]:
-    """Return l1, lower and upper with bounds (0, 0) in place of each infinite l1."""
-    kept = np.isinf(l1)
-    wrong = kept & ~((start == 0).all(1) & (lower <= 0) & (upper >= 0))
+def _refuse_start(start: Array, l1: Array) -> None:
+    """Raise ValueError unless coordinates with an infinite l1 start at 0."""
+    wrong = np.isinf(l1) & ~(start == 0).all(1)
     if wrong.any():
         j = int(wrong.argmax())
         raise ValueError(
-            f"l1[{j}] is infinite, which keeps coordinate {j} at 0: theta must start there, "
-            "and its bounds must not exclude it"
+            f"l1[{j}] is infinite, which keeps coordinate {j} at 0: theta must start there"
         )
-    return tuple(np.where(kept, 0.0, array) for array in (l1, lower, upper))  # type: ignore[return-value]
-
-
-def _weights(weights: Any, n: int) -> Array:
-    """Return weights (n,), 0 where they are masked."""
-    plain, masked = left_out(weights)
-    array = numbers(plain, "weights", np.float64)
-    if masked is not None:
-        array = np.where(masked, 0.0, array)
-    _shape(array, "weights", ("n",), (n,))
-    _not_negative(array, "weights")
-    return array
 
 
 def target(b: Any, u: Unknowns, left: Array | None = None) -> Array | None:
@@ -204,7 +188,7 @@ def apart(outputs: dict[str, Any], inputs: dict[str, Any]) -> None:
     for k, name in enumerate(names):
         others = {other: outputs[other] for other in names[k + 1 :]} | inputs
         for other, array in others.items():
-            if isinstance(array, np.ndarray) and _overlap(outputs[name], array):
+            if isinstance(array, np.ndarray) and overlaps(outputs[name], array):
                 raise ValueError(f"{name} is written in place and shares memory with {other}")
 
 
@@ -275,25 +259,6 @@ def _extended(array: Array, value: float, free: bool) -> Array:
     return np.append(array, value) if free else array
 
 
-def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
-    array = _per_coordinate(value, name, P)
-    _not_negative(np.minimum(array, np.finfo(float).max) if infinite else array, name)
-    return array
-
-
-def _per_coordinate(value: Any, name: str, P: int) -> Array:
-    array = numbers(value, name, np.float64)
-    if array.ndim == 0:
-        return np.full(P, float(array))
-    _shape(array, name, ("P",), (P,))
-    return array
-
-
-def _bounds(bounds: Any, P: int) -> tuple[Array, Array]:
-    lower, upper = bounds_of_one(bounds, P)
-    return np.ascontiguousarray(lower), np.ascontiguousarray(upper)
-
-
 def _shape(array: Array, name: str, letters: tuple[str, ...], shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         sizes = [f"{a}={k}" if not a.isdigit() else a for a, k in zip(letters, shape, strict=False)]
@@ -309,29 +274,6 @@ def _by_row(rows: Array, array: Array) -> Array:
 
 
 def _finite(array: Array, name: str, left: Array | None = None) -> None:
-    if not all_finite(array):
-        bad = ~np.isfinite(array)
-        if left is not None and len(left) == len(bad):
-            bad &= ~_by_row(left, array)
-        if not bad.any():
-            return
-        place = tuple(map(int, np.argwhere(bad)[0]))
-        raise ValueError(
-            f"{name} must be finite, but {name}[{', '.join(map(str, place))}] is {array[place]}"
-        )
-
-
-def _not_negative(array: Array, name: str) -> None:
-    wrong = ~((array >= 0) & (array < np.inf))  # NaN too
-    if wrong.any():
-        j = int(wrong.argmax())
-        raise ValueError(f"{name} must be finite and not negative, but {name}[{j}] is {array[j]}")
-
-
-def _overlap(a: Array, b: Array) -> bool:
-    if not np.may_share_memory(a, b):
-        return False
-    try:
-        return bool(np.shares_memory(a, b, max_work=100_000))  # type: ignore[arg-type]
-    except np.exceptions.TooHardError:
-        return True
+    if left is not None and left.shape == array.shape[:1] and not all_finite(array):
+        array = np.where(_by_row(left, array), 0.0, array)
+    refuse_nonfinite(array, name)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import isqrt
 from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from thalweg._arguments.check import numbers, thread_limit
-from thalweg._arguments.spelling import spelled
-from thalweg._core import quadratic as _core
-
 from .._arguments.arrays import unmasked
+from .._arguments.check import numbers, thread_limit
 from .._arguments.pieces import contiguous, usual
+from .._arguments.spelling import spelled
+from .._arguments.values import named
+from .._core import quadratic as _core
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TriangleName = Literal["lower", "upper"] | None
@@ -217,11 +217,6 @@ def _restored(
         return kind(B)
     other = {"lower": "upper", "upper": "lower"}
     return Symmetric(B, triangle=other[triangle] if transposed else triangle)  # type: ignore[arg-type]
-
-
-def named(name: str, where: Sequence[Any]) -> str:
-    """Return the name of an element, such as B[3, 5]."""
-    return f"{name}[{', '.join(str(int(i)) for i in where)}]"
 
 
 def _real(B: Any, name: str) -> Array:

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from thalweg._arguments.bounds import read_bounds
-from thalweg._arguments.check import count, numbers, thread_limit
-from thalweg._core import pivot as _core
-
 from .._arguments.arrays import unmasked
-from .._arguments.pieces import Array, contiguous, filled, first_not_finite
+from .._arguments.bounds import read_bounds
+from .._arguments.check import count, numbers, thread_limit
+from .._arguments.pieces import Array, contiguous, filled
 from .._arguments.spelling import spelled
+from .._arguments.values import refuse_negative, refuse_nonfinite
+from .._core import pivot as _core
 from ..status import PIVOTED, Status
 
 # A matrix with columns of length 1 is refused if it is asymmetric, or has a negative eigenvalue, by
@@ -141,7 +141,7 @@ def block_pivoting(
     if not C.ndim or C.shape[-1] != P:
         raise ValueError(f"C must have shape (P={P},) or (..., P={P}), got {C.shape}")
     batch = C.shape[:-1]
-    _refuse_not_finite(C, "C")
+    refuse_nonfinite(C, "C")
     lower, upper = _bounds(bounds, batch, P)
     if noise is not None:
         noise = np.broadcast_to(_noise(noise, batch), batch)
@@ -192,7 +192,7 @@ def _gram(matrix: Any) -> Array:
     G: Array = numbers(unmasked(matrix, "G"), "G", np.float64)
     if G.ndim != 2 or G.shape[0] != G.shape[1]:
         raise ValueError(f"G must be square, of shape (P, P), got {G.shape}")
-    _refuse_not_finite(G, "G")
+    refuse_nonfinite(G, "G")
     diagonal = np.diagonal(G)
     if (diagonal < 0).any():
         j = int(np.argmax(diagonal < 0))
@@ -236,12 +236,5 @@ def _noise(noise: Any, batch: tuple[int, ...]) -> Array:
     array = numbers(noise, "noise", np.float64)
     if array.shape not in ((), batch):
         raise ValueError(f"noise must have shape () or that of the problems, {batch}")
-    if not ((array >= 0) & (array < np.inf)).all():
-        raise ValueError("noise must be finite and not negative")
+    refuse_negative(array, "noise")
     return array
-
-
-def _refuse_not_finite(array: Array, name: str) -> None:
-    if (place := first_not_finite(array)) is not None:
-        at = ", ".join(map(str, place))
-        raise ValueError(f"{name} must be finite, but {name}[{at}] is {array[place]}")

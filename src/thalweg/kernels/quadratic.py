@@ -12,12 +12,12 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from thalweg._arguments.check import numbers, thread_limit
-from thalweg._core import quadratic as _core
-
 from .._arguments.arrays import unmasked
+from .._arguments.check import numbers, thread_limit
 from .._arguments.spelling import spelled
-from ._symmetry import Array, Square, TriangleName, matrix_of, named
+from .._arguments.values import named
+from .._core import quadratic as _core
+from ._symmetry import Array, Square, TriangleName, matrix_of
 
 _TRIANGLES = {None: 0, "lower": 1, "upper": 2}
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, number_of, numbers, positive
-from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
+from .._arguments.values import refuse_nonfinite
 from .._showing import settings
 
 # For each number of axes: how many neighbours a pixel has along the axes, and how many touch it.
@@ -167,9 +167,7 @@ class ProximalPrior:
 
     def __post_init__(self) -> None:
         v = np.array(numbers(self.v, "v", np.float64))
-        if not all_finite(v):
-            place = tuple(int(i) for i in np.argwhere(~np.isfinite(v))[0])
-            raise ValueError(f"v must be finite, but v{list(place)} is {v[place]}")
+        refuse_nonfinite(v, "v")
         v.flags.writeable = False
         _keep(self, v=v, sigma=_squarable(self.sigma, "sigma"))
 

@@ -10,6 +10,7 @@ from .._arguments.arrays import real_array, unmasked, whole_strides
 from .._arguments.bounds import bounds_of_one
 from .._arguments.check import Array, left_out, numbers
 from .._arguments.pieces import all_finite
+from .._arguments.values import kept_at_zero, penalty, refuse_nonfinite, row_weights
 from .._core import failures
 from .._core import sweep as _core
 from ..kernels._sparse_sweep import Columns, columns_of
@@ -75,13 +76,13 @@ def problem_of(
     is_sparse = type(A) is not np.ndarray and hasattr(A, "tocsc")
     matrix = columns_of(A) if is_sparse else _dense(A)
     n, P = matrix.shape
-    weights = _weights(weights, n)
+    weights = None if weights is None else row_weights(weights, n)
     if isinstance(matrix, Columns):
         _refuse_sparse(matrix, weights)
     b, batch = _right_sides(b, n, weights, right)
-    penalties = _penalty(l1, "l1", P, infinite=True), _penalty(l2, "l2", P)
+    penalties = penalty(l1, "l1", P, infinite=True), penalty(l2, "l2", P)
     lower, upper = bounds_of_one(bounds, P)
-    l1, lower, upper = _kept_at_zero(penalties[0], lower, upper)
+    l1, lower, upper = kept_at_zero(penalties[0], lower, upper)
     return Problem(matrix, b, weights, l1, penalties[1], lower, upper, bool(intercept), batch)
 
 
@@ -139,59 +140,5 @@ def _right_sides(b: Any, n: int, weights: Array | None, name: str) -> tuple[Arra
     array = array.reshape(n, -1) if batch else array[:, None]
     if weights is not None and not weights.all():
         array = np.where(weights[:, None] == 0, 0.0, array)
-    if not all_finite(array):
-        i, m = map(int, np.argwhere(~np.isfinite(array))[0])
-        place = f"[{i}, {m}]" if batch else f"[{i}]"
-        raise ValueError(f"{name} must be finite, but {name}{place} is {array[i, m]}")
+    refuse_nonfinite(array if batch else array[:, 0], name)
     return array, batch
-
-
-def _weights(weights: Any, n: int) -> Array | None:
-    """Return weights (n,), 0 where they are masked."""
-    if weights is None:
-        return None
-    plain, masked = left_out(weights)
-    array = numbers(plain, "weights", np.float64)
-    if masked is not None:
-        array = np.where(masked, 0.0, array)
-    if array.shape != (n,):
-        raise ValueError(f"weights must have shape (n={n},), got {array.shape}")
-    _refuse_negative(array, "weights")
-    return array
-
-
-def _penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
-    if isinstance(value, int | float) and 0 <= value < np.inf:
-        same = np.empty(P)  # the usual case, one number, without the cost of checking an array
-        same.fill(value)
-        return same
-    array = numbers(value, name, np.float64)
-    if array.shape not in ((), (P,)):
-        raise ValueError(f"{name} must have shape () or (P={P},), got {array.shape}")
-    _refuse_negative(np.minimum(array, np.finfo(float).max) if infinite else array, name)
-    return np.full(P, array) if array.ndim == 0 else array
-
-
-def _refuse_negative(array: Array, name: str) -> None:
-    wrong = ~((array >= 0) & (array < np.inf))  # NaN too
-    if wrong.any():
-        j = int(wrong.argmax())
-        place = f"[{j}]" if array.ndim else ""
-        value = array.reshape(-1)[j]
-        raise ValueError(f"{name} must be finite and not negative, but {name}{place} is {value}")
-
-
-def _kept_at_zero(l1: Array, lower: Array, upper: Array) -> tuple[Array, Array, Array]:
-    """Return l1, lower and upper with bounds (0, 0) in place of each infinite l1."""
-    lower, upper = np.ascontiguousarray(lower), np.ascontiguousarray(upper)
-    kept = np.isinf(l1)
-    if not np.count_nonzero(kept):
-        return l1, lower, upper
-    wrong = kept & ~((lower <= 0) & (upper >= 0))
-    if wrong.any():
-        j = int(wrong.argmax())
-        raise ValueError(
-            f"l1[{j}] is infinite, which keeps coordinate {j} at 0, but its bounds exclude 0: "
-            f"[{lower[j]}, {upper[j]}]"
-        )
-    return np.where(kept, 0.0, l1), np.where(kept, 0.0, lower), np.where(kept, 0.0, upper)
