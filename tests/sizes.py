@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 _FOLDER = Path(__file__).resolve().parents[1] / "csrc"
-_CONSTANT = r"\b{name} = ([\w\s*<]+)"
+_CONSTANT = r"\b{name} =\s+([\w\s*<]+)"
 
 
 def constant(file: str, name: str) -> int:
