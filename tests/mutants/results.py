@@ -58,6 +58,18 @@ EDITS = {
         ("pieces: place in a piece", "            inner[0] += last.start\n", "            pass\n"),
         ("pieces: not aligned", " and array.flags.aligned", ""),
     ],
+    ("src/thalweg/fitting/by_calls.py", "test_called_again.py"): [
+        (
+            "called: rejected trials have derivatives",
+            "return not chi2 <= max(2 * best, self.eps**0.5 * self.total)",
+            "return False",
+        ),
+        (
+            "called: later attempts begin without derivatives",
+            "if started and self.first_attempt and self._is_rejected():",
+            "if started and self._is_rejected():",
+        ),
+    ],
     ("src/thalweg/fitting/by_calls.py", "test_called.py"): [
         (
             "called: one step stops",

@@ -18,7 +18,8 @@ shortened.
 Far from a minimum one-sided differences, which need half the calls, do as well: their relative
 error of about 1e-8 changes a step by no more than that.  Near a minimum such errors would end the
 fit beside it, and spoil the standard errors; so central differences take over as soon as chi2
-changes by less than NEAR, or could fall by no more than that.
+changes, or could fall, by less than a share eps^(3/8) of it, 1e-6 in float64.  That is far more
+than the errors of one-sided differences can feign, eps at most, and leaves one or two trials.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.pieces import has_nan
 from .._core import engine
 
 # theta -> f (N,), J (N, F), and the relative error of the columns of J
 Evaluate = Callable[[Array], tuple[Array, Array, float]]
 
-NEAR = 0.01  # differences are central where chi2 changes, or can, by less than this share, or ...
 _EXACT = 1e-10  # ... where chi2 is less than this share of sum (y / sigma)^2
 _TRIES = 6  # how often a step h is tried, each time up to _JUMP times as long or as short
 _JUMP = 1e4
@@ -133,8 +134,10 @@ class Differences:
         self.function, self.x, self.free = function, x, free
         self.y, self.weight = data
         self.lower, self.upper = (side.tolist() for side in box)
-        self.points, self.dtype = points, dtype
+        self.points, self.dtype = points, np.dtype(dtype)
         self.eps = float(np.finfo(dtype).eps)
+        self.near = self.eps ** (3 / 8)  # the share of chi2 by which it changes near a minimum
+        self.first_attempt = False  # whether trials begin from the last that has been kept
         self.scale = [0.0] * len(free)  # s_j; 0: not known yet
         self.largest = [0.0] * len(free)  # |theta_j| at any trial
         self.range = 0.0  # the range of the values at the start: that of residuals vanishes later
@@ -168,9 +171,11 @@ class Differences:
         """
         with np.errstate(all="ignore"):
             f = self.value(theta) if self.before else self.strict(theta)
-            central = self._is_near(f)
+            started, central = bool(self.before), self._is_near(f)
             if central and self._is_where_it_was(theta):
                 return f, self.last[1], self.error
+            if started and self.first_attempt and self._is_rejected():
+                return f, np.zeros((len(f), len(self.free)), self.dtype), self.error
             J = self._jacobian(f, theta, central)
             if not central and self._is_at_right_angles(f, J):
                 central, J = True, self._jacobian(f, theta, True)
@@ -191,7 +196,7 @@ class Differences:
         return J
 
     def _is_at_right_angles(self, f: Array, J: Array) -> bool:
-        """Whether no parameter alone could lower chi2 by more than NEAR of it: a fit may stop here.
+        """Whether no parameter alone could lower chi2 by more than `near`: a fit may stop here.
 
         That is where a first step has led from far away straight to a minimum, as that of a model
         which is linear does.
@@ -200,7 +205,7 @@ class Differences:
         if self.kept is not None:
             e, columns = e[self.kept], columns[self.kept]
         products, squares = e @ columns, np.einsum("ij,ij->j", columns, columns)
-        return bool((products**2 <= NEAR * (e @ e) * squares).all())
+        return bool((products**2 <= self.near * (e @ e) * squares).all())
 
     def _is_where_it_was(self, theta: Array) -> bool:
         """Whether the last derivatives were central differences and will do here as well."""
@@ -221,14 +226,22 @@ class Differences:
         """Whether differences must be central, because chi2 hardly changes or is nearly 0."""
         chi2 = self._sum_of_squares(self.y - f)
         near = chi2 <= _EXACT * self.total
-        near = near or any(abs(chi2 - before) <= NEAR * before for before in self.before)
+        near = near or any(abs(chi2 - before) <= self.near * before for before in self.before)
         best = self.before[0] if self.before and not chi2 < self.before[0] else chi2
         self.before = [best, chi2]
         return near
 
+    def _is_rejected(self) -> bool:
+        """Whether the last trial is one that a first attempt rejects: it needs no derivatives.
+
+        Its chi2 is higher than the lowest by more than all that counts as rounding.
+        """
+        best, chi2 = self.before
+        return not chi2 <= max(2 * best, self.eps**0.5 * self.total)
+
     def _resolution(self, f: Array, central: bool) -> tuple[float, float]:
         """The range of the values, and the relative change of it that a step should make."""
-        low, high = float(f.min()), float(f.max())
+        low, high = f.item(f.argmin()), f.item(f.argmax())
         if not -np.inf < low <= high < np.inf:
             finite = f[np.isfinite(f)]
             low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -253,10 +266,11 @@ class Differences:
         scale = self.scale[k] or abs(float(theta[j])) or 1.0
         for _ in range(_TRIES):
             column = self._quotient(f, theta, j, scale * relative, central)
-            steepest = float(max(column.max(), -column.min()))
+            steepest, lost = _largest(column), False
             if not steepest < np.inf:
-                finite = np.abs(column[np.isfinite(column)])
-                steepest = float(finite.max()) if finite.size else np.inf
+                finite = column[np.isfinite(column)]
+                lost = bool((~np.isfinite(column) & np.isfinite(f)).any())
+                steepest = _largest(finite) if finite.size else np.inf
             wanted = spread / steepest if steepest else scale * _JUMP
             if largest > 1e-9 * wanted:  # false for a parameter that has always been 0
                 wanted = min(wanted, max(largest, _FLAT * wanted))
@@ -264,9 +278,7 @@ class Differences:
             if steepest < np.inf and wanted < self.eps**0.5 * size:
                 wanted = size  # the range of values that vanish, as residuals do, tells nothing
             most = max(spread, self.range) * max(_TOO_LONG, _ALIKE * relative)
-            too_long = steepest * scale * relative > most or bool(
-                (~np.isfinite(column) & np.isfinite(f)).any()
-            )
+            too_long = lost or steepest * scale * relative > most
             longest = scale / _ALIKE if too_long else longest
             before, scale = scale, min(max(wanted, scale / _JUMP), scale * _JUMP, longest)
             if not too_long and (known or before / _ALIKE <= scale <= _ALIKE * before):
@@ -279,14 +291,13 @@ class Differences:
         ends = self._ends(float(theta[j]), j, h)
         values = [self._moved(theta, j, ends[0])]
         column: Array = (values[0] - f) / (ends[0] - theta[j])
-        if len(ends) == 1 or not (central or (np.isnan(column) & ~np.isnan(f)).any()):
+        if len(ends) == 1 or not (central or _has_lost(column, f)):
             return column
         values.append(self._moved(theta, j, ends[1]))
         both: Array = (values[0] - values[1]) / (ends[0] - ends[1])
-        missing = np.isnan(both)
-        if missing.any():
+        if has_nan(both):
             other = (values[1] - f) / (ends[1] - theta[j])
-            both = np.where(missing, np.where(np.isnan(column), other, column), both)
+            both = np.where(np.isnan(both), np.where(np.isnan(column), other, column), both)
         return both
 
     def _moved(self, theta: Array, j: int, to: Any) -> Array:
@@ -302,7 +313,17 @@ class Differences:
             h = (upper - lower) / 4 or h
         to = here + h, here - h
         inside = [end for end in to if lower <= end <= upper or lower == upper]
-        return [np.dtype(self.dtype).type(end) for end in inside]
+        return [self.dtype.type(end) for end in inside]
+
+
+def _largest(values: Array) -> float:
+    """The largest absolute value; NaN if one is NaN, which NumPy counts as largest and as least."""
+    return float(max(values.item(values.argmax()), -values.item(values.argmin())))
+
+
+def _has_lost(column: Array, f: Array) -> bool:
+    """Whether a value is NaN that is none in f."""
+    return has_nan(column) and bool((np.isnan(column) & ~np.isnan(f)).any())
 
 
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
@@ -312,8 +333,13 @@ def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
         f, J, error = evaluate(theta)
         return np.ascontiguousarray(f), np.ascontiguousarray(J), error
 
+    differences = evaluate if isinstance(evaluate, Differences) else None
     trials = engine.Trials(job, np.empty(n_params, dtype))
+    if differences:
+        differences.first_attempt = True
     while not trials.done:
         trials.next(*values(trials.trial))
+    if differences:
+        differences.first_attempt = False
     if job.unsettled:
         job.again_called(values, np.empty(n_params, dtype))
