@@ -97,7 +97,7 @@ static const void *this_thread(void) { /* an address that no other living thread
 }
 
 void tw_watch_poll(struct tw_watch *watch) {
-    if (!watch->poll || watch->caller != this_thread())
+    if (!watch->poll || watch->caller != this_thread() || atomic_load(&watch->stop))
         return;
     const double time = now();
     if (time < watch->next_poll)
@@ -182,7 +182,7 @@ static void end(struct tw_watch *watch) {
     lock(&pool.lock);
     pool.wanted = 0; /* the job is about to go: nobody may join it any more */
     while (pool.running > 0) {
-        if (!watch || !watch->poll) {
+        if (!watch || !watch->poll || atomic_load(&watch->stop)) { /* there is nothing left to ask */
             wait_for(&pool.finished, &pool.lock);
             continue;
         }

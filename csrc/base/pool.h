@@ -17,9 +17,9 @@ typedef void (*tw_task)(void *context, ptrdiff_t part);
 /* A way to end a tw_parallel early, and to look meanwhile for Ctrl-C or to show progress.
  *
  * poll is called on one thread only, the one that called tw_parallel, and at most once in `interval`
- * seconds; if it returns another value than 0, stop is set.  A thread that sees stop takes no further part.
- * Anyone may set stop, from any thread; nobody clears it but its owner, who reads it afterwards
- * to learn whether parts were left out.
+ * seconds; if it returns another value than 0, stop is set, and it is not called again.  A thread that sees
+ * stop takes no further part. Anyone may set stop, from any thread; nobody clears it but its owner, who reads
+ * it afterwards to learn whether parts were left out.
  *
  * Initialise it as {.poll = ..., .context = ..., .interval = ...}; the rest starts as zero.  A
  * watch may serve several calls of tw_parallel, one after another: the interval runs on.

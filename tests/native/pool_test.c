@@ -168,6 +168,15 @@ static void test_poll_between_parts(int threads) {
     CHECK(w.watch.stop == 1 && w.polls == 3);
 }
 
+/* The caller asks to stop while the parts of the workers are still long under way: it waits for them, and
+ * does not ask again. */
+static void test_no_poll_after_stop(void) {
+    struct watched w = watched(0.02, 0, 1);
+    w.watch.context = &w;
+    tw_parallel(long_unless_caller, &w, 2, 2, &w.watch);
+    CHECK(w.parts == 2 && w.watch.stop == 1 && w.polls == 1);
+}
+
 /* Many short calls are as watched as one long one. */
 static void test_interval_runs_on(void) {
     struct watched w = watched(0.02, 0.001, 0);
@@ -263,6 +272,7 @@ int main(int count, char **arguments) {
     test_poll_between_parts(1);
     test_poll_between_parts(THREADS);
     test_poll_while_waiting();
+    test_no_poll_after_stop();
     test_interval_runs_on();
     test_nested();
     if (count < 2 || strcmp(arguments[1], "--no-fork") != 0)
