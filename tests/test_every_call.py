@@ -1,6 +1,7 @@
 """Promises of every public function: how many threads it may use, and what Ctrl-C leaves."""
 
 import inspect
+from enum import Enum
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ POINTS = np.linspace(0, 4, 12)
 def line(x, a):
     return a * x
 
+
+# Classes whose objects are results, members of an enumeration or warnings.
+NOT_MADE_BY_USERS = (tw.FitResult, tw.DescentResult, tw.Diagnosis, tw.Table, Enum, Warning)
 
 # A call of every public function that takes ``threads``.
 CALLS = {
@@ -87,6 +91,26 @@ def test_threads_are_from_1_to_256(thing):
     for wrong in (0, -1, 257, 1.5, "many"):
         with pytest.raises(ValueError, match=r"^threads must be a whole number"):
             CALLS[thing](threads=wrong)
+
+
+# Optional arguments that may be given by place: data, the start, and what is done with them.
+BY_PLACE = {"p0", "weights", "theta_star", "gradient", "hessian", "method", "model", "results"}
+BY_PLACE |= {"diagnosis", "step_sizes", "titles"}
+
+
+def test_settings_after_the_first_are_given_by_name():
+    for place in (tw, kernels, linear, plot):
+        for thing in (getattr(place, name) for name in place.__all__):
+            made = inspect.isclass(thing) and issubclass(thing, NOT_MADE_BY_USERS)
+            if not callable(thing) or made or thing is tw.curve_fit:
+                continue  # curve_fit has SciPy's order
+            optional = [
+                p.name
+                for p in inspect.signature(thing).parameters.values()
+                if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty
+            ]
+            first = next(iter(inspect.signature(thing).parameters), None)
+            assert set(optional) - {first} <= BY_PLACE, thing.__qualname__
 
 
 def interrupt(*_):

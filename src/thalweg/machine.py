@@ -144,7 +144,7 @@ def _processors() -> int:
 
 def _libraries() -> dict[str, str]:
     """The versions of the libraries that are installed, without importing them."""
-    from importlib import metadata  # it takes as long as half of the rest of Thalweg
+    from importlib import metadata  # this import takes half as long as the rest of Thalweg
 
     found = {}
     for name in _LIBRARIES:

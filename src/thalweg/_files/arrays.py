@@ -25,9 +25,9 @@ class Arrays(NamedTuple):
     Attributes
     ----------
     found : dict
-        Those of the names that were asked for.
+        The arrays that were asked for, by name.
     names : list of str
-        Of all arrays in the file.
+        The names of all arrays in the file.
     pages : bool
         Whether the first axis counts the pages of a stack of images.
     """

@@ -23,7 +23,7 @@ _UNIT = re.compile(
     r"|([afpnuµμmckMGT]?(s|m|g|A|V|W|J|N|K|Pa|Hz|eV|l|L|M|mol|Ohm|Ω|F|T|C|rad|bar|B)|min|h|d|sec"
     r"|Å|1|u)([-^/*·.]?-?\d?[a-zA-Zµ]{0,3}[-^]?\d*){0,3}"
 )
-_LOOKED_AT = 1000  # of so many first rows, the lower half tells which columns hold numbers
+_LOOKED_AT = 1000  # the lower half of so many first rows tells which columns hold numbers
 
 
 class Head(NamedTuple):

@@ -25,11 +25,11 @@ class Sheet:
     Attributes
     ----------
     name : str
-        Of the file, in sentences.
+        The name of the file in messages.
     text : Text
-        Where the cells come from.
+        The text that the cells come from.
     names, units : list of str
-        Of the columns; those without a name are called by their number from 1.
+        The names and units of the columns; a column without a name has its number, from 1.
     columns : list of tuple of str
         The cells of each column.
     lines : list of int

@@ -84,11 +84,11 @@ def find_signs(
     Parameters
     ----------
     evidence : Evidence
-        Of the numbers of the file.
+        What the numbers of the file tell of their signs.
     where : callable
-        From the numbers of a row and a column to the place in words.
+        A function of a row's and a column's number that returns the place in words.
     separator : str or None
-        What separates the columns.
+        The character between columns.
     decimal, given : str or None
         The decimal sign and the separator of thousands, as far as the user says so.
 

@@ -29,9 +29,9 @@ class Table:
     Attributes
     ----------
     names : tuple of str
-        Of the columns; one without a name is called by its number in the file, from 1.
+        The names of the columns; a column without a name has its number in the file, from 1.
     columns : tuple of ndarray, shape (rows,), float64
-        NaN where a value is missing.
+        The values; NaN where one is missing.
     units : dict of str to str
         The units of columns that have one; "s" for dates, which are seconds from their first.
     skipped : dict of str to str
@@ -43,9 +43,9 @@ class Table:
     thousands : {",", ".", "'", " ", None}
         What separates groups of three digits.
     encoding : str
-        Of the file; "text" if it was given as text.
+        The encoding of the file; "text" if it was given as text.
     notes : tuple of str
-        What may surprise: lines that were left out, columns that were not read, dates.
+        Sentences on what may surprise: lines left out, columns not read, dates.
     """
 
     names: tuple[str, ...]
@@ -133,7 +133,7 @@ def read_table(
     Parameters
     ----------
     source : path or open file
-        Of text or of bytes.
+        The file, or one that is open for text or for bytes.
     columns : sequence of str or int, optional
         Columns to read, by name or by number from 1; default: all that hold numbers or dates.
     separator : str, optional

@@ -52,7 +52,7 @@ _ROUNDED = (
     1e-8  # a gradient along flat directions of less than this share of |g| counts as rounding
 )
 _ASYMMETRY = 1e-10  # |H - H'| above this share of the largest |H_ij| means wrong derivatives
-_SEED = 0  # of the start of Lanczos, fixed so that a diagnosis can be repeated
+_SEED = 0  # the seed of the start of Lanczos, fixed so that a diagnosis can be repeated
 
 
 class Direction(NamedTuple):
@@ -81,7 +81,7 @@ class Diagnosis:
     ----------
     spectrum : ndarray, shape (P,)
         Eigenvalues of the Hessian, ascending, in the unit of the loss over that of theta squared.
-        With more than 1000 parameters: the k Ritz values of Lanczos, whose ends are accurate.
+        With more than 1000 parameters, k Ritz values of Lanczos, of which the ends are accurate.
     kappa : float
         sigma_max / sigma_min, 1 or more; infinity if an eigenvalue is not positive.
     definiteness : Definiteness

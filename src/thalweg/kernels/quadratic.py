@@ -90,8 +90,8 @@ def quadratic_form(
         The loss, in the unit of B times that of ``theta`` squared; infinite if finite inputs
         overflow.
     gradient : ndarray, shape of ``theta``
-        Only with ``gradient=True``; for a symmetric B it is 2B(θ − θ*).  With many points the value
-        may then differ by rounding.
+        The gradient, returned only with ``gradient=True``; for a symmetric B it is 2B(θ − θ*).
+        With many points the value may then differ by rounding.
 
     Raises
     ------

@@ -93,7 +93,7 @@ def enet_path(
     dual_gaps : ndarray, shape (n_alphas,)
         In the unit of the objective.
     n_iters : ndarray, shape (n_alphas,)
-        Only with ``return_n_iter``.
+        The number of rounds for each alpha, returned only with ``return_n_iter``.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class LinearRegression(Linear):
     ----------
     fit_intercept : bool, default True
     copy_X : bool
-        Of no effect: X is never changed.
+        This has no effect: X is never changed.
     tol : float, default 1e-12
         The largest duality gap, over ½ ‖y‖².  Without a penalty the gap is proportional to the
         gradient instead of to its square, so that a gap this small is both reached and needed for
@@ -163,9 +163,9 @@ class Ridge(Linear):
     alpha : float or array_like, shape (targets,)
     fit_intercept : bool, default True
     copy_X, solver, random_state
-        Of no effect.
+        These have no effect.
     max_iter : int, optional
-        Default 1000.
+        The largest number of rounds; default 1000.
     tol : float
         The largest duality gap, over ½ ‖y‖².
     positive : bool
@@ -245,7 +245,7 @@ class ElasticNet(Linear):
         ρ: 1 is the lasso.
     fit_intercept : bool, default True
     precompute, copy_X, random_state
-        Of no effect: a Gram matrix is used where it is estimated to save time.
+        These have no effect: a Gram matrix is used where it is estimated to save time.
     max_iter : int, default 1000
         The largest number of rounds over the working set; some tens are usual.
     tol : float, default 1e-4

@@ -11,7 +11,7 @@ from .state import State
 
 MOST_COLUMNS = 8192  # a Gram matrix of so many columns and its factor take 1 GiB together
 ROUNDS = 400  # the most rounds of two sweeps and a Newton step on one matrix (not measured)
-_ROUGH_ROUNDS = 100  # the same on a rough matrix; one that needs more has nearly dependent columns
+_ROUGH_ROUNDS = 100  # the most rounds on a rough matrix: more mean nearly dependent columns
 # A rough matrix G + E is computed in single precision.  |E_ij| is about 1e-7 ‖X_i‖ ‖X_j‖, and the
 # eigenvalues of E relative to the diagonal of G were measured: within 3e-7 for nearly uncorrelated
 # columns, within 1e-6 for a correlation of 0.95 between neighbours.  Adding _RIDGE times its

@@ -8,7 +8,7 @@ fewer neighbours, with the same weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import product
 from math import inf
 from typing import Any, NamedTuple
@@ -59,6 +59,7 @@ class GaussianPrior:
     """
 
     sigma: float
+    _: KW_ONLY
     neighbours: int | None = None
 
     def __post_init__(self) -> None:
@@ -111,6 +112,7 @@ class QGGMRF:
     """
 
     sigma: float
+    _: KW_ONLY
     p: float = 1.2
     T: float = 1.0
     neighbours: int | None = None

@@ -71,7 +71,8 @@ def problem_of(
     Raises
     ------
     ValueError, TypeError
-        With a sentence that names the argument, and the row and column of what is not finite.
+        An argument is refused, with a sentence that names it, and the row and column of a value
+        that is not finite.
     """
     is_sparse = type(A) is not np.ndarray and hasattr(A, "tocsc")
     matrix = columns_of(A) if is_sparse else _dense(A)

@@ -49,7 +49,7 @@ def rules_of(
     Raises
     ------
     ValueError, TypeError
-        With a sentence that names the argument.
+        An option is refused, with a sentence that names it.
     """
     one_of(order, "order", ORDERS)
     one_of(strategy, "strategy", STRATEGIES)

@@ -33,7 +33,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 SHARED_CHUNK = 2**15  # values of y in one chunk: temporaries of 256 KiB stay in the cache
-OWN_CHUNK = 2**12  # the same if every fit has its own x, and so its own grid of shapes
+OWN_CHUNK = 2**12  # values of y in one chunk if every fit has its own x, and so its own grid
 SEARCH_POINTS = 1024  # a grid search uses at most so many points of each fit
 LOG_LIMIT = 600.0  # arguments of exp are held below this, as start values must be finite
 

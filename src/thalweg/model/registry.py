@@ -36,7 +36,7 @@ class Model:
     independent : tuple of str
         The names of the independent variables.
     formula : str
-        The same function as text.
+        The function as text.
     summary : str
         A description in one line.
     estimate : callable
@@ -95,7 +95,7 @@ class Model:
         return start_values(self.estimate, x, y, len(self.independent), len(self.names))
 
 
-MODELS: dict[str, Model] = {}  # by name, in the order of `library`
+MODELS: dict[str, Model] = {}  # the built-in models by name, in the order of `library`
 
 
 def built_in(estimate: Estimator, formula: str) -> Callable[[Callable[..., Any]], Model]:

@@ -165,7 +165,7 @@ class Symbol(Value):
     """Stands for a parameter, the independent variable or what was computed from them."""
 
     __slots__ = ()
-    __array_priority__ = 1e6  # for array types that know none of the newer protocols
+    __array_priority__ = 1e6  # array types without the newer protocols leave operators to symbols
     __pandas_priority__ = 1e6  # so that a column times a symbol is left to the symbol
     __hash__ = None  # type: ignore[assignment]
 
@@ -208,7 +208,7 @@ class Symbol(Value):
             dtype is None or np.dtype(dtype) != object
         ):
             refuse("conversion to a NumPy array")
-        array = np.empty((), object)  # for np.array([a, b], dtype=object), which asks each element
+        array = np.empty((), object)  # np.array([a, b], dtype=object) calls this for each element
         array[()] = self
         return array
 

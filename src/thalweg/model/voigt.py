@@ -29,9 +29,9 @@ import numpy as np
 
 from .special import special
 
-FAR = 100.0  # from this |z|^2 on the series is used: VOIGT_FAR of csrc/vecmath/voigt.h
+FAR = 100.0  # the |z|^2 from which the series is used: VOIGT_FAR of csrc/vecmath/voigt.h
 HIGHEST = 4  # W_1 to W_4 have operations; second derivatives of the profile need no more
-_TERMS = 13  # of the series
+_TERMS = 13  # the number of terms of the series
 
 _wofz = special("wofz")
 Node = int

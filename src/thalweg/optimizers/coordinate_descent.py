@@ -129,7 +129,7 @@ class CoordinateDescent(Method):
             elif self.order == "random":
                 yield int(rng.integers(P))
             elif problem.loss.is_quadratic:
-                curvatures = np.array([here.partial(j)[1] for j in range(P)])  # the same everywhere
+                curvatures = np.array([here.partial(j)[1] for j in range(P)])  # constant
                 while True:
                     yield _largest_fall(problem, here, curvatures)
             else:

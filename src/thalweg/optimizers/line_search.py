@@ -154,12 +154,12 @@ USUAL_SEARCH = StrongWolfe()
 
 
 def check_search(value: Any, or_none: bool = False) -> None:
-    """Refuse what is no line search, such as a step size.
+    """Refuse a setting that is not a line search, such as a step size.
 
     Raises
     ------
     TypeError
-        It is none.
+        ``value`` is not a `StrongWolfe`, nor None where that is allowed.
     """
     if isinstance(value, StrongWolfe) or (or_none and value is None):
         return
@@ -193,7 +193,7 @@ def along(
             return line_search.search(problem, point, d, first, most)
         return problem.move(point.theta, min(alpha, most), d)
     curvature, slope = loss.curvature(point.theta, d), float(point.gradient.dot(d))
-    if slope == 0:  # it is too small for a number
+    if slope == 0:  # the slope has underflowed
         raise Halt(Status.ROUNDING)
     if not curvature > 0:
         if most < np.inf:

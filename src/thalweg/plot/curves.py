@@ -68,7 +68,7 @@ def convergence(
     if not several:
         raise ValueError("there is no result to draw")
     ax = axes_or_new(ax, 6.4, 4.2)
-    widths = np.linspace(2.6, 1.4, len(several))  # of lines, so that equal ones are all seen
+    widths = np.linspace(2.6, 1.4, len(several))  # so that equal lines are all seen
     for result, label, colour, width in zip(
         several, labels, CYCLE * len(several), widths, strict=False
     ):

@@ -57,7 +57,7 @@ class Columns(NamedTuple):
     free: Any  # the parameters not at a bound
     size: Array  # the lengths of their columns
     R: Array  # the triangle of the scaled columns
-    z: Array  # its right-hand side: e by the same rotations
+    z: Array  # the right-hand side of the triangle: e by the same rotations
 
 
 def columns_of(fit: Fit, beside: int = -1) -> Columns:

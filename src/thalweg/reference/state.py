@@ -55,7 +55,7 @@ class Problem(NamedTuple):
     dof: int  # points less free parameters
     absolute_sigma: bool  # the variance of a residual is 1; if not, chi2 / dof
     stops: Tolerances
-    jacobian_error: float = 0.0  # of the columns of J, relative; 0: rounding alone
+    jacobian_error: float = 0.0  # relative error of the columns of J beyond rounding
 
 
 @dataclass

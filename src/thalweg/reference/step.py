@@ -16,7 +16,7 @@ from .state import (
 
 WEAK_PIVOT = 64 * EPS  # a pivot up to this share of its diagonal is rounding: J'J is singular
 FAST = 0.2  # a step up to FAST times as long as the last may end the fit without being tried
-MOST_ROUNDS = 60  # of Newton's method for one step; one to three are enough nearly always
+MOST_ROUNDS = 60  # the most rounds of Newton's method for one step; one to three are usual
 LONGER = 1.1  # a step may be LONGER times the radius
 
 
