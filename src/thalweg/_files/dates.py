@@ -91,7 +91,7 @@ def read_dates(
     for i, (cell, match) in enumerate(zip(cells, found, strict=True)):
         try:
             moments.append(None if match is None else _moment(match, day_first, hours_first))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ValueError(f"{where(i)}: {shown(cell or '')} is no date: {error}") from None
     return _from_first(moments, cells, where)
 
