@@ -68,7 +68,7 @@ class Signs(NamedTuple):
 
 def plain(cell: str) -> str:
     """Return a cell with plain minus signs, apostrophes and blanks."""
-    return cell.translate(_PLAIN_SIGNS)
+    return cell if cell.isascii() else cell.translate(_PLAIN_SIGNS)
 
 
 def _with_exponent(cell: str) -> str:
@@ -90,6 +90,8 @@ def number(cell: str, signs: Signs, missing: Set[str] = MISSING) -> float | None
     try:
         if signs.decimal == ".":
             return float(cell)
+        if "." not in cell:
+            return float(cell.replace(",", "."))
     except ValueError:
         pass
     if cell.lower() in missing:

@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .cells import MISSING, is_number
 from .dates import is_date
@@ -19,6 +19,7 @@ _NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", None: "bl
 _BLANKS = re.compile(r"[ \t]+")
 _COMMENTS: tuple[str, ...] = ("#", "%", "//")
 _NO_COMMENT = re.compile(r"#(N/A|NA\b|[A-Z/0]+[!?])", re.IGNORECASE)
+Line = TypeVar("Line")
 _LOOKED_AT = 100  # so many lines of the beginning and of the end tell the separator
 
 
@@ -127,8 +128,11 @@ def _separator(
     return best_separator(_ends(content), form.decimal), tuple(signs)
 
 
-def _ends(lines: list[str]) -> list[str]:
-    return lines if len(lines) <= 2 * _LOOKED_AT else lines[:_LOOKED_AT] + lines[-_LOOKED_AT:]
+def _ends(lines: Sequence[Line]) -> Sequence[Line]:
+    """The first and the last lines, which tell how the others are written."""
+    if len(lines) <= 2 * _LOOKED_AT:
+        return lines
+    return [*lines[:_LOOKED_AT], *lines[-_LOOKED_AT:]]
 
 
 def best_separator(lines: Sequence[str], decimal: str | None) -> str | None:
@@ -174,6 +178,7 @@ def _is_value(cell: str) -> bool:
 
 def table_width(rows: Sequence[Sequence[str]]) -> int:
     """Return the number of cells of the rows that make the table: those with most numbers."""
+    rows = _ends(rows)
     numbers: Counter[int] = Counter()
     for row in rows:
         if len(row) > 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import isnan
@@ -112,11 +114,8 @@ class Sheet:
         if self.kind(j) == "dates":
             return self._dates(j, self.columns[j])
         cells = self.columns[j]
-        if self.signs.decimal == ".":
-            try:
-                return np.array([float(cell) for cell in cells])
-            except ValueError:
-                pass
+        with suppress(ValueError):  # most columns hold plain numbers alone
+            return np.array(_plain_numbers(cells, self.signs.decimal))
         values = np.empty(len(cells))
         for i, cell in enumerate(cells):
             value = number(cell, self.signs, self.missing)
@@ -131,6 +130,23 @@ class Sheet:
         self.units[j] = "s"
         self.notes.append(f"{self.names[j]} is read as seconds from its first, {dates.first}")
         return dates.seconds
+
+
+def _plain_numbers(cells: Sequence[str], decimal: str) -> list[float]:
+    """The numbers of a column without missing ones and separators of thousands."""
+    if decimal == ".":
+        return list(map(float, cells))
+    text = "\0".join(cells)
+    if "." in text:
+        raise ValueError
+    return list(map(float, text.replace(",", ".").split("\0")))
+
+
+def _hold_numbers(cells: Sequence[str], decimal: str) -> bool:
+    try:
+        return bool(_plain_numbers(cells, decimal))
+    except ValueError:
+        return False
 
 
 def read_sheet(source: Any, form: Format) -> Sheet:
@@ -180,21 +196,18 @@ def _evidence(sheet: Sheet) -> Evidence:
     """
     evidence, floats = Evidence(), []
     for j, cells in enumerate(sheet.columns):
-        try:
-            list(map(float, cells))
+        if _hold_numbers(cells, "."):
             floats.append(j)
-            continue
-        except ValueError:
-            pass
-        good = [i for i, cell in enumerate(cells) if is_number(cell)]
-        texts = sum(cell.lower() not in sheet.missing for cell in cells) - len(good)
-        if len(good) >= texts:
-            for i in good:
-                evidence.add(cells[i], i, j)
+        elif _hold_numbers(cells, ","):
+            evidence.add_all(cells, range(len(cells)), j)
+        else:
+            good = [i for i, cell in enumerate(cells) if is_number(cell)]
+            texts = sum(cell.lower() not in sheet.missing for cell in cells) - len(good)
+            if len(good) >= texts:
+                evidence.add_all(cells, good, j)
     if "," in {**evidence.decimal, **evidence.doubtful} or sheet.form.decimal == ",":
         for j in floats:
-            for i, cell in enumerate(sheet.columns[j]):
-                evidence.add(cell, i, j)
+            evidence.add_all(sheet.columns[j], range(len(sheet.columns[j])), j)
     return evidence
 
 

@@ -17,7 +17,7 @@ between thousands.  "1,234" and "1.234" may be read in two ways, for which the r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from .cells import Signs, plain, shown
@@ -26,6 +26,7 @@ _EXPONENT = r"(?:[eEdD][+-]?\d+|[+-]\d{3})?"
 _DECIMAL = re.compile(rf"[+-]?\d*([.,])\d*{_EXPONENT}")
 _DOUBTFUL = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")
 _GROUPED = re.compile(rf"[+-]?[1-9]\d{{0,2}}([,.' ])\d{{3}}(?:\1\d{{3}})*(?:([.,])\d*)?{_EXPONENT}")
+_TELLS = re.compile(r"[^\d,+-]|,.*,")  # another sign than one comma
 _OTHER = {".": ",", ",": "."}
 _NAMES = {".": "point", ",": "comma"}
 
@@ -55,6 +56,15 @@ class Evidence:
         self.decimal: dict[str, _Place] = {}
         self.thousands: dict[str, _Place] = {}
         self.doubtful: dict[str, _Place] = {}
+
+    def add_all(self, cells: Sequence[str], rows: Iterable[int], column: int) -> None:
+        """Take those cells of a column into account that stand in these rows.
+
+        Where one number has shown a decimal comma, others with a comma alone tell nothing more.
+        """
+        for i in rows:
+            if "," not in self.decimal or _TELLS.search(cells[i]):
+                self.add(cells[i], i, column)
 
     def add(self, cell: str, row: int, column: int) -> None:
         """Take a cell into account."""
