@@ -8,6 +8,8 @@ becomes one `ValueError` that names the file.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,13 +33,8 @@ def load_array(path: Path) -> Array:
     OSError
         The file cannot be opened.
     """
-    with path.open("rb") as file:
-        try:
-            return _read(file, path.stat().st_size)
-        except MemoryError:
-            raise ValueError(f"{path} is larger than the memory there is") from None
-        except Exception as error:  # a broken header may make NumPy raise anything
-            raise _broken(path, error) from None
+    with path.open("rb") as file, _refusing_broken(path):
+        return _read(file, path.stat().st_size)
 
 
 def load_archive(
@@ -54,17 +51,12 @@ def load_archive(
     OSError
         The file cannot be opened.
     """
-    with path.open("rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
-                wanted = members if names is None else [n for n in names if n in members]
-                found = {n: _member(archive, members[n]) for n in wanted}
-                return found, list(members)
-        except MemoryError:
-            raise ValueError(f"{path} is larger than the memory there is") from None
-        except Exception as error:  # a broken archive may make `zipfile` and zlib raise anything
-            raise _broken(path, error) from None
+    with path.open("rb") as file, _refusing_broken(path):
+        with zipfile.ZipFile(file) as archive:
+            members = {i.filename.removesuffix(".npy"): i for i in archive.infolist()}
+            wanted = members if names is None else [n for n in names if n in members]
+            found = {n: _member(archive, members[n]) for n in wanted}
+            return found, list(members)
 
 
 def write_archive(file: BinaryIO, arrays: dict[str, Array]) -> None:
@@ -124,7 +116,14 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     return shape, dtype, n_bytes
 
 
-def _broken(path: Path, error: Exception) -> ValueError:
-    words = " ".join(f"{error}".split()) or type(error).__name__
-    shown = words if len(words) <= 200 else f"{words[:197]}..."
-    return ValueError(f"{path} cannot be read as an array: {shown}")
+@contextmanager
+def _refusing_broken(path: Path) -> Iterator[None]:
+    """Turn whatever a broken file makes NumPy, `zipfile` or zlib raise into a ValueError."""
+    try:
+        yield
+    except MemoryError:
+        raise ValueError(f"{path} is larger than the memory there is") from None
+    except Exception as error:
+        words = " ".join(f"{error}".split()) or type(error).__name__
+        shown = words if len(words) <= 200 else f"{words[:197]}..."
+        raise ValueError(f"{path} cannot be read as an array: {shown}") from None

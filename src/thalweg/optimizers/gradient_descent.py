@@ -15,6 +15,7 @@ Optimization", 2nd edition, section 2.1.5.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
@@ -96,7 +97,7 @@ class GradientDescent(Method):
         return new
 
     def blame(self, problem: Problem, point: Point, state: State) -> str:
-        return blame_step_size(problem, point, state.step_size, state.solve)
+        return blame_step_size(problem, point, state)
 
 
 def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
@@ -143,22 +144,21 @@ def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
 def blame_step_size(
     problem: Problem,
     point: Point,
-    step_size: float,
-    solve: Solve,
+    state: Any,
     factor: float = 2.0,
-    best: Any = None,
+    optimal: Callable[[float, float], tuple[float, float]] | None = None,
 ) -> str:
     """Return the sentence that names the largest stable step, ``factor`` / sigma_max.
 
-    ``best`` gives the best fixed step from the two curvatures, by default
-    2 / (sigma_max + sigma_min).
+    ``optimal`` gives the best step and momentum from the smallest and the largest curvature; by
+    default the best step is 2 / (sigma_max + sigma_min).
     """
-    loss = problem.loss
+    loss, step_size = problem.loss, state.step_size
     wrong = contradiction(problem, point)
     if wrong or not has_curvature(loss):
         return wrong
     try:
-        _, largest, positive = curvatures = extreme_curvatures(loss, point.theta, solve)
+        _, largest, positive = curvatures = extreme_curvatures(loss, point.theta, state.solve)
     except (NotFiniteError, TooLargeError, np.linalg.LinAlgError):
         return ""
     if loss.is_quadratic and curvatures.indefinite:
@@ -169,7 +169,7 @@ def blame_step_size(
     advice = f"step_size {step_size:.6g} exceeds {factor:.3g}/sigma_max = {below(limit)} {where}"
     if curvatures.indefinite:
         return f"{advice}; try {below(limit / 2)}"
-    fixed = 2.0 / (largest + positive) if best is None else best(positive, largest)
+    fixed = optimal(positive, largest)[0] if optimal else 2.0 / (largest + positive)
     if not fixed < limit:  # `fixed` is the best step with another momentum
         return f"{advice}; any < {below(limit)} converges, such as {below(_INSIDE * limit)}"
     return f"{advice}; best fixed {below(fixed)}, any < {below(limit)} converges"

@@ -94,14 +94,7 @@ class HeavyBall(Method):
         return MOMENTUM_PATIENCE
 
     def blame(self, problem: Problem, point: Point, state: State) -> str:
-        return blame_step_size(
-            problem,
-            point,
-            state.step_size,
-            state.solve,
-            factor=2.0 * (1.0 + state.momentum),
-            best=lambda smallest, largest: optimal(smallest, largest)[0],
-        )
+        return blame_step_size(problem, point, state, 2.0 * (1.0 + state.momentum), optimal)
 
 
 def optimal(smallest: float, largest: float) -> tuple[float, float]:

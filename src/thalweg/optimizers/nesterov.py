@@ -112,14 +112,8 @@ class Nesterov(Method):
 
     def blame(self, problem: Problem, point: Point, state: State) -> str:
         beta = 1.0 if state.growing else state.momentum
-        return blame_step_size(
-            problem,
-            point,
-            state.step_size,
-            state.solve,
-            factor=(2.0 + 2.0 * beta) / (1.0 + 2.0 * beta),
-            best=lambda smallest, largest: optimal(smallest, largest)[0],
-        )
+        factor = (2.0 + 2.0 * beta) / (1.0 + 2.0 * beta)
+        return blame_step_size(problem, point, state, factor, optimal)
 
 
 def optimal(smallest: float, largest: float) -> tuple[float, float]:
