@@ -38,7 +38,7 @@ Partial = Callable[..., Factors]  # takes the graph, the value's node, and the o
 Mask = frozenset[tuple[int, bool]]  # pairs (condition, the truth it must have), all required
 
 _EVERYWHERE: Mask = frozenset()
-_MOST = 4  # conditions of a mask that are kept apart: enough for the choices that models nest
+_MOST = 4  # so many conditions of a mask are kept apart: models hardly nest more choices
 _TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
 
 
