@@ -39,6 +39,25 @@ def test_a_model_gone_flat_at_a_bound_is_no_minimum(isa):
     assert same.status == "DRIFT" and same.detail == 1
 
 
+def test_a_bound_from_which_only_two_parameters_together_lead_is_left(isa):
+    """Three points determine a step by erf; w comes to its lower bound first.
+
+    A longer w alone brings a millionth of chi2, for the columns of m and w are nearly parallel;
+    with m it brings all of it.
+    """
+    x = np.array([0.0, 2.5, 5.0], np.float32)
+    y = np.array([-0.95717263, -0.81750318, 0.95564346], np.float32)
+    bounds = ([-5.8, -3.3, 0.6309326], [np.inf, np.inf, 2.547])
+    p0 = np.stack([np.full(80, -1.36), np.linspace(-1, 2, 80), np.full(80, 1.44)], axis=1)
+    many = np.tile(y, (80, 1))
+    options = {"bounds": bounds, "independent": "x", "dtype": np.float32}
+    for attempts in (1, 3):
+        r = tw.fit("a*erf((x - m)/w)", x, many, p0, attempts=attempts, **options)
+        in_the_valley = r.params[:, 1] > 0
+        assert (r.chi2[r.success & in_the_valley] < 1e-8).all()
+        assert (r.success & in_the_valley).mean() > 0.45
+
+
 def test_a_kink_beyond_all_points_at_a_bound_is_no_minimum():
     """Of two lines that meet at k, the second has no points once k is at its upper bound."""
 

@@ -225,16 +225,48 @@ static ivec may_be_last(const fits *s, vec promised, int o) {
     return unseen & (brief | (damped <= PART * PART * length2));
 }
 
-/* The reduction of chi2 that is promised by parameters at a bound from which descent leads back into the box,
- * each by itself: the undamped step, which holds them, does not count it. */
-static vec promised_inwards(const fits *s, int o) {
+/* The scaled element (i, j) of A, 0 where a column has no length */
+static vec scaled_element(const fits *s, int i, int j, int o) {
+    const vec a = LOAD(s->unit, i), b = LOAD(s->unit, j);
+    const vec product = LOAD(s->sum, i < j ? tri(j, i) : tri(i, j)) * a * b;
+    return v_and((a <= REAL_MAX) & (b <= REAL_MAX), product);
+}
+
+/* The square of what is left of column j, of length 1, beside the columns of parameters that are not held:
+ * 1 - |D^(-1/2) L^-1 J'J_j|^2, but at least WEAK_PIVOT, for below it is rounding. */
+static vec left_of_column(fits *s, int j, int o) {
+    const int F = s->F; /* L^-1 J'J_j goes into the second half of work */
+    vec left = v_set(1);
+    for (int i = 0; i < F; i++) {
+        vec z = v_and(~MASK(s->held, i), scaled_element(s, i, j, o));
+        for (int k = 0; k < i; k++)
+            z -= LOAD(s->factor, tri(i, k)) * LOAD(s->pivot, k) * LOAD(s->work, F + k);
+        STORE(s->work, F + i, z);
+        left -= z * z * LOAD(s->pivot, i);
+    }
+    return v_max(left, v_set(WEAK_PIVOT));
+}
+
+/* The reduction of chi2 that is promised by parameters at a bound from which descent leads back into the box.
+ * The undamped step u, which lies in work and holds them, does not count it.  Parameter j alone, beside those
+ * that are not held, promises g^2 / q, where g = J_j'(e - J u) and q is the square of what is left of J_j
+ * beside their columns.  It is small where J_j is nearly a combination of them: then a small g promises much.
+ */
+static vec promised_inwards(fits *s, int o) {
     vec promised = {0};
     for (int j = 0; j < s->F; j++) {
         const int parameter = s->free_theta[j];
         const vec theta = LOAD(s->theta, parameter), lower = LOAD(s->lower, parameter);
-        const vec upper = LOAD(s->upper, parameter), g = LOAD(s->sum, tri(s->F, j)), unit = LOAD(s->unit, j);
-        const ivec inwards = ((theta <= lower) & (g > 0)) | ((theta >= upper) & (g < 0));
-        promised += v_and(inwards & (lower < upper) & (unit <= REAL_MAX), g * unit * g * unit);
+        const vec upper = LOAD(s->upper, parameter), unit = LOAD(s->unit, j);
+        const ivec at_bound = ((theta <= lower) | (theta >= upper)) & (lower < upper) & (unit <= REAL_MAX);
+        if (!v_any(at_bound))
+            continue;
+        vec g = LOAD(s->sum, tri(s->F, j)) * unit;
+        for (int k = 0; k < s->F; k++)
+            g -= v_and(~MASK(s->held, k), scaled_element(s, j, k, o) * LOAD(s->work, k));
+        const ivec inwards = at_bound & (((theta <= lower) & (g > 0)) | ((theta >= upper) & (g < 0)));
+        if (v_any(inwards))
+            promised += v_and(inwards, g * g / left_of_column(s, j, o));
     }
     return promised;
 }

@@ -209,6 +209,17 @@ static int newton_step(single_fit *one, real *promised) {
     return 1;
 }
 
+/* Let go of the parameters that are at a bound from which descent leads back into the box. */
+static void release_inwards(fits *s) {
+    for (int j = 0; j < s->F; j++) {
+        const ptrdiff_t at = (ptrdiff_t)s->free_theta[j] * LANES;
+        const real theta = s->theta[at], g = s->sum[tri(s->F, j) * LANES];
+        const int inwards = (theta <= s->lower[at] && g > 0) || (theta >= s->upper[at] && g < 0);
+        if (inwards && s->lower[at] < s->upper[at])
+            s->held[j * LANES] = 0;
+    }
+}
+
 /* Is theta a minimum of chi2, to second order?  The Hessian must be positive definite, Newton's step short,
  * and the reduction that it promises small.  The step of the lane is overwritten on the way and restored. */
 static int is_minimum(single_fit *one) {
@@ -217,6 +228,7 @@ static int is_minimum(single_fit *one) {
     memcpy(one->curved->s.step, s->step, size);
     const real chi2 = s->sum[tri(s->F, s->F) * LANES], least = AT_MINIMUM * chi2;
     real promised = 0;
+    release_inwards(s);
     int good = newton_step(one, &promised) && promised <= (least > s->noise[0] ? least : s->noise[0]);
     for (int j = 0; j < s->F && good; j++) {
         const real u = s->unit[j * LANES], theta = (real)fabs(s->theta[s->free_theta[j] * LANES]);

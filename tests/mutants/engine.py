@@ -237,11 +237,19 @@ EDITS = {
         ("linear parameters stay", "LANES] += x[j];", "LANES] += 0 * x[j];"),
         ("what bends is no minimum", "<= NEWTON_STEP *", "< 0 *"),
     ],
+    ("csrc/fit/curvature.h", "test_false_minima.py"): [
+        ("a minimum that leads inwards", "    release_inwards(s);\n    int", "    int"),
+    ],
     ("csrc/fit/curvature.h", "test_flat_minima.py"): [
         ("nothing bends", "return change2 > (size > 0", "return change2 < -(size > 0"),
     ],
     ("csrc/fit/confirm.h", "test_false_minima.py"): [
         ("held at a bound for good", "a.promised += promised_inwards(s, o);", ";"),
+        (
+            "a bound hides what its neighbours bring",
+            "g * g / left_of_column(s, j, o)",
+            "g * g / v_set(1)",
+        ),
         ("a bound keeps what is nowhere", "brings <= NO_EFFECT * NO_EFFECT * chi2", "brings < 0"),
         ("a bound keeps what is flat", "!is_kept(s, lane, j) &&", "!s->held[j * LANES + lane] &&"),
     ],

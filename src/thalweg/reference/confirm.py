@@ -60,10 +60,10 @@ class Columns(NamedTuple):
     z: Array  # the right-hand side of the triangle: e by the same rotations
 
 
-def columns_of(fit: Fit, beside: int = -1) -> Columns:
+def columns_of(fit: Fit, beside: Any = ()) -> Columns:
     """Scale to length 1 the columns of parameters that are not at a bound, and of ``beside``."""
     inside = (fit.theta > fit.problem.lower) & (fit.theta < fit.problem.upper)
-    free = np.flatnonzero(inside | (np.arange(len(inside)) == beside))
+    free = np.flatnonzero(inside | np.isin(np.arange(len(inside)), beside))
     size = np.sqrt(np.diag(fit.A))[free]
     rows = np.column_stack([fit.R[:-1, free] / np.where(size > 0, size, 1.0), fit.R[:-1, -1]])
     T = merge_rows(np.zeros((0, len(free) + 1)), rows)
@@ -90,16 +90,27 @@ def undamped_step(fit: Fit, c: Columns) -> tuple[Array, float]:
     return u, float(z @ z)
 
 
-def promised_inwards(fit: Fit) -> float:
+def lead_inwards(fit: Fit, g: Array) -> Any:
+    """Which parameters are at a bound from which descent, J'e = g, leads back into the box."""
+    theta, lower, upper = fit.theta, fit.problem.lower, fit.problem.upper
+    return (((theta <= lower) & (g > 0)) | ((theta >= upper) & (g < 0))) & (lower < upper)
+
+
+def promised_inwards(fit: Fit, c: Columns, u: Array) -> float:
     """The reduction of chi2 promised by parameters at a bound from which descent leads inwards.
 
-    Each is counted by itself.  The undamped step, which holds them, does not count them.
+    The undamped step u, which holds them, does not count it.  Parameter j alone, beside those that
+    are not held, promises g^2 / q, where g = J_j'(e - J u) and q is the square of what is left of
+    J_j beside their columns.
     """
-    theta, lower, upper = fit.theta, fit.problem.lower, fit.problem.upper
-    inwards = ((theta <= lower) & (fit.g > 0)) | ((theta >= upper) & (fit.g < 0))
-    squares = np.diag(fit.A)[inwards & (lower < upper)]
-    g = fit.g[inwards & (lower < upper)]
-    return float(np.sum(g[squares > 0] ** 2 / squares[squares > 0]))
+    g, size = fit.g - fit.A @ u, np.sqrt(np.diag(fit.A))
+    Q = np.linalg.qr(fit.R[:-1, c.free] / np.where(c.size > 0, c.size, 1.0))[0]
+    promised = 0.0
+    for j in np.flatnonzero(lead_inwards(fit, g) & (size > 0)):
+        column = fit.R[:-1, j] / size[j]
+        left = column - Q @ (Q.T @ column)
+        promised += (g[j] / size[j]) ** 2 / max(left @ left, WEAK_PIVOT)
+    return float(promised)
 
 
 def confirm(fit: Fit) -> None:
@@ -111,7 +122,7 @@ def confirm(fit: Fit) -> None:
         return  # a fit whose J'J is poor is tested in the orthogonal mode
     stops, columns = fit.problem.stops, columns_of(fit)
     u, promised = undamped_step(fit, columns)
-    promised += promised_inwards(fit)
+    promised += promised_inwards(fit, columns, u)
     fit.untaken = 0.0
     free, chi2 = columns.free, fit.chi2
     unit = 1 / np.where(columns.size > 0, columns.size, np.inf)
@@ -228,7 +239,7 @@ def hessian(fit: Fit, free: Any, size: Array) -> Array:
     return fit.A[np.ix_(free, free)] / np.outer(size, size) - bent
 
 
-def newton_step(fit: Fit, beside: int = -1) -> tuple[Array, float] | None:
+def newton_step(fit: Fit, beside: Any = ()) -> tuple[Array, float] | None:
     """Return the step H^-1 J'e and the reduction that it promises; None if H is not convex."""
     columns = columns_of(fit, beside)
     size = np.where(columns.size > 0, columns.size, 1.0)
@@ -244,9 +255,10 @@ def newton_step(fit: Fit, beside: int = -1) -> tuple[Array, float] | None:
 def is_minimum(fit: Fit, beside: int = -1) -> bool:
     """Whether the exact Hessian is convex and a Newton step is short and promises next to nothing.
 
-    Parameters at a bound are left out, except number ``beside``.
+    Parameters at a bound are left out, except number ``beside`` and those that descent leads back
+    into the box.
     """
-    newton = newton_step(fit, beside)
+    newton = newton_step(fit, [beside, *np.flatnonzero(lead_inwards(fit, fit.g))])
     if newton is None:
         return False
     step, gain = newton
