@@ -103,9 +103,9 @@ static int variances_lost(const tw_fit_job *job, ptrdiff_t fit, const fits *s, i
  * more than UNDETERMINED times the size of the model. */
 #define UNDETERMINED PICK(1e6, 1e4)
 
-/* The root of the largest variance inflation that can be told: TRUSTED, or less where J is made of differences.
- * Errors of that size in a column of J turn a column that is further from the others than this into one that
- * is not, or the other way round. */
+/* The root of the largest variance inflation that can be told: TRUSTED, or less where J is made of
+ * differences. Errors of that size in a column of J turn a column that is further from the others than this
+ * into one that is not, or the other way round. */
 static real most_told(const tw_fit_job *job) {
     return job->jacobian_error * TRUSTED > 1 ? (real)(1 / job->jacobian_error) : TRUSTED;
 }
