@@ -19,7 +19,10 @@
  * ones. */
 #define CONSTANT (64 * DBL_EPSILON * DBL_EPSILON)
 
-enum { SPARSE_COLUMNS = 256 /* columns that a thread takes at a time */ };
+/* A thread takes SPARSE_COLUMNS columns at a time.  Measured on Intel Emerald Rapids, two threads and columns
+ * of 5 to 400 values: half and twice the value take 0.88 to 1.02 and 0.91 to 1.00 times the time, no more
+ * than measurements of such short calls differ. */
+enum { SPARSE_COLUMNS = 256 };
 
 typedef struct {
     const real *value;

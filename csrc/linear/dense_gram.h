@@ -25,6 +25,8 @@
 #include "base/transpose.h"
 #include "linear/contract.h"
 
+/* Measured on Intel Emerald Rapids with AVX-512, 20 to 300 columns: with half of BLOCK_ROWS 0.92 to 1.1 times
+ * the time, with twice 0.93 to 1.04 times; with half or twice AT_ONCE_SIZE 0.97 to 1.04 times. */
 enum {
     SIDE = 3, /* vectors in a row of a strip: the DL x SIDE vectors of a tile's sums stay in registers */
     BLOCK_ROWS = 128, /* rows that a tile sums up: so many rows of a strip stay in the first cache */

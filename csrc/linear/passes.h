@@ -15,6 +15,9 @@
 #include "base/sharing.h"
 #include "linear/contract.h"
 
+/* Measured on Intel Emerald Rapids with AVX-512, 20 to 300 columns of 500 to 100,000 rows: with half or twice
+ * PASS_ROWS or MOVE_ROWS 0.92 to 1.05 times the time; with half of TWICE_SIZE 0.96 to 1.14 times, with twice
+ * 0.98 to 1.17 times. */
 enum {
     FOUR = 4,         /* columns that are read side by side */
     PASS_ROWS = 8192, /* rows of a chunk of sums */
