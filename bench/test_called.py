@@ -22,7 +22,7 @@ optimize = pytest.importorskip("scipy.optimize")
 special = pytest.importorskip("scipy.special")
 
 ROUNDS = 15
-NOISE = 0.01  # of y, whose size is about 1
+NOISE = 0.01  # noise of y, whose size is about 1
 WORSE = 1e-6  # by which share chi2 may lie above SciPy's, which stops at a relative 1e-8
 
 

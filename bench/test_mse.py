@@ -14,7 +14,7 @@ SAMPLES = 1_000_000
 STREAMED = 10_000_000
 NETWORK_SAMPLES = 100_000
 ROUNDS = 15
-AGREEMENT = 1e-10  # of gradients that are sums of a million terms in another order
+AGREEMENT = 1e-10  # gradients sum a million terms in another order
 MEBI = 2.0**20
 
 

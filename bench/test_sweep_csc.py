@@ -24,7 +24,7 @@ PENALTIES = {
     "ridge, all move": (0.0, 0.1),
     "lasso, few move": (0.2, 0.0),
 }  # l1 over its largest, l2
-SAME = 1e-12  # of the iterates of both
+SAME = 1e-12  # the largest difference of both programs' iterates
 SWEEPS = 5
 SECONDS = 3.0  # for a case: the best of as many rounds as fit
 

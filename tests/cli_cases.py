@@ -23,7 +23,7 @@ def call(capsys, *arguments, code=0):
     """Run the command in this process, which is faster; returns its two outputs."""
     try:
         status = main([*map(str, arguments)])
-    except SystemExit as stop:  # of argparse
+    except SystemExit as stop:  # argparse ends the process
         status = stop.code
     output = capsys.readouterr()
     assert status == code, output.out + output.err

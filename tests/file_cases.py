@@ -21,7 +21,7 @@ def call(capsys, *arguments):
     capsys.readouterr()
     try:
         status = main([*map(str, arguments)])
-    except SystemExit as stop:  # of argparse
+    except SystemExit as stop:  # argparse ends the process
         status = stop.code
     return status, *capsys.readouterr()
 

@@ -128,7 +128,7 @@ def reading(y, **how):
 
 SEVENS = np.broadcast_to(np.float64(7), (2 * 10**7, 25))
 BLOCKS = np.broadcast_to(repeated(1000, 64), (200_000, 1000, 64))
-ALL_ROWS = 2 * 10**8  # of 1000 columns
+ALL_ROWS = 2 * 10**8  # rows of 1000 columns
 ONES = np.lib.stride_tricks.as_strided(
     np.ones(400_000), (400_000, 400_000), (0, 8), writeable=False
 )

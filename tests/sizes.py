@@ -17,7 +17,7 @@ _CONSTANT = r"\b{name} =\s+([\w\s*<]+)"
 def constant(file: str, name: str) -> int:
     """Return a constant that a file of csrc defines, such as ``SIDE_BY_SIDE = 512``.
 
-    Of several, for several instruction sets, the first; products of others are worked out.
+    If it has several values, for several instruction sets, the first counts; products are computed.
     """
     text = re.sub(r"/\*.*?\*/", "", (_FOLDER / file).read_text(), flags=re.S)
     found = re.search(_CONSTANT.format(name=name), text)

@@ -107,7 +107,7 @@ def test_not_finite_in_compressed_rows():
     matrix = sparse.csr_array(np.diag([1.0, np.nan, 0]))
     with pytest.raises(ValueError, match=r"J.data must be finite, got nan at \[1\]"):
         kernels.adjoint_sum(matrix, np.ones(3))
-    e = np.array([1.0, 1, np.inf])  # of a row without elements
+    e = np.array([1.0, 1, np.inf])  # the infinite one is of a row without elements
     with pytest.raises(ValueError, match=r"e must be finite, got inf at \[2\]"):
         kernels.adjoint_sum(sparse.csr_array(np.diag([1.0, 1, 0])), e)
     with pytest.raises(ValueError, match=r"v must be finite, got nan at \[2\]"):

@@ -144,7 +144,7 @@ def test_value_and_derivatives_of_every_operation(op):
 
 def test_every_operation_has_a_rule_or_is_flat():
     assert set(NUMPY) == set(PARTIALS) | set(_CHOICES) | FLAT
-    assert set(MPMATH) == set(NUMPY) - FLAT - set(voigt.NUMPY)  # of which tests/test_voigt.py
+    assert set(MPMATH) == set(NUMPY) - FLAT - set(voigt.NUMPY)  # voigt: tests/test_voigt.py
 
 
 @pytest.mark.parametrize("op", sorted(FLAT))

@@ -18,7 +18,7 @@ import thalweg as tw
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-CERTIFIED_DIGITS = 6  # of the 11 certified, what the default tolerances give in every set here
+CERTIFIED_DIGITS = 6  # the default tolerances give so many of the 11 in every set
 
 
 X = np.linspace(0, 4, 12)

@@ -22,7 +22,7 @@ EPS = np.finfo(float).eps
 
 
 def tolerance(P, scale):
-    """Of eigenvalues: backward stable decompositions move them by a few P eps ||B||."""
+    """The error of eigenvalues: backward stable decompositions move them by a few P eps ||B||."""
     return 8 * max(P, 1) * EPS * scale
 
 

@@ -53,7 +53,7 @@ def test_the_page_of_models_has_all_models_and_all_their_parameters():
         text = page.entry(model, "picture.png")
         rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
         listed = {name.strip() for row in rows for name in row.split(",")}
-        several = {"c0", "c1", "..."} <= listed  # of a polynomial
+        several = {"c0", "c1", "..."} <= listed  # a polynomial's coefficients
         assert several or listed >= set(model.names), model.name
         assert len(page.SHOWN[model.name][1]) == len(model.names)
 

@@ -24,7 +24,7 @@ from thalweg.status import Status
 
 # ---- equal to the specification --------------------------------------------------------------
 
-# of chi2: a fit may stop where ftol = 1e-8 of it is left, in whatever direction is flat
+# A fit may stop where ftol = 1e-8 of chi2 is left, in any flat direction.
 SAME_FLOOR = 10 * COARSE["ftol"]
 
 

@@ -59,7 +59,7 @@ def test_a_bound_from_which_only_two_parameters_together_lead_is_left(isa):
 
 
 def test_a_kink_beyond_all_points_at_a_bound_is_no_minimum():
-    """Of two lines that meet at k, the second has no points once k is at its upper bound."""
+    """Two lines meet at k, and the second has no points once k is at its upper bound."""
 
     def called(x, a, k, b):
         return np.where(x < k, a * x, a * k + b * (x - k)) if a < np.inf else x

@@ -62,7 +62,7 @@ def damaged(content, rng):
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, about numbers that are garbage
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy warns of garbage
 def test_a_damaged_file_is_fitted_or_refused_in_one_sentence(name, seed, tmp_path, capsys):
     rng = np.random.default_rng([seed, len(name), *name.encode()])
     path = tmp_path / name

@@ -12,7 +12,7 @@ from thalweg.reference.damped import levenberg_marquardt
 
 X = np.linspace(0, 3, 40)
 NOISE = 0.05 * np.random.default_rng(0).standard_normal(len(X))
-FEW_TRIALS = 300  # of max_iter = 600; observed at most 30, and 250 in the three attempts at a kink
+FEW_TRIALS = 300  # max_iter is 600; observed: at most 30, and 250 in three attempts at a kink
 
 
 def by_size(x, a, c):

@@ -75,7 +75,7 @@ def test_a_claim_beside_the_minimum_is_refuted():
         slope = np.linalg.norm(J, axis=0)
         if not (np.isfinite(slope) & (slope > 0)).all():
             continue
-        step = 0.1 * np.sqrt(here) / slope[0]  # of a linear model: chi2 grows by 1 %
+        step = 0.1 * np.sqrt(here) / slope[0]  # chi2 of a linear model grows by 1 %
         f.theta[f.free[0]] += step
         moved = (f.residual(f.theta[f.free]) ** 2).sum()
         f.__dict__.pop("noise", None)

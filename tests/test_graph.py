@@ -45,7 +45,7 @@ def test_every_expression_is_one_node(model):
     assert len(set(graph.nodes)) == len(graph.nodes)
 
 
-RANK = (0, 2, 1, 3)  # of constants, x only, theta only, both
+RANK = (0, 2, 1, 3)  # the ranks of constants, x only, theta only, both
 
 
 def order(graph, i):

@@ -7,9 +7,9 @@ import thalweg as tw
 from thalweg.model.library import MODELS
 
 FITS = 60
-NOISE = 0.01  # of the range of y
-NO_WORSE = 1e-4  # of chi2, beside that of the fit from the truth: both end within their tolerances
-ENOUGH = 0.95  # of the fits
+NOISE = 0.01  # the noise, as a share of the range of y
+NO_WORSE = 1e-4  # chi2 may exceed that of the fit from the truth by this share: tolerances
+ENOUGH = 0.95  # the share of fits that must be as good
 
 X = np.linspace(-1, 9, 60)
 POSITIVE = np.linspace(0.2, 10, 60)

@@ -2,9 +2,11 @@
 
 import ast
 import inspect
+import io
 import re
 import subprocess
 import sys
+import tokenize
 from importlib.metadata import files
 from pathlib import Path
 
@@ -279,3 +281,25 @@ def test_lines_of_functions_are_counted():
     cython = 'cdef class A:\n    cdef int f(self,\n               int a):\n        """One."""\n\n'
     cython += "        return a\n\n    def g(self):\n        pass\n"
     assert list(cython_functions(cython)) == [("f", 4), ("g", 2)]
+
+
+def fragments(file):
+    """Yield the comments and the lines of docstrings of a file that begin as half a sentence."""
+    text, last = file.read_text(), 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            alone, line = token.line.lstrip().startswith("#"), token.start[0]
+            begins = not alone or line != last + 1  # it does not go on from the line above
+            if begins and re.match(r"#+ *of ", token.string, re.I):
+                yield f"{file.name}:{line}: {token.string}"
+            last = line if alone else last
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            words = ast.get_docstring(node) or ""
+            yield from (f"{file.name}: {line}" for line in re.findall(r"^ *Of .*", words, re.M))
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "bench", "scripts"])
+def test_no_comment_begins_in_the_middle_of_a_sentence(folder):
+    found = [half for file in sorted((ROOT / folder).rglob("*.py")) for half in fragments(file)]
+    assert not found, "\n".join(found)

@@ -230,7 +230,7 @@ def test_a_run_that_falls_short_says_so():
         r = icd(c.A, c.y, prior=QGGMRF(0.05), shape=(9, 8), max_iter=2)
     assert r.status is Status.MAX_ITER and r.kkt > r.wanted == 1e-4 * np.abs(r.x).max()
     with pytest.warns(ConvergenceWarning, match="no nearer to their minima.* a larger tol helps"):
-        # of so many pixels, some are moved by the last digit of e for ever
+        # among so many pixels, some are moved by the last digit of e for ever
         large = case((20, 30), n=300)
         r = icd(large.A, large.y, prior=GaussianPrior(0.3), shape=(20, 30), tol=1e-18)
     assert r.status is Status.NO_PROGRESS and 0 < r.kkt < 1e-12

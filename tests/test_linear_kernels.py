@@ -20,7 +20,7 @@ BLOCK_ROWS, AT_ONCE_SIZE = (
 )
 SIDE = constant("linear/dense_gram.h", "SIDE")
 STRIPS = [SIDE * lanes for lanes in (2, 4, 8)]  # columns of a strip, of each instruction set
-ROUGH_STRIPS = [2 * strip for strip in STRIPS]  # of floats
+ROUGH_STRIPS = [2 * strip for strip in STRIPS]  # a strip of floats is twice as long
 SHAPES = [
     *((n, 5) for n in around(PACK_ROWS, MOVE_ROWS, PASS_ROWS)),
     *((30, P) for P in around(FOUR, POLL_COLUMNS)),

@@ -76,7 +76,7 @@ def test_a_call_is_what_the_specification_says(isa, has_weights, centred, kind, 
         for got, (objective, found) in zip(states, want[3], strict=True):
             assert got[0] == pytest.approx(objective, rel=1e-12, abs=1e3 * EPS * size)
             assert got[4] == found.conditional
-        # of the start all numbers agree; of the minimum those that do not depend on the way there
+        # at the start all numbers agree; at the minimum those that do not depend on the way there
         first = want[3][0][1]
         np.testing.assert_allclose(states[0][1:4], first[1:4], rtol=1e-10, atol=1e-12)
         assert states[-1][2] <= wanted and want[3][-1][1].gap <= wanted

@@ -75,7 +75,7 @@ def is_minimum(loss, theta):
 
 def test_gauss_newton():
     """Undamped, its steps may get tiny where J is singular: Biggs EXP6 and Penalty II."""
-    assert len(solved(GaussNewton(), INSTANCES, gtol=1e-12, max_iter=300)) >= 33  # of 35
+    assert len(solved(GaussNewton(), INSTANCES, gtol=1e-12, max_iter=300)) >= 33  # there are 35
 
 
 def test_same_answers_as_least_squares_of_scipy():

@@ -64,7 +64,7 @@ def test_values_equal_the_reference(isa, dtype, K):
     theta = np.array(THETA, dtype)
     core.values(terms, core.Samples([x], K), dtype == np.float32, theta, out, 2)
     wanted = reference.loss.values(graph, outputs, [x], THETA)
-    # of float32 the inputs are rounded first: exp(x) of |x| <= 2 by 2 eps, and -3 a u v by more
+    # float32 rounds the inputs first: exp(x) of |x| <= 2 errs by 2 eps, and -3 a u v by more
     np.testing.assert_allclose(out, wanted, rtol=0, atol=60 * np.finfo(dtype).eps)
 
 

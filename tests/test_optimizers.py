@@ -96,7 +96,7 @@ def test_gradient_descent_is_its_pseudo_code(seed):
 def test_steepest_descent_takes_the_exact_step():
     loss = QuadraticLoss(np.diag([1.0, 10]))
     r = minimize(loss, [10, 1], SteepestDescent(), record=True, max_iter=30)
-    rate = (10 - 1) / (10 + 1)  # of this start, the worst
+    rate = (10 - 1) / (10 + 1)  # the rate of this start, the worst one
     assert np.allclose(r.history.loss[1:] / r.history.loss[:-1], rate**2, rtol=1e-9)
     steps = np.diff(r.history.theta, axis=0)
     assert np.allclose(np.sum(steps[1:] * steps[:-1], axis=1) / np.sum(steps[1:] ** 2, 1), 0)
@@ -105,7 +105,9 @@ def test_steepest_descent_takes_the_exact_step():
 def test_a_loss_that_knows_its_minimum_along_a_line():
     class Known(Smooth):
         def line_minimum(self, theta, d):
-            return -float(theta @ d) / float(d @ d)  # of any function of |theta|
+            return -float(theta @ d) / float(
+                d @ d
+            )  # the step to the minimum of any function of |theta|
 
     loss = Known(2, lambda x: (x @ x) ** 2, lambda x: 4 * (x @ x) * x)
     r = minimize(loss, [3, 4], SteepestDescent())

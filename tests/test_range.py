@@ -10,7 +10,7 @@ from thalweg.model.trace import record
 from thalweg.reference import squares
 from thalweg.status import Status
 
-LIMITS = {  # of sums of squares, as csrc/fit/range.h explains them
+LIMITS = {  # sums of squares, as csrc/fit/range.h explains them
     np.float64: {"LEAST_SUM": 2.0**-460, "MOST_SUM": 2.0**510, "MOST_SCALED_SUM": 2.0**511},
     np.float32: {"LEAST_SUM": 2.0**-40, "MOST_SUM": 2.0**60, "MOST_SCALED_SUM": 2.0**63},
 }
@@ -57,7 +57,7 @@ def test_each_limit_of_the_range_is_that_of_the_specification(isa, monkeypatch, 
     with np.errstate(all="ignore"):
         opposite = -start[1::3, 0] * x[1::3, 3]
     start[1::3, 1] = np.where(np.isfinite(opposite), opposite, 1)
-    # of a few neither y nor a slope is left, but errors whose squares are numbers
+    # a few have neither y nor a slope left, but errors whose squares are numbers
     small, large = (-640, 110) if dtype is np.float64 else (-84, 12)
     x[:9], y[:9], start[:9, 1] = patterns[1] * np.ldexp(dtype(1), small), 0, 0
     start[:9, 0] = np.ldexp(dtype(1), large + np.arange(9))

@@ -11,7 +11,7 @@ import pytest
 import thalweg as tw
 
 TYPES = [np.float64, np.float32]
-ENDS = {np.float64: 990, np.float32: 115}  # of the exponents of two of what is measured
+ENDS = {np.float64: 990, np.float32: 115}  # the largest exponents of two of what is measured
 N = 30
 T = np.linspace(0, 5, N)
 NOISE = np.random.default_rng(3).normal(size=(40, 700))

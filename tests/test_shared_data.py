@@ -19,7 +19,7 @@ from thalweg.model.trace import record
 X = np.linspace(1, 4, 25)
 TABLE = np.array([0.0, 2.0, 5.0]), np.array([1.0, 3.0, 2.0])
 
-# of results of fits to exact data; values up to 300
+# How near results of fits to exact data are to the truth, with values up to 300.
 CLOSE = {np.float64: dict(rtol=1e-9, atol=1e-9), np.float32: dict(rtol=5e-5, atol=5e-4)}
 
 MODELS = {

@@ -64,7 +64,7 @@ def has_the_chi2_that_numpy_finds(fit, x, y):
         ),
     )
     want = np.sum((y - exact) ** 2, axis=-1)
-    # of each point: of as many additions as terms, and of the arguments k x
+    # the error of each point: of as many additions as terms, and of the arguments k x
     error = eps * ((len(numbers) + 8) * c.sum(-1) + x.max() * c @ numbers) * np.sqrt(len(x))
     allowed = 2 * error * np.sqrt(want) + error**2 + 1e2 * eps * want
     assert (np.abs(fit.chi2 - want) <= allowed).all()

@@ -30,7 +30,7 @@ SEGMENT = constant("quadratic/triangle.h", "SEGMENT")
 PART_ROWS = constant("quadratic/quadratic.c", "PART_ROWS")
 SIDE = constant("quadratic/sparse.h", "SIDE")
 BLOCK, TILES = constant("quadratic/many.h", "BLOCK"), constant("quadratic/many.h", "TILES")
-MOST_POINTS = 3 * 8  # of a tile: three registers of at most eight doubles
+MOST_POINTS = 3 * 8  # points of a tile: three registers of at most eight doubles
 BATCH_TILES = constant("quadratic/many.h", "BATCH_TILES")
 
 FORMS = {

@@ -35,7 +35,7 @@ def test_pivoting_of_any_size(M, P, dtype, bounds):
     sides = BOUNDS[bounds]
     if sides == "each":
         sides = tuple(np.sort(rng.standard_normal((2, M, P)), axis=0))
-    # of single precision in C an error is known that leaves it outside the range of G
+    # a C in single precision has errors that put it outside the range of G
     noise = np.finfo(dtype).eps * np.abs(B).sum(-1)
     one, two = (kernels.block_pivoting(G, C, bounds=sides, noise=noise, threads=t) for t in (1, 2))
     for a, b in zip(one, two, strict=True):

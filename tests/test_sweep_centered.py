@@ -46,7 +46,7 @@ def test_columns_far_from_zero_converge_like_centred_ones(isa, kind, gram, weigh
     t, r = np.zeros(4), b - w @ b / w.sum()
     wanted = kernels.coordinate_sweep(np.asfortranarray(C), t, r, weights=w_given, sweeps=12)
     least = 0.5 * np.linalg.lstsq(np.sqrt(w)[:, None] * C, np.sqrt(w) * b, rcond=None)[1][0]
-    least -= 0.5 * w.sum() * (w @ b / w.sum()) ** 2  # of b less its mean
+    least -= 0.5 * w.sum() * (w @ b / w.sum()) ** 2  # F of b less its mean
     for laid_out in LAYOUTS:
         theta, residual, free = np.zeros(4), b.copy(), np.zeros(1)
         done = kernels.coordinate_sweep(

@@ -347,7 +347,7 @@ def test_buffers_that_do_not_fit_are_refused(x, theta, error):
 
 
 def test_what_only_the_x_stage_needs_is_not_kept_for_every_point():
-    """Of cos(k x) each k x is dead as soon as its cosine is there, which takes its place."""
+    """In a sum of cos(k x), each k x is dead once its cosine is there, which takes its place."""
     graph, value, _ = record(
         lambda x, *c: sum(c_k * np.cos((k + 2) * x) for k, c_k in enumerate(c)),
         1,

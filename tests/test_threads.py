@@ -34,7 +34,7 @@ def said_by(script, **environment):
         ({}, None),
         ({"THALWEG_NUM_THREADS": "3"}, 3),
         ({"THALWEG_NUM_THREADS": "3", "OMP_NUM_THREADS": "7"}, 3),
-        ({"OMP_NUM_THREADS": "5,2"}, 5),  # of nested loops: the outer one's
+        ({"OMP_NUM_THREADS": "5,2"}, 5),  # for nested loops: the outer one's counts
         ({"THALWEG_NUM_THREADS": "0", "OMP_NUM_THREADS": "4"}, 4),
         ({"THALWEG_NUM_THREADS": "-2"}, None),
         ({"THALWEG_NUM_THREADS": "many"}, None),

@@ -10,7 +10,7 @@ from vecmath_cases import DTYPES, LONG, Points
 
 pytestmark = pytest.mark.usefixtures("isa")
 
-# of the Faddeeva function, relative to its modulus
+# The largest error of the Faddeeva function, relative to its modulus.
 W_TOLERANCE = {np.float64: 2e-14, np.float32: 1e-6}
 
 

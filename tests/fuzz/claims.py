@@ -12,7 +12,7 @@ from thalweg.reference.state import LAST_STEP
 from thalweg.status import Status
 
 CHECKED = 2  # fits of a batch that are fitted alone and by SciPy
-NEAR = 0.03  # of a parameter: what is near a solution
+NEAR = 0.03  # a parameter that differs by less than this share is near a solution
 
 
 def check(case):

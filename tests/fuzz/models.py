@@ -28,8 +28,9 @@ class Template:
     level : tuple of str
         Parameters that have the unit of y.
     side, piece : callable or None
-        Of a model with a kink: side(x, a, b, ...) tells on which side of it each point lies, -1 or
-        1, and 0 for a point on it; piece(side, x, a, b, ...) is f with each point held on its side.
+        The kink of a model, if it has one: side(x, a, b, ...) tells on which side of it each point
+        lies, -1 or 1, and 0 for a point on it; piece(side, x, a, b, ...) is f with each point held
+        on its side.
     """
 
     function: Any

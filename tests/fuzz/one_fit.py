@@ -89,7 +89,7 @@ class Fit:
 
     @cached_property
     def jacobian(self):
-        """Of f / sigma by central differences in float64, and the relative error of each column.
+        """The Jacobian of f / sigma by central differences, and the relative error of each column.
 
         f(theta + h) - f(theta - h) errs by rounding, the more the shorter h is, and by the bend of
         f, which half the step tells.  A model may oscillate a thousand times faster in theta_j than
@@ -97,7 +97,7 @@ class Fit:
         """
         theta = self.theta[self.free]
         J, error = np.empty((self.y.size, theta.size)), np.full(theta.size, np.inf)
-        size = np.linalg.norm(self.y / self.sigma - self.residual(theta))  # of f / sigma
+        size = np.linalg.norm(self.y / self.sigma - self.residual(theta))  # the size of f / sigma
         rounding = np.finfo(float).eps * size
         for k, value in enumerate(theta):
             for share in (6e-6, 1e-7, 2e-9, 1e-11, 2e-13):  # eps^(1/3) and less

@@ -79,7 +79,7 @@ def _recorded_at(problem: Problem, x: Sequence[PerFit], points: tuple[int, ...])
             data=shared_values(x),
         )
     except RecordingError as error:
-        if not data.kept:  # of a result loaded from a file, whose model may be called from Python
+        if not data.kept:  # a loaded result; its model may be one that Python calls
             return None
         raise ValueError(
             f"the model holds arrays for the fitted points only; call it to predict elsewhere "

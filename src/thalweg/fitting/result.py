@@ -248,7 +248,7 @@ class FitResult:
     def aic(self) -> Floats:
         """Akaike's information criterion, -2 ln L + 2 k with k free parameters, shape (...).
 
-        Of models of the same data the one with the least criterion is preferred; a constant that
+        Among models of the same data the one with the least criterion is preferred; a constant that
         all of them share is left out.  -2 ln L is chi2 with ``absolute_sigma``, else n ln(chi2 / n)
         of n points, which allows for a common factor on sigma.
         """

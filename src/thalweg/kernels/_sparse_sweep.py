@@ -104,7 +104,7 @@ def columns_of(A: Any) -> Columns:
             f"A must have P + 1={P + 1} elements in indptr and as many indices as values, "
             f"got {len(indptr)}, {len(indices)} and {len(values)}"
         )
-    # of two types of index, the few starts are converted, if they fit
+    # if starts and rows have two types of index, the few starts are converted, if they fit
     limit = np.iinfo(np.int32)
     fits = limit.min <= int(indptr.min()) and int(indptr.max()) <= limit.max
     kind = np.int32 if indices.dtype == np.int32 and fits else np.int64

@@ -27,11 +27,11 @@ from .working_set import FEW, NEAR, WorkingSet
 # bench/test_linear.py; other values of each one were not measured separately.  A "rough" Gram
 # matrix is one in single precision.
 
-# A round ends when the gap of W is at most this share
-_LEVEL = 0.3  # of the gap of W at the start of the round, if its l1 is larger than asked for;
-_ON_THE_WAY = 0.02  # of the gap of all candidates, while W grows;
-PART_IN_W = 0.3  # of the gap that is wanted, when W grows no more;
-_OF_ALL = 0.9  # of the gap that is wanted, in sweeps over a W that holds all candidates.
+# A round ends when the gap of W is at most
+_LEVEL = 0.3  # this share of the gap of W at its start, if its l1 is larger than asked for;
+_ON_THE_WAY = 0.02  # this share of the gap of all candidates, while W grows;
+PART_IN_W = 0.3  # this share of the gap that is wanted, when W grows no more;
+_OF_ALL = 0.9  # this share of the gap that is wanted, in sweeps over a W that is all candidates.
 # Plain least squares make one more round, to this share of the gap that they have reached.  The gap
 # of a coordinate without penalty and bounds is proportional to its slope instead of the slope's
 # square, and a Gram matrix squares the condition number of A.  One more round, from a residual
@@ -330,7 +330,7 @@ class Descent:
             if gap <= target:
                 break
             need = sweeps_to(gap, target, (gap / last) ** (1 / at_once))
-            # of more columns than rows the first two sweeps say too little about the later ones
+            # with more columns than rows the first two sweeps say too little about the later ones
             known = done > 2 or len(w) <= self.costs.n
             needed = self.work.needed(_NEARER)
             size, cost = int(needed.sum()), self._cost_of_sweep(len(now), len(w))

@@ -45,7 +45,7 @@ class LinearHistory(NamedTuple):
 class LinearResult:
     r"""A linear model, and a certificate of how good it is.
 
-    Of M right-hand sides, theta is (P, M), and intercept, objective, gap, kkt, conditional, status
+    For M right-hand sides, theta is (P, M), and intercept, objective, gap, kkt, conditional, status
     and n_iter are arrays (M,).
 
     Attributes
