@@ -169,6 +169,66 @@ def test_the_shortest_of_many_solutions_is_that_of_scikit_learn(intercept, targe
     np.testing.assert_allclose(mine.intercept_, theirs.intercept_, atol=1e-8)
 
 
+def dependent(kind, n=40, seed=0):
+    """Fewer columns than rows, of which some are combinations of others."""
+    rng = np.random.default_rng(seed)
+    X = np.abs(rng.normal(size=(n, 5)))
+    extra = {
+        "a column twice": X[:, [1]],
+        "negated and longer": -3 * X[:, [2]],
+        "a sum": X[:, [0]] + X[:, [3]],
+        "zeros": np.zeros((n, 2)),
+        "indicators of all groups": np.eye(4)[np.arange(n) % 4],
+        "a difference of long ones": 1e6 * (X[:, [0]] - X[:, [3]]),
+    }[kind]
+    return np.c_[X, extra], rng
+
+
+DEPENDENT = ["a column twice", "negated and longer", "a sum", "zeros", "indicators of all groups",
+             "a difference of long ones"]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("matrix", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("kind", DEPENDENT)
+def test_dependent_columns_get_the_shortest_coefficients(kind, intercept, weighted, matrix, dtype):
+    X, rng = dependent(kind)
+    X = X.astype(dtype)
+    y = rng.normal(size=(len(X), 3))
+    w = rng.integers(0, 3, len(X)).astype(float) if weighted else None
+    mine = linear.LinearRegression(fit_intercept=intercept).fit(matrix(X), y, w)
+    u = np.ones(len(X)) if w is None else w
+    means = np.average(X, 0, u) * intercept, np.average(y, 0, u) * intercept
+    rows, target = ((a - mean) * np.sqrt(u)[:, None] for a, mean in zip((X, y), means, strict=True))
+    rcond = None if dtype == np.float64 else 1e-12 if "long ones" in kind else 1e-6
+    want = np.linalg.lstsq(rows, target, rcond=rcond)[0].T
+    scale = 1e-7 * np.abs(want).max(0)
+    assert (np.abs(mine.coef_ - want) <= np.maximum(scale, 1e-7 * np.abs(want).max())).all()
+    np.testing.assert_allclose(mine.intercept_, means[1] - want @ means[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("P", [3, 19, 20, 21, 25])
+@pytest.mark.parametrize("matrix", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+def test_the_shortest_coefficients_of_as_many_columns_as_rows(P, matrix):
+    rng = np.random.default_rng(P)
+    X = rng.normal(size=(20, P))
+    X[:, -1] = X[:, 0]
+    y = rng.normal(size=20)
+    mine = linear.LinearRegression(fit_intercept=False).fit(matrix(X), y)
+    want = np.linalg.lstsq(X, y, rcond=None)[0]
+    np.testing.assert_allclose(mine.coef_, want, atol=1e-6 * np.abs(want).max())
+
+
+def test_columns_of_unlike_lengths_are_not_dependent():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(30, 4)) * [1e-20, 1.0, 1e20, 1e-5]
+    theta = rng.normal(size=4) / [1e-20, 1.0, 1e20, 1e-5]
+    mine = linear.LinearRegression().fit(X, X @ theta + 3)
+    np.testing.assert_allclose(mine.coef_, theta, rtol=1e-9)
+
+
 def test_a_gap_that_is_not_reached_is_warned_of_in_scikit_learns_category():
     X, y, _ = data()
     with pytest.warns(ConvergenceWarning, match=r"Lasso: .*the gap is .* max_iter") as caught:

@@ -240,7 +240,14 @@ EDITS = {
     ],
     ("src/thalweg/linear/estimators.py", "test_linear_estimators.py"): [
         ("penalty not times the weight", "total * self.alpha * self.l1_ratio,", "self.alpha,"),
-        ("not the shortest", "            self._shorten(X, weights)\n", "            pass\n"),
+        ("not the shortest", "            self.coef_ = shortest\n", "            pass\n"),
+    ],
+    ("src/thalweg/linear/shortest.py", "test_linear_estimators.py"): [
+        ("dependence not seen", "len(varies) == P and _has", "True or _has"),
+        ("part along null vectors kept", "theta - along @", "theta - 0 * along @"),
+        ("float32 as float64", "np.finfo(X.dtype).eps)", "np.finfo(float).eps)"),
+        ("lengths of null vectors", "(V[~kept] / length)", "(V[~kept] / 1)"),
+        ("weights of dependent columns", "(rows.T * np.sqrt(weights)).T", "rows"),
     ],
     ("src/thalweg/linear/state.py", "test_linear.py"): [
         ("bound without the way", "* (1 + _SLACK)", "* 0"),

@@ -21,30 +21,7 @@ from .._arguments.check import Array, tolerance
 from .._arguments.spelling import spelled
 from .estimator_base import Linear, is_penalty, seed_of, threads_of
 from .problem import total_weight
-
-# The shortest coefficients of a sparse X are found by LSQR, with
-_LSQR = 1e-14  # this relative tolerance; they replace the others if the norm of the predictions
-_SAME = 1e-10  # changes by at most this share of itself.
-
-
-def _shortest(X: Any, mean: Array, theta: Array) -> Array:
-    """Return the shortest θ with the same (X − mean) θ, for a sparse X; θ where LSQR fails.
-
-    LSQR (Paige and Saunders 1982) begins at 0 and adds combinations of rows, so the solution that
-    it finds is the shortest one.
-    """
-    from scipy.sparse.linalg import LinearOperator, lsqr
-
-    rows = LinearOperator(
-        X.shape,
-        matvec=lambda v: X @ v - mean @ v,
-        rmatvec=lambda u: X.T @ u - mean * u.sum(),
-        dtype=np.float64,
-    )
-    wanted = rows @ theta
-    found: Array = lsqr(rows, wanted, atol=_LSQR, btol=_LSQR, iter_lim=4 * min(X.shape))[0]
-    off = np.linalg.norm(rows @ found - wanted)
-    return found if off <= _SAME * np.linalg.norm(wanted) else theta
+from .shortest import of_dependent, of_wide
 
 
 @spelled
@@ -72,9 +49,12 @@ class LinearRegression(Linear):
     Attributes
     ----------
     coef_ : ndarray, shape (P,) or (targets, P)
-        Where X has fewer rows than columns, the shortest that fit the rows.
+        Where columns depend on each other, the shortest of all that fit as well, as of
+        ``numpy.linalg.lstsq``.  (A sparse X with more rows than columns is examined for that if it
+        has at most 2^24 elements, zeros included.)
     intercept_ : float or ndarray, shape (targets,)
     n_iter_ : int or ndarray, shape (targets,)
+        0 where columns nearly depend on each other: these are fitted by singular values.
     n_features_in_, feature_names_in_
     """
 
@@ -96,31 +76,39 @@ class LinearRegression(Linear):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
         """Fit to X, (n, P), and y, (n,) or (n, targets)."""
         X, y, weights = self._checked(X, y, sample_weight)
+        n, P = X.shape
+        is_free = np.isinf(self._limits(P)).all() and total_weight(n, weights) > 0
+        if is_free and P <= n and self._fits_dependent(X, y, weights):
+            return self
         result = self._descend(
             X, y, weights, 0, 0, self.tol, max_iter=self.max_iter, threads=threads_of(self.n_jobs)
         )
         self.n_iter_ = result.n_iter
-        n, P = X.shape
-        if np.isinf(self._limits(P)).all() and P > n - self.fit_intercept:
-            self._shorten(X, weights)
+        if is_free and P > n:
+            mean = self._means(X, weights)
+            shortest = of_wide(X, weights, mean, self.coef_)
+            if self.fit_intercept:
+                self.intercept_ = self.intercept_ + (self.coef_ - shortest) @ mean
+            self.coef_ = shortest
         return self
 
-    def _shorten(self, X: Any, weights: Array | None) -> None:
-        """Replace the coefficients by the shortest ones with the same predictions of the rows."""
-        seen = X[slice(None) if weights is None else weights > 0]
-        mean = np.zeros(X.shape[1])
-        if self.fit_intercept:
-            w = np.ones(X.shape[0]) if weights is None else weights
-            mean = (w @ X) / w.sum()
-        if isinstance(X, np.ndarray):
-            rows = seen - mean
-            shortest = np.linalg.lstsq(rows, rows @ self.coef_.T)[0].T
-        else:
-            each = [_shortest(seen, mean, theta) for theta in np.atleast_2d(self.coef_)]
-            shortest = np.reshape(each, self.coef_.shape)
-        if self.fit_intercept:
-            self.intercept_ = self.intercept_ + (self.coef_ - shortest) @ mean
-        self.coef_ = shortest
+    def _fits_dependent(self, X: Any, y: Array, weights: Array | None) -> bool:
+        """Fit without descent if columns are nearly dependent; return whether they are."""
+        mean, middle = self._means(X, weights), self._means(y, weights)
+        theta = of_dependent(X, y - middle, weights, mean)
+        if theta is None:
+            return False
+        self.coef_ = theta
+        self.intercept_ = middle - theta @ mean if self.fit_intercept else 0.0
+        self.n_iter_ = np.zeros(y.shape[1:], np.intp)[()]
+        return True
+
+    def _means(self, values: Any, weights: Array | None) -> Any:
+        """Return the weighted mean of each column, or 0 where there is no intercept."""
+        if not self.fit_intercept:
+            return np.zeros(values.shape[1:])
+        w = np.ones(values.shape[0]) if weights is None else weights
+        return (w @ values) / w.sum()
 
 
 @spelled
