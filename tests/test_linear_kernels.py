@@ -223,6 +223,20 @@ def test_a_certificate_is_what_the_specification_says(isa):
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("M", [0, 1, 5])
+def test_certificates_are_those_of_each_row(M):
+    rng = np.random.default_rng(6)
+    each, _ = coordinates(rng, 7)
+    theta = np.clip(rng.choice([0.0, -0.4, 0.7], (M, 7)), *each[2:])
+    q, reach = rng.standard_normal((M, 7)), rng.random((M, 7))
+    square, rr = rng.random(7), rng.random(M)
+    got = np.empty((M, 5))
+    core.certificates(each, reach, square, theta, q, rr, got)
+    for k in range(M):
+        want = core.certificate(each, reach[k], square, theta[k], q[k], rr[k])
+        np.testing.assert_array_equal(got[k], want)
+
+
 def test_a_tiny_l2_that_overflows_proves_nothing():
     each = tuple(np.array([x]) for x in (0.0, 1e-320, -np.inf, np.inf))
     one = np.ones(1)

@@ -1,4 +1,4 @@
-"""Many right-hand sides without l1: side by side as each alone, each with a gap that holds."""
+"""Many right-hand sides: side by side as each alone, each with a gap that holds."""
 
 from contextlib import nullcontext
 
@@ -8,7 +8,7 @@ from linear_cases import model, proof
 
 import thalweg as tw
 from thalweg._core import pivot as core
-from thalweg.linear import NonNegative, many, side_by_side
+from thalweg.linear import Lasso, NonNegative, blocks, many, side_by_side
 from thalweg.linear.working_set import FEW
 from thalweg.status import Status
 
@@ -29,6 +29,9 @@ KINDS = {
     "non-negative": {"bounds": (0, None)},
     "boxed": {"bounds": (0.1, 0.5)},
     "ridge": {"l2": [0.5, 0, 2, 0.1, 1, 3], "bounds": (-0.2, None)},
+    "lasso": {"l1": 2.0},
+    "net": {"l1": [0.5, 1, 0, 0.1, 0.1, np.inf], "l2": 0.5, "bounds": (None, 1)},
+    "far from 0": {"l1": 0.5, "bounds": (0.2, 0.6)},
     "left out": {"l1": [0, np.inf, 0, 0, 0, 0], "bounds": (None, 1)},
 }
 
@@ -70,7 +73,7 @@ def test_few_right_hand_sides_or_many_columns_go_one_by_one(M, P):
 
 
 @pytest.mark.parametrize(
-    "how", [{"l1": 0.1}, {"strategy": "residual"}, {"start": np.ones(6)}, {"max_iter": 0},
+    "how", [{"strategy": "residual"}, {"start": np.ones(6)}, {"max_iter": 0},
             {"callback": lambda iteration: False}, {"order": "shuffled"}],
 )  # fmt: skip
 def test_what_asks_for_more_goes_one_by_one(how):
@@ -79,6 +82,40 @@ def test_what_asks_for_more_goes_one_by_one(how):
     with pytest.warns(tw.ConvergenceWarning) if falls_short else nullcontext():
         r = tw.coordinate_descent(A, B, l2=1.0, **how)
     assert "side by side" not in r.strategy and len(r.history) == 12
+
+
+@pytest.mark.parametrize("l1", [0, 0.5])
+@pytest.mark.parametrize("size", [11, 12, 13])
+def test_blocks_are_as_all_at_once(size, l1, monkeypatch):
+    A, B = spectra(M=25)
+    whole = tw.coordinate_descent(A, B, l1=l1, bounds=(0, None), intercept=True, tol=1e-10)
+    monkeypatch.setattr(many, "_AT_ONCE", size * len(A))
+    monkeypatch.setattr(blocks, "_AT_ONCE", size * len(A))
+    monkeypatch.setattr(blocks, "_FEWEST", 1)
+    r = tw.coordinate_descent(A, B, l1=l1, bounds=(0, None), intercept=True, tol=1e-10)
+    np.testing.assert_allclose(r.theta, whole.theta, atol=1e-10)
+    for field in ("intercept", "objective", "wanted", "n_iter", "status"):
+        np.testing.assert_allclose(getattr(r, field), getattr(whole, field), rtol=1e-9)
+
+
+@pytest.mark.parametrize("l1", [0, 0.5])
+def test_threads_change_no_bit(l1):
+    A, B = spectra(M=200)
+    one, two = (tw.coordinate_descent(A, B, l1=l1, bounds=(0, None), threads=t) for t in (1, 2))
+    np.testing.assert_array_equal(one.theta, two.theta)
+    np.testing.assert_array_equal(one.gap, two.gap)
+
+
+def test_more_columns_than_rows_with_l1():
+    rng = np.random.default_rng(4)
+    A, B = rng.standard_normal((20, 60)), rng.standard_normal((20, 30))
+    B[:, 3] = 0
+    r = tw.coordinate_descent(A, B, l1=1.0, tol=1e-8)
+    assert r.success and "Newton steps for 30 right-hand sides side by side" in r.strategy
+    for m in range(30):
+        p = proof(model(A, B[:, m], 1.0, 0, (None, None), None, False), r.theta[:, m])
+        assert p.gap <= 1e-8 * p.size + 1e3 * EPS * p.size
+        assert p.gap == pytest.approx(r.gap[m], rel=1e-3, abs=1e3 * EPS * p.size)
 
 
 @pytest.fixture
@@ -156,5 +193,7 @@ def test_an_estimator_of_many_targets_goes_side_by_side():
     A, B = spectra()
     fitted = NonNegative().fit(A, B)
     assert fitted.coef_.shape == (12, 6) and (fitted.coef_ >= 0).all()
+    one, of_many = Lasso(0.1, tol=1e-8).fit(A, B[:, 3]), Lasso(0.1, tol=1e-8).fit(A, B)
+    np.testing.assert_allclose(of_many.coef_[3], one.coef_, atol=1e-4)
     alone = NonNegative().fit(A, B[:, 3])
     np.testing.assert_allclose(fitted.predict(A)[:, 3], alone.predict(A), rtol=1e-6)

@@ -203,7 +203,7 @@ EDITS = {
         ("intercept of b alone", "means - look.mean @ fits.theta", "means"),
         ("what falls short is a success", "reached = fits.gap <= wanted", "reached = wanted >= 0"),
         ("constant columns are solved for", "A = np.where(empty, 0.0, A)", "A = A + 0.0"),
-        ("l1 does not count", "and not problem.l1.any()", ""),
+        ("l1 does not count", "if p.l1.any():", "if False:"),
         ("l2 does not count", "l2=p.l2, threads", "l2=0 * p.l2, threads"),
     ],
     ("src/thalweg/linear/outcome.py", "test_linear_side_by_side.py"): [
@@ -248,6 +248,12 @@ EDITS = {
         ("float32 as float64", "np.finfo(X.dtype).eps)", "np.finfo(float).eps)"),
         ("lengths of null vectors", "(V[~kept] / length)", "(V[~kept] / 1)"),
         ("weights of dependent columns", "(rows.T * np.sqrt(weights)).T", "rows"),
+    ],
+    ("src/thalweg/linear/blocks.py", "test_linear_side_by_side.py"): [
+        ("start outside the bounds", "np.clip(0.0, p.lower, p.upper)", "np.zeros(len(G))"),
+        ("gap of the start", "    r = b - A @ theta.T\n    rr, found", "    rr, found"),
+        ("last block lost", "range(0, M, width)", "range(0, M - width, width)"),
+        ("blocks solved to a loose gap", "PART_IN_W * tol * 0.5", "1e3 * tol * 0.5"),
     ],
     ("src/thalweg/linear/state.py", "test_linear.py"): [
         ("bound without the way", "* (1 + _SLACK)", "* 0"),

@@ -13,6 +13,9 @@ Each = tuple[Any, Any, Any, Any]
 def certificate(
     each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: float
 ) -> tuple[float, float, float, float, int]: ...
+def certificates(
+    each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: Any, out: Any
+) -> None: ...
 def solve(
     gram: Any,
     each: Each,

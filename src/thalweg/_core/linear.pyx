@@ -218,6 +218,31 @@ def certificate(each, reach, square, theta, q, double rr):
     return found.penalty, found.scale, found.gap, found.kkt, found.conditional
 
 
+def certificates(each, reach, square, theta, q, rr, out):
+    """Write ``certificate`` of each row of theta (M, m) to out (M, 5).
+
+    ``reach`` and ``q`` are (M, m), ``rr`` (M,).
+    """
+    cdef Views views = Views(USUAL_VIEWS)
+    cdef Py_ssize_t M, m, k
+    M, m = theta.shape
+    cdef c.tw_coordinates of = coordinates(views, each, m)
+    cdef const double *reaches = views.doubles(reach, times(M, m), False)
+    cdef const double *squares = views.doubles(square, m, False)
+    cdef const double *thetas = views.doubles(theta, times(M, m), False)
+    cdef const double *slopes = views.doubles(q, times(M, m), False)
+    cdef const double *rrs = views.doubles(rr, M, False)
+    cdef double *to = views.doubles(out, times(M, 5), True)
+    cdef const c.tw_linear *kernel = active(0).linear
+    cdef c.tw_certificate found
+    for k in range(M):
+        found = kernel.certificate(
+            m, &of, reaches + k * m, squares, thetas + k * m, slopes + k * m, rrs[k]
+        )
+        to[5 * k], to[5 * k + 1], to[5 * k + 2] = found.penalty, found.scale, found.gap
+        to[5 * k + 3], to[5 * k + 4] = found.kkt, <double> found.conditional
+
+
 def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds, theta, q, gap,
           counts, int threads):
     """Run a ``tw_gram_problem``: theta, q (M, C) in place; gap (M,), counts (2, M) are written.

@@ -69,6 +69,13 @@ class Look:
         w = self.problem.weights
         return residual if w is None else w * residual
 
+    def squares(self, residuals: Array) -> Array:
+        """Return rᵗWr of every column of ``residuals``, (n, m)."""
+        w = self.problem.weights
+        weighted = residuals if w is None else residuals * w[:, None]
+        total: Array = np.einsum("nm,nm->m", weighted, residuals)
+        return total
+
     def _moments(self, matrix: Any, residual: Array) -> Array:
         """Read A once: fill ``mean`` and ``square``, and return AᵗWr."""
         product = np.zeros(len(self.square))

@@ -171,10 +171,10 @@ def bounded_least_squares(
     again = _unsure(t, s)
     if again.size:
         s = _look_again(t, s, again)
-    objective = 0.5 * (s.left + s.theta**2 @ t.l2)
+    penalty = s.theta**2 @ t.l2 if t.l2.any() else 0.0
     return ManyFits(
-        s.theta.T, norm, np.sqrt(s.left), objective, s.kkt, s.excess(t), s.n_iter, s.corrections,
-        s.status,
+        s.theta.T, norm, np.sqrt(s.left), 0.5 * (s.left + penalty), s.kkt, s.excess(t), s.n_iter,
+        s.corrections, s.status,
     )  # fmt: skip
 
 

@@ -73,8 +73,8 @@ class LinearResult:
     status : Status or ndarray of int8
         Why the solution ended.
     n_iter : int or ndarray
-        The number of rounds; for right-hand sides that were solved side by side, the number of
-        exchanges of active sets.
+        The number of rounds; for right-hand sides that were solved side by side without l1, the
+        number of exchanges of active sets.
     history : LinearHistory or tuple of LinearHistory
         The course of each right-hand side; empty where they were solved side by side.
     message : str

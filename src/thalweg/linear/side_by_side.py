@@ -1,9 +1,10 @@
-"""Many right-hand sides without l1, solved together by block pivoting on one Gram matrix.
+"""Many right-hand sides, solved together on one Gram matrix.
 
 Without l1 the minimum is a linear system once its active bounds are known, and block pivoting finds
 these in a few exchanges from any start, so no right-hand side needs the solution of another one
-(`many`).  Each gets a certificate; right-hand sides whose gap is too large are solved again by
-`Descent`, one after another.
+(`many`).  With l1, sweeps and Newton steps solve blocks of right-hand sides (`blocks`).  Each gets
+a certificate; right-hand sides whose gap is too large are solved again by `Descent`, one after
+another.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..status import Status
+from .blocks import PenalisedFits, penalised_least_squares
 from .columns import Look
 from .many import ManyFits, bounded_least_squares
 from .outcome import message_of_many
@@ -23,7 +25,7 @@ _LEAST = 8  # the fewest right-hand sides: block pivoting works on eight at a ti
 
 
 def go_side_by_side(problem: Problem, rules: Rules) -> bool:
-    """Whether to use block pivoting: there are many right-hand sides, few columns and no l1."""
+    """Whether to solve on one Gram matrix: there are many right-hand sides and few columns."""
     return (
         isinstance(problem.matrix, np.ndarray)
         and problem.b.shape[1] >= _LEAST
@@ -31,14 +33,13 @@ def go_side_by_side(problem: Problem, rules: Rules) -> bool:
         and 0 < problem.shape[1] <= FEW
         and rules.allow_one_call
         and rules.max_iter > 0
-        and not problem.l1.any()
     )
 
 
 def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
     """Solve all right-hand sides; the status is NO_PROGRESS where the gap is larger than wanted."""
     M = look.problem.b.shape[1]
-    fits, means = _fits(look)
+    fits, means = _fits(look, rules.tol)
     wanted = rules.tol * 0.5 * fits.target_norm**2
     reached = fits.gap <= wanted
     fields = {
@@ -52,20 +53,27 @@ def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
     intercept = np.zeros(M)
     if look.mean is not None:
         intercept = means - look.mean @ fits.theta
-    amount = f"{int(fits.n_iter.sum())} exchanges for {M} right-hand sides side by side"
-    why = "as asked" if rules.strategy == "gram" else "there is no l1"
+    if isinstance(fits, PenalisedFits):
+        n_iter, why = np.ones(M, np.intp), "there are few columns"
+        fields["conditional"] = fits.conditional
+        amount = f"{int(fits.sweeps.sum())} sweeps and {int(fits.steps.sum())} Newton steps"
+    else:
+        n_iter, why = fits.n_iter.astype(np.intp), "there is no l1"
+        amount = f"{int(n_iter.sum())} exchanges"
+    if rules.strategy == "gram":
+        why = "as asked"
     return LinearResult(
         theta=fits.theta,
         intercept=intercept,
-        strategy=f"gram: {amount} ({why})",
-        n_iter=fits.n_iter.astype(np.intp),
+        strategy=f"gram: {amount} for {M} right-hand sides side by side ({why})",
+        n_iter=n_iter,
         history=(),
         message=message_of_many(fields, M),
         **fields,
     )
 
 
-def _fits(look: Look) -> tuple[ManyFits, np.ndarray]:
+def _fits(look: Look, tol: float) -> tuple[ManyFits | PenalisedFits, np.ndarray]:
     """Fit the columns to the right-hand sides, both less their means; return the means of b too."""
     p, A, B = look.problem, look.matrix, look.problem.b
     empty = look.square == 0
@@ -76,6 +84,8 @@ def _fits(look: Look) -> tuple[ManyFits, np.ndarray]:
         B = B - means
     if empty.any() and A.any(0)[empty].any():  # a constant column less its mean is rounding
         A = np.where(empty, 0.0, A)
+    if p.l1.any():
+        return penalised_least_squares(look, A, B, tol), means
     fits = bounded_least_squares(
         A, B, lower=p.lower, upper=p.upper, weights=p.weights, l2=p.l2, threads=look.threads
     )
