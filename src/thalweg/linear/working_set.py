@@ -22,7 +22,8 @@ _LEAST, _PORTION = 16, 5.5  # with P coordinates, √(5.5 P) violators come at a
 _MOST = 0.7  # if W and violators are more than this share of few candidates, all of these come
 _PRUNE = 2  # W is pruned when it has more than twice (its nonzero coordinates + a portion)
 NEAR = 0.7  # a zero stays in a pruned W if |q_j| is at least this share of l1_j
-_HALF, _NEARLY_ALL = 0.5, 0.9  # W is not pruned to more than this share, if it has FEW, or more
+# W is left whole if pruning would keep more than half of a W of up to FEW, or 0.9 of a larger one.
+_HALF, _NEARLY_ALL = 0.5, 0.9
 _FIRST = 1e200  # the ratio |q_j| / l1_j of violators with l1_j = 0, so that they come first
 
 
