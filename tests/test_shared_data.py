@@ -85,13 +85,18 @@ def test_models_of_shared_data_are_recorded_and_right(model, dtype):
     np.testing.assert_allclose(r.predict(other), want, **CLOSE[dtype])
 
 
-@pytest.mark.parametrize("name", ["max", "x[0]", "np.sum", "asarray"])
-def test_where_x_differs_from_fit_to_fit_the_model_is_called(name):
-    model, x = MODELS[name], X + np.arange(3)[:, None]
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_where_x_differs_each_data_set_has_its_own_numbers(model, dtype):
+    x = X + np.arange(3)[:, None]
     y = np.array([model(row, 2.0, 0.5) for row in x])
-    with pytest.warns(SlowModelWarning):
-        r = tw.fit(model, x, y, (1.0, 1.0))
-    np.testing.assert_allclose(r.params, [[2, 0.5]] * 3, rtol=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SlowModelWarning)
+        r = tw.fit(model, x, y, (1.0, 1.0), dtype=dtype)
+    assert r.success.all()
+    np.testing.assert_allclose(r.predict(), y, **CLOSE[dtype])
+    np.testing.assert_allclose(r[1].predict(), y[1], **CLOSE[dtype])
+    np.testing.assert_allclose(r.predict(x[2])[2], y[2], **CLOSE[dtype])
 
 
 @pytest.mark.parametrize(

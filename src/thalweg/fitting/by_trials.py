@@ -85,7 +85,7 @@ def _by_tape(problem: Problem) -> slow.Evaluate:
     assert problem.recording is not None
     graph, output, own = problem.recording
     tape = compile_model(graph, output, problem.free).tape
-    x = [*(row.array for row in problem.data.x), *own]
+    x = [*(row.array for row in problem.data.x), *own]  # one data set: its x is shared
     values = np.empty((1 + len(problem.free), problem.data.n_points))
 
     def evaluate(theta: Array) -> tuple[Array, Array, float]:

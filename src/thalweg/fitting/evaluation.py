@@ -58,10 +58,10 @@ def _run(
     recording: Recording, free: Sequence[int], x: Sequence[PerFit], rows: Array, out: Array
 ) -> None:
     """Write f and its derivatives with respect to ``free`` to out (B, 1 + F, N)."""
-    graph, output, arrays = recording
+    graph, output, _ = recording
     tape = compile_model(graph, output, tuple(free)).tape
-    at = [*x, *(PerFit(np.ascontiguousarray(a, out.dtype), 0) for a in arrays)]
-    values, steps = [np.ascontiguousarray(v.array) for v in at], [v.step for v in at]
+    at = [*x, *recording.rows]
+    values, steps = [contiguous(v.array, out.dtype) for v in at], [v.step for v in at]
     evaluate_rows(tape, out.dtype == np.float32, len(rows), out.shape[-1], values, steps, rows, out)
 
 

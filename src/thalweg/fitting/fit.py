@@ -313,8 +313,8 @@ def _job(
 ) -> engine.Job:
     """The engine's job for all fits of a recorded model."""
     data = problem.data
-    own = problem.recording.arrays if problem.recording else ()
-    arrays = [(np.ascontiguousarray(a, data.y.dtype), 0) for a in own]
+    own = problem.recording.rows if problem.recording else ()
+    arrays = [(np.ascontiguousarray(a, data.y.dtype), step) for a, step in own]
     return engine.Job(
         compiled.tape,
         data.y.dtype == np.float32,

@@ -16,7 +16,7 @@ from .._arguments.check import Array, PerFit, by_name, name_index, numbers, per_
 from .._arguments.pieces import all_finite, contiguous
 from ..model import ModelInfo
 from ..model.signature import with_more
-from ..model.trace import Recording, RecordingError, columns_read, record
+from ..model.trace import Recording, RecordingError, columns_read, record, record_each
 from .by_calls import Differences
 from .data import Data
 
@@ -95,7 +95,9 @@ class Problem(NamedTuple):
     def picked(self, places: Array, batch: tuple[int, ...] | None = None) -> Problem:
         """Return the problem of the fits at these places, (n,), in one axis or as ``batch``."""
         start, lower, upper = (row.picked(places) for row in (self.start, self.lower, self.upper))
+        recording = self.recording
         return self._replace(
+            recording=None if recording is None else recording.picked(places),
             data=self.data.picked(places, places.shape if batch is None else batch),
             start=start,
             lower=lower,
@@ -320,22 +322,25 @@ def _record(
     """The recorded model and its data, or why the model cannot be recorded."""
     try:
         if data.form == "columns":  # columns that the model does not read are left out
-            read = columns_read(
-                model.function, data.names, n_params, data.points, shared_values(data.x)
-            )
+            first = [row.array[0] if row.step and data.n_fits else None for row in data.x]
+            values = [f if row.step else row.array for f, row in zip(first, data.x, strict=True)]
+            read = columns_read(model.function, data.names, n_params, data.points, values)
             data = data.of_columns(read).settled(dtype)
-        recording = record(
-            model.function,
-            len(data.x),
-            n_params,
-            data.points,
-            single=data.single,
-            columns=data.names,
-            data=shared_values(data.x),
-        )
+        return _recorded(model, data, n_params), data, None
     except RecordingError as error:
         return None, data, error
-    return recording, data, None
+
+
+def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
+    """The recorded model, recorded for each data set if it reduces or indexes an x of its own."""
+    how: dict[str, Any] = {"single": data.single, "columns": data.names}
+    shared = shared_values(data.x)
+    try:
+        return record(model.function, len(data.x), n_params, data.points, data=shared, **how)
+    except RecordingError:
+        if data.n_fits and any(values is None for values in shared):
+            return record_each(model.function, data.x, n_params, data.points, **how)
+        raise
 
 
 def shared_values(x: Sequence[PerFit]) -> list[Array | None]:

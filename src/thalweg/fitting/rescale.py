@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array, PerFit
+from .._arguments.check import Array
 from .._core.tape import evaluate_rows
 from ..model.tape import compile_model
 from ..status import Status
@@ -292,10 +292,10 @@ def _at_start(problem: Problem, evaluate: Evaluate | None) -> Array:
             f, J, _ = (in_other_units(evaluate) if evaluate else problem.differences(k))(theta)
             values[k, 0], values[k, 1:] = f, J.T
         return values
-    graph, output, arrays = problem.recording
+    graph, output, _ = problem.recording
     tape = compile_model(graph, output, problem.free).tape
-    x = [*data.x, *(PerFit(np.ascontiguousarray(a, values.dtype), 0) for a in arrays)]
-    rows, steps = [v.array for v in x], [v.step for v in x]
+    x = [*data.x, *problem.recording.rows]
+    rows, steps = [np.ascontiguousarray(v.array, values.dtype) for v in x], [v.step for v in x]
     is_float, (K, N) = values.dtype == np.float32, data.y.shape
     evaluate_rows(tape, is_float, K, N, rows, steps, problem.start.array, values)
     return values

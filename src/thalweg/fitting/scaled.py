@@ -104,7 +104,7 @@ def _divided(row: PerFit, exponents: Array) -> PerFit:
 
 def _sizes_of_x(problem: Problem) -> list[Array]:
     """The exponents of each variable and of each array of the model, one for each fit."""
-    arrays = [PerFit(a, 0) for a in problem.recording.arrays] if problem.recording else []
+    arrays = problem.recording.rows if problem.recording else []
     sizes = []
     for row in (*problem.data.x, *arrays):
         values = np.atleast_2d(np.where(np.isfinite(row.array), row.array, 0))
@@ -120,11 +120,12 @@ def _scaled_model(
     """The function and the recording in other units, and the exponents of its factors."""
     if problem.recording is None:
         return _wrapped(problem), None, np.column_stack([units.y, units.theta])
-    graph, output, arrays = problem.recording
+    graph, output, _ = problem.recording
     x = np.stack(sizes, axis=1) if sizes else np.zeros((len(units.y), 0), np.int64)
     new, place, factors = in_units(graph, output, x, units.theta, -units.y)
     first = len(problem.data.x)
-    arrays = [np.ldexp(a, -e[0]) for a, e in zip(arrays, sizes[first:], strict=True)]
+    rows = zip(problem.recording.rows, sizes[first:], strict=True)
+    arrays = [_divided(row, exponents).array for row, exponents in rows]
     return problem.model.function, Recording(new, place, arrays), factors
 
 

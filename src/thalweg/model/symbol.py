@@ -56,6 +56,7 @@ _HINTS: Final = {
     "writing into a recorded value": "build the result with np.where instead",
     "indexing": "treat every point alike and choose between points with np.where",
     "len()": "do not use the number of points; the value at a point depends on that point only",
+    "the product @ of points": "write sums of the parameters' terms one by one",
     "iteration": "write NumPy expressions, which act on every point at once",
 }
 _REDUCTION_HINT: Final = "the value at a point may depend on that point and the parameters only"
@@ -69,7 +70,9 @@ def refuse(operation: str, hint: str | None = None) -> NoReturn:
 class Recorder:
     """The graph being recorded; turns values into its nodes."""
 
-    __slots__ = ("_known", "arrays", "data", "graph", "n_points", "parameters", "points")
+    __slots__ = (
+        "_known", "arrays", "data", "graph", "n_points", "numbers", "own", "parameters", "points",
+    )  # fmt: skip
 
     def __init__(
         self, graph: Graph, points: int | tuple[int, ...], data: Sequence[Any] = ()
@@ -80,6 +83,10 @@ class Recorder:
         self.n_points = prod(self.points)
         self.data = data  # the values (N,) of each variable; None if they differ from fit to fit
         self.arrays: list[np.ndarray] = []
+        # Of a function whose x differ from fit to fit: the numbers met, in order, and the places of
+        # those that differ.  These become arrays.
+        self.numbers: list[float] | None = None
+        self.own: frozenset[int] = frozenset()
         self.parameters: list[Symbol] = []  # not what is computed from them, such as 1.0 * a
         # by the id of each array met: its node, the array, so that no other gets its id, and a copy
         self._known: dict[int, tuple[int, Any, Any]] = {}
@@ -91,10 +98,19 @@ class Recorder:
                 refuse("use of a value from another recording")
             return value._id
         if isinstance(value, _NUMBERS):
-            return self.graph.const(float(value))
+            return self._lift_number(float(value))
         if hasattr(value, "__array__"):
             return self._lift_array(value)
         refuse(f"an operand of type {type(value).__name__}", "use numbers and NumPy arrays")
+
+    def _lift_number(self, value: float) -> int:
+        if self.numbers is None:
+            return self.graph.const(value)
+        self.numbers.append(value)
+        if len(self.numbers) - 1 not in self.own:
+            return self.graph.const(value)
+        self.arrays.append(np.full(self.n_points, value))
+        return self.graph.append_x()
 
     def _lift_array(self, value: Any) -> int:
         array = np.asarray(value)
@@ -108,7 +124,7 @@ class Recorder:
             node = self.graph.append_x()
             self.arrays.append(numbers.reshape(-1))
         elif array.size == 1:
-            node = self.graph.const(float(array.item()))
+            node = self._lift_number(float(array.item()))
         else:
             refuse(
                 f"an array of shape {array.shape} beside N={self.n_points} points",
@@ -131,6 +147,10 @@ class Recorder:
         graph, arrays = self.graph, [*self.data, *self.arrays]
         if not self.data or value._recorder is not self or graph.stage(value._id) != ON_X:
             return None
+        kind, *operands = graph.node(value._id)
+        if kind == "x":
+            numbers = arrays[operands[0]]
+            return None if numbers is None else np.array(numbers).reshape(self.points)
         needed = [graph.node(i) for i in reachable(graph.nodes, [value._id])]
         if any(node[0] == "x" and arrays[node[1]] is None for node in needed):
             return None
@@ -187,6 +207,8 @@ class Symbol(Value):
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("float()")
     __len__ = _of_data("__len__", "len()")
     __iter__ = _of_data("__iter__", "iteration")
+    __matmul__ = _of_data("__matmul__", "the product @ of points")
+    __rmatmul__ = _of_data("__rmatmul__", "the product @ of points")
     __setitem__ = refusal("writing into a recorded value")
 
     def __getitem__(self, key: Any) -> Any:

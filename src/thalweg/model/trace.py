@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
+from .._arguments.check import PerFit
 from .arrays import Symbols, is_array_of_symbols
 from .functions import voigt_im, voigt_re
 from .graph import Graph
@@ -46,12 +47,23 @@ class Outputs(NamedTuple):
 class Recording(NamedTuple):
     """A recorded function: its graph, the node of its value, and the arrays of its closure.
 
-    ``arrays[k]`` holds the values, shape (N,), of per-point array ``n_x + k`` of the graph.
+    ``arrays[k]`` holds the values of per-point array ``n_x + k`` of the graph: (N,), or (B, N) for
+    one that differs from fit to fit, as what a function computes of its own x alone does.
     """
 
     graph: Graph
     output: int
     arrays: list[np.ndarray]
+
+    @property
+    def rows(self) -> list[PerFit]:
+        """The arrays as rows of all fits or of each."""
+        return [PerFit(a, a.ndim - 1) for a in self.arrays]
+
+    def picked(self, places: np.ndarray) -> "Recording":
+        """Return the recording for the fits at these places, (n,)."""
+        arrays = [row.picked(places).array for row in self.rows]
+        return Recording(self.graph, self.output, arrays)
 
 
 _LIBRARIES: Final = tuple(
@@ -117,7 +129,7 @@ def record(
         The names by which the function finds its variables in x; if empty, it finds them by place.
     data : sequence of ndarray or None
         The values (N,) of each variable, None for those that differ from fit to fit.  Expressions
-        of given values alone, such as ``x.max()``, are then numbers.
+        of given values alone, such as ``x.max()``, are then numbers; see also `record_each`.
 
     Returns
     -------
@@ -130,12 +142,81 @@ def record(
         The function did something that cannot be recorded, or raised an error of its own.
     """
     recorder = Recorder(Graph(n_params, n_x), points, data)
+    output = _recorded(function, recorder, single, columns)
+    return Recording(recorder.graph, output, recorder.arrays)
+
+
+def _recorded(
+    function: Callable[..., Any], recorder: Recorder, single: bool, columns: Sequence[str]
+) -> int:
+    """The node of the value of ``function(x, *params)``, called with the recorder's symbols."""
     theta, x = _symbols(recorder)
     several = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
-    output = _call(
+    return _call(
         function, recorder, lambda: _output(recorder, function(x[0] if single else several, *theta))
     )
-    return Recording(recorder.graph, output, recorder.arrays)
+
+
+def record_each(
+    function: Callable[..., Any],
+    x: Sequence[PerFit],
+    n_params: int,
+    points: int | tuple[int, ...],
+    *,
+    single: bool,
+    columns: Sequence[str] = (),
+) -> Recording:
+    """Record a function for every data set, whose x differ, so that it may reduce and index x.
+
+    Each data set is recorded with its own numbers.  What a function computes of x alone differs
+    between them: such numbers and arrays become arrays of the recording, with a row for each fit.
+
+    Parameters
+    ----------
+    function, n_params, points, single, columns
+        See `record`.
+    x : sequence of PerFit
+        The values of each variable, of which one has a row for each fit.
+
+    Raises
+    ------
+    RecordingError
+        A data set cannot be recorded, or the function does something else for it.
+    """
+    n_fits = max(len(row.array) for row in x if row.step)
+
+    def recorded(fit: int, own: frozenset[int]) -> tuple[Recorder, int]:
+        data = [row.array[fit] if row.step else row.array for row in x]
+        recorder = Recorder(Graph(n_params, len(x)), points, data)
+        recorder.numbers, recorder.own = [], own
+        return recorder, _recorded(function, recorder, single, columns)
+
+    numbers = [recorded(fit, frozenset())[0].numbers for fit in range(n_fits)]
+    if len({len(n or ()) for n in numbers}) > 1:
+        raise _other_course(function)
+    table = np.array(numbers, float).reshape(n_fits, -1)
+    own = frozenset(np.flatnonzero((table != table[:1]).any(axis=0)).tolist())  # NaN differs
+    recorder, output = recorded(0, own)
+    key, arrays = recorder.graph.key((output,)), [recorder.arrays]
+    for fit in range(1, n_fits):
+        other, place = recorded(fit, own)
+        if other.graph.key((place,)) != key or len(other.arrays) != len(recorder.arrays):
+            raise _other_course(function)
+        arrays.append(other.arrays)
+    return Recording(recorder.graph, output, [_shared(rows) for rows in zip(*arrays, strict=True)])
+
+
+def _other_course(function: Callable[..., Any]) -> RecordingError:
+    """The error of a function that branches on its x, each way for another data set."""
+    hint = "choose between expressions by np.where instead of if"
+    operation = "it computes something else for another data set"
+    return RecordingError(operation, *_definition(function), hint)
+
+
+def _shared(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """One array (N,) if it is the same for all fits, else (B, N)."""
+    table = np.array(rows)
+    return table[0] if (table == table[0]).all() else table
 
 
 def columns_read(
