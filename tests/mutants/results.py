@@ -58,6 +58,14 @@ EDITS = {
         ("pieces: place in a piece", "            inner[0] += last.start\n", "            pass\n"),
         ("pieces: not aligned", " and array.flags.aligned", ""),
     ],
+    ("src/thalweg/model/trace.py", "test_reductions.py"): [
+        ("own x: numbers of the first data set", "(table != table[:1])", "(table != table)"),
+        ("own x: another course", "if other.graph.key((place,)) != key or", "if False and"),
+        ("own x: picked fits have all rows", "row.picked(places).array for", "row.array for"),
+    ],
+    ("src/thalweg/fitting/scaled.py", "test_reductions.py"): [
+        ("own x: arrays in no unit", "_divided(row, exponents).array for", "row.array for"),
+    ],
     ("src/thalweg/fitting/by_calls.py", "test_called_again.py"): [
         (
             "called: rejected trials have derivatives",

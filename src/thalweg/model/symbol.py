@@ -47,6 +47,7 @@ class RecordingError(Exception):
 
 _NUMBERS: Final = (float, int, np.floating, np.integer, np.bool_)
 
+_REDUCTION_HINT: Final = "the value at a point may depend on that point and the parameters only"
 _HINTS: Final = {
     "bool()": "write np.where(condition, a, b) instead of if, & | ~ instead of and, or, not, and "
     "np.minimum or np.maximum instead of min or max",
@@ -56,10 +57,9 @@ _HINTS: Final = {
     "writing into a recorded value": "build the result with np.where instead",
     "indexing": "treat every point alike and choose between points with np.where",
     "len()": "do not use the number of points; the value at a point depends on that point only",
-    "the product @ of points": "write sums of the parameters' terms one by one",
+    "the product @ of points": _REDUCTION_HINT,
     "iteration": "write NumPy expressions, which act on every point at once",
 }
-_REDUCTION_HINT: Final = "the value at a point may depend on that point and the parameters only"
 _UFUNC_HINT: Final = "write it with operations that thalweg knows, such as np.exp or np.where"
 
 
