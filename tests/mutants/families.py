@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import adjoint
 import engine
+import files
 import graph
 import icd
 import linear
@@ -28,7 +29,7 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, words, results]
+MODULES += [loss, graph, scales, engine, words, results, files]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

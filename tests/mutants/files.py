@@ -1,0 +1,89 @@
+"""Edits of how files are read and what the command line makes of them; the tests that notice."""
+
+EDITS = {
+    ("src/thalweg/_files/cells.py", "test_files_text.py test_files_drawn.py"): [
+        (
+            "cells: points among decimal commas",
+            '    elif signs.decimal == "," and "." in cell:\n        return None\n',
+            "",
+        ),
+        ("cells: Fortran's exponent without a letter", "fortran[2] or fortran[3]", "fortran[2]"),
+        (
+            "cells: a text that is meant",
+            "pattern.fullmatch(cell)), None)\n\n\ndef shown",
+            "False), None)\n\n\ndef shown",
+        ),
+    ],
+    ("src/thalweg/_files/signs.py", "test_files_text.py test_files_drawn.py"): [
+        ("signs: what is said is not heard", "    if decimal is None:\n", "    if True:\n"),
+        (
+            "signs: both decimal signs",
+            "    if len(evidence.decimal) == 2:",
+            "    if len(evidence.decimal) == 3:",
+        ),
+        ("signs: 1,234 is guessed", 'separator != ";":', "False:"),
+        ("signs: 1.234 is guessed", 'decimal == "," and other not in shows', "False"),
+    ],
+    ("src/thalweg/_files/rows.py", "test_files_text.py test_files_drawn.py"): [
+        ("rows: any separator", "share * good**2 * n / (n + 1)", "n / (n + 1)"),
+        ("rows: the preamble counts", "max(len(rows) - begin, 1)", "max(len(rows), 1)"),
+        ("rows: missing cells are comments", "and not _NO_COMMENT.match(text)", ""),
+    ],
+    ("src/thalweg/_files/heads.py", "test_files_text.py"): [
+        ("heads: a row of data is a name", "or is_number(rows[i][0]) or is_date(rows[i][0])", ""),
+        ("heads: ragged rows", "(i > begin or all(map(is_number, row)))", "False"),
+        ("heads: decimal commas are a preamble", 'or found.separator == ","):', "):"),
+        ("heads: units are names", "        first -= 1  # names", "        pass  # names"),
+    ],
+    ("src/thalweg/_files/dates.py", "test_files_text.py"): [
+        ("dates: midnight", "seconds += 86_400.0 * np.cumsum(falls)", "pass"),
+        ("dates: zones", 'moment -= offset if zone[0] == "+" else -offset', "pass"),
+        (
+            "dates: the day is guessed",
+            "if pairs and not any(q > 12 for _, q, _ in pairs)",
+            "if False",
+        ),
+        ("dates: noon", "a = a % 12 + 12", "a = a + 12"),
+    ],
+    ("src/thalweg/_files/sheet.py", "test_files_text.py"): [
+        ("sheet: an index is x", "values[0] in (0, 1) and len(numeric) > 1", "False"),
+        (
+            "sheet: one number among texts",
+            "            elif value is None and cause(cell):\n                return",
+            "            elif False:\n                return",
+        ),
+    ],
+    ("src/thalweg/cli/roles.py", "test_files_text.py"): [
+        ("roles: errors are data", "    if not data or not owners:", "    if True:"),
+        (
+            "roles: any errors are sigma",
+            "bool(((sheet.numbers(place) > 0)",
+            "bool(((sheet.numbers(place) > -9)",
+        ),
+        (
+            "roles: some have errors",
+            "if all(len(pair) == 1 for pair in pairs):",
+            "if any(len(pair) == 1 for pair in pairs):",
+        ),
+    ],
+    ("src/thalweg/cli/fit_command.py", "test_cli_refusals.py"): [
+        ("outputs: overwritten", "path.is_file() and not arguments.force", "False"),
+    ],
+    (
+        "src/thalweg/_whole_files.py",
+        "test_files_whole.py::test_a_file_that_comes_to_exist_meanwhile_is_kept",
+    ): [
+        ("outputs: overwritten late", "not self._replaces and self._target.exists()", "False"),
+    ],
+    ("src/thalweg/_files/arrays.py", "test_files_arrays.py"): [
+        ("arrays: colours", 'series.axes.endswith("S")', "False"),
+        ("arrays: a leading slash", 'if name.strip("/") in names', "if name in names"),
+    ],
+    ("src/thalweg/_arguments/pieces.py", "test_byte_order.py test_pieces.py"): [
+        (
+            "pieces: a named byte order",
+            "        return usual(array)\n    return copied",
+            "        return array\n    return copied",
+        ),
+    ],
+}
