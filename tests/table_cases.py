@@ -84,6 +84,10 @@ RIGHT = {
         "0.0\t1.5\n1.0\t2.5\n2.0\t3.5\n",
         "lines 1 to 301 above the table are left out",
     ),
+    "long preamble of names and numbers": Right(
+        "".join(f"Gain: {i}\n" for i in range(300)) + "0.0\t1.5\n1.0\t2.5\n2.0\t3.5\n",
+        "lines 1 to 300 above the table are left out",
+    ),
     "preamble, skipped": Right(
         "a,b,c\n1,2,3\n" + PLAIN, "x is t; y is s", ("--skip-rows", "2")
     ),
@@ -93,7 +97,7 @@ RIGHT = {
     "R": Right('"t" "s"\n"1" 0 1.5\n"2" 1 2.5\n"3" 2 3.5\n', "x is t; y is s"),
     "missing": Right(
         PLAIN + "3,#N/A\n#N/A,7\n4,<NA>\n5,null\n6,NaN\n7,-nan\n8,1.#QNAN\n9,n/a\n10,\n11,--\n",
-        "9 cells of y empty or missing",
+        "13 rows, columns separated by commas, 9 cells of y empty or missing",
     ),
     "missing, said": Right(PLAIN + "3,OVER\n4,*\n", "2 cells of y", ("--missing", "over,*")),
     "comments": Right("# a, \"b\nt,s\n0,1.5\n# it's\n1,2.5\n\n2,3.5\n", "x is t; y is s"),

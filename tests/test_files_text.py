@@ -256,6 +256,12 @@ def test_what_is_no_file_is_refused(tmp_path):
         tw.read_table(tmp_path / "none.csv")
 
 
+def test_a_decimal_comma_that_is_said_holds_for_all_numbers():
+    sentence = "line 3, column s: '1.5' is not a number; it has a decimal point, and the numbers of"
+    with pytest.raises(ValueError, match=sentence):
+        tw.read_table(io.StringIO("t;s\n0;1,5\n1;1.5\n"), decimal=",")
+
+
 def test_blanks_separate_if_it_is_said():
     assert tw.read_table(io.StringIO("1,5 2\n"), separator=" ")[0].tolist() == [1.5]
 
