@@ -83,8 +83,8 @@ class Recorder:
         self.n_points = prod(self.points)
         self.data = data  # the values (N,) of each variable; None if they differ from fit to fit
         self.arrays: list[np.ndarray] = []
-        # Of a function whose x differ from fit to fit: the numbers met, in order, and the places of
-        # those that differ.  These become arrays.
+        # Where x differs from fit to fit, `numbers` notes every number that the function combines
+        # with symbols, and those at the places `own`, which differ too, become arrays.
         self.numbers: list[float] | None = None
         self.own: frozenset[int] = frozenset()
         self.parameters: list[Symbol] = []  # not what is computed from them, such as 1.0 * a
