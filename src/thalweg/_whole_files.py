@@ -47,7 +47,7 @@ class Output:
             raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from None
         self._temporary = name
         self._file = os.fdopen(handle, "w+b")
-        os.fchmod(handle, mode)
+        os.chmod(name, mode)
 
     def commit(self, write: Callable[[BinaryIO], None]) -> None:
         """Write the file by ``write(file)`` and rename it to its target.

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 # They stand for Ctrl-C, the request of a scheduler or of `kill`, and the end of the terminal.
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+# Windows has no SIGHUP.
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+_SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class Stop:
