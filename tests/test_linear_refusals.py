@@ -69,6 +69,22 @@ def test_what_is_of_the_wrong_kind_is_refused(a, b, how, words):
         tw.coordinate_descent(a, b, **how)
 
 
+@pytest.mark.parametrize(("n", "P"), [(0, 3), (4, 0), (0, 0)])
+@pytest.mark.parametrize("M", [0, 1, 12])
+@pytest.mark.parametrize("how", [{}, dict(l1=1.0, intercept=True), dict(bounds=(0.5, None))])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+def test_nothing_to_fit_is_solved(n, P, M, how, kind):
+    for start in (None, np.zeros((P, M))):
+        r = tw.coordinate_descent(kind(np.zeros((n, P))), np.ones((n, M)), start=start, **how)
+        assert r.theta.shape == (P, M) and (r.theta == how.get("bounds", (0, 0))[0]).all()
+
+
+def test_an_alpha_over_no_weight_is_refused():
+    for x, y, w in ((A[:0], B[:0], None), (A, B, np.zeros(4))):
+        with pytest.raises(ValueError, match="the sum of the weights, which is 0"):
+            tw.linear.lasso_path(x, y, sample_weight=w)
+
+
 def test_masked_weights_leave_rows_out():
     mask = [True, False, False, True]
     w = np.ma.array([np.nan, 1, 2, -5], mask=mask)

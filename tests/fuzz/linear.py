@@ -163,4 +163,6 @@ def _rounding(m, p, theta):
     way[bounded] = np.maximum(np.abs(m.lower), np.abs(m.upper))[bounded]
     small = (m.l1 > 0) & np.isfinite(m.l1)
     scale = float(np.max(slope[small] / m.l1[small], initial=0.0))
-    return float(slope @ way + scale * (p.size + p.objective) + 1e-15 * p.objective)
+    size = np.abs(m.b) + np.abs(_dense(m.A)) @ t  # whose rounding is left by an exact fit
+    left = 0.5 * (8 * EPS) ** 2 * float(w @ size**2)
+    return float(slope @ way + scale * (p.size + p.objective) + 1e-15 * p.objective) + left

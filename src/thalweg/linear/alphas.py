@@ -98,7 +98,7 @@ def enet_path(
     Raises
     ------
     ValueError, TypeError
-        The arguments are refused as by `path`.
+        The arguments are refused as by `path`, and no row of a weight above 0 at all.
     KeyboardInterrupt
         Ctrl-C was pressed; the attribute ``result`` holds the finished part in the same form.
 
@@ -118,6 +118,8 @@ def enet_path(
         bounds=(0, None) if positive else None, weights=sample_weight, intercept=False,
         tol=2 * tolerance(tol, "tol", 1e-4), max_iter=max_iter, threads=threads, time_limit=None,
     )  # fmt: skip
+    if not weight > 0:
+        raise ValueError("alpha is a penalty over the sum of the weights, which is 0 here")
 
     def of(p: LinearPath) -> tuple[Array, ...]:
         found = p.penalties / weight, p.theta, p.gap / weight

@@ -138,7 +138,8 @@ def _right_sides(b: Any, n: int, weights: Array | None, name: str) -> tuple[Arra
     if masked is not None:
         raise TypeError(f"{name} must not be masked; give rows to leave out the weight 0")
     batch = array.shape[1:]
-    array = array.reshape(n, -1) if batch else array[:, None]
+    if not batch:
+        array = array[:, None]
     if weights is not None and not weights.all():
         array = np.where(weights[:, None] == 0, 0.0, array)
     refuse_nonfinite(array if batch else array[:, 0], name)

@@ -159,4 +159,4 @@ def _start(start: Any, problem: Problem) -> Array:
         raise ValueError(f"start must have shape {shapes}, got {array.shape}")
     if not all_finite(array):
         raise ValueError("start must be finite")
-    return array.reshape(P, -1)
+    return array if array.ndim == 2 else array[:, None]
