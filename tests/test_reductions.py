@@ -73,12 +73,13 @@ def test_every_fit_is_the_one_that_it_is_alone():
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1e200])
-def test_units_beyond_squares_leave_each_its_numbers(unit):
+@pytest.mark.parametrize("of_x", [1.0, 1e120])
+def test_units_beyond_squares_leave_each_its_numbers(unit, of_x):
     def model(x, a, b):
-        return a * np.exp(-b * x / x.max()) + np.sort(x) / x.mean() * a
+        return a * np.exp(-b * x / x.max()) + a * np.sort(x) / of_x
 
-    y = unit * np.stack([model(x, *TRUTH) for x in OWN])
-    r = tw.fit(model, OWN, y, (unit, 1.0))
+    y = unit * np.stack([model(x, *TRUTH) for x in of_x * OWN])
+    r = tw.fit(model, of_x * OWN, y, (unit, 1.0))
     assert r.success.all()
     np.testing.assert_allclose(r.params, [(TRUTH[0] * unit, TRUTH[1])] * 3, rtol=1e-8)
 
@@ -94,9 +95,14 @@ def test_columns_of_each_fit():
     assert r.problem.data.names == ("t", "u")
 
 
-def test_another_course_for_another_data_set_is_told():
+@pytest.mark.parametrize(
+    "other",
+    [lambda x, a, b: a / (1 + b * x), lambda x, a, b: a * np.tanh(b * x)],
+    ids=["more numbers", "as many numbers"],
+)
+def test_another_course_for_another_data_set_is_told(other):
     def model(x, a, b):
-        return a * np.exp(-b * x) if x.max() > 8 else a / (1 + b * x)
+        return a * np.exp(-b * x) if x.max() > 8 else other(x, a, b)
 
     y = np.stack([model(x, *TRUTH) for x in OWN])
     with pytest.warns(SlowModelWarning, match=r"something else for another data set.*np\.where"):
