@@ -176,6 +176,31 @@ def test_a_start_at_the_minimum_stays_a_success(isa):
         np.testing.assert_allclose(again.params, first.params, rtol=1e-6)
 
 
+def moved_peak(centre):
+    """A called peak whose place is m - centre, and the list of all m that it has been asked for."""
+    places = []
+
+    def model(x, a, m):
+        places.append(float(m))
+        return called_peak(x, a, m - centre)
+
+    return model, places
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("side", [0, 1], ids=["lower", "upper"])
+def test_second_differences_beside_a_bound_round_to_places_inside(dtype, side):
+    """lower + h - h may be less than lower; there the model must not be called."""
+    for centre in np.arange(0.1, 2.1, 0.2).astype(dtype):
+        model, places = moved_peak(centre)
+        bounds = (centre, np.inf) if side == 0 else (-np.inf, centre)
+        p0 = np.array([1, centre], dtype)
+        r = tw.fit(model, EVEN.astype(dtype), TWO_PEAKS, p0, bounds={"m": bounds}, dtype=dtype)
+        assert r.success and r.params[1] != centre
+        assert bounds[0] <= min(places) and max(places) <= bounds[1]
+
+
 @pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
 @pytest.mark.parametrize("unit", [1.0, 1e6, 1e-6])
 def test_a_model_with_its_own_jacobian_leaves_what_is_even(unit):

@@ -31,9 +31,11 @@ static void second_difference(single_fit *one, int j, real h, real *w2, real *sl
     const model_call *c = &one->call;
     const ptrdiff_t N = one->job->n_points, at = (ptrdiff_t)s->free_theta[j] * LANES;
     const real *y = c->data.y, *weight = c->data.weight;
-    const real theta = s->theta[at], lowest = s->lower[at] + h, highest = s->upper[at] - h;
-    const real middle = theta < lowest ? lowest : theta > highest ? highest : theta;
-    const real places[] = {theta, middle, middle - h, middle + h}, times[] = {0, 2, -1, -1};
+    const real theta = s->theta[at], lower = s->lower[at], upper = s->upper[at];
+    const real middle = theta < lower + h ? lower + h : theta > upper - h ? upper - h : theta;
+    const real below = middle - h > lower ? middle - h : lower; /* the rounding of h may lead out */
+    const real above = middle + h < upper ? middle + h : upper;
+    const real places[] = {theta, middle, below, above}, times[] = {0, 2, -1, -1};
     memset(c->bend, 0, (size_t)(2 * N) * sizeof(real));
     for (int k = 0; k < 4; k++) {
         for (int i = 0; i < s->P; i++)

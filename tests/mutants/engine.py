@@ -282,8 +282,13 @@ EDITS = {
         ("calls know no curvature", "one->curved || one->job->call;", "one->curved != NULL;"),
         (
             "a second difference beyond a bound",
-            "middle = theta < lowest ? lowest",
+            "middle = theta < lower + h ? lower + h",
             "middle = 0 ? 0",
+        ),
+        (
+            "the rounding of a second difference leads out",
+            "below = middle - h > lower ?",
+            "below = middle < INFINITY ?",
         ),
         ("a second difference in other units", "*w2 *= unit2 * unit2, *slope *= unit2;", ""),
         ("a step that bends nothing", "h *= factor < 1 / BENT ? factor : 1 / BENT;", "break;"),
