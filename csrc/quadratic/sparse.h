@@ -40,6 +40,17 @@ TW_INLINE int row_range(const int is_long, const tw_square_csr *B, ptrdiff_t i, 
     return 0 <= *begin && *begin <= *end && *end <= B->nnz;
 }
 
+/* Take in element (i, j) of B, `element`, at L points: s [L] += B_ij x_j, and for the gradient y[j][L] +=
+ * B_ij x_i. */
+TW_INLINE void take_element(const int L, const int gradient, real element, ptrdiff_t i, ptrdiff_t j,
+                            const double *x, double *y, double *s) {
+    for (int l = 0; l < L; l++) {
+        s[l] = multiply_add(element, x[j * L + l], s[l]);
+        if (gradient)
+            y[j * L + l] = multiply_add(element, x[i * L + l], y[j * L + l]);
+    }
+}
+
 /* Take in elements [begin, end) of row i of a general B at L points: s [L] += B_ij x_j, and for the gradient
  * y[j][L] += B_ij x_i.  Returns 0 at a bad index. */
 TW_INLINE int general_row(const int L, const int is_long, const int gradient, const tw_square_csr *B,
@@ -50,11 +61,7 @@ TW_INLINE int general_row(const int L, const int is_long, const int gradient, co
         const ptrdiff_t j = index_at(B->index, is_long, k);
         if (j < 0 || j >= B->P)
             return 0;
-        for (int l = 0; l < L; l++) {
-            s[l] = multiply_add(data[k], x[j * L + l], s[l]);
-            if (gradient)
-                y[j * L + l] = multiply_add(data[k], x[i * L + l], y[j * L + l]);
-        }
+        take_element(L, gradient, data[k], i, j, x, y, s);
     }
     return 1;
 }
@@ -75,11 +82,7 @@ TW_INLINE int symmetric_row(const int L, const int is_long, const int gradient, 
             *on = data[k];
         if (B->upper ? j <= i : j >= i)
             return 1;
-        for (int l = 0; l < L; l++) {
-            s[l] = multiply_add(data[k], x[j * L + l], s[l]);
-            if (gradient)
-                y[j * L + l] = multiply_add(data[k], x[i * L + l], y[j * L + l]);
-        }
+        take_element(L, gradient, data[k], i, j, x, y, s);
     }
     return 1;
 }
