@@ -218,9 +218,29 @@ def test_a_certificate_is_what_the_specification_says(isa):
         each, theta = coordinates(rng, m)
         q = rng.standard_normal(m) * rng.choice([0.1, 1, 4])
         reach, square = rng.random(m), rng.random(m) * (rng.random(m) < 0.9)
-        got = core.certificate(each, reach, square, theta, q, 2.5)
-        want = spec.certificate(each, reach, square, theta, q, 2.5)
-        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+        for error in (0.0, 0.1, 1.0):
+            got = core.certificate(each, reach, square, theta, q, 2.5, error)
+            want = spec.certificate(each, reach, square, theta, q, 2.5, error)
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+
+
+def test_a_certificate_of_products_that_may_be_wrong_holds_for_the_right_ones(isa):
+    rng = np.random.default_rng(21)
+    for m in (1, 3, 10) * 20:
+        each, theta = coordinates(rng, m)
+        each = (each[0] + 0.25, *each[1:])  # so that the gap assumes nothing
+        A, b = rng.standard_normal((12, m)), rng.standard_normal(12)
+        r, square, reach = b - A @ theta, (A**2).sum(0), np.zeros(m)
+        best = spec.solve(A.T @ A, each, reach, 12, r @ r, 1e-13, 200, theta, A.T @ r)[0]
+        least = value(A, b, each, best)
+        for error in (1e-3, 0.1, 1.0):
+            q = A.T @ r + error * np.sqrt(square) * rng.uniform(-1, 1, m)
+            found = core.certificate(each, reach, square, theta, q, r @ r, error)
+            assert value(A, b, each, theta) - least <= found[2] + 1e-12
+
+
+def value(A, b, each, theta):
+    return 0.5 * ((b - A @ theta) ** 2).sum() + each[0] @ np.abs(theta) + 0.5 * each[1] @ theta**2
 
 
 @pytest.mark.parametrize("M", [0, 1, 5])

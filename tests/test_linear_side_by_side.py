@@ -142,7 +142,7 @@ def test_what_falls_short_goes_the_general_way():
 
 
 def test_what_falls_short_there_too_is_told(doubtful):
-    doubtful.setattr("thalweg.linear.several.is_small", lambda problem, rules: False)
+    doubtful.setattr("thalweg.linear.several.is_one_call", lambda problem, rules: False)
     doubtful.setattr("thalweg.linear.descent.Descent.run", lambda self, heard: Status.MAX_ITER)
     A, B = spectra()
     with pytest.warns(tw.ConvergenceWarning, match="10 of 12 converged; right-hand side 2: .*max"):
@@ -154,7 +154,7 @@ def test_ctrl_c_meanwhile_leaves_what_is_done(doubtful):
     def interrupted(self, heard):
         raise KeyboardInterrupt
 
-    doubtful.setattr("thalweg.linear.several.is_small", lambda problem, rules: False)
+    doubtful.setattr("thalweg.linear.several.is_one_call", lambda problem, rules: False)
     doubtful.setattr("thalweg.linear.descent.Descent.run", interrupted)
     A, B = spectra()
     with pytest.raises(KeyboardInterrupt) as caught:

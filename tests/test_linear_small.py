@@ -110,8 +110,8 @@ def both(monkeypatch, m, **how):
     """Solve a model in one call, if it is small, and the general way."""
     (A, b), told = m.call
     results = []
-    for is_small in (small.is_small, lambda problem, rules: False):
-        monkeypatch.setattr("thalweg.linear.several.is_small", is_small)
+    for is_one_call in (small.is_one_call, lambda problem, rules: False):
+        monkeypatch.setattr("thalweg.linear.several.is_one_call", is_one_call)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", tw.ConvergenceWarning)
             results.append(tw.coordinate_descent(A, b, **told, **how))
@@ -176,20 +176,60 @@ def test_what_one_round_does_not_settle_goes_the_general_way():
     assert r.status is Status.NO_PROGRESS and 0 < r.gap <= 1e-12 * b @ b and r.n_iter > 1
 
 
-def test_what_is_not_small_goes_the_general_way():
+def test_what_goes_which_way():
     rng = np.random.default_rng(1)
     n = small._OPERATIONS // FEW**2
-    for shape, how, is_small in [
-        ((n, FEW), {}, True),
-        ((n + 1, FEW), {}, False),
-        ((9, FEW + 1), {}, False),
-        ((20, 5), {"order": "shuffled"}, False),
-        ((20, 5), {"strategy": "residual"}, False),
-        ((20, 5), {"callback": lambda iteration: False}, False),
+    for shape, how, why in [
+        ((n, FEW), {}, "the problem is small"),
+        ((n + 1, FEW), {}, "there are few columns"),
+        ((n + 1, FEW, 2), {}, None),
+        ((9, FEW + 1), {}, None),
+        ((20, 5), {"order": "shuffled"}, None),
+        ((20, 5), {"strategy": "residual"}, None),
+        ((20, 5), {"callback": lambda iteration: False}, None),
     ]:
-        A, b = rng.standard_normal(shape), rng.standard_normal(shape[0])
+        A, b = rng.standard_normal(shape[:2]), rng.standard_normal((shape[0], *shape[2:]))
         r = tw.coordinate_descent(A, b, l1=1.0, **how)
-        assert r.success and ("the problem is small" in r.strategy) == is_small
+        known = [w for w in ("the problem is small", "there are few columns") if w in r.strategy]
+        assert r.success and known == ([why] if why else [])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("mean", [0.0, 30.0])
+@pytest.mark.parametrize("tol", [1e-6, 1e-10])
+def test_the_gap_of_many_rows_includes_the_rounding_of_the_gram_matrix(tol, mean, intercept, dtype):
+    rng = np.random.default_rng(6)
+    A = (rng.standard_normal((3000, 60)) + mean).astype(dtype)
+    b = A[:, :5] @ [1.0, -1, 2, -2, 1] + rng.standard_normal(3000)
+    r = tw.coordinate_descent(A, b, l1=30.0, tol=tol, intercept=intercept)
+    assert r.success and "few columns" in r.strategy
+    exact, target = A.astype(np.longdouble), b.astype(np.longdouble)
+    if intercept:
+        exact, target = exact - exact.mean(0), target - target.mean()
+    left = target - exact @ r.theta
+    q = exact.T @ left
+    s = min(1, 30 / np.abs(q).max())
+    gap = 0.5 * (1 - s) ** 2 * (left @ left) + (30 * np.abs(r.theta) - s * q * r.theta).sum()
+    assert gap <= r.gap <= r.wanted
+    objective = 0.5 * (left @ left) + 30 * np.abs(r.theta).sum()
+    assert r.objective == pytest.approx(float(objective), rel=1e-8)
+
+
+def test_threads_change_no_bit_of_a_call():
+    rng = np.random.default_rng(7)
+    A = rng.standard_normal((2500, 3 * STRIP + 5))
+    b = A[:, :5].sum(1) + rng.standard_normal(2500)
+    results = [
+        tw.coordinate_descent(A, b, l1=20.0, tol=1e-10, threads=threads, **how)
+        for how in ({}, {"intercept": True}, {"start": np.full(A.shape[1], 0.1)})
+        for threads in (1, 2, 3)
+    ]
+    for one, *others in (results[:3], results[3:6], results[6:]):
+        assert "few columns" in one.strategy
+        for other in others:
+            np.testing.assert_array_equal(one.theta, other.theta)
+            assert one.gap == other.gap and one.objective == other.objective
 
 
 def test_several_right_hand_sides_begin_where_the_last_one_ended():

@@ -99,6 +99,7 @@ struct tw_small_problem {
     double part;                /*      in   the Gram matrix is left once the gap there is part times that */
     double again;               /*      in   a second round aims at `again` times the gap of the first */
     ptrdiff_t rounds, max_iter; /*      in   `rounds` of tw_gram_problem; most rounds here, 0: certify only */
+    int threads;                /*      in   at most so many; they change no bit */
     double *theta;              /* [P]  in/out   in: any numbers; out: inside the bounds */
     double *mean;               /* [P]  out  of the columns; NULL: there is no intercept */
     double constant;            /*      out  the intercept */
@@ -142,11 +143,12 @@ struct tw_linear {
     size_t (*solve_work)(const struct tw_gram_problem *p, int threads);
     void (*solve)(const struct tw_gram_problem *p, int threads, struct tw_watch *watch, void *work);
 
-    /* The certificate of m coordinates theta, given q_k = A_k'Wr, the squares A_k'WA_k and rr = r'Wr.  A
-     * column whose square is 0 has q_k = 0.  Further coordinates must be 0 and have no term in the gap. */
+    /* The certificate of m coordinates theta, given rr = r'Wr, the squares A_k'WA_k, and q_k that is within
+     * `error` times the root of square_k of A_k'Wr: gap and kkt hold for each such q.  A column whose square
+     * is 0 has q_k = 0.  Further coordinates must be 0 and have no term in the gap. */
     struct tw_certificate (*certificate)(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
                                          const double *square, const double *theta, const double *q,
-                                         double rr);
+                                         double rr, double error);
 
     size_t (*small_work)(const struct tw_small_problem *p);
     tw_linear_status (*small)(struct tw_small_problem *p, struct tw_watch *watch, void *work);

@@ -26,12 +26,12 @@
 #include "linear/contract.h"
 
 /* Measured on Intel Emerald Rapids with AVX-512, 20 to 300 columns: with half of BLOCK_ROWS 0.92 to 1.1 times
- * the time, with twice 0.93 to 1.04 times; with half or twice AT_ONCE_SIZE 0.97 to 1.04 times. */
+ * the time, with twice 0.93 to 1.04 times; with twice AT_ONCE_SIZE 0.96 to 1.03 times. */
 enum {
     SIDE = 3, /* vectors in a row of a strip: the DL x SIDE vectors of a tile's sums stay in registers */
     BLOCK_ROWS = 128, /* rows that a tile sums up: so many rows of a strip stay in the first cache */
-    AT_ONCE_SIZE = 1
-        << 18, /* numbers that are copied at once, at least two blocks of rows: 2 MiB of doubles */
+    /* numbers that are copied at once, at least two blocks of rows: 1 MiB of doubles */
+    AT_ONCE_SIZE = 1 << 17,
 };
 
 typedef float floats __attribute__((vector_size(TW_VECTOR_BYTES)));
@@ -47,6 +47,8 @@ typedef struct {
     double *root;                              /* [rows] sqrt(w) */
     double *gram;
     ptrdiff_t row_step;
+    const double *u; /* [n], or NULL: no products are wanted */
+    double *product; /* [m] of the columns, less their means, with u */
     struct tw_watch *watch;
     _Atomic ptrdiff_t next;
 } gram_job;
@@ -113,21 +115,32 @@ static size_t dense_gram_work(const struct tw_columns *c, const struct tw_chosen
     return arena_size(&a);
 }
 
-static void dense_gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int rough,
-                       int threads, struct tw_watch *watch, void *work, double *gram, ptrdiff_t row_step) {
-    arena a = arena_on(work);
-    gram_job *g = gram_job_on(&a, c, which, rough);
-    g->known = known, g->gram = gram, g->row_step = row_step, g->watch = watch;
-    const ptrdiff_t m = which->m;
-    for (ptrdiff_t i = known; i < m; i++)
-        memset(gram + i * row_step, 0, (size_t)m * sizeof(double));
-    for (g->begin = 0; g->begin < c->n && !tw_stopped(watch); g->begin = g->end) {
+/* Take the rows of A, as many at once as are copied, into the sums. */
+static void add_rows(gram_job *g, int threads) {
+    const struct tw_columns *c = g->c;
+    for (g->begin = 0; g->begin < c->n && !tw_stopped(g->watch); g->begin = g->end) {
         g->end = least(g->begin + g->rows, c->n);
         for (ptrdiff_t i = g->begin; i < g->end && c->weights; i++)
             g->root[i - g->begin] = sqrt(c->weights[i]);
         share(g, copy_part, g->strips, threads);
-        share(g, add_part, g->strips - known / strip_columns(rough), threads);
+        share(g, add_part, g->strips - g->known / strip_columns(g->rough), threads);
     }
+}
+
+/* The columns' products with u, where it is given, are summed up from what is copied. */
+static void dense_gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int rough,
+                       const double *u, double *product, int threads, struct tw_watch *watch, void *work,
+                       double *gram, ptrdiff_t row_step) {
+    arena a = arena_on(work);
+    gram_job *g = gram_job_on(&a, c, which, rough);
+    g->known = known, g->gram = gram, g->row_step = row_step, g->watch = watch;
+    g->u = u, g->product = product;
+    const ptrdiff_t m = which->m;
+    for (ptrdiff_t i = known; i < m; i++)
+        memset(gram + i * row_step, 0, (size_t)m * sizeof(double));
+    for (ptrdiff_t k = 0; u && k < m; k++)
+        product[k] = 0;
+    add_rows(g, threads);
     for (ptrdiff_t i = known; i < m; i++)
         for (ptrdiff_t j = 0; j < i; j++)
             gram[j * row_step + i] = gram[i * row_step + j];

@@ -16,6 +16,9 @@
  * coordinate without penalty and with an open side counts as such (`conditional`), whichever sign rounding
  * has given its q_j.
  *
+ * Where q_j may be wrong by `error` times the length of column j, as one that a Gram matrix has updated, the
+ * scale is feasible for all q_j within that, and each term is the largest: the gap includes the rounding.
+ *
  * Massias, Gramfort and Salmon (2018), "Celer: a fast solver for the lasso with dual extrapolation".
  */
 #ifndef TW_LINEAR_GAP_H
@@ -76,23 +79,37 @@ static inline double kkt_of(const struct tw_coordinates *each, ptrdiff_t j, doub
     return fabs(coordinate_minimum(each, j, square, q, theta) - theta) * sqrt(square);
 }
 
+/* The largest term where z may be wrong by `off`: it is convex in z, and so largest at an end. */
+static inline double largest_gap_term(const struct tw_coordinates *each, ptrdiff_t j, double t, double z,
+                                      double off, double reach) {
+    const double term = gap_term(each, j, t, z - off, reach);
+    if (!(off > 0))
+        return term;
+    const double other = gap_term(each, j, t, z + off, reach);
+    return term > other ? term : other;
+}
+
 static struct tw_certificate certificate(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
                                          const double *square, const double *theta, const double *q,
-                                         double rr) {
+                                         double rr, double error) {
     struct tw_certificate c = {.scale = 1};
     for (ptrdiff_t j = 0; j < m; j++)
-        if (square[j] > 0)
-            c.scale = dual_scale(each, j, q[j], c.scale);
+        if (square[j] > 0) {
+            const double off = error > 0 ? error * sqrt(square[j]) : 0;
+            c.scale = dual_scale(each, j, q[j] - off, c.scale);
+            c.scale = dual_scale(each, j, q[j] + off, c.scale);
+        }
     c.gap = 0.5 * (1 - c.scale) * (1 - c.scale) * rr;
     for (ptrdiff_t j = 0; j < m; j++) {
         c.penalty += each->l1[j] * fabs(theta[j]) + 0.5 * each->l2[j] * theta[j] * theta[j];
         const double slope = square[j] > 0 ? q[j] : 0;
         c.conditional += square[j] > 0 && is_unheld(each, j, theta[j]);
-        if (rests_at_zero(each, j, theta[j], slope))
+        const double off = square[j] > 0 && error > 0 ? error * sqrt(square[j]) : 0;
+        if (rests_at_zero(each, j, theta[j], fabs(slope) + off))
             continue;
-        c.gap += gap_term(each, j, theta[j], c.scale * slope, reach[j]);
-        const double off = kkt_of(each, j, theta[j], slope, square[j]);
-        c.kkt = off > c.kkt ? off : c.kkt;
+        c.gap += largest_gap_term(each, j, theta[j], c.scale * slope, c.scale * off, reach[j]);
+        const double way = kkt_of(each, j, theta[j], slope, square[j]) + error;
+        c.kkt = way > c.kkt ? way : c.kkt;
     }
     return c;
 }

@@ -98,25 +98,28 @@ static void dense_moments(const struct tw_columns *c, const double *u, int threa
     }
 }
 
+/* Whether the squares are within the range of numbers; products with columns of 0 become 0. */
+static tw_linear_status checked_squares(ptrdiff_t P, struct tw_moments *out) {
+    for (ptrdiff_t j = 0; j < P; j++) {
+        const double square = out->square[j];
+        const int overflows = !(square <= DBL_MAX);
+        if (overflows || square > LARGEST || (square > 0 && square < SMALLEST)) {
+            *out->where = j;
+            return overflows ? TW_LINEAR_OVERFLOW : TW_LINEAR_SCALE;
+        }
+        if (square == 0)
+            out->product[j] = 0;
+    }
+    return TW_LINEAR_OK;
+}
+
 static tw_linear_status moments(const struct tw_columns *c, const double *u, int threads,
                                 struct tw_watch *watch, void *work, struct tw_moments *out) {
     if (c->indptr)
         sparse_moments(c, u, threads, watch, out);
     else
         dense_moments(c, u, threads, watch, work, out);
-    for (ptrdiff_t j = 0; j < c->P; j++) {
-        if (!(out->square[j] <= DBL_MAX)) {
-            *out->where = j;
-            return TW_LINEAR_OVERFLOW;
-        }
-        if (out->square[j] > LARGEST || (out->square[j] > 0 && out->square[j] < SMALLEST)) {
-            *out->where = j;
-            return TW_LINEAR_SCALE;
-        }
-        if (out->square[j] == 0)
-            out->product[j] = 0;
-    }
-    return TW_LINEAR_OK;
+    return checked_squares(c->P, out);
 }
 
 #endif

@@ -102,7 +102,7 @@ static void gram(const struct tw_columns *c, const struct tw_chosen *which, ptrd
     if (c->indptr)
         sparse_gram(c, which, known, threads, watch, work, out, row_step);
     else
-        dense_gram(c, which, known, rough, threads, watch, work, out, row_step);
+        dense_gram(c, which, known, rough, NULL, NULL, threads, watch, work, out, row_step);
 }
 
 #endif

@@ -4,6 +4,9 @@ _KERNELS = "test_linear_kernels.py"
 
 EDITS = {
     ("csrc/linear/gap.h", _KERNELS): [
+        ("errors make no scale smaller", "q[j] + off, c.scale", "q[j], c.scale"),
+        ("errors make no term larger", "return term > other ? term : other;", "return term;"),
+        ("errors bring nothing to rest", "fabs(slope) + off)", "fabs(slope))"),
         ("gap without the scale's loss", "0.5 * (1 - c.scale) * (1 - c.scale) * rr", "0 * rr"),
         ("dual point not scaled", "return each->l1[j] / fabs(q);", "return s;"),
         ("conjugate without l2", "copysign(size, z) / l2", "copysign(INFINITY, z)"),
@@ -109,6 +112,11 @@ EDITS = {
             "            weigh_rows(",
         ),
     ],
+    ("csrc/linear/gram_strip.h", "test_linear_small.py"): [
+        ("products of the rest alone", "product[k] += v * a[k];", ""),
+        ("products of squares alone", "u ? u[r] * y : 0;", "0;"),
+        ("u of the first rows", "g->u ? g->u + i : NULL", "g->u"),
+    ],
     ("csrc/linear/gram_strip.h", _KERNELS): [
         ("squares keep their means", "d_load_real(x[k] + r) - mean[k];", "d_load_real(x[k] + r);"),
         ("squares unweighted", "root ? d_load(root + r) * a[k] : a[k];", "a[k];"),
@@ -167,9 +175,13 @@ EDITS = {
         ("the start's residual is b", "    if (placed)\n        renew(p, s, watch);", ""),
         (
             "certificate of the start once more",
-            "    renew(p, s, watch);\n    p->state[++p->n_iter]",
-            "    p->state[++p->n_iter]",
+            "    renew(p, s, watch);\n    return certified(",
+            "    return certified(",
         ),
+        ("rounding of the Gram matrix does not count", "s->error = additions *", "s->error = 0 *"),
+        ("any digits are enough", "2 * way * s->error <= DIGITS * s->rr", "1"),
+        ("an assumed gap is enough", " && !now.found.conditional)", ")"),
+        ("products with b alone", "s->theta_0[j] - p->theta[j], s->G", "0, s->G"),
         ("a round in any case", "p->state[0].found.gap > p->wanted && p->max_iter > 0", "1"),
     ],
     ("csrc/linear/small.h", "test_linear_difficult.py"): [
@@ -186,7 +198,8 @@ EDITS = {
         ("rounding has one there too", "self.array[empty], self.array[:, empty] = 0, 0", "pass"),
     ],
     ("src/thalweg/linear/small.py", "test_linear_small.py"): [
-        ("any number of columns", "and P <= FEW", ""),
+        ("any number of columns", "and 0 < problem.shape[1] <= FEW", ""),
+        ("each right-hand side has its Gram matrix", "problem.b.shape[1] == 1 or ", "True or "),
         ("what falls short is a success", "if status or not found.gap <= wanted:", "if status:"),
         (
             "what is wrong with A is not seen",

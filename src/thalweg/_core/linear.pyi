@@ -11,7 +11,7 @@ class Columns:
 Each = tuple[Any, Any, Any, Any]
 
 def certificate(
-    each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: float
+    each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: float, error: float = 0.0
 ) -> tuple[float, float, float, float, int]: ...
 def certificates(
     each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: Any, out: Any
@@ -45,6 +45,7 @@ def solve_small(
     rounds: int,
     max_iter: int,
     theta: Any,
+    threads: int = 1,
 ) -> tuple[int, int, float, float, int, int, list[State]]: ...
 def image_sweep(
     A: Columns,

@@ -203,8 +203,11 @@ cdef c.tw_coordinates coordinates(Views views, each, Py_ssize_t m) except *:
     )
 
 
-def certificate(each, reach, square, theta, q, double rr):
-    """Return (penalty, scale, gap, kkt, conditional) of theta (m,)."""
+def certificate(each, reach, square, theta, q, double rr, double error=0.0):
+    """Return (penalty, scale, gap, kkt, conditional) of theta (m,).
+
+    They hold for every q' with |q'_k - q_k| <= error sqrt(square_k).
+    """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Py_ssize_t m = len(theta)
     cdef c.tw_coordinates of = coordinates(views, each, m)
@@ -213,7 +216,7 @@ def certificate(each, reach, square, theta, q, double rr):
         views.doubles(reach, m, False),
         views.doubles(square, m, False),
         views.doubles(theta, m, False),
-        views.doubles(q, m, False), rr,
+        views.doubles(q, m, False), rr, error,
     )
     return found.penalty, found.scale, found.gap, found.kkt, found.conditional
 
@@ -237,7 +240,7 @@ def certificates(each, reach, square, theta, q, rr, out):
     cdef c.tw_certificate found
     for k in range(M):
         found = kernel.certificate(
-            m, &of, reaches + k * m, squares, thetas + k * m, slopes + k * m, rrs[k]
+            m, &of, reaches + k * m, squares, thetas + k * m, slopes + k * m, rrs[k], 0.0
         )
         to[5 * k], to[5 * k + 1], to[5 * k + 2] = found.penalty, found.scale, found.gap
         to[5 * k + 3], to[5 * k + 4] = found.kkt, <double> found.conditional
@@ -283,7 +286,7 @@ cdef tuple state_of(const c.tw_small_state *state):
 
 
 def solve_small(A, b, weights, each, bint intercept, double tol, double part, double again,
-                Py_ssize_t rounds, Py_ssize_t max_iter, theta):
+                Py_ssize_t rounds, Py_ssize_t max_iter, theta, int threads=1):
     """Run a ``tw_small_problem`` on a dense A; theta (P,) is changed in place.
 
     Returns
@@ -305,7 +308,7 @@ def solve_small(A, b, weights, each, bint intercept, double tol, double part, do
     p.columns.weights = views.doubles_if_given(weights, n, False)
     p.b, p.each = views.doubles(b, n, False), coordinates(views, each, P)
     p.tol, p.part, p.again = tol, part, again
-    p.rounds, p.max_iter = rounds, max_iter
+    p.rounds, p.max_iter, p.threads = rounds, max_iter, threads_of(threads)
     p.theta = views.doubles(theta, P, True)
     times(P, times(P, sizeof(double)))  # bytes of the Gram matrix
     cdef size_t own = kernel.small_work(&p), bytes_of_mean = P * sizeof(double)

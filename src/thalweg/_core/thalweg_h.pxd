@@ -357,6 +357,7 @@ cdef extern from "linear/contract.h" nogil:
         tw_coordinates each
         double tol, part, again
         Py_ssize_t rounds, max_iter
+        int threads
         double *theta
         double *mean
         double constant, wanted
@@ -390,8 +391,8 @@ cdef extern from "linear/contract.h" nogil:
                       void *work) noexcept nogil
         tw_certificate (*certificate)(Py_ssize_t m, const tw_coordinates *each,
                                       const double *reach, const double *square,
-                                      const double *theta, const double *q,
-                                      double rr) noexcept nogil
+                                      const double *theta, const double *q, double rr,
+                                      double error) noexcept nogil
         size_t (*small_work)(const tw_small_problem *p) noexcept nogil
         tw_linear_status (*small)(tw_small_problem *p, tw_watch *watch, void *work) noexcept nogil
 

@@ -18,7 +18,7 @@ from .problem import Problem
 from .result import LinearHistory, LinearResult
 from .rules import Rules
 from .side_by_side import go_side_by_side, solve_side_by_side
-from .small import is_small, solve_small
+from .small import is_one_call, solve_in_one_call
 from .state import State
 
 
@@ -83,8 +83,9 @@ class Run:
 
     def _one(self, m: int, heard: Callable[[Iteration], bool] | None) -> None:
         begin = self._begin(m)
-        if heard is None and is_small(self.problem, self.rules):
-            one = solve_small(self.problem, self.problem.b[:, m], begin, self.rules)
+        if heard is None and is_one_call(self.problem, self.rules):
+            b = self.problem.b[:, m]
+            one = solve_in_one_call(self.problem, b, begin, self.rules, self.threads)
             if one is not None:
                 self.done.append(one)
                 return

@@ -23,34 +23,46 @@ from .state import Certificate
 from .working_set import FEW
 
 # Problems are small if their Gram matrix takes at most so many multiplications: larger ones gain by
-# threads and by NumPy's BLAS.  (Not measured at other values.)
+# threads.  (Not measured at other values.)
 _OPERATIONS = 1 << 22
 _NARROW = 32  # with fewer columns passes over A take longer than its Gram matrix: count this many
 
 
-def is_small(problem: Problem, rules: Rules) -> bool:
-    """Whether one call is enough: A is dense and small, and no sweeps with r were asked for."""
-    n, P = problem.shape
+def is_one_call(problem: Problem, rules: Rules) -> bool:
+    """Whether one call is tried: A is dense with few columns, and no sweeps with r are asked for.
+
+    Several right-hand sides would each compute the Gram matrix, so their problem has to be small.
+    """
     return (
         isinstance(problem.matrix, np.ndarray)
-        and P <= FEW
-        and 0 < n * P * max(P, _NARROW) <= _OPERATIONS
+        and 0 < problem.shape[1] <= FEW
+        and problem.shape[0] > 0
+        and (problem.b.shape[1] == 1 or _is_small(problem))
         and rules.allow_one_call
     )
 
 
-def solve_small(problem: Problem, b: Array, start: Array, rules: Rules) -> Outcome | None:
+def _is_small(problem: Problem) -> bool:
+    n, P = problem.shape
+    return n * P * max(P, _NARROW) <= _OPERATIONS
+
+
+def solve_in_one_call(
+    problem: Problem, b: Array, start: Array, rules: Rules, threads: int
+) -> Outcome | None:
     """Solve one right-hand side from ``start`` (P,); return None if the gap is not reached."""
-    theta = start.copy()
+    theta, is_small = start.copy(), _is_small(problem)
     status, n_iter, wanted, intercept, sweeps, steps, states = _core.solve_small(
         problem.matrix, np.ascontiguousarray(b), problem.weights, problem.each, problem.intercept,
         rules.tol, PART_IN_W, AGAIN, ROUNDS, rules.max_iter, theta,
+        1 if is_small else threads,
     )  # fmt: skip
     found = Certificate(*states[n_iter][:-1])
     if status or not found.gap <= wanted:
         return None
     course = np.array(states).T
-    why = "as asked" if rules.strategy == "gram" else "the problem is small"
+    why = "the problem is small" if is_small else "there are few columns"
+    why = "as asked" if rules.strategy == "gram" else why
     return Outcome(
         theta,
         intercept,

@@ -27,6 +27,7 @@ FIRST_STEPS = 8  # Newton steps in a row; twice as many each time that they end 
 # The costs of a Newton step, of its factor per m^3 and of its product with G per C m, in units of
 # an addition in a sweep.
 FACTOR_COST, PRODUCT_COST, STEP_COST = 0.2, 0.5, 2000
+DIGITS, BLOCK_ROWS, MANY = 1e-8, 128, 1 << 16
 
 
 def moments(A: Array, u: Array, w: Array, centred: bool) -> tuple[Array, Array, Array]:
@@ -76,30 +77,41 @@ class Certificate(NamedTuple):
     conditional: int
 
 
+def gap_term(each: Any, j: int, t: float, z: float, reach: float) -> float:
+    """Return one coordinate's term of the duality gap; see csrc/linear/gap.h."""
+    l1, l2, lower, upper = (a[j] for a in each)
+    top, excess = 0.0, abs(z) - l1
+    if excess > 0 and l2 == 0 and (upper == np.inf if z > 0 else lower == -np.inf):
+        top = np.sign(z) * (reach + 2 * abs(t)) if l1 == 0 else 0.0
+    elif excess > 0:
+        top = np.sign(z) * (excess / l2 if l2 > 0 else np.inf)
+    top = float(np.clip(top, lower, upper))
+    return float(max((z - l2 * (top + t) / 2) * (top - t) - l1 * (abs(top) - abs(t)), 0.0))
+
+
 def certificate(
-    each: Any, reach: Array, square: Array, theta: Array, q: Array, rr: float
+    each: Any, reach: Array, square: Array, theta: Array, q: Array, rr: float, error: float = 0.0
 ) -> Certificate:
-    """Return the duality gap of theta and the other fields; q is A'Wr, and rr is r'Wr."""
+    """Return the duality gap of theta and the other fields.
+
+    rr is r'Wr, and q_j is within ``error`` times the length of column j of A_j'Wr.
+    """
     l1, l2, lower, upper = each
-    q = np.where(square > 0, q, 0.0)
-    endless = (l2 == 0) & np.where(q > 0, upper == np.inf, lower == -np.inf)
-    bound = endless & (l1 > 0) & (np.abs(q) > l1)
-    scale = float(np.min(l1[bound] / np.abs(q[bound]), initial=1.0))
+    q, off, scale = np.where(square > 0, q, 0.0), error * np.sqrt(square), 1.0
+    for end in (q - off, q + off):
+        endless = (l2 == 0) & np.where(end > 0, upper == np.inf, lower == -np.inf)
+        bound = endless & (l1 > 0) & (np.abs(end) > l1)
+        scale = float(np.min(l1[bound] / np.abs(end[bound]), initial=scale))
     gap, conditional, kkt = 0.5 * (1 - scale) ** 2 * rr, 0, 0.0
-    for j, (t, z) in enumerate(zip(theta, scale * q, strict=True)):
+    for j, t in enumerate(theta):
         unheld = l1[j] == l2[j] == 0 and (lower[j] == -np.inf or upper[j] == np.inf)
         conditional += bool(square[j] > 0 and unheld and t not in (lower[j], upper[j]))
-        if t == 0 and abs(q[j]) <= l1[j] and lower[j] <= 0 <= upper[j]:
+        if t == 0 and abs(q[j]) + off[j] <= l1[j] and lower[j] <= 0 <= upper[j]:
             continue
-        top, excess = 0.0, abs(z) - l1[j]
-        if excess > 0 and endless[j]:
-            top = np.sign(z) * (reach[j] + 2 * abs(t)) if l1[j] == 0 else 0.0
-        elif excess > 0:
-            top = np.sign(z) * (excess / l2[j] if l2[j] > 0 else np.inf)
-        top = float(np.clip(top, lower[j], upper[j]))
-        gap += max((z - l2[j] * (top + t) / 2) * (top - t) - l1[j] * (abs(top) - abs(t)), 0.0)
+        ends = (scale * (q[j] - off[j]), scale * (q[j] + off[j]))
+        gap += max(gap_term(each, j, t, z, reach[j]) for z in ends)
         minimum = updated(t, square[j], q[j], l1[j], l2[j], lower[j], upper[j], 1.0)
-        kkt = max(kkt, abs(minimum - t) * np.sqrt(square[j]))
+        kkt = max(kkt, abs(minimum - t) * np.sqrt(square[j]) + error)
     penalty = float(l1 @ np.abs(theta) + 0.5 * l2 @ theta**2)
     return Certificate(penalty, scale, float(gap), float(kkt), int(conditional))
 
@@ -209,7 +221,9 @@ def solve_small(
 
     The states are the start and, if its gap is too large, the result of a round over all columns.
     If the gap is then small enough and no coordinate has a penalty or is at a bound, the result of
-    one more round, to ``again`` times that gap, follows.
+    one more round, to ``again`` times that gap, follows.  The certificate of a round is that of the
+    Gram matrix, with its rounding, if A has many elements and it is enough, else that of the
+    residual.
     """
     target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
     mean, square, _ = moments(A, w * target, w, centred)
@@ -223,13 +237,27 @@ def solve_small(
         found = certificate(each, reach, square, theta, q, rr)
         return rr, q, 0.5 * rr + found.penalty, found
 
+    def stand_by_gram(theta: Array) -> tuple[float, Certificate] | None:
+        q_now = q - G @ (theta - before)
+        left = rr - float((theta - before) @ (q + q_now))
+        way = float(np.sqrt(square) @ (np.abs(theta) + np.abs(before)))
+        additions = BLOCK_ROWS + len(A) // BLOCK_ROWS + len(theta)
+        error = additions * float(np.finfo(float).eps) * (np.sqrt(size) + way)
+        found = certificate(each, reach, square, theta, q_now, left, error)
+        enough = 2 * way * error <= DIGITS * left and found.gap <= wanted and not found.conditional
+        return (0.5 * left + found.penalty, found) if enough else None
+
     rr, q, objective, found = stand(theta)
     states, wanted = [(objective, found)], tol * (0.5 * size or objective)
     goes_on, end = found.gap > wanted, part * wanted
     working = np.count_nonzero((square > 0) & (each[2] < each[3]))
     while goes_on and len(states) <= min(max_iter, 2):
         G, rank = about.T @ (w[:, None] * about), max(len(A) - centred, 1)
-        theta = solve(G, each, reach, rank, rr, end, rounds, theta, q)[0]
+        before, theta = theta, solve(G, each, reach, rank, rr, end, rounds, theta, q)[0]
+        quick = stand_by_gram(theta) if A.size >= MANY else None
+        if quick is not None:
+            states.append(quick)
+            break
         rr, q, objective, found = stand(theta)
         states.append((objective, found))
         goes_on, end = found.conditional == working and found.gap <= wanted, again * found.gap
