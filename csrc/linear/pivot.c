@@ -89,8 +89,11 @@ TW_INLINE int some_may_be_finished(const pivoting *r, const group *g, line count
 /* Solve problems, eight at a time, until none is left to claim. */
 static void take_problems(pivoting *r, group *g) {
     const ptrdiff_t P = r->job->P;
-    for (int l = 0; l < LINE; l++)
+    for (int l = 0; l < LINE; l++) {
         g->problem[l] = IDLE;
+        if (!r->job->bound_step && r->job->M > 0) /* all problems have these bounds */
+            load_bounds(r, g, P, l, 0);
+    }
     g->next = g->end = 0;
     while (fill(r, g, P))
         for (int left = 0; !left;) {

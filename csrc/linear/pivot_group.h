@@ -98,21 +98,33 @@ TW_INLINE double within(double value, double lower, double upper) {
     return raised > upper ? upper : raised;
 }
 
-/* Load problem m into place l.  x begins at `home`, the point of the box nearest to 0.  Free are the
- * coordinates that are between their bounds there, and those at a bound from which c points into the box. */
+/* Load the bounds of problem m into place l, and its `home`: the point of the box nearest to 0. */
+TW_INLINE void load_bounds(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m) {
+    const struct tw_pivot_job *job = r->job;
+    const double *low = job->lower + m * job->bound_step, *high = job->upper + m * job->bound_step;
+    for (ptrdiff_t j = 0, k = l; j < P; j++, k += LINE) {
+        const double lower = low[j] * r->inverse_scale[j], upper = high[j] * r->inverse_scale[j];
+        g->lower[k] = lower, g->upper[k] = upper;
+        g->home[k] = within(0, lower, upper);
+    }
+}
+
+/* Load problem m into place l, which holds its bounds already if all problems share them.  x begins at home.
+ * Free are the coordinates that are between their bounds there, and those at a bound from which c points into
+ * the box; `&` and `|` decide without a branch, as a processor cannot predict the sign of c. */
 TW_INLINE void load(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m) {
     const struct tw_pivot_job *job = r->job;
     const real *c = (const real *)job->c + m * P;
-    const double *low = job->lower + m * job->bound_step, *high = job->upper + m * job->bound_step;
     double largest = 0;
+    if (job->bound_step)
+        load_bounds(r, g, P, l, m);
     for (ptrdiff_t j = 0, k = l; j < P; j++, k += LINE) {
-        const double lower = low[j] * r->inverse_scale[j], upper = high[j] * r->inverse_scale[j];
-        g->c[k] = (double)c[j] * r->scale[j];
-        g->lower[k] = lower, g->upper[k] = upper;
-        g->x[k] = g->home[k] = within(0, lower, upper);
-        g->free[k] = -((lower < 0 || g->c[k] > 0) && (upper > 0 || g->c[k] < 0) && lower < upper);
+        const double value = (double)c[j] * r->scale[j], lower = g->lower[k], upper = g->upper[k];
+        const int leaves_upper = (upper > 0) | (value < 0), leaves_lower = (lower < 0) | (value > 0);
+        g->c[k] = value, g->x[k] = g->home[k];
+        g->free[k] = -(int64_t)(leaves_upper & leaves_lower & (lower < upper));
         g->dependent[k] = 0;
-        const double size = fabs(g->c[k]) * r->inverse_length[j];
+        const double size = fabs(value) * r->inverse_length[j];
         largest = size > largest ? size : largest;
     }
     g->largest[l] = largest;
