@@ -94,7 +94,8 @@ struct tw_engine {
      * and the second derivative of f along d.  Its free_theta has F + 1 entries, of which the last is not
      * used.  job->curved is NULL where the model has no second derivatives.
      *
-     * Where only the caller can evaluate the model, job->call(context, theta [P], f [N], J [N][F]) does so.
+     * Where only the caller can evaluate the model, job->call(context, theta [P], f [N], J [N][F]) does so;
+     * where J is NULL it writes f alone.
      * It is called by the thread that called `again`; such a job has one thread, and has a watch.  A return
      * value other than 0 says that the caller cannot go on, and stops the job. */
     size_t (*again_work)(const tw_fit_job *job, ptrdiff_t n, int threads);

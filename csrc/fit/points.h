@@ -257,14 +257,21 @@ static void take_values(single_fit *one, const sample *data, const real *f, cons
     normal_from_triangle(n + 1, one->trial_triangle, one->s.trial_sum);
 }
 
-/* Let the caller evaluate the trial; where it cannot, the job is asked to stop. */
-static void evaluate_by_call(single_fit *one) {
+/* Let the caller evaluate f at the trial, and J if that is not NULL.  Where it cannot, the job is asked to
+ * stop, and 0 is returned. */
+static int ask_caller(single_fit *one, real *J) {
     const model_call *c = &one->call;
     for (int j = 0; j < one->s.P; j++)
         c->theta[j] = one->s.trial[j * LANES];
-    if (one->job->call(one->job->context, c->theta, c->f, c->J))
-        atomic_store(&one->watch->stop, 1);
-    else
+    if (!one->job->call(one->job->context, c->theta, c->f, J))
+        return 1;
+    atomic_store(&one->watch->stop, 1);
+    return 0;
+}
+
+static void evaluate_by_call(single_fit *one) {
+    const model_call *c = &one->call;
+    if (ask_caller(one, c->J))
         take_values(one, &c->data, c->f, c->J, c->rows);
 }
 

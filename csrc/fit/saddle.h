@@ -37,18 +37,18 @@ static void second_difference(single_fit *one, int j, real h, real *w2, real *sl
     const real above = middle + h < upper ? middle + h : upper;
     const real places[] = {theta, middle, below, above}, times[] = {0, 2, -1, -1};
     memset(c->bend, 0, (size_t)(2 * N) * sizeof(real));
+    *w2 = *slope = 0;
     for (int k = 0; k < 4; k++) {
         for (int i = 0; i < s->P; i++)
             s->trial[i * LANES] = s->theta[i * LANES];
         s->trial[at] = places[k];
-        if (k != 1 || middle != theta)
-            evaluate_trial(one);
+        if ((k != 1 || middle != theta) && !ask_caller(one, NULL))
+            return;
         for (ptrdiff_t i = 0; i < N; i++) {
             const real e = weight[i] > 0 ? (y[i] - c->f[i]) * weight[i] : 0;
             c->bend[i] += times[k] * e, c->bend[N + i] += k ? 0 : e;
         }
     }
-    *w2 = *slope = 0;
     for (ptrdiff_t i = 0; i < N; i++)
         *w2 += c->bend[i] * c->bend[i], *slope += c->bend[i] * c->bend[N + i];
 }

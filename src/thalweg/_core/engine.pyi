@@ -31,7 +31,10 @@ class Job:
     @property
     def unsettled(self) -> bool: ...
     def again_called(
-        self, evaluate: Callable[[Any], tuple[Any, Any, float]], trial: Any
+        self,
+        evaluate: Callable[[Any], tuple[Any, Any, float]],
+        value: Callable[[Any], Any],
+        trial: Any,
     ) -> None: ...
     def again(
         self,

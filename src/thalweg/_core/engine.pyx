@@ -150,15 +150,15 @@ cdef class Job:
                 return True
         return False
 
-    def again_called(self, evaluate, trial):
+    def again_called(self, evaluate, value, trial):
         """Run later attempts of fit 0 of a model that Python evaluates.
 
         ``evaluate(trial)`` returns f (N,) and J (N, F) at ``trial`` (P,), and the relative error of
-        the columns of J.
+        the columns of J; ``value(trial)`` returns f alone.
         """
         if self.job.next == NULL or self.job.next[0] <= 0:
             raise ValueError("the fit is not to be tried again")
-        cdef Called called = Called(self, evaluate, trial)
+        cdef Called called = Called(self, evaluate, value, trial)
         cdef Watch watch = Watch(None)
         cdef Py_ssize_t fit = 0
         self.job.call, self.job.context = call_model, <void *> called
@@ -186,19 +186,23 @@ cdef class Called:
     """A model that Python evaluates: what the engine calls, and the exception of a call."""
 
     cdef Job job
-    cdef object evaluate, trial, error
+    cdef object evaluate, value, trial, error
 
-    def __cinit__(self, Job job not None, evaluate, trial):
-        self.job, self.evaluate, self.trial, self.error = job, evaluate, trial, None
+    def __cinit__(self, Job job not None, evaluate, value, trial):
+        self.job, self.evaluate, self.value = job, evaluate, value
+        self.trial, self.error = trial, None
 
     cdef int answer(self, const void *theta, void *f, void *J) except -1:
-        """Write value and derivatives at theta."""
+        """Write the value at theta, and the derivatives if J is not NULL."""
         cdef Py_ssize_t N = self.job.job.n_points, F = self.job.tape.tape.n_free
         cdef Py_ssize_t P = self.job.tape.tape.n_theta
         cdef size_t size = sizeof(float) if self.job.job.is_float else sizeof(double)
         cdef char real = c"f" if self.job.job.is_float else c"d"
         cdef Views views = Views()
         memcpy(views.take(self.trial, real, P, True), theta, P * size)
+        if J == NULL:
+            memcpy(f, views.take(self.value(self.trial), real, N, False), N * size)
+            return 0
         value, jacobian, self.job.job.jacobian_error = self.evaluate(self.trial)
         memcpy(f, views.take(value, real, N, False), N * size)
         memcpy(J, views.take(jacobian, real, times(N, F), False), N * F * size)

@@ -333,6 +333,12 @@ def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
         f, J, error = evaluate(theta)
         return np.ascontiguousarray(f), np.ascontiguousarray(J), error
 
+    def value(theta: Array) -> Array:
+        if differences is None:
+            return values(theta)[0]
+        with np.errstate(all="ignore"):
+            return differences.value(theta)
+
     differences = evaluate if isinstance(evaluate, Differences) else None
     trials = engine.Trials(job, np.empty(n_params, dtype))
     if differences:
@@ -342,4 +348,4 @@ def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
     if differences:
         differences.first_attempt = False
     if job.unsettled:
-        job.again_called(values, np.empty(n_params, dtype))
+        job.again_called(values, value, np.empty(n_params, dtype))
