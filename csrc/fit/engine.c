@@ -279,7 +279,7 @@ typedef struct {
 
 static trial_state *trial_on(arena *a, const tw_fit_job *job) {
     TAKE_ROOT(a, trial_state, t);
-    t->one = single_fit_on(a, job, 1, NULL);
+    *t = (trial_state){.one = single_fit_on(a, job, 1, NULL)};
     t->data.y = TAKE(a, real, job->n_points);
     t->data.weight = TAKE(a, real, job->n_points);
     t->rows = TAKE(a, real, (job->tape->n_free + 1) * padded_rows(job->n_points));

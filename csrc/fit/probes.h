@@ -31,7 +31,7 @@ typedef struct {
 static retry *retry_on(arena *a, const tw_fit_job *job, const tw_fit_job *curved, int n_workers) {
     TAKE_ROOT(a, retry, r);
     const ptrdiff_t P = job->tape->n_theta, F = job->tape->n_free;
-    r->job = job;
+    *r = (retry){.job = job};
     r->origin = TAKE(a, real, P), r->probe = TAKE(a, real, P), r->size = TAKE(a, real, F);
     r->theta = TAKE(a, real, P), r->R = TAKE(a, real, tri(F + 1, 0));
     single_fit *one = single_fit_on(a, job, n_workers, NULL),
