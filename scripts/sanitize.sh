@@ -23,7 +23,8 @@ python -m pip install --quiet ".[test]" -C cmake.build-type=None -C install.stri
 # in as many processes as there are processors; where one ends with a report, that is printed and
 # the tests fail; the interpreter itself is not built
 # for the sanitizers: their libraries must be loaded first, its leaks are not ours, and its own
-# allocator would hide an overrun of a small object
+# allocator would hide an overrun of a small object; new memory up to 1 MiB is filled with a pattern,
+# so that no kernel works only where its workspace happens to be zero
 (($#)) || set -- tests
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
-    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc python -m pytest -n auto --capture=no "$@"
+    ASAN_OPTIONS=detect_leaks=0:max_malloc_fill_size=1048576 PYTHONMALLOC=malloc python -m pytest -n auto --capture=no "$@"

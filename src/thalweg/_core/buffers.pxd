@@ -33,6 +33,12 @@ cdef class Memory:
     cdef void *at
 
 
+cdef class Workspace:
+    cdef void *at
+    cdef size_t size
+    cdef void *of(self, size_t size) except NULL
+
+
 cdef class Views:
     cdef Py_buffer few[FEW_VIEWS]
     cdef Py_buffer *view  # [most]

@@ -38,6 +38,21 @@ cdef void *workspace(size_t size) except NULL:
     return work
 
 
+cdef class Workspace:
+    """Memory that kernels work in, not zeroed; kept between calls, replaced if one needs more."""
+
+    cdef void *of(self, size_t size) except NULL:
+        if size > self.size:
+            free(self.at)
+            self.at, self.size = NULL, 0
+            self.at = workspace(size)
+            self.size = size
+        return self.at
+
+    def __dealloc__(self):
+        free(self.at)
+
+
 cdef Py_ssize_t times(Py_ssize_t a, Py_ssize_t b) except -1:
     """The product a b, the number of elements of an array; ValueError where it would overflow."""
     if a < 0 or b < 0 or (b and a > MOST // b):

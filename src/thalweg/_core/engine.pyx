@@ -8,7 +8,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport USUAL_VIEWS, Memory, Views, times
+from thalweg._core.buffers cimport USUAL_VIEWS, Memory, Views, Workspace, times
 from thalweg._core.dispatch cimport Watch, active, threads_of
 from thalweg._core.tape cimport Tape, refuse_giant
 
@@ -105,9 +105,10 @@ cdef class Job:
         cdef const c.tw_engine *engine = active(self.job.is_float).engine
         cdef int n_threads = threads_of(threads)
         cdef Watch watch = Watch(progress)
-        cdef Memory work = Memory(engine.fit_work(&self.job, n_threads), 1)
+        cdef Workspace memory = Workspace()
+        cdef void *work = memory.of(engine.fit_work(&self.job, n_threads))
         with nogil:
-            engine.fit(&self.job, n_threads, work.at, &watch.watch, &watch.done)
+            engine.fit(&self.job, n_threads, work, &watch.watch, &watch.done)
         return watch
 
     def again(self, which, Tape curved, int threads=0, progress=None):
@@ -134,9 +135,10 @@ cdef class Job:
     cdef Watch try_again(self, const Py_ssize_t *fits, Py_ssize_t n, int threads, Watch watch):
         """Run later attempts of n fits; the workspace is made for this call."""
         cdef const c.tw_engine *engine = active(self.job.is_float).engine
-        cdef Memory work = Memory(engine.again_work(&self.job, n, threads), 1)
+        cdef Workspace memory = Workspace()
+        cdef void *work = memory.of(engine.again_work(&self.job, n, threads))
         with nogil:
-            engine.again(&self.job, fits, n, threads, work.at, &watch.watch, &watch.done)
+            engine.again(&self.job, fits, n, threads, work, &watch.watch, &watch.done)
         return watch
 
     @property
@@ -227,7 +229,7 @@ cdef class Trials:
 
     cdef Job job
     cdef const c.tw_engine *engine
-    cdef Memory work
+    cdef Workspace work
     cdef readonly object trial
     cdef readonly bint done
 
@@ -238,8 +240,9 @@ cdef class Trials:
         if job.job.n_fits < 1:
             raise ValueError("the job has no fit")
         self.job, self.trial, self.engine = job, trial, active(job.job.is_float).engine
-        self.work = Memory(self.engine.trial_work(&job.job), 1)
-        self.done = self.engine.trial_begin(&job.job, self.work.at, target) != 0
+        self.work = Workspace()
+        cdef void *work = self.work.of(self.engine.trial_work(&job.job))
+        self.done = self.engine.trial_begin(&job.job, work, target) != 0
 
     def next(self, f, J, double error):
         """Judge the trial by f (N,) and J (N, F), whose columns have this relative error.

@@ -7,29 +7,11 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport USUAL_VIEWS, Views, times, workspace
+from thalweg._core.buffers cimport USUAL_VIEWS, Views, Workspace, times, workspace
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
 cdef bint IS_LONG = sizeof(Py_ssize_t) == sizeof(long)
 cdef char INTP = c"l" if IS_LONG else c"q"
-
-
-cdef class Workspace:
-    """Memory that is kept between calls, and replaced if a call needs more."""
-
-    cdef void *at
-    cdef size_t size
-
-    cdef void *of(self, size_t size) except NULL:
-        if size > self.size:
-            free(self.at)
-            self.at, self.size = NULL, 0
-            self.at = workspace(size)
-            self.size = size
-        return self.at
-
-    def __dealloc__(self):
-        free(self.at)
 
 
 cdef const c.tw_linear *take_dense(A, Views views, c.tw_columns *columns) except NULL:

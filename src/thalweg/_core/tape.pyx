@@ -9,7 +9,7 @@ from libc.stdint cimport INT32_MAX, int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport MOST, Memory, Views, times
+from thalweg._core.buffers cimport MOST, Memory, Views, Workspace, times
 from thalweg._core.dispatch cimport active, arity_of
 
 cdef enum:
@@ -168,12 +168,13 @@ def evaluate_rows(Tape tape not None, bint is_float, Py_ssize_t n_rows, Py_ssize
     cdef const c.tw_engine *engine = active(is_float).engine
     cdef char *parameters = <char *> views.take(theta, real, times(n_rows, n_theta), False)
     cdef char *target = <char *> views.take(out, real, times(n_rows, n_out), True)
-    cdef Memory work = Memory(engine.tape_work(&tape.tape, n_points), 1)
+    cdef Workspace memory = Workspace()
+    cdef void *work = memory.of(engine.tape_work(&tape.tape, n_points))
     cdef Py_ssize_t unseen = 0
     with nogil:
         for row in range(n_rows):
             engine.tape_run(&tape.tape, n_points, pointers, parameters + row * n_theta * size,
-                            work.at, target + row * n_out * size)
+                            work, target + row * n_out * size)
             for k in range(n_x):
                 pointers[k] = <const char *> pointers[k] + strides[k]
             unseen += n_out
