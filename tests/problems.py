@@ -113,8 +113,8 @@ class Problem(NamedTuple):
 
     def __repr__(self):
         return (
-            f"Problem({self.model.__name__}, N={len(self.x)}, start={self.start.tolist()}, "
-            f"sigma={self.sigma is not None}, bounds={self.bounds}, y={self.y.tolist()})"
+            f"Problem({self.model.__name__}, x={self.x.tolist()}, y={self.y.tolist()}, "
+            f"start={self.start.tolist()}, sigma={self.sigma}, bounds={self.bounds})"
         )
 
 
