@@ -89,13 +89,18 @@ static inline double largest_gap_term(const struct tw_coordinates *each, ptrdiff
     return term > other ? term : other;
 }
 
+/* How far q_j may be off; 0 for a column of 0. */
+static inline double slope_error(double error, double square) {
+    return error > 0 && square > 0 ? error * sqrt(square) : 0;
+}
+
 static struct tw_certificate certificate(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
                                          const double *square, const double *theta, const double *q,
                                          double rr, double error) {
     struct tw_certificate c = {.scale = 1};
     for (ptrdiff_t j = 0; j < m; j++)
         if (square[j] > 0) {
-            const double off = error > 0 ? error * sqrt(square[j]) : 0;
+            const double off = slope_error(error, square[j]);
             c.scale = dual_scale(each, j, q[j] - off, c.scale);
             c.scale = dual_scale(each, j, q[j] + off, c.scale);
         }
@@ -104,7 +109,7 @@ static struct tw_certificate certificate(ptrdiff_t m, const struct tw_coordinate
         c.penalty += each->l1[j] * fabs(theta[j]) + 0.5 * each->l2[j] * theta[j] * theta[j];
         const double slope = square[j] > 0 ? q[j] : 0;
         c.conditional += square[j] > 0 && is_unheld(each, j, theta[j]);
-        const double off = square[j] > 0 && error > 0 ? error * sqrt(square[j]) : 0;
+        const double off = slope_error(error, square[j]);
         if (rests_at_zero(each, j, theta[j], fabs(slope) + off))
             continue;
         c.gap += largest_gap_term(each, j, theta[j], c.scale * slope, c.scale * off, reach[j]);

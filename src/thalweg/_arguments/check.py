@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from math import prod
 from typing import Any, NamedTuple, TypeGuard
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from .pieces import Array as Array  # who imports from here gets it, too
 from .pieces import contiguous, filled, pieces
+from .spelling import did_you_mean
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]  # float64, or float32 where that was asked for
 Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
@@ -134,8 +134,7 @@ def name_index(name: str, names: Sequence[str], what: str) -> int:
     """Return the place of a parameter's name; ValueError for a name that no parameter has."""
     if name in names:
         return list(names).index(name)
-    near = get_close_matches(str(name), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(str(name), names)
     raise ValueError(f"{what} names {name!r}, but the parameters are {', '.join(names)}{hint}")
 
 

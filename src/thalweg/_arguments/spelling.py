@@ -111,6 +111,12 @@ def refuse_unknown(label: str, given: Iterable[str], known: Collection[str]) -> 
             raise TypeError(f"{label}() has no argument {name!r}{_hint(name, known)}")
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names the known name most like this one, if one is."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _hint(name: str, known: Collection[str]) -> str:
     """The end of the sentence: what was meant, or where that is set, or else all known names."""
     bare = _bare(name)

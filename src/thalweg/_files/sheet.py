@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import isnan
 from typing import Any
 
 import numpy as np
 
 from .._arguments.pieces import Array
+from .._arguments.spelling import did_you_mean
 from .cells import MISSING, Signs, cause, is_number, number, refusal
 from .dates import is_date, is_time, read_dates
 from .heads import find_head
@@ -60,6 +60,7 @@ class Sheet:
     signs: Signs = Signs()  # noqa: RUF009  # immutable
     index: bool = False
     _kinds: dict[int, str] = field(default_factory=dict)
+    _numbers: dict[int, Array] = field(default_factory=dict)
 
     def where(self, i: int, j: int) -> str:
         """Return the place of row i, column j, in words."""
@@ -74,8 +75,7 @@ class Sheet:
             raise ValueError(f"{self.name} has several columns {name!r}; use their numbers")
         if name.isdecimal() and 1 <= int(name) <= len(self.names):
             return int(name) - 1
-        near = get_close_matches(name, self.names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, self.names)
         raise ValueError(f"{self.name} has no column {name!r}, but {', '.join(self.names)}{hint}")
 
     def kind(self, j: int) -> str:
@@ -111,9 +111,12 @@ class Sheet:
         ValueError
             A cell holds no number; the sentence names the place and the likely cause.
         """
-        if self.kind(j) == "dates":
-            return self._dates(j, self.columns[j])
-        cells = self.columns[j]
+        if j not in self._numbers:
+            read = self._dates if self.kind(j) == "dates" else self._plain
+            self._numbers[j] = read(j, self.columns[j])
+        return self._numbers[j]
+
+    def _plain(self, j: int, cells: tuple[str, ...]) -> Array:
         with suppress(ValueError):  # most columns hold plain numbers alone
             return np.array(_plain_numbers(cells, self.signs.decimal))
         values = np.empty(len(cells))

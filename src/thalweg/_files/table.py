@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from .._arguments.pieces import Array
-from .._arguments.spelling import spelled
+from .._arguments.spelling import did_you_mean, spelled
+from .cells import Signs
 from .dates import ORDERS
 from .rows import Format, in_words
 from .sheet import Sheet, read_sheet
@@ -76,8 +76,7 @@ class Table:
             raise KeyError(f"several columns are called {column!r}; use their places from 0")
         if column in self.skipped:
             raise KeyError(f"column {column!r} was not read: {self.skipped[column]}")
-        near = get_close_matches(column, self.names, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(column, self.names)
         raise KeyError(f"there is no column {column!r}, but {', '.join(self.names)}{hint}")
 
     def keys(self) -> tuple[str, ...]:
@@ -100,8 +99,6 @@ class Table:
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def _how(self) -> str:
-        from .cells import Signs
-
         separator = None if self.separator == " " else self.separator
         words = [f"columns separated by {in_words(separator)}"] if len(self.names) > 1 else []
         numbers = signs_in_words(Signs(self.decimal, self.thousands)) or "decimal point"

@@ -37,7 +37,7 @@ from .._core import engine
 # theta -> f (N,), J (N, F), and the relative error of the columns of J
 Evaluate = Callable[[Array], tuple[Array, Array, float]]
 
-_EXACT = 1e-10  # ... where chi2 is less than this share of sum (y / sigma)^2
+_EXACT = 1e-10  # differences are central where chi2 is less than this share of sum (y / sigma)^2
 _TRIES = 6  # how often a step h is tried, each time up to _JUMP times as long or as short
 _JUMP = 1e4
 _FLAT = 1e-3  # s_j may be |theta_j|, but not less than _FLAT range / max |df/dtheta_j|
@@ -328,6 +328,7 @@ def _has_lost(column: Array, f: Array) -> bool:
 
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
     """Fit data set 0 of a job, with later attempts where these may help; results are written."""
+    differences = evaluate if isinstance(evaluate, Differences) else None
 
     def values(theta: Array) -> tuple[Array, Array, float]:
         f, J, error = evaluate(theta)
@@ -339,7 +340,6 @@ def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
         with np.errstate(all="ignore"):
             return differences.value(theta)
 
-    differences = evaluate if isinstance(evaluate, Differences) else None
     trials = engine.Trials(job, np.empty(n_params, dtype))
     if differences:
         differences.first_attempt = True

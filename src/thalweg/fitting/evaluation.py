@@ -32,7 +32,7 @@ def predict(problem: Problem, params: Array, x: Any = None) -> Array:
     if recording is None:
         _call(problem, x, at, points, rows, out)
     else:
-        _run(recording, (), at, rows, out)
+        evaluate_recording(recording, (), at, rows, out)
     return out.reshape(*params.shape[:-1], *points)
 
 
@@ -49,15 +49,15 @@ def jacobian(problem: Problem, params: Array) -> Array:
             differences(theta)  # one-sided; the second call, at the same chi2, makes them central
             out[fit, 1:] = differences(theta)[1].T
     else:
-        _run(problem.recording, range(P), data.x, rows, out)
+        evaluate_recording(problem.recording, range(P), data.x, rows, out)
     J = np.moveaxis(out[:, 1:], 1, 2)
     return J.reshape(*params.shape[:-1], *data.points, P)
 
 
-def _run(
+def evaluate_recording(
     recording: Recording, free: Sequence[int], x: Sequence[PerFit], rows: Array, out: Array
 ) -> None:
-    """Write f and its derivatives with respect to ``free`` to out (B, 1 + F, N)."""
+    """Write f and its derivatives with respect to ``free`` to out (B, 1 + F, N), of each row."""
     graph, output, _ = recording
     tape = compile_model(graph, output, tuple(free)).tape
     at = [*x, *recording.rows]

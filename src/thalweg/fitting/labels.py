@@ -7,12 +7,12 @@ these libraries is imported here: an object is known by its attributes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.spelling import did_you_mean
 
 
 class Labels(NamedTuple):
@@ -98,8 +98,7 @@ def _number(name: str, labels: Labels | None) -> int:
             "y as an xarray.DataArray or a DataFrame"
         )
     if name not in labels.dims:
-        near = get_close_matches(name, labels.dims, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, labels.dims)
         raise ValueError(f"y has no axis {name!r}, but {', '.join(labels.dims)}{hint}")
     return labels.dims.index(name)
 

@@ -23,11 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
-from .._core.tape import evaluate_rows
-from ..model.tape import compile_model
 from ..status import Status
 from .by_calls import Evaluate
 from .data import Data
+from .evaluation import evaluate_recording
 from .problem import Problem
 from .result import diagonal
 from .scaled import (
@@ -292,10 +291,5 @@ def _at_start(problem: Problem, evaluate: Evaluate | None) -> Array:
             f, J, _ = (in_other_units(evaluate) if evaluate else problem.differences(k))(theta)
             values[k, 0], values[k, 1:] = f, J.T
         return values
-    graph, output, _ = problem.recording
-    tape = compile_model(graph, output, problem.free).tape
-    x = [*data.x, *problem.recording.rows]
-    rows, steps = [np.ascontiguousarray(v.array, values.dtype) for v in x], [v.step for v in x]
-    is_float, (K, N) = values.dtype == np.float32, data.y.shape
-    evaluate_rows(tape, is_float, K, N, rows, steps, problem.start.array, values)
+    evaluate_recording(problem.recording, problem.free, data.x, problem.start.array, values)
     return values
