@@ -307,6 +307,19 @@ def test_what_falls_short_warns_and_is_usable(how, status, words):
     check(model(A, b, 0.5), r, 1.0)
 
 
+@pytest.mark.parametrize("strategy", ["auto", "residual"])
+@pytest.mark.parametrize(("b", "bounds"), [(2.0, (0, None)), (-2.0, (None, 0)), (2.0, (1, None))])
+def test_at_a_bound_the_gap_is_conditional_where_the_slope_leads_to_the_open_side(
+    b, bounds, strategy
+):
+    A = np.ones((3, 1))
+    with pytest.warns(tw.linear.ConvergenceWarning):
+        r = tw.coordinate_descent(A, np.full(3, b), bounds=bounds, max_iter=0, strategy=strategy)
+    assert r.theta[0] in bounds and r.conditional == 1 and "the gap assumes" in r.reason()
+    held = tw.coordinate_descent(A, np.full(3, -b), bounds=bounds, strategy=strategy)
+    assert held.success and held.conditional == 0
+
+
 def test_without_penalty_or_bound_the_gap_is_conditional_and_says_so():
     rng = np.random.default_rng(17)
     A, b = rng.standard_normal((50, 8)), rng.standard_normal(50)

@@ -80,6 +80,7 @@ struct tw_certificate {
     double gap;     /* F(theta) less the dual value of s r: F at the minimum is lower by at most this */
     double kkt;     /* max_j |t_j - theta_j| ||A_j||, t_j the minimum along coordinate j alone */
     ptrdiff_t conditional; /* how many terms of the gap rest on the assumption that `reach` makes */
+    ptrdiff_t unheld;      /* how many coordinates the data alone determine: no penalty, no bound met, one open */
 };
 
 /* What is known of theta after a round. */

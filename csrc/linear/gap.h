@@ -12,9 +12,10 @@
  *
  * Without l2 and without a bound in the direction of z, h_j*(z) is infinite beyond |z| = l1_j; s is the
  * largest number up to 1 for which no |s q_j| is beyond.  With l1_j = l2_j = 0 this would be s = 0.  The term
- * then rests on an assumption instead: a minimum has a |theta_j| of at most reach_j + 2 |theta_j now|.  Every
- * coordinate without penalty and with an open side counts as such (`conditional`), whichever sign rounding
- * has given its q_j.
+ * then rests on an assumption instead: a minimum has a |theta_j| of at most reach_j + 2 |theta_j now|.  The
+ * coordinates of which this is assumed are counted (`conditional`): those at a bound where q_j points to the
+ * open side, and all others without penalty and with an open side (`unheld`), whichever sign rounding has
+ * given their q_j.
  *
  * Where q_j may be wrong by `error` times the length of column j, as one that a Gram matrix has updated, the
  * scale is feasible for all q_j within that, and each term is the largest: the gap includes the rounding.
@@ -53,6 +54,12 @@ static inline int is_unheld(const struct tw_coordinates *each, ptrdiff_t j, doub
     const int open = each->lower[j] <= -INFINITY || each->upper[j] >= INFINITY;
     return open && !(each->l1[j] > 0) && !(each->l2[j] > 0) && theta != each->lower[j] &&
            theta != each->upper[j];
+}
+
+/* Whether the term of coordinate j, whose q_j may be wrong by `off`, takes `reach` for a bound of theta_j. */
+static inline int is_assumed(const struct tw_coordinates *each, ptrdiff_t j, double q, double off) {
+    const int open = (q + off > 0 && each->upper[j] >= INFINITY) || (q - off < 0 && each->lower[j] <= -INFINITY);
+    return open && !(each->l1[j] > 0) && !(each->l2[j] > 0);
 }
 
 /* The term of coordinate j, t = theta_j and z = s q_j. */
@@ -108,8 +115,10 @@ static struct tw_certificate certificate(ptrdiff_t m, const struct tw_coordinate
     for (ptrdiff_t j = 0; j < m; j++) {
         c.penalty += each->l1[j] * fabs(theta[j]) + 0.5 * each->l2[j] * theta[j] * theta[j];
         const double slope = square[j] > 0 ? q[j] : 0;
-        c.conditional += square[j] > 0 && is_unheld(each, j, theta[j]);
         const double off = slope_error(error, square[j]);
+        const int unheld = square[j] > 0 && is_unheld(each, j, theta[j]);
+        c.unheld += unheld;
+        c.conditional += unheld || is_assumed(each, j, slope, off);
         if (rests_at_zero(each, j, theta[j], fabs(slope) + off))
             continue;
         c.gap += largest_gap_term(each, j, theta[j], c.scale * slope, c.scale * off, reach[j]);

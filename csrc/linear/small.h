@@ -231,7 +231,7 @@ static void make_rounds(struct tw_small_problem *p, small *s, struct tw_watch *w
     make_gram(p, s, watch);
     round_of_all(p, s, p->part * p->wanted, watch);
     const struct tw_certificate *found = &p->state[1].found;
-    const int is_plain = found->conditional == p->state[1].working;
+    const int is_plain = found->unheld == p->state[1].working;
     if (is_plain && found->gap <= p->wanted && p->max_iter > 1 && !tw_stopped(watch))
         round_of_all(p, s, p->again * found->gap, watch);
 }

@@ -186,7 +186,7 @@ cdef c.tw_coordinates coordinates(Views views, each, Py_ssize_t m) except *:
 
 
 def certificate(each, reach, square, theta, q, double rr, double error=0.0):
-    """Return (penalty, scale, gap, kkt, conditional) of theta (m,).
+    """Return (penalty, scale, gap, kkt, conditional, unheld) of theta (m,).
 
     They hold for every q' with |q'_k - q_k| <= error sqrt(square_k).
     """
@@ -200,11 +200,13 @@ def certificate(each, reach, square, theta, q, double rr, double error=0.0):
         views.doubles(theta, m, False),
         views.doubles(q, m, False), rr, error,
     )
-    return found.penalty, found.scale, found.gap, found.kkt, found.conditional
+    return (
+        found.penalty, found.scale, found.gap, found.kkt, found.conditional, found.unheld,
+    )
 
 
 def certificates(each, reach, square, theta, q, rr, out):
-    """Write ``certificate`` of each row of theta (M, m) to out (M, 5).
+    """Write what ``certificate`` says of each row of theta (M, m), but unheld, to out (M, 5).
 
     ``reach`` and ``q`` are (M, m), ``rr`` (M,).
     """
@@ -264,7 +266,10 @@ def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds,
 
 cdef tuple state_of(const c.tw_small_state *state):
     cdef const c.tw_certificate *found = &state.found
-    return (state.objective, found.scale, found.gap, found.kkt, found.conditional, state.working)
+    return (
+        state.objective, found.scale, found.gap, found.kkt, found.conditional, found.unheld,
+        state.working,
+    )
 
 
 def solve_small(A, b, weights, each, bint intercept, double tol, double part, double again,
@@ -275,8 +280,8 @@ def solve_small(A, b, weights, each, bint intercept, double tol, double part, do
     -------
     status, n_iter, wanted, intercept, sweeps, steps
     states : list of tuple
-        (objective, scale, gap, kkt, conditional, working) of the start and of the result of each
-        round.
+        (objective, scale, gap, kkt, conditional, unheld, working) of the start and of the result
+        of each round.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()

@@ -345,6 +345,7 @@ cdef extern from "linear/contract.h" nogil:
     ctypedef struct tw_certificate "struct tw_certificate":
         double penalty, scale, gap, kkt
         Py_ssize_t conditional
+        Py_ssize_t unheld
 
     ctypedef struct tw_small_state "struct tw_small_state":
         double objective

@@ -172,7 +172,7 @@ class Descent:
         first = len(self.history) == 2
         on_gram = self.gram_sweeps > 0 and self.sweeps == 0
         may = self.rules.max_iter > 1 and not self.rules.out_of_time
-        return first and on_gram and may and self.found.conditional == len(self.work.which)
+        return first and on_gram and may and self.found.unheld == len(self.work.which)
 
     def _keep(self) -> None:
         found = self.found
@@ -291,7 +291,7 @@ class Descent:
         A small wanted gap takes one more round with it than in double precision.
         """
         costs, many = self.costs, len(self.work.candidates)
-        if not self.gram.may_be_rough or self.found.conditional or size > _ROUGH_RANK * costs.n:
+        if not self.gram.may_be_rough or self.found.unheld or size > _ROUGH_RANK * costs.n:
             return False
         more = costs.products(many) + _WORTH
         if self.wanted < _ROUGH_ROUND * self.found.gap:

@@ -124,7 +124,7 @@ def message_of_many(fields: dict[str, Any], M: int) -> str:
         return LINEAR[Status.NOT_RUN]
     worst = int(np.argmax(status <= 0))
     objective, gap, wanted, kkt, conditional, code = (fields[name][worst] for name in _NUMBERS)
-    found = Certificate(objective, 1.0, gap, kkt, int(conditional))
+    found = Certificate(objective, 1.0, gap, kkt, int(conditional), 0)
     text = _sentence(Status(code), found, wanted)
     good = np.count_nonzero(status > 0)
     return f"{good} of {M} converged; right-hand side {worst}: {text}"
@@ -150,6 +150,7 @@ def _sentence(status: Status, found: Certificate, wanted: float) -> str:
     if found.conditional:
         text += (
             f"; the gap assumes that a minimum has |theta_j| <= 2 |theta_j of this result| + ||b|| "
-            f"/ ||A_j|| for the {found.conditional} coordinates that no penalty and no bound limits"
+            f"/ ||A_j|| for the {found.conditional} coordinates that neither a penalty nor "
+            "a bound in the direction of their slope limits"
         )
     return text

@@ -66,8 +66,8 @@ class LinearResult:
         side it is an upper bound of that, rounding included.
     conditional : int or ndarray
         The number of coordinates without a penalty and with an infinite bound, between their
-        bounds.  No dual point bounds these, and the gap assumes that a minimum θ* has
-        |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
+        bounds or at the finite one with a slope that leads to the open side.  No dual point bounds
+        these, and the gap assumes that a minimum θ* has |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
     strategy : str
         Which strategies ran, and why.
     status : Status or ndarray of int8

@@ -71,5 +71,5 @@ def solve_in_one_call(
         wanted,
         Counts(0, sweeps, steps),
         {"gram": why} if n_iter else {},
-        LinearHistory(course[0], course[2], course[3], course[5].astype(int)),
+        LinearHistory(course[0], course[2], course[3], course[6].astype(int)),
     )

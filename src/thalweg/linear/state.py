@@ -32,8 +32,12 @@ class Certificate(NamedTuple):
         The largest distance of a coordinate from its minimum, the others fixed, times the norm of
         its column.
     conditional : int
+        The number of coordinates for which the gap assumes that a minimum θ* has
+        |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖: those that are `unheld`, and those at a bound from which the
+        slope leads to a side without penalty and bound.
+    unheld : int
         The number of coordinates without a penalty and with an infinite bound, between their
-        bounds.  For them the gap assumes that a minimum θ* has |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
+        bounds: the data alone determine them.
     """
 
     objective: float
@@ -41,6 +45,7 @@ class Certificate(NamedTuple):
     gap: float
     kkt: float
     conditional: int
+    unheld: int
 
 
 def wanted_of(state: State, found: Certificate, tol: float) -> float:
@@ -158,5 +163,5 @@ class State:
             each = (each[0] * scaled, *each[1:])
         rr = self.rr if rr is None else rr
         reach, square, theta, q = arrays
-        penalty, scale, gap, kkt, conditional = _core.certificate(each, reach, square, theta, q, rr)
-        return Certificate(0.5 * rr + penalty, scale, gap, kkt, conditional)
+        penalty, *found = _core.certificate(each, reach, square, theta, q, rr)
+        return Certificate(0.5 * rr + penalty, *found)

@@ -75,6 +75,7 @@ class Certificate(NamedTuple):
     gap: float
     kkt: float
     conditional: int
+    unheld: int
 
 
 def gap_term(each: Any, j: int, t: float, z: float, reach: float) -> float:
@@ -102,10 +103,14 @@ def certificate(
         endless = (l2 == 0) & np.where(end > 0, upper == np.inf, lower == -np.inf)
         bound = endless & (l1 > 0) & (np.abs(end) > l1)
         scale = float(np.min(l1[bound] / np.abs(end[bound]), initial=scale))
-    gap, conditional, kkt = 0.5 * (1 - scale) ** 2 * rr, 0, 0.0
+    gap, conditional, unheld, kkt = 0.5 * (1 - scale) ** 2 * rr, 0, 0, 0.0
     for j, t in enumerate(theta):
-        unheld = l1[j] == l2[j] == 0 and (lower[j] == -np.inf or upper[j] == np.inf)
-        conditional += bool(square[j] > 0 and unheld and t not in (lower[j], upper[j]))
+        if square[j] > 0 and l1[j] == l2[j] == 0:
+            up, down = upper[j] == np.inf, lower[j] == -np.inf
+            inside = (up or down) and t not in (lower[j], upper[j])
+            leaves = (up and q[j] + off[j] > 0) or (down and q[j] - off[j] < 0)
+            unheld += bool(inside)
+            conditional += bool(inside or leaves)
         if t == 0 and abs(q[j]) + off[j] <= l1[j] and lower[j] <= 0 <= upper[j]:
             continue
         ends = (scale * (q[j] - off[j]), scale * (q[j] + off[j]))
@@ -113,7 +118,7 @@ def certificate(
         minimum = updated(t, square[j], q[j], l1[j], l2[j], lower[j], upper[j], 1.0)
         kkt = max(kkt, abs(minimum - t) * np.sqrt(square[j]) + error)
     penalty = float(l1 @ np.abs(theta) + 0.5 * l2 @ theta**2)
-    return Certificate(penalty, scale, float(gap), float(kkt), int(conditional))
+    return Certificate(penalty, scale, float(gap), float(kkt), conditional, unheld)
 
 
 def newton_step(G: Array, each: Any, rank: int, theta: Array, q: Array) -> tuple[Array, Array, int]:
@@ -260,6 +265,6 @@ def solve_small(
             break
         rr, q, objective, found = stand(theta)
         states.append((objective, found))
-        goes_on, end = found.conditional == working and found.gap <= wanted, again * found.gap
+        goes_on, end = found.unheld == working and found.gap <= wanted, again * found.gap
     intercept = float((w @ b / w.sum() if w.sum() > 0 else 0.0) - mean @ theta) if centred else 0.0
     return theta, intercept, wanted, states
