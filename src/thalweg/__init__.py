@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         check_adjoint,
         check_gradient,
     )
+    from .model.composition import ComposedModel
     from .optimizers import (
         LBFGS,
         Block,
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LBFGS",
     "Block",
+    "ComposedModel",
     "ConjugateGradient",
     "ConvergenceWarning",
     "CoordinateDescent",
@@ -134,6 +136,7 @@ _LATER = {
     "linear": "ConvergenceWarning LinearHistory LinearResult coordinate_descent",
     "losses": """FunctionLoss LeastSquares LinearLeastSquares Loss MSELoss QuadraticLoss
         check_adjoint check_gradient""",
+    "model.composition": "ComposedModel",
     "optimizers": """LBFGS Block ConjugateGradient CoordinateDescent Diagonal GaussNewton Given
         GradientDescent HeavyBall IncompleteCholesky LevenbergMarquardt Nesterov Newton
         ProximalGradient SteepestDescent StrongWolfe""",

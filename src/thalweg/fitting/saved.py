@@ -60,7 +60,7 @@ def _header(result: FitResult) -> dict[str, Any]:
         "names": result.names,
         "absolute_sigma": problem.absolute_sigma,
         "model": model.label,
-        "independent": model.independent,  # empty for a function of Python
+        "independent": model.independent if model.is_text else (),  # empty: a function of Python
         "form": data.form,
         "variables": len(data.x),
         "columns": data.names,

@@ -8,6 +8,7 @@ formula    the parser of formulas
 autodiff   derivatives, as more nodes of the graph
 tape       the model and its derivatives as a program in three stages
 library    the built-in models; their start values come from guess, starts and peaks
+composition  models composed of others by + - * /; see arithmetic, parts, composed_text
 
 The parts that run at every fit are compiled, in `thalweg._core`: graph (with its rules,
 simplify.pxi), value (operators of symbols) and lower.
@@ -40,6 +41,8 @@ class ModelInfo(NamedTuple):
         The names of the independent variables, if known.
     takes_names : bool
         Whether the function has ``**kwargs``, which accept parameters that only p0 names.
+    is_text : bool
+        Whether the label alone tells what the model is: a formula or the name of a built-in model.
     """
 
     function: Callable[..., Any]
@@ -49,6 +52,7 @@ class ModelInfo(NamedTuple):
     label: str
     independent: tuple[str, ...] = ()
     takes_names: bool = False
+    is_text: bool = False
 
 
 def as_model(model: Any, independent: str | Sequence[str] | None = None) -> ModelInfo:
@@ -70,7 +74,7 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
         The model is none of these.
     """
     if isinstance(model, str):
-        return _from_text(model, independent)
+        model = of_text(model, independent)
     if not callable(model):
         raise TypeError(
             f"model must be a function, a formula or a built-in model, got {type(model).__name__}"
@@ -79,10 +83,11 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
         return ModelInfo(
             getattr(model, "function", model),
             model.names,
-            len(model.independent),
-            getattr(model, "guess", None),
+            len(model.independent) or None,
+            getattr(model, "guess", None) if getattr(model, "guesses", True) else None,
             getattr(model, "name", None) or model.text,
             model.independent,
+            is_text=getattr(model, "restorable", True),
         )
     label = getattr(model, "__name__", type(model).__name__)
     names, n_by_name, takes_names = parameters_of(model)
@@ -90,12 +95,16 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
     return ModelInfo(function, names, None, None, label, (), takes_names)
 
 
-def _from_text(text: str, independent: str | Sequence[str] | None) -> ModelInfo:
+def of_text(text: str, independent: str | Sequence[str] | None = None) -> Any:
+    """Return the built-in model of that name, or the formula that the text is.
+
+    Without ``independent`` the variables of a formula are "x", or "x" and "y" if it uses both.
+    """
     from .formula import parse
     from .library import get_model
 
     if text.isidentifier():
-        return as_model(get_model(text))
+        return get_model(text)
     if independent is None:
         independent = ("x", "y") if "y" in parse(text, "x").names else "x"
-    return as_model(parse(text, independent))
+    return parse(text, independent)

@@ -13,101 +13,21 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from functools import lru_cache, reduce
+from functools import lru_cache
 from inspect import Parameter, Signature
 from typing import Any, NoReturn
 
 import numpy as np
 
-from . import functions
+from .calls import arguments_of, by_place, model_named, model_names
 from .symbol import Symbol
 from .syntax import attribute_hint, kind, refuse, syntax_tree
+from .vocabulary import BINARY, COMPARE, CONSTANTS, FUNCTIONS, LOGICAL, UNARY
 
 Values = Sequence[Any]  # the values of the independent variables, then those of the parameters
 Part = float | Callable[[Values], Any]  # a part of a formula: a constant, or a function of values
 
 _MAX_DEPTH = 200  # two Python frames a level stay well below the interpreter's limit of 1000
-
-CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
-
-
-def _ufuncs(names: str) -> dict[str, Callable[..., Any]]:
-    return {name: getattr(np, name) for name in names.split()}
-
-
-def _composites(names: str) -> dict[str, Callable[..., Any]]:
-    return {name: getattr(functions, name) for name in names.split()}
-
-
-def _at_least_two(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *values: reduce(function, values)
-
-
-def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A condition whose value is 1.0 or 0.0: NumPy's exp of a boolean is a float16, - an error."""
-    return lambda *values: function(*values) * 1.0
-
-
-_INVERSES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
-
-# The functions of formulas by the number of their arguments; 0 stands for two or more.
-_FUNCTIONS_BY_ARITY: dict[int, dict[str, Callable[..., Any]]] = {
-    0: {
-        **dict.fromkeys(("min", "minimum"), _at_least_two(np.minimum)),
-        **dict.fromkeys(("max", "maximum"), _at_least_two(np.maximum)),
-    },
-    1: {
-        **_ufuncs("abs exp exp2 expm1 log log2 log10 log1p sqrt cbrt square sign floor ceil trunc"),
-        **_ufuncs("rint sin cos tan sinh cosh tanh sinc deg2rad rad2deg radians degrees"),
-        **{f"arc{name}": getattr(np, f"arc{name}") for name in _INVERSES},
-        **{f"a{name}": getattr(np, f"arc{name}") for name in _INVERSES},
-        **_composites("dawsn erf erfc erfcx exp10 expit exprel log_expit log_ndtr logit ndtr"),
-        **_composites("softplus"),
-        "ln": np.log,
-    },
-    2: {
-        **_ufuncs("arctan2 copysign heaviside hypot logaddexp"),
-        **_composites("voigt_im voigt_re xlog1py xlogy"),
-        "atan2": np.arctan2,
-        "pow": operator.pow,
-    },
-    3: {"clip": functions.clip, "voigt": functions.voigt_profile, "where": np.where},
-}
-FUNCTIONS = {
-    name: (arity, function)
-    for arity, table in _FUNCTIONS_BY_ARITY.items()
-    for name, function in table.items()
-}
-
-_BINARY: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.BitAnd: _truth(np.logical_and),
-    ast.BitOr: _truth(np.logical_or),
-}
-_UNARY: dict[type, Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: _truth(np.logical_not),
-    ast.Invert: _truth(np.logical_not),
-}
-_LOGICAL: dict[type, Callable[..., Any]] = {
-    ast.And: _truth(_at_least_two(np.logical_and)),
-    ast.Or: _truth(_at_least_two(np.logical_or)),
-}
-_COMPARE: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Lt: _truth(np.less),
-    ast.LtE: _truth(np.less_equal),
-    ast.Gt: _truth(np.greater),
-    ast.GtE: _truth(np.greater_equal),
-    ast.Eq: _truth(np.equal),
-    ast.NotEq: _truth(np.not_equal),
-}
 
 
 def _apply(function: Callable[..., Any], *parts: Part) -> Part:
@@ -189,11 +109,11 @@ class _Translator:
             if isinstance(first.op, ast.BitXor):
                 hint = "write ** for powers"
                 self.refuse(first, "the operator ^ has no meaning in a formula", hint)
-            if type(first.op) not in _BINARY:
+            if type(first.op) not in BINARY:
                 self.refuse(first, f"{kind(first.op)} has no meaning in a formula")
             links.append(first)
             first = first.left
-        chain = [(_BINARY[type(link.op)], link) for link in reversed(links)]
+        chain = [(BINARY[type(link.op)], link) for link in reversed(links)]
         value = self.translate(first)
         parts = [(function, self.translate(link.right)) for function, link in chain]
         while parts and isinstance(value, float) and isinstance(parts[0][1], float):
@@ -204,21 +124,21 @@ class _Translator:
         return _apply(parts[0][0], value, parts[0][1]) if parts else value
 
     def _unary(self, node: ast.UnaryOp) -> Part:
-        return _apply(_UNARY[type(node.op)], self.translate(node.operand))
+        return _apply(UNARY[type(node.op)], self.translate(node.operand))
 
     def _logical(self, node: ast.BoolOp) -> Part:
-        return _apply(_LOGICAL[type(node.op)], *map(self.translate, node.values))
+        return _apply(LOGICAL[type(node.op)], *map(self.translate, node.values))
 
     def _compare(self, node: ast.Compare) -> Part:
         operands = list(map(self.translate, (node.left, *node.comparators)))
         for op in node.ops:
-            if type(op) not in _COMPARE:
+            if type(op) not in COMPARE:
                 self.refuse(node, f"{kind(op)} has no meaning in a formula")
         links = [
-            _apply(_COMPARE[type(op)], a, b)
+            _apply(COMPARE[type(op)], a, b)
             for op, a, b in zip(node.ops, operands, operands[1:], strict=False)
         ]
-        return _apply(_LOGICAL[ast.And], *links) if len(links) > 1 else links[0]
+        return _apply(LOGICAL[ast.And], *links) if len(links) > 1 else links[0]
 
     def _conditional(self, node: ast.IfExp) -> Part:
         body, test, otherwise = map(self.translate, (node.body, node.test, node.orelse))
@@ -228,18 +148,31 @@ class _Translator:
         if not isinstance(node.func, ast.Name):
             hint = attribute_hint(node.func) or "write * for products"
             self.refuse(node, "only a function's name may stand before ( )", hint)
-        name = node.func.id
-        if name not in FUNCTIONS:
-            if name in self.position:
-                self.refuse(node, f"{name} is not a function", "write * for products")
-            self.refuse(node, f"{name} is an unknown function", _did_you_mean(name, FUNCTIONS))
+        name, given = node.func.id, len(node.args) + len(node.keywords)
+        arity, function = FUNCTIONS.get(name, (0, None))
+        if function is None or (given != arity and model_named(name) is not None):
+            return self._call_of_model(node, name)
         if node.keywords:
             self.refuse(node, f"{name} takes no arguments by name")
-        arity, function = FUNCTIONS[name]
-        if len(node.args) != arity and (arity or len(node.args) < 2):
+        if given != arity and (arity or given < 2):
             wanted = f"{arity} argument{'s' * (arity != 1)}" if arity else "two arguments or more"
-            self.refuse(node, f"{name} takes {wanted}, not {len(node.args)},")
+            self.refuse(node, f"{name} takes {wanted}, not {given},")
         return _apply(function, *map(self.translate, node.args))
+
+    def _call_of_model(self, node: ast.Call, name: str) -> Part:
+        model = model_named(name)
+        if model is None:
+            if name in self.position:
+                self.refuse(node, f"{name} is not a function", "write * for products")
+            known = [*FUNCTIONS, *model_names()]
+            self.refuse(node, f"{name} is an unknown function", _did_you_mean(name, known))
+        given = list(map(self.translate, node.args))
+        named = {keyword.arg or "**": self.translate(keyword.value) for keyword in node.keywords}
+        try:
+            parts = arguments_of(model, given, named, 0.0)
+        except ValueError as error:
+            self.refuse(node, f"wrong call of a model, {error},")
+        return _apply(by_place(model), *parts)
 
     def _number(self, node: ast.Constant) -> Part:
         value = node.value

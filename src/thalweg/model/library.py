@@ -14,15 +14,19 @@ the unit of the fitted data and "unit of x" that of the abscissa.
 
 import operator
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import peaks, starts
 from .functions import expit, voigt_profile
 from .registry import MODELS, Model, built_in
+
+if TYPE_CHECKING:
+    from .composition import ComposedModel
 
 __all__ = ["MODELS", "Model", "get_model", "models", "polynomial"]
 
@@ -325,8 +329,7 @@ def polynomial(degree: int) -> Model:
     return Model(f"polynomial{degree}", _horner, names, ("x",), formula, summary, estimate)
 
 
-MODELS["polynomial2"] = polynomial(2)
-MODELS["polynomial3"] = polynomial(3)
+MODELS |= {f"polynomial{degree}": polynomial(degree) for degree in (2, 3)}
 
 
 def get_model(name: str) -> Model:
@@ -350,6 +353,14 @@ class _Models:
     """The built-in models by attribute: ``models.gaussian``, ``models.polynomial(3)``."""
 
     polynomial = staticmethod(polynomial)
+
+    @staticmethod
+    def of(model: Any, independent: str | Sequence[str] | None = None) -> "ComposedModel":
+        """Return any model as one that operators combine; see `thalweg.model.composition.of`."""
+        from . import composition  # which itself uses the library
+
+        return composition.of(model, independent)
+
     # declared so that type checkers notice a misspelt name
     arrhenius: Model
     biexponential: Model
@@ -383,7 +394,7 @@ class _Models:
                 raise AttributeError(str(unknown)) from None
 
     def __dir__(self) -> list[str]:
-        return ["polynomial", *MODELS]
+        return ["of", "polynomial", *MODELS]
 
 
 models = _Models()

@@ -89,6 +89,9 @@ def voigt(x: X, y: Scaled) -> Columns:
     return area, centre, part / FWHM_OF_SIGMA, part / 2, offset
 
 
+PEAKS = (gaussian, lorentzian, pseudo_voigt, voigt)  # the peaks of one variable
+
+
 def _gaussian_shape(z2: Array) -> Array:
     height: Array = np.exp(-4 * np.log(2) * z2)
     return height

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arithmetic import Composable
 from .guess import Estimator, start_values
 
+OFFSET = "offset"  # the parameter that is added to a model's values
 PARAMETERS = "Parameters\n----------\n"
 
 
 @dataclass(frozen=True, repr=False)
-class Model:
+class Model(Composable):
     """A model function with the names of its parameters and start values from data.
 
     Call it like the function, ``model(x, *params)``; parameters of shape (..., 1) broadcast
