@@ -114,9 +114,12 @@ static void fit_side_by_side(void *context, ptrdiff_t part) {
             if (!fill_lanes(b, g))
                 break;
         }
+        narrow(g);
+        if (round == 0)
+            repeat_first(g);
         evaluate_group(g);
         ivec ended = {0};
-        for (int o = 0; o < LANES; o += VL) {
+        for (int o = 0; o < g->m.width; o += VL) {
             judge(&g->s, &g->t, o);
             advance(&g->s, &g->t, o);
             ended |= MASK(g->s.status, 0) != RUNNING;

@@ -12,7 +12,7 @@
 #include "fit/one.h"
 
 /* Fits side by side are faster where there are many of them; points side by side are faster for a fit alone,
- * which would leave seven lanes of eight idle.  SIDE_BY_SIDE weighs one against the other, by measurements on
+ * which would leave most lanes idle.  SIDE_BY_SIDE weighs one against the other, by measurements on
  * AMD Zen 3 with AVX2, three parameters in float64: at half the value 64 fits of 300 to 500 points take 1.5
  * to 1.7 times as long, and a call with one fit of 300 points 0.84 times; at twice the value 64 fits of 700
  * to 900 points take 0.7 times as long, and a call with one fit of 700 points 1.4 times. */
@@ -134,12 +134,31 @@ static void evaluate_group(group *g) {
         const ptrdiff_t n = N - start < m->block ? N - start : m->block;
         run_block_code(m, start, n);
         const real *y = g->y + start * LANES;
-        for (ptrdiff_t p = 0; p < n; p++)
-            for (int o = 0; o < LANES; o += VL)
+        for (int o = 0; o < m->width; o += VL)
+            for (ptrdiff_t p = 0; p < n; p++)
                 v_store(g->residual + p * LANES + o,
                         v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
-        add_block(g->column, F + 1, n, g->partial ? g->weight + start * LANES : NULL, g->s.trial_sum);
+        add_block(g->column, F + 1, n, g->partial ? g->weight + start * LANES : NULL, m->width,
+                  g->s.trial_sum);
     }
+}
+
+/* Compute one native vector of each group of lanes where all fits under way lie in it. */
+static void narrow(group *g) {
+    int last = LANES - 1;
+    while (last > 0 && g->fit[last] < 0)
+        last--;
+    g->m.width = last < VL ? VL : LANES;
+}
+
+/* Let lanes that have never had a fit repeat the first one, of which nothing is written: the numbers that
+ * memory happens to hold would take long, being out of the range for which functions are fast. */
+static void repeat_first(group *g) {
+    for (int lane = 1; lane < g->m.width; lane++)
+        if (g->fit[lane] < 0) {
+            load_lane(g, lane, g->fit[0]);
+            g->fit[lane] = -1;
+        }
 }
 
 /* Make all lanes of a group idle. */

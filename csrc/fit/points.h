@@ -214,7 +214,7 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
             copy_rows(w, groups, n_columns + 1, n_rows);
             merge_rows(n_columns + 1, out, n_rows, w->rows);
         } else {
-            add_block(w->column, n_columns + 1, groups, w->weight, w->sum);
+            add_block(w->column, n_columns + 1, groups, w->weight, LANES, w->sum);
         }
     }
     for (ptrdiff_t t = 0; t < T && !one->s.triangle; t++)

@@ -243,7 +243,7 @@ static void add_normal(const loss_run *r, worker *w, ptrdiff_t first, ptrdiff_t 
     for (ptrdiff_t i = 0; i < groups * LANES; i++)
         w->weight[i] = i < n;
     for (int32_t i = 0; i < r->n_rows; i++)
-        add_block(w->column + i * m, m, groups, n % LANES ? w->weight : NULL, w->triangle);
+        add_block(w->column + i * m, m, groups, n % LANES ? w->weight : NULL, LANES, w->triangle);
 }
 
 /* Sum one chunk; the blocks are divided among the chunks evenly. */

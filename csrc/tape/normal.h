@@ -36,9 +36,9 @@ TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *we
  *   weight  whether it is NULL
  */
 TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
-                             const real *weight, real *sum) {
+                             const real *weight, int width, real *sum) {
     const int diagonal = i0 == j0;
-    for (int o = 0; o < LANES; o += VL) {
+    for (int o = 0; o < width; o += VL) {
         vec total[TILE_COLUMNS][TILE_COLUMNS] = {{{0}}};
         for (ptrdiff_t p = 0; p < n; p++) {
             vec b[TILE_COLUMNS], w2 = {0};
@@ -64,14 +64,15 @@ TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int 
 /* The compiler unrolls add_lane_tile for each constant shape. */
 #define TW_TRIANGLE(n_rows)                                                                                  \
     case n_rows:                                                                                             \
-        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, sum);                                         \
+        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, width, sum);                                  \
         break;
 #define TW_RECTANGLE(n_rows)                                                                                 \
     case n_rows:                                                                                             \
-        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, sum);                                   \
+        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, width, sum);                            \
         break;
 
-TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, real *sum) {
+TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int width,
+                           real *sum) {
     for (int j = 0; j < n_columns; j += TILE_COLUMNS) {
         switch (n_columns - j < TILE_COLUMNS ? n_columns - j : TILE_COLUMNS) {
             TW_TRIANGLE(1)
@@ -92,16 +93,17 @@ TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, co
     }
 }
 
-/* sum [n_columns (n_columns + 1) / 2][LANES] += C' W C over n groups of points.
+/* sum [n_columns (n_columns + 1) / 2][LANES] += C' W C over n groups of points, in the first `width` lanes.
  *
  *   column  [n_columns]  in      operands whose base is already that of the block
  *   weight  [n][LANES]   in      1/sigma, 0 leaves a point out; NULL = 1 everywhere (same bits)
  */
-static void add_block(const operand *column, int n_columns, ptrdiff_t n, const real *weight, real *sum) {
+static void add_block(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int width,
+                      real *sum) {
     if (weight)
-        add_columns(column, n_columns, n, weight, sum);
+        add_columns(column, n_columns, n, weight, width, sum);
     else
-        add_columns(column, n_columns, n, NULL, sum);
+        add_columns(column, n_columns, n, NULL, width, sum);
 }
 
 #endif

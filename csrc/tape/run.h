@@ -36,9 +36,10 @@ typedef struct {
     const tw_tape *tape;
     ptrdiff_t block;      /* groups in a block */
     ptrdiff_t point_size; /* elements of a point slot */
-    real *lane;           /* [n_lane][LANES] */
-    real *point;          /* [n_point][point_size] */
-    real *registers;      /* [n_block][block][LANES] */
+    int width;       /* how many lanes the theta and the block stage compute: the first VL, or all LANES */
+    real *lane;      /* [n_lane][LANES] */
+    real *point;     /* [n_point][point_size] */
+    real *registers; /* [n_block][block][LANES] */
     instruction *point_code, *lane_code, *block_code;
     operand *output; /* [1 + F] */
 } machine;
@@ -77,7 +78,7 @@ static void bind_code(const machine *m, const tw_instruction *code, int32_t n, i
 
 /* Lay out and bind a machine whose point slots lie at `point` (NULL: take memory for them too). */
 static machine machine_on(arena *a, const tw_tape *tape, ptrdiff_t point_size, real *point) {
-    machine m = {.tape = tape, .block = block_groups(tape), .point_size = point_size};
+    machine m = {.tape = tape, .block = block_groups(tape), .point_size = point_size, .width = LANES};
     m.lane = TAKE(a, real, (ptrdiff_t)tape->n_lane * LANES);
     m.point = point ? point : TAKE(a, real, tape->n_point * point_size);
     m.registers = TAKE(a, real, tape->n_block * m.block * LANES);
@@ -105,7 +106,7 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
 #define TW_CASE(name, value, load)                                                                           \
     case TW_OP_##name:                                                                                       \
         for (ptrdiff_t p = 0; p < n; p++)                                                                    \
-            for (int o = 0; o < LANES; o += VL) {                                                            \
+            for (int o = 0; o < width; o += VL) {                                                            \
                 load v_store(out + p * LANES + o, value);                                                    \
             }                                                                                                \
         break;
@@ -123,7 +124,7 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
             TW_LOOP_3(value, , TW_A TW_B TW_C)                                                               \
         break;
 #define TW_LOOP_3(value, once, load)                                                                         \
-    for (int o = 0; o < LANES; o += VL) {                                                                    \
+    for (int o = 0; o < width; o += VL) {                                                                    \
         once for (ptrdiff_t p = 0; p < n; p++) { load v_store(out + p * LANES + o, value); }                 \
     }
 #define TW_A_ONCE const vec a = v_load(pa + o);
@@ -132,10 +133,10 @@ TW_INLINE const real *operand_at(operand o, ptrdiff_t start) { return o.base + s
 #define TW_B const vec b = v_load(pb + p * sb + o);
 #define TW_C const vec c = v_load(pc + p * sc + o);
 
-/* Run code on n groups of points, the first of which is `start`; results are written from group `out_start`
- * of their slots on. */
-static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n,
-                        ptrdiff_t out_start) {
+/* Run code on the first `width` lanes of n groups of points, the first of which is `start`; results are
+ * written from group `out_start` of their slots on.  Compiled for each width, VL and LANES. */
+TW_INLINE void run_lanes(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n,
+                         ptrdiff_t out_start, const int width) {
     for (const instruction *i = code; i < code + n_code; i++) {
         const real *pa = operand_at(i->in[0], start), *pb = operand_at(i->in[1], start),
                    *pc = operand_at(i->in[2], start);
@@ -153,17 +154,31 @@ static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start
     }
 }
 
+static void run_code_to(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n,
+                        ptrdiff_t out_start) {
+    run_lanes(code, n_code, start, n, out_start, LANES);
+}
+
 /* The same for results in block or lane slots, which are written from their first group on. */
 static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, ptrdiff_t n) {
     run_code_to(code, n_code, start, n, 0);
 }
 
+/* The same for the lanes that a machine computes. */
+static void run_width(const machine *m, const instruction *code, int32_t n_code, ptrdiff_t start,
+                      ptrdiff_t n) {
+    if (m->width == LANES)
+        run_code(code, n_code, start, n);
+    else
+        run_lanes(code, n_code, start, n, 0, VL);
+}
+
 /* Run the theta stage, for the parameters that are in their lane slots. */
-static void run_lane_code(const machine *m) { run_code(m->lane_code, m->tape->n_lane_code, 0, 1); }
+static void run_lane_code(const machine *m) { run_width(m, m->lane_code, m->tape->n_lane_code, 0, 1); }
 
 /* Compute the block slots, value and derivatives among them, of n groups of points from `start` on. */
 static void run_block_code(const machine *m, ptrdiff_t start, ptrdiff_t n) {
-    run_code(m->block_code, m->tape->n_block_code, start, n);
+    run_width(m, m->block_code, m->tape->n_block_code, start, n);
 }
 
 TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return pieces(n_points, LANES); }

@@ -322,6 +322,11 @@ EDITS = {
     ("csrc/tape/run.h", "test_engine.py"): [
         ("later blocks read the first", "o.base + start * o.advance", "o.base"),
         ("operand loaded once too often", "if (sa == 0 && sc == 0)", "if (sa == 0)"),
+        (
+            "lanes of a fit alone not computed",
+            "run_lanes(code, n_code, start, n, 0, VL)",
+            "run_lanes(code, n_code, start, n, 0, 0)",
+        ),
     ],
     ("csrc/tape/operations.h", "test_tape.py"): [
         ("fnma sign", "c - a * b", "c + a * b"),

@@ -51,6 +51,9 @@ EDITS = {
             "1",
         ),
     ],
+    ("src/thalweg/_core/value.pyx", "test_reductions.py"): [
+        ("numbers of each fit not noted", "(<Recorder> self._recorder).numbers is None", "True"),
+    ],
     ("src/thalweg/_core/value.pyx", "test_graph.py"): [
         (
             "swapped difference",

@@ -18,6 +18,7 @@ import numpy as np
 
 from .check import Array, PerFit
 
+_FLOAT64 = np.dtype(np.float64)
 SHORTEST = 64  # how many units in the last place of float32 a step must have
 ROUNDING = 64 * float(np.finfo(np.float64).eps)
 ALIKE = 2.0**-27  # starts that differ by less than this relative size, 1/8 of a unit, count as one
@@ -35,7 +36,7 @@ def exact_type(value: Any, dtype: Any) -> Any:
         return dtype
     if isinstance(given, np.dtype) and np.can_cast(given, dtype, "safe"):
         return dtype
-    return np.dtype(np.float64)
+    return _FLOAT64
 
 
 def narrowed(rows: Array, dtype: Any, name: str, use: PerFit | None) -> Array:

@@ -41,6 +41,9 @@ def pieces(shape: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
 def copied(array: Array, dtype: Any = None) -> Array:
     """Return a C-contiguous copy of an array, as ``dtype`` if that is given."""
     out: Array = np.empty(array.shape, array.dtype if dtype is None else dtype)
+    if array.size <= PIECE:
+        out[...] = array
+        return out
     for piece in pieces(array.shape):
         out[piece] = array[piece]
     return out

@@ -1,10 +1,28 @@
+from collections.abc import Sequence
 from typing import Any, Self
+
+from .graph import Graph
+
+class Recorder:
+    graph: Graph
+    points: tuple[int, ...]
+    data: Sequence[Any]
+    arrays: list[Any]
+    numbers: list[float] | None
+    own: frozenset[int]
+    parameters: list[Any]
+    _known: dict[int, tuple[int, Any, Any]]
+    def __init__(
+        self, graph: Graph, points: int | tuple[int, ...], data: Sequence[Any] = ...
+    ) -> None: ...
 
 class Value:
     _recorder: Any
     _id: int
     _condition: bool
     def __init__(self, recorder: Any, node: int) -> None: ...
+    @classmethod
+    def leaves(cls, recorder: Recorder) -> list[Self]: ...
     def _apply(self, op: str, *operands: Any) -> Self: ...
     def __add__(self, other: Any) -> Self: ...
     def __radd__(self, other: Any) -> Self: ...

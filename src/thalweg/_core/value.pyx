@@ -5,6 +5,8 @@ functions mean.
 """
 from numpy import bool_, ndarray
 
+from thalweg._core.dispatch cimport arity_of
+
 from thalweg._core.dispatch import operations
 from thalweg._core.graph cimport Graph, simplified
 from thalweg._core.thalweg_h cimport (
@@ -15,6 +17,34 @@ from thalweg._core.thalweg_h cimport (
 
 cdef dict OPCODE = {name: number for number, (name, _) in enumerate(operations())}
 cdef frozenset CONDITIONS = frozenset({LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, NOT})
+cdef frozenset NOTHING = frozenset()
+
+
+cdef class Recorder:
+    """What a recording knows; a subclass has ``lift(value)``, which makes a node of any operand.
+
+    ``points`` is the shape of the points; ``data`` holds the values (N,) of each variable, None for
+    one that differs from fit to fit; ``arrays`` collects the per-point arrays that are met.
+
+    Where x differs from fit to fit, ``numbers`` notes every number that the function combines with
+    values, and those at the places ``own``, which differ too, become arrays.  Where ``numbers`` is
+    None every number is a constant of the graph.
+    """
+
+    cdef readonly Graph graph
+    cdef readonly object points, data
+    cdef readonly list arrays
+    cdef public list numbers
+    cdef public frozenset own
+    cdef public list parameters  # not what is computed from them, such as 1.0 * a
+    cdef readonly dict _known  # what has been lifted of each array, by the id of the array
+
+    def __cinit__(self, Graph graph not None, points, data=()):
+        self.graph = graph
+        self.points = (points,) if isinstance(points, int) else points
+        self.data, self.arrays, self.own, self._known = data, [], NOTHING, {}
+        self.parameters = []
+        graph.exact = True
 
 
 cdef class Value:
@@ -35,6 +65,18 @@ cdef class Value:
         self._id = graph.known(node)
         self.graph, self._recorder = graph, recorder
 
+    @classmethod
+    def leaves(cls, Recorder recorder not None):
+        """Return the parameters, nodes 0, 1, ..., and the variables, which follow, as values."""
+        cdef int i
+        cdef Value value
+        found = []
+        for i in range(recorder.graph.n_theta + recorder.graph.n_x):
+            value = <Value> cls.__new__(cls)
+            value.graph, value._recorder, value._id = recorder.graph, recorder, i
+            found.append(value)
+        return found
+
     cdef Graph own(self):
         """The graph; TypeError for a value that was never initialised, and so has none."""
         if self.graph is None:
@@ -44,6 +86,9 @@ cdef class Value:
     cdef int lift(self, other) except -1:
         if isinstance(other, Value) and (<Value> other)._recorder is self._recorder:
             return (<Value> other)._id
+        if isinstance(other, (float, int)) and isinstance(self._recorder, Recorder):
+            if (<Recorder> self._recorder).numbers is None:
+                return self.own().constant(other)
         return self.own().known(self._recorder.lift(other))
 
     cdef Value of(self, int node, int op=COPY):
@@ -81,7 +126,13 @@ cdef class Value:
 
     def _apply(self, str op, *operands):
         """Return the value of an operation by name."""
-        return self.of(self.own().add(op, *[self.lift(value) for value in operands]))
+        cdef int number = OPCODE[op], k, n = len(operands)
+        cdef int[3] ids = [0, 0, 0]
+        if n != arity_of(number):
+            raise TypeError(f"{op} takes {arity_of(number)} operands, got {n}")
+        for k in range(n):
+            ids[k] = self.lift(operands[k])
+        return self.of(simplified(self.own(), number, ids[0], ids[1], ids[2]))
 
     def __add__(self, other):
         return self.logical(ADD, OR, other)

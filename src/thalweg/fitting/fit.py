@@ -42,7 +42,7 @@ _TOLERANCES = {
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
 _STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1, as in MINPACK
-_FLOAT64 = np.dtype(np.float64)
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @spelled
@@ -317,7 +317,7 @@ def _job(
     arrays = [(np.ascontiguousarray(a, data.y.dtype), step) for a, step in own]
     return engine.Job(
         compiled.tape,
-        data.y.dtype == np.float32,
+        data.y.dtype == _FLOAT32,
         data.n_fits,
         data.n_points,
         x=[*data.x, *arrays],

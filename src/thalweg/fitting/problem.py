@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from math import prod
+from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from ..model.signature import with_more
 from ..model.trace import Recording, RecordingError, columns_read, record, record_each
 from .by_calls import Differences
 from .data import Data
+
+_FLOAT64, _FLOATS = np.dtype(np.float64), frozenset([float])
 
 
 class SlowModelWarning(UserWarning):
@@ -125,20 +127,10 @@ def prepare(
     model, names = _named(model, p0)
     P, batch = len(names), data.batch
     recording, data, refusal = _record(model, data, P, dtype)
-    held, values = _fixed(fixed, names, batch)
-    lower, upper, bounded = _bounds(bounds, names, batch, dtype)
-    start = _start(model, data, p0, values, names, held, lower, upper, dtype)
-    per_fit_held = held.ndim > 1
-    if per_fit_held:
-        free = tuple(range(P))
-        own = contiguous(held.reshape(-1, P), np.uint8)
-    else:
-        free = tuple([j for j, is_held in enumerate(held.tolist()) if not is_held])
-        own = None
-    problem = Problem(
-        model, data, names, free, start, lower, upper, bounded, own, recording,
-        absolute_sigma=absolute_sigma,
-    )  # fmt: skip
+    free, own, values = _fixed(fixed, names, batch)
+    box = _bounds(bounds, names, batch, dtype)
+    start = _start(model, data, p0, values, names, box, dtype)
+    problem = Problem(model, data, names, free, start, *box, own, recording, False, absolute_sigma)
     if refusal is not None:
         seen = _call_at_start(problem)
         if data.form == "columns":
@@ -187,11 +179,25 @@ def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
 
 def _fixed(
     fixed: Any, names: Sequence[str], batch: tuple[int, ...]
+) -> tuple[tuple[int, ...], Array | None, Mapping[str, Any]]:
+    """The parameters that are not fixed for all fits, those that are for some, and their values.
+
+    The second is uint8 (B, P), None if all fits fix the same parameters.
+    """
+    P = len(names)
+    if fixed is None:
+        return tuple(range(P)), None, {}
+    held, values = _held(fixed, names, batch)
+    if held.ndim > 1:
+        return tuple(range(P)), contiguous(held.reshape(-1, P), np.uint8), values
+    return tuple(np.flatnonzero(~held).tolist()), None, values
+
+
+def _held(
+    fixed: Any, names: Sequence[str], batch: tuple[int, ...]
 ) -> tuple[Array, Mapping[str, Any]]:
     """Which parameters are fixed, bool (P,) or (..., P), and the values that ``fixed`` gives."""
     P = len(names)
-    if fixed is None:
-        return np.zeros(P, bool), {}
     if isinstance(fixed, Mapping):
         held = np.zeros(P, bool)
         held[[name_index(name, names, "fixed") for name in fixed]] = True
@@ -212,12 +218,18 @@ def _fixed(
     return array, {}
 
 
-def _bounds(
-    bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any
-) -> tuple[PerFit, PerFit, bool]:
+class _Box(NamedTuple):
+    """The bounds of a `Problem`, and whether there are any."""
+
+    lower: PerFit
+    upper: PerFit
+    bounded: bool
+
+
+def _bounds(bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any) -> _Box:
     P = len(names)
     if bounds is None:
-        return _everywhere(P, np.dtype(dtype), -1), _everywhere(P, np.dtype(dtype), 1), False
+        return _everywhere(P, dtype)
     sides = read_bounds(bounds, P, names, np.float64)
     low, high = sides
     if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # `per_fit` refuses others
@@ -229,15 +241,15 @@ def _bounds(
     if not lower.step:
         refuse_empty(lower.array, upper.array, names)
     bounded = not (np.all(lower.array == -np.inf) and np.all(upper.array == np.inf))
-    return lower, upper, bounded  # a NaN counts as a bound, and becomes the status of its fit
+    return _Box(lower, upper, bounded)  # a NaN counts as a bound, and becomes the status of its fit
 
 
 @lru_cache(maxsize=64)
-def _everywhere(n_params: int, dtype: np.dtype[Any], sign: int) -> PerFit:
+def _everywhere(n_params: int, dtype: np.dtype[Any]) -> _Box:
     """The infinite bounds of P parameters that have none."""
-    infinite = np.full(n_params, sign * np.inf, dtype)
-    infinite.flags.writeable = False
-    return PerFit(infinite, 0)
+    sides = np.full((2, n_params), [[-np.inf], [np.inf]], dtype)
+    sides.flags.writeable = False
+    return _Box(PerFit(sides[0], 0), PerFit(sides[1], 0), False)
 
 
 def _every_fit(row: PerFit, batch: tuple[int, ...]) -> PerFit:
@@ -252,24 +264,23 @@ def _start(
     p0: Any,
     values: Mapping[str, Any],
     names: Sequence[str],
-    held: Array,
-    lower: PerFit,
-    upper: PerFit,
+    box: _Box,
     dtype: Any,
 ) -> PerFit:
     """The start of every fit: given, by name or by place, or guessed from the data."""
+    if type(p0) in (tuple, list, np.ndarray) and not values:  # the usual case
+        return _refuse_outside(_given_start(p0, data, names, dtype), box, names)
     if p0 is None and set(values) != set(names):
         start = PerFit(_guess(model, data, names), 1)
-        inside = np.clip(start.array, lower.array, upper.array)
+        inside = np.clip(start.array, box.lower.array, box.upper.array)
         start = PerFit(np.where(np.isnan(inside), start.array, inside).astype(dtype), 1)
     elif isinstance(p0, Mapping) or p0 is None:
         given = stack(by_name({**(p0 or {}), **values}, names, "p0"), "p0", names, np.float64)
-        start = _given_start(given, data, names, dtype)
-        return _refuse_outside(start, lower, upper, names)
+        return _refuse_outside(_given_start(given, data, names, dtype), box, names)
     else:
         start = _given_start(p0, data, names, dtype)
         if not values:
-            return _refuse_outside(start, lower, upper, names)
+            return _refuse_outside(start, box, names)
     array = start.array.copy() if start.step else _every_fit(start, data.batch).array
     for name, value in values.items():
         value = numbers(value, f"fixed[{name!r}]", dtype)
@@ -280,6 +291,9 @@ def _start(
 
 
 def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFit:
+    if type(p0) in (tuple, list) and _FLOATS.issuperset(map(type, p0)):  # what needs no check
+        if dtype is _FLOAT64 and len(p0) == len(names):
+            return PerFit(np.array(p0), 0)
     start = per_fit(p0, "p0", "P", len(names), data.batch, exact_type(p0, dtype))
     array = narrowed_starts(start.array, names, dtype)
     return start if array is start.array else PerFit(array, start.step)
@@ -300,11 +314,11 @@ def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
     return guess.reshape(data.n_fits, len(names))
 
 
-def _refuse_outside(start: PerFit, lower: PerFit, upper: PerFit, names: Sequence[str]) -> PerFit:
+def _refuse_outside(start: PerFit, box: _Box, names: Sequence[str]) -> PerFit:
     """Return the start; raise ValueError if all fits share it and bounds that it is outside of."""
-    if not start.step and not lower.step:
-        p, low, high = start.array, lower.array, upper.array
-        if lower is _everywhere(len(p), p.dtype, -1) and all_finite(p):
+    if not start.step and not box.lower.step:
+        p, low, high = start.array, box.lower.array, box.upper.array
+        if not box.bounded and all(map(isfinite, p.tolist())):
             return start
         wrong = ~((low <= p) & (p <= high) & (np.abs(p) < np.inf))
         if wrong.any():
@@ -333,13 +347,13 @@ def _record(
 
 def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     """The recorded model, recorded for each data set if it reduces or indexes an x of its own."""
-    how: dict[str, Any] = {"single": data.single, "columns": data.names}
-    shared = shared_values(data.x)
+    f, x, points, single, columns = model.function, data.x, data.points, data.single, data.names
+    shared = shared_values(x)
     try:
-        return record(model.function, len(data.x), n_params, data.points, data=shared, **how)
+        return record(f, len(x), n_params, points, single=single, columns=columns, data=shared)
     except RecordingError:
         if data.n_fits and any(values is None for values in shared):
-            return record_each(model.function, data.x, n_params, data.points, **how)
+            return record_each(f, x, n_params, points, single=single, columns=columns)
         raise
 
 

@@ -43,6 +43,7 @@ from .scaled import (
 Report = Callable[[int], Any] | None
 Run = Callable[[Problem, dict[str, Array], Report], None]
 
+_NONE: Array = np.empty(0, np.intp)
 _CHUNK = 2**21  # values of y, or of J, that are copied at a time: 16 MiB
 
 
@@ -63,10 +64,10 @@ def run_again(
     ``evaluate`` maps theta to f and J, for a model that is neither recorded nor differentiated by
     calls; ``run`` must then evaluate `in_other_units` of it.
     """
-    status = out["status"].reshape(-1)
     fits = _refused(out)
     if not len(fits):
         return
+    status = out["status"].reshape(-1)
     finished = bool(status.all())
     was = status[fits].copy()
     status[fits] = Status.NOT_RUN
@@ -82,9 +83,10 @@ def run_again(
 
 def _refused(out: dict[str, Array]) -> Array:
     """The fits that have left the range, or may have."""
-    status, detail = out["status"].reshape(-1), out["detail"].reshape(-1)
-    if not status.size or status[status.argmin()] >= 0:
-        return np.empty(0, np.intp)
+    status = out["status"]
+    if not status.size or status.item(status.argmin()) >= 0:
+        return _NONE
+    status, detail = status.reshape(-1), out["detail"].reshape(-1)
     return np.flatnonzero((status == Status.RANGE) | ((status == Status.NOT_FINITE) & (detail > 0)))
 
 

@@ -102,11 +102,16 @@ def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
     if "errors" in out:  # all arrays have been written once, so filling them takes no time
         _fill_unfinished(out)
     elif np.count_nonzero(out["status"]) < out["status"].size:
-        unfinished = _Unfinished.__new__(_Unfinished)
         at_once = {"status": out["status"], "names": problem.names, "problem": problem}
-        unfinished.__dict__.update(at_once, _out=out)
-        return unfinished
-    return FitResult(**_attributes(problem, out))
+        return _made(_Unfinished, at_once | {"_out": out})
+    return _made(FitResult, _attributes(problem, out))
+
+
+def _made(kind: type[FitResult], attributes: dict[str, Any]) -> FitResult:
+    """A result of these attributes; the constructor of a frozen dataclass sets each by itself."""
+    result = kind.__new__(kind)
+    object.__setattr__(result, "__dict__", attributes)
+    return result
 
 
 def attach_result(

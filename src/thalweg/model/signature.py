@@ -14,6 +14,7 @@ from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter, signature
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+_STARS = CO_VARARGS | CO_VARKEYWORDS
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -62,6 +63,8 @@ def with_more(
 
 def code_of(function: Any) -> CodeType | None:
     """Return the code of a function or method written in Python."""
+    if type(function) is FunctionType:
+        return function.__code__
     if isinstance(function, ByName):
         function = function.function
     if type(function) is MethodType:
@@ -76,16 +79,11 @@ def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
 
 def parameters_of(function: Callable[..., Any]) -> Parameters:
     """Return the parameters of a function after its first argument."""
-    code = code_of(function)
-    flags = CO_VARARGS | CO_VARKEYWORDS
-    if (
-        code is not None
-        and not hasattr(function, "__wrapped__")
-        and not isinstance(function, ByName)
-    ):
-        # most functions are simple, and need no call of the slow `signature`
-        if not code.co_flags & flags and not code.co_kwonlyargcount:
-            first = 2 if type(function) is MethodType else 1
+    code = None if isinstance(function, ByName) else code_of(function)
+    # most functions are simple, and need no call of the slow `signature`
+    if code is not None and not hasattr(function, "__wrapped__"):
+        if not code.co_flags & _STARS and not code.co_kwonlyargcount:
+            first = 1 if type(function) is FunctionType else 2
             return Parameters(code.co_varnames[first : code.co_argcount])
     try:
         parameters = list(signature(function).parameters.values())

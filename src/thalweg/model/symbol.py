@@ -8,13 +8,13 @@ place in the user's code.
 """
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
-from .._core.value import Value
+from .._core import value as compiled
 from . import functions
 from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
 from .graph import ON_X, Graph, evaluate, reachable
@@ -67,29 +67,20 @@ def refuse(operation: str, hint: str | None = None) -> NoReturn:
     raise RecordingError(operation, hint=_HINTS.get(operation, "") if hint is None else hint)
 
 
-class Recorder:
-    """The graph being recorded; turns values into its nodes."""
+class Recorder(compiled.Recorder):
+    """The graph being recorded; turns values into its nodes.
 
-    __slots__ = (
-        "_known", "arrays", "data", "graph", "n_points", "numbers", "own", "parameters", "points",
-    )  # fmt: skip
+    ``_known[id(array)]`` holds the node of each array met, the array itself, so that no other gets
+    its id, and a copy of it.
+    """
 
-    def __init__(
-        self, graph: Graph, points: int | tuple[int, ...], data: Sequence[Any] = ()
-    ) -> None:
-        self.graph = graph
-        graph.exact = True
-        self.points = (points,) if isinstance(points, int) else points
-        self.n_points = prod(self.points)
-        self.data = data  # the values (N,) of each variable; None if they differ from fit to fit
-        self.arrays: list[np.ndarray] = []
-        # Where x differs from fit to fit, `numbers` notes every number that the function combines
-        # with symbols, and those at the places `own`, which differ too, become arrays.
-        self.numbers: list[float] | None = None
-        self.own: frozenset[int] = frozenset()
-        self.parameters: list[Symbol] = []  # not what is computed from them, such as 1.0 * a
-        # by the id of each array met: its node, the array, so that no other gets its id, and a copy
-        self._known: dict[int, tuple[int, Any, Any]] = {}
+    __slots__ = ()
+    graph: Graph
+
+    @property
+    def n_points(self) -> int:
+        """N."""
+        return prod(self.points)
 
     def lift(self, value: Any) -> int:
         """Return the node of an operand: of a symbol, a number or a per-point array."""
@@ -181,7 +172,7 @@ def _of_data(name: str, operation: str) -> Any:
     return method
 
 
-class Symbol(Value):
+class Symbol(compiled.Value):
     """Stands for a parameter, the independent variable or what was computed from them."""
 
     __slots__ = ()
@@ -257,10 +248,10 @@ class Symbol(Value):
         if len(inputs) > 1 and any(map(is_array_of_symbols, inputs)):
             return act_on_arrays(ufunc, method, inputs, options)
         name = ufunc.__name__
-        op, function = _UFUNC_OPS.get(name), _UFUNCS.get(name)
-        if not options and method == "__call__" and op is not None:
+        plain = not options and method == "__call__"
+        if plain and (op := _UFUNC_OPS.get(name)) is not None:
             return self._apply(op, *inputs)
-        if not options and method == "__call__" and function is not None:
+        if plain and (function := _UFUNCS.get(name)) is not None:
             return function(*map(self._recorder.symbol, inputs))
         if options.get("out") is not None:
             refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])

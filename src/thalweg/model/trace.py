@@ -151,10 +151,10 @@ def _recorded(
 ) -> int:
     """The node of the value of ``function(x, *params)``, called with the recorder's symbols."""
     theta, x = _symbols(recorder)
-    several = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
-    return _call(
-        function, recorder, lambda: _output(recorder, function(x[0] if single else several, *theta))
-    )
+    argument: Any = x[0] if single else None
+    if not single:
+        argument = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
+    return _call(function, recorder, lambda: _output(recorder, function(argument, *theta)))
 
 
 def record_each(
@@ -284,10 +284,9 @@ def record_outputs(
 
 def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
     """Return symbols of the parameters, nodes 0, 1, ..., and of the variables, which follow."""
-    graph = recorder.graph
-    symbols = [Symbol(recorder, node) for node in range(graph.n_theta + graph.n_x)]
-    recorder.parameters = symbols[: graph.n_theta]
-    return recorder.parameters, symbols[graph.n_theta :]
+    symbols, P = Symbol.leaves(recorder), recorder.graph.n_theta
+    recorder.parameters = symbols[:P]
+    return recorder.parameters, symbols[P:]
 
 
 _T = TypeVar("_T")
