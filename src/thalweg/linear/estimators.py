@@ -21,7 +21,7 @@ from .._arguments.check import Array, tolerance
 from .._arguments.spelling import spelled
 from .estimator_base import Linear, is_penalty, seed_of, threads_of
 from .problem import total_weight
-from .shortest import of_dependent, of_wide
+from .shortest import Plain, of_wide, plain
 
 
 @spelled
@@ -54,7 +54,8 @@ class LinearRegression(Linear):
         has at most 2^24 elements, zeros included.)
     intercept_ : float or ndarray, shape (targets,)
     n_iter_ : int or ndarray, shape (targets,)
-        0 where columns nearly depend on each other: these are fitted by singular values.
+        The number of rounds.  The first is the solution of the normal equations, or of columns that
+        nearly depend on each other by singular values; a descent follows where its gap is too large.
     n_features_in_, feature_names_in_
     """
 
@@ -78,12 +79,15 @@ class LinearRegression(Linear):
         X, y, weights = self._checked(X, y, sample_weight)
         n, P = X.shape
         is_free = np.isinf(self._limits(P)).all() and total_weight(n, weights) > 0
-        if is_free and P <= n and self._fits_dependent(X, y, weights):
+        begin = self._from_normal_equations(X, y, weights) if is_free and P <= n else None
+        if begin is not None and begin.is_shortest:
+            self.n_iter_ = np.ones(y.shape[1:], np.intp)[()]
             return self
         result = self._descend(
-            X, y, weights, 0, 0, self.tol, max_iter=self.max_iter, threads=threads_of(self.n_jobs)
-        )
-        self.n_iter_ = result.n_iter
+            X, y, weights, 0, 0, self.tol, max_iter=self.max_iter, threads=threads_of(self.n_jobs),
+            start=None if begin is None else begin.theta,
+        )  # fmt: skip
+        self.n_iter_ = result.n_iter + (begin is not None)
         if is_free and P > n:
             mean = self._means(X, weights)
             shortest = of_wide(X, weights, mean, self.coef_)
@@ -92,16 +96,14 @@ class LinearRegression(Linear):
             self.coef_ = shortest
         return self
 
-    def _fits_dependent(self, X: Any, y: Array, weights: Array | None) -> bool:
-        """Fit without descent if columns are nearly dependent; return whether they are."""
+    def _from_normal_equations(self, X: Any, y: Array, weights: Array | None) -> Plain | None:
+        """Solve without descent, if X is not too large; keep the solution if it is the shortest."""
         mean, middle = self._means(X, weights), self._means(y, weights)
-        theta = of_dependent(X, y - middle, weights, mean)
-        if theta is None:
-            return False
-        self.coef_ = theta
-        self.intercept_ = middle - theta @ mean if self.fit_intercept else 0.0
-        self.n_iter_ = np.zeros(y.shape[1:], np.intp)[()]
-        return True
+        found = plain(X, y - middle, weights, mean)
+        if found is not None and found.is_shortest:
+            self.coef_ = np.ascontiguousarray(found.theta.T)
+            self.intercept_ = middle - self.coef_ @ mean if self.fit_intercept else 0.0
+        return found
 
     def _means(self, values: Any, weights: Array | None) -> Any:
         """Return the weighted mean of each column, or 0 where there is no intercept."""
