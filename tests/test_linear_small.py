@@ -73,9 +73,9 @@ def test_a_call_is_what_the_specification_says(isa, has_weights, centred, kind, 
         assert status == 0 and n_iter == len(want[3]) - 1 == len(states) - 1
         assert wanted == pytest.approx(want[2], rel=1e-12)
         size = wanted / TOL
-        for got, (objective, found) in zip(states, want[3], strict=True):
+        for got, (objective, found, working) in zip(states, want[3], strict=True):
             assert got[0] == pytest.approx(objective, rel=1e-12, abs=1e3 * EPS * size)
-            assert got[4] == found.conditional
+            assert got[4:] == (found.conditional, found.unheld, working)
         # at the start all numbers agree; at the minimum those that do not depend on the way there
         first = want[3][0][1]
         np.testing.assert_allclose(states[0][1:4], first[1:4], rtol=1e-10, atol=1e-12)
@@ -85,6 +85,63 @@ def test_a_call_is_what_the_specification_says(isa, has_weights, centred, kind, 
         )
         np.testing.assert_allclose(theta, want[0], atol=2 * strong + 1e-9)
         assert intercept == pytest.approx(want[1], abs=1e-9 + 10 * P * strong)
+
+
+MOVING = {  # l1 over its largest useful value, and the share of columns that b depends on
+    "few at once": (0.3, 0.1),
+    "few, and then more": (0.1, 0.3),
+    "about three quarters": (0.03, 0.75),
+    "most": (1e-3, 0.9),
+    "all, without a penalty": (0.0, 0.5),
+}
+
+
+def many_rows(P, moving, dtype, bounds, seed):
+    """At least `MANY` elements, correlated neighbours, and a b of some of the columns."""
+    part, share = MOVING[moving]
+    rng = np.random.default_rng(seed)
+    n = -(-spec.MANY // P)
+    A = rng.standard_normal((n, P))
+    for j in range(1, P):
+        A[:, j] = 0.7 * A[:, j - 1] + 0.7 * A[:, j]
+    A[:, 0] = 0
+    A = np.asfortranarray(A.astype(dtype))
+    b = A @ np.where(rng.random(P) < share, rng.choice([1.0, -1.0], P), 0.0) + rng.standard_normal(
+        n
+    )
+    l1 = np.full(P, part * np.abs(A.T.astype(float) @ b).max())
+    lower, upper = (np.full(P, end) for end in bounds)
+    return A, b, rng.random(n) + 0.1, (l1, np.zeros(P), lower, upper)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, np.inf), (-0.5, 0.25)])
+@pytest.mark.parametrize("moving", MOVING)
+def test_rounds_over_few_coordinates_are_what_the_specification_says(
+    isa, moving, bounds, centred, dtype
+):
+    counts = set()
+    for seed, P in enumerate([*around(4), *around(STRIP), 50]):
+        A, b, w, each = many_rows(P, moving, dtype, bounds, seed)
+        for start in (0.0, 0.1):
+            theta = np.full(P, start)
+            status, n_iter, wanted, _, _, _, states = core.solve_small(
+                A, b, w, each, centred, TOL, PART, AGAIN, ROUNDS, MOST, theta, threads=2
+            )
+            want = spec.solve_small(
+                A.astype(float), b, w, each, centred, TOL, PART, AGAIN, ROUNDS, MOST,
+                np.full(P, start),
+            )  # fmt: skip
+            assert status == 0 and n_iter == len(want[3]) - 1
+            assert states[-1][2] <= wanted == pytest.approx(want[2], rel=1e-12)
+            assert [s[4:] for s in states] == [
+                (f.conditional, f.unheld, working) for _, f, working in want[3]
+            ]
+            least = np.linalg.eigvalsh(hessian(A[:, 1:], w, True, centred, [e[1:] for e in each]))
+            np.testing.assert_allclose(theta, want[0], atol=2 * np.sqrt(2 * wanted / least[0]))
+            counts.add((n_iter, states[-1][6] < P - 1))
+    assert max(counts)[0] <= 4 and (moving[:3] != "few" or (1, True) in counts)
 
 
 def hessian(A, w, has_weights, centred, each):

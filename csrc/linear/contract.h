@@ -80,7 +80,7 @@ struct tw_certificate {
     double gap;     /* F(theta) less the dual value of s r: F at the minimum is lower by at most this */
     double kkt;     /* max_j |t_j - theta_j| ||A_j||, t_j the minimum along coordinate j alone */
     ptrdiff_t conditional; /* how many terms of the gap rest on the assumption that `reach` makes */
-    ptrdiff_t unheld;      /* how many coordinates the data alone determine: no penalty, no bound met, one open */
+    ptrdiff_t unheld; /* how many coordinates the data alone determine: no penalty, no bound met, one open */
 };
 
 /* What is known of theta after a round. */
@@ -91,7 +91,9 @@ struct tw_small_state {
 };
 
 /* A whole problem with a small dense matrix, n and P at least 1, solved in one call: the start is certified,
- * and where its gap is too large, one or two rounds on the Gram matrix of all columns follow. */
+ * and where its gap is too large, rounds on a Gram matrix follow: up to two on that of the coordinates that
+ * are not at rest, if they are few, and up to two on that of all columns. */
+enum { TW_SMALL_ROUNDS = 4 };
 struct tw_small_problem {
     struct tw_columns columns;  /* in; its `mean` is set by the call */
     const double *b;            /* [n]  in   0 where the weight is 0 */
@@ -105,9 +107,9 @@ struct tw_small_problem {
     double *mean;               /* [P]  out  of the columns; NULL: there is no intercept */
     double constant;            /*      out  the intercept */
     double wanted;    /*      out  the gap that tol stands for; where b is 0, it is tol F at the start */
-    ptrdiff_t n_iter; /*      out  rounds made, 0 ... 2; 0: the gap of the start is small enough */
-    struct tw_small_state state[3]; /*  out  of the start, and after each round */
-    ptrdiff_t sweeps, steps;        /*  out  on the Gram matrix */
+    ptrdiff_t n_iter; /*      out  rounds made; 0: the gap of the start is small enough */
+    struct tw_small_state state[1 + TW_SMALL_ROUNDS]; /* out  of the start, and after each round */
+    ptrdiff_t sweeps, steps;                          /*  out  on the Gram matrix */
 };
 
 struct tw_linear {

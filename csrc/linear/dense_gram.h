@@ -115,6 +115,17 @@ static size_t dense_gram_work(const struct tw_columns *c, const struct tw_chosen
     return arena_size(&a);
 }
 
+/* The largest work of any 1 ... `which->m` columns: fewer columns are copied with more rows at once. */
+static size_t largest_gram_work(const struct tw_columns *c, const struct tw_chosen *which, int rough) {
+    size_t largest = 0;
+    for (ptrdiff_t m = which->m; m > 0; m -= strip_columns(rough)) {
+        const struct tw_chosen some = {which->column, m};
+        const size_t size = dense_gram_work(c, &some, rough);
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
 /* Take the rows of A, as many at once as are copied, into the sums. */
 static void add_rows(gram_job *g, int threads) {
     const struct tw_columns *c = g->c;

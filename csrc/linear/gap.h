@@ -58,7 +58,8 @@ static inline int is_unheld(const struct tw_coordinates *each, ptrdiff_t j, doub
 
 /* Whether the term of coordinate j, whose q_j may be wrong by `off`, takes `reach` for a bound of theta_j. */
 static inline int is_assumed(const struct tw_coordinates *each, ptrdiff_t j, double q, double off) {
-    const int open = (q + off > 0 && each->upper[j] >= INFINITY) || (q - off < 0 && each->lower[j] <= -INFINITY);
+    const int open =
+        (q + off > 0 && each->upper[j] >= INFINITY) || (q - off < 0 && each->lower[j] <= -INFINITY);
     return open && !(each->l1[j] > 0) && !(each->l2[j] > 0);
 }
 

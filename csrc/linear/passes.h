@@ -78,21 +78,30 @@ static void sum_products(const quad *q, ptrdiff_t rows, const double *u, double 
             sum[k] += u[i] * ((double)q->x[k][i] - q->mean[k]);
 }
 
-/* sum [FOUR][SLOTS] += the sums of u y, w y and w y^2 over `rows` rows, y = x_k - mean_k */
-static void sum_moments(const quad *q, ptrdiff_t rows, const double *u, const double *w, double *sum) {
-    for (int k = 0; k < FOUR; k++) {
-        dvec product = {0}, first = {0}, square = {0};
-        const dvec mean = d_set(q->mean[k]);
-        ptrdiff_t i = 0;
-        for (; i + DL <= rows; i += DL) {
-            const dvec y = d_load_real(q->x[k] + i) - mean, wy = w ? d_load(w + i) * y : y;
-            product += d_load(u + i) * y, first += wy, square += wy * y;
+/* sum [FOUR][SLOTS] += the sums of u y, w y and w y^2 over `rows` rows, y = x_k - mean_k.  Where the means
+ * are 0, `centred` is 0, and the sums of w y are left out.  It is a constant of each call, as is whether w is
+ * NULL. The four columns are summed up side by side, as one addition has to wait for the one before it. */
+TW_INLINE void sum_moments(const quad *q, ptrdiff_t rows, const double *u, const double *w, const int centred,
+                           double *sum) {
+    dvec product[FOUR] = {{0}}, first[FOUR] = {{0}}, square[FOUR] = {{0}};
+    ptrdiff_t i = 0;
+    for (; i + DL <= rows; i += DL) {
+        const dvec v = d_load(u + i);
+        TW_UNROLL
+        for (int k = 0; k < FOUR; k++) {
+            const dvec x = d_load_real(q->x[k] + i), y = centred ? x - q->mean[k] : x;
+            const dvec wy = w ? d_load(w + i) * y : y;
+            product[k] += v * y, square[k] += wy * y;
+            if (centred)
+                first[k] += wy;
         }
+    }
+    for (int k = 0; k < FOUR; k++) {
         double *to = sum + k * SLOTS;
-        to[0] += d_fold(product), to[1] += d_fold(first), to[2] += d_fold(square);
-        for (; i < rows; i++) {
-            const double y = (double)q->x[k][i] - q->mean[k], wy = w ? w[i] * y : y;
-            to[0] += u[i] * y, to[1] += wy, to[2] += wy * y;
+        to[0] += d_fold(product[k]), to[1] += d_fold(first[k]), to[2] += d_fold(square[k]);
+        for (ptrdiff_t l = i; l < rows; l++) {
+            const double y = (double)q->x[k][l] - q->mean[k], wy = w ? w[l] * y : y;
+            to[0] += u[l] * y, to[1] += centred ? wy : 0, to[2] += wy * y;
         }
     }
 }
@@ -146,7 +155,11 @@ static void products_body(const pass *p, const quad *q, ptrdiff_t first, ptrdiff
 
 static void moments_body(const pass *p, const quad *q, ptrdiff_t first, ptrdiff_t i, ptrdiff_t rows) {
     double sum[FOUR * SLOTS] = {0}, *to = p->sums + ((i - p->begin) / p->chunk * p->which.m + first) * SLOTS;
-    sum_moments(q, rows, p->u + i, p->c->weights ? p->c->weights + i : NULL, sum);
+    const double *u = p->u + i, *w = p->c->weights ? p->c->weights + i : NULL;
+    if (p->mean)
+        w ? sum_moments(q, rows, u, w, 1, sum) : sum_moments(q, rows, u, NULL, 1, sum);
+    else
+        w ? sum_moments(q, rows, u, w, 0, sum) : sum_moments(q, rows, u, NULL, 0, sum);
     for (int k = 0; k < q->count * SLOTS; k++)
         to[k] += sum[k];
 }

@@ -182,10 +182,22 @@ EDITS = {
         ("any digits are enough", "2 * way * s->error <= DIGITS * s->rr", "1"),
         ("an assumed gap is enough", " && !now.found.conditional)", ")"),
         ("products with b alone", "s->theta_0[j] - p->theta[j], s->G", "0, s->G"),
+        (
+            "a part never grows",
+            "!s->inside[j] && s->square[j] > 0 && moves",
+            "!p->n_iter && moves",
+        ),
+        ("any part is small", "WHOLE * s->part.m <= PART * p->columns.P", "1"),
+        (
+            "the part's slopes are the first ones",
+            "s->q_of[k] = s->product[j];",
+            "s->q_of[k] = s->product[k];",
+        ),
+        ("most columns move", "2 * moving >= c->P", "1"),
         ("a round in any case", "p->state[0].found.gap > p->wanted && p->max_iter > 0", "1"),
     ],
     ("csrc/linear/small.h", "test_linear_difficult.py"): [
-        ("a conditional gap is enough", "if (is_plain && ", "if (0 && "),
+        ("a conditional gap is enough", "if (!is_plain || now", "if (1 || now"),
     ],
     ("src/thalweg/linear/descent.py", "test_linear_difficult.py"): [
         (

@@ -363,7 +363,7 @@ cdef extern from "linear/contract.h" nogil:
         double *mean
         double constant, wanted
         Py_ssize_t n_iter
-        tw_small_state state[3]
+        tw_small_state state[5]
         Py_ssize_t sweeps, steps
 
     ctypedef struct tw_linear "struct tw_linear":

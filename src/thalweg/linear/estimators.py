@@ -55,7 +55,7 @@ class LinearRegression(Linear):
     intercept_ : float or ndarray, shape (targets,)
     n_iter_ : int or ndarray, shape (targets,)
         The number of rounds.  The first is the solution of the normal equations, or of columns that
-        nearly depend on each other by singular values; a descent follows where its gap is too large.
+        nearly depend on each other by singular values; descent follows where its gap is too large.
     n_features_in_, feature_names_in_
     """
 
@@ -81,7 +81,7 @@ class LinearRegression(Linear):
         is_free = np.isinf(self._limits(P)).all() and total_weight(n, weights) > 0
         begin = self._from_normal_equations(X, y, weights) if is_free and P <= n else None
         if begin is not None and begin.is_shortest:
-            self.n_iter_ = np.ones(y.shape[1:], np.intp)[()]
+            self.n_iter_: Any = np.ones(y.shape[1:], np.intp)[()]
             return self
         result = self._descend(
             X, y, weights, 0, 0, self.tol, max_iter=self.max_iter, threads=threads_of(self.n_jobs),

@@ -8,6 +8,8 @@ has too large a gap, or A is not finite, the caller solves the problem by `Desce
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._arguments.check import Array
@@ -57,7 +59,8 @@ def solve_in_one_call(
         rules.tol, PART_IN_W, AGAIN, ROUNDS, rules.max_iter, theta,
         1 if is_small else threads,
     )  # fmt: skip
-    found = Certificate(*states[n_iter][:-1])
+    last: Any = states[n_iter][:-1]
+    found = Certificate(*last)
     if status or not found.gap <= wanted:
         return None
     course = np.array(states).T

@@ -163,5 +163,5 @@ class State:
             each = (each[0] * scaled, *each[1:])
         rr = self.rr if rr is None else rr
         reach, square, theta, q = arrays
-        penalty, *found = _core.certificate(each, reach, square, theta, q, rr)
-        return Certificate(0.5 * rr + penalty, *found)
+        found: Any = _core.certificate(each, reach, square, theta, q, rr)
+        return Certificate(0.5 * rr + found[0], *found[1:])

@@ -28,6 +28,10 @@ FIRST_STEPS = 8  # Newton steps in a row; twice as many each time that they end 
 # an addition in a sweep.
 FACTOR_COST, PRODUCT_COST, STEP_COST = 0.2, 0.5, 2000
 DIGITS, BLOCK_ROWS, MANY = 1e-8, 128, 1 << 16
+# Rounds over some of the coordinates are made if these are at most PART / WHOLE of all, and at most
+# PART_ROUNDS of them; see csrc/linear/small.h.
+PART, WHOLE, PART_ROUNDS = 3, 4, 2
+LOOK_ROWS, HALF = 64, 0.67
 
 
 def moments(A: Array, u: Array, w: Array, centred: bool) -> tuple[Array, Array, Array]:
@@ -218,53 +222,106 @@ def solve(
     return theta, q, gap(), sweeps, steps
 
 
+def most_move(A: Array, w: Array, l1: Array, size: float) -> bool:
+    """Whether half of the coordinates are expected to move, though b may not depend on them."""
+    rows = min(len(A), LOOK_ROWS)
+    square = w[:rows] @ A[:rows] ** 2
+    return bool(2 * np.count_nonzero(l1 <= HALF * np.sqrt(square / rows * size)) >= A.shape[1])
+
+
+class SmallProblem:
+    """What is known of a dense problem of few columns while rounds are made; see `solve_small`."""
+
+    def __init__(
+        self, A: Array, b: Array, w: Array, each: Any, centred: bool, rounds: int, theta: Array
+    ) -> None:
+        self.w, self.each, self.rounds = w, each, rounds
+        self.target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
+        self.mean, self.square, _ = moments(A, w * self.target, w, centred)
+        self.about, self.size = A - self.mean, float(w @ self.target**2)
+        reach = np.divide(self.size, self.square, where=self.square > 0, out=0 * self.square)
+        self.reach, self.rank = np.sqrt(reach), max(len(A) - centred, 1)
+        self.theta = np.clip(np.where(self.square > 0, theta, 0.0), *each[2:])
+        self.states = [self.stand(int(np.count_nonzero(self.theta)))]
+
+    def stand(self, working: int) -> tuple[float, Certificate, int]:
+        """Compute the residual and its products; return F, the certificate and ``working``."""
+        r = self.target - self.about @ self.theta
+        self.q = np.where(self.square > 0, (self.w * r) @ self.about, 0.0)
+        self.rr = float(self.w @ r**2)
+        found = certificate(self.each, self.reach, self.square, self.theta, self.q, self.rr)
+        return 0.5 * self.rr + found.penalty, found, working
+
+    def stand_by_gram(self, G: Array, before: Array) -> tuple[float, Certificate, bool]:
+        """Return F, the certificate with rounding included, and whether F has digits to spare."""
+        way = self.theta - before
+        q_now = self.q - G @ way
+        left = self.rr - float(way @ (self.q + q_now))
+        longest = float(np.sqrt(self.square) @ (np.abs(self.theta) + np.abs(before)))
+        additions = BLOCK_ROWS + len(self.about) // BLOCK_ROWS + len(way)
+        error = additions * float(np.finfo(float).eps) * (np.sqrt(self.size) + longest)
+        found = certificate(self.each, self.reach, self.square, self.theta, q_now, left, error)
+        return 0.5 * left + found.penalty, found, 2 * longest * error <= DIGITS * left
+
+    def moving(self, which: Array) -> Array:
+        """Return those outside ``which`` that are off their minimum, the others at rest."""
+        l1, l2, lower, upper = self.each
+        found = []
+        for j in np.setdiff1d(np.flatnonzero(self.square > 0), which):
+            t = self.theta[j]
+            minimum = updated(t, self.square[j], self.q[j], l1[j], l2[j], lower[j], upper[j], 1.0)
+            if minimum != t:
+                found.append(j)
+        return np.array(found, int)
+
+    def make_round(self, which: Array, target: float, wanted: float) -> None:
+        """Minimise over ``which`` on its Gram matrix, and certify."""
+        X, before = self.about[:, which], self.theta
+        G = X.T @ (self.w[:, None] * X)
+        each = tuple(a[which] for a in self.each)
+        found = solve(
+            G, each, self.reach[which], self.rank, self.rr, target, self.rounds,
+            before[which], self.q[which],
+        )  # fmt: skip
+        self.theta = before.copy()
+        self.theta[which] = found[0]
+        working = int(np.count_nonzero((self.square > 0) & (self.each[2] < self.each[3])))
+        if len(which) < len(before):
+            working = len(which)
+        elif self.about.size >= MANY:
+            objective, quick, has_digits = self.stand_by_gram(G, before)
+            if has_digits and quick.gap <= wanted and not quick.conditional:
+                self.states.append((objective, quick, working))
+                return
+        self.states.append(self.stand(working))
+
+
 def solve_small(
     A: Array, b: Array, w: Array, each: Any, centred: bool, tol: float, part: float, again: float,
     rounds: int, max_iter: int, theta: Array,
-) -> tuple[Array, float, float, list[tuple[float, Certificate]]]:  # fmt: skip
-    """Return theta, the intercept, the gap that is wanted, and (F, certificate) of each state.
+) -> tuple[Array, float, float, list[tuple[float, Certificate, int]]]:  # fmt: skip
+    """Return theta, the intercept, the wanted gap, and (F, certificate, working) of each state.
 
-    The states are the start and, if its gap is too large, the result of a round over all columns.
-    If the gap is then small enough and no coordinate has a penalty or is at a bound, the result of
-    one more round, to ``again`` times that gap, follows.  The certificate of a round is that of the
+    The states are the start and, if its gap is too large, the results of rounds: up to two over
+    the coordinates that move, if A has many elements and these coordinates are few, and one
+    over all columns where that is not enough.  If the gap is then small enough and no coordinate
+    has a penalty or is at a bound, the result of one more round over the same coordinates, to
+    ``again`` times that gap, follows.  The certificate of a round over all columns is that of the
     Gram matrix, with its rounding, if A has many elements and it is enough, else that of the
     residual.
     """
-    target = b - w @ b / w.sum() if centred and w.sum() > 0 else b
-    mean, square, _ = moments(A, w * target, w, centred)
-    about, size = A - mean, float(w @ target**2)
-    reach = np.sqrt(np.divide(size, square, where=square > 0, out=np.zeros(len(square))))
-    theta = np.clip(np.where(square > 0, theta, 0.0), *each[2:])
-
-    def stand(theta: Array) -> tuple[float, Array, float, Certificate]:
-        r = target - about @ theta
-        q, rr = np.where(square > 0, (w * r) @ about, 0.0), float(w @ r**2)
-        found = certificate(each, reach, square, theta, q, rr)
-        return rr, q, 0.5 * rr + found.penalty, found
-
-    def stand_by_gram(theta: Array) -> tuple[float, Certificate] | None:
-        q_now = q - G @ (theta - before)
-        left = rr - float((theta - before) @ (q + q_now))
-        way = float(np.sqrt(square) @ (np.abs(theta) + np.abs(before)))
-        additions = BLOCK_ROWS + len(A) // BLOCK_ROWS + len(theta)
-        error = additions * float(np.finfo(float).eps) * (np.sqrt(size) + way)
-        found = certificate(each, reach, square, theta, q_now, left, error)
-        enough = 2 * way * error <= DIGITS * left and found.gap <= wanted and not found.conditional
-        return (0.5 * left + found.penalty, found) if enough else None
-
-    rr, q, objective, found = stand(theta)
-    states, wanted = [(objective, found)], tol * (0.5 * size or objective)
-    goes_on, end = found.gap > wanted, part * wanted
-    working = np.count_nonzero((square > 0) & (each[2] < each[3]))
-    while goes_on and len(states) <= min(max_iter, 2):
-        G, rank = about.T @ (w[:, None] * about), max(len(A) - centred, 1)
-        before, theta = theta, solve(G, each, reach, rank, rr, end, rounds, theta, q)[0]
-        quick = stand_by_gram(theta) if A.size >= MANY else None
-        if quick is not None:
-            states.append(quick)
-            break
-        rr, q, objective, found = stand(theta)
-        states.append((objective, found))
-        goes_on, end = found.unheld == working and found.gap <= wanted, again * found.gap
-    intercept = float((w @ b / w.sum() if w.sum() > 0 else 0.0) - mean @ theta) if centred else 0.0
-    return theta, intercept, wanted, states
+    s, columns = SmallProblem(A, b, w, each, centred, rounds, theta), np.arange(A.shape[1])
+    wanted, which = tol * (0.5 * s.size or s.states[0][0]), columns[:0]
+    at_once = not centred and not theta.any() and most_move(A, w, each[0], s.size)
+    parts = 0 if at_once or A.size < MANY else PART_ROUNDS
+    while s.states[-1][1].gap > wanted and len(s.states) <= max_iter and len(which) < len(columns):
+        more = s.moving(which)
+        which = np.append(which, more)
+        if len(s.states) > parts or not len(more) or WHOLE * len(which) > PART * len(columns):
+            which = columns
+        s.make_round(which, part * wanted, wanted)
+    _, found, working = s.states[-1]
+    if 1 < len(s.states) <= max_iter and found.unheld == working and found.gap <= wanted:
+        s.make_round(which, again * found.gap, wanted)
+    middle = w @ b / w.sum() if centred and w.sum() > 0 else 0.0
+    return s.theta, float(middle - s.mean @ s.theta) if centred else 0.0, wanted, s.states
