@@ -61,6 +61,7 @@ _OWNERS: Final = {
     "gradient": _DERIVATIVES,
     "hessian": _DERIVATIVES,
     "hessian_vector": _DERIVATIVES,
+    "tied": "parameters are tied by thalweg.fit",
 }
 
 

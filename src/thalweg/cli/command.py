@@ -142,6 +142,7 @@ def _add_fit(commands: Any) -> None:
     add("--absolute-sigma", action="store_true", help="sigma has the unit of y, not weights alone")
     add("--bounds", type=_bounds, metavar="tau=0:100", help="bounds; either side may be empty")
     add("--fixed", type=_fixed, metavar="c=0,d", help="parameters to hold, with value or at p0")
+    add("--tied", type=_ties, metavar="s2=s1,a2=2*a1", help="parameters that follow from others")
     _add_format(add)
     add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
     add("--max-iter", type=int, metavar="N", help="the most trial steps of a fit")
@@ -217,6 +218,21 @@ def _fixed(text: str) -> dict[str, float | None]:
     return {
         name: None if value is None else _one_number(value, name) for name, value in _pairs(text)
     }
+
+
+def _ties(text: str) -> dict[str, str]:
+    """``"s2=s1,a2=max(a, b)"`` by name; commas within parentheses do not part."""
+    depth, items = 0, [""]
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and not depth:
+            items.append("")
+        else:
+            items[-1] += sign
+    pairs = [item.strip().partition("=") for item in items]
+    if not all(name.strip().isidentifier() and value.strip() for name, _, value in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=formula,...")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _bounds(text: str) -> dict[str, tuple[float, float]]:

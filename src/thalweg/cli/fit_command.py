@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,7 +70,7 @@ def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
     data = _read(arguments, model.n_x or 1)
     p0 = data.p0 if arguments.p0 is None else arguments.p0
     fixed = _hold(arguments.fixed, p0)
-    _require_start(model, p0, fixed)
+    _require_start(model, p0, {*(fixed or ()), *(arguments.tied or ())})
     result: FitResult | None = None
     try:
         with _progress(arguments.quiet) as progress:
@@ -170,6 +170,7 @@ def _fit(
         axis=data.axis,
         bounds=arguments.bounds,
         fixed=fixed,
+        tied=arguments.tied,
         independent=_independent(arguments),
         dtype=np.float32 if arguments.float32 else None,
         xtol=arguments.xtol,
@@ -206,8 +207,9 @@ def _hold(fixed: dict[str, float | None] | None, p0: Any) -> Any:
     return {name: given.get(name) if value is None else value for name, value in fixed.items()}
 
 
-def _require_start(model: ModelInfo, p0: Any, fixed: Any) -> None:
-    needed = [name for name in model.names or () if name not in (fixed or ())]
+def _require_start(model: ModelInfo, p0: Any, known: Collection[str]) -> None:
+    """Refuse a fit that has no start; parameters that are fixed or tied are ``known``."""
+    needed = [name for name in model.names or () if name not in known]
     if p0 is None and model.guess is None and needed:
         example = ",".join(f"{name}=1" for name in needed)
         raise ValueError(

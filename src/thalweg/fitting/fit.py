@@ -57,6 +57,7 @@ def fit(
     mask: Any = None,
     bounds: Any = None,
     fixed: Any = None,
+    tied: Any = None,
     independent: str | Sequence[str] | None = None,
     axis: int | str | Sequence[int | str] | None = None,
     dtype: Any = None,
@@ -101,6 +102,10 @@ def fit(
         Lower and upper bounds, each (), (P,) or (..., P); None is no bound.
     fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional
         The parameters that keep their start values.
+    tied : dict name -> str or callable, optional
+        Parameters that follow from others: ``{"s2": "s1", "a2": "2*a1"}``, by a formula of
+        parameters or a function whose arguments are named like parameters.  They need no start, and
+        what p0 says of them does not count; bounds and fixed are for the others.
     independent : str or sequence of str, optional
         The independent variables of a formula.
     axis : int, str or sequence of them, optional
@@ -172,11 +177,19 @@ def fit(
     >>> r = tw.fit(decay, t, y, p0={"a": 1, "tau": 1})
     >>> r["tau"].round(6)
     array([1.5, 0.5])
+
+    Two decays, the second one twice as slow:
+
+    >>> y = decay(t, 2.0, 1.5) + decay(t, 1.0, 3.0)
+    >>> two = "a1*exp(-t/tau1) + a2*exp(-t/tau2)"
+    >>> r = tw.fit(two, t, y, [2, 1, 1], tied={"tau2": "2*tau1"}, independent="t")
+    >>> r["tau2"].round(6), r.tied
+    (np.float64(3.0), {'tau2': '2*tau1'})
     """
     dtype = _element_type(dtype)
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
-    problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma))
+    problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied)
     options = options_for(
         dtype,
         len(problem.names),

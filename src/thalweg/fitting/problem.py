@@ -16,9 +16,11 @@ from .._arguments.check import Array, PerFit, by_name, name_index, numbers, per_
 from .._arguments.pieces import all_finite, contiguous
 from ..model import ModelInfo
 from ..model.signature import with_more
+from ..model.ties import TiedFunction, Ties, read_ties
 from ..model.trace import Recording, RecordingError, columns_read, record, record_each
 from .by_calls import Differences
 from .data import Data
+from .tied import Given, of_open, with_tied
 
 _FLOAT64, _FLOATS = np.dtype(np.float64), frozenset([float])
 
@@ -36,7 +38,7 @@ class Problem(NamedTuple):
     data : Data
     names : tuple of str
     free : tuple of int
-        The parameters that are not fixed for all fits.
+        The parameters that are neither tied nor fixed for all fits.
     start, lower, upper : PerFit
         (P,) or (B, P); bounds are infinite where there are none.
     bounded : bool
@@ -48,6 +50,8 @@ class Problem(NamedTuple):
         Whether the problem is in the units of `thalweg.fitting.rescale` already.
     absolute_sigma : bool
         Whether sigma is in absolute units; if not, the covariance is scaled by chi2 / dof.
+    ties : Ties or None
+        How the tied parameters, if there are any, follow from the others.
     """
 
     model: ModelInfo
@@ -62,6 +66,7 @@ class Problem(NamedTuple):
     recording: Recording | None
     scaled: bool = False
     absolute_sigma: bool = False
+    ties: Ties | None = None
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -71,6 +76,11 @@ class Problem(NamedTuple):
             row.array.reshape((*self.data.batch, P) if row.step else (P,))
             for row in (self.lower, self.upper)
         )  # type: ignore[return-value]
+
+    @property
+    def determined(self) -> tuple[int, ...]:
+        """The places of the parameters that the data determine: the free and the tied ones."""
+        return self.free if self.ties is None else (*self.free, *self.ties.places)
 
     def count_free(self) -> Array:
         """Return the number of free parameters of each fit, shape () or the batch's."""
@@ -116,6 +126,7 @@ def prepare(
     fixed: Any,
     dtype: Any,
     absolute_sigma: bool = False,
+    tied: Any = None,
 ) -> Problem:
     """Return the problem that `thalweg.fit` describes.
 
@@ -125,12 +136,18 @@ def prepare(
         Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
     """
     model, names = _named(model, p0)
-    P, batch = len(names), data.batch
-    recording, data, refusal = _record(model, data, P, dtype)
+    ties = read_ties(tied, names, model.independent or data.names or ("x",)) if tied else None
+    if ties is not None:
+        p0, bounds, fixed = of_open(ties, Given(p0, bounds, fixed))
+        model = model._replace(function=TiedFunction(model.function, ties))
+    recording, data, refusal = _record(model, data, len(names), dtype)
+    batch, names = data.batch, names if ties is None else ties.open_names
     free, own, values = _fixed(fixed, names, batch)
     box = _bounds(bounds, names, batch, dtype)
     start = _start(model, data, p0, values, names, box, dtype)
     problem = Problem(model, data, names, free, start, *box, own, recording, False, absolute_sigma)
+    if ties is not None:
+        problem = with_tied(problem, ties)
     if refusal is not None:
         seen = _call_at_start(problem)
         if data.form == "columns":
@@ -311,7 +328,9 @@ def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
     if data.sigma is not None and np.isinf(data.sigma.array).any():
         y = np.where(np.isinf(data.sigma.array), np.nan, y)
     guess: Array = np.asarray(model.guess(x[0] if len(x) == 1 else tuple(x), y))
-    return guess.reshape(data.n_fits, len(names))
+    every = model.names or ()
+    guess = guess.reshape(data.n_fits, len(every))
+    return guess if len(names) == len(every) else guess[:, [every.index(n) for n in names]]
 
 
 def _refuse_outside(start: PerFit, box: _Box, names: Sequence[str]) -> PerFit:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
-from . import goodness, tables
+from . import goodness, tables, tied
 from .evaluation import jacobian, predict
 from .selection import select
 
@@ -62,13 +62,13 @@ class FitResult:
     problem : Problem
         The model and the data that were fitted.
     covariance_rows : ndarray, shape (..., F (F + 1) / 2)
-        Lower triangle, by rows, of the covariance of the F parameters that were not fixed.
+        Lower triangle, by rows, of the covariance of the F parameters that were free.
     detail : ndarray of int32, shape (...)
         Which parameter or input the status is about, or -1.
     attempts : ndarray of int8, shape (...)
         How many attempts each fit took, 1 to 3: see the guide on the engine.
     errors : ndarray or None, shape (..., F)
-        Standard errors of the parameters that were not fixed; kept only if the square of one of
+        Standard errors of the parameters that were free; kept only if the square of one of
         them leaves the range of numbers.
     """
 
@@ -140,7 +140,9 @@ class FitResult:
 
         It is (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``.  Rows and
         columns of fixed parameters and of those at a bound are 0; all others are infinite if the
-        data do not determine the parameters or dof is 0.  An element has the units of its two
+        data do not determine the parameters or dof is 0.  Tied parameters follow to first order:
+        with C the covariance of the free ones and T the derivatives of the tied ones by them,
+        cov(tied, free) = T C and cov(tied, tied) = T C T'.  An element has the units of its two
         parameters multiplied.  If it leaves the range of numbers in these units, it is 0 or
         infinite here, but `stderr` still holds the root of a variance.
         """
@@ -154,7 +156,19 @@ class FitResult:
         if (fixed := self._fixed_for_some()) is not None:
             cov[fixed] = 0
             cov.swapaxes(-1, -2)[fixed] = 0
+        if (ties := self.problem.ties) is not None:
+            tied.covariance(cov, self._slopes(), ties, list(self.problem.free))
         return cov
+
+    def _slopes(self) -> Array:
+        """The derivatives of the tied parameters by the free ones, (..., T, F)."""
+        assert self.problem.ties is not None
+        return self.problem.ties.slopes(self.params, self.problem.free)
+
+    @property
+    def tied(self) -> dict[str, str]:
+        """The names of the tied parameters, and what each is tied to."""
+        return {} if self.problem.ties is None else self.problem.ties.texts
 
     def _fixed_for_some(self) -> Array | None:
         """Which parameters are fixed for which fits, (..., P); None if all fits fix the same."""
@@ -171,6 +185,8 @@ class FitResult:
         stderr[..., free] = errors
         if (fixed := self._fixed_for_some()) is not None:
             stderr[fixed] = 0
+        if (ties := self.problem.ties) is not None:
+            tied.standard_errors(stderr, self.cov, self._slopes(), ties, free)
         return stderr
 
     def __repr__(self) -> str:
@@ -230,7 +246,8 @@ class FitResult:
     def jacobian(self) -> Floats:
         """df(x_i; params) / dtheta_j at the fitted points, shape (..., N, P), not weighted.
 
-        It has a column for every parameter, fixed ones too, and is computed at each access.
+        It has a column for every parameter, fixed ones too, and is computed at each access.  The
+        derivatives go through the ties, so the columns of tied parameters are 0.
         """
         return jacobian(self.problem, self.params)
 
@@ -277,15 +294,16 @@ class FitResult:
         width = max(map(len, self.names), default=0)
         for j, (name, note) in enumerate(zip(self.names, self.notes(), strict=True)):
             error = f"+- {self.stderr[j]:<12.6g}" if not note else f"({note})"
+            error += f" = {self.tied[name]}" if name in self.tied else ""
             yield f"{name:>{width}} = {self.params[j]:<15.9g} {error}".rstrip()
         yield f"chi2 = {self.chi2:.9g}, dof = {self.dof}, {self.n_iter} steps"
         yield self.reason()
 
     def notes(self) -> list[str]:
         """Return why each parameter of one fit has no standard error; empty where it has one."""
-        free, at_bound = self.problem.free, self.at_bound
+        determined, at_bound = self.problem.determined, self.at_bound
         return [
-            "fixed" if j not in free else "at a bound" if at_bound[j] else ""
+            "fixed" if j not in determined else "at a bound" if at_bound[j] else ""
             for j in range(len(self.names))
         ]
 

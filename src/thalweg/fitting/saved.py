@@ -19,6 +19,8 @@ from .._arguments.check import Array, PerFit
 from .._arguments.spelling import spelled
 from .._whole_files import Output
 from ..model import ModelInfo, as_model
+from ..model.graph import rebuilt
+from ..model.ties import Tie, Ties
 from .data import Data
 from .labels import Labels
 from .problem import Problem
@@ -26,6 +28,7 @@ from .result import FitResult
 from .selection import PER_FIT
 
 _FORMAT = 1  # number of the file format; it rises with a change that older versions cannot read
+_FORMAT_WITH_TIES = 2  # the format of results with tied parameters, which format 1 cannot hold
 _COORDINATE = "coordinate "  # begins the names of the arrays that are labels
 
 
@@ -56,7 +59,7 @@ def _header(result: FitResult) -> dict[str, Any]:
     problem, labels = result.problem, result.problem.data.labels
     model, data = problem.model, problem.data
     return {
-        "thalweg": _FORMAT,
+        "thalweg": _FORMAT_WITH_TIES if problem.ties else _FORMAT,
         "names": result.names,
         "absolute_sigma": problem.absolute_sigma,
         "model": model.label,
@@ -64,9 +67,28 @@ def _header(result: FitResult) -> dict[str, Any]:
         "form": data.form,
         "variables": len(data.x),
         "columns": data.names,
+        "tied": problem.ties and _described(problem.ties),
         "dims": labels and labels.dims,
         "coords": labels and {name: dims for name, (dims, _) in labels.coords.items()},
     }
+
+
+def _described(ties: Ties) -> dict[str, Any]:
+    """The ties by their recorded graph, which tells their values and derivatives."""
+    return {
+        "places": ties.places,
+        "texts": [tie.text for tie in ties.ties],
+        "nodes": ties.graph.nodes,
+        "outputs": ties.outputs,
+    }
+
+
+def _ties(described: dict[str, Any], names: tuple[str, ...]) -> Ties:
+    """The ties that a file describes; the functions are not needed, as all values are known."""
+    pairs = zip(described["places"], described["texts"], strict=True)
+    ties = tuple(Tie(place, (), _Unknown(text), text) for place, text in pairs)
+    graph = rebuilt(len(names), [tuple(node) for node in described["nodes"]])
+    return Ties(names, ties, graph, tuple(described["outputs"]))
 
 
 def _without_objects(values: Array, name: str) -> Array:
@@ -141,7 +163,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         version, is_whole = header["thalweg"], _is_whole(header, arrays)
     except (ValueError, KeyError, TypeError):
         version, is_whole = 0, False
-    if version > _FORMAT:
+    if version > _FORMAT_WITH_TIES:
         raise ValueError(f"{path} was written by a later version of Thalweg than this one")
     if not is_whole:
         raise ValueError(f"{path} is no file of a Thalweg result, or a broken one")
@@ -206,4 +228,5 @@ def _problem(
         model, data, names, free, PerFit(np.full(P, np.nan, dtype), 0), lower, upper,
         bool(np.isfinite(lower.array).any() or np.isfinite(upper.array).any()),
         arrays.get("fixed"), None, absolute_sigma=bool(header["absolute_sigma"]),
+        ties=_ties(header["tied"], names) if header.get("tied") else None,
     )  # fmt: skip

@@ -59,6 +59,8 @@ def _fill_unfinished(out: dict[str, Array]) -> None:
 
 def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
     """Return the attributes of a result whose arrays are all written."""
+    if problem.ties is not None:
+        problem.ties.fill(out["theta"])
     return {
         "params": out["theta"],
         "chi2": out["chi2"],

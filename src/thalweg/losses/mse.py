@@ -13,7 +13,7 @@ from ..model import as_model
 from .callables import CallableModel, jax_functions, torch_functions
 from .left_out import ELEMENTS, FLOAT64
 from .mean_of_squares import MeanOfSquares
-from .recorded import RecordedModel, parameters_of
+from .recorded import RecordedModel, parameters_of, with_ties
 from .samples import samples_of, targets_and_weights
 
 _Function = Callable[..., Any]
@@ -57,6 +57,9 @@ class MSELoss(MeanOfSquares):
         P, for a model that takes its parameters as one array.
     independent : str or sequence of str, optional
         The independent variables of a formula.
+    tied : dict name -> str or callable, optional
+        Parameters that follow from others, as for `thalweg.fit`.  The parameters of the loss, theta
+        and `names`, are those that are not tied.
     dtype : float64 or float32, optional
         The type of the arithmetic.  float32 is faster and gives about five digits; sums are
         float64.
@@ -106,11 +109,13 @@ class MSELoss(MeanOfSquares):
         *,
         n_params: int | None = None,
         independent: str | Sequence[str] | None = None,
+        tied: Any = None,
         dtype: Any = None,
         threads: int | None = None,
     ) -> None:
         info = as_model(model, independent)
         P, self._names = parameters_of(info, n_params)
+        info, P, self._names = with_ties(info, P, self._names, tied)
         samples = samples_of(inputs, targets, weights)
         self._shape, self._there, self._K = samples.shape, samples.there, len(samples.targets)
         if info.n_x is not None and info.n_x != len(samples.columns):

@@ -32,6 +32,7 @@ from ..model import ModelInfo
 from ..model.autodiff import gradient, jvp, vjp
 from ..model.graph import Graph
 from ..model.tape import lower_terms
+from ..model.ties import TiedFunction, read_ties
 from ..model.trace import record_outputs
 
 _Column = np.ndarray[Any, np.dtype[Any]]
@@ -296,3 +297,16 @@ def parameters_of(info: ModelInfo, n_params: int | None) -> tuple[int, tuple[str
             "with n_params"
         )
     return len(info.names), info.names
+
+
+def with_ties(
+    info: ModelInfo, n_params: int, names: tuple[str, ...] | None, tied: Any
+) -> tuple[ModelInfo, int, tuple[str, ...] | None]:
+    """Return the model as a function of the parameters that are not tied, P and their names."""
+    if tied is not None and names is None:
+        raise ValueError("tied needs parameters with names; with n_params they have none")
+    ties = read_ties(tied, names or (), info.independent or ("x", "y"))
+    if ties is None:
+        return info, n_params, names
+    function = TiedFunction(info.function, ties, of_open=True)
+    return info._replace(function=function), len(ties.open), ties.open_names

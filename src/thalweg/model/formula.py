@@ -322,6 +322,52 @@ def _parsed(text: str, variables: tuple[str, ...], names: tuple[str, ...] | None
     return Formula(text, variables, tuple(translator.position)[len(variables) :], value)
 
 
+class Expression:
+    """A formula of parameters alone, called with their values: ``expression(*parameters)``.
+
+    Attributes
+    ----------
+    text : str
+        What was parsed.
+    names : tuple of str
+        The parameters that occur, in the order of the call.
+    """
+
+    __slots__ = ("_value", "known", "names", "text")
+
+    def __init__(self, text: str, known: tuple[str, ...]) -> None:
+        translator = _Translator(text, known, ())
+        value = translator.translate(syntax_tree(text))
+        self.text, self.known = text, known
+        self.names = tuple(name for name in known if name in translator.used)
+        self._value = _constant(value) if isinstance(value, float) else value
+
+    def __call__(self, *params: Any) -> Any:
+        """Return the value for numbers, arrays that broadcast, or recorded symbols."""
+        given = dict(zip(self.names, map(_operand, params), strict=True))
+        return self._value([given.get(name) for name in self.known])
+
+    def __reduce__(self) -> Any:
+        return Expression, (self.text, self.known)
+
+
+def expression(formula: str, names: Sequence[str]) -> Expression:
+    """Return a formula of parameters as a function of those that occur in it.
+
+    Raises
+    ------
+    ValueError
+        The text is no formula, or uses a name that is not among ``names``.
+
+    Examples
+    --------
+    >>> twice = expression("2*a", ["a", "b"])
+    >>> twice.names, float(twice(3.0))
+    (('a',), 6.0)
+    """
+    return Expression(" ".join(formula.split()), tuple(names))
+
+
 def _check_names(text: str, independent: Sequence[str], params: Sequence[str]) -> None:
     every = (*independent, *params)
     if not independent:

@@ -129,10 +129,10 @@ class Graph(compiled.Graph):
 
     def copy(self) -> "Graph":
         """Return an independent graph of the same nodes."""
-        return _rebuilt(self.n_theta, self.nodes)
+        return rebuilt(self.n_theta, self.nodes)
 
     def __reduce__(self) -> Any:
-        return _rebuilt, (self.n_theta, self.nodes)
+        return rebuilt, (self.n_theta, self.nodes)
 
     def fold(self, op: str, *ids: int) -> int:
         """Return the constant that ``op`` gives on constant nodes."""
@@ -146,7 +146,7 @@ class Graph(compiled.Graph):
         return sum(self.stage(i) == depends and self.node(i)[0] in NUMPY for i in needed)
 
 
-def _rebuilt(n_theta: int, nodes: Sequence[Node]) -> Graph:
+def rebuilt(n_theta: int, nodes: Sequence[Node]) -> Graph:
     """Return a graph of these nodes, which keep their numbers."""
     graph = Graph(n_theta, 0)
     for op, *operands in nodes[n_theta:]:

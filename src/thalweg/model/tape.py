@@ -39,6 +39,7 @@ class Compiled(NamedTuple):
 
 _COMPILED: dict[Hashable, Compiled] = {}
 _CURVED: dict[Hashable, Tape] = {}
+_ROWS: dict[Hashable, Tape] = {}
 
 
 def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
@@ -75,6 +76,29 @@ def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
         bend = jvp(wide, slope, theta, direction)
         tape = lower(wide, [value, *derivatives, *bend], (*free, P))
         _keep(_CURVED, key, tape)
+    return tape
+
+
+def compile_rows(graph: Graph, output: int, free: Sequence[int]) -> Tape:
+    """Return the tape of a function of parameters alone, whose points are rows of parameters.
+
+    Parameter j is read from per-point array j.  The outputs are the function and its derivatives by
+    the parameters ``free``.
+    """
+    key = (graph.key((output,)), tuple(free))
+    tape = _ROWS.get(key)
+    if tape is None:
+        of_rows, place = Graph(graph.n_theta, graph.n_theta), {}
+        for i in reachable(graph.nodes, [output]):
+            op, *operands = graph.nodes[i]
+            if op in ("theta", "const"):
+                place[i] = getattr(of_rows, "x" if op == "theta" else op)(*operands)
+            else:
+                place[i] = of_rows.intern(op, *[place[j] for j in operands])
+        value = place[output]
+        slopes = gradient(of_rows, value, [of_rows.x(j) for j in free])
+        tape = lower(of_rows, [value, *slopes], free)
+        _keep(_ROWS, key, tape)
     return tape
 
 

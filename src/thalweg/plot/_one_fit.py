@@ -270,7 +270,7 @@ def caption(result: FitResult, index: tuple[int, ...]) -> list[str]:
     theta, stderr, at_bound = result.params[index], result.stderr[index], result.at_bound[index]
     lines = []
     for j, name in enumerate(result.names[:_MOST_LINES]):
-        if j not in result.problem.free:
+        if j not in result.problem.determined:
             lines.append(f"{name} = {theta[j]:.4g} (fixed)")
         elif at_bound[j]:
             lines.append(f"{name} = {theta[j]:.4g} (at a bound)")
