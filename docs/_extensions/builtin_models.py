@@ -42,8 +42,9 @@ HEAD = """# Built-in models
 
 A built-in model has names for its parameters, and guesses its start from the data, for each data
 set by itself. Use it as `tw.models.gaussian`, by its name, `tw.fit("gaussian", x, y)`, or within a
-function of your own, `tw.models.gaussian(x, height, centre, width, 0) + slope*x`. In the pictures
-the dashed line is the guess, the solid one the fit.
+function of your own, `tw.models.gaussian(x, height, centre, width, 0) + slope*x`. Sums, products
+and formulas of built-in models have a page of their own, {doc}`/composing`. In the pictures the
+dashed line is the guess, the solid one the fit.
 
 `tw.models.polynomial(n)` is the polynomial of degree n, `c0 + c1*x + ...`. What is said here is
 also printed by `help(tw.models.gaussian)` and `thalweg models gaussian`.

@@ -135,7 +135,7 @@ def prepare(
     ValueError
         Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
     """
-    model, names = _named(model, p0)
+    model, names = _named(model, {**p0, **tied} if tied and isinstance(p0, Mapping) else p0)
     ties = read_ties(tied, names, model.independent or data.names or ("x",)) if tied else None
     if ties is not None:
         p0, bounds, fixed = of_open(ties, Given(p0, bounds, fixed))
