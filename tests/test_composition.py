@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import sys
 from itertools import product
 
 import numpy as np
@@ -242,6 +243,7 @@ def taken(x, amplitude_1):
     [
         (lambda: G + tw.models.gaussian2d, "gaussian takes x and gaussian2d takes x, y"),
         (lambda: G + np.nan, "finite numbers, not with nan"),
+        (lambda: G / 0, "a model cannot be divided by 0"),
         (lambda: G * np.inf, "finite numbers, not with inf"),
         (lambda: G + several, "several cannot be combined with models"),
         (lambda: tw.models.of(taken) + G + G, "would be called amplitude_1; give a part a prefix"),
@@ -271,6 +273,57 @@ def test_what_is_no_model_is_a_type_error(other):
 def test_a_wrong_number_of_parameters_is_refused():
     with pytest.raises(TypeError, match=r"takes 5 parameters \(amplitude, .*\), got 4"):
         (G + L)(X, 1, 2, 3, 4)
+
+
+def test_too_many_parts_are_refused_in_one_sentence():
+    assert len(sum([G] * 100).names) == 301
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
+    try:
+        with pytest.raises(ValueError, match="composed of too many parts"):
+            sum([G] * 200)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+# ---- names of built-in models with operators -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text, model",
+    [
+        ("gaussian + line", G + L),
+        ("2*gaussian - (1 + 2)", 2 * G - 3),
+        ("-exponential*polynomial4/3", -E * tw.models.polynomial(4) / 3),
+    ],
+)
+def test_names_of_models_with_operators_are_a_composed_model(text, model):
+    info = as_model(text)
+    assert info.label == model.formula and info.names == model.names
+    assert keyed(text) == keyed(model)
+    assert (info.guess is None) == (not model.guesses)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("gaussian + lin", "variable x does not occur"),
+        ("gaussian + log(2)", "variable x does not occur"),
+        ("gaussian**2", "variable x does not occur"),
+        ("1 + 2", "variable x does not occur"),
+        ("1/0", "variable x does not occur"),
+        ("gaussian/0", "cannot be divided by 0"),
+        ("gaussian + gaussian2d", "gaussian takes x and gaussian2d takes x, y"),
+        ("gaussian +", "invalid syntax"),
+    ],
+)
+def test_other_texts_of_names_are_refused_in_one_sentence(text, message):
+    with pytest.raises(ValueError, match=message):
+        as_model(text)
+
+
+def test_a_parameter_may_be_called_like_a_model():
+    assert as_model("gaussian*x + line").names == ("gaussian", "line")
 
 
 # ---- built-in models within formulas ---------------------------------------------------------

@@ -392,3 +392,9 @@ def test_the_command_line_ties(table, tmp_path, capsys):
 def test_the_command_line_asks_for_starts_of_what_is_not_tied(table, capsys):
     _, said = call(capsys, "fit", table, "--model", "a*x + b", "--tied", "b=a", code=2)
     assert "--p0 a=1\n" in said
+
+
+def test_the_command_line_composes_and_guesses(table, capsys):
+    model, ties = "gaussian + gaussian + line", {"sigma_2": "sigma_1"}
+    said, _ = call(capsys, "fit", table, "--model", model, "--tied", "sigma_2=sigma_1")
+    assert said == tw.fit(model, X, data(1)[0], tied=ties).summary() + "\n"

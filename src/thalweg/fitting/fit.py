@@ -80,7 +80,8 @@ def fit(
     ----------
     model : callable, str or Model
         ``f(x, a, b, ...)`` written with operators and NumPy functions, a formula such as
-        ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name.
+        ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name, alone or
+        combined with others by ``+ - * /``.
     x : array_like, shape (N,), a tuple of them, a dict or a table
         The independent variable; several are given as a tuple ``(xx, yy)`` or by the names of
         columns.  An x of the shape of y has a row for each fit.

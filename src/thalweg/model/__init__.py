@@ -61,7 +61,8 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
     Parameters
     ----------
     model : callable, str or Model
-        A string is the name of a built-in model or a formula.
+        A string is the name of a built-in model, such names with operators ("gaussian + line"),
+        or a formula.
     independent : str or sequence of str, optional
         The independent variables of a formula.  Without it they are "x", or "x" and "y" if the
         formula uses both.
@@ -96,15 +97,24 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
 
 
 def of_text(text: str, independent: str | Sequence[str] | None = None) -> Any:
-    """Return the built-in model of that name, or the formula that the text is.
+    """Return the built-in model of that name, or the formula or the composed model that a text is.
 
-    Without ``independent`` the variables of a formula are "x", or "x" and "y" if it uses both.
+    Without ``independent`` the variables of a formula are "x", or "x" and "y" if it uses both.  A
+    text without variables whose names are those of built-in models, such as "gaussian + line", is
+    composed of these.
     """
     from .formula import parse
     from .library import get_model
 
     if text.isidentifier():
         return get_model(text)
-    if independent is None:
-        independent = ("x", "y") if "y" in parse(text, "x").names else "x"
-    return parse(text, independent)
+    try:
+        if independent is None:
+            independent = ("x", "y") if "y" in parse(text, "x").names else "x"
+        return parse(text, independent)
+    except ValueError:
+        from .composition import of_names
+
+        if (model := of_names(text)) is None:
+            raise
+        return model

@@ -7,6 +7,7 @@ derivatives, as of a function that calls the parts by hand.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter, Signature
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import of_text
 from .arithmetic import Composable
+from .calls import model_named
 from .composed_guess import guess_of_sum, why_no_guess
 from .composed_text import text_of
 from .parts import (
@@ -214,6 +216,42 @@ def _part(model: Any, independent: str | Sequence[str] | None = None) -> Part:
     return part_of(of_text(model, independent) if isinstance(model, str) else model)
 
 
+_SIGNS: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+
+
+def of_names(text: str) -> ComposedModel | None:
+    """Return the model that names of built-in models and operators compose; None if a text is not.
+
+    Examples
+    --------
+    >>> of_names("gaussian + 2*line").names
+    ('amplitude', 'x0', 'sigma', 'slope', 'intercept')
+    """
+    try:
+        model = _composed(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, LookupError, ArithmeticError, RecursionError):
+        return None
+    return model if isinstance(model, ComposedModel) else None
+
+
+def _composed(node: ast.expr) -> Any:
+    """The model or the number of a syntax tree; LookupError if it is something else."""
+    if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
+        return _operation(_SIGNS[type(node.op)], _composed(node.left), _composed(node.right))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return _operation("*", -1.0, _composed(node.operand))
+    if isinstance(node, ast.Name) and (model := model_named(node.id)) is not None:
+        return model
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    raise LookupError(ast.unparse(node))
+
+
+def _operation(op: str, left: Any, right: Any) -> Any:
+    numbers = isinstance(left, float) and isinstance(right, float)
+    return OPERATIONS[op](left, right) if numbers else combined(op, left, right)
+
+
 def prefixed(model: Any, prefix: str) -> ComposedModel:
     """Return the model with a prefix; see `Composable.prefixed`."""
     composed = of(model)
@@ -227,9 +265,16 @@ def combined(op: str, left: Any, right: Any) -> Any:
     first, second = _tree(left), _tree(right)
     if first is None or second is None:
         return NotImplemented
+    if op == "/" and second == 0.0:
+        raise ValueError("a model cannot be divided by 0")
     if op == "+" and first == 0.0:  # sum() begins with 0
         return ComposedModel(second)
-    return ComposedModel(Branch(op, first, second))
+    try:
+        return ComposedModel(Branch(op, first, second))
+    except RecursionError:
+        raise ValueError(
+            "the model is composed of too many parts; a function that adds them in a loop is not"
+        ) from None
 
 
 def _tree(value: Any) -> Tree | None:

@@ -138,39 +138,45 @@ def _constant(info: ModelInfo) -> str | None:
 
 def parts_of(tree: Tree) -> Iterator[Part]:
     """Yield the parts of a tree from left to right."""
-    if isinstance(tree, Part):
-        yield tree
-    elif isinstance(tree, Branch):
-        yield from parts_of(tree.left)
-        yield from parts_of(tree.right)
+    waiting = [tree]
+    while waiting:
+        tree = waiting.pop()
+        if isinstance(tree, Part):
+            yield tree
+        elif isinstance(tree, Branch):
+            waiting += [tree.right, tree.left]
 
 
-def terms_of(tree: Tree, factor: float = 1.0) -> Iterator[tuple[float, Tree]]:
+def terms_of(tree: Tree) -> Iterator[tuple[float, Tree]]:
     """Yield the terms of a sum with their factors; a number is a term of its own."""
-    if isinstance(tree, Branch) and tree.op in "+-":
-        yield from terms_of(tree.left, factor)
-        yield from terms_of(tree.right, factor if tree.op == "+" else -factor)
-    elif isinstance(tree, Branch) and isinstance(tree.right, float):
-        of = tree.right
-        yield from terms_of(tree.left, factor * of if tree.op == "*" else factor / of)
-    elif isinstance(tree, Branch) and isinstance(tree.left, float) and tree.op == "*":
-        yield from terms_of(tree.right, factor * tree.left)
-    else:
-        yield factor, tree
+    waiting = [(1.0, tree)]
+    while waiting:
+        factor, tree = waiting.pop()
+        if not isinstance(tree, Branch):
+            yield factor, tree
+        elif tree.op in "+-":
+            waiting += [(factor if tree.op == "+" else -factor, tree.right), (factor, tree.left)]
+        elif isinstance(tree.right, float):
+            by = tree.right if tree.op == "*" else 1 / tree.right
+            waiting.append((factor * by, tree.left))
+        elif isinstance(tree.left, float) and tree.op == "*":
+            waiting.append((factor * tree.left, tree.right))
+        else:
+            yield factor, tree
 
 
 def with_one_constant(tree: Tree) -> Tree:
     """Return a tree in which every sum has one constant; see above."""
     terms = [term for _, term in terms_of(tree)]
     constants = [term for term in terms if isinstance(term, Part) and term.constant]
-    several = len(constants) > 1
+    several, of_terms = len(constants) > 1, {id(term) for term in terms}
 
     def settled(branch: Tree) -> Tree:
         if isinstance(branch, Part):
             return replace(branch, left_out=True) if several and branch.has_offset else branch
         if not isinstance(branch, Branch):
             return branch
-        each = with_one_constant if any(branch is term for term in terms) else settled
+        each = with_one_constant if id(branch) in of_terms else settled
         return Branch(branch.op, each(branch.left), each(branch.right))
 
     new = settled(tree)
