@@ -7,7 +7,8 @@ times.
 
 A peak is guessed from the neighbourhood of the largest deviation from the median of the data: from
 the points around it that deviate by more than half as much, and half as many on either side.  So
-the first peak is the largest, the second one the largest of the rest.  A single peak is guessed
+the first peak is the largest, the second one the largest of the rest.  Peaks mostly point the same
+way, so a deviation against the direction of the first one counts half.  A single peak is guessed
 again from all data.
 
 Source: J. H. Friedman, W. Stuetzle, "Projection pursuit regression", J. Am. Stat. Assoc. 76 (1981).
@@ -28,6 +29,7 @@ from .registry import OFFSET, Model
 
 _ROUNDS = 2  # how often every part is guessed again
 _ENDS = 10  # an end is a tenth of the points
+_AGAINST = 0.5  # what a deviation against the direction of the first peak counts
 _CHUNK = 2**18  # values of y in one chunk, so that what a guess copies stays small
 
 
@@ -114,10 +116,14 @@ def _guessed(terms: Sequence[_Term], x: Any, y: Array) -> Array:
     params = [np.zeros((len(y), len(term.part.own_names))) for term in terms]
     values = [np.zeros_like(y) for _ in terms]
     several = sum(term.is_peak for term in terms) > 1
+    way: Array | None = None  # the direction of the first peak, (F, 1)
 
     def guess(k: int, again: bool) -> None:
-        rest = (y - sum(v for j, v in enumerate(values) if j != k)) / terms[k].factor
-        params[k] = _of_part(terms[k], x, rest, again, several)
+        nonlocal way
+        rest = y - sum(v for j, v in enumerate(values) if j != k)
+        if terms[k].is_peak and (several or not again):
+            rest, way = _around_largest(rest, way)
+        params[k] = _of_part(terms[k], x, rest / terms[k].factor, again)
         values[k] = terms[k].values(x, params[k])
 
     order = sorted(range(len(terms)), key=lambda k: terms[k].rank)
@@ -129,8 +135,8 @@ def _guessed(terms: Sequence[_Term], x: Any, y: Array) -> Array:
     return np.where(np.isfinite(every), every, 1.0)
 
 
-def _of_part(term: _Term, x: Any, rest: Array, again: bool, several: bool) -> Array:
-    """The parameters (F, P) of a part, one of ``several`` peaks, from what the others leave."""
+def _of_part(term: _Term, x: Any, rest: Array, again: bool) -> Array:
+    """The parameters (F, P) of a part from the data that the others leave."""
     part = term.part
     if part.model is None:  # the constant of the sum
         seen = np.isfinite(rest)
@@ -140,8 +146,6 @@ def _of_part(term: _Term, x: Any, rest: Array, again: bool, several: bool) -> Ar
     if term.is_baseline and not again:
         return _through_ends(x, rest, part)
     assert part.info.guess is not None
-    if term.is_peak and (several or not again):
-        rest = _around_largest(rest)
     every = part.info.guess(x, rest)
     place = part.place_left_out
     return every if place is None else np.delete(every, place, axis=-1)
@@ -170,24 +174,29 @@ def _middle(values: Array) -> Array:
     return np.where(count > 0, middle, 0.0)
 
 
-def _around_largest(y: Array) -> Array:
+def _around_largest(y: Array, way: Array | None) -> tuple[Array, Array]:
     """The data (F, N) in the neighbourhood of their largest deviation from their median, else NaN.
 
-    Each deviation is first averaged with its two neighbours, so that single points count less.
+    Each deviation is first averaged with its two neighbours, so that single points count less.  One
+    against the direction ``way`` (F, 1) counts half; without it the largest deviation gives it.
     """
     N = y.shape[-1]
     if N < 3:
-        return y
+        return y, np.ones((len(y), 1))
     d = np.where(np.isfinite(y), y - _middle(y)[:, None], 0.0)
     smooth = np.pad(d, ((0, 0), (1, 1)), mode="edge")
     smooth = (smooth[:, :-2] + smooth[:, 1:-1] + smooth[:, 2:]) / 3
-    place, at = np.argmax(abs(smooth), axis=-1)[:, None], np.arange(N)
+    size = abs(smooth)
+    if way is not None:
+        size = np.where(smooth * way < 0, _AGAINST * size, size)
+    place, at = np.argmax(size, axis=-1)[:, None], np.arange(N)
     peak = np.take_along_axis(smooth, place, -1)
     below = smooth * np.sign(peak) <= 0.5 * abs(peak)
     left = np.where(below & (at < place), at, -1).max(-1, keepdims=True)
     right = np.where(below & (at > place), at, N).min(-1, keepdims=True)
     half = (right - left) // 2
-    return np.where((at > left - half) & (at < right + half), y, np.nan)
+    near = np.where((at > left - half) & (at < right + half), y, np.nan)
+    return near, np.sign(peak) if way is None else way
 
 
 def _sort_peaks(terms: Sequence[_Term], params: list[Array]) -> None:

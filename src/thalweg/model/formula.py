@@ -365,7 +365,10 @@ def expression(formula: str, names: Sequence[str]) -> Expression:
     >>> twice.names, float(twice(3.0))
     (('a',), 6.0)
     """
-    return Expression(" ".join(formula.split()), tuple(names))
+    return _expression(" ".join(formula.split()), tuple(names))
+
+
+_expression = lru_cache(maxsize=256)(Expression)  # a loop of fits gives the same text again
 
 
 def _check_names(text: str, independent: Sequence[str], params: Sequence[str]) -> None:

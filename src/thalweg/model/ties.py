@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import Parameter, signature
 from typing import Any, NamedTuple
 
@@ -73,18 +74,18 @@ class Ties:
     graph: Graph
     outputs: tuple[int, ...]
 
-    @property
+    @cached_property
     def places(self) -> list[int]:
         """The places of the tied parameters, in the order of the ties."""
         return [tie.place for tie in self.ties]
 
-    @property
+    @cached_property
     def open(self) -> list[int]:
         """The places of the parameters that are not tied."""
         tied = set(self.places)
         return [j for j in range(len(self.names)) if j not in tied]
 
-    @property
+    @cached_property
     def open_names(self) -> tuple[str, ...]:
         """The names of the parameters that are not tied."""
         return tuple(self.names[j] for j in self.open)
