@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._arguments.spelling import spelled
 from . import of_text
 from .arithmetic import Composable
 from .calls import model_named
@@ -36,6 +37,7 @@ from .parts import (
 )
 
 
+@spelled
 @dataclass(frozen=True, repr=False)
 class ComposedModel(Composable):
     """A model composed of others by ``+ - * /``; made by these operators, not by its class.
