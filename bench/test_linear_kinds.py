@@ -16,7 +16,7 @@ from timing import interleaved
 
 import thalweg as tw
 
-WANTED = 1e-6  # of ½ ‖b‖²
+WANTED = 1e-6  # the gap that is wanted, over ½ ‖b‖²
 ROUNDS = 3
 
 sparse = pytest.importorskip("scipy.sparse")
