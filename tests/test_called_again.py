@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.fitting.by_calls import Differences
 
 X = np.linspace(0, 5, 30)
 
@@ -88,25 +87,3 @@ def test_steps_of_differences_that_leave_the_neighbourhood_are_shortened():
         r = tw.fit(model, x, y, p0=start, sigma=sigma, attempts=1)
     assert r.status == tw.Status.DRIFT and r.names[r.detail] == "s"
     assert r.chi2 < 2.632  # the model has gone flat in s at its infimum
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_trial_that_a_first_attempt_rejects_has_no_derivatives(dtype):
-    """Later attempts keep the trial that they begin with, whatever its chi2 is."""
-    x, calls = np.linspace(0, 4, 20).astype(dtype), []
-
-    def decay(x, a, tau):
-        calls.append((a, tau))
-        return a * np.exp(-x / tau)
-
-    nothing, box = np.ones(20, dtype), (np.full(2, -np.inf, dtype), np.full(2, np.inf, dtype))
-    data = decay(x, 2, 1).astype(dtype), nothing
-    differences = Differences(decay, x, (0, 1), data, box, (20,), dtype)
-    start, worse = np.array([2.5, 1.2], dtype), np.array([90, 3], dtype)
-    differences(start)
-    for first in (True, False):
-        differences.first_attempt = first
-        calls.clear()
-        f, J, _ = differences(worse)
-        assert (len(calls) == 1) == first
-        assert np.array_equal(f, decay(x, *worse).astype(dtype)) and J.any() != first

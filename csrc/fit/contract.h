@@ -112,12 +112,15 @@ struct tw_engine {
      *
      *   trial_begin  read data, start and bounds of fit 0 of `job` (whose tape has no code: only
      *                n_theta, n_free and free_theta count); the first trial [P] is the start
-     *   trial_next   given f [N] and J [N][F] at the trial, judge it and write the next trial
+     *   trial_next   given f [N] and J [N][F] at the trial, judge it and write the next trial.  J may be
+     *                `rough`, an approximation that leads on but on which nothing is to rest
      *
-     * Both return 0, or 1 when the fit has ended and its results are written. */
+     * Both return 0; or 1 when the fit has ended and its results are written; or 2 when it would end where J
+     * is rough: then the next trial is that place, where J must not be rough. */
     size_t (*trial_work)(const tw_fit_job *job);
     int (*trial_begin)(const tw_fit_job *job, void *work, void *trial);
-    int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial);
+    int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J, int rough,
+                      void *trial);
 };
 
 #endif

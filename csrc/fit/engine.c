@@ -314,19 +314,21 @@ static int engine_trial_begin(const tw_fit_job *job, void *work, void *trial) {
     return 0;
 }
 
-static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, void *trial) {
+static int engine_trial_next(const tw_fit_job *job, void *work, const void *f, const void *J, int rough,
+                             void *trial) {
     (void)job; /* the fit in the workspace knows its job */
     arena a = arena_on(work);
     trial_state *t = TAKE(&a, trial_state, 1);
     single_fit *one = t->one;
     take_values(one, &t->data, f, J, t->rows);
+    one->trial_is_rough = rough;
     if (judge_one(one)) {
         write_one(one);
         return 1;
     }
     for (int j = 0; j < one->s.P; j++)
         ((real *)trial)[j] = one->s.trial[j * LANES];
-    return 0;
+    return one->renews ? 2 : 0;
 }
 
 extern const struct tw_engine TW_TABLE(tw_engine);

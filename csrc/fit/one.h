@@ -98,12 +98,51 @@ static void conclude(single_fit *one) {
         reconsider(one, lost_effect(s, 0, SLOW_RUN_OFF) == s->lost[0]);
 }
 
+/* Let lane 0, which has stopped although J is rough, have J evaluated at theta before it concludes: the next
+ * trial is theta, judged as a start is.  What `judge` said of the last trial, `judged`, waits until then; but
+ * that a step was small says nothing where a rough J had made it, so the new J is to tell that.  Theta is the
+ * place of the smallest chi2, for none of the sums that are remembered may be rough. */
+static void renew(single_fit *one, mask_int judged) {
+    fits *s = &one->s;
+    const int small = judged > RUNNING && judged <= TW_GTOL && s->idle[0] <= MOST_IDLE;
+    one->renews = 1, one->pending = small ? RUNNING : judged;
+    s->status[0] = TW_NO_PROGRESS; /* with which a fit returns to its best place */
+    return_to_best(s, 0);
+    s->best_chi2[0] = (real)INFINITY;
+    s->status[0] = RUNNING, s->fresh[0] = -1;
+    for (int j = 0; j < s->P; j++)
+        s->trial[j * LANES] = s->theta[j * LANES];
+    for (int j = 0; j < s->F; j++)
+        s->step[j * LANES] = s->moved[j * LANES]; /* the last step that was kept stays so */
+}
+
+/* Let the status that waits stand, now that J at theta has been judged.  Where that J is not finite nothing
+ * is shown, and the rough one is all there is. */
+static void take_renewed(single_fit *one) {
+    fits *s = &one->s;
+    if (!s->kept[0])
+        s->status[0] = TW_NO_PROGRESS, one->rough = 0;
+    stop(s, 0, ~(ivec){0}, one->pending);
+    one->renews = 0;
+}
+
+/* Does lane 0, which has stopped, need J at theta?  A start that is refused does not. */
+static int needs_renewal(const single_fit *one) {
+    const mask_int status = one->s.status[0];
+    return one->rough && status != TW_NOT_FINITE && status != TW_RANGE;
+}
+
 /* Judge the trial in lane 0 and set the next one; returns 1 when the fit has stopped for good. */
 static int judge_one(single_fit *one) {
     fits *s = &one->s;
     const int first = s->fresh[0] != 0;
     const real before = s->sum[tri(s->F, s->F) * LANES];
     judge(s, &one->t, 0);
+    if (s->kept[0])
+        one->rough = one->trial_is_rough;
+    if (one->renews)
+        take_renewed(one);
+    const mask_int judged = s->status[0];
     if (s->projecting && !first)
         stop_if_run_off(s, &one->t, before);
     if (s->kept[0] && s->triangle)
@@ -114,6 +153,10 @@ static int judge_one(single_fit *one) {
         advance(s, &one->t, 0);
     if (s->status[0] == RUNNING)
         return 0;
+    if (needs_renewal(one)) {
+        renew(one, judged);
+        return 0;
+    }
     conclude(one);
     return s->status[0] != RUNNING;
 }

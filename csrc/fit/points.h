@@ -46,6 +46,9 @@ typedef struct single_fit {
     sample totals;                   /* used, magnitude */
     real *before;                    /* [P] theta before the last step */
     int poor;                        /* the normal matrix is too ill-conditioned for a covariance */
+    int trial_is_rough, rough;       /* J at the trial, and J at theta, is approximate (trial_next) */
+    int renews;                      /* the trial is theta, whose J was rough (one.h: renew) */
+    mask_int pending;                /* the status that waits for that J, or RUNNING */
     chunk_worker *workers;
     int n_workers, threads;
     struct tw_watch *watch;

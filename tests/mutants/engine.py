@@ -210,6 +210,11 @@ EDITS = {
             "    if (0)\n",
         ),
     ],
+    ("csrc/fit/one.h", "test_called_leading.py"): [
+        ("rough derivatives end a fit", "if (needs_renewal(one)) {", "if (0) {"),
+        ("rough sums are remembered", "s->best_chi2[0] = (real)INFINITY;", ""),
+        ("no status waits", "one->pending = small ? RUNNING : judged", "one->pending = RUNNING"),
+    ],
     ("csrc/fit/one.h", "test_beyond_infinity.py"): [
         ("what runs off is not seen", "if (s->projecting && !first)\n", "if (0)\n"),
     ],

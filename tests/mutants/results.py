@@ -66,24 +66,12 @@ EDITS = {
     ("src/thalweg/fitting/scaled.py", "test_reductions.py"): [
         ("own x: arrays in no unit", "_divided(row, exponents).array for", "row.array for"),
     ],
-    ("src/thalweg/fitting/by_calls.py", "test_called_again.py"): [
-        (
-            "called: rejected trials have derivatives",
-            "return not chi2 <= max(2 * best, self.eps**0.5 * self.total)",
-            "return False",
-        ),
-        (
-            "called: later attempts begin without derivatives",
-            "if started and self.first_attempt and self._is_rejected():",
-            "if started and self._is_rejected():",
-        ),
-    ],
-    ("src/thalweg/fitting/by_calls.py", "test_called.py"): [
-        (
-            "called: one step stops",
-            "if not central and self._is_at_right_angles(f, J):",
-            "if False:",
-        ),
+    ("src/thalweg/fitting/leading.py", "test_called_leading.py"): [
+        ("called: rejected trials lead", "not (renews or chi2 < self.chi2)", "False"),
+        ("called: J is changed again", "if self.changed or not", "if not"),
+        ("called: J is never changed", "(far and not self.ends)", "False"),
+        ("called: what ends is one-sided", "self.ends or renews, True", "False, True"),
+        ("called: a linear model is differenced anew", "or missed <= near**2 * moved", ""),
     ],
     ("src/thalweg/fitting/by_trials.py", "test_every_call.py"): [
         (

@@ -225,13 +225,14 @@ cdef class Trials:
     """Fit 0 of a job whose model only Python can evaluate, one trial at a time.
 
     ``trial`` is where the model is to be evaluated next; `next` takes values and derivatives there.
+    These may be ``rough`` unless ``renews`` says that the fit would end there.
     """
 
     cdef Job job
     cdef const c.tw_engine *engine
     cdef Workspace work
     cdef readonly object trial
-    cdef readonly bint done
+    cdef readonly bint done, renews
 
     def __cinit__(self, Job job not None, trial):
         cdef char real = c"f" if job.job.is_float else c"d"
@@ -244,10 +245,10 @@ cdef class Trials:
         cdef void *work = self.work.of(self.engine.trial_work(&job.job))
         self.done = self.engine.trial_begin(&job.job, work, target) != 0
 
-    def next(self, f, J, double error):
+    def next(self, f, J, double error, bint rough=False):
         """Judge the trial by f (N,) and J (N, F), whose columns have this relative error.
 
-        Returns whether the fit has ended.
+        A ``rough`` J leads on, but no fit ends by it.  Returns whether the fit has ended.
         """
         cdef Py_ssize_t N = self.job.job.n_points, F = self.job.tape.tape.n_free
         cdef char real = c"f" if self.job.job.is_float else c"d"
@@ -259,6 +260,8 @@ cdef class Trials:
             raise ValueError("the fit has ended")
         self.job.job.jacobian_error = error
         cdef void *work = self.work.at
+        cdef int told
         with nogil:
-            self.done = self.engine.trial_next(&self.job.job, work, value, jacobian, target) != 0
+            told = self.engine.trial_next(&self.job.job, work, value, jacobian, rough, target)
+        self.done, self.renews = told == 1, told == 2
         return self.done

@@ -72,7 +72,7 @@ cdef extern from "thalweg.h" nogil:
         size_t (*trial_work)(const tw_fit_job *job) noexcept nogil
         int (*trial_begin)(const tw_fit_job *job, void *work, void *trial) noexcept nogil
         int (*trial_next)(const tw_fit_job *job, void *work, const void *f, const void *J,
-                          void *trial) noexcept nogil
+                          int rough, void *trial) noexcept nogil
 
 cdef extern from "tape/opcodes.h" nogil:
     enum:  # the operations that rules name; others are passed as numbers

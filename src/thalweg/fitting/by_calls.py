@@ -33,6 +33,7 @@ import numpy as np
 from .._arguments.check import Array
 from .._arguments.pieces import has_nan
 from .._core import engine
+from .leading import Leading
 
 # theta -> f (N,), J (N, F), and the relative error of the columns of J
 Evaluate = Callable[[Array], tuple[Array, Array, float]]
@@ -137,7 +138,6 @@ class Differences:
         self.points, self.dtype = points, np.dtype(dtype)
         self.eps = float(np.finfo(dtype).eps)
         self.near = self.eps ** (3 / 8)  # the share of chi2 by which it changes near a minimum
-        self.first_attempt = False  # whether trials begin from the last that has been kept
         self.scale = [0.0] * len(free)  # s_j; 0: not known yet
         self.largest = [0.0] * len(free)  # |theta_j| at any trial
         self.range = 0.0  # the range of the values at the start: that of residuals vanishes later
@@ -150,7 +150,7 @@ class Differences:
         self.kept = None if kept.all() else kept
         if self.kept is not None:
             self.y = np.where(kept, self.y, 0)  # a y that is left out may be infinite
-        self.total = self._sum_of_squares(self.y)
+        self.total = self.sum_of_squares(self.y)
 
     def strict(self, theta: Array) -> Array:
         """Return the value at theta, or raise what the function raises."""
@@ -171,16 +171,29 @@ class Differences:
         """
         with np.errstate(all="ignore"):
             f = self.value(theta) if self.before else self.strict(theta)
-            started, central = bool(self.before), self._is_near(f)
+            central = self._is_near(f)
             if central and self._is_where_it_was(theta):
                 return f, self.last[1], self.error
-            if started and self.first_attempt and self._is_rejected():
-                return f, np.zeros((len(f), len(self.free)), self.dtype), self.error
             J = self._jacobian(f, theta, central)
             if not central and self._is_at_right_angles(f, J):
                 central, J = True, self._jacobian(f, theta, True)
         self.last = (theta.copy() if central else None), J
         return f, J, self.error
+
+    def chi2_of(self, f: Array) -> float:
+        """The sum of squares of the residuals of these values."""
+        return self.sum_of_squares(self.y - f)
+
+    def is_finite(self, J: Array) -> bool:
+        """Whether derivatives are finite at every point that is not left out."""
+        return bool(np.isfinite(J if self.kept is None else J[self.kept]).all())
+
+    def at(self, f: Array, theta: Array, central: bool) -> Array:
+        """Return the derivatives at theta, where f is and chi2 is the least so far."""
+        self.before = 2 * [self.chi2_of(f)]
+        J = self._jacobian(f, theta, central)
+        self.last = (theta.copy() if central else None), J
+        return J
 
     def _jacobian(self, f: Array, theta: Array, central: bool) -> Array:
         """The derivatives at theta by differences, shape (N, F)."""
@@ -215,29 +228,22 @@ class Differences:
             for j, scale in zip(self.free, self.scale, strict=True)
         )
 
-    def _sum_of_squares(self, residual: Array) -> float:
+    def sum_of_squares(self, residual: Array) -> float:
+        """The sum of (residual / sigma)^2 over the points that are not left out."""
         with np.errstate(all="ignore"):  # the sum may be infinite
             weighted = residual * self.weight
             if self.kept is not None:  # a point that is left out may be NaN
                 weighted = weighted[self.kept]
-            return float(np.dot(weighted, weighted))
+            return float((weighted * weighted).sum())  # BLAS would round as memory lies
 
     def _is_near(self, f: Array) -> bool:
         """Whether differences must be central, because chi2 hardly changes or is nearly 0."""
-        chi2 = self._sum_of_squares(self.y - f)
+        chi2 = self.chi2_of(f)
         near = chi2 <= _EXACT * self.total
         near = near or any(abs(chi2 - before) <= self.near * before for before in self.before)
         best = self.before[0] if self.before and not chi2 < self.before[0] else chi2
         self.before = [best, chi2]
         return near
-
-    def _is_rejected(self) -> bool:
-        """Whether the last trial is one that a first attempt rejects: it needs no derivatives.
-
-        Its chi2 is higher than the lowest by more than all that counts as rounding.
-        """
-        best, chi2 = self.before
-        return not chi2 <= max(2 * best, self.eps**0.5 * self.total)
 
     def _resolution(self, f: Array, central: bool) -> tuple[float, float]:
         """The range of the values, and the relative change of it that a step should make."""
@@ -329,6 +335,7 @@ def _has_lost(column: Array, f: Array) -> bool:
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
     """Fit data set 0 of a job, with later attempts where these may help; results are written."""
     differences = evaluate if isinstance(evaluate, Differences) else None
+    leading = Leading(differences) if differences else None
 
     def values(theta: Array) -> tuple[Array, Array, float]:
         f, J, error = evaluate(theta)
@@ -341,11 +348,10 @@ def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
             return differences.value(theta)
 
     trials = engine.Trials(job, np.empty(n_params, dtype))
-    if differences:
-        differences.first_attempt = True
     while not trials.done:
-        trials.next(*values(trials.trial))
-    if differences:
-        differences.first_attempt = False
+        if leading:
+            trials.next(*leading(trials.trial, trials.renews))
+        else:
+            trials.next(*values(trials.trial))
     if job.unsettled:
         job.again_called(values, value, np.empty(n_params, dtype))

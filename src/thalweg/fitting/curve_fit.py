@@ -145,9 +145,9 @@ def curve_fit(
     data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
     problem = prepare(info, data, p0, box, None, np.dtype(float), bool(absolute_sigma))
     most = max_iter if max_iter is not None else maxfev if maxfev is not None else max_nfev
-    options = options_for(
-        problem.data.y.dtype, n_params, xtol=xtol, ftol=ftol, gtol=gtol, max_iter=most
-    )
+    by_differences = problem.recording is None and not callable(jac)
+    size = problem.data.y.dtype, n_params, by_differences
+    options = options_for(*size, xtol=xtol, ftol=ftol, gtol=gtol, max_iter=most)
     if whiten or (problem.recording is None and callable(jac)):
         result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)
     else:

@@ -41,6 +41,10 @@ _TOLERANCES = {
     np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
+# ftol of a model that is called in float64: a trial near a minimum costs as many calls as it has
+# parameters, and the last step, which goes untried, may promise 100 ftol chi2 where steps shrink by
+# a factor of 5.  Then theta is off by some 1e-5 of its standard error; SciPy's default is 1e-8.
+_FTOL_BY_CALLS = 1e-12
 _STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1, as in MINPACK
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -120,7 +124,7 @@ def fit(
         1e-4).  Every tolerance that is met is confirmed by the undamped step.
     ftol : float, optional
         Stop when the actual and the predicted reduction of chi2 are both at most ftol chi2; 1e-15
-        (5e-7).
+        (5e-7), and 1e-12 for a model that Python evaluates in float64.
     gtol : float, optional
         Stop when the cosine between the residual and the tangent plane of the model is at most
         gtol; 1e-9 (3e-4).
@@ -194,6 +198,7 @@ def fit(
     options = options_for(
         dtype,
         len(problem.names),
+        problem.recording is None,
         xtol=xtol,
         ftol=ftol,
         gtol=gtol,
@@ -207,6 +212,7 @@ def fit(
 def options_for(
     dtype: np.dtype[Any],
     n_params: int,
+    by_differences: bool = False,
     *,
     xtol: float | None = None,
     ftol: float | None = None,
@@ -214,8 +220,11 @@ def options_for(
     max_iter: int | None = None,
     attempts: int | None = None,
 ) -> Options:
-    """Return the options of a fit, with the defaults of the element type."""
-    options = _default_options(dtype, n_params)
+    """Return the options of a fit, with the defaults of the element type.
+
+    Those of a fit ``by_differences`` of values are what these can resolve at few calls.
+    """
+    options = _default_options(dtype, n_params, by_differences)
     if xtol is ftol is gtol is max_iter is attempts is None:
         return options
     return Options(
@@ -228,8 +237,10 @@ def options_for(
 
 
 @lru_cache(maxsize=64)
-def _default_options(dtype: np.dtype[Any], n_params: int) -> Options:
-    return Options(*_TOLERANCES[dtype], _STEPS_PER_PARAMETER * (n_params + 1))
+def _default_options(dtype: np.dtype[Any], n_params: int, by_differences: bool) -> Options:
+    xtol, ftol, gtol = _TOLERANCES[dtype]
+    ftol = max(ftol, _FTOL_BY_CALLS) if by_differences else ftol
+    return Options(xtol, ftol, gtol, _STEPS_PER_PARAMETER * (n_params + 1))
 
 
 def _element_type(dtype: Any) -> np.dtype[Any]:

@@ -76,17 +76,17 @@ def levenberg_marquardt(
     linear: Sequence[int] = (),
     attempts: int | None = None,
     jacobian_error: float = 0.0,
+    lead: Model | None = None,
 ) -> Outcome:
     """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
 
-    ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), whose columns have a relative
-    error of ``jacobian_error``; ``curvature(theta, d)`` the second derivative of f along d, (N,); f
-    is linear in the parameters ``linear`` together.  The other arguments are those of
-    `thalweg.fit`, for one fit; equal bounds fix a parameter.  Nothing is raised: the status says
-    what is wrong.
+    ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), columns of relative error
+    ``jacobian_error``, and ``lead`` f and a rough df/dtheta for the way, not the end, of the first
+    attempt; ``curvature(theta, d)`` is the second derivative of f along d, (N,); f is linear in the
+    parameters ``linear`` together.  The other arguments are those of `thalweg.fit`, for one fit;
+    equal bounds fix a parameter.  Nothing is raised: the status says what is wrong.
     """
-    y, start = np.asarray(y, float), np.array(start, float)
-    P = len(start)
+    y, start, P = np.asarray(y, float), np.array(start, float), len(start)
     sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)
     lower = np.full(P, -np.inf) if lower is None else np.asarray(lower, float)
     upper = np.full(P, np.inf) if upper is None else np.asarray(upper, float)
@@ -108,9 +108,9 @@ def levenberg_marquardt(
         absolute_sigma,
         Tolerances(xtol, ftol, gtol, max_iter),
         jacobian_error,
+        lead and _on_free_parameters(lead, None, start, free, target, weight)[0],
     )
-    with np.errstate(all="ignore"):  # a trial may overflow, and is rejected then
-        outcome = _best_of(problem, start[free], attempts, absolute_sigma)
+    outcome = _best_of(problem, start[free], attempts, absolute_sigma)
     if outcome.status in ("NOT_FINITE", "RANGE"):
         return _refused(outcome.status, outcome.detail, P)
     covariance, params = np.zeros((P, P)), start.copy()
@@ -143,11 +143,12 @@ def _on_free_parameters(
     return evaluate, second if curvature else None
 
 
+@np.errstate(all="ignore")  # a trial may overflow, and is rejected then
 def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: bool) -> Outcome:
     """The outcome of all attempts, or of the first alone."""
     alone = attempts == 1
     limit = later.limit_of_attempt(problem, 3 if alone else 1)
-    first = attempt(problem, start, limit, last=alone)
+    first = attempt(problem, start, limit, last=alone, leads=problem.lead is not None)
     if first.status == "NOT_FINITE":
         e = problem.evaluate(first.trial)[:, -1]
         return _refused("NOT_FINITE", 2 if np.isfinite(e @ e) else 1, len(start))

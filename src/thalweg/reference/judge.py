@@ -51,14 +51,39 @@ def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
 def run(fit: Fit) -> Fit:
     """Evaluate trials until the fit stops."""
     while not fit.status:
-        C = fit.problem.evaluate(fit.trial)
+        rough = fit.leads  # until a fit would have ended for the first time
+        C = (fit.problem.lead if rough else fit.problem.evaluate)(fit.trial)  # type: ignore[misc]
         R = merge_rows(np.zeros((0, C.shape[1])), C)
         sums = R.T @ R if fit.orthogonal else C.T @ C
         judge(fit, sums, R)
+        fit.rough = rough if fit.kept else fit.rough
+        if fit.renews and not fit.kept:  # J is not finite, so the rough one is all there is
+            fit.status, fit.rough = "NO_PROGRESS", False
+        fit.stop(fit.renews, fit.pending)
+        fit.renews, judged = False, fit.status
         if fit.status in ("", "SLOW", *SUCCESSES):
             advance(fit)
-        settle(fit)
+        if fit.status and fit.rough and fit.status not in ("NOT_FINITE", "RANGE"):
+            renew(fit, judged)
+        else:
+            settle(fit)
     return fit
+
+
+def renew(fit: Fit, judged: str) -> None:
+    """Let a fit that has stopped although J is rough have J evaluated at theta before it settles.
+
+    The next trial is theta, judged as a start is.  What `judge` said of the last trial waits until
+    then; but that a step was small says nothing where a rough J had made it.  Theta is the place of
+    the smallest chi2, for none of the sums that are remembered may be rough.
+    """
+    if fit.best_chi2 < fit.chi2:
+        fit.theta, fit.sums, fit.R = fit.best
+    fit.best_chi2 = np.inf
+    small = judged in SUCCESSES and fit.idle <= MOST_IDLE
+    fit.leads, fit.renews, fit.pending = False, True, "" if small else judged
+    fit.status, fit.fresh = "", True
+    fit.trial, fit.step = fit.theta, fit.moved
 
 
 def settle(fit: Fit) -> None:

@@ -56,6 +56,7 @@ class Problem(NamedTuple):
     absolute_sigma: bool  # the variance of a residual is 1; if not, chi2 / dof
     stops: Tolerances
     jacobian_error: float = 0.0  # relative error of the columns of J beyond rounding
+    lead: Callable[[Array], Array] | None = None  # `evaluate` with a rough J, for the first attempt
 
 
 @dataclass
@@ -69,6 +70,10 @@ class Fit:
     orthogonal: bool = False  # steps from R instead of J'J
     projecting: bool = False  # each trial has its linear parameters at their best
     last: bool = False  # no other attempt follows, so a slow fit is given more time
+    leads: bool = False  # trials have a rough J (Problem.lead)
+    rough: bool = False  # J at theta is rough
+    renews: bool = False  # the trial is theta, whose J was rough (judge.renew), ...
+    pending: str = ""  # ... and this status waits for the new J
     status: str = ""
     lam: float = FIRST_DAMPING
     delta: float = np.inf  # limit of |D d|
