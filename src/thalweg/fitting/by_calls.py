@@ -20,6 +20,7 @@ error of about 1e-8 changes a step by no more than that.  Near a minimum such er
 fit beside it, and spoil the standard errors; so central differences take over as soon as chi2
 changes, or could fall, by less than a share eps^(3/8) of it, 1e-6 in float64.  That is far more
 than the errors of one-sided differences can feign, eps at most, and leaves one or two trials.
+The first attempt does with fewer still, because the engine tells where it would end (`Leading`).
 """
 
 from __future__ import annotations
