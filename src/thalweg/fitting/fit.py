@@ -41,9 +41,8 @@ _TOLERANCES = {
     np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
-# ftol of a model that is called in float64: a trial near a minimum costs as many calls as it has
-# parameters, and the last step, which goes untried, may promise 100 ftol chi2 where steps shrink by
-# a factor of 5.  Then theta is off by some 1e-5 of its standard error; SciPy's default is 1e-8.
+# ftol by differences, float64: a trial near a minimum costs a call per parameter; the last step,
+# untried, may promise 100 ftol chi2, which leaves theta off by some 1e-5 of its standard error.
 _FTOL_BY_CALLS = 1e-12
 _STEPS_PER_PARAMETER = 200  # the default max_iter is this times P + 1, as in MINPACK
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -220,10 +219,7 @@ def options_for(
     max_iter: int | None = None,
     attempts: int | None = None,
 ) -> Options:
-    """Return the options of a fit, with the defaults of the element type.
-
-    Those of a fit ``by_differences`` of values are what these can resolve at few calls.
-    """
+    """Return the options of a fit, with the defaults of the element type, and of differences."""
     options = _default_options(dtype, n_params, by_differences)
     if xtol is ftol is gtol is max_iter is attempts is None:
         return options
