@@ -324,6 +324,11 @@ EDITS = {
             "job->absolute_sigma || 1 ? 1 :",
         ),
     ],
+    ("src/thalweg/_core/buffers.pyx", "test_one_row.py"): [
+        ("NaN of a row overlooked", "if value != value:", "if False:"),
+        ("infinity of a row overlooked", 'found = "infinite"', 'found = "finite"'),
+        ("rows of two lengths", " and of_x.shape[0] == of_y.shape[0]", ""),
+    ],
     ("csrc/tape/run.h", "test_engine.py"): [
         ("later blocks read the first", "o.base + start * o.advance", "o.base"),
         ("operand loaded once too often", "if (sa == 0 && sc == 0)", "if (sa == 0)"),

@@ -28,13 +28,13 @@ cdef class Job:
     cdef c.tw_fit_job job
     cdef Views views
     cdef Tape tape, curved
-    cdef Memory x, x_step, linear
+    cdef Memory memory  # the pointers and steps of x, and the places of the linear parameters
 
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options,
                   bint scaled=False, linear=(), int attempts=1):
-        x = list(x)
+        x, linear = list(x), tuple(linear)
         cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
         cdef char real = c"f" if is_float else c"d"
@@ -44,9 +44,9 @@ cdef class Job:
             raise ValueError("the job does not fit its tape")
         refuse_giant(&tape.tape, N)
         self.views, self.tape = views, tape
-        self.x, self.x_step = Memory(n_x, sizeof(void *)), Memory(n_x, sizeof(Py_ssize_t))
-        cdef const void **pointers = <const void **> self.x.at
-        cdef Py_ssize_t *steps = <Py_ssize_t *> self.x_step.at
+        self.memory = Memory(2 * n_x + len(linear), sizeof(void *))
+        cdef const void **pointers = <const void **> self.memory.at
+        cdef Py_ssize_t *steps = <Py_ssize_t *> (pointers + n_x)
         memset(job, 0, sizeof(c.tw_fit_job))
         job.tape, job.is_float, job.n_fits, job.n_points = &tape.tape, is_float, B, N
         for k, (array, step) in enumerate(x):
@@ -79,13 +79,11 @@ cdef class Job:
         if attempts > 1 or "next" in out:
             job.next = <int8_t *> views.take(out["next"], c"b", B, True)
             job.attempts = <int8_t *> views.take(out["attempts"], c"b", B, True)
-        self.take_linear(tuple(linear))
+        self.take_linear(linear, <int32_t *> (steps + n_x))
 
-    cdef int take_linear(self, tuple linear) except -1:
+    cdef int take_linear(self, tuple linear, int32_t *places) except -1:
         """Take the places of the parameters that the model is linear in together."""
         cdef Py_ssize_t k, n = len(linear)
-        self.linear = Memory(n, sizeof(int32_t))
-        cdef int32_t *places = <int32_t *> self.linear.at
         for k in range(n):
             places[k] = linear[k]
             if not (places[k - 1] if k else -1) < places[k] < self.job.tape.n_free:

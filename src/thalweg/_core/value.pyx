@@ -1,7 +1,7 @@
-"""Python's operators on recorded values: each adds a node to their graph.
+"""Python's operators and ufuncs on recorded values: each adds a node to their graph.
 
-This module says what the operators of Python mean to a graph; thalweg.model.symbol says what
-functions mean.
+This module says what the operators of Python, and the ufuncs that are one operation, mean to a
+graph; thalweg.model.symbol says what other functions mean.
 """
 from numpy import bool_, ndarray
 
@@ -18,6 +18,33 @@ from thalweg._core.thalweg_h cimport (
 cdef dict OPCODE = {name: number for number, (name, _) in enumerate(operations())}
 cdef frozenset CONDITIONS = frozenset({LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, NOT})
 cdef frozenset NOTHING = frozenset()
+
+# NumPy's and SciPy's ufuncs that are one operation of a tape, by name.
+cdef dict OPERATION = {
+    **dict.fromkeys(["absolute", "fabs"], "abs"),
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{
+        name: name
+        for name in "sign floor square sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh "
+        "erf erfc erfcx hypot minimum maximum less less_equal equal not_equal floor_divide "
+        "remainder".split()
+    },
+    "arctan2": "atan2",
+    "bitwise_and": "and",
+    "bitwise_or": "or",
+    "divide": "div",
+    "float_power": "pow",
+    "invert": "not",
+    "logical_and": "and",
+    "logical_not": "not",
+    "logical_or": "or",
+    "negative": "neg",
+    "positive": "copy",
+    "power": "pow",
+    "reciprocal": "recip",
+    "subtract": "sub",
+}
+UFUNCS = OPERATION
 
 
 cdef class Recorder:
@@ -69,10 +96,11 @@ cdef class Value:
     def leaves(cls, Recorder recorder not None):
         """Return the parameters, nodes 0, 1, ..., and the variables, which follow, as values."""
         cdef int i
+        cdef type kind = cls
         cdef Value value
         found = []
         for i in range(recorder.graph.n_theta + recorder.graph.n_x):
-            value = <Value> cls.__new__(cls)
+            value = <Value> kind.__new__(kind)
             value.graph, value._recorder, value._id = recorder.graph, recorder, i
             found.append(value)
         return found
@@ -93,7 +121,7 @@ cdef class Value:
 
     cdef Value of(self, int node, int op=COPY):
         """The value of a node that ``op`` has made."""
-        cls = type(self)
+        cdef type cls = type(self)
         cdef Value value = <Value> cls.__new__(cls)
         value.graph, value._recorder, value._id = self.graph, self._recorder, node
         value._condition = op in CONDITIONS
@@ -123,6 +151,16 @@ cdef class Value:
         if self._condition and is_condition(other):
             op = of_conditions
         return self.of(simplified(graph, op, self._id, b, 0), op)
+
+    def __array_ufunc__(self, ufunc, str method, *inputs, **options):
+        """Return the value of NumPy's or SciPy's ufunc, by its own operation if it has one.
+
+        Every other call is left to the method ``_ufunc`` of a subclass.
+        """
+        op = OPERATION.get(ufunc.__name__) if method == "__call__" and not options else None
+        if op is None or (len(inputs) > 1 and any(map(is_array_of_objects, inputs))):
+            return self._ufunc(ufunc, method, inputs, options)
+        return self._apply(op, *inputs)
 
     def _apply(self, str op, *operands):
         """Return the value of an operation by name."""

@@ -14,6 +14,7 @@ from .._arguments.check import Array, left_out, numbers, thread_limit
 from .._arguments.columns import columns_of
 from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
+from .._core.buffers import one_row
 from ..model import ModelInfo, as_model
 from ..status import Status
 from . import by_calls as slow
@@ -24,6 +25,7 @@ from .problem import prepare
 from .result import FitResult
 
 _METHODS = (None, "lm", "trf", "dogbox")
+_FLOAT64 = np.dtype(np.float64)
 _NO_BOUNDS = (-np.inf, np.inf)
 
 
@@ -135,15 +137,18 @@ def curve_fit(
     info = as_model(f)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
-    p0 = _default_start(box, n_params) if p0 is None else np.array(p0, ndmin=1, subok=True)
+    if p0 is None:
+        p0 = _default_start(box, n_params)
+    elif type(p0) not in (tuple, list):
+        p0 = np.array(p0, ndmin=1, subok=True)
     x, y, sigma, missing = _clean(xdata, ydata, sigma, check_finite, nan_policy)
     y = _as_long_as_model(info, x, y, p0)
     if not _has_points(x, y.size):
         info, x = _around(info, x), np.arange(y.size, dtype=float)
     _refuse_too_few(y, missing, n_params)
     whiten = whitening(sigma, y.size, missing)
-    data = arrange(x, y, None if whiten else sigma, missing, -1, np.dtype(float), None)
-    problem = prepare(info, data, p0, box, None, np.dtype(float), bool(absolute_sigma))
+    data = arrange(x, y, None if whiten else sigma, missing, -1, _FLOAT64, None)
+    problem = prepare(info, data, p0, box, None, _FLOAT64, bool(absolute_sigma))
     most = max_iter if max_iter is not None else maxfev if maxfev is not None else max_nfev
     by_differences = problem.recording is None and not callable(jac)
     size = problem.data.y.dtype, n_params, by_differences
@@ -165,6 +170,12 @@ def _clean(
     """
     if nan_policy not in (None, "raise", "omit"):
         raise ValueError(f"nan_policy must be 'raise', 'omit' or None, got {nan_policy!r}")
+    known = one_row(xdata, ydata, _FLOAT64) if sigma is nan_policy is None else None
+    if known is not None:
+        if known != ("finite", "finite") and (check_finite or check_finite is None):
+            _refuse_infinite(ydata, "ydata")
+            _refuse_infinite(xdata, "xdata")
+        return xdata, ydata, None, None
     ydata, masked = left_out(ydata)
     y = numbers(ydata, "ydata", np.dtype(float)).reshape(-1)
     if y.size == 0:
@@ -241,11 +252,11 @@ def _as_long_as_model(info: ModelInfo, x: Any, y: Array, p0: Array) -> Array:
 
 def _has_points(x: Any, n_points: int) -> bool:
     """Whether x has one value per point, in rows or in columns with names."""
+    if isinstance(x, np.ndarray) and x.dtype.names is None:
+        return x.ndim <= 2 and x.shape[-1:] == (n_points,)
     columns = columns_of(x)
     if columns is not None:
         return all(np.shape(values) == (n_points,) for values in columns.values())
-    if isinstance(x, np.ndarray):
-        return x.shape[-1:] == (n_points,) and x.ndim <= 2
     return hasattr(x, "__array__") and np.shape(x) == (n_points,)
 
 

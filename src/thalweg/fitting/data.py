@@ -20,6 +20,7 @@ from .._arguments.casts import exact_type, narrowed
 from .._arguments.check import PerFit, is_ready, left_out, numbers
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous, has_nan, replaced
+from .._core.buffers import one_row
 from .labels import Labels, labels_of, numbered, ordered
 from .layout import Layout, point_axes, points_last
 
@@ -214,9 +215,10 @@ def arrange(
     TypeError
         An argument does not hold real numbers.
     """
-    if sigma is mask is None and _is_one_row(x, y, axis, dtype, n_x):
+    known = one_row(x, y, dtype) if sigma is mask is None and n_x in (None, 1) else None
+    if known is not None and (axis is None or (type(axis) is int and axis == -1)):
         data = Data((PerFit(x, 0),), "one", y.reshape(1, -1), None, None, (), y.shape)
-        return data.settled(dtype) if has_nan(x) else data
+        return data.settled(dtype) if known[0] == "nan" else data
     named = labels_of(y)
     numbers_of_axes = axis if axis is None else numbered(axis, named)
     if named is not None:
@@ -239,13 +241,6 @@ def arrange(
     of_batch = None if named is None else named.without(axes)
     data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch)
     return data if form == "columns" else data.settled(dtype)
-
-
-def _is_one_row(x: Any, y: Any, axis: Any, dtype: Any, n_x: int | None) -> bool:
-    """Whether x and y are one variable and one data set, ready for the compiled code."""
-    last = axis is None or (type(axis) is int and axis == -1)
-    ready = last and n_x in (None, 1) and is_ready(y, dtype) and is_ready(x, dtype)
-    return ready and y.ndim == 1 and x.shape == y.shape
 
 
 def _filled(value: Any, name: str, dtype: Any, fill: float) -> Array:

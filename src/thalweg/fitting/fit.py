@@ -190,7 +190,7 @@ def fit(
     >>> r["tau2"].round(6), r.tied
     (np.float64(3.0), {'tau2': '2*tau1'})
     """
-    dtype = _element_type(dtype)
+    dtype = _FLOAT64 if dtype is None else _element_type(dtype)
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied)
@@ -240,8 +240,6 @@ def _default_options(dtype: np.dtype[Any], n_params: int, by_differences: bool) 
 
 
 def _element_type(dtype: Any) -> np.dtype[Any]:
-    if dtype is None:
-        return _FLOAT64
     element: np.dtype[Any] = np.dtype(dtype)
     if element not in _TOLERANCES:
         raise TypeError(f"dtype must be float64 or float32, got {element}")
@@ -284,7 +282,7 @@ def _run_and_report(
         decided = True
         if report is not None:
             report(int(np.count_nonzero(out["status"])))
-        return result_of(problem, out)
+        return result_of(problem, out, finished=report is None)
     except BaseException as error:
         attach_result(error, problem, out, None if decided else take_back)
         raise
@@ -333,28 +331,34 @@ def _job(
     problem: Problem, options: Options, compiled: Compiled, out: dict[str, Array]
 ) -> engine.Job:
     """The engine's job for all fits of a recorded model."""
-    data = problem.data
-    own = problem.recording.rows if problem.recording else ()
-    arrays = [(np.ascontiguousarray(a, data.y.dtype), step) for a, step in own]
+    data, recording, dtype = problem.data, problem.recording, problem.data.y.dtype
+    x: list[tuple[Array, int]] = list(data.x)
+    if recording is not None and recording.arrays:
+        x += [(np.ascontiguousarray(a, dtype), step) for a, step in recording.rows]
+    more: dict[str, Any] = {}  # what few problems have
+    if data.sigma is not None:
+        more["sigma"] = data.sigma
+    if data.use is not None:
+        more["mask"] = data.use
+    if problem.bounded:
+        lower, upper = problem.lower, problem.upper
+        more |= {"lower": lower.array, "upper": upper.array, "bound_step": lower.step}
+    if problem.fixed is not None:
+        more["fixed"] = problem.fixed
+    if problem.scaled:
+        more["scaled"] = True
     return engine.Job(
         compiled.tape,
-        data.y.dtype == _FLOAT32,
-        data.n_fits,
-        data.n_points,
-        x=[*data.x, *arrays],
+        dtype == _FLOAT32,
+        *data.y.shape,
+        x=x,
         y=data.y,
-        sigma=data.sigma or (None, 0),
-        mask=data.use or (None, 0),
         start=problem.start,
-        lower=problem.lower.array if problem.bounded else None,
-        upper=problem.upper.array if problem.bounded else None,
-        bound_step=problem.lower.step,
-        fixed=problem.fixed,
         out=out,
         options=(*options[:4], problem.absolute_sigma),
-        scaled=problem.scaled,
         linear=compiled.linear,
         attempts=options.attempts,
+        **more,
     )
 
 

@@ -142,8 +142,9 @@ def prepare(
         model = model._replace(function=TiedFunction(model.function, ties))
     recording, data, refusal = _record(model, data, len(names), dtype)
     batch, names = data.batch, names if ties is None else ties.open_names
-    free, own, values = _fixed(fixed, names, batch)
-    box = _bounds(bounds, names, batch, dtype)
+    P = len(names)
+    free, own, values = _all_free(P) if fixed is None else _fixed(fixed, names, batch)
+    box = _everywhere(P, dtype) if bounds is None else _bounds(bounds, names, batch, dtype)
     start = _start(model, data, p0, values, names, box, dtype)
     problem = Problem(model, data, names, free, start, *box, own, recording, False, absolute_sigma)
     if ties is not None:
@@ -194,6 +195,12 @@ def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
     return model, names
 
 
+@lru_cache(maxsize=64)
+def _all_free(n_params: int) -> tuple[tuple[int, ...], None, Mapping[str, Any]]:
+    """What `_fixed` returns where no parameter is fixed."""
+    return tuple(range(n_params)), None, {}
+
+
 def _fixed(
     fixed: Any, names: Sequence[str], batch: tuple[int, ...]
 ) -> tuple[tuple[int, ...], Array | None, Mapping[str, Any]]:
@@ -202,8 +209,6 @@ def _fixed(
     The second is uint8 (B, P), None if all fits fix the same parameters.
     """
     P = len(names)
-    if fixed is None:
-        return tuple(range(P)), None, {}
     held, values = _held(fixed, names, batch)
     if held.ndim > 1:
         return tuple(range(P)), contiguous(held.reshape(-1, P), np.uint8), values
@@ -245,8 +250,6 @@ class _Box(NamedTuple):
 
 def _bounds(bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any) -> _Box:
     P = len(names)
-    if bounds is None:
-        return _everywhere(P, dtype)
     sides = read_bounds(bounds, P, names, np.float64)
     low, high = sides
     if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # `per_fit` refuses others

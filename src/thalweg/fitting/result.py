@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
     """The places of the same elements in a flat (P, P) matrix and in a packed lower triangle.
 
-    The triangle has a row for each parameter in ``free``.
+    The triangle has a row for each parameter in ``free``; if these are all, the places in it have
+    the shape (P, P) of the matrix.
     """
     full, packed = [], []
     for k, i in enumerate(free):
@@ -31,7 +32,10 @@ def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
             row, column = max(k, m), min(k, m)
             full.append(i * n_params + j)
             packed.append(row * (row + 1) // 2 + column)
-    return np.array(full, np.intp), np.array(packed, np.intp)
+    places = np.array(packed, np.intp)
+    if len(free) == n_params:
+        places = places.reshape(n_params, n_params)
+    return np.array(full, np.intp), places
 
 
 def diagonal(n_free: int) -> list[int]:
@@ -152,8 +156,9 @@ class FitResult:
         if len(full) < P * P:  # elements of fixed parameters are 0
             some, cov = cov, np.zeros((*self.chi2.shape, P * P), self.params.dtype)
             cov[..., full] = some
-        cov = cov.reshape(*self.chi2.shape, P, P)
-        if (fixed := self._fixed_for_some()) is not None:
+            cov = cov.reshape(*self.chi2.shape, P, P)
+        if self.problem.fixed is not None:
+            fixed = self._fixed_for_some()
             cov[fixed] = 0
             cov.swapaxes(-1, -2)[fixed] = 0
         if (ties := self.problem.ties) is not None:

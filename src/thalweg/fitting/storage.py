@@ -25,8 +25,6 @@ def results_for(problem: Problem) -> dict[str, Array]:
     """
     batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
     dtype, empty, zeros = problem.data.y.dtype, np.empty, np.zeros
-    attempts = empty(batch, _INT8)
-    attempts.fill(1)  # 0 is written to fits that have not run
     return {
         "theta": empty((*batch, P), dtype),
         "covariance": empty((*batch, F * (F + 1) // 2), dtype),
@@ -35,7 +33,7 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "n_used": empty(batch, _INT64),
         "detail": empty(batch, _INT32),
         "next": zeros(batch, _INT8),
-        "attempts": attempts,
+        "attempts": empty(batch, _INT8),
         "status": zeros(batch, _INT8),  # written last: a fit that has one has all results
     }
 
@@ -99,20 +97,17 @@ class _Unfinished(FitResult):
         return FitResult, tuple(getattr(self, f.name) for f in fields(FitResult))
 
 
-def result_of(problem: Problem, out: dict[str, Array]) -> FitResult:
-    """Return the result of a job, whether or not all its fits have run."""
+def result_of(problem: Problem, out: dict[str, Array], finished: bool = False) -> FitResult:
+    """Return the result of a job; ``finished`` says that all its fits are known to have run."""
     if "errors" in out:  # all arrays have been written once, so filling them takes no time
         _fill_unfinished(out)
-    elif np.count_nonzero(out["status"]) < out["status"].size:
+    elif not finished and np.count_nonzero(out["status"]) < out["status"].size:
+        unfinished = _Unfinished.__new__(_Unfinished)
         at_once = {"status": out["status"], "names": problem.names, "problem": problem}
-        return _made(_Unfinished, at_once | {"_out": out})
-    return _made(FitResult, _attributes(problem, out))
-
-
-def _made(kind: type[FitResult], attributes: dict[str, Any]) -> FitResult:
-    """A result of these attributes; the constructor of a frozen dataclass sets each by itself."""
-    result = kind.__new__(kind)
-    object.__setattr__(result, "__dict__", attributes)
+        unfinished.__dict__.update(at_once, _out=out)
+        return unfinished
+    result = FitResult.__new__(FitResult)
+    result.__dict__.update(_attributes(problem, out))  # the constructor sets each by itself
     return result
 
 

@@ -17,6 +17,7 @@ simplify.pxi), value (operators of symbols) and lower.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .signature import ByName, parameters_of
@@ -75,7 +76,8 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
         The model is none of these.
     """
     if isinstance(model, str):
-        model = of_text(model, independent)
+        usual = independent is None or type(independent) is str
+        model = _same_text(model, independent) if usual else of_text(model, independent)
     if not callable(model):
         raise TypeError(
             f"model must be a function, a formula or a built-in model, got {type(model).__name__}"
@@ -118,3 +120,6 @@ def of_text(text: str, independent: str | Sequence[str] | None = None) -> Any:
         if (model := of_names(text)) is None:
             raise
         return model
+
+
+_same_text = lru_cache(maxsize=256)(of_text)  # a loop of fits gives the same text again and again

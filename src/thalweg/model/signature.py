@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter, signature
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-_STARS = CO_VARARGS | CO_VARKEYWORDS
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -72,6 +72,14 @@ def code_of(function: Any) -> CodeType | None:
     return function.__code__ if type(function) is FunctionType else None
 
 
+@lru_cache(maxsize=256)
+def _by_place(code: CodeType, first: int) -> Parameters | None:
+    """The parameters from argument ``first`` on of code whose arguments are all passed by place."""
+    if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS) or code.co_kwonlyargcount:
+        return None
+    return Parameters(code.co_varnames[first : code.co_argcount])
+
+
 def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
     """Return the names of the parameters after x, or None if the signature does not tell them."""
     return parameters_of(function).names
@@ -82,9 +90,9 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
     code = None if isinstance(function, ByName) else code_of(function)
     # most functions are simple, and need no call of the slow `signature`
     if code is not None and not hasattr(function, "__wrapped__"):
-        if not code.co_flags & _STARS and not code.co_kwonlyargcount:
-            first = 1 if type(function) is FunctionType else 2
-            return Parameters(code.co_varnames[first : code.co_argcount])
+        simple = _by_place(code, 1 if type(function) is FunctionType else 2)
+        if simple is not None:
+            return simple
     try:
         parameters = list(signature(function).parameters.values())
     except (ValueError, TypeError):

@@ -229,7 +229,7 @@ class Symbol(compiled.Value):
         if name.startswith("__"):
             raise AttributeError(name)  # Python and NumPy look for protocols by such names
         if name in _METHODS:  # np.tanh of an array of objects calls .tanh() of each element
-            return lambda: self._apply(_UFUNC_OPS[name], self)
+            return lambda: self._apply(compiled.UFUNCS[name], self)
         recorder: Recorder = self._recorder
         graph = recorder.graph
         on_x = bool(graph.stage(self._id) & ON_X)
@@ -244,14 +244,13 @@ class Symbol(compiled.Value):
             return getattr(numbers, name)
         refuse(f"attribute .{name} of a recorded value", _REDUCTION_HINT)
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    def _ufunc(self, ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
+        """Return the value of a call that is no single operation, see `compiled.Value`."""
         if len(inputs) > 1 and any(map(is_array_of_symbols, inputs)):
             return act_on_arrays(ufunc, method, inputs, options)
         name = ufunc.__name__
-        plain = not options and method == "__call__"
-        if plain and (op := _UFUNC_OPS.get(name)) is not None:
-            return self._apply(op, *inputs)
-        if plain and (function := _UFUNCS.get(name)) is not None:
+        function = _UFUNCS.get(name)
+        if function is not None and not options and method == "__call__":
             return function(*map(self._recorder.symbol, inputs))
         if options.get("out") is not None:
             refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
@@ -297,38 +296,12 @@ def _same_numbers(symbol: Symbol) -> Callable[..., Any]:
     return method
 
 
-# NumPy's and SciPy's ufuncs by name: first those that are one operation of a tape, then (_UFUNCS)
-# those that are composed of several.
-_UFUNC_OPS: Final = {
-    **dict.fromkeys(["absolute", "fabs"], "abs"),
-    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{
-        name: name
-        for name in "sign floor square sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh "
-        "erf erfc erfcx hypot minimum maximum less less_equal equal not_equal floor_divide "
-        "remainder".split()
-    },
-    "arctan2": "atan2",
-    "bitwise_and": "and",
-    "bitwise_or": "or",
-    "divide": "div",
-    "float_power": "pow",
-    "invert": "not",
-    "logical_and": "and",
-    "logical_not": "not",
-    "logical_or": "or",
-    "negative": "neg",
-    "positive": "copy",
-    "power": "pow",
-    "reciprocal": "recip",
-    "subtract": "sub",
-}
-
 _METHODS: Final = frozenset(
     "sqrt exp expm1 log log1p sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh "
     "arctanh".split()
 )
 
+# NumPy's and SciPy's ufuncs by name that are composed of several operations.
 _UFUNCS: Final[dict[str, Callable[..., Any]]] = {
     **{
         name: getattr(functions, name)

@@ -90,8 +90,8 @@ def _place(error: BaseException) -> tuple[str | None, int | None]:
 
 
 def _output(recorder: Recorder, value: Any) -> int:
-    if type(value) is Symbol:
-        return recorder.lift(value)
+    if type(value) is Symbol and value._recorder is recorder:
+        return value._id
     if value is None or isinstance(value, tuple | list | dict | str):
         refuse(
             f"it returns {'None' if value is None else 'a ' + type(value).__name__}",
@@ -151,10 +151,12 @@ def _recorded(
 ) -> int:
     """The node of the value of ``function(x, *params)``, called with the recorder's symbols."""
     theta, x = _symbols(recorder)
-    argument: Any = x[0] if single else None
-    if not single:
-        argument = Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
+    argument: Any = x[0] if single else _several(x, columns)
     return _call(function, recorder, lambda: _output(recorder, function(argument, *theta)))
+
+
+def _several(x: Sequence[Symbol], columns: Sequence[str]) -> Columns | Variables:
+    return Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
 
 
 def record_each(
