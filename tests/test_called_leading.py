@@ -8,8 +8,9 @@ import pytest
 import thalweg as tw
 from thalweg._core import engine
 from thalweg.fitting.by_calls import Differences
-from thalweg.fitting.fit import one_job, options_for
+from thalweg.fitting.fit import one_job
 from thalweg.fitting.leading import Leading
+from thalweg.fitting.options import options_for
 from thalweg.fitting.storage import result_of, results_for
 from thalweg.reference.damped import levenberg_marquardt
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from thalweg._core import engine
-from thalweg.fitting.fit import options_for
+from thalweg.fitting.options import options_for
 from thalweg.model.tape import compile_model
 from thalweg.model.trace import record
 from thalweg.reference import squares

@@ -8,7 +8,7 @@ import pytest
 import thalweg as tw
 from thalweg._core import engine
 from thalweg.fitting import rescale
-from thalweg.fitting.fit import options_for
+from thalweg.fitting.options import options_for
 from thalweg.model.autodiff import gradient
 from thalweg.model.functions import voigt_profile
 from thalweg.model.graph import evaluate

@@ -312,7 +312,7 @@ static void round_of_part(struct tw_small_problem *p, small *s, ptrdiff_t known,
     p->state[++p->n_iter] = certified(p, s, m);
 }
 
-static int is_done(const struct tw_small_problem *p, const struct tw_watch *watch) {
+static int is_done(const struct tw_small_problem *p, struct tw_watch *watch) {
     return p->state[p->n_iter].found.gap <= p->wanted || p->n_iter >= p->max_iter || tw_stopped(watch);
 }
 

@@ -20,7 +20,8 @@ from ..status import Status
 from . import by_calls as slow
 from .by_trials import Whitening, run_by_trials, whitening
 from .data import arrange
-from .fit import options_for, run
+from .fit import run
+from .options import options_for
 from .problem import prepare
 from .result import FitResult
 
