@@ -42,30 +42,35 @@ def test_later_attempts_find_what_the_first_does_not(dtype):
 
 
 def test_what_the_first_attempt_found_stays_where_a_later_one_is_ended():
-    """The user's error in the middle of a later attempt, when the first has long been written."""
+    """The user's error in the middle of a later attempt, when the first has long been written.
+
+    Wherever in the second attempt it comes, the result is that of the first.
+    """
     y, p0 = poor_starts()
-    which = int(np.argmax(fit(decay, y, p0).attempts > 1))
+    which = int(np.argmax(fit(decay, y, p0).attempts == 2))
     calls = []
 
-    def counted(x, a, tau, c):
-        calls.append(a)
-        return decay(x, a, tau, c)
+    def ended_after(most):
+        def model(x, a, tau, c):
+            if len(calls) >= most:
+                raise RuntimeError("enough")
+            calls.append(a)
+            return decay(x, a, tau, c)
 
-    first = fit(
-        counted, y[which], p0[which], attempts=1, max_iter=100
-    )  # as many as it has of three
-    n = len(calls)
+        calls.clear()
+        return fit(model, y[which], p0[which], max_iter=800)
 
-    def ends(x, a, tau, c):
-        if len(calls) > 2 * n + 10:
-            raise RuntimeError("enough")
-        return counted(x, a, tau, c)
-
-    with pytest.raises(RuntimeError, match="enough") as caught:
-        fit(ends, y[which], p0[which], max_iter=800)
-    result = caught.value.result
-    assert result.status != 0 and not result.success
-    np.testing.assert_array_equal(result.params, first.params)
+    whole = ended_after(np.inf)
+    n, results = len(calls), []
+    assert whole.success and whole.attempts == 2
+    for missing in (5, 50):
+        with pytest.raises(RuntimeError, match="enough") as caught:
+            ended_after(n - missing)
+        results.append(caught.value.result)
+    for result in results:
+        assert result.status != 0 and not result.success and result.n_iter < whole.n_iter
+        np.testing.assert_array_equal(result.params, results[0].params)
+        assert result.chi2 > whole.chi2
 
 
 def test_steps_of_differences_that_leave_the_neighbourhood_are_shortened():
