@@ -90,10 +90,11 @@ struct tw_small_state {
     ptrdiff_t working; /* how many coordinates the round may move; of the start, how many are not 0 */
 };
 
+enum { TW_SMALL_ROUNDS = 4 }; /* the most rounds that tw_small_problem makes */
+
 /* A whole problem with a small dense matrix, n and P at least 1, solved in one call: the start is certified,
  * and where its gap is too large, rounds on a Gram matrix follow: up to two on that of the coordinates that
  * are not at rest, if they are few, and up to two on that of all columns. */
-enum { TW_SMALL_ROUNDS = 4 };
 struct tw_small_problem {
     struct tw_columns columns;  /* in; its `mean` is set by the call */
     const double *b;            /* [n]  in   0 where the weight is 0 */

@@ -187,11 +187,23 @@ def _axes(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"a whole number is needed, got {text!r}") from None
 
 
-def _pairs(text: str) -> list[tuple[str, str | None]]:
-    """``"a=1,b"`` as ``[("a", "1"), ("b", None)]``."""
-    pairs = [item.strip().partition("=") for item in text.split(",")]
+def _items(text: str) -> list[str]:
+    """The parts of a text between its commas; commas within parentheses do not part."""
+    depth, items = 0, [""]
+    for sign in text:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and not depth:
+            items.append("")
+        else:
+            items[-1] += sign
+    return items
+
+
+def _pairs(text: str, what: str = "value") -> list[tuple[str, str | None]]:
+    """``"a=1,b"`` as ``[("a", "1"), ("b", None)]``; ``what`` is told to follow the sign."""
+    pairs = [item.strip().partition("=") for item in _items(text)]
     if not all(name.strip().isidentifier() for name, _, _ in pairs):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value,...")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form name={what},...")
     return [(name.strip(), value.strip() if sign else None) for name, sign, value in pairs]
 
 
@@ -221,18 +233,11 @@ def _fixed(text: str) -> dict[str, float | None]:
 
 
 def _ties(text: str) -> dict[str, str]:
-    """``"s2=s1,a2=max(a, b)"`` by name; commas within parentheses do not part."""
-    depth, items = 0, [""]
-    for sign in text:
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and not depth:
-            items.append("")
-        else:
-            items[-1] += sign
-    pairs = [item.strip().partition("=") for item in items]
-    if not all(name.strip().isidentifier() and value.strip() for name, _, value in pairs):
+    """``"s2=s1,a2=max(a, b)"`` by name."""
+    pairs = _pairs(text, "formula")
+    if not all(value for _, value in pairs):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=formula,...")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return {name: value or "" for name, value in pairs}
 
 
 def _bounds(text: str) -> dict[str, tuple[float, float]]:

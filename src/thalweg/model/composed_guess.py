@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .guess import Array
+from .guess import Array, by_chunks
 from .parts import Part, Tree, terms_of
 from .peaks import PEAKS
 from .registry import OFFSET, Model
@@ -78,37 +78,16 @@ def why_no_guess(tree: Tree) -> str:
 
 def guess_of_sum(tree: Tree, x: Any, y: Any) -> Array:
     """Return start values (..., P) for data y (..., N) by chunks of fits."""
-    y = np.asarray(y, np.float64)
-    if y.ndim == 0:
-        raise ValueError("y must have shape (..., N), got ()")
     terms = [_Term(term, factor) for factor, term in terms_of(tree) if isinstance(term, Part)]
     level = sum(factor * term for factor, term in terms_of(tree) if isinstance(term, float))
-    several = any(len(term.part.info.independent) > 1 for term in terms)
-    batch, N = y.shape[:-1], y.shape[-1]
-    if N == 0:  # no data give the same start values as one point at the origin
-        x, y, N = np.zeros((2, 1)) if several else np.zeros(1), np.zeros((*batch, 1)), 1
-    variables = [np.asarray(v, np.float64) for v in (x if several else [x])]
-    rows = y.reshape(int(np.prod(batch)), N) - level
-    own = [np.broadcast_to(v, y.shape).reshape(rows.shape) if v.ndim > 1 else v for v in variables]
-    step = max(1, _CHUNK // N)
-    found = []
-    for first in range(0, max(1, len(rows)), step):
-        part = slice(first, first + step)
-        at = [v[part] if v.ndim > 1 else v for v in own]
-        with np.errstate(all="ignore"):
-            if several:
-                found.append(_guessed(terms, tuple(at), rows[part]))
-            else:
-                found.append(_guessed(terms, *_sorted(at[0], rows[part])))
-    every = np.concatenate(found)
-    return every.reshape(*batch, every.shape[-1])
+    dims = max(len(term.part.info.independent) for term in terms)
+    count = sum(len(term.part.own_names) for term in terms)
 
+    def guess(x: list[Array], y: Array) -> Array:
+        own = tuple(c[0] if len(c) == 1 else c for c in x)
+        return _guessed(terms, own if dims > 1 else own[0], y - level)
 
-def _sorted(x: Array, y: Array) -> tuple[Array, Array]:
-    """The points of each fit in the order of x."""
-    order = np.argsort(x, axis=-1, kind="stable")
-    ordered = np.take_along_axis(y, np.broadcast_to(order, y.shape), -1)
-    return np.take_along_axis(x, order, -1), ordered
+    return by_chunks(guess, x, y, dims, count, _CHUNK, _CHUNK)
 
 
 def _guessed(terms: Sequence[_Term], x: Any, y: Array) -> Array:
@@ -131,8 +110,7 @@ def _guessed(terms: Sequence[_Term], x: Any, y: Array) -> Array:
         for k in order:
             guess(k, again)
     _sort_peaks(terms, params)
-    every = np.concatenate(params, axis=-1)
-    return np.where(np.isfinite(every), every, 1.0)
+    return np.concatenate(params, axis=-1)
 
 
 def _of_part(term: _Term, x: Any, rest: Array, again: bool) -> Array:

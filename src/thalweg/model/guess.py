@@ -51,6 +51,8 @@ class Scaled(NamedTuple):
 
 
 Estimator = Callable[[Sequence[Scaled], Scaled], tuple[Any, ...]]
+# coordinates (1, N) or (F, N) and y (F, N) of a chunk of fits -> their parameters (F, count)
+ChunkGuess = Callable[[list[Array], Array], Array]
 
 
 def scaled(values: Array) -> Scaled:
@@ -85,21 +87,49 @@ def start_values(
     ValueError
         The shapes of x and y do not fit.
     """
+
+    def guess(x: list[Array], y: Array) -> Array:
+        x, y = _without_gaps(x, y)
+        columns = estimate([scaled(c) for c in x], scaled(y))
+        out = np.empty((len(y), count))
+        for j, column in enumerate(columns):
+            out[:, j] = column
+        return out
+
+    return by_chunks(guess, x, y, dims, count, SHARED_CHUNK, OWN_CHUNK)
+
+
+def by_chunks(
+    guess: ChunkGuess,
+    x: Any,
+    y: ArrayLike,
+    dims: int,
+    count: int,
+    shared_chunk: int,
+    own_chunk: int,
+) -> Array:
+    """Return what ``guess`` finds for chunks of fits, (..., count); 1 where it is not finite.
+
+    A single coordinate is given in ascending order.  A chunk has so many values of y: the one
+    number where all fits share x, the other where they do not.  The rest is as in `start_values`.
+    """
     y = np.asarray(y)
     if y.ndim == 0:
         raise ValueError("y must have shape (..., N), got ()")
     batch, points = y.shape[:-1], y.shape[-1]
     coordinates = _coordinates(x, y.shape, dims)
     if points == 0:  # no data give the same start values as one point at the origin
-        return start_values(estimate, [np.zeros(1)] * dims, np.zeros((*batch, 1)), dims, count)
+        coordinates, y, points = [np.zeros((1, 1))] * dims, np.zeros((*batch, 1)), 1
     rows = y.reshape(int(np.prod(batch)), points)
     out = np.empty((len(rows), count))
     shared = all(len(c) == 1 for c in coordinates)
-    step = max(1, (SHARED_CHUNK if shared else OWN_CHUNK) // points)
+    step = max(1, (shared_chunk if shared else own_chunk) // points)
     for first in range(0, len(rows), step):
         part = slice(first, first + step)
         own = coordinates if shared else [c[part] for c in coordinates]
-        out[part] = _guess_chunk(estimate, own, rows[part].astype(np.float64), count)
+        with np.errstate(all="ignore"):  # what overflows is replaced by 1
+            found = guess(*_in_order(own, rows[part].astype(np.float64)))
+        out[part] = np.where(np.isfinite(found), found, 1.0)
     return out.reshape(*batch, count)
 
 
@@ -121,19 +151,13 @@ def _coordinates(x: Any, shape: tuple[int, ...], dims: int) -> list[Array]:
     return [np.broadcast_to(c, shape).reshape(batch, shape[-1]) for c in arrays]
 
 
-def _guess_chunk(estimate: Estimator, x: list[Array], y: Array, count: int) -> Array:
-    """Return start values (F, count) of a chunk of fits; estimators get a single x sorted."""
-    if len(x) == 1 and not np.all(x[0][:, :-1] <= x[0][:, 1:]):
-        order = np.argsort(x[0], -1, kind="stable")
-        y = y[:, order[0]] if len(order) == 1 else np.take_along_axis(y, order, -1)
-        x = [np.take_along_axis(x[0], order, -1)]
-    with np.errstate(all="ignore"):  # what overflows is replaced by 1 below
-        x, y = _without_gaps(x, y)
-        columns = estimate([scaled(c) for c in x], scaled(y))
-    out = np.empty((len(y), count))
-    for j, column in enumerate(columns):
-        out[:, j] = column
-    return np.where(np.isfinite(out), out, 1.0)
+def _in_order(x: list[Array], y: Array) -> tuple[list[Array], Array]:
+    """The points of each fit in ascending order of x, if there is one coordinate."""
+    if len(x) > 1 or np.all(x[0][:, :-1] <= x[0][:, 1:]):
+        return x, y
+    order = np.argsort(x[0], -1, kind="stable")
+    y = y[:, order[0]] if len(order) == 1 else np.take_along_axis(y, order, -1)
+    return [np.take_along_axis(x[0], order, -1)], y
 
 
 def _without_gaps(x: list[Array], y: Array) -> tuple[list[Array], Array]:

@@ -52,6 +52,10 @@ class Tie(NamedTuple):
     function: Callable[..., Any]
     text: str
 
+    def write(self, values: list[Any]) -> None:
+        """Compute the parameter from the other ``values``, and put it in its place."""
+        values[self.place] = self.function(*[values[j] for j in self.arguments])
+
 
 @dataclass(frozen=True)
 class Ties:
@@ -99,7 +103,7 @@ class Ties:
         """Return all parameters: those of ``theta`` (P,), with the tied ones computed."""
         values = list(theta)
         for tie in self.ties:
-            values[tie.place] = tie.function(*[values[j] for j in tie.arguments])
+            tie.write(values)
         return values
 
     def spread(self, values: Array, fill: Any) -> Array:
@@ -291,7 +295,7 @@ def _recorded(ties: Sequence[Tie], names: Sequence[str]) -> tuple[Graph, tuple[i
         values = list(theta)
         for tie in ties:
             now = names[tie.place]
-            values[tie.place] = tie.function(*[values[j] for j in tie.arguments])
+            tie.write(values)
         return tuple(values[tie.place] for tie in ties)
 
     try:
