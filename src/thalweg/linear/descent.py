@@ -46,8 +46,10 @@ _ALL_SWEEPS = 20_000  # the largest number of sweeps in one round
 _MANY_SWEEPS = 100  # a round of more sweeps than this computes the residual anew, against rounding
 
 # How sweeps go on
-_SWEEPS_AT_ONCE = 256  # the largest number of sweeps without computing the gap of W,
-_PART_SWEEPS = 6  # and of sweeps over a part of W (2 take 1.0 to 1.4 times the time: 1000 x 1000)
+_SWEEPS_AT_ONCE = 256  # the largest number of sweeps without computing the gap of W
+# The largest number of sweeps over a part of W before what it leaves out is looked at again.  With
+# 2 instead, 1000 rows and columns at l1 / 100 took 1.0 to 1.4 times as long.
+_PART_SWEEPS = 6
 _BEFORE_A_LOOK = 0.7  # this share of the predicted sweeps is made before the gap is computed again
 _AT_FIRST = 0.7  # factor on the sweeps predicted from the first two: later sweeps gain more
 _LATER = 1.5  # factor on the sweeps predicted from later ones: the slowest coordinates remain
