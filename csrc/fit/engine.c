@@ -8,6 +8,7 @@
 #include "fit/attempts.h"
 #include "fit/contract.h"
 #include "fit/lanes.h"
+#include "fit/shared.h"
 
 enum {
     SHARED_CHUNKS = 8,        /* a fit of fewer chunks is not shared between threads */
@@ -239,6 +240,20 @@ static void engine_again(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_
     tw_parallel(retry_fits, b, retries, b->threads, watch);
 }
 
+/* ---- data sets that share parameters -------------------------------------------------------- */
+
+static size_t engine_shared_work(const tw_fit_job *job, const tw_fit_groups *groups, int threads) {
+    arena a = arena_on(NULL);
+    shared_batch_on(&a, job, groups, useful_threads(job, threads), has_own_x(job));
+    return arena_size(&a);
+}
+
+static void engine_shared(const tw_fit_job *job, const tw_fit_groups *groups, int threads, void *work,
+                          struct tw_watch *watch, _Atomic ptrdiff_t *done) {
+    arena a = arena_on(work);
+    run_shared(shared_batch_on(&a, job, groups, useful_threads(job, threads), has_own_x(job)), watch, done);
+}
+
 /* ---- a tape at one theta ------------------------------------------------------------------- */
 
 static size_t engine_tape_work(const tw_tape *tape, ptrdiff_t n_points) {
@@ -337,6 +352,8 @@ const struct tw_engine TW_TABLE(tw_engine) = {
     .fit = engine_fit,
     .again_work = engine_again_work,
     .again = engine_again,
+    .shared_work = engine_shared_work,
+    .shared = engine_shared,
     .tape_work = engine_tape_work,
     .tape_run = engine_tape_run,
     .trial_work = engine_trial_work,

@@ -28,6 +28,15 @@ class Job:
         attempts: int = ...,
     ) -> None: ...
     def run(self, threads: int = 0, progress: Callable[[int], Any] | None = None) -> Watch: ...
+    def run_shared(
+        self,
+        begin: Any,
+        shared: Any,
+        partial: bool,
+        totals: dict[str, Any],
+        threads: int = 0,
+        progress: Callable[[int], Any] | None = None,
+    ) -> Watch: ...
     @property
     def unsettled(self) -> bool: ...
     def again_called(

@@ -109,6 +109,45 @@ cdef class Job:
             engine.fit(&self.job, n_threads, work, &watch.watch, &watch.done)
         return watch
 
+    def run_shared(self, begin, shared, bint partial, dict totals, int threads=0, progress=None):
+        """Fit groups of data sets that share parameters; return the watch.
+
+        ``begin`` (int64, n_groups + 1) ascends from 0 to the number of fits, ``shared`` holds the
+        places of the shared parameters among the free ones, ascending; ``totals`` is a dict of
+        arrays to be written, an element for each group; see tw_fit_groups in csrc/fit/contract.h.
+        """
+        cdef c.tw_fit_groups groups
+        cdef Py_ssize_t n = len(begin) - 1, g
+        cdef Views views = Views(6)
+        cdef const int64_t *first = <const int64_t *> views.take(begin, INT64, n + 1, False)
+        cdef const int32_t *places = <const int32_t *> views.take(shared, c"i", len(shared), False)
+        groups.n_groups, groups.begin, groups.partial = n, first, partial
+        groups.n_shared, groups.shared = <int32_t> len(shared), places
+        groups.status = <int8_t *> views.take(totals["status"], c"b", n, True)
+        groups.chi2 = <double *> views.take(totals["chi2"], c"d", n, True)
+        groups.n_used = <int64_t *> views.take(totals["n_used"], INT64, n, True)
+        groups.n_free = <int64_t *> views.take(totals["n_free"], INT64, n, True)
+        if n < 0 or first[0] != 0 or first[n] != self.job.n_fits or groups.n_shared < 1:
+            raise ValueError("the groups must hold all fits, and share a parameter")
+        for g in range(n):
+            if not first[g] < first[g + 1]:
+                raise ValueError("a group must hold a fit")
+        for g in range(groups.n_shared):
+            if not (places[g - 1] if g else -1) < places[g] < self.job.tape.n_free:
+                raise ValueError("the shared parameters must be ascending places of free ones")
+        return self.fit_groups(&groups, threads_of(threads), Watch(progress))
+
+    cdef Watch fit_groups(self, const c.tw_fit_groups *groups, int threads, Watch watch):
+        """Fit the groups; the workspace is made for this call."""
+        if self.tape.tape.output == NULL:
+            raise ValueError("the tape has no code")
+        cdef const c.tw_engine *engine = active(self.job.is_float).engine
+        cdef Workspace memory = Workspace()
+        cdef void *work = memory.of(engine.shared_work(&self.job, groups, threads))
+        with nogil:
+            engine.shared(&self.job, groups, threads, work, &watch.watch, &watch.done)
+        return watch
+
     def again(self, which, Tape curved, int threads=0, progress=None):
         """Run later attempts of the fits ``which`` (int64, ascending), for which ``next`` is > 0.
 

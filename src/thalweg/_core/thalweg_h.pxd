@@ -57,6 +57,17 @@ cdef extern from "thalweg.h" nogil:
         void *context
         double jacobian_error
 
+    ctypedef struct tw_fit_groups:
+        Py_ssize_t n_groups
+        const int64_t *begin
+        int32_t n_shared
+        const int32_t *shared
+        int partial
+        int8_t *status
+        double *chi2
+        int64_t *n_used
+        int64_t *n_free
+
     ctypedef Py_ssize_t atomic_count "_Atomic ptrdiff_t"
 
     ctypedef struct tw_engine "struct tw_engine":
@@ -66,6 +77,10 @@ cdef extern from "thalweg.h" nogil:
         size_t (*again_work)(const tw_fit_job *job, Py_ssize_t n, int threads) noexcept nogil
         void (*again)(const tw_fit_job *job, const Py_ssize_t *which, Py_ssize_t n, int threads,
                       void *work, tw_watch *watch, atomic_count *done) noexcept nogil
+        size_t (*shared_work)(const tw_fit_job *job, const tw_fit_groups *groups,
+                              int threads) noexcept nogil
+        void (*shared)(const tw_fit_job *job, const tw_fit_groups *groups, int threads, void *work,
+                       tw_watch *watch, atomic_count *done) noexcept nogil
         size_t (*tape_work)(const tw_tape *tape, Py_ssize_t n_points) noexcept nogil
         void (*tape_run)(const tw_tape *tape, Py_ssize_t n_points, const void *const *x,
                          const void *theta, void *work, void *out) noexcept nogil

@@ -21,6 +21,7 @@ from .options import Options, element_type, options_for
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
 from .result import FitResult
+from .shared import run_groups, share
 from .storage import attach_result, result_of, results_for
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -39,6 +40,8 @@ def fit(
     bounds: Any = None,
     fixed: Any = None,
     tied: Any = None,
+    shared: str | Sequence[str] | None = None,
+    groups: Any = None,
     independent: str | Sequence[str] | None = None,
     axis: int | str | Sequence[int | str] | None = None,
     dtype: Any = None,
@@ -88,6 +91,12 @@ def fit(
         Parameters that follow from others: ``{"s2": "s1", "a2": "2*a1"}``, by a formula of
         parameters or a function whose arguments are named like parameters.  They need no start, and
         what p0 says of them does not count; bounds and fixed are for the others.
+    shared : str or sequence of str, optional
+        The parameters of which all data sets along the last axis of the batch, a group, have one
+        value together: a global fit.  The others each data set has for itself.  A shared parameter
+        starts at the median of the starts of its group.
+    groups : array_like of the batch's shape, optional
+        A label for each data set, such as a number or a text: those of one label are a group.
     independent : str or sequence of str, optional
         The independent variables of a formula.
     axis : int, str or sequence of them, optional
@@ -172,6 +181,8 @@ def fit(
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied)
+    if shared is not None or groups is not None:
+        problem = share(problem, shared, groups)
     options = options_for(
         dtype,
         len(problem.names),
@@ -218,13 +229,15 @@ def _run_and_report(
     run_all = partial(_run_all, options=options, threads=threads)
     try:
         run_all(problem, out, report)
-        run_again(problem, out, run_all, report)
+        if problem.sharing is None:
+            run_again(problem, out, run_all, report)
         decided = True
         if report is not None:
             report(int(np.count_nonzero(out["status"])))
         return result_of(problem, out, finished=report is None)
     except BaseException as error:
-        attach_result(error, problem, out, None if decided else take_back)
+        as_it_is = decided or problem.sharing is not None
+        attach_result(error, problem, out, None if as_it_is else take_back)
         raise
 
 
@@ -237,7 +250,9 @@ def _run_all(
     threads: int,
 ) -> None:
     """Fit all data sets, in the engine or by calling the model; what interrupts it is raised."""
-    if problem.recording is None:
+    if problem.sharing is not None:
+        run_groups(problem, out, partial(_shared_job, options=options), threads, report)
+    elif problem.recording is None:
         _run_slowly(problem, options, out, report)
     else:
         _run_compiled(problem, options, threads, out, report)
@@ -265,6 +280,13 @@ def _run_compiled(
         watch = job.again(which, curved, threads, report and (lambda _: report(done)))
     if watch.error is not None:
         raise watch.error
+
+
+def _shared_job(problem: Problem, out: dict[str, Array], options: Options) -> engine.Job:
+    """The engine's job for groups of fits of a recorded model."""
+    assert problem.recording is not None
+    graph, output, _ = problem.recording
+    return _job(problem, options, compile_model(graph, output, problem.free), out)
 
 
 def _job(

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def reduced_chi2(result: FitResult) -> Array:
     """Return chi2 / dof; NaN where no degree of freedom is left."""
     dof = np.where(result.dof > 0, result.dof, np.nan)
-    return np.asarray(result.chi2 / dof, result.chi2.dtype)
+    chi2 = result.chi2 if result.groups is None else result.groups.chi2
+    return np.asarray(chi2 / dof, result.chi2.dtype)
 
 
 def r_squared(result: FitResult) -> Array:
@@ -46,6 +47,8 @@ def r_squared(result: FitResult) -> Array:
 def information(result: FitResult, per_parameter: Array | float) -> Array:
     """Return -2 ln L + per_parameter k: the criterion of Akaike with 2, of Schwarz with ln n."""
     n, k, chi2 = result.n_used, result.problem.count_free(), result.chi2.astype(np.float64)
+    if result.groups is not None:
+        n, k, chi2 = result.groups.n_used, result.groups.n_free, result.groups.chi2
     with np.errstate(all="ignore"):
         deviance = chi2 if result.problem.absolute_sigma else n * np.log(chi2 / n)
     return np.asarray(deviance + per_parameter * k)

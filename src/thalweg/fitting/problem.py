@@ -20,6 +20,7 @@ from ..model.ties import TiedFunction, Ties, read_ties
 from ..model.trace import Recording, RecordingError, columns_read, record, record_each
 from .by_calls import Differences
 from .data import Data
+from .shared import Sharing
 from .tied import Given, of_open, with_tied
 
 _FLOAT64, _FLOATS = np.dtype(np.float64), frozenset([float])
@@ -52,6 +53,8 @@ class Problem(NamedTuple):
         Whether sigma is in absolute units; if not, the covariance is scaled by chi2 / dof.
     ties : Ties or None
         How the tied parameters, if there are any, follow from the others.
+    sharing : Sharing or None
+        Which parameters are shared, if any are, and by which data sets.
     """
 
     model: ModelInfo
@@ -67,6 +70,7 @@ class Problem(NamedTuple):
     scaled: bool = False
     absolute_sigma: bool = False
     ties: Ties | None = None
+    sharing: Sharing | None = None
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -107,8 +111,9 @@ class Problem(NamedTuple):
     def picked(self, places: Array, batch: tuple[int, ...] | None = None) -> Problem:
         """Return the problem of the fits at these places, (n,), in one axis or as ``batch``."""
         start, lower, upper = (row.picked(places) for row in (self.start, self.lower, self.upper))
-        recording = self.recording
+        recording, sharing = self.recording, self.sharing
         return self._replace(
+            sharing=None if sharing is None else sharing._replace(index=sharing.index[places]),
             recording=None if recording is None else recording.picked(places),
             data=self.data.picked(places, places.shape if batch is None else batch),
             start=start,

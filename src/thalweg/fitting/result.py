@@ -14,6 +14,7 @@ from ..status import Status, explain
 from . import goodness, tables, tied
 from .evaluation import jacobian, predict
 from .selection import select
+from .shared import Groups
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -74,6 +75,9 @@ class FitResult:
     errors : ndarray or None, shape (..., F)
         Standard errors of the parameters that were free; kept only if the square of one of
         them leaves the range of numbers.
+    groups : Groups or None
+        With shared parameters: status, chi2, points and degrees of freedom of the group of each
+        data set.
     """
 
     params: Floats
@@ -87,6 +91,7 @@ class FitResult:
     detail: Integers
     attempts: Integers
     errors: Floats | None = field(repr=False, default=None)
+    groups: Groups | None = field(repr=False, default=None)
 
     @overload
     def __getitem__(self, key: str) -> Floats: ...
@@ -135,7 +140,12 @@ class FitResult:
 
     @cached_property
     def dof(self) -> Integers:
-        """Degrees of freedom, points used minus free parameters, shape (...)."""
+        """Degrees of freedom, points used minus free parameters, shape (...).
+
+        With shared parameters they are those of the group of each data set.
+        """
+        if self.groups is not None:
+            return self.groups.dof
         return np.asarray(self.n_used - self.problem.count_free())
 
     @cached_property
@@ -258,7 +268,10 @@ class FitResult:
 
     @cached_property
     def redchi(self) -> Floats:
-        """Reduced chi2, chi2 / dof, shape (...); NaN where dof is 0."""
+        """Reduced chi2, chi2 / dof, shape (...); NaN where dof is 0.
+
+        With shared parameters both are those of the group of each data set.
+        """
         return goodness.reduced_chi2(self)
 
     @cached_property

@@ -43,4 +43,5 @@ def select(result: FitResult, index: Any) -> FitResult:
         problem = problem._replace(data=data)
     picked = {name: of(getattr(result, name)) for name in PER_FIT}
     errors = None if result.errors is None else of(result.errors)
-    return replace(result, problem=problem, errors=errors, **picked)
+    groups = None if result.groups is None else result.groups._make(map(of, result.groups))
+    return replace(result, problem=problem, errors=errors, groups=groups, **picked)

@@ -12,6 +12,7 @@ import numpy as np
 from .._arguments.check import Array
 from .problem import Problem
 from .result import FitResult
+from .shared import groups_of, room_for_groups
 
 _INT8, _INT32, _INT64 = map(np.dtype, (np.int8, np.int32, np.int64))
 _FILLED_AT_ONCE = 1 << 16  # fits that are filled at a time, so that filling needs little memory
@@ -25,7 +26,7 @@ def results_for(problem: Problem) -> dict[str, Array]:
     """
     batch, P, F = problem.data.batch, len(problem.names), len(problem.free)
     dtype, empty, zeros = problem.data.y.dtype, np.empty, np.zeros
-    return {
+    out = {
         "theta": empty((*batch, P), dtype),
         "covariance": empty((*batch, F * (F + 1) // 2), dtype),
         "chi2": empty(batch, dtype),
@@ -36,6 +37,8 @@ def results_for(problem: Problem) -> dict[str, Array]:
         "attempts": empty(batch, _INT8),
         "status": zeros(batch, _INT8),  # written last: a fit that has one has all results
     }
+    room_for_groups(problem, out)
+    return out
 
 
 def _fill_unfinished(out: dict[str, Array]) -> None:
@@ -71,6 +74,7 @@ def _attributes(problem: Problem, out: dict[str, Array]) -> dict[str, Any]:
         "detail": out["detail"],
         "attempts": out["attempts"],
         "errors": out.get("errors"),
+        "groups": groups_of(out, problem),
     }
 
 
