@@ -161,7 +161,14 @@ static void eliminate(bundle *b, evaluator *e, ptrdiff_t k) {
     }
 }
 
-/* Hold the local parameters at a bound that descent would push through; their step is 0. */
+/* In the lanes of KEEP, hold a parameter where `held` or free it; its step is 0. */
+TW_INLINE void hold(const packet *p, int j, ivec held, int o) {
+    const ivec asked = (ivec)LOAD(p->at[KEEP], 0);
+    STORE(p->at[HELD], j, v_sel(asked, (vec)held, LOAD(p->at[HELD], j)));
+    STORE(p->at[STEP], j, v_and(~asked, LOAD(p->at[STEP], j)));
+}
+
+/* Hold the local parameters at a bound that descent would push through. */
 static void hold_local(bundle *b, evaluator *e, ptrdiff_t k) {
     (void)e;
     const packet p = packet_at(b, k);
@@ -171,8 +178,7 @@ static void hold_local(bundle *b, evaluator *e, ptrdiff_t k) {
             const vec theta = LOAD(p.at[THETA], parameter), descent = LOAD(p.at[SUM], tri(b->F, j));
             const ivec held = ((theta <= LOAD(p.at[LOWER], parameter)) & (descent <= 0)) |
                               ((theta >= LOAD(p.at[UPPER], parameter)) & (descent >= 0));
-            STORE(p.at[HELD], j, (vec)held);
-            STORE(p.at[STEP], j, v_set(0));
+            hold(&p, j, held, o);
         }
 }
 
@@ -190,7 +196,7 @@ static ivec step_local(const packet *p, int i, int o) {
     if (b->t.bounded) {
         const vec theta = LOAD(p->at[THETA], parameter), target = theta + d;
         const vec lower = LOAD(p->at[LOWER], parameter), upper = LOAD(p->at[UPPER], parameter);
-        const ivec below = target < lower, above = target > upper;
+        const ivec below = target<lower, above = target> upper;
         outside = (below | above) & ~held;
         d = v_sel(outside, v_sel(below, lower, upper) - theta, d);
         STORE(p->at[HELD], j, (vec)(held | outside));
@@ -324,8 +330,8 @@ static void keep_trials(bundle *b, evaluator *e, ptrdiff_t k) {
     }
 }
 
-/* Take a step that the model has not been evaluated at in the lanes of KEEP: chi2 is then what the step, whose
- * promise find_local_steps has written, leaves of it. */
+/* Take a step that the model has not been evaluated at in the lanes of KEEP: chi2 is then what the step,
+ * whose promise find_local_steps has written, leaves of it. */
 static void take_unseen(bundle *b, evaluator *e, ptrdiff_t k) {
     (void)e;
     const packet p = packet_at(b, k);

@@ -77,12 +77,13 @@ typedef struct {
     double jacobian_error; /* of a column of J that the caller evaluates, relative; 0: rounding alone  in */
 } tw_fit_job;
 
-/* Groups of data sets that share parameters: each group has one value of each shared parameter, and every data
- * set its own values of the others.  What is minimised is the sum of chi2 over a group.
+/* Groups of data sets that share parameters: each group has one value of each shared parameter, and every
+ * data set its own values of the others.  What is minimised is the sum of chi2 over a group.
  */
 typedef struct {
     ptrdiff_t n_groups;
-    const int64_t *begin;  /* [n_groups + 1]  in  data sets begin[g] ... begin[g + 1] - 1, at least one, are group g */
+    const int64_t
+        *begin; /* [n_groups + 1]  in  data sets begin[g] ... begin[g + 1] - 1, at least one, are group g */
     int32_t n_shared;      /* at least 1 */
     const int32_t *shared; /* [n_shared]      in  their places in free_theta, ascending */
     int partial;           /* 0: the job has neither sigma nor mask, and no y is NaN      in  */
@@ -117,10 +118,10 @@ struct tw_engine {
     void (*again)(const tw_fit_job *job, const ptrdiff_t *which, ptrdiff_t n, int threads, void *work,
                   struct tw_watch *watch, _Atomic ptrdiff_t *done);
 
-    /* Fit the groups of a job.  The starts and bounds of a shared parameter are the same for all data sets of a
-     * group, and none of them is fixed for some data sets only.  job->covariance of a data set is that of its own
-     * and the shared parameters, beside all others of its group.  A data set that cannot take part gets its
-     * reason, and theta and covariance of the shared parameters alone; its group does without it. */
+    /* Fit the groups of a job.  The starts and bounds of a shared parameter are the same for all data sets of
+     * a group, and none of them is fixed for some data sets only.  job->covariance of a data set is that of
+     * its own and the shared parameters, beside all others of its group.  A data set that cannot take part
+     * gets its reason, and theta and covariance of the shared parameters alone; its group does without it. */
     size_t (*shared_work)(const tw_fit_job *job, const tw_fit_groups *groups, int threads);
     void (*shared)(const tw_fit_job *job, const tw_fit_groups *groups, int threads, void *work,
                    struct tw_watch *watch, _Atomic ptrdiff_t *done);

@@ -152,7 +152,7 @@ static void dismiss_members(const bundle *b, team *t) {
                         .trial_sum = p.at[TRIAL_SUM],
                         .magnitude = p.at[MAGNITUDE]};
         const int lane = (int)(place % LANES), finite = !isnan(p.at[SHARE][lane]);
-        const int input = finite ? out_of_range(&s, 0, lane) : -1;
+        const int input = finite && p.at[MAGNITUDE][lane] > 0 ? out_of_range(&s, 0, lane) : -1;
         if (!mask_at(b, ALIVE, place, 0) || (finite && input < 0))
             continue;
         const real chi2 = *member_at(b, TRIAL_SUM, place, tri(b->F, b->F));
@@ -187,11 +187,10 @@ static int try_trials(bundle *b) {
         if (t->kept)
             flag_team(b, t);
     }
-    if (!run_pass(b, keep_trials))
+    if (!run_masked(b, keep_trials))
         return 0;
     for (ptrdiff_t k = 0; k < b->n_teams; k++) {
         team *t = b->teams + k;
-        tell_to_keep(b, t, 0);
         if (t->news) {
             sum_team(b, t, 1);
             t->noise = t->sums[0], t->news = 0;
@@ -208,9 +207,10 @@ static int hold_parameters(bundle *b) {
         if (b->teams[k].again) {
             hold_shared(b, b->teams + k);
             b->teams[k].cut = 0;
+            mask_members(b, b->teams + k, 1);
             flag_team(b, b->teams + k);
         }
-    return !b->t.bounded || run_pass(b, hold_local);
+    return run_masked(b, hold_local);
 }
 
 /* Find the next steps of the teams that are to find one `again`; where it may, a team stops by its step. */
@@ -249,7 +249,8 @@ static int find_steps(bundle *b, int may_stop) {
     return 1;
 }
 
-/* Take the undamped steps of the teams that have just been confirmed as their last ones, where they may be. */
+/* Take the undamped steps of the teams that have just been confirmed as their last ones, where they may be.
+ */
 static int take_last_steps(bundle *b) {
     for (ptrdiff_t k = 0; k < b->n_teams; k++) {
         team *t = b->teams + k;
@@ -264,12 +265,12 @@ static int take_last_steps(bundle *b) {
     for (ptrdiff_t k = 0; k < b->n_teams; k++) {
         team *t = b->teams + k;
         if (t->news && may_be_taken(b, t)) {
-            tell_to_keep(b, t, 1);
+            mask_members(b, t, 1);
             flag_team(b, t);
         }
         t->news = 0;
     }
-    return run_pass(b, take_unseen);
+    return run_masked(b, take_unseen);
 }
 
 /* Confirm the teams that met a tolerance; those that are to go on are marked to find their steps `again`. */
@@ -305,8 +306,7 @@ static void hold_at_bound(bundle *b, evaluator *e, ptrdiff_t k) {
             const vec theta = LOAD(p.at[THETA], parameter);
             const ivec held =
                 (theta <= LOAD(p.at[LOWER], parameter)) | (theta >= LOAD(p.at[UPPER], parameter));
-            STORE(p.at[HELD], j, (vec)held);
-            STORE(p.at[STEP], j, v_set(0));
+            hold(&p, j, held, o);
         }
 }
 
@@ -324,9 +324,10 @@ static ptrdiff_t write_teams(bundle *b, const outcome_work *w) {
             t->step[c] = 0;
         }
         tell_members(b, t, 0);
+        mask_members(b, t, 1);
     }
     flag_teams(b, TEAM_STOPS);
-    if (b->t.bounded && !run_pass(b, hold_at_bound))
+    if (!run_masked(b, hold_at_bound))
         return -1;
     flag_teams(b, TEAM_STOPS);
     if (!run_pass(b, eliminate))
@@ -373,7 +374,7 @@ typedef struct {
     bundle *large, **small;  /* large: NULL where there is no large group */
     ptrdiff_t *first;        /* [n_bundles + 1] the first group of each bundle of small groups */
     ptrdiff_t n_bundles, most_places;
-    outcome_work *work;      /* one for each thread */
+    outcome_work *work; /* one for each thread */
     struct tw_watch *watch;
     _Atomic ptrdiff_t *done, next;
 } shared_batch;
@@ -403,13 +404,13 @@ static shared_batch *shared_batch_on(arena *a, const tw_fit_job *job, const tw_f
     s->first = TAKE(a, ptrdiff_t, groups->n_groups + 1);
     s->packed = s->own_x ? NULL : TAKE(a, real, slots * size);
     s->expanded = s->own_x || N > SIDE_BY_SIDE ? NULL : TAKE(a, real, slots * N * LANES);
-    bundle *shared = large ? bundle_on(a, job, groups, s->own_x, large, 1, threads, s->packed, s->expanded)
-                           : NULL;
+    bundle *shared =
+        large ? bundle_on(a, job, groups, s->own_x, large, 1, threads, s->packed, s->expanded) : NULL;
     s->large = shared;
     s->small = TAKE(a, bundle *, threads);
     s->work = TAKE(a, outcome_work, threads);
-    const bundle sizes = {.F = job->tape->n_free, .S = groups->n_shared,
-                          .L = job->tape->n_free - groups->n_shared};
+    const bundle sizes = {
+        .F = job->tape->n_free, .S = groups->n_shared, .L = job->tape->n_free - groups->n_shared};
     for (int k = 0; k < threads; k++) {
         bundle *own = bundle_on(a, job, groups, s->own_x, small, small, 1, s->packed, s->expanded);
         const outcome_work w = outcome_work_on(a, &sizes);

@@ -30,7 +30,8 @@ static void tell_members(const bundle *b, const team *t, double lambda) {
     }
 }
 
-static void tell_to_keep(const bundle *b, const team *t, int kept) {
+/* Let the next masked pass be about the members of a team, or not. */
+static void mask_members(const bundle *b, const team *t, int kept) {
     for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
         set_mask(b, KEEP, place, 0, kept);
 }
@@ -109,7 +110,7 @@ static void judge_team(const bundle *b, team *t) {
     }
     if (t->kept)
         t->chi2 = trial, t->above = above, t->moved = t->length;
-    tell_to_keep(b, t, t->kept);
+    mask_members(b, t, t->kept);
     if (t->kept)
         look_at_tolerances(b, t, before, fall);
     t->fresh = 0;
@@ -245,8 +246,8 @@ static void look_at_step(const bundle *b, team *t, int round) {
 static void stop_by_step(const bundle *b, team *t) {
     const double gtol = b->t.gtol, most = (double)LAST_STEP * t->chi2 / dof_of_team(t);
     const double little = most > t->noise ? most : t->noise;
-    const int whole = !t->cut && t->kept && t->promised <= little &&
-                      t->length <= (double)UNSEEN * sqrt(t->chi2);
+    const int whole =
+        !t->cut && t->kept && t->promised <= little && t->length <= (double)UNSEEN * sqrt(t->chi2);
     if (!t->cut && t->promised <= gtol * gtol * t->chi2)
         t->status = TW_GTOL;
     else if (whole && t->small)

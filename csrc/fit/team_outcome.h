@@ -25,7 +25,7 @@ typedef struct {
 static outcome_work outcome_work_on(arena *a, const bundle *b) {
     const ptrdiff_t F = b->F, L = b->L, S = b->S;
     outcome_work w = {.unit = TAKE(a, double, F), .K = TAKE(a, double, tri(L, 0))};
-    w.W = TAKE(a, double, L * S), w.WV = TAKE(a, double, L * S), w.work = TAKE(a, double, F);
+    w.W = TAKE(a, double, L *S), w.WV = TAKE(a, double, L *S), w.work = TAKE(a, double, F);
     return w;
 }
 
@@ -93,8 +93,7 @@ static int member_covariance(const bundle *b, const team *t, ptrdiff_t place, co
     const int L = b->L, S = b->S;
     for (int i = 0; i < L; i++) {
         const double square = *member_at(b, SUM, place, tri(b->local[i], b->local[i]));
-        w->unit[b->local[i]] =
-            mask_at(b, HELD, place, b->local[i]) || !(square > 0) ? 0 : 1 / sqrt(square);
+        w->unit[b->local[i]] = mask_at(b, HELD, place, b->local[i]) || !(square > 0) ? 0 : 1 / sqrt(square);
     }
     for (int c = 0; c < S; c++)
         w->unit[b->groups->shared[c]] = unit_of_shared(t, c);
@@ -198,7 +197,7 @@ static int status_of_member(const bundle *b, const team *t, ptrdiff_t place, con
     *detail = -1;
     if (t->lost >= 0) {
         *detail = b->job->tape->free_theta[b->groups->shared[t->lost]];
-        return TW_SINGULAR;
+        return t->status;
     }
     if ((*detail = run_off_of(b, place)) >= 0)
         return TW_DRIFT;
@@ -260,6 +259,24 @@ static double chi2_of_team(const bundle *b, const team *t) {
     return chi2;
 }
 
+/* Look for a shared parameter that the data do not determine: one that has lost its effect on the model, as
+ * run_off_of says of a local one, or one whose variance tells so; `factor` is the variance of a residual. */
+static void look_for_lost(const bundle *b, team *t, double factor) {
+    const int weak = invert_shared(b, t);
+    const double most = (double)(UNDETERMINED * UNDETERMINED) *
+                        (t->magnitude > factor * (double)t->used ? t->magnitude / factor : (double)t->used);
+    for (int c = b->S - 1; c >= 0; c--) {
+        const double now = t->square[c], effect = t->theta[c] * t->theta[c] * now;
+        const double limit = (double)(NO_EFFECT * NO_EFFECT) * t->chi2;
+        const int runs_off = now < (double)(RUN_OFF * RUN_OFF) * t->scale2[c] && effect <= limit;
+        const int unknown = c == weak || (factor <= (double)REAL_MAX && !(t->inverse[tri(c, c)] <= most));
+        if (t->held[c] || !(runs_off || unknown))
+            continue;
+        t->lost = c;
+        t->status = runs_off ? TW_DRIFT : TW_SINGULAR;
+    }
+}
+
 /* Write the totals of a team. */
 static void write_totals(const bundle *b, const team *t, int status, double chi2) {
     const tw_fit_groups *g = b->groups;
@@ -269,21 +286,17 @@ static void write_totals(const bundle *b, const team *t, int status, double chi2
 
 /* Write the results of a team that stops, whose undamped elimination has been summed. */
 static void write_team(const bundle *b, team *t, const outcome_work *w) {
-    t->lost = invert_shared(b, t);
     read_shared(b, t);
     const double dof = (double)(t->used - t->n_free), chi2 = chi2_of_team(b, t);
     const double factor = b->job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : INFINITY;
-    const double most = (double)(UNDETERMINED * UNDETERMINED) * (t->magnitude + t->chi2) / factor;
-    for (int c = 0; c < b->S && t->lost < 0 && factor <= (double)REAL_MAX; c++)
-        if (!(t->inverse[tri(c, c)] <= most))
-            t->lost = c;
+    look_for_lost(b, t, factor);
     for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
         if (mask_at(b, ALIVE, place, 0))
             write_member(b, t, place, w, factor);
     for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
         if (!mask_at(b, ALIVE, place, 0))
             write_absent(b, t, place, w, factor);
-    write_totals(b, t, t->lost >= 0 ? TW_SINGULAR : t->status, chi2);
+    write_totals(b, t, t->status, chi2);
 }
 
 #endif

@@ -15,11 +15,12 @@
 #include "fit/lanes.h"
 
 enum {
-    PIECE = 64,           /* members that are summed one after the other */
-    BUNDLE_POINTS = 8192, /* small teams fill a bundle up to so many points: 64 KiB of y, in the second cache */
-    LEAST_BUNDLE = 32,    /* but up to at least so many members, so that most lanes have one */
-    LARGE_TEAM = 1024,    /* threads share the packets of a team of at least so many members */
-    PACKETS_AT_ONCE = 4,  /* packets that a thread claims at a time */
+    PIECE = 64, /* members that are summed one after the other */
+    BUNDLE_POINTS =
+        8192,          /* small teams fill a bundle up to so many points: 64 KiB of y, in the second cache */
+    LEAST_BUNDLE = 32, /* but up to at least so many members, so that most lanes have one */
+    LARGE_TEAM = 1024, /* threads share the packets of a team of at least so many members */
+    PACKETS_AT_ONCE = 4, /* packets that a thread claims at a time */
 };
 
 /* The arrays of a bundle, each [packet][rows][LANES].  L parameters of a member are its own, S are shared. */
@@ -39,7 +40,7 @@ typedef enum {
     PIVOT,     /* [L] */
     SHARE,     /* [n_share]  what a member contributes to the sums of its team */
     LAMBDA,    /* [1]  the damping of the team */
-    KEEP,      /* [1]  mask: the trial is to be kept */
+    KEEP,      /* [1]  mask: the member is one of those that a masked pass is about */
     ALIVE,     /* [1]  mask: the member takes part */
     MAGNITUDE, /* [1]  sum (y/sigma)^2 */
     Y,         /* [N] */
@@ -56,27 +57,28 @@ typedef struct {
     ptrdiff_t first, n; /* its members' places in the bundle, packet * LANES + lane */
     ptrdiff_t lead;     /* the place of a member that takes part */
     team_state state;
-    int status;             /* a tw_status, of a team that may stop or stops */
-    int lost;               /* with TW_SINGULAR: the place of the shared parameter */
-    int fresh, kept;        /* the trial is the start; the last trial was kept */
-    int again;              /* its step is to be found (again) */
-    int news;               /* the pass under way is about this team */
-    int small, cut;         /* the step is small; a bound has cut it */
-    int some_unsettled;     /* members that are not at their minimum have stopped with the team */
-    int idle, in_vain;      /* as in damped.h */
+    int status;         /* a tw_status, of a team that may stop or stops */
+    int lost;           /* with TW_SINGULAR: the place of the shared parameter */
+    int fresh, kept;    /* the trial is the start; the last trial was kept */
+    int again;          /* its step is to be found (again) */
+    int news;           /* the pass under way is about this team */
+    int small, cut;     /* the step is small; a bound has cut it */
+    int some_unsettled; /* members that are not at their minimum have stopped with the team */
+    int idle, in_vain;  /* as in damped.h */
     int32_t n_iter;
-    int64_t used;           /* points of the members that take part */
-    ptrdiff_t n_free;       /* parameters of these, each shared one once */
-    double lambda, delta;   /* the damping, and the limit of |D d| */
+    int64_t used;         /* points of the members that take part */
+    ptrdiff_t n_free;     /* parameters of these, each shared one once */
+    double lambda, delta; /* the damping, and the limit of |D d| */
     double chi2, noise, magnitude;
     double above;           /* chi2 less the smallest chi2 so far */
     double promised, slope; /* by the step: the reduction of chi2, and d'J'e */
     double length, moved;   /* |D d| of the step, and of the last that was kept */
-    double resumed, unsettled; /* at the last confirmation: chi2, and what members not at a minimum promised */
+    double resumed,
+        unsettled; /* at the last confirmation: chi2, and what members not at a minimum promised */
     double *theta, *lower, *upper, *step, *scale2;
-    double *gradient, *square; /* J'e and the diagonal of J'J, and behind each the same at the trial */
-    double *matrix;            /* triangle of S + 1: the Schur complement and its right-hand side */
-    double *inverse;           /* triangle of S */
+    double *gradient, *square;    /* J'e and the diagonal of J'J, and behind each the same at the trial */
+    double *matrix;               /* triangle of S + 1: the Schur complement and its right-hand side */
+    double *inverse;              /* triangle of S */
     double *pivot, *sums, *piece; /* [S], [n_share], [n_share] */
     int *held;
 } team;
@@ -97,8 +99,8 @@ typedef struct bundle {
     ptrdiff_t most_places, n_places, most_teams, n_teams;
     ptrdiff_t rows[N_ARRAYS];
     real *array[N_ARRAYS];
-    ptrdiff_t *fit_at;  /* [place] the data set of the member there */
-    uint8_t *flag;      /* [packet] it is to be computed */
+    ptrdiff_t *fit_at; /* [place] the data set of the member there */
+    uint8_t *flag;     /* [packet] it is to be computed */
     team *teams;
     evaluator *evaluators;
     int threads;
@@ -293,6 +295,13 @@ static int run_pass(bundle *b, void (*pass)(bundle *, evaluator *, ptrdiff_t)) {
         run_packets(b, 0);
     memset(b->flag, 0, (size_t)pieces(b->n_places, LANES));
     return !tw_stopped(b->watch);
+}
+
+/* Run a pass that changes the members of KEEP alone, and empty KEEP behind it. */
+static int run_masked(bundle *b, void (*pass)(bundle *, evaluator *, ptrdiff_t)) {
+    const int goes_on = run_pass(b, pass);
+    memset(b->array[KEEP], 0, (size_t)(pieces(b->n_places, LANES) * LANES) * sizeof(real));
+    return goes_on;
 }
 
 /* Sum the first n rows of what the members of a team contribute, into its sums. */

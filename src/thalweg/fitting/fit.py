@@ -17,11 +17,12 @@ from ..model import as_model
 from ..model.tape import Compiled, compile_curved, compile_model
 from . import by_calls as slow
 from .data import Data, arrange
+from .groups import Means, run_groups
 from .options import Options, element_type, options_for
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
 from .result import FitResult
-from .shared import run_groups, share
+from .shared import share
 from .storage import attach_result, result_of, results_for
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -251,19 +252,20 @@ def _run_all(
 ) -> None:
     """Fit all data sets, in the engine or by calling the model; what interrupts it is raised."""
     if problem.sharing is not None:
-        run_groups(problem, out, partial(_shared_job, options=options), threads, report)
+        fit_each = partial(_run_compiled, threads=threads)
+        run_groups(problem, out, Means(fit_each, _compiled_job, options, threads), report)
     elif problem.recording is None:
         _run_slowly(problem, options, out, report)
     else:
-        _run_compiled(problem, options, threads, out, report)
+        _run_compiled(problem, out, options, report, threads)
 
 
 def _run_compiled(
     problem: Problem,
-    options: Options,
-    threads: int,
     out: dict[str, Array],
+    options: Options,
     report: Callable[[int], Any] | None,
+    threads: int,
 ) -> None:
     """Fit all data sets in the engine; what interrupts it is raised.
 
@@ -272,7 +274,7 @@ def _run_compiled(
     """
     assert problem.recording is not None
     graph, output, _ = problem.recording
-    job = _job(problem, options, compile_model(graph, output, problem.free), out)
+    job = _compiled_job(problem, out, options)
     watch = job.run(threads, report)
     if watch.error is None and not watch.stopped and job.unsettled:
         curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
@@ -282,8 +284,8 @@ def _run_compiled(
         raise watch.error
 
 
-def _shared_job(problem: Problem, out: dict[str, Array], options: Options) -> engine.Job:
-    """The engine's job for groups of fits of a recorded model."""
+def _compiled_job(problem: Problem, out: dict[str, Array], options: Options) -> engine.Job:
+    """The engine's job for all fits of a recorded model, which is compiled."""
     assert problem.recording is not None
     graph, output, _ = problem.recording
     return _job(problem, options, compile_model(graph, output, problem.free), out)

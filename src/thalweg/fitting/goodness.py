@@ -48,7 +48,8 @@ def information(result: FitResult, per_parameter: Array | float) -> Array:
     """Return -2 ln L + per_parameter k: the criterion of Akaike with 2, of Schwarz with ln n."""
     n, k, chi2 = result.n_used, result.problem.count_free(), result.chi2.astype(np.float64)
     if result.groups is not None:
-        n, k, chi2 = result.groups.n_used, result.groups.n_free, result.groups.chi2
+        n, k = result.groups.n_used, result.groups.n_free
+        chi2 = result.groups.chi2.astype(np.float64)
     with np.errstate(all="ignore"):
         deviance = chi2 if result.problem.absolute_sigma else n * np.log(chi2 / n)
     return np.asarray(deviance + per_parameter * k)

@@ -113,7 +113,7 @@ class Problem(NamedTuple):
         start, lower, upper = (row.picked(places) for row in (self.start, self.lower, self.upper))
         recording, sharing = self.recording, self.sharing
         return self._replace(
-            sharing=None if sharing is None else sharing._replace(index=sharing.index[places]),
+            sharing=None if sharing is None else sharing._replace(number=sharing.number[places]),
             recording=None if recording is None else recording.picked(places),
             data=self.data.picked(places, places.shape if batch is None else batch),
             start=start,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .shared import Groups
+
 if TYPE_CHECKING:
     from .result import FitResult
 
@@ -43,5 +45,5 @@ def select(result: FitResult, index: Any) -> FitResult:
         problem = problem._replace(data=data)
     picked = {name: of(getattr(result, name)) for name in PER_FIT}
     errors = None if result.errors is None else of(result.errors)
-    groups = None if result.groups is None else result.groups._make(map(of, result.groups))
+    groups = None if result.groups is None else Groups(*map(of, result.groups))
     return replace(result, problem=problem, errors=errors, groups=groups, **picked)

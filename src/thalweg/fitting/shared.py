@@ -1,31 +1,23 @@
-"""Fits that share parameters: which data sets form a group, and how the engine fits them.
+"""Fits that share parameters: which they are, and which data sets form a group.
 
 The data sets of a group have one value of each shared parameter, and every data set its own values
-of the others; what is minimised is the sum of chi2 over the group.  The engine takes the groups one
-after another (csrc/fit/shared.h), so data sets of other groups in between are put in order first,
-and the results back into theirs.
+of the others; what is minimised is the sum of chi2 over the group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array, Booleans, Floats, Integers, PerFit, name_index
-from .._arguments.pieces import has_nan
-from ..status import Status
 
 if TYPE_CHECKING:
-    from .._core.engine import Job
     from .problem import Problem
 
-Report = Callable[[int], Any] | None
-MakeJob = Callable[["Problem", dict[str, Array]], "Job"]
-
-# The totals of groups that a job writes, an element for each data set, and their types
-_TOTALS = {"status": np.int8, "chi2": np.float64, "n_used": np.int64, "n_free": np.int64}
+# The totals of groups that a job writes, and their types
+TOTALS = {"status": np.int8, "chi2": np.float64, "n_used": np.int64, "n_free": np.int64}
 
 
 class Sharing(NamedTuple):
@@ -35,22 +27,22 @@ class Sharing(NamedTuple):
     ----------
     names : tuple of str
         The shared parameters.
-    index : ndarray of int, shape (B,)
+    number : ndarray of int, shape (B,)
         The number of each data set's group.
     """
 
     names: tuple[str, ...]
-    index: Array
+    number: Array
 
     def in_order(self) -> tuple[Array | None, Array]:
         """Return an order in which groups are together, None if they are, and where each begins."""
-        index = self.index
+        number = self.number
         order = None
-        if (index[1:] < index[:-1]).any():
-            order = np.argsort(index, kind="stable")
-            index = index[order]
-        starts = np.flatnonzero(np.diff(index, prepend=-1))
-        return order, np.append(starts, index.size).astype(np.int64)
+        if (number[1:] < number[:-1]).any():
+            order = np.argsort(number, kind="stable")
+            number = number[order]
+        starts = np.flatnonzero(np.diff(number, prepend=-1))
+        return order, np.append(starts, number.size).astype(np.int64)
 
 
 class Groups(NamedTuple):
@@ -58,7 +50,7 @@ class Groups(NamedTuple):
 
     Attributes
     ----------
-    index : ndarray of int
+    number : ndarray of int
         The number of the group of each data set.
     status : ndarray of int8
         The `Status` of the group.  That of a data set differs where it has a fault of its own.
@@ -70,7 +62,7 @@ class Groups(NamedTuple):
         Their free parameters, each shared one counted once.
     """
 
-    index: Integers
+    number: Integers
     status: Integers
     chi2: Floats
     n_used: Integers
@@ -87,12 +79,20 @@ class Groups(NamedTuple):
         return np.asarray(self.n_used - self.n_free)
 
 
+def room_for_groups(problem: Problem, out: dict[str, Array]) -> None:
+    """Add arrays for the totals of groups, an element for each data set, to those of results."""
+    if problem.sharing is not None:
+        for name, kind in TOTALS.items():
+            empty = np.nan if kind is np.float64 else 0
+            out[f"group_{name}"] = np.full(problem.data.batch, empty, kind)
+
+
 def groups_of(out: dict[str, Array], problem: Problem) -> Groups | None:
     """Return the totals of groups among the results of a job; None if nothing is shared."""
     if problem.sharing is None:
         return None
-    index = problem.sharing.index.reshape(problem.data.batch)
-    return Groups(index, *(out[f"group_{name}"] for name in _TOTALS))
+    number = problem.sharing.number.reshape(problem.data.batch)
+    return Groups(number, *(out[f"group_{name}"] for name in TOTALS))
 
 
 # ---- what users say --------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def share(problem: Problem, shared: Any, groups: Any) -> Problem:
     """Return the problem with parameters that data sets share.
 
     A shared parameter starts at the median of the starts of its group, and lies within the bounds
-    of all its data sets.
+    of all data sets of it.
 
     Raises
     ------
@@ -207,7 +207,9 @@ def _numbered(labels: Array) -> Array:
     try:
         return np.array([numbers.setdefault(label, len(numbers)) for label in values], np.int64)
     except TypeError:
-        raise TypeError("groups must hold labels that can be compared, as numbers or texts") from None
+        raise TypeError(
+            "groups must hold labels that can be compared, as numbers or texts"
+        ) from None
 
 
 def medians(values: Array, index: Array) -> Array:
@@ -245,51 +247,3 @@ def _of_groups(
         of_group[numbers[begin[:-1]]] = tightest
         bounds[:, j] = of_group[index]
     return bounds
-
-
-# ---- running ---------------------------------------------------------------------------------
-
-
-def room_for_groups(problem: Problem, out: dict[str, Array]) -> None:
-    """Add the arrays of the groups' totals to those of the results."""
-    if problem.sharing is not None:
-        for name, kind in _TOTALS.items():
-            empty = np.nan if kind is np.float64 else 0
-            out[f"group_{name}"] = np.full(problem.data.batch, empty, kind)
-
-
-def run_groups(
-    problem: Problem, out: dict[str, Array], make_job: MakeJob, threads: int, report: Report
-) -> None:
-    """Fit the groups and write their results; what interrupts the job is raised.
-
-    ``make_job(problem, results)`` makes the engine's job of a problem.
-    """
-    assert problem.sharing is not None
-    order, begin = problem.sharing.in_order()
-    results = out
-    if order is not None:
-        problem = problem.picked(order)
-        results = {name: np.zeros_like(a).reshape(order.size, -1) for name, a in out.items()}
-    totals = {name: np.zeros(begin.size - 1, kind) for name, kind in _TOTALS.items()}
-    totals["chi2"].fill(np.nan)
-    data, names = problem.data, problem.sharing.names
-    partial = data.sigma is not None or data.use is not None or has_nan(data.y)
-    places = [problem.free.index(problem.names.index(name)) for name in names]
-    job = make_job(problem, results)
-    try:
-        watch = job.run_shared(begin, np.array(places, np.int32), partial, totals, threads, report)
-    finally:
-        for name, total in totals.items():
-            of_fits = np.repeat(total, np.diff(begin))
-            results[f"group_{name}"].reshape(-1)[:] = of_fits
-        if order is not None:
-            for name, array in results.items():
-                out[name].reshape(order.size, -1)[order] = array
-    if watch.error is not None:
-        raise watch.error
-
-
-def sentence_of_group(status: int) -> str:
-    """Return in words why a data set has the status of its group, or an empty text."""
-    return "" if status == Status.NOT_RUN else f"its group: {Status(status).name}"

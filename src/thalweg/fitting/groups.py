@@ -1,0 +1,187 @@
+"""Fit groups of data sets that share parameters.
+
+An attempt has two stages.  First every data set is fitted alone, all parameters its own: that is
+fast, has a damping for each data set, and finds its way from far starts.  Then the engine fits the
+groups (csrc/fit/shared.h), from the median of what their data sets found for the shared parameters
+and from what each found for the others.  A data set that fails alone, as it may for it does not
+determine the shared parameters, gets another fit with these at their medians.
+
+In the first attempt a data set alone has one attempt of the engine; in the second, which groups
+that failed get, it has all three; and the third attempt starts from p0 itself.
+
+The engine takes the groups one after another, so data sets of other groups in between are put in
+order first, and the results back into theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array, PerFit
+from .._arguments.pieces import has_nan
+from .._core.engine import Job
+from .options import MOST_ATTEMPTS, Options
+from .problem import Problem
+from .shared import TOTALS, medians
+from .storage import results_for
+
+Report = Callable[[int], Any] | None
+Results = dict[str, Array]
+
+_FIRST_TRIALS = 25  # of a data set alone in the first attempt, times P + 1: see csrc/fit/points.h
+
+
+class Means(NamedTuple):
+    """How problems are run.
+
+    Attributes
+    ----------
+    fit_each : callable
+        ``fit_each(problem, results, options, report)`` fits every data set by itself.
+    job : callable
+        ``job(problem, results, options)`` makes the engine's job.
+    options : Options
+    threads : int
+    """
+
+    fit_each: Callable[[Problem, Results, Options, Report], None]
+    job: Callable[[Problem, Results, Options], Job]
+    options: Options
+    threads: int
+
+
+def run_groups(problem: Problem, out: Results, means: Means, report: Report) -> None:
+    """Fit the groups and write their results; what interrupts the job is raised."""
+    assert problem.sharing is not None
+    order, begin = problem.sharing.in_order()
+    if order is None:
+        _attempts(problem, out, begin, means, report)
+        return
+    problem = problem.picked(order)
+    results = _room_for(problem)
+    try:
+        _attempts(problem, results, begin, means, report)
+    finally:
+        _write(out, order, results)
+
+
+def _room_for(problem: Problem) -> Results:
+    """Arrays for results in which what is not written says that it is not."""
+    results = results_for(problem)
+    for name in ("theta", "covariance", "chi2"):
+        results[name].fill(np.nan)
+    return results
+
+
+def _write(out: Results, places: Array, results: Results) -> None:
+    """Write the results of some data sets into the arrays of all."""
+    n = out["status"].size
+    for name, array in results.items() if places.size else ():
+        out[name].reshape(n, -1)[places] = array.reshape(places.size, -1)
+
+
+def _attempts(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
+    """Fit the groups, which are in order; groups that fail are tried again."""
+    _attempt(problem, out, begin, means, report, 1)
+    status = out["group_status"].reshape(-1)
+    for attempt in range(2, means.options.attempts + 1):
+        failed = (status[begin[:-1]] < 0) & _may_be_tried(out, begin)
+        if not failed.any() or not out["status"].all():
+            return
+        sizes = np.diff(begin)
+        places = np.flatnonzero(np.repeat(failed, sizes))
+        part = problem.picked(places)
+        results = _room_for(part)
+        done = int(out["status"].size - places.size)
+        later = None if report is None else (lambda more, done=done: report(done + more))
+        of_part = np.append(0, np.cumsum(sizes[failed])).astype(np.int64)
+        _attempt(part, results, of_part, means, later, attempt)
+        better = _is_better(
+            results,
+            {name: a.reshape(-1)[places] for name, a in out.items() if name.startswith("group")},
+        )
+        _write(out, places[better], {name: a[better] for name, a in results.items()})
+
+
+def _may_be_tried(out: Results, begin: Array) -> Array:
+    """Whether another start may help a group: some data set took part in it."""
+    return np.asarray(~np.isnan(out["group_chi2"].reshape(-1)[begin[:-1]]))
+
+
+def _is_better(results: Results, before: Results) -> Array:
+    """Whether the group of each data set has succeeded now, or has at least a smaller chi2."""
+    chi2, was = results["group_chi2"], before["group_chi2"]
+    return np.asarray((results["group_status"] > 0) | (chi2 < was))
+
+
+def _attempt(
+    problem: Problem, out: Results, begin: Array, means: Means, report: Report, attempt: int
+) -> None:
+    """Fit the groups once."""
+    assert problem.sharing is not None
+    waiting = None if report is None else (lambda _: report(0))
+    if attempt < MOST_ATTEMPTS:
+        options = means.options
+        most = min(options.max_iter, _FIRST_TRIALS * (len(problem.names) + 1))
+        first = options._replace(attempts=1, max_iter=most)
+        alone = means._replace(options=first if attempt == 1 else options)
+        problem = problem._replace(start=PerFit(_starts(problem, alone, waiting), 1))
+    _fit_groups(problem, out, begin, means, report)
+    out["attempts"][out["status"] != 0] = attempt
+
+
+def _fit_groups(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
+    """Let the engine fit the groups from their starts."""
+    assert problem.sharing is not None
+    totals = {name: np.zeros(begin.size - 1, kind) for name, kind in TOTALS.items()}
+    totals["chi2"].fill(np.nan)
+    data, names = problem.data, problem.sharing.names
+    partial = data.sigma is not None or data.use is not None or has_nan(data.y)
+    places = [problem.free.index(problem.names.index(name)) for name in names]
+    job = means.job(problem, out, means.options)
+    try:
+        watch = job.run_shared(
+            begin, np.array(places, np.int32), partial, totals, means.threads, report
+        )
+    finally:
+        for name, total in totals.items():
+            out[f"group_{name}"].reshape(-1)[:] = np.repeat(total, np.diff(begin))
+    if watch.error is not None:
+        raise watch.error
+
+
+# ---- starts ----------------------------------------------------------------------------------
+
+
+def _starts(problem: Problem, means: Means, report: Report) -> Array:
+    """The starts of all parameters (B, P), from fits of the data sets alone."""
+    assert problem.sharing is not None
+    data, number = problem.data, problem.sharing.number
+    shared = [problem.names.index(name) for name in problem.sharing.names]
+    shape = data.n_fits, len(problem.names)
+    start: Array = np.array(np.broadcast_to(problem.start.array, shape), order="C")
+    alone = problem._replace(sharing=None)
+    results, good = _fit_each(alone, means, report)
+    found = results["theta"].reshape(start.shape)
+    for j in shared:
+        middle = medians(np.where(good, found[:, j], np.nan), number)
+        start[:, j] = np.where(np.isnan(middle), start[:, j], middle)
+    local = [j for j in problem.free if j not in shared]
+    start[:, local] = np.where(good[:, None], found[:, local], start[:, local])
+    bad = np.flatnonzero(~good & np.isin(number, number[good]))
+    if bad.size and local:
+        part = alone.picked(bad)._replace(free=tuple(local), start=PerFit(start[bad], 1))
+        results, good = _fit_each(part, means, report)
+        found = results["theta"].reshape(bad.size, -1)
+        start[bad[:, None], local] = np.where(good[:, None], found[:, local], start[bad][:, local])
+    return start
+
+
+def _fit_each(problem: Problem, means: Means, report: Report) -> tuple[Results, Array]:
+    """Fit every data set by itself; which of them succeeded is told beside the results."""
+    results = results_for(problem)
+    means.fit_each(problem, results, means.options, report)
+    return results, np.asarray(results["status"].reshape(-1) > 0)
