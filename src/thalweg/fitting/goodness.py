@@ -33,6 +33,14 @@ def reduced_chi2(result: FitResult) -> Array:
     return np.asarray(chi2 / dof, result.chi2.dtype)
 
 
+def in_words(result: FitResult, digits: int) -> str:
+    """Return chi2 and dof of one fit, and with shared parameters those of its group."""
+    words = f"chi2 = {result.chi2:.{digits}g}"
+    if result.groups is not None:
+        words += f"; of its group: chi2 = {result.groups.chi2:.{digits}g}"
+    return f"{words}, dof = {result.dof}"
+
+
 def r_squared(result: FitResult) -> Array:
     """Return the coefficient of determination; NaN or -inf where y is the same at all points."""
     data = result.problem.data.needed("R^2")

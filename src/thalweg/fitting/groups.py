@@ -31,7 +31,8 @@ from .storage import results_for
 Report = Callable[[int], Any] | None
 Results = dict[str, Array]
 
-_FIRST_TRIALS = 25  # of a data set alone in the first attempt, times P + 1: see csrc/fit/points.h
+# A data set alone has FIRST_TRIALS (P + 1) trials at most in the first attempt (csrc/fit/points.h).
+_FIRST_TRIALS = 25
 
 
 class Means(NamedTuple):
@@ -129,11 +130,11 @@ def _attempt(
         first = options._replace(attempts=1, max_iter=most)
         alone = means._replace(options=first if attempt == 1 else options)
         problem = problem._replace(start=PerFit(_starts(problem, alone, waiting), 1))
-    _fit_groups(problem, out, begin, means, report)
+    fit_groups(problem, out, begin, means, report)
     out["attempts"][out["status"] != 0] = attempt
 
 
-def _fit_groups(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
+def fit_groups(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
     """Let the engine fit the groups from their starts."""
     assert problem.sharing is not None
     totals = {name: np.zeros(begin.size - 1, kind) for name, kind in TOTALS.items()}

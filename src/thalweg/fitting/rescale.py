@@ -27,8 +27,8 @@ from ..status import Status
 from .by_calls import Evaluate
 from .data import Data
 from .evaluation import evaluate_recording
+from .packed import diagonal
 from .problem import Problem
-from .result import diagonal
 from .scaled import (
     LIMITS,
     NOTHING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -13,35 +13,12 @@ from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
 from . import goodness, tables, tied
 from .evaluation import jacobian, predict
+from .packed import diagonal, unpacking
 from .selection import select
 from .shared import Groups
 
 if TYPE_CHECKING:
     from .problem import Problem
-
-
-@lru_cache(maxsize=64)
-def _unpacking(n_params: int, free: tuple[int, ...]) -> tuple[Array, Array]:
-    """The places of the same elements in a flat (P, P) matrix and in a packed lower triangle.
-
-    The triangle has a row for each parameter in ``free``; if these are all, the places in it have
-    the shape (P, P) of the matrix.
-    """
-    full, packed = [], []
-    for k, i in enumerate(free):
-        for m, j in enumerate(free):
-            row, column = max(k, m), min(k, m)
-            full.append(i * n_params + j)
-            packed.append(row * (row + 1) // 2 + column)
-    places = np.array(packed, np.intp)
-    if len(free) == n_params:
-        places = places.reshape(n_params, n_params)
-    return np.array(full, np.intp), places
-
-
-def diagonal(n_free: int) -> list[int]:
-    """Return the places of the diagonal in a packed lower triangle of ``n_free`` rows."""
-    return [k * (k + 3) // 2 for k in range(n_free)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,7 +138,7 @@ class FitResult:
         infinite here, but `stderr` still holds the root of a variance.
         """
         P = len(self.names)
-        full, packed = _unpacking(P, self.problem.free)
+        full, packed = unpacking(P, self.problem.free)
         cov = self.covariance_rows.take(packed, axis=-1)
         if len(full) < P * P:  # elements of fixed parameters are 0
             some, cov = cov, np.zeros((*self.chi2.shape, P * P), self.params.dtype)
@@ -184,6 +161,11 @@ class FitResult:
     def tied(self) -> dict[str, str]:
         """The names of the tied parameters, and what each is tied to."""
         return {} if self.problem.ties is None else self.problem.ties.texts
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The names of the parameters that data sets share."""
+        return () if self.problem.sharing is None else self.problem.sharing.names
 
     def _fixed_for_some(self) -> Array | None:
         """Which parameters are fixed for which fits, (..., P); None if all fits fix the same."""
@@ -212,7 +194,7 @@ class FitResult:
             return f"<FitResult: {self.chi2.size} fits{shape}, {good} succeeded\n of {names}>"
         pairs = zip(self.names, self.params, self.stderr, strict=True)
         values = ", ".join(f"{name} = {value:.6g} +- {error:.2g}" for name, value, error in pairs)
-        numbers = f"chi2 = {self.chi2:.6g}, dof = {self.dof}, {self.n_iter} steps"
+        numbers = f"{goodness.in_words(self, 6)}, {self.n_iter} steps"
         return f"<FitResult: {Status(int(self.status)).name}\n {values}\n {numbers}>"
 
     def _repr_html_(self) -> str:
@@ -314,7 +296,7 @@ class FitResult:
             error = f"+- {self.stderr[j]:<12.6g}" if not note else f"({note})"
             error += f" = {self.tied[name]}" if name in self.tied else ""
             yield f"{name:>{width}} = {self.params[j]:<15.9g} {error}".rstrip()
-        yield f"chi2 = {self.chi2:.9g}, dof = {self.dof}, {self.n_iter} steps"
+        yield f"{goodness.in_words(self, 9)}, {self.n_iter} steps"
         yield self.reason()
 
     def notes(self) -> list[str]:

@@ -26,9 +26,12 @@ from .labels import Labels
 from .problem import Problem
 from .result import FitResult
 from .selection import PER_FIT
+from .shared import Groups, Sharing
 
 _FORMAT = 1  # number of the file format; it rises with a change that older versions cannot read
 _FORMAT_WITH_TIES = 2  # the format of results with tied parameters, which format 1 cannot hold
+_FORMAT_WITH_GROUPS = 3  # and of results with shared parameters
+_GROUPS = "groups "  # begins the names of the arrays that tell of groups
 _COORDINATE = "coordinate "  # begins the names of the arrays that are labels
 
 
@@ -44,6 +47,8 @@ def arrays_of(result: FitResult) -> dict[str, Array]:
     arrays = {name: getattr(result, name) for name in PER_FIT}
     if result.errors is not None:
         arrays["errors"] = result.errors
+    if result.groups is not None:
+        arrays |= {_GROUPS + name: a for name, a in result.groups._asdict().items()}
     lower, upper = problem.bounds
     arrays |= {"lower": lower, "upper": upper, "free": np.array(problem.free, np.int64)}
     if problem.fixed is not None:
@@ -59,7 +64,8 @@ def _header(result: FitResult) -> dict[str, Any]:
     problem, labels = result.problem, result.problem.data.labels
     model, data = problem.model, problem.data
     return {
-        "thalweg": _FORMAT_WITH_TIES if problem.ties else _FORMAT,
+        "thalweg": _format_of(problem),
+        "shared": problem.sharing and problem.sharing.names,
         "names": result.names,
         "absolute_sigma": problem.absolute_sigma,
         "model": model.label,
@@ -71,6 +77,12 @@ def _header(result: FitResult) -> dict[str, Any]:
         "dims": labels and labels.dims,
         "coords": labels and {name: dims for name, (dims, _) in labels.coords.items()},
     }
+
+
+def _format_of(problem: Problem) -> int:
+    if problem.sharing:
+        return _FORMAT_WITH_GROUPS
+    return _FORMAT_WITH_TIES if problem.ties else _FORMAT
 
 
 def _described(ties: Ties) -> dict[str, Any]:
@@ -147,12 +159,25 @@ def load(path: Any, model: Any = None) -> FitResult:
     arrays, header = _read(Path(path))
     names = tuple(header["names"])
     info = _model(header, names, model)
+    per_fit: dict[str, Any] = {name: arrays[name] for name in PER_FIT}
     return FitResult(
-        **{name: arrays[name] for name in PER_FIT},
+        **per_fit,
         names=names,
         problem=_problem(header, arrays, info, names),
         errors=arrays.get("errors"),
+        groups=_groups(header, arrays),
     )
+
+
+def _groups(header: dict[str, Any], arrays: dict[str, Array]) -> Groups | None:
+    """The groups of fits with shared parameters; None if nothing is shared."""
+    return Groups(*(arrays[_GROUPS + n] for n in Groups._fields)) if header.get("shared") else None
+
+
+def _sharing(header: dict[str, Any], arrays: dict[str, Array]) -> Sharing | None:
+    if not header.get("shared"):
+        return None
+    return Sharing(tuple(header["shared"]), arrays[_GROUPS + "number"].reshape(-1))
 
 
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -163,7 +188,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         version, is_whole = header["thalweg"], _is_whole(header, arrays)
     except (ValueError, KeyError, TypeError):
         version, is_whole = 0, False
-    if version > _FORMAT_WITH_TIES:
+    if version > _FORMAT_WITH_GROUPS:
         raise ValueError(f"{path} was written by a later version of Thalweg than this one")
     if not is_whole:
         raise ValueError(f"{path} is no file of a Thalweg result, or a broken one")
@@ -174,7 +199,8 @@ def _is_whole(header: dict[str, Any], arrays: dict[str, Array]) -> bool:
     """Whether all arrays have the shapes that the header and the batch imply."""
     batch, P, F = arrays["chi2"].shape, len(header["names"]), len(arrays["free"])
     row = {"params": (P,), "covariance_rows": (F * (F + 1) // 2,)}
-    return all(arrays[name].shape == (*batch, *row.get(name, ())) for name in PER_FIT)
+    more = [_GROUPS + name for name in Groups._fields] if header.get("shared") else []
+    return all(arrays[n].shape == (*batch, *row.get(n, ())) for n in (*PER_FIT, *more))
 
 
 @dataclass(frozen=True)
@@ -229,4 +255,5 @@ def _problem(
         bool(np.isfinite(lower.array).any() or np.isfinite(upper.array).any()),
         arrays.get("fixed"), None, absolute_sigma=bool(header["absolute_sigma"]),
         ties=_ties(header["tied"], names) if header.get("tied") else None,
+        sharing=_sharing(header, arrays),
     )  # fmt: skip

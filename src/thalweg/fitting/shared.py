@@ -6,7 +6,7 @@ of the others; what is minimised is the sum of chi2 over the group.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -180,7 +180,9 @@ def _index_of(problem: Problem, groups: Any) -> Array:
 
 def _labels_of(groups: Any) -> Array:
     """The labels as an array; of objects where they are not all numbers or texts."""
-    if hasattr(groups, "__array__"):
+    if isinstance(groups, np.ma.MaskedArray) and groups.mask.any():
+        raise ValueError(f"groups has no label for data set {np.argmax(groups.mask)}: it is masked")
+    if isinstance(groups, str) or not isinstance(groups, Iterable) or hasattr(groups, "__array__"):
         return np.asarray(groups)
     labels = list(groups)
     if all(isinstance(label, int | np.integer) for label in labels):

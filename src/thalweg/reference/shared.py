@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arrow import LOST_PIVOT, WEAK_PIVOT, eliminate, pivot
 from .state import EPS, FIRST_DAMPING, LAST_STEP, LEAST_DAMPING, UNSEEN, Tolerances, early_ftol
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Evaluate = Callable[[int, Array], Array]  # member, theta (P,) -> [J | e] / sigma, (N, P + 1)
 
-WEAK_PIVOT = 64 * EPS  # a pivot of a damped matrix up to this share of its diagonal is rounding
-LOST_PIVOT = 2.0**-40  # and of an undamped one
 LEVEL = 4500 * EPS  # at a minimum the undamped step promises at most LEVEL chi2
 MOST_IDLE, TRUST, MOST_ROUNDS = 64, 4, 60  # see csrc/fit/damped.h, step.h
 FAST, RELIEF, WIDER = 0.2, 1e-2, 100.0
@@ -93,7 +92,7 @@ class Group:
     def size2(self) -> Array:
         """The square of the size of each member's model before terms in it cancel."""
         own = self.theta**2 * np.diagonal(self.sums, axis1=1, axis2=2)[:, :-1]
-        return np.maximum(self.magnitude, own.max(axis=1))
+        return np.asarray(np.maximum(self.magnitude, own.max(axis=1)))
 
     @property
     def noise(self) -> float:
@@ -203,46 +202,8 @@ def _adapt(g: Group, trial: float, fall: float) -> None:
 # ---- steps -----------------------------------------------------------------------------------
 
 
-def eliminate(g: Group, lam: float) -> tuple[Array, Array, Array, Array, Array]:
-    """Eliminate the local steps: the arrow-shaped equations, solved by their Schur complement.
-
-    Returned are C (S, S) and r (S,) of  C d = r  for the shared step d, damping not included;
-    M^-1 A_ls (M, L, S) and M^-1 g_l (M, L); and g_l' M^-1 g_l (M,).
-    """
-    s, loc = g.shared, g.local
-    A, given = g.sums[:, :-1, :-1], np.where(g.held, g.step, 0.0)
-    b = g.sums[:, -1, :-1] - np.einsum("mij,mj->mi", A, given)
-    W, z = np.zeros((len(A), len(loc), len(s))), np.zeros((len(A), len(loc)))
-    scale = np.where(g.D2 > 0, g.D2, 1.0)
-    for m in range(len(A)):
-        free = [i for i, j in enumerate(loc) if not g.held[m, j]]
-        at = [loc[i] for i in free]
-        damped = A[m][np.ix_(at, at)] + lam * np.diag(scale[m, at])
-        least = WEAK_PIVOT if lam > 0 else LOST_PIVOT
-        right = np.column_stack([A[m][np.ix_(at, s)] * ~g.held[m, s], b[m, at]])
-        solved = solve_strong(damped, right, least)
-        W[m, free], z[m, free] = solved[:, :-1], solved[:, -1]
-    C = (A[:, s][:, :, s] - np.einsum("mls,mlt->mst", A[:, loc][:, :, s], W)).sum(axis=0)
-    r = (b[:, s] - np.einsum("mls,ml->ms", A[:, loc][:, :, s], z)).sum(axis=0)
-    return C, r, W, z, np.einsum("ml,ml->m", np.where(g.held[:, loc], 0, b[:, loc]), z)
-
-
-def solve_strong(A: Array, right: Array, least: float) -> Array:
-    """Solve A w = right by A = U D U'; where D_j is up to ``least`` A_jj, 1 / D_j counts as 0."""
-    n = len(A)
-    U, inverse = np.eye(n), np.zeros(n)
-    for j in range(n):
-        d = A[j, j] - (U[j, :j] ** 2 * np.where(inverse[:j] > 0, 1, 0) @ _reciprocal(inverse[:j]))
-        inverse[j] = 1 / d if d > least * A[j, j] else 0.0
-        for i in range(j + 1, n):
-            U[i, j] = (A[i, j] - U[i, :j] * U[j, :j] @ _reciprocal(inverse[:j])) * inverse[j]
-    y = np.linalg.solve(U, right)
-    return np.asarray(np.linalg.solve(U.T, y * inverse[:, None]))
-
-
-def _reciprocal(inverse: Array) -> Array:
-    """D of 1 / D, 0 for 0"""
-    return np.where(inverse > 0, 1 / np.where(inverse > 0, inverse, 1), 0.0)
+def _arrow(g: Group) -> tuple[Array, list[int], list[int], Any, Array, Array]:
+    return g.sums, g.shared, g.local, g.held, g.step, g.D2
 
 
 def _hold(g: Group) -> None:
@@ -257,7 +218,7 @@ def _hold(g: Group) -> None:
 def _solve(g: Group, lam: float) -> tuple[int, Array, Array]:
     """Set the step of damping lambda; returns a weak shared parameter or -1, and what is promised:
     by the local parameters of each member alone, and by the shared ones."""
-    C, r, W, z, own = eliminate(g, lam)
+    C, r, W, z, own = eliminate(*_arrow(g), lam)
     s = g.shared
     free = [c for c in range(len(s)) if not g.held[0, s[c]]]
     squares = np.diagonal(g.sums, axis1=1, axis2=2)[:, s].sum(axis=0)
@@ -265,7 +226,7 @@ def _solve(g: Group, lam: float) -> tuple[int, Array, Array]:
     damped = (C + np.diag(scale))[np.ix_(free, free)]
     least = WEAK_PIVOT if lam > 0 else LOST_PIVOT
     weak = next(
-        (c for k, c in enumerate(free) if not _pivot(damped, k) > least * (squares + scale)[c]), -1
+        (c for k, c in enumerate(free) if not pivot(damped, k) > least * (squares + scale)[c]), -1
     )
     d = np.zeros(len(s))
     if free and weak < 0:
@@ -274,13 +235,6 @@ def _solve(g: Group, lam: float) -> tuple[int, Array, Array]:
     local = z - np.einsum("mls,s->ml", W, np.where(g.held[0, s], 0, d))
     g.step[:, g.local] = np.where(g.held[:, g.local], g.step[:, g.local], local)
     return weak, own, np.asarray(r[free] @ d[free])
-
-
-def _pivot(A: Array, k: int) -> float:
-    """What is left of diagonal element k beside the rows before it."""
-    if not k:
-        return float(A[0, 0])
-    return float(A[k, k] - A[k, :k] @ np.linalg.lstsq(A[:k, :k], A[:k, k], rcond=None)[0])
 
 
 def _clamp(g: Group, places: list[int]) -> bool:
@@ -391,7 +345,7 @@ def covariances(g: Group, factor: float) -> Array:
     s, loc = g.shared, g.local
     g.held = (g.theta <= g.lower) | (g.theta >= g.upper)
     g.step = np.zeros_like(g.theta)
-    C, _, W, _, _ = eliminate(g, 0.0)
+    C, _, W, _, _ = eliminate(*_arrow(g), 0.0)
     V = np.zeros((len(s), len(s)))
     free = [c for c in range(len(s)) if not g.held[0, s[c]]]
     V[np.ix_(free, free)] = np.linalg.inv(C[np.ix_(free, free)])
