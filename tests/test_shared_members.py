@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from cli_cases import call
 from shared_cases import decay, peak
 
 import thalweg as tw
@@ -321,3 +322,22 @@ def test_a_group_that_fails_is_tried_again():
         found += abs(r.groups.chi2[0] / best.groups.chi2[0] - 1) < 1e-6
         assert (r.attempts >= 1).all()
     assert found >= 18
+
+
+# ---- the command line ----------------------------------------------------------------------------
+
+
+def test_the_command_line_shares_parameters(tmp_path, capsys):
+    table = tmp_path / "decays.csv"
+    y = decays(3)
+    np.savetxt(table, np.column_stack([T, *y]), delimiter=",", header="t,u,v,w", comments="")
+    options = "fit", table, "--model", "a*exp(-t/tau) + c", "--p0", "a=1,tau=1,c=0"
+    options = *options, "--independent", "t", "--out", tmp_path / "out.npz"
+    call(capsys, *options, "--shared", "tau")
+    r = tw.load(tmp_path / "out.npz")
+    assert r.shared == ("tau",)
+    np.testing.assert_allclose(r.params, fit(y).params, rtol=1e-6)
+    call(capsys, *options, "--force", "--shared", "tau, c")
+    assert tw.load(tmp_path / "out.npz").shared == ("tau", "c")
+    _, said = call(capsys, *options, "--force", "--shared", "tua", code=2)
+    assert "tua" in said

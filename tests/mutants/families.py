@@ -13,6 +13,7 @@ import pivot
 import quadratic
 import results
 import scales
+import shared
 import sweep
 import sweep_csc
 import words
@@ -29,7 +30,7 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, words, results, files]
+MODULES += [loss, graph, scales, engine, shared, words, results, files]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

@@ -143,6 +143,7 @@ def _add_fit(commands: Any) -> None:
     add("--bounds", type=_bounds, metavar="tau=0:100", help="bounds; either side may be empty")
     add("--fixed", type=_fixed, metavar="c=0,d", help="parameters to hold, with value or at p0")
     add("--tied", type=_ties, metavar="s2=s1,a2=2*a1", help="parameters that follow from others")
+    add("--shared", metavar="tau", help="parameters of which all data sets have one value")
     _add_format(add)
     add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
     add("--max-iter", type=int, metavar="N", help="the most trial steps of a fit")

@@ -171,6 +171,7 @@ def _fit(
         bounds=arguments.bounds,
         fixed=fixed,
         tied=arguments.tied,
+        shared=None if arguments.shared is None else list(_words(arguments.shared)),
         independent=_independent(arguments),
         dtype=np.float32 if arguments.float32 else None,
         xtol=arguments.xtol,
