@@ -7,9 +7,9 @@ import pytest
 
 import thalweg as tw
 from thalweg._core import engine
-from thalweg.fitting.by_calls import Differences
+from thalweg._core.leading import Leading
+from thalweg.fitting.by_calls import differences
 from thalweg.fitting.fit import one_job
-from thalweg.fitting.leading import Leading
 from thalweg.fitting.options import options_for
 from thalweg.fitting.storage import result_of, results_for
 from thalweg.reference.damped import levenberg_marquardt
@@ -108,7 +108,7 @@ def leading(request):
     box = np.full(2, -np.inf, dtype), np.full(2, np.inf, dtype)
     data = (decay(x, 2, 1) + 0.1 * np.sin(9 * x)).astype(dtype), np.ones(20, dtype)
     calls.clear()
-    return Leading(Differences(decay, x, (0, 1), data, box, (20,), dtype)), calls, dtype
+    return Leading(differences(decay, x, (0, 1), data, box, (20,), dtype)), calls, dtype
 
 
 def test_a_trial_that_is_rejected_has_no_derivatives(leading):

@@ -66,12 +66,28 @@ EDITS = {
     ("src/thalweg/fitting/scaled.py", "test_reductions.py"): [
         ("own x: arrays in no unit", "_divided(row, exponents).array for", "row.array for"),
     ],
-    ("src/thalweg/fitting/leading.py", "test_called_leading.py"): [
+    ("src/thalweg/_core/leading.pyx", "test_called_differences.py"): [
         ("called: rejected trials lead", "not (renews or chi2 < self.chi2)", "False"),
         ("called: J is changed again", "if self.changed or not", "if not"),
         ("called: J is never changed", "(far and not self.ends)", "False"),
-        ("called: what ends is one-sided", "self.ends or renews, True", "False, True"),
-        ("called: a linear model is differenced anew", "or missed <= near**2 * moved", ""),
+        ("called: what ends is one-sided", "self.ends |= renews", "pass"),
+        (
+            "called: a linear model is differenced anew",
+            "or missed <= d.near * d.near * moved",
+            "",
+        ),
+        ("called: a change has units", "square * s\n", "s\n"),
+    ],
+    ("src/thalweg/_core/differences.pyx", "test_called_differences.py"): [
+        (
+            "called: terms do not round",
+            "fmax(fmax(spread[0], size), self.terms)",
+            "fmax(spread[0], size)",
+        ),
+        ("called: never at right angles", "if not central and self.is_at_right_angles():", "if 0:"),
+        ("called: steps leave the box", "if lower <= to[i] <= upper or", "if True or"),
+        ("called: a lost value lengthens the step", "too_long = lost or", "too_long ="),
+        ("called: one side is none", "elif isnan(self.column[i]):", "elif False:"),
     ],
     ("src/thalweg/fitting/by_trials.py", "test_every_call.py"): [
         (
@@ -85,9 +101,6 @@ EDITS = {
     ],
     ("src/thalweg/linear/image_descent.py", "test_every_call.py"): [
         ("every call: the image is lost", "error.result = self.result()", "pass"),
-    ],
-    ("src/thalweg/fitting/by_calls.py", "test_called_noise.py"): [
-        ("called: terms do not round", "max(size, spread, self.terms)", "max(size, spread)"),
     ],
     ("src/thalweg/plot/maps.py", "test_plot_maps.py"): [
         ("maps: half pixels", "MaxNLocator(integer=True)", "MaxNLocator()"),

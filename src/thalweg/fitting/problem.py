@@ -14,11 +14,12 @@ from .._arguments.bounds import read_bounds, refuse_empty
 from .._arguments.casts import exact_type, narrowed_bounds, narrowed_starts
 from .._arguments.check import Array, PerFit, by_name, name_index, numbers, per_fit, shapes, stack
 from .._arguments.pieces import all_finite, contiguous
+from .._core.differences import Differences
 from ..model import ModelInfo
 from ..model.signature import with_more
 from ..model.ties import TiedFunction, Ties, read_ties
 from ..model.trace import Recording, RecordingError, columns_read, record, record_each
-from .by_calls import Differences
+from . import by_calls
 from .data import Data
 from .shared import Sharing
 from .tied import Given, of_open, with_tied
@@ -98,7 +99,7 @@ class Problem(NamedTuple):
         lower, upper = (
             row.array[fit] if row.step else row.array for row in (self.lower, self.upper)
         )
-        return Differences(
+        return by_calls.differences(
             self.model.function,
             self.data.argument(fit),
             self.free,

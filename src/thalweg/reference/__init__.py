@@ -4,7 +4,7 @@ Functions have the names and arguments of the kernels.  They are made to be read
 falls back to them.
 """
 
-from . import images, linear, loss
+from . import differences, images, linear, loss
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .pivot import block_pivoting
@@ -17,6 +17,7 @@ __all__ = [
     "adjoint_sum",
     "block_pivoting",
     "coordinate_sweep",
+    "differences",
     "images",
     "jvp",
     "levenberg_marquardt",
