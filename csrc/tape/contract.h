@@ -8,12 +8,23 @@
 
 #include <stdint.h>
 
-/* One instruction: slot[out] = op(slot[in[0]], ...), elementwise; op numbers as in tape/operations.h. */
+/* One instruction: slot[out] = op(slot[in[0]], ...), elementwise; op numbers as in tape/operations.h, and
+ * from the number of these on as the functions of the tape. */
 typedef struct {
     int32_t op;
     int32_t out;
     int32_t in[3]; /* unused inputs repeat in[0] */
 } tw_instruction;
+
+/* A function of doubles that is not of this library, or one of its derivatives by differences.  It is called
+ * number by number, by any thread, and must not keep state. */
+typedef struct {
+    void (*address)(void);
+    int32_t arity; /* how many doubles it takes: 1, 2 or 3 */
+    int32_t flag;  /* whether it takes an int after these, as a cpdef function of Cython does: it gets 0 */
+    int32_t order; /* 0: its value; 1 or 2: its derivative with respect to operands wrt[0], wrt[1] */
+    int32_t wrt[2];
+} tw_function;
 
 /* A model f(x; theta) and its derivatives as a straight-line program in three stages.
  *
@@ -29,11 +40,12 @@ typedef struct {
     int32_t n_theta, n_x, n_const;
     int32_t n_lane, n_point, n_block;
     int32_t n_point_code, n_lane_code, n_block_code;
-    const tw_instruction *code; /* [n_point_code + n_lane_code + n_block_code], in that order */
-    const double *constants;    /* [n_const] */
-    int32_t n_free;             /* derivatives, F */
-    const int32_t *free_theta;  /* [F] the parameter of each derivative, ascending */
-    const int32_t *output;      /* [1 + F] slots of f and of its derivatives: lane or block slots */
+    const tw_instruction *code;   /* [n_point_code + n_lane_code + n_block_code], in that order */
+    const double *constants;      /* [n_const] */
+    int32_t n_free;               /* derivatives, F */
+    const int32_t *free_theta;    /* [F] the parameter of each derivative, ascending */
+    const tw_function *functions; /* those of the instructions beyond tape/operations.h, by number */
+    const int32_t *output;        /* [1 + F] slots of f and of its derivatives: lane or block slots */
 } tw_tape;
 
 #endif

@@ -10,6 +10,7 @@ enum {
 #undef TW_OP1
 #undef TW_OP2
 #undef TW_OP3
+    TW_OPERATIONS /* how many there are; functions that are not of this library follow */
 };
 
 #endif

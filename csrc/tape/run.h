@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/numbers.h"
 #include "tape/contract.h"
+#include "tape/foreign.h"
 #include "tape/opcodes.h"
 #include "vecmath/vecmath.h"
 
@@ -29,6 +30,7 @@ typedef struct {
     int32_t op;
     real *out;
     operand in[3];
+    const tw_function *function; /* of an instruction that is not one of operations.h */
 } instruction;
 
 /* A tape with its memory, in which slots are bound to addresses. */
@@ -70,6 +72,8 @@ static operand bind_slot(const machine *m, int32_t slot) {
 static void bind_code(const machine *m, const tw_instruction *code, int32_t n, instruction *bound) {
     for (int32_t i = 0; i < n; i++) {
         bound[i].op = code[i].op;
+        bound[i].function =
+            code[i].op < TW_OPERATIONS ? NULL : m->tape->functions + (code[i].op - TW_OPERATIONS);
         bound[i].out = (real *)bind_slot(m, code[i].out).base;
         for (int k = 0; k < 3; k++)
             bound[i].in[k] = bind_slot(m, code[i].in[k]);
@@ -150,6 +154,9 @@ TW_INLINE void run_lanes(const instruction *code, int32_t n_code, ptrdiff_t star
 #undef TW_OP1
 #undef TW_OP2
 #undef TW_OP3
+        default:
+            run_foreign(i->function, (const real *const[]){pa, pb, pc}, (const ptrdiff_t[]){sa, sb, sc}, out,
+                        n, width);
         }
     }
 }

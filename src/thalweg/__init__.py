@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         check_gradient,
     )
     from .model.composition import ComposedModel
+    from .model.function import Function, function
     from .optimizers import (
         LBFGS,
         Block,
@@ -73,6 +74,7 @@ __all__ = [
     "Diagnosis",
     "Diagonal",
     "FitResult",
+    "Function",
     "FunctionLoss",
     "GaussNewton",
     "Given",
@@ -105,6 +107,7 @@ __all__ = [
     "diagnose",
     "eigen",
     "fit",
+    "function",
     "get_num_threads",
     "info",
     "is_symmetric",
@@ -137,6 +140,7 @@ _LATER = {
     "losses": """FunctionLoss LeastSquares LinearLeastSquares Loss MSELoss QuadraticLoss
         check_adjoint check_gradient""",
     "model.composition": "ComposedModel",
+    "model.function": "Function function",
     "optimizers": """LBFGS Block ConjugateGradient CoordinateDescent Diagonal GaussNewton Given
         GradientDescent HeavyBall IncompleteCholesky LevenbergMarquardt Nesterov Newton
         ProximalGradient SteepestDescent StrongWolfe""",

@@ -3,7 +3,6 @@ from thalweg._core cimport thalweg_h as c
 
 cdef const c.tw_kernels *active(int is_float) except NULL
 cdef int threads_of(int threads) except -1
-cdef int arity_of(int operation) noexcept
 
 
 cdef class Watch:

@@ -24,12 +24,6 @@ def operations():
     return found
 
 
-cdef int arity_of(int operation) noexcept:
-    """How many operands the operation of a tape takes, or 0 if no operation has this number."""
-    cdef const char *name
-    return c.tw_operation(operation, &name)
-
-
 # ---- instruction sets and threads ------------------------------------------------------------
 
 cdef object refused = None  # why no kernel may be used: THALWEG_SIMD names one that is not there

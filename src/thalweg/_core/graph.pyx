@@ -12,23 +12,16 @@ from libc.math cimport NAN, fabs, frexp
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
+from thalweg._core.operations cimport ARITY, NAMES, OPCODE
 from thalweg._core.thalweg_h cimport (
     ABS, ADD, AND, COPY, COS, COSH, DIV, EQUAL, FLOOR, HYPOT, MAXIMUM, MINIMUM, MUL, NEG, NOT,
     NOT_EQUAL, OR, POW, RECIP, SQRT, SQUARE, SUB, WHERE,
 )
 
-from thalweg._core.dispatch import operations
-
 cdef enum:
     FIRST_SLOTS = 256  # most formulas with their derivatives have fewer than 128 nodes
 
-cdef tuple NAMES = tuple(name for name, _ in operations())
-cdef int[256] ARITY
-cdef dict OPCODE = {name: number for number, name in enumerate(NAMES)}
 cdef dict LEAVES = {THETA: "theta", X: "x"}
-
-for number, (_, arity) in enumerate(operations()):
-    ARITY[number] = arity
 
 # ---- sort keys and hashes ----------------------------------------------------------------------
 

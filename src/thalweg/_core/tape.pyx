@@ -10,7 +10,8 @@ from libc.stdlib cimport calloc, free
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport MOST, Memory, Views, Workspace, times
-from thalweg._core.dispatch cimport active, arity_of
+from thalweg._core.dispatch cimport active
+from thalweg._core.operations cimport arity_of, functions
 
 cdef enum:
     MOST_SLOTS = 0x7FFFFFF  # slots of a tape: C counts their lanes, 16 of floats, in 32 bits
@@ -62,7 +63,7 @@ cdef class Tape:
             n_lane=n_lane, n_point=n_point, n_block=n_block,
             n_point_code=n_point_code, n_lane_code=n_lane_code, n_block_code=n_block_code,
             code=self.code, constants=self.constants, n_free=n_free,
-            free_theta=self.indices, output=outputs,
+            free_theta=self.indices, functions=functions(), output=outputs,
         )
         check_program(&self.tape)
 

@@ -9,6 +9,11 @@ cdef extern from "thalweg.h" nogil:
         int32_t out
         int32_t inputs "in" [3]
 
+    ctypedef struct tw_function:
+        void (*address)() noexcept nogil
+        int32_t arity, flag, order
+        int32_t wrt[2]
+
     ctypedef struct tw_tape:
         int32_t n_theta, n_x, n_const
         int32_t n_lane, n_point, n_block
@@ -17,6 +22,7 @@ cdef extern from "thalweg.h" nogil:
         const double *constants
         int32_t n_free
         const int32_t *free_theta
+        const tw_function *functions
         const int32_t *output
 
     ctypedef struct tw_fit_job:
@@ -121,6 +127,7 @@ cdef extern from "tape/opcodes.h" nogil:
         FMA "TW_OP_fma"
         FMS "TW_OP_fms"
         FNMA "TW_OP_fnma"
+        TW_OPERATIONS
 
 cdef extern from "base/pool.h" nogil:
     ctypedef int atomic_flag_int "_Atomic int"

@@ -5,17 +5,14 @@ graph; thalweg.model.symbol says what other functions mean.
 """
 from numpy import bool_, ndarray
 
-from thalweg._core.dispatch cimport arity_of
-
-from thalweg._core.dispatch import operations
 from thalweg._core.graph cimport Graph, simplified
+from thalweg._core.operations cimport OPCODE, arity_of
 from thalweg._core.thalweg_h cimport (
     ABS, ADD, AND, COPY, DIV, EQUAL, FLOOR_DIVIDE, LESS, LESS_EQUAL, MUL, NEG, NOT, NOT_EQUAL, OR,
     POW, REMAINDER, SUB,
 )
 
 
-cdef dict OPCODE = {name: number for number, (name, _) in enumerate(operations())}
 cdef frozenset CONDITIONS = frozenset({LESS, LESS_EQUAL, EQUAL, NOT_EQUAL, AND, OR, NOT})
 cdef frozenset NOTHING = frozenset()
 

@@ -106,7 +106,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "fnma": lambda a, b, c: c - a * b,
 }
 
-_LEAVES = ("const", "theta", "x")
+LEAVES = ("const", "theta", "x")
 
 
 class Graph(compiled.Graph):
@@ -130,9 +130,6 @@ class Graph(compiled.Graph):
     def copy(self) -> "Graph":
         """Return an independent graph of the same nodes."""
         return rebuilt(self.n_theta, self.nodes)
-
-    def __reduce__(self) -> Any:
-        return rebuilt, (self.n_theta, self.nodes)
 
     def fold(self, op: str, *ids: int) -> int:
         """Return the constant that ``op`` gives on constant nodes."""
@@ -165,7 +162,7 @@ def reachable(nodes: Sequence[Node], outputs: Iterable[int]) -> list[int]:
     stack = list(seen)
     while stack:
         node = nodes[stack.pop()]
-        if node[0] not in _LEAVES:
+        if node[0] not in LEAVES:
             new = [i for i in node[1:] if i not in seen]
             seen.update(new)
             stack.extend(new)

@@ -7,8 +7,9 @@ refused by an error that names the operation and what to write instead; `trace.r
 place in the user's code.
 """
 
+import copyreg
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, Final, NoReturn
 
@@ -17,7 +18,8 @@ import numpy as np
 from .._core import value as compiled
 from . import functions
 from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
-from .graph import ON_X, Graph, evaluate, reachable
+from .foreign import restored, scipy_operation
+from .graph import ON_X, Graph, Node, evaluate, reachable
 
 
 class RecordingError(Exception):
@@ -252,6 +254,10 @@ class Symbol(compiled.Value):
         function = _UFUNCS.get(name)
         if function is not None and not options and method == "__call__":
             return function(*map(self._recorder.symbol, inputs))
+        if not options and method == "__call__" and self._recorder.concrete(inputs) is None:
+            operation = scipy_operation(ufunc, symbols_of)
+            if operation is not None:
+                return self._apply(operation, *inputs)
         if options.get("out") is not None:
             refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
         known = self._recorder.concrete(inputs)
@@ -273,6 +279,21 @@ class Symbol(compiled.Value):
         if numbers is None or options is None:
             refuse(f"the function np.{function.__name__}", _REDUCTION_HINT)
         return function(*numbers, **dict(zip(kwargs, options, strict=True)))
+
+
+def symbols_of(graph: Graph, nodes: Sequence[int]) -> list[Symbol]:
+    """Return symbols of nodes of a graph, for functions that are recorded into it later."""
+    exact = graph.exact
+    recorder = Recorder(graph, ())
+    graph.exact = exact
+    return [Symbol(recorder, node) for node in nodes]
+
+
+def _restored(n_theta: int, nodes: Sequence[Node]) -> Graph:
+    return restored(n_theta, nodes, symbols_of)
+
+
+copyreg.pickle(Graph, lambda graph: (_restored, (graph.n_theta, graph.nodes)))
 
 
 # Attributes that leave the numbers unchanged: of arrays of any shape, and of arrays of one row.

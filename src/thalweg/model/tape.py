@@ -13,7 +13,7 @@ from itertools import combinations
 from operator import or_
 from typing import Any, NamedTuple, TypeVar
 
-from .._core.dispatch import operations
+from .._core.operations import opcodes
 from .._core.loss import Terms
 from .._core.lower import lower, lower_slots
 from .._core.tape import Tape
@@ -22,7 +22,7 @@ from .graph import ON_THETA, ON_X, Graph, reachable
 
 __all__ = ["OPCODE", "Compiled", "compile_curved", "compile_model", "lower", "lower_terms"]
 
-OPCODE = {name: number for number, (name, _) in enumerate(operations())}
+OPCODE = opcodes()
 
 _LEAVES = ("const", "theta", "x")
 _MOST_SUBSETS = 12  # so many parameters have 2^12 subsets, which are tried in milliseconds

@@ -4,7 +4,7 @@ Functions have the names and arguments of the kernels.  They are made to be read
 falls back to them.
 """
 
-from . import differences, images, linear, loss
+from . import differences, foreign, images, linear, loss
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .pivot import block_pivoting
@@ -18,6 +18,7 @@ __all__ = [
     "block_pivoting",
     "coordinate_sweep",
     "differences",
+    "foreign",
     "images",
     "jvp",
     "levenberg_marquardt",

@@ -1,0 +1,125 @@
+"""Derivatives of functions of `scipy.special`, by the identities of the field.
+
+Each entry has the derivatives with respect to the operands in turn, written with NumPy and SciPy as
+on paper; they are recorded like a user's model.  None stands for a difference of values: where no
+identity is known, as with respect to the order of a Bessel function, or where the known one loses
+its digits by cancellation, as that of the elliptic integral K(m) near m = 0.
+
+References: DLMF, https://dlmf.nist.gov: 5.2 and 5.12 (gamma, beta), 6.2 (exponential integrals),
+7.2 (error functions), 8.8 and 8.17 (incomplete gamma and beta), 10.6 and 10.29 (Bessel), 13.3
+(confluent hypergeometric), 19.4 (elliptic); Owen, Ann. Math. Statist. 27 (1956) 1075.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .special import special
+
+Identity = Callable[..., Any]  # the operands as symbols -> the derivative as a symbol
+
+_SQRT_PI = math.sqrt(math.pi)
+gammaln, psi = special("gammaln"), special("psi")
+beta, betaln, gamma, rgamma = map(special, ("beta", "betaln", "gamma", "rgamma"))
+j0, j1, jv, y0, y1, yn, yv = map(special, ("j0", "j1", "jv", "y0", "y1", "yn", "yv"))
+i0, i1, iv, i0e, i1e, ive = map(special, ("i0", "i1", "iv", "i0e", "i1e", "ive"))
+k0, k1, kn, kv, k0e, k1e, kve = map(special, ("k0", "k1", "kn", "kv", "k0e", "k1e", "kve"))
+expn, xlogy, xlog1py, poch = map(special, ("expn", "xlogy", "xlog1py", "poch"))
+erfinv, erfcinv, ndtri, wrightomega = map(special, ("erfinv", "erfcinv", "ndtri", "wrightomega"))
+hyp0f1, hyp1f1, hyperu, sindg, cosdg = map(
+    special, ("hyp0f1", "hyp1f1", "hyperu", "sindg", "cosdg")
+)
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    """x^(a - 1) exp(-x) / gamma(a)."""
+    return np.exp(xlogy(a - 1, x) - x - gammaln(a))
+
+
+def _beta_density(a: Any, b: Any, x: Any) -> Any:
+    """x^(a - 1) (1 - x)^(b - 1) / beta(a, b)."""
+    return np.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+
+
+def _student_density(df: Any, t: Any) -> Any:
+    """The density of Student's t with df degrees of freedom."""
+    size = np.exp(gammaln((df + 1) / 2) - gammaln(df / 2)) / np.sqrt(df * math.pi)
+    return size * np.exp(-(df + 1) / 2 * np.log1p(t * t / df))
+
+
+def _dilogarithm(z: Any) -> Any:
+    """log(z) / (1 - z), -1 at 1."""
+    return np.where(z == 1, -1.0, np.log(z) / np.where(z == 1, 1.0, 1 - z))
+
+
+IDENTITIES: dict[str, tuple[Identity | None, ...]] = {
+    # gamma and beta functions
+    "gamma": (lambda x: gamma(x) * psi(x),),
+    "rgamma": (lambda x: -rgamma(x) * psi(x),),
+    "gammaln": (psi,),
+    "loggamma": (psi,),
+    "beta": (
+        lambda a, b: beta(a, b) * (psi(a) - psi(a + b)),
+        lambda a, b: beta(a, b) * (psi(b) - psi(a + b)),
+    ),
+    "betaln": (lambda a, b: psi(a) - psi(a + b), lambda a, b: psi(b) - psi(a + b)),
+    "poch": (
+        lambda z, m: poch(z, m) * (psi(z + m) - psi(z)),
+        lambda z, m: poch(z, m) * psi(z + m),
+    ),
+    "gammainc": (None, _gamma_density),
+    "gammaincc": (None, lambda a, x: -_gamma_density(a, x)),
+    "betainc": (None, None, _beta_density),
+    "betaincc": (None, None, lambda a, b, x: -_beta_density(a, b, x)),
+    "stdtr": (None, _student_density),
+    # Bessel functions
+    "j0": (lambda x: -j1(x),),
+    "j1": (lambda x: (j0(x) - jv(2, x)) / 2,),
+    "jv": (None, lambda v, x: (jv(v - 1, x) - jv(v + 1, x)) / 2),
+    "y0": (lambda x: -y1(x),),
+    "y1": (lambda x: (y0(x) - yv(2, x)) / 2,),
+    "yn": (None, lambda n, x: (yn(n - 1, x) - yn(n + 1, x)) / 2),
+    "yv": (None, lambda v, x: (yv(v - 1, x) - yv(v + 1, x)) / 2),
+    "i0": (i1,),
+    "i1": (lambda x: (i0(x) + iv(2, x)) / 2,),
+    "iv": (None, lambda v, x: (iv(v - 1, x) + iv(v + 1, x)) / 2),
+    "i0e": (lambda x: i1e(x) - np.sign(x) * i0e(x),),
+    "i1e": (lambda x: (i0e(x) + ive(2, x)) / 2 - np.sign(x) * i1e(x),),
+    "ive": (None, lambda v, x: (ive(v - 1, x) + ive(v + 1, x)) / 2 - np.sign(x) * ive(v, x)),
+    "k0": (lambda x: -k1(x),),
+    "k1": (lambda x: -(k0(x) + kv(2, x)) / 2,),
+    "kn": (None, lambda n, x: -(kn(abs(n - 1), x) + kn(n + 1, x)) / 2),
+    "kv": (None, lambda v, x: -(kv(v - 1, x) + kv(v + 1, x)) / 2),
+    "k0e": (lambda x: k0e(x) - k1e(x),),
+    "k1e": (lambda x: k1e(x) - (k0e(x) + kve(2, x)) / 2,),
+    "kve": (None, lambda v, x: kve(v, x) - (kve(v - 1, x) + kve(v + 1, x)) / 2),
+    # exponential integrals, error functions and their inverses
+    "exp1": (lambda x: -np.exp(-x) / x,),
+    "expi": (lambda x: np.exp(x) / x,),
+    "expn": (None, lambda n, x: -expn(n - 1, x)),
+    "erfi": (lambda x: 2 / _SQRT_PI * np.exp(x * x),),
+    "erfinv": (lambda y: _SQRT_PI / 2 * np.exp(erfinv(y) ** 2),),
+    "erfcinv": (lambda y: -_SQRT_PI / 2 * np.exp(erfcinv(y) ** 2),),
+    "ndtri": (lambda p: math.sqrt(2 * math.pi) * np.exp(ndtri(p) ** 2 / 2),),
+    "owens_t": (
+        None,
+        lambda h, a: np.exp(-(h**2) * (1 + a**2) / 2) / (2 * math.pi * (1 + a**2)),
+    ),
+    # the rest
+    "cosdg": (lambda x: -math.pi / 180 * sindg(x),),
+    "cosm1": (lambda x: -np.sin(x),),
+    "ellipeinc": (lambda phi, m: np.sqrt(1 - m * np.sin(phi) ** 2), None),
+    "ellipkinc": (lambda phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2), None),
+    "entr": (lambda x: -np.log(x) - 1,),
+    "hyp0f1": (None, lambda b, x: hyp0f1(b + 1, x) / b),
+    "hyp1f1": (None, None, lambda a, b, x: a / b * hyp1f1(a + 1, b + 1, x)),
+    "hyperu": (None, None, lambda a, b, x: -a * hyperu(a + 1, b + 1, x)),
+    "kl_div": (lambda x, y: np.log(x / y), lambda x, y: 1 - x / y),
+    "pseudo_huber": (None, lambda delta, r: r / np.sqrt(1 + (r / delta) ** 2)),
+    "rel_entr": (lambda x, y: np.log(x / y) + 1, lambda x, y: -x / y),
+    "sindg": (lambda x: math.pi / 180 * cosdg(x),),
+    "spence": (_dilogarithm,),
+    "wrightomega": (lambda x: wrightomega(x) / (1 + wrightomega(x)),),
+}
