@@ -11,7 +11,7 @@ import thalweg as tw
 optimize = pytest.importorskip("scipy.optimize")
 special = pytest.importorskip("scipy.special")
 
-FITS, LOOP, ROUNDS = 20_000, 50, 5  # fits of the batch; fits that SciPy is timed with; repetitions
+FITS, LOOP, ROUNDS = 2_000, 50, 3  # fits of the batch; fits that SciPy is timed with; repetitions
 X = np.linspace(0.2, 9, 40)
 
 

@@ -37,8 +37,8 @@ def test_later_attempts_find_what_the_first_does_not(dtype):
     least = all_three.chi2.min()
     assert (first.attempts == 1).all() and (all_three.attempts > 1).any()
     found = [(r.success & (r.chi2 <= least * right)).mean() for r in (all_three, first)]
-    # observed: 0.93 of 0.68 in double, 0.88 in float; what is left runs off and says so
-    assert found[0] >= 0.85 and found[0] >= found[1] + 0.1
+    # observed: 0.93 of 0.68 in double, 0.95 of 0.90 in float; what is left runs off and says so
+    assert found[0] >= 0.9 and found[0] >= found[1] + (0.2 if dtype is np.float64 else 0.02)
 
 
 def test_what_the_first_attempt_found_stays_where_a_later_one_is_ended():

@@ -113,6 +113,19 @@ def test_differences_are_their_specification(model, box, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("model", [root, logarithm])
+def test_where_a_value_ends_a_step_to_the_other_side_will_do(model, dtype):
+    """At tau = X[4] the model has a value there, and none for a larger tau."""
+    pair = Pair(model, dtype)
+    with np.errstate(all="ignore"):
+        for tau in (X[4], X[4] - 1e-3, X[4]):
+            theta = np.array([2, dtype(tau), 0.5], dtype)
+            wanted, got = (each(theta) for each in pair.of)
+            same(got, wanted, dtype)
+    pair.same_calls()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("free", [(), (1,), (0, 2), (0, 1, 2)])
 @pytest.mark.parametrize("left_out", [(), (0, 7, N - 1), range(N)])
 def test_any_parameters_and_points_may_be_left_out(free, left_out, dtype):

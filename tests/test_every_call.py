@@ -59,6 +59,7 @@ UNTHREADED = {
     "NumPy's LAPACK does the work, and its own setting of threads rules": NUMPYS,
     "a few products of NumPy, of one thread": {tw.is_symmetric},
     "a file": {tw.load, tw.read_table},
+    "the address of a function": {tw.function},
     "the setting itself": {tw.get_num_threads, tw.set_num_threads, tw.info},
     "pictures, of a few hundred points": {getattr(plot, name) for name in plot.__all__},
 }

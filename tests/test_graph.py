@@ -147,7 +147,7 @@ def test_what_is_no_node_is_refused(call, error, sentence):
 def test_the_operations_are_those_of_the_tape():
     header = Path(__file__).parents[1] / "csrc" / "tape" / "operations.h"
     declared = re.findall(r"^TW_OP\d\((\w+)", header.read_text(), re.MULTILINE)
-    assert list(NUMPY) == declared
+    assert list(NUMPY)[: len(declared)] == declared  # registered functions follow
 
 
 # Each row is one formula in different writings.

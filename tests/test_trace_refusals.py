@@ -96,7 +96,7 @@ def to_array(x, a):
 
 
 def unknown_ufunc(x, a):
-    return scipy.special.j0(a * x)  # here
+    return scipy.special.hyp2f1(a, 1.0, 2.0, x)  # here
 
 
 def accumulate(x, a):
@@ -164,7 +164,7 @@ REFUSALS = [
     (fill_array, "conversion to a NumPy array", "np.where instead of writing into an array"),
     (in_place, "np.add writing into an array", "np.where instead"),
     (to_array, "conversion to a NumPy array", "leave out np.asarray"),
-    (unknown_ufunc, "the function j0", "such as np.exp"),
+    (unknown_ufunc, "the function hyp2f1", "such as np.exp"),
     (accumulate, "np.add.reduce", "that point and the parameters only"),
     (output_argument, "np.exp writing into an array", "np.where"),
     (data_type, "np.exp with dtype=", "such as np.exp"),

@@ -24,6 +24,27 @@ EDITS = {
         ),
         ("condition twisted", "c, a, b = g.at[c].ids[0], b, a", "c = g.at[c].ids[0]"),
     ],
+    ("csrc/tape/foreign.h", "test_foreign.py"): [
+        ("foreign: second order", "near + (near - far) / 3", "near"),
+        ("foreign: every length will do", "*rough = !(", "*rough = 0 && !("),
+        ("foreign: no end at 0", "k == 1 && 0 < size && size < 1 ? size : length", "length"),
+        (
+            "foreign: by another operand",
+            "moved[wrt] = a[wrt] + move[k]",
+            "moved[0] = a[0] + move[k]",
+        ),
+        ("foreign: all lanes are one", "memcmp(a, before, sizeof a) != 0", "l == 0"),
+        ("foreign: a derivative is a value", "foreign_value(f, order - 1, moved)", "f->arity"),
+    ],
+    ("src/thalweg/model/foreign.py", "test_foreign.py"): [
+        (
+            "foreign: any ufunc of the name",
+            "ufunc.__name__, None) is not ufunc",
+            "ufunc.__name__, None) is None",
+        ),
+        ("foreign: identities unused", "if identity is None else", "if True else"),
+        ("foreign: graphs of others", "        scipy_operation(ufunc, as_symbols)\n", ""),
+    ],
     ("src/thalweg/_core/lower.pyx", "test_tape.py"): [
         ("a product fused twice", "or self.user[sum.ids[place]] != 1", ""),
         ("fms for fnma", "FNMA if place else FMS", "FMS if place else FNMA"),

@@ -66,9 +66,11 @@ EDITS = {
     ("src/thalweg/fitting/scaled.py", "test_reductions.py"): [
         ("own x: arrays in no unit", "_divided(row, exponents).array for", "row.array for"),
     ],
+    ("src/thalweg/_core/leading.pyx", "test_called_leading.py"): [
+        ("called: J is changed again", "if self.changed or not", "if not"),
+    ],
     ("src/thalweg/_core/leading.pyx", "test_called_differences.py"): [
         ("called: rejected trials lead", "not (renews or chi2 < self.chi2)", "False"),
-        ("called: J is changed again", "if self.changed or not", "if not"),
         ("called: J is never changed", "(far and not self.ends)", "False"),
         ("called: what ends is one-sided", "self.ends |= renews", "pass"),
         (

@@ -39,7 +39,8 @@ cdef class Differences:
     cdef bint is_where_it_was(self) noexcept
     cdef int differentiate(self, tuple theta, bint central) except -1
     cdef double resolution(self, bint central, double *spread) noexcept
-    cdef int derive(self, tuple theta, Py_ssize_t k, double spread, double relative, bint central) except -1
+    cdef int derive(self, tuple theta, Py_ssize_t k, double spread, double relative,
+                    bint central) except -1
     cdef double steepest(self, bint *lost) noexcept
     cdef int quotient(self, tuple theta, Py_ssize_t j, double h, bint central) except -1
     cdef tuple moved_to(self, tuple theta, Py_ssize_t j, double end)

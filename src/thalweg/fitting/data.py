@@ -93,16 +93,15 @@ class Data(NamedTuple):
 
     def weighted(self, fit: int) -> tuple[Array, Array]:
         """Return y and 1 / sigma of one data set; 0 where a point is left out."""
-        one = self.picked(np.array([fit]), ())
-        return one.y[0], one.weights()[0]
+        sigma, use = (
+            row if row is None or not row.step else PerFit(row.array[fit], 0)
+            for row in (self.sigma, self.use)
+        )
+        return self.y[fit], _weights(self.y[fit], sigma, use)
 
     def weights(self) -> Array:
         """Return 1 / sigma of every data set, shape (B, N); 0 where a point is left out."""
-        used = ~np.isnan(self.y)
-        if self.use is not None:
-            used &= self.use.array != 0
-        sigma = np.ones((), self.y.dtype) if self.sigma is None else self.sigma.array
-        return np.divide(1, sigma, out=np.zeros_like(self.y), where=used & (sigma > 0))
+        return _weights(self.y, self.sigma, self.use)
 
     @property
     def single(self) -> bool:
@@ -157,6 +156,18 @@ class Data(NamedTuple):
             for row, name in zip(self.x, labels, strict=True)
         )
         return self._replace(x=x, y=narrowed(self.y, dtype, "y", use), use=use)
+
+
+def _weights(y: Array, sigma: PerFit | None, use: PerFit | None) -> Array:
+    """1 / sigma where y is a number, sigma > 0 and the point is used; else 0."""
+    used: Array = ~np.isnan(y)
+    if use is not None:
+        used = used & (use.array != 0)
+    if sigma is None:
+        return used.astype(y.dtype)
+    out: Array = np.zeros(y.shape, y.dtype)
+    np.divide(1, sigma.array, out=out, where=used & (sigma.array > 0))
+    return out
 
 
 def _labels(form: str, names: Iterable[Any]) -> Sequence[str]:

@@ -56,6 +56,8 @@ class Problem(NamedTuple):
         How the tied parameters, if there are any, follow from the others.
     sharing : Sharing or None
         Which parameters are shared, if any are, and by which data sets.
+    seen : tuple of ndarray or None
+        The start of the first fit, and the value there of a model that Python calls.
     """
 
     model: ModelInfo
@@ -72,6 +74,7 @@ class Problem(NamedTuple):
     absolute_sigma: bool = False
     ties: Ties | None = None
     sharing: Sharing | None = None
+    seen: tuple[Array, Array] | None = None
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -107,6 +110,7 @@ class Problem(NamedTuple):
             (lower, upper),
             self.data.points,
             self.data.y.dtype,
+            self.seen if fit == 0 else None,
         )
 
     def picked(self, places: Array, batch: tuple[int, ...] | None = None) -> Problem:
@@ -121,6 +125,7 @@ class Problem(NamedTuple):
             lower=lower,
             upper=upper,
             fixed=None if self.fixed is None else self.fixed[places],
+            seen=None,
         )
 
 
@@ -158,9 +163,9 @@ def prepare(
     if refusal is not None:
         seen = _call_at_start(problem)
         if data.form == "columns":
-            problem = problem._replace(
-                data=data.settled(dtype, None if data.source is None else seen)
-            )
+            value = None if data.source is None or seen is None else seen[1]
+            problem = problem._replace(data=data.settled(dtype, value))
+        problem = problem._replace(seen=seen)
         warnings.warn(
             "this model could not be recorded and is called from Python, which is much slower: "
             f"{refusal}",
@@ -170,12 +175,12 @@ def prepare(
     return problem
 
 
-def _call_at_start(problem: Problem) -> Array | None:
-    """Return the model of the first fit at its start, or raise the error that it raises there."""
+def _call_at_start(problem: Problem) -> tuple[Array, Array] | None:
+    """Return the start of the first fit and the model there, or raise what it raises there."""
     start = problem.start.array[0] if problem.start.step else problem.start.array
     if not (problem.data.n_fits and all_finite(start)):
         return None
-    return problem.differences(0).strict(start)
+    return start, problem.differences(0).strict(start)
 
 
 def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:

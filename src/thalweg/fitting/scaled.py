@@ -84,6 +84,7 @@ def scaled(problem: Problem, units: Units) -> Problem:
         fixed=fixed,
         recording=recording,
         scaled=True,
+        seen=None,
     )
 
 

@@ -53,9 +53,11 @@ def scipy_operation(ufunc: np.ufunc, as_symbols: AsSymbols) -> str | None:
     It has one if it takes one to three real numbers and SciPy exports it to Cython.
     """
     name = f"{_SCIPY}.{ufunc.__name__}"
+    if getattr(sys.modules.get(_SCIPY), ufunc.__name__, None) is not ufunc:
+        return None
     if name in NUMPY:
         return name
-    if getattr(sys.modules.get(_SCIPY), ufunc.__name__, None) is not ufunc:
+    if ufunc.nin > 3 or ufunc.nout > 1:
         return None
     address = _exported(ufunc.__name__, ufunc.nin)
     if address is None:

@@ -11,6 +11,7 @@ from .foreign import Code, add_operation
 from .graph import NUMPY
 from .symbol import symbols_of
 
+_OF_CTYPES: Any = type(ctypes.CFUNCTYPE(None)()).__mro__[1]  # the base of functions of ctypes
 _WANTED = (
     "a numba cfunc, a function of ctypes or cffi, a scipy.LowLevelCallable or a capsule of Cython"
 )
@@ -41,11 +42,13 @@ class Function:
         return f"<compiled function {self.__name__} of {self.arity} numbers>"
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"{self.__name__} is code in the memory of this process; make it anew there")
+        raise TypeError(
+            f"{self.__name__} is code in the memory of this process; make it anew there"
+        )
 
 
 def function(
-    pointer: Any, derivatives: Sequence[Any] | None = None, *, name: str | None = None
+    pointer: Any, *, derivatives: Sequence[Any] | None = None, name: str | None = None
 ) -> Function:
     """Make a compiled function f of one to three doubles part of what models are recorded from.
 
@@ -58,7 +61,8 @@ def function(
     derivatives : sequence, optional
         df/da for each of its operands a: another such function of all operands; a Python function
         of them, which is recorded like a model; or None.  By default, and for None, differences of
-        fourth order, to a relative error of about 1e-10 if f is smooth, at 4 to 8 calls each.
+        fourth order, to a relative error of about 1e-10 if f is smooth, at 4 calls each, or
+        more where f changes fast.
     name : str, optional
         What messages call it; by default its own name.
 
@@ -126,17 +130,18 @@ def _is_python(given: Any) -> bool:
 
 def _code(pointer: Any) -> tuple[Code, str]:
     """The code of a compiled function, and its name."""
-    name = getattr(pointer, "__name__", None) or "the function"
+    name = getattr(pointer, "__name__", None) or "a function"
+    name = "a function" if name.startswith("<") else name  # cffi's have no name of their own
     if isinstance(pointer, tuple) and type(pointer).__name__ == "LowLevelCallable":
-        if pointer.user_data is not None:
+        if getattr(pointer, "user_data", None) is not None:
             raise TypeError("a LowLevelCallable with user_data is not a function of numbers alone")
         return Code(*_of_capsule(tuple.__getitem__(pointer, 0)), pointer), name
     if type(pointer).__name__ == "PyCapsule":
         return Code(*_of_capsule(pointer), pointer), name
     if hasattr(pointer, "ctypes") and hasattr(pointer, "address"):  # numba's cfunc
-        return _of_ctypes(pointer.ctypes)[0]._replace(owner=pointer), name
-    if isinstance(pointer, ctypes._CFuncPtr):
-        return _of_ctypes(pointer)
+        return _of_ctypes(pointer.ctypes)._replace(owner=pointer), name
+    if isinstance(pointer, _OF_CTYPES):
+        return _of_ctypes(pointer), name
     if type(pointer).__module__ == "_cffi_backend":
         return _of_cffi(pointer), name
     cure = "; write a Python function into the model as it is" * callable(pointer)
@@ -154,7 +159,7 @@ def _of_capsule(capsule: Any) -> tuple[int, int, bool]:
     raise _wrong(signature)
 
 
-def _of_ctypes(pointer: Any) -> tuple[Code, str]:
+def _of_ctypes(pointer: Any) -> Code:
     operands, result = pointer.argtypes, pointer.restype
     if operands is None:
         raise TypeError("the function of ctypes needs argtypes and restype, all of them c_double")
@@ -163,11 +168,11 @@ def _of_ctypes(pointer: Any) -> tuple[Code, str]:
         words = [getattr(kind, "__name__", str(kind)) for kind in kinds]
         raise _wrong(f"{words[-1]} ({', '.join(words[:-1])})")
     address = ctypes.cast(pointer, ctypes.c_void_p).value or 0
-    return Code(address, len(operands), False, pointer), pointer.__name__
+    return Code(address, len(operands), False, pointer)
 
 
 def _of_cffi(pointer: Any) -> Code:
-    import _cffi_backend
+    import _cffi_backend  # type: ignore[import-untyped]
 
     kind = _cffi_backend.typeof(pointer)
     if kind.kind != "function":

@@ -13,9 +13,9 @@ from itertools import combinations
 from operator import or_
 from typing import Any, NamedTuple, TypeVar
 
-from .._core.operations import opcodes
 from .._core.loss import Terms
 from .._core.lower import lower, lower_slots
+from .._core.operations import opcodes
 from .._core.tape import Tape
 from .autodiff import gradient, jvp
 from .graph import ON_THETA, ON_X, Graph, reachable

@@ -4,7 +4,8 @@ The derivative with respect to one operand is a difference of fourth order with 
 
     f'(a) = (8 (f(a + h) - f(a - h)) - (f(a + 2h) - f(a - 2h))) / 12 h,
 
-where L = max(|a|, 1), or |a| where that does not resolve the function.
+where L is max(|a|, 1) or, where that does not resolve the function, |a| if it is less than 1, and
+then shorter and shorter.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 _STEP_SHARE = 2.0**-10
 _SMOOTH = 2.0**-14
+_TRIES, _SHORTER = 6, 16
 
 
 def derivative(f: Callable[..., float], wrt: Sequence[int], a: Sequence[float]) -> float:
@@ -20,9 +22,13 @@ def derivative(f: Callable[..., float], wrt: Sequence[int], a: Sequence[float]) 
     if not wrt:
         return f(*a)
     size = abs(a[wrt[-1]])
-    slope, is_rough = _difference(f, wrt, a, max(size, 1.0))
-    if is_rough and 0 < size < 1:
-        slope, _ = _difference(f, wrt, a, size)
+    length = max(size, 1.0)
+    slope, is_rough = _difference(f, wrt, a, length)
+    for k in range(1, _TRIES):
+        if not is_rough:
+            break
+        length = size if k == 1 and 0 < size < 1 else length / _SHORTER
+        slope, is_rough = _difference(f, wrt, a, length)
     return slope
 
 
