@@ -61,9 +61,11 @@ def test_a_group_is_what_the_specification_says(seed):
 
 
 @pytest.mark.parametrize("steps", range(5))
-@pytest.mark.parametrize("seed", [3, 5, 16])
-def test_every_step_is_what_the_specification_says(seed, steps):
-    case = draw(seed, groups=1, members=5).group(0)
+@pytest.mark.parametrize(
+    ("seed", "bounded"), [(3, None), (5, None), *((k, True) for k in range(9))]
+)
+def test_every_step_is_what_the_specification_says(seed, bounded, steps):
+    case = draw(seed, groups=1, members=5, bounded=bounded).group(0)
     got, want = from_start(case, max_iter=steps), specified(case, max_iter=steps)
     assert (got.n_iter == want.n_iter).all()
     np.testing.assert_allclose(
@@ -141,6 +143,15 @@ def test_neighbours_threads_and_order_of_groups_change_no_bit(seed):
     for name in FIELDS:
         want = getattr(r, name)
         np.testing.assert_array_equal(getattr(f, name)[order].reshape(want.shape), want, name)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_neighbours_at_bounds_change_no_bit(seed):
+    """Groups of a packet are held at bounds, cut and confirmed in different rounds."""
+    case = draw(seed, groups=5, members=2, points=12, bounded=True)
+    r = from_start(case)
+    for g in range(5):
+        same(r, from_start(case.group(g)), g)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -111,6 +111,42 @@ def test_a_data_set_that_does_not_determine_its_own_parameters_fails_alone():
     assert (abs(r.params[others] - both.params) <= 1e-5 * both.stderr).all()
 
 
+def drifting(n=40, seed=2):
+    """Decays of lifetimes of their own about one background; three are gone by the second point."""
+    rng = np.random.default_rng(seed)
+    y = decay(T, rng.uniform(1, 3, (n, 1)), rng.uniform(1, 2, (n, 1)), 0.3)
+    y[:3], y[:3, 0] = 0.3, 2.0
+    return y + 0.02 * rng.standard_normal(y.shape)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_data_set_whose_parameter_runs_off_leaves_its_group(dtype):
+    y = drifting()
+    r = fit(y, shared="c", dtype=dtype)
+    assert r.success[3:].all()
+    assert r.groups.success.all()
+    assert not r.success[:3].any()
+    left = ~r.success
+    for k in np.flatnonzero(left):
+        assert r.status[k] in (Status.DRIFT, Status.SINGULAR)
+        assert "tau" in r.reason(k) or "determine a" in r.reason(k)
+        assert np.isinf(r.stderr[k, [0, 1]]).all()
+        assert r.stderr[k, 2] == pytest.approx(r.stderr[5, 2], rel=1e-5)
+        assert r["c"][k] == r["c"][5]
+    if dtype is np.float64:
+        agree(r[~left], fit(y[~left], shared="c"))
+        assert (r.groups.n_used == np.count_nonzero(~left) * T.size).all()
+
+
+def test_lifetimes_beyond_infinity_are_found():
+    """Data that grow want 1 / tau below 0."""
+    rng = np.random.default_rng(5)
+    y = rng.uniform(1, 3, (20, 3, 1)) * np.exp(T / 6) + 0.05 * rng.standard_normal((20, 3, 40))
+    r = tw.fit(decay, T, y, [1, 2, 0], shared="tau")
+    assert r.success.all()
+    assert (abs(r["tau"] + 6) < 6 * r.stderr[..., 1]).all()
+
+
 # ---- how groups end ----------------------------------------------------------------------------
 
 

@@ -125,7 +125,7 @@ static int take_last_steps(bundle *b) {
 }
 
 /* Confirm the teams that met a tolerance; those that are to go on are marked to find their steps `again`. */
-static int confirm_teams(bundle *b) {
+static int confirm_teams(bundle *b, const outcome_work *w) {
     for (ptrdiff_t k = 0; k < b->n_teams; k++) {
         b->teams[k].again = b->teams[k].state == TEAM_MAY_STOP;
         b->teams[k].news = b->teams[k].again;
@@ -141,7 +141,7 @@ static int confirm_teams(bundle *b) {
         return 0;
     for (ptrdiff_t k = 0; k < b->n_teams; k++)
         if (b->teams[k].news) {
-            confirm_team(b, b->teams + k);
+            confirm_team(b, b->teams + k, w);
             b->teams[k].again = b->teams[k].state == TEAM_RUNS;
         }
     return take_last_steps(b);
@@ -204,7 +204,7 @@ static void run_bundle(bundle *b, const outcome_work *w, _Atomic ptrdiff_t *done
             return;
         for (ptrdiff_t k = 0; k < b->n_teams; k++)
             b->teams[k].again = b->teams[k].state == TEAM_RUNS;
-        if (!find_steps(b, 1) || !confirm_teams(b) || !find_steps(b, 0))
+        if (!find_steps(b, 1) || !confirm_teams(b, w) || !find_steps(b, 0))
             return;
         const ptrdiff_t finished = write_teams(b, w);
         if (finished < 0)

@@ -3,12 +3,6 @@
  * The method is that of damped.h, step.h and confirm.h, for all members of a team together: one damping, one
  * region, one judgement of each trial by the sum of chi2 over the members.  The step comes from the
  * arrow-shaped normal equations (arrow.h), whose part for the shared parameters is solved here, in double.
- *
- * A team is at a minimum if its undamped step promises little beside chi2.  What it promises is
- * sum_m g_m' M_m^-1 g_m + r' C^-1 r: the local parameters of each member alone, and the shared ones with all
- * that the local ones then do.  The first is asked of each member beside its own chi2 as well, for the chi2
- * of a team may hide a member of small residuals.  A member that stays unsettled, while all that the team
- * could gain by it is below rounding, has no success; its team does without it.
  */
 #ifndef TW_TEAM_H
 #define TW_TEAM_H
@@ -93,6 +87,18 @@ static void look_at_tolerances(const bundle *b, team *t, double before, double f
         t->state = TEAM_MAY_STOP;
 }
 
+/* Note chi2 as a mark after every F + 1 kept trials; a team whose chi2 has hardly fallen since the earliest
+ * of its last MARKS marks may stop as SLOW (as look_back in damped.h). */
+static void look_back_at_marks(const bundle *b, team *t) {
+    if (--t->until_mark > 0)
+        return;
+    if (t->mark[MARKS - 1] - t->chi2 < (double)LAST_SLOW_FALL * t->chi2 / dof_of_team(t) &&
+        t->state == TEAM_RUNS)
+        t->status = SLOW, t->state = TEAM_MAY_STOP;
+    memmove(t->mark + 1, t->mark, (MARKS - 1) * sizeof *t->mark);
+    t->mark[0] = t->chi2, t->until_mark = b->F + 1;
+}
+
 /* Keep or reject the trial whose sums are in `sums`. */
 static void judge_team(const bundle *b, team *t) {
     const double trial = t->sums[TRIAL_CHI2], before = t->chi2, fall = t->fresh ? 0 : t->sums[FALL];
@@ -113,14 +119,19 @@ static void judge_team(const bundle *b, team *t) {
     mask_members(b, t, t->kept);
     if (t->kept)
         look_at_tolerances(b, t, before, fall);
+    if (t->kept && !t->fresh)
+        look_back_at_marks(b, t);
     t->fresh = 0;
 }
 
+/* Let a team stop that has used up its trials, or cannot lower chi2 any more. */
 static void give_up_team(const bundle *b, team *t) {
-    if (t->state != TEAM_RUNS || (t->idle <= MOST_IDLE && t->n_iter < b->t.limit))
+    if (t->state != TEAM_RUNS)
         return;
-    t->status = t->n_iter >= b->t.limit ? TW_MAX_ITER : TW_NO_PROGRESS;
-    t->state = TEAM_STOPS;
+    if (t->n_iter >= b->t.limit)
+        t->status = TW_MAX_ITER, t->state = TEAM_STOPS;
+    else if (t->idle > MOST_IDLE)
+        t->status = TW_NO_PROGRESS, t->state = TEAM_MAY_STOP;
 }
 
 /* ---- the shared step ------------------------------------------------------------------------- */
@@ -258,54 +269,6 @@ static void stop_by_step(const bundle *b, team *t) {
     else
         return;
     t->state = TEAM_MAY_STOP;
-}
-
-/* ---- confirming a stop ----------------------------------------------------------------------- */
-
-/* Let a team go on from where it met a tolerance, with less damping and in a wider region. */
-static void resume_team(team *t) {
-    t->state = TEAM_RUNS, t->status = RUNNING;
-    t->lambda = t->lambda * (double)RELIEF > (double)LEAST_DAMPING ? t->lambda * (double)RELIEF
-                                                                   : (double)LEAST_DAMPING;
-    t->delta *= (double)WIDER;
-}
-
-/* Count how often in a row the team was asked to go on, without a fall of chi2 or of what its unsettled
- * members promise. */
-static void count_vain(team *t, double unsettled) {
-    const int fell = t->chi2 < t->resumed - t->noise || unsettled < 0.5 * t->unsettled;
-    t->in_vain = fell ? 0 : t->in_vain + 1;
-    t->resumed = t->chi2, t->unsettled = unsettled;
-}
-
-/* Decide, by the undamped elimination whose sums are there, whether a team that met a tolerance is at a
- * minimum; see the head of this file. */
-static void confirm_team(const bundle *b, team *t) {
-    take_matrix(b, t);
-    const double own = t->sums[tri(b->S, b->S)], unsettled = t->sums[tri(b->S + 1, 0)];
-    const int weak = factorise_shared(b, t, 0, (double)LOST_PIVOT);
-    const double promised = own + solve_shared(b, t), share = (double)level_share(&b->t);
-    const int level = t->status == TW_EXACT || promised <= share * t->chi2 || promised <= t->noise;
-    if (weak < 0 && !(level && unsettled == 0)) {
-        count_vain(t, unsettled);
-        if (t->in_vain <= TRUST && t->n_iter < b->t.limit) {
-            resume_team(t);
-            return;
-        }
-        t->some_unsettled = 1;
-        if (!level)
-            t->status = t->n_iter < b->t.limit ? TW_NO_PROGRESS : TW_MAX_ITER;
-    }
-    t->state = TEAM_STOPS;
-}
-
-/* May the undamped step be taken as the last one, without a trial? */
-static int may_be_taken(const bundle *b, team *t) {
-    const int cut = cut_shared(b, t);
-    take_step(b, t);
-    const double most = (double)LAST_STEP * t->chi2 / dof_of_team(t);
-    return !cut && t->sums[CUT] == 0 && t->promised <= (most > t->noise ? most : t->noise) &&
-           t->length <= (double)UNSEEN * sqrt(t->chi2);
 }
 
 #endif

@@ -7,15 +7,7 @@
 #ifndef TW_TEAM_BEGIN_H
 #define TW_TEAM_BEGIN_H
 
-#include "fit/team_outcome.h"
-
-/* How many local parameters of a data set are free. */
-static int count_local(const bundle *b, ptrdiff_t fit) {
-    int n = 0;
-    for (int i = 0; i < b->L; i++)
-        n += !(b->job->fixed && ROW(uint8_t, b->job->fixed, b->P)[b->job->tape->free_theta[b->local[i]]]);
-    return n;
-}
+#include "fit/team_confirm.h"
 
 /* Load a data set, its start and its bounds into a lane; returns why it cannot take part, or TW_NOT_RUN. */
 static tw_status load_member(bundle *b, const evaluator *e, const packet *p, int lane, ptrdiff_t fit,
@@ -78,26 +70,12 @@ static void refuse_team(const bundle *b, team *t) {
     t->state = TEAM_IS_DONE;
 }
 
-/* Count what the members of a team that take part bring into it. */
-static void count_members(const bundle *b, team *t) {
-    t->used = 0, t->n_free = 0, t->magnitude = 0, t->lead = -1;
-    for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
-        if (mask_at(b, ALIVE, place, 0)) {
-            t->lead = t->lead < 0 ? place : t->lead;
-            t->used += b->job->n_used[b->fit_at[place]];
-            t->n_free += count_local(b, b->fit_at[place]);
-            t->magnitude += *member_at(b, MAGNITUDE, place, 0);
-        }
-    t->n_free += b->S;
-    if (t->lead < 0 || t->used < t->n_free)
-        refuse_team(b, t);
-}
-
 /* Let a team begin, whose members have been loaded. */
 static void begin_team(const bundle *b, team *t) {
-    count_members(b, t);
-    if (t->state == TEAM_IS_DONE)
+    if (!count_members(b, t)) {
+        refuse_team(b, t);
         return;
+    }
     read_shared(b, t);
     for (int c = 0; c < b->S; c++) {
         const int parameter = b->job->tape->free_theta[b->groups->shared[c]];
@@ -107,6 +85,9 @@ static void begin_team(const bundle *b, team *t) {
     }
     t->fresh = 1, t->lambda = (double)FIRST_DAMPING, t->delta = INFINITY;
     t->resumed = t->unsettled = INFINITY;
+    t->until_mark = b->F + 1;
+    for (int k = 0; k < MARKS; k++)
+        t->mark[k] = INFINITY;
 }
 
 /* Put the groups `number` ... `number` + n - 1 of the job into the bundle, which is empty. */
@@ -150,9 +131,9 @@ static void dismiss_members(const bundle *b, team *t) {
             *member_at(b, SHARE, place, row) = 0;
         dismissed = 1;
     }
-    if (dismissed)
-        count_members(b, t);
-    if (t->state != TEAM_IS_DONE)
+    if (dismissed && !count_members(b, t))
+        refuse_team(b, t);
+    else
         read_shared(b, t);
 }
 

@@ -14,6 +14,17 @@
 
 #include "fit/team.h"
 
+/* The largest variance inflation that the sums of squares of this arithmetic can tell; beyond it neither a
+ * variance nor a gradient has digits left. */
+#define MOST_INFLATION ((double)PICK(1e11, 1e6))
+
+/* The largest variance inflation that counts as determined (as most_inflation): of a model whose square size
+ * is size2, beside a variance of residuals of `factor`. */
+static double most_inflation_of(double size2, double factor) {
+    const double most = (double)(UNDETERMINED * UNDETERMINED) * size2 / factor;
+    return factor <= (double)REAL_MAX && most < MOST_INFLATION ? most : MOST_INFLATION;
+}
+
 /* Workspace for one member's covariance, in double. */
 typedef struct {
     double *unit;   /* [F] 1 / length of the columns; 0 for held parameters */
@@ -160,14 +171,15 @@ static void write_member_covariance(const bundle *b, const team *t, ptrdiff_t pl
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-/* The local parameter of a member that has lost its effect on the model (as lost_effect), or -1 */
-static int run_off_of(const bundle *b, ptrdiff_t place) {
+/* The local parameter of a member that has lost its effect on the model (as lost_effect), or -1: the norm of
+ * its column is below `share` of its largest. */
+static int run_off_of(const bundle *b, ptrdiff_t place, real share) {
     const real chi2 = *member_at(b, SUM, place, tri(b->F, b->F));
     for (int i = 0; i < b->L; i++) {
         const int j = b->local[i], parameter = b->job->tape->free_theta[j];
         const real now = *member_at(b, SUM, place, tri(j, j)), most = *member_at(b, SCALE2, place, j);
         const real theta = *member_at(b, THETA, place, parameter);
-        if (now < RUN_OFF * RUN_OFF * most && theta * theta * now <= NO_EFFECT * NO_EFFECT * chi2 &&
+        if (now < share * share * most && theta * theta * now <= NO_EFFECT * NO_EFFECT * chi2 &&
             !mask_at(b, HELD, place, j))
             return parameter;
     }
@@ -184,9 +196,9 @@ static int undetermined_of(const bundle *b, ptrdiff_t place, const outcome_work 
     }
     const double noise = factor * (double)b->job->n_used[b->fit_at[place]]; /* the size of its residuals */
     const double size = size2 > noise ? size2 : noise;
-    const double most = (double)(UNDETERMINED * UNDETERMINED) * size / factor;
+    const double most = most_inflation_of(size, factor);
     for (int i = 0; i < b->L; i++)
-        if (factor <= (double)REAL_MAX && !(w->K[tri(i, i)] <= most))
+        if (!(w->K[tri(i, i)] <= most))
             return b->job->tape->free_theta[b->local[i]];
     return -1;
 }
@@ -199,7 +211,10 @@ static int status_of_member(const bundle *b, const team *t, ptrdiff_t place, con
         *detail = b->job->tape->free_theta[b->groups->shared[t->lost]];
         return t->status;
     }
-    if ((*detail = run_off_of(b, place)) >= 0)
+    const real fate = *member_at(b, FATE, place, 0);
+    if (fate < 0)
+        return TW_NO_PROGRESS;
+    if ((*detail = fate > 0 ? (int)fate - 1 : run_off_of(b, place, RUN_OFF)) >= 0)
         return TW_DRIFT;
     if (weak >= 0)
         *detail = b->job->tape->free_theta[b->local[weak]];
@@ -207,19 +222,18 @@ static int status_of_member(const bundle *b, const team *t, ptrdiff_t place, con
         *detail = undetermined_of(b, place, w, factor);
     if (*detail >= 0)
         return TW_SINGULAR;
-    const real unsettled = *member_at(b, SHARE, place, tri(b->S + 1, 0));
-    return t->status > 0 && t->some_unsettled && unsettled != 0 ? TW_NO_PROGRESS : t->status;
+    return t->status;
 }
 
-/* Write the results of a member that takes part. */
-static void write_member(const bundle *b, const team *t, ptrdiff_t place, const outcome_work *w,
-                         double factor) {
+/* Write the results of a member that takes part; returns its status. */
+static int write_member(const bundle *b, const team *t, ptrdiff_t place, const outcome_work *w,
+                        double factor) {
     const tw_fit_job *job = b->job;
     const ptrdiff_t fit = b->fit_at[place];
     const int weak = member_covariance(b, t, place, w);
     int detail;
     const int status = status_of_member(b, t, place, w, weak, factor, &detail);
-    const int lost = status == TW_SINGULAR || status == TW_DRIFT;
+    const int lost = status == TW_SINGULAR || status == TW_DRIFT || *member_at(b, FATE, place, 0) != 0;
     if (t->lost < 0 && factor <= (double)REAL_MAX)
         write_member_covariance(b, t, place, w, factor, !lost, (real)INFINITY);
     else
@@ -232,6 +246,7 @@ static void write_member(const bundle *b, const team *t, ptrdiff_t place, const 
     if (job->attempts)
         job->attempts[fit] = 1, job->next[fit] = 0;
     job->status[fit] = (int8_t)status;
+    return status;
 }
 
 /* Write what a team knows of a member that does not take part: its shared parameters. */
@@ -246,34 +261,42 @@ static void write_absent(const bundle *b, const team *t, ptrdiff_t place, const 
         write_member_covariance(b, t, place, w, factor, 0, (real)NAN);
 }
 
-/* chi2 of a team, summed as all its sums are */
-static double chi2_of_team(const bundle *b, const team *t) {
-    double chi2 = 0;
+/* Element `row` of SUM, summed over a team as all its sums are */
+static double sum_of_team(const bundle *b, const team *t, ptrdiff_t row) {
+    double sum = 0;
     for (ptrdiff_t begin = 0; begin < t->n; begin += PIECE) {
         double piece = 0;
         for (ptrdiff_t i = begin; i < least(begin + PIECE, t->n); i++)
             if (mask_at(b, ALIVE, t->first + i, 0))
-                piece += *member_at(b, SUM, t->first + i, tri(b->F, b->F));
-        chi2 += piece;
+                piece += *member_at(b, SUM, t->first + i, row);
+        sum += piece;
     }
-    return chi2;
+    return sum;
+}
+
+static double chi2_of_team(const bundle *b, const team *t) { return sum_of_team(b, t, tri(b->F, b->F)); }
+
+/* Has a shared parameter lost its effect on the model, as run_off_of says of a local one? */
+static int has_lost_effect(const team *t, int c, double share) {
+    const double now = t->square[c], effect = t->theta[c] * t->theta[c] * now;
+    return now < share * share * t->scale2[c] && effect <= (double)(NO_EFFECT * NO_EFFECT) * t->chi2;
 }
 
 /* Look for a shared parameter that the data do not determine: one that has lost its effect on the model, as
  * run_off_of says of a local one, or one whose variance tells so; `factor` is the variance of a residual. */
 static void look_for_lost(const bundle *b, team *t, double factor) {
     const int weak = invert_shared(b, t);
-    const double most = (double)(UNDETERMINED * UNDETERMINED) *
-                        (t->magnitude > factor * (double)t->used ? t->magnitude / factor : (double)t->used);
+    const double noise = factor * (double)t->used; /* the size of all residuals */
+    const double most = most_inflation_of(t->magnitude > noise ? t->magnitude : noise, factor);
+    if (t->status == TW_DRIFT)
+        return;
     for (int c = b->S - 1; c >= 0; c--) {
-        const double now = t->square[c], effect = t->theta[c] * t->theta[c] * now;
-        const double limit = (double)(NO_EFFECT * NO_EFFECT) * t->chi2;
-        const int runs_off = now < (double)(RUN_OFF * RUN_OFF) * t->scale2[c] && effect <= limit;
-        const int unknown = c == weak || (factor <= (double)REAL_MAX && !(t->inverse[tri(c, c)] <= most));
-        if (t->held[c] || !(runs_off || unknown))
+        const int gone = has_lost_effect(t, c, (double)RUN_OFF);
+        const int unknown = c == weak || !(t->inverse[tri(c, c)] <= most);
+        if (t->held[c] || !(gone || unknown))
             continue;
         t->lost = c;
-        t->status = runs_off ? TW_DRIFT : TW_SINGULAR;
+        t->status = gone ? TW_DRIFT : TW_SINGULAR;
     }
 }
 
@@ -284,19 +307,25 @@ static void write_totals(const bundle *b, const team *t, int status, double chi2
     g->status[t->number] = (int8_t)status;
 }
 
-/* Write the results of a team that stops, whose undamped elimination has been summed. */
+/* Write the results of a team that stops, whose undamped elimination has been summed.  A team of which no
+ * member is a success is none. */
 static void write_team(const bundle *b, team *t, const outcome_work *w) {
     read_shared(b, t);
     const double dof = (double)(t->used - t->n_free), chi2 = chi2_of_team(b, t);
     const double factor = b->job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : INFINITY;
     look_for_lost(b, t, factor);
+    int common = RUNNING; /* a status of members, a success if there is one */
     for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
-        if (mask_at(b, ALIVE, place, 0))
+        if (mask_at(b, ALIVE, place, 0)) {
+            const int status = write_member(b, t, place, w, factor);
+            common = status > 0 || common == RUNNING ? status : common;
+        }
+    for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
+        if (*member_at(b, FATE, place, 0) != 0 && !mask_at(b, ALIVE, place, 0))
             write_member(b, t, place, w, factor);
-    for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
-        if (!mask_at(b, ALIVE, place, 0))
+        else if (!mask_at(b, ALIVE, place, 0))
             write_absent(b, t, place, w, factor);
-    write_totals(b, t, t->status, chi2);
+    write_totals(b, t, t->status > 0 ? common : t->status, chi2);
 }
 
 #endif

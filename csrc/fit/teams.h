@@ -42,6 +42,7 @@ typedef enum {
     LAMBDA,    /* [1]  the damping of the team */
     KEEP,      /* [1]  mask: the member is one of those that a masked pass is about */
     ALIVE,     /* [1]  mask: the member takes part */
+    FATE,      /* [1]  of a member that has left its team: 1 + the parameter that runs off, or -1; else 0 */
     MAGNITUDE, /* [1]  sum (y/sigma)^2 */
     Y,         /* [N] */
     WEIGHT,    /* [N]  1 / sigma, or 0; not stored where all are 1 */
@@ -57,15 +58,17 @@ typedef struct {
     ptrdiff_t first, n; /* its members' places in the bundle, packet * LANES + lane */
     ptrdiff_t lead;     /* the place of a member that takes part */
     team_state state;
-    int status;         /* a tw_status, of a team that may stop or stops */
-    int lost;           /* with TW_SINGULAR: the place of the shared parameter */
-    int fresh, kept;    /* the trial is the start; the last trial was kept */
-    int again;          /* its step is to be found (again) */
-    int news;           /* the pass under way is about this team */
-    int small, cut;     /* the step is small; a bound has cut it */
-    int some_unsettled; /* members that are not at their minimum have stopped with the team */
-    int idle, in_vain;  /* as in damped.h */
+    int status;      /* a tw_status, of a team that may stop or stops */
+    int lost;        /* with TW_SINGULAR: the place of the shared parameter */
+    int fresh, kept; /* the trial is the start; the last trial was kept */
+    int again;       /* its step is to be found (again) */
+    int news;        /* the pass under way is about this team */
+    int small, cut;  /* the step is small; a bound has cut it */
+
+    int idle, in_vain; /* as in damped.h */
     int32_t n_iter;
+    int until_mark;       /* kept trials until the next mark */
+    double mark[MARKS];   /* chi2 at earlier marks, the latest first */
     int64_t used;         /* points of the members that take part */
     ptrdiff_t n_free;     /* parameters of these, each shared one once */
     double lambda, delta; /* the damping, and the limit of |D d| */
@@ -161,6 +164,7 @@ static void count_rows(bundle *b) {
                                       [LAMBDA] = 1,
                                       [KEEP] = 1,
                                       [ALIVE] = 1,
+                                      [FATE] = 1,
                                       [MAGNITUDE] = 1,
                                       [Y] = N,
                                       [WEIGHT] = b->groups->partial ? N : 0,
@@ -318,6 +322,30 @@ static void sum_team(const bundle *b, team *t, int n) {
         for (int row = 0; row < n; row++)
             t->sums[row] += t->piece[row];
     }
+}
+
+/* ---- who takes part ------------------------------------------------------------------------------ */
+
+/* How many local parameters of a data set are free. */
+static int count_local(const bundle *b, ptrdiff_t fit) {
+    int n = 0;
+    for (int i = 0; i < b->L; i++)
+        n += !(b->job->fixed && ROW(uint8_t, b->job->fixed, b->P)[b->job->tape->free_theta[b->local[i]]]);
+    return n;
+}
+
+/* Count what the members of a team that take part bring into it; returns whether that is enough points. */
+static int count_members(const bundle *b, team *t) {
+    t->used = 0, t->n_free = 0, t->magnitude = 0, t->lead = -1;
+    for (ptrdiff_t place = t->first; place < t->first + t->n; place++)
+        if (mask_at(b, ALIVE, place, 0)) {
+            t->lead = t->lead < 0 ? place : t->lead;
+            t->used += b->job->n_used[b->fit_at[place]];
+            t->n_free += count_local(b, b->fit_at[place]);
+            t->magnitude += *member_at(b, MAGNITUDE, place, 0);
+        }
+    t->n_free += b->S;
+    return t->lead >= 0 && t->used >= t->n_free;
 }
 
 #endif

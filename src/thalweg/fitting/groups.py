@@ -23,6 +23,7 @@ import numpy as np
 from .._arguments.check import Array, PerFit
 from .._arguments.pieces import has_nan
 from .._core.engine import Job
+from ..status import Status
 from .options import MOST_ATTEMPTS, Options
 from .problem import Problem
 from .shared import TOTALS, medians
@@ -33,6 +34,8 @@ Results = dict[str, Array]
 
 # A data set alone has FIRST_TRIALS (P + 1) trials at most in the first attempt (csrc/fit/points.h).
 _FIRST_TRIALS = 25
+_FAR_OFF = 100.0  # a shared parameter that has grown by more has run off: see `_beyond`
+_SIZES = 1.0, 3.0, 10.0, 30.0, 100.0  # sizes beyond infinity, as shares of the start
 
 
 class Means(NamedTuple):
@@ -95,16 +98,20 @@ def _attempts(problem: Problem, out: Results, begin: Array, means: Means, report
         sizes = np.diff(begin)
         places = np.flatnonzero(np.repeat(failed, sizes))
         part = problem.picked(places)
+        part = part._replace(start=PerFit(_beyond(part, _picked(out, places), means), 1))
         results = _room_for(part)
         done = int(out["status"].size - places.size)
         later = None if report is None else (lambda more, done=done: report(done + more))
         of_part = np.append(0, np.cumsum(sizes[failed])).astype(np.int64)
         _attempt(part, results, of_part, means, later, attempt)
-        better = _is_better(
-            results,
-            {name: a.reshape(-1)[places] for name, a in out.items() if name.startswith("group")},
-        )
+        better = _is_better(results, _picked(out, places))
         _write(out, places[better], {name: a[better] for name, a in results.items()})
+        out["attempts"].reshape(-1)[places] = attempt
+
+
+def _picked(out: Results, places: Array) -> Results:
+    """The results of some data sets."""
+    return {name: array.reshape(out["status"].size, -1)[places] for name, array in out.items()}
 
 
 def _may_be_tried(out: Results, begin: Array) -> Array:
@@ -114,7 +121,7 @@ def _may_be_tried(out: Results, begin: Array) -> Array:
 
 def _is_better(results: Results, before: Results) -> Array:
     """Whether the group of each data set has succeeded now, or has at least a smaller chi2."""
-    chi2, was = results["group_chi2"], before["group_chi2"]
+    chi2, was = results["group_chi2"], before["group_chi2"][:, 0]
     return np.asarray((results["group_status"] > 0) | (chi2 < was))
 
 
@@ -186,3 +193,43 @@ def _fit_each(problem: Problem, means: Means, report: Report) -> tuple[Results, 
     results = results_for(problem)
     means.fit_each(problem, results, means.options, report)
     return results, np.asarray(results["status"].reshape(-1) > 0)
+
+
+def _beyond(problem: Problem, before: Results, means: Means) -> Array:
+    """The starts (B, P) of groups that failed; of some they are beyond infinity.
+
+    A decay exp(-t / tau) depends on 1 / tau: where data want it slower than any decay, they want
+    1 / tau below 0.  So a shared parameter that ran off, to more than `_FAR_OFF` times its start,
+    gets the other sign, and of some sizes (csrc/fit/probes.h) that with the least chi2.
+    """
+    assert problem.sharing is not None
+    shape = problem.data.n_fits, len(problem.names)
+    start: Array = np.array(np.broadcast_to(problem.start.array, shape), order="C")
+    for name in problem.sharing.names:
+        j = problem.names.index(name)
+        lower, upper = (np.atleast_2d(b.array)[:, j] for b in (problem.lower, problem.upper))
+        far = np.abs(before["theta"][:, j]) > _FAR_OFF * np.abs(start[:, j])
+        far &= np.isin(before["status"][:, 0], (Status.SINGULAR, Status.DRIFT))
+        far &= (start[:, j] != 0) & (lower == -np.inf) & (upper == np.inf)
+        places = np.flatnonzero(np.isin(problem.sharing.number, problem.sharing.number[far]))
+        if places.size:
+            start[places, j] = _best_size(problem, start, places, j, means)
+    return start
+
+
+def _best_size(problem: Problem, start: Array, places: Array, j: int, means: Means) -> Array:
+    """The values of shared parameter j beyond infinity that give groups the least chi2."""
+    assert problem.sharing is not None
+    shared = [problem.names.index(name) for name in problem.sharing.names]
+    local = tuple(k for k in problem.free if k not in shared)
+    number = problem.sharing.number[places]
+    part = problem.picked(places)._replace(sharing=None, free=local)
+    best, least = start[places, j], np.full(number.size, np.inf)
+    for size in _SIZES:
+        trial = start[places]
+        trial[:, j] *= -size
+        results, _ = _fit_each(part._replace(start=PerFit(trial, 1)), means, None)
+        chi2 = np.bincount(number, np.nan_to_num(results["chi2"].reshape(-1), nan=np.inf))[number]
+        best = np.where(chi2 < least, trial[:, j], best)
+        least = np.minimum(chi2, least)
+    return np.asarray(best)
