@@ -68,6 +68,7 @@ typedef struct {
     int32_t *detail;           /* [B]                      out see tw_status, else -1 */
     int32_t n_linear;          /* parameters in which f is linear together, or 0 */
     const int32_t *linear;     /* [n_linear]               in  their places in free_theta */
+    int eliminate;             /* 1: the first step puts these at their best, whatever they start at  in */
     int32_t most_attempts;     /* 1, 2 or 3; if 1, the first attempt has all trials      in  */
     int8_t *next;          /* [B], NULL: no `again`    out not 0: `again` may do better, or find a saddle */
     int8_t *attempts;      /* [B], NULL if next is     out 1, 2 or 3 */

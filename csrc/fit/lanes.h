@@ -112,6 +112,7 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
     }
     occupy_lane(g, lane, fit, data.used);
     begin_fit(&g->s, lane);
+    g->s.eliminates[lane] = -(job->eliminate != 0);
     g->s.magnitude[lane] = magnitude_of(&data);
     g->s.dof[lane] = dof_of(job, fit, data.used);
     return 1;

@@ -248,6 +248,7 @@ static void fit_one(single_fit *one, ptrdiff_t fit) {
     fits *s = &one->s;
     s->triangle = NULL;
     begin_one(one);
+    s->eliminates[0] = -(one->job->eliminate != 0);
     if (!run_one(one) || write_one(one))
         return;
     run_orthogonally(one, s, 0);

@@ -67,6 +67,7 @@ typedef struct {
     real *covariance, *unit;     /* of a stopped lane: triangle of F, of columns of length 1; [F] 1/length */
     int n_linear;                /* how many parameters f is linear in together */
     const int32_t *linear;       /* [n_linear] their places among the free ones */
+    mask_int *eliminates;        /* these have still to be put at their best (step.h: begin_at_best) */
     real *linear_matrix;         /* triangle of n_linear + 1: workspace of certify */
     int projecting;              /* lane 0: each trial has its linear parameters at their best (attempts.h) */
     int8_t *projected;           /* lane 0: [F] is this one of those? */
@@ -92,7 +93,7 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     s.moved = TAKE(a, real, F * L);
     s.mark = TAKE(a, real, MARKS * L), s.proved = TAKE(a, real, L);
     s.held = TAKE(a, mask_int, F * L), s.fresh = TAKE(a, mask_int, L), s.kept = TAKE(a, mask_int, L);
-    s.asked = TAKE(a, mask_int, L);
+    s.asked = TAKE(a, mask_int, L), s.eliminates = TAKE(a, mask_int, L);
     s.status = TAKE(a, mask_int, L), s.n_iter = TAKE(a, mask_int, L);
     s.idle = TAKE(a, mask_int, L), s.in_vain = TAKE(a, mask_int, L);
     s.until_mark = TAKE(a, mask_int, L);
@@ -124,6 +125,7 @@ static void begin_fit(fits *s, int lane) {
     s->status[lane] = RUNNING;
     s->n_iter[lane] = s->idle[lane] = s->in_vain[lane] = s->doubt[lane] = s->kept[lane] = 0;
     s->lost[lane] = -1;
+    s->eliminates[lane] = 0;
     s->until_mark[lane] = s->F + 1;
     for (int k = 0; k < MARKS; k++)
         s->mark[k * LANES + lane] = (real)INFINITY;

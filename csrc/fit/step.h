@@ -327,11 +327,48 @@ static ivec find_step(fits *s, const tolerances *t, int o) {
     return cut;
 }
 
+/* Put into covariance [F], which a running fit does not need, the step that puts the linear parameters at
+ * their best beside theta: it solves the normal equations in these alone, undamped.  A parameter that the
+ * others determine already, or nothing does, stays where it is. */
+static void step_to_best(fits *s, int o) {
+    const int F = s->F;
+    for (int i = 0; i < F; i++) {
+        for (int j = 0; j <= i; j++)
+            STORE(s->factor, tri(i, j), v_set((real)(i == j)));
+        STORE(s->work, i, v_set(0));
+    }
+    for (int i = 0; i < s->n_linear; i++) {
+        const int row = s->linear[i];
+        for (int j = 0; j <= i; j++)
+            STORE(s->factor, tri(row, s->linear[j]), LOAD(s->sum, tri(row, s->linear[j])));
+        STORE(s->work, row, LOAD(s->sum, tri(F, row)));
+    }
+    factorise(s, WEAK_PIVOT, o);
+    substitute(s, 0, o);
+    for (int j = 0; j < F; j++)
+        STORE(s->covariance, j, LOAD(s->step, j));
+}
+
+/* Let a lane begin anew where its linear parameters are at their best, or as near to that as bounds let them;
+ * a step that is not finite is not taken. */
+static void begin_at_best(fits *s, int lane) {
+    for (int i = 0; i < s->n_linear; i++) {
+        const ptrdiff_t at = (ptrdiff_t)s->free_theta[s->linear[i]] * LANES + lane;
+        const real best = s->theta[at] + s->covariance[s->linear[i] * LANES + lane];
+        if (fabs(best) <= REAL_MAX)
+            s->start[at] = best < s->lower[at] ? s->lower[at] : best > s->upper[at] ? s->upper[at] : best;
+    }
+    begin_fit(s, lane);
+}
+
 /* Set the next trial of each running lane, or stop it where the gradient or the next step is small enough.  A
  * step that follows a rejection does not stop a lane by its length: it is small because it was shortened. */
 static void advance(fits *s, const tolerances *t, int o) {
     if (s->projecting)
         STORE(s->lambda, 0, v_set(LOST_COLUMN * LOST_COLUMN)); /* the region alone limits the step */
+    const ivec eliminates = MASK(s->eliminates, 0) & (MASK(s->status, 0) == RUNNING);
+    if (v_any(eliminates))
+        step_to_best(s, o);
     const ivec cut = find_step(s, t, o);
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), promised = LOAD(s->promised, 0);
     const vec length2 = length2_of_step(s, o);
@@ -345,6 +382,10 @@ static void advance(fits *s, const tolerances *t, int o) {
     }
     MASK(s->asked, 0) = whole;
     set_trial(s, t->bounded, o);
+    MASK(s->eliminates, 0) = (ivec){0};
+    for (int l = 0; l < VL && v_any(eliminates); l++)
+        if (eliminates[l] && s->status[o + l] == RUNNING)
+            begin_at_best(s, o + l);
 }
 
 #endif

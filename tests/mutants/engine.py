@@ -14,6 +14,35 @@ EDITS = {
         ),
         ("block not added", "v_load(s) + total[i][j]", "total[i][j]"),
     ],
+    ("csrc/fit/step.h", "test_elimination.py"): [
+        ("eliminate: nothing is", "begin_at_best(s, o + l);", ";"),
+        (
+            "eliminate: out of the box",
+            "best < s->lower[at] ? s->lower[at] : best > s->upper[at] ? s->upper[at] : best",
+            "best",
+        ),
+        (
+            "eliminate: half a step",
+            "s->theta[at] + s->covariance",
+            "s->theta[at] + s->covariance[0] * 0 + 2 * s->covariance",
+        ),
+        (
+            "eliminate: other columns",
+            "tri(row, s->linear[j]), LOAD(s->sum",
+            "tri(row, s->linear[j]), v_set(2) * LOAD(s->sum",
+        ),
+    ],
+    ("csrc/fit/one.h", "test_elimination.py"): [
+        ("eliminate: not for a fit alone", "-(one->job->eliminate != 0)", "0"),
+    ],
+    ("src/thalweg/fitting/elimination.py", "test_elimination.py"): [
+        (
+            "eliminate: starts count",
+            "np.where(kept, start, nearest)",
+            "np.where(True, start, nearest)",
+        ),
+        ("eliminate: any may be left out", "and j not in places", "and False"),
+    ],
     ("csrc/base/numbers.h", "test_engine.py"): [
         ("triangle index", "return i * (i + 1) / 2 + j", "return i * (i - 1) / 2 + j"),
     ],

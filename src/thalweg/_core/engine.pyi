@@ -25,6 +25,7 @@ class Job:
         options: tuple[float, float, float, int, bool],
         scaled: bool = ...,
         linear: Sequence[int] = ...,
+        eliminate: bool = ...,
         attempts: int = ...,
     ) -> None: ...
     def run(self, threads: int = 0, progress: Callable[[int], Any] | None = None) -> Watch: ...

@@ -21,7 +21,8 @@ cdef class Job:
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
     ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
-    ``linear`` holds places among the free parameters, ascending.  If ``out`` has ``next`` and
+    ``linear`` holds places among the free parameters, ascending; with ``eliminate`` these need no
+    start.  If ``out`` has ``next`` and
     ``attempts``, as it must for more than one attempt, `again` may be called after `run`.
     """
 
@@ -33,7 +34,7 @@ cdef class Job:
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options,
-                  bint scaled=False, linear=(), int attempts=1):
+                  bint scaled=False, linear=(), bint eliminate=False, int attempts=1):
         x, linear = list(x), tuple(linear)
         cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
@@ -67,7 +68,7 @@ cdef class Job:
             raise ValueError("lower and upper must both be given, or both be None")
         job.fixed = <const uint8_t *> views.take_if_given(fixed, c"B", BP)
         job.xtol, job.ftol, job.gtol, job.max_iter, job.absolute_sigma = options
-        job.scaled = scaled
+        job.scaled, job.eliminate = scaled, eliminate
         job.theta = views.take(out["theta"], real, BP, True)
         job.covariance = views.take(out["covariance"], real, times(B, F * (F + 1) // 2), True)
         job.chi2 = views.take(out["chi2"], real, B, True)

@@ -55,6 +55,7 @@ cdef extern from "thalweg.h" nogil:
         int32_t *detail
         int32_t n_linear
         const int32_t *linear
+        int eliminate
         int32_t most_attempts
         int8_t *next
         int8_t *attempts

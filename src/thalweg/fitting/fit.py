@@ -43,6 +43,7 @@ def fit(
     tied: Any = None,
     shared: str | Sequence[str] | None = None,
     groups: Any = None,
+    linear: str | None = None,
     independent: str | Sequence[str] | None = None,
     axis: int | str | Sequence[int | str] | None = None,
     dtype: Any = None,
@@ -98,6 +99,10 @@ def fit(
         starts at the median of the starts of its group.
     groups : array_like of the batch's shape, optional
         A label for each data set, such as a number or a text: those of one label are a group.
+    linear : {"auto"}, optional
+        With "auto", the parameters in which the model is linear together, such as amplitudes and
+        backgrounds, are found, and put at their best for the start of the others before the first
+        step.  A dict p0 need not give them.
     independent : str or sequence of str, optional
         The independent variables of a formula.
     axis : int, str or sequence of them, optional
@@ -181,8 +186,10 @@ def fit(
     dtype = _FLOAT64 if dtype is None else element_type(dtype)
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
-    problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied)
+    problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
     if shared is not None or groups is not None:
+        if linear is not None:
+            raise ValueError("linear is for data sets without shared parameters; leave it out")
         problem = share(problem, shared, groups)
     options = options_for(
         dtype,
@@ -311,6 +318,8 @@ def _job(
         more["fixed"] = problem.fixed
     if problem.scaled:
         more["scaled"] = True
+    if problem.eliminate:
+        more["eliminate"] = True
     return engine.Job(
         compiled.tape,
         dtype == _FLOAT32,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.bounds import read_bounds, refuse_empty
-from .._arguments.casts import exact_type, narrowed_bounds, narrowed_starts
-from .._arguments.check import Array, PerFit, by_name, name_index, numbers, per_fit, shapes, stack
+from .._arguments.check import Array, PerFit, name_index, shapes
 from .._arguments.pieces import all_finite, contiguous
 from .._core.differences import Differences
 from ..model import ModelInfo
@@ -21,7 +18,9 @@ from ..model.ties import TiedFunction, Ties, read_ties
 from ..model.trace import Recording, RecordingError, columns_read, record, record_each
 from . import by_calls
 from .data import Data
+from .elimination import eliminating
 from .shared import Sharing
+from .starting import box_of, everywhere, start_of
 from .tied import Given, of_open, with_tied
 
 _FLOAT64, _FLOATS = np.dtype(np.float64), frozenset([float])
@@ -56,6 +55,8 @@ class Problem(NamedTuple):
         How the tied parameters, if there are any, follow from the others.
     sharing : Sharing or None
         Which parameters are shared, if any are, and by which data sets.
+    eliminate : bool
+        Whether the linear parameters begin at their best, whatever ``start`` says of them.
     seen : tuple of ndarray or None
         The start of the first fit, and the value there of a model that Python calls.
     """
@@ -74,6 +75,7 @@ class Problem(NamedTuple):
     absolute_sigma: bool = False
     ties: Ties | None = None
     sharing: Sharing | None = None
+    eliminate: bool = False
     seen: tuple[Array, Array] | None = None
 
     @property
@@ -138,6 +140,7 @@ def prepare(
     dtype: Any,
     absolute_sigma: bool = False,
     tied: Any = None,
+    linear: str | None = None,
 ) -> Problem:
     """Return the problem that `thalweg.fit` describes.
 
@@ -155,11 +158,14 @@ def prepare(
     batch, names = data.batch, names if ties is None else ties.open_names
     P = len(names)
     free, own, values = _all_free(P) if fixed is None else _fixed(fixed, names, batch)
-    box = _everywhere(P, dtype) if bounds is None else _bounds(bounds, names, batch, dtype)
-    start = _start(model, data, p0, values, names, box, dtype)
+    box = everywhere(P, dtype) if bounds is None else box_of(bounds, names, batch, dtype)
+    start = start_of(model, data, p0, values, names, box, dtype, linear is not None)
     problem = Problem(model, data, names, free, start, *box, own, recording, False, absolute_sigma)
     if ties is not None:
         problem = with_tied(problem, ties)
+    if linear is not None:
+        given = {**p0, **values} if isinstance(p0, Mapping) else dict.fromkeys(names)
+        problem = eliminating(problem, linear, given, refusal)
     if refusal is not None:
         seen = _call_at_start(problem)
         if data.form == "columns":
@@ -249,118 +255,6 @@ def _held(
             return np.zeros(P, bool), {}
         raise ValueError(f"fixed must have shape {shapes('P', P, batch)}, got {array.shape}")
     return array, {}
-
-
-class _Box(NamedTuple):
-    """The bounds of a `Problem`, and whether there are any."""
-
-    lower: PerFit
-    upper: PerFit
-    bounded: bool
-
-
-def _bounds(bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any) -> _Box:
-    P = len(names)
-    sides = read_bounds(bounds, P, names, np.float64)
-    low, high = sides
-    if all(side.shape in ((), (P,), (*batch, P)) for side in sides):  # `per_fit` refuses others
-        low, high = narrowed_bounds(low, high, names, dtype)
-    lower = per_fit(low, "lower bounds", "P", P, batch, dtype)
-    upper = per_fit(high, "upper bounds", "P", P, batch, dtype)
-    if lower.step != upper.step:
-        lower, upper = (_every_fit(row, batch) for row in (lower, upper))
-    if not lower.step:
-        refuse_empty(lower.array, upper.array, names)
-    bounded = not (np.all(lower.array == -np.inf) and np.all(upper.array == np.inf))
-    return _Box(lower, upper, bounded)  # a NaN counts as a bound, and becomes the status of its fit
-
-
-@lru_cache(maxsize=64)
-def _everywhere(n_params: int, dtype: np.dtype[Any]) -> _Box:
-    """The infinite bounds of P parameters that have none."""
-    sides = np.full((2, n_params), [[-np.inf], [np.inf]], dtype)
-    sides.flags.writeable = False
-    return _Box(PerFit(sides[0], 0), PerFit(sides[1], 0), False)
-
-
-def _every_fit(row: PerFit, batch: tuple[int, ...]) -> PerFit:
-    if row.step:
-        return row
-    return PerFit(np.tile(row.array, (prod(batch), 1)), 1)
-
-
-def _start(
-    model: ModelInfo,
-    data: Data,
-    p0: Any,
-    values: Mapping[str, Any],
-    names: Sequence[str],
-    box: _Box,
-    dtype: Any,
-) -> PerFit:
-    """The start of every fit: given, by name or by place, or guessed from the data."""
-    if type(p0) in (tuple, list, np.ndarray) and not values:  # the usual case
-        return _refuse_outside(_given_start(p0, data, names, dtype), box, names)
-    if p0 is None and set(values) != set(names):
-        start = PerFit(_guess(model, data, names), 1)
-        inside = np.clip(start.array, box.lower.array, box.upper.array)
-        start = PerFit(np.where(np.isnan(inside), start.array, inside).astype(dtype), 1)
-    elif isinstance(p0, Mapping) or p0 is None:
-        given = stack(by_name({**(p0 or {}), **values}, names, "p0"), "p0", names, np.float64)
-        return _refuse_outside(_given_start(given, data, names, dtype), box, names)
-    else:
-        start = _given_start(p0, data, names, dtype)
-        if not values:
-            return _refuse_outside(start, box, names)
-    array = start.array.copy() if start.step else _every_fit(start, data.batch).array
-    for name, value in values.items():
-        value = numbers(value, f"fixed[{name!r}]", dtype)
-        if value.shape not in ((), data.batch):
-            raise ValueError(f"fixed[{name!r}] must be a number or have the batch's shape")
-        array[:, name_index(name, names, "fixed")] = value.reshape(-1)
-    return PerFit(contiguous(array), 1)
-
-
-def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFit:
-    if type(p0) in (tuple, list) and _FLOATS.issuperset(map(type, p0)):  # what needs no check
-        if dtype is _FLOAT64 and len(p0) == len(names):
-            return PerFit(np.array(p0), 0)
-    start = per_fit(p0, "p0", "P", len(names), data.batch, exact_type(p0, dtype))
-    array = narrowed_starts(start.array, names, dtype)
-    return start if array is start.array else PerFit(array, start.step)
-
-
-def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
-    if model.guess is None:
-        raise ValueError(f"p0 is needed: give a start for {', '.join(names)}")
-    y: Array = data.y
-    x = [row.array for row in data.x]
-    if data.use is not None:  # a point that is left out may hold anything, in x too
-        used = data.use.array != 0
-        y = np.where(used, y, np.nan)
-        x = [np.where(used if v.ndim == used.ndim else used.any(0), v, np.nan) for v in x]
-    if data.sigma is not None and np.isinf(data.sigma.array).any():
-        y = np.where(np.isinf(data.sigma.array), np.nan, y)
-    guess: Array = np.asarray(model.guess(x[0] if len(x) == 1 else tuple(x), y))
-    every = model.names or ()
-    guess = guess.reshape(data.n_fits, len(every))
-    return guess if len(names) == len(every) else guess[:, [every.index(n) for n in names]]
-
-
-def _refuse_outside(start: PerFit, box: _Box, names: Sequence[str]) -> PerFit:
-    """Return the start; raise ValueError if all fits share it and bounds that it is outside of."""
-    if not start.step and not box.lower.step:
-        p, low, high = start.array, box.lower.array, box.upper.array
-        if not box.bounded and all(map(isfinite, p.tolist())):
-            return start
-        wrong = ~((low <= p) & (p <= high) & (np.abs(p) < np.inf))
-        if wrong.any():
-            j = int(np.argmax(wrong))
-            raise ValueError(
-                f"p0 of {names[j]} must be finite and inside its bounds: "
-                f"{p[j]} is not in [{low[j]}, {high[j]}]"
-            )
-    return start
 
 
 def _record(

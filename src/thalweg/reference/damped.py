@@ -77,13 +77,15 @@ def levenberg_marquardt(
     attempts: int | None = None,
     jacobian_error: float = 0.0,
     lead: Model | None = None,
+    eliminate: bool = False,
 ) -> Outcome:
     """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
 
     ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), columns of relative error
     ``jacobian_error``, and ``lead`` f and a rough df/dtheta for the way, not the end, of the first
     attempt; ``curvature(theta, d)`` is the second derivative of f along d, (N,); f is linear in the
-    parameters ``linear`` together.  The other arguments are those of `thalweg.fit`, for one fit;
+    parameters ``linear`` together, which with ``eliminate`` begin at their best.  The other
+    arguments are those of `thalweg.fit`, for one fit;
     equal bounds fix a parameter.  Nothing is raised: the status says what is wrong.
     """
     y, start, P = np.asarray(y, float), np.array(start, float), len(start)
@@ -109,6 +111,7 @@ def levenberg_marquardt(
         Tolerances(xtol, ftol, gtol, max_iter),
         jacobian_error,
         lead and _on_free_parameters(lead, None, start, free, target, weight)[0],
+        np.flatnonzero(np.isin(free, linear)) if eliminate else np.zeros(0, int),
     )
     outcome = _best_of(problem, start[free], attempts, absolute_sigma)
     if outcome.status in ("NOT_FINITE", "RANGE"):
@@ -148,7 +151,14 @@ def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: boo
     """The outcome of all attempts, or of the first alone."""
     alone = attempts == 1
     limit = later.limit_of_attempt(problem, 3 if alone else 1)
-    first = attempt(problem, start, limit, last=alone, leads=problem.lead is not None)
+    first = attempt(
+        problem,
+        start,
+        limit,
+        last=alone,
+        leads=problem.lead is not None,
+        eliminates=len(problem.eliminated) > 0,
+    )
     if first.status == "NOT_FINITE":
         e = problem.evaluate(first.trial)[:, -1]
         return _refused("NOT_FINITE", 2 if np.isfinite(e @ e) else 1, len(start))

@@ -29,7 +29,7 @@ from .state import (
     merge_rows,
     noise_of_chi2,
 )
-from .step import advance, is_small
+from .step import advance, best_linear, is_small
 
 UNDAMPED = 1e-8  # a lambda up to UNDAMPED changes a step by less than its errors
 SLOW_FALL = 1e-3  # a fit is slow if chi2 falls by less than SLOW_FALL chi2 / dof over its marks
@@ -61,8 +61,12 @@ def run(fit: Fit) -> Fit:
             fit.status, fit.rough = "NO_PROGRESS", False
         fit.stop(fit.renews, fit.pending)
         fit.renews, judged = False, fit.status
+        best = best_linear(fit) if fit.eliminates and not fit.status else None
         if fit.status in ("", "SLOW", *SUCCESSES):
             advance(fit)
+        fit.eliminates = False
+        if best is not None and not fit.status:
+            fit = Fit(fit.problem, best, fit.limit, last=fit.last)
         if fit.status and fit.rough and fit.status not in ("NOT_FINITE", "RANGE"):
             renew(fit, judged)
         else:

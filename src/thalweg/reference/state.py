@@ -57,6 +57,7 @@ class Problem(NamedTuple):
     stops: Tolerances
     jacobian_error: float = 0.0  # relative error of the columns of J beyond rounding
     lead: Callable[[Array], Array] | None = None  # `evaluate` with a rough J, for the first attempt
+    eliminated: Any = ()  # places of the linear parameters that begin at their best, bounded or not
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Fit:
     projecting: bool = False  # each trial has its linear parameters at their best
     last: bool = False  # no other attempt follows, so a slow fit is given more time
     leads: bool = False  # trials have a rough J (Problem.lead)
+    eliminates: bool = False  # the linear parameters have still to be put at their best
     rough: bool = False  # J at theta is rough
     renews: bool = False  # the trial is theta, whose J was rough (judge.renew), ...
     pending: str = ""  # ... and this status waits for the new J

@@ -43,6 +43,32 @@ def advance(fit: Fit) -> None:
     fit.trial = np.where(fit.held, onto, theta + d)
 
 
+def best_linear(fit: Fit) -> Array:
+    """theta with the linear parameters at their best, or as near to that as bounds let them.
+
+    Their normal equations are solved undamped, by L D L'.  One whose pivot is rounding, because the
+    others determine it or nothing does, stays where it is, and so does one whose best is infinite.
+    """
+    places, theta = fit.problem.eliminated, fit.theta.copy()
+    A, step, n = fit.A[np.ix_(places, places)], fit.g[places], len(places)
+    L, inverse = np.eye(n), np.zeros(n)
+    for j in range(n):
+        d = A[j, j] - sum(L[j, k] ** 2 / inverse[k] for k in range(j) if inverse[k])
+        if d > WEAK_PIVOT * A[j, j]:
+            inverse[j] = 1 / d
+        for i in range(j + 1, n):
+            known = sum(L[i, k] * L[j, k] / inverse[k] for k in range(j) if inverse[k])
+            L[i, j] = (A[i, j] - known) * inverse[j]
+    for i in range(n):
+        step[i] -= L[i, :i] @ step[:i]
+    step = step * inverse
+    for i in reversed(range(n)):
+        step[i] = step[i] - L[i + 1 :, i] @ step[i + 1 :] if inverse[i] else 0.0
+    best = np.clip(theta[places] + step, fit.problem.lower[places], fit.problem.upper[places])
+    theta[places] = np.where(np.isfinite(theta[places] + step), best, theta[places])
+    return theta
+
+
 def is_small(fit: Fit) -> bool:
     """Whether |d_j| <= xtol (|theta_j| + |e| / D_j) for each j."""
     xtol = fit.problem.stops.xtol
