@@ -85,13 +85,12 @@ def levenberg_marquardt(
     ``jacobian_error``, and ``lead`` f and a rough df/dtheta for the way, not the end, of the first
     attempt; ``curvature(theta, d)`` is the second derivative of f along d, (N,); f is linear in the
     parameters ``linear`` together, which with ``eliminate`` begin at their best.  The other
-    arguments are those of `thalweg.fit`, for one fit;
-    equal bounds fix a parameter.  Nothing is raised: the status says what is wrong.
+    arguments are those of `thalweg.fit`, for one fit; equal bounds fix a parameter.  The status
+    says what is wrong.
     """
     y, start, P = np.asarray(y, float), np.array(start, float), len(start)
     sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)
-    lower = np.full(P, -np.inf) if lower is None else np.asarray(lower, float)
-    upper = np.full(P, np.inf) if upper is None else np.asarray(upper, float)
+    lower, upper = _box(P, lower, upper)
     use = ~np.isnan(y) & (sigma < np.inf)
     status, detail = _refusal(y, sigma, start, lower, upper, use)
     if status:
@@ -120,6 +119,14 @@ def levenberg_marquardt(
     covariance[np.ix_(free, free)], params[free] = outcome.covariance, outcome.params
     detail = int(free[outcome.detail]) if outcome.detail >= 0 else -1
     return outcome._replace(params=params, covariance=covariance, detail=detail)
+
+
+def _box(P: int, lower: Array | None, upper: Array | None) -> tuple[Array, Array]:
+    """The bounds of P parameters, infinite where there are none."""
+    return (
+        np.full(P, -np.inf) if lower is None else np.asarray(lower, float),
+        np.full(P, np.inf) if upper is None else np.asarray(upper, float),
+    )
 
 
 def _on_free_parameters(
