@@ -84,9 +84,8 @@ def levenberg_marquardt(
     ``model_and_jacobian(theta)`` gives f (N,) and df/dtheta (N, P), columns of relative error
     ``jacobian_error``, and ``lead`` f and a rough df/dtheta for the way, not the end, of the first
     attempt; ``curvature(theta, d)`` is the second derivative of f along d, (N,); f is linear in the
-    parameters ``linear`` together, which with ``eliminate`` begin at their best.  The other
-    arguments are those of `thalweg.fit`, for one fit; equal bounds fix a parameter.  The status
-    says what is wrong.
+    parameters ``linear`` together, which with ``eliminate`` begin at their best.  The rest is as in
+    `thalweg.fit`, for one fit; equal bounds fix a parameter.  The status says what is wrong.
     """
     y, start, P = np.asarray(y, float), np.array(start, float), len(start)
     sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)
