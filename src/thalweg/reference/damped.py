@@ -114,10 +114,7 @@ def levenberg_marquardt(
     outcome = _best_of(problem, start[free], attempts, absolute_sigma)
     if outcome.status in ("NOT_FINITE", "RANGE"):
         return _refused(outcome.status, outcome.detail, P)
-    covariance, params = np.zeros((P, P)), start.copy()
-    covariance[np.ix_(free, free)], params[free] = outcome.covariance, outcome.params
-    detail = int(free[outcome.detail]) if outcome.detail >= 0 else -1
-    return outcome._replace(params=params, covariance=covariance, detail=detail)
+    return _among_all(outcome, start, free)
 
 
 def _box(P: int, lower: Array | None, upper: Array | None) -> tuple[Array, Array]:
@@ -126,6 +123,15 @@ def _box(P: int, lower: Array | None, upper: Array | None) -> tuple[Array, Array
         np.full(P, -np.inf) if lower is None else np.asarray(lower, float),
         np.full(P, np.inf) if upper is None else np.asarray(upper, float),
     )
+
+
+def _among_all(outcome: Outcome, start: Array, free: Array) -> Outcome:
+    """The outcome of a fit in its free parameters as one in all of them."""
+    P = len(start)
+    covariance, params = np.zeros((P, P)), start.copy()
+    covariance[np.ix_(free, free)], params[free] = outcome.covariance, outcome.params
+    detail = int(free[outcome.detail]) if outcome.detail >= 0 else -1
+    return outcome._replace(params=params, covariance=covariance, detail=detail)
 
 
 def _on_free_parameters(
