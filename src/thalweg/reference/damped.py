@@ -125,7 +125,7 @@ def _box(P: int, lower: Array | None, upper: Array | None) -> tuple[Array, Array
     )
 
 
-def _among_all(outcome: Outcome, start: Array, free: Array) -> Outcome:
+def _among_all(outcome: Outcome, start: Array, free: Any) -> Outcome:
     """The outcome of a fit in its free parameters as one in all of them."""
     P = len(start)
     covariance, params = np.zeros((P, P)), start.copy()
