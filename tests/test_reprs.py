@@ -127,3 +127,13 @@ def test_settings_after_the_first_are_told_by_name(kind):
     first, *others = inspect.signature(kind).parameters.values()
     assert first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in others)
+
+
+def test_groups_are_told_in_two_lines():
+    x = np.linspace(0, 3, 20)
+    y = np.exp(-x) * np.arange(1.0, 7)[:, None]
+    r = tw.fit("a*exp(-x/t)", x, y, [1, 1], shared="t", groups=[0, 0, 0, 1, 1, 1])
+    assert repr(r.groups).splitlines() == [
+        "<Groups: 2 of 6 data sets, 2 succeeded",
+        " number, status, chi2, n_used, n_free, success, dof for each data set>",
+    ]

@@ -78,6 +78,14 @@ class Groups(NamedTuple):
         """Degrees of freedom of the group, points used minus free parameters."""
         return np.asarray(self.n_used - self.n_free)
 
+    def __repr__(self) -> str:
+        several, first = np.unique(self.number, return_index=True)
+        good = int(np.count_nonzero(self.success.reshape(-1)[first]))
+        return (
+            f"<Groups: {len(several)} of {self.number.size} data sets, {good} succeeded\n"
+            f" {', '.join(self._fields)}, success, dof for each data set>"
+        )
+
 
 def room_for_groups(problem: Problem, out: dict[str, Array]) -> None:
     """Add arrays for the totals of groups, an element for each data set, to those of results."""
