@@ -263,7 +263,8 @@ static shared_batch *shared_batch_on(arena *a, const tw_fit_job *job, const tw_f
     const bundle sizes = {
         .F = job->tape->n_free, .S = groups->n_shared, .L = job->tape->n_free - groups->n_shared};
     for (int k = 0; k < threads; k++) {
-        bundle *own = bundle_on(a, job, groups, s->own_x, small, small, 1, s->packed, s->expanded);
+        bundle *own = bundle_on(a, job, groups, s->own_x, small, least(small, groups->n_groups), 1, s->packed,
+                                s->expanded);
         const outcome_work w = outcome_work_on(a, &sizes);
         if (!a->measuring)
             s->small[k] = own, s->work[k] = w;

@@ -19,7 +19,7 @@ enum {
     BUNDLE_POINTS =
         8192,          /* small teams fill a bundle up to so many points: 64 KiB of y, in the second cache */
     LEAST_BUNDLE = 32, /* but up to at least so many members, so that most lanes have one */
-    LARGE_TEAM = 1024, /* threads share the packets of a team of at least so many members */
+    LARGE_TEAM = 512,  /* threads share the packets of a team of at least so many members */
     PACKETS_AT_ONCE = 4, /* packets that a thread claims at a time */
 };
 

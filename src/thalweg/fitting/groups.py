@@ -34,6 +34,7 @@ Results = dict[str, Array]
 
 # A data set alone has FIRST_TRIALS (P + 1) trials at most in the first attempt (csrc/fit/points.h).
 _FIRST_TRIALS = 25
+_ROUGHLY = 0.1, 1e-3, 0.03  # xtol, ftol and gtol then: what it finds is a start
 _FAR_OFF = 100.0  # a shared parameter that has grown by more has run off: see `_beyond`
 _SIZES = 1.0, 3.0, 10.0, 30.0, 100.0  # sizes beyond infinity, as shares of the start
 
@@ -134,7 +135,7 @@ def _attempt(
     if attempt < MOST_ATTEMPTS:
         options = means.options
         most = min(options.max_iter, _FIRST_TRIALS * (len(problem.names) + 1))
-        first = options._replace(attempts=1, max_iter=most)
+        first = Options(*_ROUGHLY, most, attempts=1)
         alone = means._replace(options=first if attempt == 1 else options)
         problem = problem._replace(start=PerFit(_starts(problem, alone, waiting), 1))
     fit_groups(problem, out, begin, means, report)
