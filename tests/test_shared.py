@@ -255,3 +255,21 @@ def test_units_do_not_matter(unit):
     far = tw.fit(peak, x * unit, y * unit, [2 * unit, 0, unit, 0], shared=["m", "s"])
     np.testing.assert_allclose(far.params / unit, r.params, rtol=1e-9)
     np.testing.assert_allclose(far.stderr / unit, r.stderr, rtol=1e-7)
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e18])
+def test_float32_gets_the_digits_of_float64_where_squares_leave_its_range(unit):
+    rng = np.random.default_rng(2)
+    t = np.linspace(0, 5, 30)
+    y = decay(t, rng.uniform(1, 3, (2, 4, 1)), 1.5, 0.5) + 0.05 * rng.standard_normal((2, 4, 30))
+    r = tw.fit(decay, t, y, [1, 1, 0], shared="tau")
+    far = tw.fit(decay, t, unit * y, [unit, 1, 0], shared="tau", dtype=np.float32)
+    assert far.success.all()
+    units = np.array([unit, 1, unit])
+    np.testing.assert_allclose(far.params / units, r.params, rtol=1e-4)
+    np.testing.assert_allclose(far.stderr / units, r.stderr, rtol=1e-3)
+    mixed = np.array([0, 4, 1, 5, 2, 6, 3, 7])
+    y = (unit * y).reshape(8, 30)[mixed]
+    flat = tw.fit(decay, t, y, [unit, 1, 0], shared="tau", groups=mixed // 4, dtype=np.float32)
+    np.testing.assert_array_equal(flat.params[np.argsort(mixed)], far.params.reshape(8, 3))
+    np.testing.assert_array_equal(flat.stderr[np.argsort(mixed)], far.stderr.reshape(8, 3))

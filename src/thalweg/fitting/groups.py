@@ -25,6 +25,7 @@ from .._arguments.pieces import has_nan
 from .._core.engine import Job
 from ..status import Status
 from .options import MOST_ATTEMPTS, Options
+from .packed import diagonal
 from .problem import Problem
 from .shared import TOTALS, medians
 from .storage import results_for
@@ -63,13 +64,15 @@ def run_groups(problem: Problem, out: Results, means: Means, report: Report) -> 
     assert problem.sharing is not None
     order, begin = problem.sharing.in_order()
     if order is None:
-        _attempts(problem, out, begin, means, report)
+        _in_range(problem, out, begin, means, report)
         return
     problem = problem.picked(order)
     results = _room_for(problem)
     try:
-        _attempts(problem, results, begin, means, report)
+        _in_range(problem, results, begin, means, report)
     finally:
+        if "errors" in results:
+            out["errors"] = np.empty((*out["status"].shape, len(problem.free)), out["chi2"].dtype)
         _write(out, order, results)
 
 
@@ -88,6 +91,54 @@ def _write(out: Results, places: Array, results: Results) -> None:
         out[name].reshape(n, -1)[places] = array.reshape(places.size, -1)
 
 
+def _in_range(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
+    """Fit the groups, which are in order; in float64 those that leave the range of float32."""
+    _attempts(problem, out, begin, means, report)
+    lost = np.add.reduceat(out["status"].reshape(-1) == Status.RANGE, begin[:-1]) > 0
+    if problem.data.y.dtype == np.float64 or not lost.any():
+        return
+    places, of_part = _places_of(lost, begin)
+    part = _in_float64(problem.picked(places))
+    results = _room_for(part)
+    _attempts(part, results, of_part, means, _after(report, out["status"].size - places.size))
+    with np.errstate(over="ignore", under="ignore"):
+        of_diagonal = diagonal(len(problem.free))
+        out["errors"] = np.sqrt(out["covariance"][..., of_diagonal])
+        results["errors"] = np.sqrt(results["covariance"][..., of_diagonal])
+        _write(out, places, results)
+
+
+def _in_float64(problem: Problem) -> Problem:
+    """The same problem in float64."""
+
+    def wide(row: PerFit) -> PerFit:
+        return PerFit(row.array.astype(np.float64), row.step)
+
+    data, sigma = problem.data, problem.data.sigma
+    return problem._replace(
+        data=data._replace(
+            x=tuple(map(wide, data.x)),
+            y=data.y.astype(np.float64),
+            sigma=None if sigma is None else wide(sigma),
+        ),
+        start=wide(problem.start),
+        lower=wide(problem.lower),
+        upper=wide(problem.upper),
+    )
+
+
+def _places_of(chosen: Array, begin: Array) -> tuple[Array, Array]:
+    """The places of the data sets of the chosen groups, and where each group begins among them."""
+    sizes = np.diff(begin)
+    of_part = np.append(0, np.cumsum(sizes[chosen])).astype(np.int64)
+    return np.flatnonzero(np.repeat(chosen, sizes)), of_part
+
+
+def _after(report: Report, done: int) -> Report:
+    """A report of fits that are done, to which ``done`` earlier ones are added."""
+    return None if report is None else lambda more: report(int(done) + more)
+
+
 def _attempts(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
     """Fit the groups, which are in order; groups that fail are tried again."""
     _attempt(problem, out, begin, means, report, 1)
@@ -96,14 +147,11 @@ def _attempts(problem: Problem, out: Results, begin: Array, means: Means, report
         failed = (status[begin[:-1]] < 0) & _may_be_tried(out, begin)
         if not failed.any() or not out["status"].all():
             return
-        sizes = np.diff(begin)
-        places = np.flatnonzero(np.repeat(failed, sizes))
+        places, of_part = _places_of(failed, begin)
         part = problem.picked(places)
         part = part._replace(start=PerFit(_beyond(part, _picked(out, places), means), 1))
         results = _room_for(part)
-        done = int(out["status"].size - places.size)
-        later = None if report is None else (lambda more, done=done: report(done + more))
-        of_part = np.append(0, np.cumsum(sizes[failed])).astype(np.int64)
+        later = _after(report, out["status"].size - places.size)
         _attempt(part, results, of_part, means, later, attempt)
         better = _is_better(results, _picked(out, places))
         _write(out, places[better], {name: a[better] for name, a in results.items()})
