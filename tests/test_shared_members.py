@@ -317,6 +317,9 @@ def test_results_tell_of_the_groups(tmp_path):
         np.testing.assert_array_equal(other.redchi, r.redchi)
         assert other.shared == ("tau",)
     assert "12 succeeded" in r.summary()
+    table = r.columns()
+    np.testing.assert_array_equal(table["group"], np.repeat([0, 1, 2], 4))
+    np.testing.assert_allclose(table["group_chi2"] / table["dof"], r.redchi.reshape(-1))
 
 
 def test_ctrl_c_keeps_the_groups_that_had_finished():

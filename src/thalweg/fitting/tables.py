@@ -27,6 +27,9 @@ def columns(result: FitResult) -> dict[str, Array]:
         out[f"{name}_stderr"] = stderr[:, j]
     for name in ("chi2", "dof", "n_used", "n_iter", "status"):
         out[name] = getattr(result, name).reshape(-1)
+    if result.groups is not None:
+        out["group"] = result.groups.number.reshape(-1)
+        out["group_chi2"] = result.groups.chi2.reshape(-1)
     words = {code: Status(code).name.lower() for code in np.unique(out["status"])}
     out["reason"] = np.array([words[code] for code in out["status"]], dtype=np.str_)
     return out
