@@ -13,6 +13,7 @@ from hypothesis import given
 from thalweg.model.formula import FUNCTIONS, parse
 from thalweg.model.graph import evaluate
 from thalweg.model.trace import RecordingError, parameter_names, record
+from thalweg.model.vocabulary import SPECIAL
 
 EPS = np.finfo(float).eps
 X = np.array([-1.5, 0.0, 0.4, 1.0, 2.5])
@@ -82,6 +83,23 @@ def test_every_function_gives_the_same_recorded_and_computed(name):
     [recorded] = evaluate(graph, [output], x=[points], theta=params)
     # the recorded logarithms and powers are scaled: one or two roundings more
     np.testing.assert_allclose(recorded, formula(points, *params), rtol=20 * EPS, atol=EPS)
+
+
+@pytest.mark.parametrize("name", sorted(SPECIAL))
+def test_a_function_of_scipy_is_one_where_it_is_called(name):
+    arity, _ = SPECIAL[name]
+    first = "2" if name in ("expn", "kn", "yn") else "a"
+    names = [first, "x"] if arity == 2 else ["x"] if arity == 1 else ["a", "b", "x"]
+    formula, points = parse(f"{name}({', '.join(names)})", "x"), abs(X[1:]) / 9 + 0.01
+    params = [0.3, 0.7][: len(formula.names)]
+    given = [{"a": 0.3, "b": 0.7, "2": 2.0, "x": points}[each] for each in names]
+    np.testing.assert_array_equal(formula(points, *params), getattr(scipy.special, name)(*given))
+    graph, output, _ = record(formula, 1, len(params), len(points), single=True)
+    [recorded] = evaluate(graph, [output], x=[points], theta=params)
+    np.testing.assert_array_equal(recorded, formula(points, *params))
+    assert parse(f"{name}*x", "x")(points, 3.0)[0] == 3 * points[0]  # else it is a parameter
+    with pytest.raises(ValueError, match="is not a function"):
+        parse(f"{name}*x + {name}({', '.join(names)})", "x")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .._optional import optional
 from . import functions
+from .identities import IDENTITIES
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
@@ -29,6 +31,13 @@ def _at_least_two(function: Callable[..., Any]) -> Callable[..., Any]:
 def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
     """A condition whose value is 1.0 or 0.0: NumPy's exp of a boolean is a float16, - an error."""
     return lambda *values: function(*values) * 1.0
+
+
+def _of_scipy(name: str) -> Callable[..., Any]:
+    def call(*operands: Any) -> Any:
+        return getattr(optional("scipy.special", f"the function {name} needs"), name)(*operands)
+
+    return call
 
 
 _INVERSES = ("sin", "cos", "tan", "sinh", "cosh", "tanh")
@@ -56,6 +65,11 @@ _FUNCTIONS_BY_ARITY: dict[int, dict[str, Callable[..., Any]]] = {
     },
     3: {"clip": functions.clip, "voigt": functions.voigt_profile, "where": np.where},
 }
+
+
+# Functions of SciPy, which are functions only where they are called: gamma may be a parameter.
+SPECIAL = {name: (len(each), _of_scipy(name)) for name, each in IDENTITIES.items()}
+# The number of arguments of each function whose name is no parameter's, and what it computes.
 FUNCTIONS = {
     name: (arity, function)
     for arity, table in _FUNCTIONS_BY_ARITY.items()
