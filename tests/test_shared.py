@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 from shared_cases import (
+    Case,
     decay,
     draw,
     evaluate,
@@ -37,7 +38,7 @@ def specified(case, **options):
     start[:, places] = np.median(start[:, places], axis=0)
     return fit_group(
         lambda m, theta: evaluate(case, m, theta), start, sorted(places), magnitude.sum(-1),
-        np.count_nonzero(case.weights()), lower=lower, upper=upper,
+        np.count_nonzero(case.weights(), axis=-1), lower=lower, upper=upper,
         absolute_sigma=case.options.get("absolute_sigma", False), **options,
     )  # fmt: skip
 
@@ -70,6 +71,28 @@ def test_every_step_is_what_the_specification_says(seed, bounded, steps):
     assert (got.n_iter == want.n_iter).all()
     np.testing.assert_allclose(
         got.params, want.params, rtol=1e-9, atol=1e-9 * abs(want.params).max()
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3, 4, 11])
+def test_data_sets_leave_their_group_as_the_specification_says(seed):
+    """Two of the decays are gone by the second point; noise there decides whether their lifetimes
+    run to 0."""
+    rng = np.random.default_rng(seed)
+    t = np.linspace(0, 5, 40)
+    y = decay(t, rng.uniform(1, 3, (7, 1)), rng.uniform(1, 2, (7, 1)), 0.3)
+    y[1:3], y[1:3, 0] = 0.3, 2.0
+    y += 0.02 * rng.standard_normal(y.shape)
+    case = Case(decay, t, y, np.tile([1.0, 1.0, 0.0], (7, 1)), ["c"], {})
+    got, want = from_start(case), specified(case)
+    left = np.isnan(want.chi2)
+    np.testing.assert_array_equal(got.status == Status.DRIFT, left)
+    np.testing.assert_array_equal(got.groups.n_used, 40 * np.count_nonzero(~left))
+    assert (got.n_iter == want.n_iter).all()
+    np.testing.assert_allclose(got.params[~left], want.params[~left], rtol=1e-6)
+    np.testing.assert_array_equal(got["c"], got["c"][0])
+    np.testing.assert_allclose(
+        got.stderr[~left], np.sqrt(np.diagonal(want.covariance[~left], axis1=1, axis2=2)), rtol=1e-6
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrow import LOST_PIVOT, WEAK_PIVOT, eliminate, pivot
+from .parting import MARKS, is_slow, part_with_members, shared_runs_off
 from .state import EPS, FIRST_DAMPING, LAST_STEP, LEAST_DAMPING, UNSEEN, Tolerances, early_ftol
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -32,8 +33,8 @@ FAST, RELIEF, WIDER = 0.2, 1e-2, 100.0
 class Outcome(NamedTuple):
     """A finished group."""
 
-    params: Array  # (M, P)
-    chi2: Array  # (M,)
+    params: Array  # (M, P); of a member that has left its own parameters are where it left
+    chi2: Array  # (M,), NaN of a member that has left
     status: str  # a name of `thalweg.Status`
     n_iter: int
     covariance: Array  # (M, P, P) of each member's parameters, 0 at a bound
@@ -49,7 +50,7 @@ class Group:
     lower: Array
     upper: Array
     magnitude: Array  # (M,) sum (y / sigma)^2
-    dof: float
+    dof_of: Callable[[list[int]], int]  # points less parameters of a group of these members
     stops: Tolerances
     lam: float = FIRST_DAMPING
     delta: float = np.inf
@@ -72,11 +73,18 @@ class Group:
     step: Array = field(init=False)
     held: Any = field(init=False)
     local: list[int] = field(init=False)
+    dof: float = field(init=False)
+    members: list[int] = field(init=False)  # which data sets they are
+    left: dict[int, Array] = field(default_factory=dict)  # where those are that have left
+    until_mark: int = field(init=False)
+    marks: list[float] = field(default_factory=lambda: [np.inf] * MARKS)
 
     def __post_init__(self) -> None:
         self.sums = np.zeros((len(self.theta), *2 * (self.theta.shape[1] + 1,)))
         self.D2, self.step = np.zeros((2, *self.theta.shape))
         self.held = np.zeros(self.theta.shape, bool)
+        self.members, self.until_mark = list(range(len(self.theta))), self.theta.shape[1] + 1
+        self.dof = max(self.dof_of(self.members), 1)
         self.local = [j for j in range(self.theta.shape[1]) if j not in self.shared]
 
     @property
@@ -105,7 +113,7 @@ def fit_group(
     start: Array,
     shared: Sequence[int],
     magnitude: Array,
-    n_used: int,
+    n_used: Array,
     *,
     lower: Array | None = None,
     upper: Array | None = None,
@@ -117,29 +125,41 @@ def fit_group(
 ) -> Outcome:
     """Minimise the sum of chi2 over M members from ``start`` (M, P), in one attempt.
 
-    ``magnitude`` (M,) holds the sums of (y / sigma)^2, ``n_used`` is the number of points.
+    ``magnitude`` (M,) holds the sums of (y / sigma)^2, ``n_used`` (M,) the numbers of points.
     """
     start, shared = np.array(start, float), list(shared)
     M, P = start.shape
     lower = np.full(P, -np.inf) if lower is None else np.asarray(lower, float)
     upper = np.full(P, np.inf) if upper is None else np.asarray(upper, float)
-    dof = n_used - len(shared) - M * (P - len(shared))
+
+    def dof_of(members: list[int]) -> int:
+        S = len(shared)
+        return int(n_used[members].sum() - S - len(members) * (P - S))
+
     stops = Tolerances(xtol, ftol, gtol, max_iter)
-    g = Group(evaluate, start, shared, lower, upper, magnitude, max(dof, 1), stops)
+    g = Group(evaluate, start, shared, lower, upper, magnitude, dof_of, stops)
     with np.errstate(all="ignore"):
         while not _round(g):
             pass
+        dof = dof_of(g.members)
         factor = 1.0 if absolute_sigma else g.chi2 / dof if dof > 0 else np.inf
         covariance = covariances(g, factor)
-    return Outcome(g.theta, g.sums[:, -1, -1].copy(), g.status, g.n_iter, covariance)
+    params, chi2 = np.full((M, P), np.nan), np.full(M, np.nan)
+    every = np.full((M, P, P), np.nan)
+    params[g.members], chi2[g.members], every[g.members] = g.theta, g.sums[:, -1, -1], covariance
+    for m, theta in g.left.items():
+        params[m], params[m, shared] = theta, g.theta[0, shared]
+    return Outcome(params, chi2, g.status, g.n_iter, every)
 
 
 def _round(g: Group) -> bool:
     """One trial and what follows from it; returns whether the group has stopped."""
     _try(g)
-    if not g.status and (g.idle > MOST_IDLE or g.n_iter >= g.stops.max_iter):
-        g.status = "MAX_ITER" if g.n_iter >= g.stops.max_iter else "NO_PROGRESS"
+    if g.status in ("", "SLOW") and g.n_iter >= g.stops.max_iter:
+        g.status = "MAX_ITER"
         return True
+    if not g.status and g.idle > MOST_IDLE:
+        g.status = "NO_PROGRESS"
     if not g.status:
         _find_step(g)
         _stop_by_step(g)
@@ -154,7 +174,7 @@ def _round(g: Group) -> bool:
 def _try(g: Group) -> None:
     """Evaluate the trial, keep or reject it, adapt lambda and delta, look at the tolerances."""
     trial = np.clip(g.theta + g.step, g.lower, g.upper)
-    C = np.stack([g.evaluate(m, theta) for m, theta in enumerate(trial)])
+    C = np.stack([g.evaluate(m, theta) for m, theta in zip(g.members, trial, strict=True)])
     sums = np.einsum("mni,mnj->mij", C, C)
     before, noise, fresh = g.chi2, g.noise, g.fresh
     fall = 0.0 if fresh else float((g.sums[:, -1, -1] - sums[:, -1, -1]).sum())
@@ -181,6 +201,8 @@ def _try(g: Group) -> None:
         g.status = "FTOL"
     elif g.idle > MOST_IDLE and g.lam <= 1e-8:
         g.status = "FTOL"
+    if not fresh and is_slow(g) and not g.status:
+        g.status = "SLOW"
 
 
 def _adapt(g: Group, trial: float, fall: float) -> None:
@@ -305,23 +327,41 @@ def _confirm(g: Group) -> bool:
     weak, own, by_shared = _solve(g, 0.0)
     share = max(LEVEL, 10 * max(g.stops.ftol, g.stops.gtol**2), g.stops.xtol**2)
     little = np.maximum(share * g.sums[:, -1, -1], 1e4 * EPS**2 * g.size2())
-    unsettled = own[own > np.maximum(little, g.noise_of_members())].sum()
+    unsettled = own > np.maximum(little, g.noise_of_members())
     level = g.status == "EXACT" or own.sum() + by_shared <= max(share * g.chi2, g.noise)
-    if weak < 0 and not (level and unsettled == 0):
-        fell = g.chi2 < g.resumed - g.noise or unsettled < 0.5 * g.unsettled
-        g.in_vain = 0 if fell else g.in_vain + 1
-        g.resumed, g.unsettled = g.chi2, float(unsettled)
-        if g.in_vain <= TRUST and g.n_iter < g.stops.max_iter:
-            g.status, g.lam = "", max(g.lam * RELIEF, LEAST_DAMPING)
-            g.delta *= WIDER
-            return False
-        if not level:
-            g.status = "NO_PROGRESS" if g.n_iter < g.stops.max_iter else "MAX_ITER"
+    if weak < 0 and not (level and not unsettled.any()):
+        return _go_on(g, unsettled, float(own[unsettled].sum()))
     if weak >= 0:
         g.status = "SINGULAR"
-    elif g.status in ("FTOL", "XTOL", "GTOL"):
+    elif g.status in ("SLOW", "NO_PROGRESS"):
+        g.status = "FTOL"
+    if g.status in ("FTOL", "XTOL", "GTOL"):
         _take_last_step(g)
     return True
+
+
+def _go_on(g: Group, unsettled: Any, promised: float) -> bool:
+    """Go on with a group that is not at a minimum; returns whether it stops all the same."""
+    slow = g.status == "SLOW"
+    if slow and shared_runs_off(g):
+        g.status = "DRIFT"
+        return True
+    if not slow:
+        fell = g.chi2 < g.resumed - g.noise or promised < 0.5 * g.unsettled
+        g.in_vain = 0 if fell else g.in_vain + 1
+        g.resumed, g.unsettled = g.chi2, promised
+    vain = g.in_vain > TRUST or g.status == "NO_PROGRESS"
+    some = (vain or slow) and part_with_members(g, unsettled, vain)
+    if (some and g.status) or (vain and not some):
+        g.status = "NO_PROGRESS"
+        return True
+    if g.n_iter >= g.stops.max_iter:
+        g.status = "MAX_ITER"
+        return True
+    g.status = ""
+    if not slow:
+        g.lam, g.delta = max(g.lam * RELIEF, LEAST_DAMPING), g.delta * WIDER
+    return False
 
 
 def _take_last_step(g: Group) -> None:
