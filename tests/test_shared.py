@@ -168,12 +168,13 @@ def test_neighbours_threads_and_order_of_groups_change_no_bit(seed):
         np.testing.assert_array_equal(getattr(f, name)[order].reshape(want.shape), want, name)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", [88, 109, 163, 193])
 def test_neighbours_at_bounds_change_no_bit(seed):
-    """Groups of a packet are held at bounds, cut and confirmed in different rounds."""
-    case = draw(seed, groups=5, members=2, points=12, bounded=True)
+    """Groups of a packet are held at bounds, cut and confirmed in different rounds; in these draws
+    a step is cut while a neighbour is confirmed."""
+    case = draw(seed, groups=12, members=2, points=8, bounded=True, noise=0.03)
     r = from_start(case)
-    for g in range(5):
+    for g in range(12):
         same(r, from_start(case.group(g)), g)
 
 

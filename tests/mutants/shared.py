@@ -64,7 +64,6 @@ EDITS = {
         ("damping not adapted", "t->promised <= t->noise ? 0.1 : cubic", "1"),
         ("shared damping forgotten", "a += i == j && !t->held[i] ? D2 : 0;", ""),
         ("shared bound passed", "t->held[c] = cut = 1;", ""),
-        ("no confirmation", "if (weak < 0 && !(level && unsettled == 0)) {", "if (0) {"),
         (
             "step not measured",
             "t->small = t->sums[LONG] == 0 && is_small_step(b, t);",
@@ -95,12 +94,39 @@ EDITS = {
     ],
     ("csrc/fit/team_begin.h", "test_shared_members.py"): [
         ("points not counted", "data->used >= count_local(b, fit)", "1"),
-        ("team of too few points", "t->lead < 0 || t->used < t->n_free", "t->lead < 0"),
         (
             "not finite members stay",
             "if (!mask_at(b, ALIVE, place, 0) || (finite && input < 0))",
             "if (1)",
         ),
+    ],
+    ("csrc/fit/teams.h", "test_shared_members.py"): [
+        (
+            "team of too few points",
+            "return t->lead >= 0 && t->used >= t->n_free;",
+            "return t->lead >= 0;",
+        ),
+    ],
+    ("csrc/fit/team_confirm.h", "test_shared.py"): [
+        (
+            "no confirmation",
+            "if (weak < 0 && !(level && unsettled == 0)) {",
+            "if (0) {",
+        ),
+        ("nobody leaves", "const int leaves = asked && (i >= 0 || all);", "const int leaves = 0;"),
+        ("those that left count", "t->chi2 = chi2_of_team(b, t), t->above = 0,", "t->above = 0,"),
+        ("slow forgotten", "else if (status == SLOW)", "else if (0)"),
+    ],
+    ("csrc/fit/team_confirm.h", "test_shared_members.py"): [
+        (
+            "shared run-off unnoticed",
+            "if (status == SLOW && shared_runs_off(b, t)) {",
+            "if (0) {",
+        ),
+    ],
+    ("src/thalweg/fitting/groups.py", "test_shared_members.py"): [
+        ("nothing beyond infinity", "trial[:, j] *= -size", "trial[:, j] *= size"),
+        ("no second attempt", "if not failed.any() or not", "if True or not"),
     ],
     ("src/thalweg/fitting/shared.py", "test_shared.py test_shared_members.py"): [
         (
