@@ -141,6 +141,7 @@ def test_warnings_point_at_the_call():
 
 # Results and rows of them, which Thalweg makes, and calls without settings.
 UNSPELLED = {
+    "Comparison",
     "Definiteness",
     "ImageHistory",
     "ImageResult",
@@ -153,7 +154,16 @@ UNSPELLED = {
     "Loss",
 }
 UNSPELLED |= {"LinearHistory", "LinearResult", "Model", "Status", "NormalEquations", "Pivoted"}
-UNSPELLED |= {"Sweep", "Table", "get_num_threads", "info", "set_num_threads"}
+UNSPELLED |= {
+    "Limit",
+    "Profile",
+    "Resamples",
+    "Sweep",
+    "Table",
+    "get_num_threads",
+    "info",
+    "set_num_threads",
+}
 
 PUBLIC = [
     getattr(place, name)

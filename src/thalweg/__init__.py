@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     )
     from .descent.minimize import minimize
     from .descent.result import DescentResult
+    from .fitting.comparison import Comparison
+    from .fitting.profile import Limit, Profile
+    from .fitting.resampling import Resamples
     from .linear import ConvergenceWarning, LinearHistory, LinearResult, coordinate_descent
     from .losses import (
         FunctionLoss,
@@ -64,6 +67,7 @@ __version__ = "0.1.0"
 __all__ = [
     "LBFGS",
     "Block",
+    "Comparison",
     "ComposedModel",
     "ConjugateGradient",
     "ConvergenceWarning",
@@ -83,6 +87,7 @@ __all__ = [
     "IncompleteCholesky",
     "LeastSquares",
     "LevenbergMarquardt",
+    "Limit",
     "LinearHistory",
     "LinearLeastSquares",
     "LinearResult",
@@ -91,8 +96,10 @@ __all__ = [
     "Model",
     "Nesterov",
     "Newton",
+    "Profile",
     "ProximalGradient",
     "QuadraticLoss",
+    "Resamples",
     "SlowModelWarning",
     "Status",
     "SteepestDescent",
@@ -136,6 +143,9 @@ _LATER = {
         is_symmetric svd""",
     "descent.minimize": "minimize",
     "descent.result": "DescentResult",
+    "fitting.comparison": "Comparison",
+    "fitting.profile": "Limit Profile",
+    "fitting.resampling": "Resamples",
     "linear": "ConvergenceWarning LinearHistory LinearResult coordinate_descent",
     "losses": """FunctionLoss LeastSquares LinearLeastSquares Loss MSELoss QuadraticLoss
         check_adjoint check_gradient""",

@@ -14,6 +14,7 @@ from .._arguments.pieces import contiguous
 from .._core.tape import evaluate_rows
 from ..model.tape import compile_model
 from ..model.trace import Recording, RecordingError, record
+from . import by_calls
 from .by_calls import call
 from .data import argument
 from .problem import Problem, shared_values
@@ -52,6 +53,49 @@ def jacobian(problem: Problem, params: Array) -> Array:
         evaluate_recording(problem.recording, range(P), data.x, rows, out)
     J = np.moveaxis(out[:, 1:], 1, 2)
     return J.reshape(*params.shape[:-1], *data.points, P)
+
+
+def values_and_slopes(
+    problem: Problem, rows: Array, x: Any, free: Sequence[int]
+) -> tuple[Array, Array]:
+    """Return f, shape (B, ...), and df / dtheta by the free parameters, shape (B, ..., F), at x.
+
+    ``rows`` (B, P) are the parameters; x is None for the fitted points.
+    """
+    if x is None:
+        problem.data.needed("band at the fitted points; give x")
+    at, points = (problem.data.x, problem.data.points) if x is None else _variables(problem, x)
+    recording = problem.recording
+    if x is not None and (recording is not None or not problem.data.kept):
+        recording = _recorded_at(problem, at, points)
+    out = np.empty((len(rows), 1 + len(free), prod(points)), rows.dtype)
+    if recording is None:
+        _call(problem, x, at, points, rows, out[:, 0])
+        for fit, theta in enumerate(rows):
+            here = _argument(problem, x, at, points, fit)
+            out[fit, 1:] = _slopes_by_calls(problem, here, theta, out[fit, 0], points, free).T
+    else:
+        evaluate_recording(recording, free, at, contiguous(rows), out)
+    J = np.moveaxis(out[:, 1:], 1, 2)
+    return out[:, 0].reshape(-1, *points), J.reshape(-1, *points, len(free))
+
+
+def _slopes_by_calls(
+    problem: Problem, at: Any, theta: Array, f: Array, points: tuple[int, ...], free: Sequence[int]
+) -> Array:
+    """The derivatives (N, F) of a model that Python evaluates, by central differences at ``at``."""
+    everywhere = np.full((2, theta.size), [[-np.inf], [np.inf]], theta.dtype)
+    differences = by_calls.differences(
+        problem.model.function,
+        at,
+        tuple(free),
+        (f.copy(), np.ones_like(f)),
+        (everywhere[0], everywhere[1]),
+        points,
+        theta.dtype,
+    )
+    differences(theta)  # one-sided; the second call, at the same chi2, makes them central
+    return np.asarray(differences(theta)[1])
 
 
 def evaluate_recording(
@@ -107,10 +151,16 @@ def _call(
     out: Array,
 ) -> None:
     """Write what the model's function returns for each row of parameters."""
-    data = problem.data
     for fit, theta in enumerate(rows):
-        if given is None:
-            at = data.argument(fit)
-        else:
-            at = given if columns_of(given) else argument(x, fit, points, data.form, data.names)
+        at = _argument(problem, given, x, points, fit)
         out[fit] = call(problem.model.function, at, theta, points, out.dtype)
+
+
+def _argument(
+    problem: Problem, given: Any, x: Sequence[PerFit], points: tuple[int, ...], fit: int
+) -> Any:
+    """Return x as the model's function gets it: of the data, or as the user gave it."""
+    data = problem.data
+    if given is None:
+        return data.argument(fit)
+    return given if columns_of(given) else argument(x, fit, points, data.form, data.names)

@@ -13,6 +13,7 @@ from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
 from . import goodness, tables, tied
 from .evaluation import jacobian, predict
+from .inference import Inference
 from .packed import diagonal, unpacking
 from .selection import select
 from .shared import Groups
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FitResult:
+class FitResult(Inference):
     """Parameters, error bars and reasons of one fit or of many; B stands for the batch's shape.
 
     Attributes
@@ -383,11 +384,12 @@ class FitResult:
 
         save(self, path)
 
-    def plot(self, *index: int, ax: Any = None) -> Any:
+    def plot(self, *index: int, ax: Any = None, band: float | None = None) -> Any:
         """Draw data, curve and residuals of one fit; returns the axes.  Needs matplotlib.
 
         ``index`` picks the fit from a batch; for a model of two variables the data are an image.
+        ``band`` is the level of a confidence band, see `thalweg.plot.fit`.
         """
         from .. import plot
 
-        return plot.fit(self, *index, ax=ax)
+        return plot.fit(self, *index, ax=ax, band=band)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 POINTS, CURVE = "#333333", "#D55E00"
 _FAINT = 0.3  # opacity of points that are left out
+_OF_BAND = 0.2  # opacity of a confidence band
 _DENSE = 500  # points of a curve besides those of the data
 _MOST_LINES = 12  # the most parameters in a caption
 _SLOW_TO_PLACE = 5000  # with more points matplotlib's search for a legend's place takes seconds
@@ -45,6 +46,8 @@ class OneFit(NamedTuple):
         The shape of the points; N is its product.
     variables : tuple of str
         The names of the independent variables.
+    band : ndarray, shape (..., 2), or None
+        The lower and the upper edge of a confidence band, at the abscissa of the curve.
     """
 
     place: tuple[int, ...]
@@ -56,6 +59,7 @@ class OneFit(NamedTuple):
     curve: tuple[Array, Array]
     points: tuple[int, ...]
     variables: tuple[str, ...]
+    band: Array | None = None
 
     @property
     def abscissa(self) -> Array:
@@ -63,13 +67,15 @@ class OneFit(NamedTuple):
         return self.x[0] if len(self.x) == 1 else np.arange(self.y.size)
 
 
-def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
-    """Return the data and the model of one fit.
+def one_fit(result: FitResult, index: tuple[int, ...], level: float | None = None) -> OneFit:
+    """Return the data and the model of one fit, with a confidence band if its level is given.
 
     Raises
     ------
     IndexError
         ``index`` does not pick one fit of the batch.
+    ValueError
+        There are several variables, and a band is wanted.
     """
     problem, data = result.problem, result.problem.data
     index = _normal(index, data.batch)
@@ -96,7 +102,18 @@ def one_fit(result: FitResult, index: tuple[int, ...]) -> OneFit:
     else:
         dense = _dense(x[0])
         curve = (dense, predict(problem, theta, dense if data.single else [dense]))
-    return OneFit(index, x, y, sigma, used, model, curve, data.points, _variables(result))
+    band = None if level is None else _band(result[index] if index else result, curve, bound, level)
+    return OneFit(index, x, y, sigma, used, model, curve, data.points, _variables(result), band)
+
+
+def _band(one: FitResult, curve: tuple[Array, Array], bound: bool, level: float) -> Array:
+    """The confidence band of one fit along its curve."""
+    if len(one.problem.data.x) > 1:
+        raise ValueError("a band is drawn for models of one variable; this one has several")
+    if bound:
+        x = one.problem.data.x[0].array.reshape(-1)
+        return np.asarray(one.band(level=level).reshape(-1, 2)[np.argsort(x)])
+    return one.band(curve[0] if one.problem.data.single else [curve[0]], level)
 
 
 def _normal(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
@@ -148,6 +165,11 @@ def draw_curve(one: OneFit, ax: Any) -> None:
     if out.any():
         ax.plot(x[out], one.y[out], color=POINTS, alpha=_FAINT, label="left out", **style)
     _draw_points(ax, x, one.y, one, label="data")
+    if one.band is not None:
+        low, high = np.moveaxis(one.band, -1, 0)
+        ax.fill_between(
+            one.curve[0], low, high, color=CURVE, alpha=_OF_BAND, linewidth=0, label="band"
+        )
     if np.isfinite(one.curve[1]).any():
         ax.plot(*one.curve, color=CURVE, linewidth=1.8, zorder=3, label="fit")
     ax.set_ylabel("y")
@@ -303,7 +325,7 @@ def legend(ax: Any, caption: str, outside: bool) -> None:
     style = {"title": caption, "alignment": "left"}
     if outside:
         entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        labels = [label for label in ("data", "left out", "fit") if label in entries]
+        labels = [label for label in ("data", "left out", "fit", "band") if label in entries]
         ax.figure.legend(
             [entries[label] for label in labels],
             labels,

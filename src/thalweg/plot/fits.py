@@ -38,7 +38,7 @@ _GALLERY_OF_IMAGES = 4  # the same for models of two variables, which take three
 
 
 @spelled
-def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
+def fit(result: FitResult, *index: int, ax: Any = None, band: float | None = None) -> Any:
     """Draw data, model and residuals y - f(x) of one fit.
 
     A model of one variable is drawn as points, with error bars of length sigma where sigma was
@@ -55,6 +55,8 @@ def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     ax : Axes or sequence of Axes, optional
         The axes to draw into: two for the fit and its residuals, one for the fit alone, or three
         for a model of two variables; default: those of a new figure.
+    band : float, optional
+        The level of a confidence band of the model to be drawn, such as 0.95, see `FitResult.band`.
 
     Returns
     -------
@@ -66,12 +68,12 @@ def fit(result: FitResult, *index: int, ax: Any = None) -> Any:
     IndexError
         ``index`` is not in the batch.
     ValueError
-        ``ax`` has another number of Axes.
+        ``ax`` has another number of Axes, or a band is wanted for a model of several variables.
     ModuleNotFoundError
         Matplotlib is not installed.
     """
     plt = pyplot()
-    one = one_fit(result, index)
+    one = one_fit(result, index, band)
     draw = _fit_of_two_variables if len(one.x) == 2 else _fit_of_one_variable
     return draw(plt, one, caption(result, one.place), ax)
 

@@ -1,0 +1,297 @@
+r"""Bootstrap and jackknife: the spread of the parameters over data drawn or thinned anew.
+
+With f the fitted model, e = y - f, n points used, k free parameters and s^2 of
+`thalweg.fitting.likelihood`, a bootstrap sample is a fit of
+
+    residual:     f_i + sigma_i u,  u drawn from the u_i = e_i / sigma_i - mean, times sqrt(n / dof)
+    wild:         f_i + e_i v_i sqrt(n / dof),      v_i = -1 or 1 with equal chances
+    parametric:   f_i + s sigma_i z_i,              z_i standard normal
+
+The factor sqrt(n / dof) makes up for residuals being smaller than errors.  The jackknife leaves out
+one point after the other; its variance is (n - 1) / n sum_i (theta_(i) - mean)^2.
+
+Each fit has random numbers of its own, which depend on the seed and its place in the batch, so that
+a part of the batch may be drawn at a time.
+
+References: B. Efron, R. J. Tibshirani, "An introduction to the bootstrap", 1993, sections 9.5, 11.5
+and 14.3; C. F. J. Wu, "Jackknife, bootstrap and other resampling methods in regression analysis",
+Annals of Statistics 14, 1986.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments.check import Array, Floats, Integers, PerFit, count, one_of, thread_limit
+from .likelihood import for_refits, level_of, variance_factor
+from .refits import AT_ONCE, parts, repeated, run_again
+
+if TYPE_CHECKING:
+    from .result import FitResult
+
+KINDS = ("residual", "wild", "parametric")
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Parameters of resampled data, from `FitResult.bootstrap` or `FitResult.jackknife`.
+
+    Attributes
+    ----------
+    kind : {"residual", "wild", "parametric", "jackknife"}
+    names : tuple of str
+        Names of the parameters.
+    estimate : ndarray, shape (..., P)
+        The parameters of the result.
+    samples : ndarray, shape (..., n, P)
+        The parameters of each sample; NaN where its fit failed or, for the jackknife, where the
+        point was left out before.
+    n_failed : ndarray of int, shape (...)
+        How many samples failed; these do not count in what follows.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    estimate: Floats
+    samples: Floats
+    n_failed: Integers
+    source: FitResult = field(repr=False)
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return the samples of one parameter, shape (..., n)."""
+        if name not in self.names:
+            raise KeyError(f"the parameters are {', '.join(self.names)}, not {name!r}")
+        return self.samples[..., self.names.index(name)]
+
+    @property
+    def n_used(self) -> Integers:
+        """How many samples count, shape (...)."""
+        return np.asarray(np.count_nonzero(~np.isnan(self.samples[..., 0]), axis=-1))
+
+    @property
+    def cov(self) -> Floats:
+        """Covariance of the samples, shape (..., P, P): sum_i d_i d_i' / (n - 1).
+
+        d_i is the distance from the mean; for the jackknife the sum times (n - 1) / n.
+        """
+        d = self.samples - _mean(self.samples, -2)[..., None, :]
+        d = np.where(np.isnan(d), 0, d)
+        n = self.n_used[..., None, None]
+        with np.errstate(all="ignore"):
+            factor = (n - 1) / n if self.kind == "jackknife" else 1 / (n - 1)
+            cov = (d.swapaxes(-1, -2) @ d) * factor
+        return np.asarray(np.where(n > 1, cov, np.nan))
+
+    @property
+    def stderr(self) -> Floats:
+        """Standard errors, shape (..., P)."""
+        return np.asarray(np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1)))
+
+    @property
+    def bias(self) -> Floats:
+        """Mean of the samples minus the estimate, shape (..., P); for the jackknife n - 1 times."""
+        factor = self.n_used[..., None] - 1 if self.kind == "jackknife" else 1
+        return np.asarray(factor * (_mean(self.samples, -2) - self.estimate))
+
+    def interval(self, level: float = 0.95, method: str = "percentile") -> Floats:
+        r"""Return intervals of all parameters, shape (..., P, 2), from the samples' quantiles.
+
+        Parameters
+        ----------
+        level : float
+            The level of confidence, between 0 and 1.
+        method : {"percentile", "basic", "bca"}
+            With :math:`q_p` the quantile p of the samples: from :math:`q_{(1-l)/2}` to
+            :math:`q_{(1+l)/2}`; or these mirrored at the estimate,
+            :math:`2 \hat\theta - q_{(1 \pm l)/2}`; or quantiles corrected for bias and skewness
+            (BCa), which need the jackknife of the result and run it.
+
+        Raises
+        ------
+        ValueError
+            The level or method is none of these, or these are samples of a jackknife.
+
+        References
+        ----------
+        B. Efron, "Better bootstrap confidence intervals", JASA 82, 1987.
+        """
+        level = level_of(level)
+        one_of(method, "method", ("percentile", "basic", "bca"))
+        if self.kind == "jackknife":
+            raise ValueError(
+                "samples of a jackknife have no quantiles that mean something; use its stderr, or "
+                "a bootstrap"
+            )
+        tails = np.broadcast_to([(1 - level) / 2, (1 + level) / 2], (*self.estimate.shape, 2))
+        if method == "bca":
+            tails = self._corrected(tails)
+        both = _quantiles(self.samples, tails)
+        if method == "basic":
+            both = 2 * self.estimate[..., None] - both[..., ::-1]
+        return np.asarray(both, self.samples.dtype)
+
+    def _corrected(self, tails: Array) -> Array:
+        """The levels of the quantiles of BCa, (..., P, 2)."""
+        normal = NormalDist()
+        below = (self.samples < self.estimate[..., None, :]).sum(-2)
+        equal = (self.samples == self.estimate[..., None, :]).sum(-2)
+        n = self.n_used[..., None]
+        with np.errstate(all="ignore"):
+            share = np.clip((below + equal / 2) / n, 1 / (n + 1), n / (n + 1))
+        inverse = np.vectorize(lambda p: normal.inv_cdf(p) if 0 < p < 1 else np.nan, otypes=[float])
+        cdf = np.vectorize(normal.cdf, otypes=[float])
+        points = self.source.jackknife().samples
+        d = _mean(points, -2)[..., None, :] - points
+        d = np.where(np.isnan(d), 0, d)
+        with np.errstate(all="ignore"):
+            a = (d**3).sum(-2) / (6 * np.square(d).sum(-2) ** 1.5)
+        a = np.where(np.isfinite(a), a, 0)[..., None]
+        z0 = inverse(share)[..., None]
+        z = z0 + inverse(tails)
+        with np.errstate(all="ignore"):
+            return np.asarray(cdf(z0 + z / (1 - a * z)))
+
+    def __repr__(self) -> str:
+        fits = "" if self.estimate.ndim == 1 else f" of {self.n_failed.size} fits"
+        failed = int(self.n_failed.sum())
+        return f"<Resamples: {self.kind}, {self.samples.shape[-2]} samples{fits}, {failed} failed>"
+
+
+def _mean(samples: Array, axis: int) -> Array:
+    """The mean of the samples that are not NaN; NaN where there is none."""
+    known = ~np.isnan(samples)
+    n = known.sum(axis)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.where(known, samples, 0).sum(axis) / np.where(n > 0, n, np.nan))
+
+
+def _quantiles(samples: Array, levels: Array) -> Array:
+    """Quantiles (..., P, 2) of samples (..., n, P) at levels (..., P, 2), by linear interpolation.
+
+    Samples that are NaN do not count.
+    """
+    ordered = np.sort(samples.swapaxes(-1, -2), axis=-1)  # NaN come last
+    n = np.count_nonzero(~np.isnan(ordered), axis=-1)[..., None]
+    place = levels * np.maximum(n - 1, 0)
+    known = np.isfinite(place) & (n > 0)
+    low = np.where(known, np.floor(place), 0).astype(np.intp)
+    high = np.minimum(low + 1, np.maximum(n - 1, 0))
+    share = place - low
+    a, b = (np.take_along_axis(ordered, k, axis=-1) for k in (low, high))
+    return np.where(known, a + share * (b - a), np.nan)
+
+
+# ---- drawing ---------------------------------------------------------------------------------
+
+
+def bootstrap(result: FitResult, n: Any, seed: Any, kind: Any, threads: Any) -> Resamples:
+    """Return n samples of every fit; see `FitResult.bootstrap`."""
+    for_refits(result, "bootstrap")
+    kind, n = one_of(kind, "kind", KINDS), count(n, "n", 2, 10**9)
+    seed, n_threads = count(seed, "seed", 0, 2**63 - 1), thread_limit(threads)
+    _refuse_no_freedom(result, kind)
+    N, P, n_fits = result.problem.data.n_points, len(result.names), result.chi2.size
+    samples = np.empty((n_fits, n, P), result.params.dtype)
+    for places, drawn, y in _drawn(result, n, seed, kind):
+        problem = repeated(result, np.repeat(places, y.shape[1]))
+        data = problem.data._replace(y=y.reshape(-1, N))
+        r = run_again(problem._replace(data=data), n_threads)
+        samples[places, drawn] = _kept(r).reshape(len(places), y.shape[1], P)
+    return _resamples(result, kind, samples, np.full(n_fits, n))
+
+
+def _refuse_no_freedom(result: FitResult, kind: str) -> None:
+    """Raise ValueError where the size of the noise would have to come from dof = 0."""
+    drawn_from_sigma = kind == "parametric" and result.problem.absolute_sigma
+    if not drawn_from_sigma and result.chi2.size and not (result.dof > 0).any():
+        raise ValueError(
+            f"a bootstrap of kind {kind!r} draws from the residuals, and there are none: the fit "
+            "has as many parameters as points"
+        )
+
+
+def _kept(r: FitResult) -> Array:
+    """The parameters of the fits that succeeded, NaN of the others."""
+    return np.where(r.success[:, None], r.params, np.nan)
+
+
+def _resamples(result: FitResult, kind: str, samples: Array, wanted: Array) -> Resamples:
+    batch, P = result.chi2.shape, len(result.names)
+    known = np.count_nonzero(~np.isnan(samples[..., 0]), axis=-1)
+    return Resamples(
+        kind,
+        result.names,
+        result.params.copy(),
+        samples.reshape(*batch, samples.shape[1], P),
+        (wanted - known).reshape(batch),
+        result,
+    )
+
+
+def _drawn(result: FitResult, n: int, seed: int, kind: str) -> Iterator[tuple[Array, slice, Array]]:
+    """Yield places (F,), which samples, and y (F, m, N) of these, a part at a time."""
+    N = result.problem.data.n_points
+    at_once = max(1, AT_ONCE // max(1, N))
+    for places in parts(result.chi2.size, N * min(n, at_once)):
+        noises = [_Noise(result, int(k), seed, kind) for k in places]
+        for begin in range(0, n, at_once):
+            m = min(at_once, n - begin)
+            y = np.stack([noise.draw(m) for noise in noises])
+            yield places, slice(begin, begin + m), y
+
+
+class _Noise:
+    """The data of one fit and the random numbers that they are drawn anew by."""
+
+    def __init__(self, result: FitResult, k: int, seed: int, kind: str) -> None:
+        one = result.problem.picked(np.array([k]))
+        weight = one.data.weights()[0].astype(np.float64)
+        theta = result.params.reshape(-1, len(result.names))[k : k + 1]
+        from .evaluation import predict
+
+        self.y = one.data.y[0]
+        self.used = weight > 0
+        self.f = predict(one, theta)[0].reshape(-1)[self.used].astype(np.float64)
+        self.sigma = 1 / weight[self.used]
+        n, dof = self.f.size, int(result.dof.reshape(-1)[k])
+        factor = np.sqrt(n / dof) if dof > 0 else np.nan
+        self.u = (self.y[self.used] - self.f) / self.sigma * factor
+        self.s = float(np.sqrt(variance_factor(result).reshape(-1)[k]))
+        self.random, self.kind = np.random.default_rng((seed, k)), kind
+
+    def draw(self, m: int) -> Array:
+        """Return m new data sets (m, N); points that are left out stay as they are."""
+        shape = (m, self.f.size)
+        if self.kind == "parametric":
+            u = self.s * self.random.standard_normal(shape)
+        elif self.kind == "wild":
+            u = np.where(self.random.random(shape) < 0.5, -1, 1) * self.u
+        else:
+            u = self.u - self.u.mean() if self.u.size else self.u
+            u = u[(self.random.random(shape) * u.size).astype(np.intp)]
+        y = np.tile(self.y, (m, 1))
+        y[:, self.used] = self.f + self.sigma * u
+        return y
+
+
+def jackknife(result: FitResult, threads: Any) -> Resamples:
+    """Return the fits without one point each; see `FitResult.jackknife`."""
+    for_refits(result, "jackknife")
+    n_threads = thread_limit(threads)
+    N, P, n_fits = result.problem.data.n_points, len(result.names), result.chi2.size
+    samples = np.full((n_fits, N, P), np.nan, result.params.dtype)
+    used = result.problem.data.weights() > 0
+    for places in parts(n_fits, N * N):
+        fit, point = np.nonzero(used[places])
+        problem = repeated(result, places[fit])
+        use = used[places][fit]
+        use[np.arange(fit.size), point] = False
+        data = problem.data._replace(use=PerFit(use.view(np.uint8), 1))
+        r = run_again(problem._replace(data=data), n_threads)
+        samples[places[fit], point] = _kept(r)
+    return _resamples(result, "jackknife", samples, used.sum(1))
