@@ -255,6 +255,33 @@ def test_an_overview_of_one_or_no_fit():
         plot.overview(decays(0))
 
 
+# ---- bands ---------------------------------------------------------------------------------------
+
+
+def test_a_band_is_drawn_about_the_curve():
+    r = decays(2)
+    axes = r.plot(1, band=0.95)
+    (band,) = axes[0].collections
+    edges = band.get_paths()[0].vertices
+    x = axes[0].lines[-1].get_xdata()
+    np.testing.assert_allclose(edges[:, 1].max(), r[1].band(x).max())
+    assert band.get_label() == "band"
+    assert not r.plot(1)[0].collections
+
+
+def test_a_band_of_a_model_that_holds_arrays_is_at_the_points():
+    t = np.array([3.0, 1.0, 2.0, 0.0, 4.0])
+    known = np.exp(-t)
+    r = tw.fit(lambda x, a, b: a * known + b, t, 2 * known + 0.1 * t, p0=[1, 0])
+    (band,) = r.plot(band=0.5)[0].collections
+    assert len(band.get_paths()[0].vertices) > 2 * 5
+
+
+def test_a_band_of_several_variables_is_refused():
+    with pytest.raises(ValueError, match="a band is drawn for models of one variable"):
+        spots(COLUMNS, ROWS).plot(band=0.95)
+
+
 # ---- other things --------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import engine
 import files
 import graph
 import icd
+import intervals
 import linear
 import loss
 import pivot
@@ -30,7 +31,7 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, shared, words, results, files]
+MODULES += [loss, graph, scales, engine, shared, words, results, intervals, files]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

@@ -33,7 +33,7 @@ def repeated(result: FitResult, places: Array) -> Problem:
     theta = result.params.reshape(-1, len(result.names))[places]
     lower, upper = problem.lower.array, problem.upper.array
     inside = np.clip(theta, lower, upper) if problem.bounded else theta
-    return problem._replace(start=PerFit(np.ascontiguousarray(inside), 1))
+    return problem._replace(start=PerFit(np.ascontiguousarray(inside), 1), eliminate=False)
 
 
 def run_again(problem: Problem, threads: int) -> FitResult:

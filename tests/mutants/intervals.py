@@ -1,0 +1,61 @@
+"""Edits of intervals, profiles, resampling and comparison; the tests that notice."""
+
+EDITS = {
+    ("src/thalweg/fitting/distributions.py", "test_distributions.py"): [
+        ("t: one-sided", "wanted, log_scale = 1 - level,", "wanted, log_scale = (1 - level) / 2,"),
+        ("beta: no half step", "rise += _half_step(a + whole)", "pass"),
+        ("series: too few", "_SERIES_FROM = 20.0", "_SERIES_FROM = 0.5"),
+        ("chi2: even for odd", "power = k + 0.5 if m % 2 else float(k)", "power = float(k)"),
+    ],
+    ("src/thalweg/fitting/likelihood.py", "test_intervals.py"): [
+        (
+            "quantile: always t",
+            "    if result.problem.absolute_sigma:\n        return np.full",
+            "    if False:\n        return np.full",
+        ),
+        (
+            "scale: always 1",
+            "return np.asarray(result.chi2 / dof, np.float64)",
+            "return np.ones(dof.shape)",
+        ),
+    ],
+    ("src/thalweg/fitting/intervals.py", "test_intervals.py"): [
+        ("interval: bounds do not matter", "~at_bound & result.success", "result.success"),
+        ("interval: failed ones, too", "~at_bound & result.success[..., None]", "~at_bound"),
+        ("interval: ties to a bound", "(slopes != 0) & bound", "(slopes == 2) & bound"),
+        ("band: no correlation", 'np.einsum("bnf,bnf->bn", u @ correlation, u)', "(u * u).sum(-1)"),
+        ("band: noise twice", "factor * np.square(noise)", "2 * factor * np.square(noise)"),
+    ],
+    ("src/thalweg/fitting/profile.py", "test_profile.py"): [
+        ("profile: nothing held", "if k != j)", "if True)"),
+        ("profile: bounds missed", "trial = np.where(beyond, self.bound[at], trial)", "pass"),
+        ("profile: a lower minimum unseen", "gain < -self.low", "gain < -np.inf"),
+        ("profile: never far enough", "endless = below & ~bound", "endless = below & bound"),
+        ("profile: rough", "_CLOSE = {8: 1e-5,", "_CLOSE = {8: 1e-2,"),
+        ("profile: held fits, too", "self.status[fixed[:, j] != 0] = Limit.HELD", "pass"),
+    ],
+    ("src/thalweg/fitting/resampling.py", "test_resampling.py"): [
+        ("residual: not centred", "u = self.u - self.u.mean() if", "u = self.u + 0.1 if"),
+        ("residual: too small", "factor = np.sqrt(n / dof) if", "factor = 0.9 if"),
+        (
+            "wild: one sign",
+            "self.random.random(shape) < 0.5, -1, 1)",
+            "self.random.random(shape) < 2, -1, 1)",
+        ),
+        ("sigma forgotten", "self.f + self.sigma * u", "self.f + u"),
+        ("one stream for all", "default_rng((seed, k))", "default_rng((seed, 0))"),
+        ("jackknife: all points", "use[np.arange(fit.size), point] = False", "pass"),
+        (
+            "jackknife: factor",
+            '(n - 1) / n if self.kind == "jackknife"',
+            '1 / n if self.kind == "jackknife"',
+        ),
+        ("bca: no acceleration", "(1 - a * z)", "(1 + a * z)"),
+    ],
+    ("src/thalweg/fitting/comparison.py", "test_resampling.py"): [
+        ("F: of the smaller", "larger = np.argmax(k, axis=-1)", "larger = np.argmin(k, axis=-1)"),
+        ("aicc: scale not counted", "k = free + (not result.problem.absolute_sigma)", "k = free"),
+        ("compare: other y", "if not np.array_equal(first.y[used], second.y[used]):", "if False:"),
+        ("compare: other x", "if not _same_x(first, second):", "if False:"),
+    ],
+}
