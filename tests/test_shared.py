@@ -74,6 +74,19 @@ def test_every_step_is_what_the_specification_says(seed, bounded, steps):
     )
 
 
+@pytest.mark.parametrize("steps", [1, 2, 4, 7])
+@pytest.mark.parametrize("seed", range(12))
+def test_rejected_steps_are_shortened_as_the_specification_says(seed, steps):
+    """From far starts steps are rejected, and the region limits those that follow."""
+    case = draw(seed, groups=1, members=4, bounded=False).group(0)
+    far = 5 ** np.random.default_rng(seed).uniform(-1, 1, case.start.shape[1])
+    case = case._replace(start=case.start * far)
+    got, want = from_start(case, max_iter=steps), specified(case, max_iter=steps)
+    assert (got.n_iter == want.n_iter).all()
+    limit = 1e-7 * abs(want.params).max(axis=0)
+    assert (abs(got.params - want.params) <= limit).all()
+
+
 @pytest.mark.parametrize("seed", [0, 1, 3, 4, 11])
 def test_data_sets_leave_their_group_as_the_specification_says(seed):
     """Two of the decays are gone by the second point; noise there decides whether their lifetimes

@@ -322,28 +322,40 @@ def test_results_tell_of_the_groups(tmp_path):
     np.testing.assert_allclose(table["group_chi2"] / table["dof"], r.redchi.reshape(-1))
 
 
-def test_ctrl_c_keeps_the_groups_that_had_finished():
-    y = np.concatenate([decays(3, seed) for seed in range(3000)])
-    labels = np.repeat(np.arange(3000), 3)
-    whole = fit(y, groups=labels, threads=1)
+@pytest.mark.clock
+def test_what_ends_a_job_keeps_the_groups_that_had_finished():
+    t = T[::2]
+    y = np.tile(decays(3)[:, ::2], (100_000, 1)) + 1e-3 * np.cos(np.arange(300_000))[:, None]
+    labels = np.repeat(np.arange(100_000), 3)
 
-    def stop(done, total):
-        return done > 500
+    def run(callback):
+        options = {"shared": "tau", "groups": labels, "threads": 1}
+        return tw.fit(decay, t, y, [1, 1, 0], callback=callback, **options)
 
-    r = fit(y, groups=labels, threads=1, callback=stop)
+    r = run(lambda done, total: done > 0)
     finished = r.status != Status.NOT_RUN
-    np.testing.assert_array_equal(r.params[finished], whole.params[finished])
+    assert not finished.all()
+    assert finished.any()
     np.testing.assert_array_equal(finished.reshape(-1, 3).any(1), finished.reshape(-1, 3).all(1))
     assert np.isnan(r.params[~finished]).all()
+    some = np.flatnonzero(finished)[:30]
+    one = tw.fit(decay, t, y[some], [1, 1, 0], shared="tau", groups=labels[some])
+    np.testing.assert_array_equal(r.params[some], one.params)
+
+    asked = []
+    ended = run(lambda done, total: asked.append(done) or len(asked) == 1)
+    assert (ended.status == Status.NOT_RUN).all()
+    assert len(asked) == 2  # the last call tells how many had finished: none
 
     def fail(done, total):
-        raise KeyboardInterrupt
+        if done:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        fit(y, groups=labels, threads=1, callback=fail)
-    some = caught.value.result
-    finished = some.status != Status.NOT_RUN
-    np.testing.assert_array_equal(some.params[finished], whole.params[finished])
+        run(fail)
+    kept = caught.value.result
+    assert kept.success.any()
+    assert (kept.status == Status.NOT_RUN).any()
 
 
 def test_a_group_that_fails_is_tried_again():

@@ -16,6 +16,7 @@ order first, and the results back into theirs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,10 @@ _FIRST_TRIALS = 25
 _ROUGHLY = 0.1, 1e-3, 0.03  # xtol, ftol and gtol then: what it finds is a start
 _FAR_OFF = 100.0  # a shared parameter that has grown by more has run off: see `_beyond`
 _SIZES = 1.0, 3.0, 10.0, 30.0, 100.0  # sizes beyond infinity, as shares of the start
+
+
+class _Stopped(Exception):
+    """A callback has ended the job while data sets were fitted alone."""
 
 
 class Means(NamedTuple):
@@ -64,12 +69,14 @@ def run_groups(problem: Problem, out: Results, means: Means, report: Report) -> 
     assert problem.sharing is not None
     order, begin = problem.sharing.in_order()
     if order is None:
-        _in_range(problem, out, begin, means, report)
+        with suppress(_Stopped):
+            _in_range(problem, out, begin, means, report)
         return
     problem = problem.picked(order)
     results = _room_for(problem)
     try:
-        _in_range(problem, results, begin, means, report)
+        with suppress(_Stopped):
+            _in_range(problem, results, begin, means, report)
     finally:
         if "errors" in results:
             out["errors"] = np.empty((*out["status"].shape, len(problem.free)), out["chi2"].dtype)
@@ -241,6 +248,8 @@ def _fit_each(problem: Problem, means: Means, report: Report) -> tuple[Results, 
     """Fit every data set by itself; which of them succeeded is told beside the results."""
     results = results_for(problem)
     means.fit_each(problem, results, means.options, report)
+    if not results["status"].all():
+        raise _Stopped
     return results, np.asarray(results["status"].reshape(-1) > 0)
 
 
