@@ -63,7 +63,7 @@ def test_a_group_is_what_the_specification_says(seed):
 
 @pytest.mark.parametrize("steps", range(5))
 @pytest.mark.parametrize(
-    ("seed", "bounded"), [(3, None), (5, None), *((k, True) for k in range(9))]
+    ("seed", "bounded"), [(3, None), (5, None), *((k, True) for k in (*range(9), 10, 13, 26))]
 )
 def test_every_step_is_what_the_specification_says(seed, bounded, steps):
     case = draw(seed, groups=1, members=5, bounded=bounded).group(0)

@@ -22,6 +22,7 @@ import numpy as np
 from .._arguments.check import Array, Floats, Integers, PerFit
 from .distributions import chi2_tail, f_tail
 from .likelihood import noise_of
+from .shared import in_the_same_groups
 
 if TYPE_CHECKING:
     from .data import Data
@@ -99,12 +100,15 @@ def result_free(result: FitResult) -> Array:
 def compare(one: FitResult, other: FitResult) -> Comparison:
     """Compare two results; see `FitResult.compare`."""
     _refuse_other_data(one, other)
-    both = one, other
+    both = one, other = in_the_same_groups(one, other)
     k = np.stack([result_free(r) for r in both], axis=-1)
     chi2 = np.stack([_chi2(r) for r in both], axis=-1)
     absolute = one.problem.absolute_sigma
     statistic, p_value = _test(k, chi2, np.stack([r.dof for r in both], axis=-1), absolute)
     failed = ~(one.success & other.success)
+    if one.groups is not None:  # the data sets of a group are compared together
+        number = one.groups.number
+        failed = np.bincount(number.ravel(), failed.ravel())[number] > 0
     statistic[failed] = p_value[failed] = np.nan
     return Comparison(
         (one.problem.model.label, other.problem.model.label),

@@ -7,6 +7,7 @@ of the others; what is minimised is the sum of chi2 over the group.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from .._arguments.check import Array, Booleans, Floats, Integers, PerFit, name_i
 
 if TYPE_CHECKING:
     from .problem import Problem
+    from .result import FitResult
 
 # The totals of groups that a job writes, and their types
 TOTALS = {"status": np.int8, "chi2": np.float64, "n_used": np.int64, "n_free": np.int64}
@@ -257,3 +259,41 @@ def _of_groups(
         of_group[numbers[begin[:-1]]] = tightest
         bounds[:, j] = of_group[index]
     return bounds
+
+
+# ---- what is compared ------------------------------------------------------------------------
+
+
+def in_the_same_groups(one: FitResult, other: FitResult) -> tuple[FitResult, FitResult]:
+    """Return two results of the same data with totals of the same groups, if one of them has some.
+
+    Data sets that do not share parameters get the sums over the groups of those that do.
+
+    Raises
+    ------
+    ValueError
+        Both share parameters, but in other groups.
+    """
+    if one.groups is None or other.groups is None:
+        groups = one.groups or other.groups
+        if groups is None:
+            return one, other
+        return tuple(  # type: ignore[return-value]
+            r if r.groups is not None else replace(r, groups=_summed(r, groups.number))
+            for r in (one, other)
+        )
+    if not np.array_equal(one.groups.number, other.groups.number):
+        raise ValueError("the two fits share parameters in different groups of data sets")
+    return one, other
+
+
+def _summed(result: FitResult, number: Array) -> Groups:
+    """The totals of groups of data sets that were fitted each by itself."""
+    n_free = np.broadcast_to(result.problem.count_free(), number.shape)
+
+    def total(values: Array) -> Array:
+        return np.asarray(np.bincount(number.ravel(), values.astype(float).ravel())[number])
+
+    of_points, of_parameters = total(result.n_used), total(np.asarray(n_free))
+    chi2 = total(result.chi2)
+    return Groups(number, result.status, chi2, of_points.astype(int), of_parameters.astype(int))
