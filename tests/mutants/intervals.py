@@ -59,3 +59,26 @@ EDITS = {
         ("compare: other x", "if not _same_x(first, second):", "if False:"),
     ],
 }
+EDITS |= {
+    ("src/thalweg/fitting/multistart.py", "test_starts.py"): [
+        ("starts: any is better", "lower = (new < chi2 * (1 - self.same))", "lower = (new > 0)"),
+        ("starts: failures count", "alike = new_good & good &", "alike ="),
+        ("starts: fixed ones move", "np.where(held, start[:, free], of_free)", "of_free"),
+        ("starts: ties stay behind", "problem.ties.fill(start)", "pass"),
+        ("halton: one base", "share /= base", "share /= 2"),
+        (
+            "neighbours: failures teach",
+            "score = np.where(best.success, score, np.inf)",
+            "score = score",
+        ),
+        ("neighbours: one axis", "for axis in range(len(batch)):", "for axis in range(1):"),
+        ("interrupted: first alone", "self.take(every, partly)", "pass"),
+    ],
+    ("src/thalweg/fitting/guessed.py", "test_starts.py"): [
+        (
+            "guess: the first data set",
+            "self.data.argument(fit), row",
+            "self.data.argument(0), y[0]",
+        ),
+    ],
+}

@@ -18,6 +18,8 @@ from ..model.tape import Compiled, compile_curved, compile_model
 from . import by_calls as slow
 from .data import Data, arrange
 from .groups import Means, run_groups
+from .guessed import with_guess
+from .multistart import ONE_START, Strategy, from_starts, strategy_of
 from .options import Options, element_type, options_for
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
@@ -52,6 +54,9 @@ def fit(
     gtol: float | None = None,
     max_iter: int | None = None,
     attempts: int | None = None,
+    starts: int | None = None,
+    retry: int | None = None,
+    guess: Callable[[Any, Any], Any] | None = None,
     threads: int | None = None,
     progress: bool = False,
     callback: Callable[[int, int], Any] | None = None,
@@ -77,7 +82,9 @@ def fit(
         variables of two or more dimensions, such as pixel grids, as many last axes of y hold the
         points.
     p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
-        Start, for all fits or for each.  Built-in models guess it from the data.
+        Start, for all fits or for each.  Built-in models guess it from the data.  With
+        "neighbours" it is guessed, and fits are made again from the result of the best fit beside
+        them in the batch, until none gets better.
     sigma : array_like, shape (N,) or (..., N), optional
         Standard deviations of y, in its unit; an infinite one leaves its point out.
     absolute_sigma : bool
@@ -124,6 +131,15 @@ def fit(
         The most attempts of a fit, 1 to 3, by default 3, which share ``max_iter``.  A fit that
         fails, or stops where a lower chi2 is proved to exist, is tried again, from other values of
         the parameters in which the model is not linear, and then from the lowest point found.
+    starts : int, optional
+        How many starts every fit gets: the first one, and others between finite bounds or, without
+        these, within a factor of 10 of the first; see the guide.  The best result is kept, and
+        `FitResult.agreement` tells how many starts led to it.
+    retry : int, optional
+        How many such starts more those fits get that fail.
+    guess : callable, optional
+        ``guess(x, y)``, called for each data set, returns its start, in order or by name; y is NaN
+        where a point is left out.
     max_iter : int, optional
         The most trial steps of a fit; by default 200 (P + 1).
     threads : int, optional
@@ -186,10 +202,9 @@ def fit(
     dtype = _FLOAT64 if dtype is None else element_type(dtype)
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
+    info, p0, neighbours = with_guess(info, guess, p0, data, tied or ())
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
     if shared is not None or groups is not None:
-        if linear is not None:
-            raise ValueError("linear is for data sets without shared parameters; leave it out")
         problem = share(problem, shared, groups)
     options = options_for(
         dtype,
@@ -201,8 +216,8 @@ def fit(
         max_iter=max_iter,
         attempts=attempts,
     )
-    n_threads = thread_limit(threads)
-    return run(problem, options, n_threads, callback, progress)
+    strategy = strategy_of(starts, retry, neighbours, problem)
+    return run(problem, options, thread_limit(threads), callback, progress, strategy)
 
 
 def run(
@@ -211,26 +226,28 @@ def run(
     threads: int = 0,
     callback: Callable[[int, int], Any] | None = None,
     progress: bool = False,
+    strategy: Strategy = ONE_START,
 ) -> FitResult:
     """Run a prepared problem; any exception carries the finished fits in its ``result``.
 
     A progress bar is drawn and a callback is called, as far as these are wanted.
     """
-    total = problem.data.n_fits
+    total = problem.data.n_fits * strategy.starts
+    run_once = partial(_run_and_report, options, threads)
     if not progress:
         report = None if callback is None else (lambda done: callback(done, total))
-        return _run_and_report(problem, options, threads, report)
+        return from_starts(problem, strategy, run_once, report)
     with open_bar(total, "fit") as bar:
 
         def update(done: int) -> Any:
             bar.update(done - bar.n)
             return callback(done, total) if callback else None
 
-        return _run_and_report(problem, options, threads, update)
+        return from_starts(problem, strategy, run_once, update)
 
 
 def _run_and_report(
-    problem: Problem, options: Options, threads: int, report: Callable[[int], Any] | None
+    options: Options, threads: int, problem: Problem, report: Callable[[int], Any] | None
 ) -> FitResult:
     """Run a prepared problem; ``report`` is called with the number of fits that are done."""
     out, decided = results_for(problem), False

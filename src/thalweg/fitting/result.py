@@ -56,6 +56,8 @@ class FitResult(Inference):
     groups : Groups or None
         With shared parameters: status, chi2, points and degrees of freedom of the group of each
         data set.
+    agreement : ndarray of int or None, shape (...)
+        With ``starts``: how many of them succeeded at this minimum, to 1e-6 of chi2.
     """
 
     params: Floats
@@ -70,6 +72,7 @@ class FitResult(Inference):
     attempts: Integers
     errors: Floats | None = field(repr=False, default=None)
     groups: Groups | None = field(repr=False, default=None)
+    agreement: Integers | None = field(repr=False, default=None)
 
     @overload
     def __getitem__(self, key: str) -> Floats: ...
@@ -219,7 +222,8 @@ class FitResult(Inference):
                 f"results of shape {self.status.shape} need an index of {self.status.ndim} numbers "
                 f"to pick a fit, got {len(at)}"
             )
-        return explain(int(self.status[at]), int(self.detail[at]), self.names)
+        agree = "" if self.agreement is None else f" (starts that agree: {self.agreement[at]})"
+        return explain(int(self.status[at]), int(self.detail[at]), self.names) + agree
 
     def failed(self) -> Integers:
         """Return the indices of the fits that did not succeed, shape (n,) or (n, dimensions)."""

@@ -47,6 +47,8 @@ def arrays_of(result: FitResult) -> dict[str, Array]:
     arrays = {name: getattr(result, name) for name in PER_FIT}
     if result.errors is not None:
         arrays["errors"] = result.errors
+    if result.agreement is not None:
+        arrays["agreement"] = result.agreement
     if result.groups is not None:
         arrays |= {_GROUPS + name: a for name, a in result.groups._asdict().items()}
     lower, upper = problem.bounds
@@ -165,6 +167,7 @@ def load(path: Any, model: Any = None) -> FitResult:
         names=names,
         problem=_problem(header, arrays, info, names),
         errors=arrays.get("errors"),
+        agreement=arrays.get("agreement"),
         groups=_groups(header, arrays),
     )
 

@@ -46,4 +46,6 @@ def select(result: FitResult, index: Any) -> FitResult:
     picked = {name: of(getattr(result, name)) for name in PER_FIT}
     errors = None if result.errors is None else of(result.errors)
     groups = None if result.groups is None else Groups(*map(of, result.groups))
+    if result.agreement is not None:
+        picked["agreement"] = of(result.agreement)
     return replace(result, problem=problem, errors=errors, groups=groups, **picked)

@@ -118,8 +118,10 @@ def share(problem: Problem, shared: Any, groups: Any) -> Problem:
     ------
     ValueError
         A name is unknown, twice there, fixed or tied; there is no batch to share along; groups has
-        another shape; or the model cannot be recorded.
+        another shape; linear parameters are to have no start; or the model cannot be recorded.
     """
+    if problem.eliminate:
+        raise ValueError("linear is for data sets without shared parameters; leave it out")
     names = _shared_names(problem, shared)
     index = _index_of(problem, groups)
     if problem.recording is None:
