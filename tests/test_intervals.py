@@ -201,6 +201,9 @@ def test_failed_fits_have_none_and_no_dof_is_infinite():
     r = tw.fit(decay, t, y, p0=[1, 1, 0.4])
     assert np.isnan(r.interval()[1]).all() and np.isnan(r.band()[1]).all()
     assert np.isfinite(r.interval()[[0, 2]]).all()
+    short = tw.fit(decay, t, y[0], p0=[1, 1, 0.4], max_iter=1, attempts=1)
+    assert not short.success and np.isfinite(short.stderr).all()
+    assert np.isnan(short.interval()).all() and np.isnan(short.band()).all()
     exact = tw.fit(decay, t[[0, 5, 15]], y[0, [0, 5, 15]], p0=[1, 1, 0.4])
     np.testing.assert_array_equal(exact.interval(), [[-np.inf, np.inf]] * 3)
 
