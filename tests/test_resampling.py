@@ -137,6 +137,29 @@ def test_bca_is_that_of_scipy_for_a_mean():
     np.testing.assert_allclose(ours, expected, atol=0.12 * np.diff(expected)[0])
 
 
+def test_bca_is_its_formula():
+    """Efron 1987: quantiles at Phi(z0 + (z0 + z) / (1 - a (z0 + z)))."""
+    r = fitted(2)
+    b, theta = r.bootstrap(500), r.jackknife().samples
+    d = theta.mean(-2, keepdims=True) - theta
+    a = (d**3).sum(-2) / (6 * (d**2).sum(-2) ** 1.5)
+    z0 = stats.norm.ppf((b.samples < b.estimate[:, None]).mean(-2))
+    for side, z in enumerate(stats.norm.ppf([0.05, 0.95])):
+        levels = stats.norm.cdf(z0 + (z0 + z) / (1 - a * (z0 + z)))
+        for k in np.ndindex(2, 3):
+            expected = np.quantile(b.samples[k[0], :, k[1]], levels[k])
+            np.testing.assert_allclose(b.interval(0.9, "bca")[k][side], expected, rtol=1e-9)
+
+
+def test_each_fit_has_random_numbers_of_its_own():
+    t, y = data()
+    samples = tw.fit(decay, t, np.stack([y, y]), p0=[1, 1, 0.4]).bootstrap(20).samples
+    assert not np.isclose(samples[0], samples[1]).any(axis=-1).all()
+    np.testing.assert_array_equal(
+        tw.fit(decay, t, y, p0=[1, 1, 0.4]).bootstrap(20).samples, samples[0]
+    )
+
+
 @pytest.mark.parametrize("method", ["percentile", "basic"])
 def test_bootstrap_intervals_hold_the_truth_nearly_as_often_as_they_say(method):
     """1000 fits: the standard error of the coverage is 0.7 points."""
@@ -176,6 +199,40 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 def test_nothing_to_resample():
     assert fitted(0).bootstrap(5).samples.shape == (0, 5, 3)
     assert fitted(0).jackknife().samples.shape == (0, 20, 3)
+
+
+def test_what_interrupts_carries_what_was_finished(monkeypatch):
+    from thalweg.fitting import profile, refits, resampling
+
+    r = fitted(6)
+    whole = r.bootstrap(10), r.jackknife(), r.profile("tau", points=0)
+    for module in (refits, resampling):
+        monkeypatch.setattr(module, "AT_ONCE", 1)  # one fit, or one sample, at a time
+    left = []  # calls that are made before one is interrupted
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return refits.run_again(*arguments)
+
+    for module in (resampling, profile):
+        monkeypatch.setattr(module, "run_again", interrupted)
+    asks = (12, r.bootstrap, 10), (4, r.jackknife), (12, r.profile, "tau")
+    for (calls, ask, *arguments), expected in zip(asks, whole, strict=True):
+        left[:] = [calls]
+        with pytest.raises(KeyboardInterrupt) as error:
+            ask(*arguments)
+        partly = error.value.result
+        assert type(partly) is type(expected)
+        if isinstance(expected, tw.Profile):
+            done = partly.lower_status != tw.Limit.NOT_RUN
+            assert 0 < done.sum() < 6
+            np.testing.assert_array_equal(partly.lower[done], expected.lower[done])
+        else:
+            done = ~np.isnan(partly.samples)
+            assert 0 < done.sum() < done.size
+            np.testing.assert_array_equal(partly.samples[done], expected.samples[done])
 
 
 def test_refusals_of_resampling(tmp_path):

@@ -59,6 +59,12 @@ def test_agreement_counts_the_starts_that_end_at_the_minimum():
     assert r.agreement[0] == sum(alike)
 
 
+def test_starts_that_fail_do_not_agree():
+    """A start of 0 without bounds stays, so that all starts are the same, and fail alike."""
+    r = tw.fit("a*x + b", X, 2 * X + 1, p0=[0, 0], max_iter=0, attempts=1, starts=3)
+    assert not r.success and r.agreement == 0
+
+
 def test_points_of_halton():
     expected = [[0, 0, 0], [1 / 2, 1 / 3, 1 / 5], [1 / 4, 2 / 3, 2 / 5], [3 / 4, 1 / 9, 3 / 5]]
     np.testing.assert_allclose([_halton(m, 3) for m in range(4)], expected)
@@ -158,6 +164,21 @@ def test_what_interrupts_later_starts_carries_the_best_so_far():
         tw.fit(decay, t, y, p0=[1, 1, 0.4], starts=3, callback=stop)
     assert error.value.result.success.all()
     assert error.value.result.params.shape == (50, 3)
+
+
+def test_what_a_later_start_found_before_it_is_interrupted_is_kept():
+    y, _ = waves(50)
+    options = {"p0": [1, 0.5, 0], "bounds": BOUNDS, "attempts": 1}
+
+    def stop(done, total):
+        if done >= 100:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as error:
+        tw.fit(wave, X, y, starts=3, callback=stop, **options)
+    both = tw.fit(wave, X, y, starts=2, **options)
+    np.testing.assert_array_equal(error.value.result.params, both.params)
+    assert (both.params != tw.fit(wave, X, y, **options).params).any()
 
 
 # ---- neighbours ------------------------------------------------------------------------------

@@ -64,13 +64,7 @@ EDITS |= {
         ("starts: any is better", "lower = (new < chi2 * (1 - self.same))", "lower = (new > 0)"),
         ("starts: failures count", "alike = new_good & good &", "alike ="),
         ("starts: fixed ones move", "np.where(held, start[:, free], of_free)", "of_free"),
-        ("starts: ties stay behind", "problem.ties.fill(start)", "pass"),
         ("halton: one base", "share /= base", "share /= 2"),
-        (
-            "neighbours: failures teach",
-            "score = np.where(best.success, score, np.inf)",
-            "score = score",
-        ),
         ("neighbours: one axis", "for axis in range(len(batch)):", "for axis in range(1):"),
         ("interrupted: first alone", "self.take(every, partly)", "pass"),
     ],

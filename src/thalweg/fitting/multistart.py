@@ -19,7 +19,6 @@ evaluating multi-dimensional integrals", Numerische Mathematik 2, 1960.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ import numpy as np
 from .._arguments.check import Array, PerFit, count
 from .._arguments.pieces import contiguous
 from .problem import Problem
+from .refits import keeping
 from .result import FitResult
 from .selection import PER_FIT
 
@@ -92,17 +92,13 @@ def from_starts(problem: Problem, strategy: Strategy, run: Run, report: Report) 
     if strategy.is_plain:
         return run(problem, report)
     best = _Best(problem, run(problem, report), strategy)
-    try:
+    with keeping(best.result):
         for m in range(1, strategy.starts):
             best.try_all(_moved(problem, m), run, report, m)
         for m in range(strategy.retry):
             best.try_failed(strategy.starts + m, run)
         if strategy.neighbours:
             _learn_from_neighbours(best, run)
-    except BaseException as error:
-        with suppress(AttributeError):  # an exception class of the user's may refuse attributes
-            error.result = best.result()  # type: ignore[attr-defined]
-        raise
     return best.result()
 
 
@@ -237,8 +233,6 @@ def _with_start(problem: Problem, of_free: Array) -> Problem:
     free = list(problem.free)
     held = np.zeros((n, len(free)), bool) if problem.fixed is None else problem.fixed[:, free] != 0
     start[:, free] = np.where(held, start[:, free], of_free)
-    if problem.ties is not None:
-        problem.ties.fill(start)
     return problem._replace(
         start=PerFit(contiguous(start, problem.start.array.dtype), 1), seen=None
     )

@@ -25,7 +25,7 @@ import numpy as np
 from .._arguments.check import Array, Floats, Integers, PerFit, count, name_index, thread_limit
 from .likelihood import for_refits, level_of, quantile, variance_factor
 from .problem import Problem
-from .refits import parts, repeated, run_again
+from .refits import keeping, parts, repeated, run_again
 
 if TYPE_CHECKING:
     from .result import FitResult
@@ -42,11 +42,12 @@ _LOWER = {8: 1e-4, 4: 3e-2}
 
 
 class Limit(IntEnum):
-    """What a limit of a profile is; a negative one is NaN, and says why there is none."""
+    """What a limit of a profile is; 0 or a negative one is NaN, and says why there is none."""
 
     FOUND = 1
     BOUND = 2
     INFINITE = 3
+    NOT_RUN = 0
     NO_FIT = -1
     HELD = -2
     REFITS_FAILED = -3
@@ -58,6 +59,7 @@ WORDS = {
     Limit.FOUND: "the profile crosses the level here",
     Limit.BOUND: "the parameter reaches its bound before the profile reaches the level",
     Limit.INFINITE: "the profile does not reach the level, however far the parameter goes",
+    Limit.NOT_RUN: "the search was interrupted before it came here",
     Limit.NO_FIT: "the fit itself did not succeed",
     Limit.HELD: "the parameter is fixed in this fit",
     Limit.REFITS_FAILED: "fits with the parameter held failed before the level was reached",
@@ -144,30 +146,34 @@ def profile(result: FitResult, name: str, level: Any, points: Any, threads: Any)
     level, j = level_of(level), _place(result, name)
     n_threads, n_points = thread_limit(threads), count(points, "points", 0, 10_000)
     n, dtype = result.chi2.size, result.params.dtype
-    limits, status = np.empty((2, n)), np.empty((2, n), np.int8)
-    values, chi2 = np.empty((n, n_points), dtype), np.empty((n, n_points))
-    row = 2 * (result.problem.data.n_points + len(result.names))
-    for places in parts(n, row):
-        search = _Search(result, places, j, level, n_threads)
-        limits[:, places], status[:, places] = search.limits()
-    for places in parts(n, row * n_points):
-        values[places] = _grid(result, places, j, limits[:, places], n_points)
-        chi2[places] = _on_grid(result, places, j, values[places], n_threads)
+    limits, status = np.full((2, n), np.nan), np.full((2, n), Limit.NOT_RUN, np.int8)
+    values, chi2 = np.full((n, n_points), np.nan, dtype), np.full((n, n_points), np.nan)
     batch = result.chi2.shape
-    low, high, low_status, high_status = (a.reshape(batch) for a in (*limits, *status))
-    return Profile(
-        name,
-        level,
-        result.params[..., j].copy(),
-        low.astype(dtype),
-        high.astype(dtype),
-        low_status,
-        high_status,
-        values.reshape(*batch, n_points),
-        chi2.reshape(*batch, n_points),
-        variance_factor(result),
-        result.chi2.astype(np.float64),
-    )
+
+    def found() -> Profile:
+        return Profile(
+            name,
+            level,
+            result.params[..., j].copy(),
+            lower=limits[0].reshape(batch).astype(dtype),
+            upper=limits[1].reshape(batch).astype(dtype),
+            lower_status=status[0].reshape(batch),
+            upper_status=status[1].reshape(batch),
+            values=values.reshape((*batch, n_points)),
+            chi2=chi2.reshape((*batch, n_points)),
+            scale=variance_factor(result),
+            minimum=result.chi2.astype(np.float64),
+        )
+
+    row = 2 * (result.problem.data.n_points + len(result.names))
+    with keeping(found):
+        for places in parts(n, row):
+            search = _Search(result, places, j, level, n_threads)
+            limits[:, places], status[:, places] = search.limits()
+        for places in parts(n, row * n_points):
+            values[places] = _grid(result, places, j, limits[:, places], n_points)
+            chi2[places] = _on_grid(result, places, j, values[places], n_threads)
+    return found()
 
 
 def _place(result: FitResult, name: str) -> int:

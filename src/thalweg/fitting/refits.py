@@ -5,8 +5,9 @@ They start at the parameters of the result, and run as one batch in the engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +35,17 @@ def repeated(result: FitResult, places: Array) -> Problem:
     lower, upper = problem.lower.array, problem.upper.array
     inside = np.clip(theta, lower, upper) if problem.bounded else theta
     return problem._replace(start=PerFit(np.ascontiguousarray(inside), 1), eliminate=False)
+
+
+@contextmanager
+def keeping(result: Callable[[], Any]) -> Iterator[None]:
+    """Give what interrupts the work within, such as Ctrl-C, the finished part as ``result``."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(AttributeError):  # an exception class of the user's may refuse attributes
+            error.result = result()  # type: ignore[attr-defined]
+        raise
 
 
 def run_again(problem: Problem, threads: int) -> FitResult:

@@ -29,7 +29,7 @@ import numpy as np
 
 from .._arguments.check import Array, Floats, Integers, PerFit, count, one_of, thread_limit
 from .likelihood import for_refits, level_of, variance_factor
-from .refits import AT_ONCE, parts, repeated, run_again
+from .refits import AT_ONCE, keeping, parts, repeated, run_again
 
 if TYPE_CHECKING:
     from .result import FitResult
@@ -196,12 +196,13 @@ def bootstrap(result: FitResult, n: Any, seed: Any, kind: Any, threads: Any) -> 
     seed, n_threads = count(seed, "seed", 0, 2**63 - 1), thread_limit(threads)
     _refuse_no_freedom(result, kind)
     N, P, n_fits = result.problem.data.n_points, len(result.names), result.chi2.size
-    samples = np.empty((n_fits, n, P), result.params.dtype)
-    for places, drawn, y in _drawn(result, n, seed, kind):
-        problem = repeated(result, np.repeat(places, y.shape[1]))
-        data = problem.data._replace(y=y.reshape(-1, N))
-        r = run_again(problem._replace(data=data), n_threads)
-        samples[places, drawn] = _kept(r).reshape(len(places), y.shape[1], P)
+    samples = np.full((n_fits, n, P), np.nan, result.params.dtype)
+    with keeping(lambda: _resamples(result, kind, samples, np.full(n_fits, n))):
+        for places, drawn, y in _drawn(result, n, seed, kind):
+            problem = repeated(result, np.repeat(places, y.shape[1]))
+            data = problem.data._replace(y=y.reshape(-1, N))
+            r = run_again(problem._replace(data=data), n_threads)
+            samples[places, drawn] = _kept(r).reshape(len(places), y.shape[1], P)
     return _resamples(result, kind, samples, np.full(n_fits, n))
 
 
@@ -286,12 +287,13 @@ def jackknife(result: FitResult, threads: Any) -> Resamples:
     N, P, n_fits = result.problem.data.n_points, len(result.names), result.chi2.size
     samples = np.full((n_fits, N, P), np.nan, result.params.dtype)
     used = result.problem.data.weights() > 0
-    for places in parts(n_fits, N * N):
-        fit, point = np.nonzero(used[places])
-        problem = repeated(result, places[fit])
-        use = used[places][fit]
-        use[np.arange(fit.size), point] = False
-        data = problem.data._replace(use=PerFit(use.view(np.uint8), 1))
-        r = run_again(problem._replace(data=data), n_threads)
-        samples[places[fit], point] = _kept(r)
+    with keeping(lambda: _resamples(result, "jackknife", samples, used.sum(1))):
+        for places in parts(n_fits, N * N):
+            fit, point = np.nonzero(used[places])
+            problem = repeated(result, places[fit])
+            use = used[places][fit]
+            use[np.arange(fit.size), point] = False
+            data = problem.data._replace(use=PerFit(use.view(np.uint8), 1))
+            r = run_again(problem._replace(data=data), n_threads)
+            samples[places[fit], point] = _kept(r)
     return _resamples(result, "jackknife", samples, used.sum(1))
