@@ -143,6 +143,25 @@ def test_lifetimes_beyond_infinity_are_found():
     assert (abs(r["tau"] + 6) < 6 * r.stderr[..., 1]).all()
 
 
+def test_weak_data_seldom_leave_a_group_without_a_minimum():
+    """The lifetime of three decays below the noise is often beyond infinity."""
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 8, 60)
+    y = 0.3 * np.exp(-t / 2) + 0.3 + 0.5 * rng.standard_normal((600, 3, 60))
+    r = tw.fit(decay, t, y, [1, 1, 0], shared="tau")
+    assert r.groups.success[:, 0].mean() > 0.95
+
+
+def test_a_shared_parameter_that_runs_off_is_named():
+    """Decays that are gone by the second point, whatever their lifetime."""
+    rng = np.random.default_rng(1)
+    y = 0.3 + 0.02 * rng.standard_normal((4, 3, 40))
+    y[..., 1], y[..., 0] = 0.2, 2.0
+    r = fit(y)
+    assert np.isin(r.status, (Status.DRIFT, Status.SINGULAR)).all()
+    assert {r.reason(g, 0).count("tau") for g in range(4)} == {1}
+
+
 # ---- how groups end ----------------------------------------------------------------------------
 
 
