@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cli_cases import call
 from interval_cases import data, decay, fitted
 
 import thalweg as tw
@@ -283,3 +284,20 @@ def test_refusals():
         tw.fit(lambda x, *p: p[0] * x, t, y, guess=lambda x, y: [1])
     with pytest.raises(TypeError, match="what guess returns must be numbers"):
         tw.fit(decay, t, y, guess=lambda x, y: ["a", "b", "c"])
+
+
+def test_the_command_line_has_starts_and_retry(tmp_path, capsys):
+    y, _ = waves(3)
+    np.savetxt(tmp_path / "waves.csv", np.column_stack([X, *y]), delimiter=",")
+    model, out = "a*sin(2*pi*f*x + p)", tmp_path / "out.npz"
+    options = ["fit", tmp_path / "waves.csv", "--model", model, "--p0", "a=1,f=0.5,p=0.1"]
+    options += ["--bounds", "f=0.1:2", "--out", out, "--quiet"]
+    call(capsys, *options, "--starts", 30)
+    r, rows = tw.load(out), np.loadtxt(tmp_path / "waves.csv", delimiter=",").T
+    p0 = {"a": 1, "f": 0.5, "p": 0.1}
+    expected = tw.fit(model, rows[0], rows[1:], p0=p0, bounds={"f": (0.1, 2)}, starts=30)
+    np.testing.assert_array_equal(r.params, expected.params)
+    np.testing.assert_array_equal(r.agreement, expected.agreement)
+    call(capsys, *options, "--force", "--retry", 2)
+    _, said = call(capsys, *options, "--force", "--starts", 0, code=2)
+    assert "starts must be a whole number from 1" in said

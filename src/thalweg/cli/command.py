@@ -147,6 +147,8 @@ def _add_fit(commands: Any) -> None:
     _add_format(add)
     add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
     add("--max-iter", type=int, metavar="N", help="the most trial steps of a fit")
+    add("--starts", type=int, metavar="N", help="starts of every fit, of which the best is kept")
+    add("--retry", type=int, metavar="N", help="the most further starts of a fit that fails")
     for name in ("xtol", "ftol", "gtol"):
         add(f"--{name}", type=float, metavar="TOL", help="tolerance; see thalweg.fit")
     add("--threads", type=int, metavar="N", help="the most threads")

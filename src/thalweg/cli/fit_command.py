@@ -178,6 +178,8 @@ def _fit(
         ftol=arguments.ftol,
         gtol=arguments.gtol,
         max_iter=arguments.max_iter,
+        starts=arguments.starts,
+        retry=arguments.retry,
         threads=arguments.threads,
         callback=progress,
     )
