@@ -7,8 +7,8 @@ import numpy as np
 
 import thalweg as tw
 from thalweg.fitting.data import arrange
-from thalweg.fitting.fit import _compiled_job
 from thalweg.fitting.groups import Means, fit_groups
+from thalweg.fitting.jobs import compiled_job
 from thalweg.fitting.options import options_for
 from thalweg.fitting.problem import prepare
 from thalweg.fitting.shared import share
@@ -118,7 +118,7 @@ def from_start(case, dtype=np.float64, **options):
     problem = prepare(info, data, case.start, given.get("bounds"), None, dtype, absolute)
     problem = share(problem, case.shared, None)
     steps = {name: given[name] for name in ("xtol", "ftol", "gtol", "max_iter") if name in given}
-    means = Means(lambda *_: None, _compiled_job, options_for(dtype, len(case.names), **steps), 1)
+    means = Means(lambda *_: None, compiled_job, options_for(dtype, len(case.names), **steps), 1)
     out = results_for(problem)
     _, begin = problem.sharing.in_order()
     fit_groups(problem, out, begin, means, None)

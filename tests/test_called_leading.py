@@ -9,7 +9,7 @@ import thalweg as tw
 from thalweg._core import engine
 from thalweg._core.leading import Leading
 from thalweg.fitting.by_calls import differences
-from thalweg.fitting.fit import one_job
+from thalweg.fitting.jobs import one_job
 from thalweg.fitting.options import options_for
 from thalweg.fitting.storage import result_of, results_for
 from thalweg.reference.damped import levenberg_marquardt

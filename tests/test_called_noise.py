@@ -7,7 +7,7 @@ import pytest
 
 import thalweg as tw
 from thalweg.fitting import by_calls
-from thalweg.fitting.fit import one_job
+from thalweg.fitting.jobs import one_job
 from thalweg.fitting.options import options_for
 from thalweg.fitting.storage import result_of, results_for
 from thalweg.reference.damped import levenberg_marquardt

@@ -38,6 +38,8 @@ static void compare(retry *r) {
     for (int j = 0; j < s->P; j++)
         r->theta[j] = s->theta[j * LANES];
     memcpy(r->R, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
+    for (ptrdiff_t k = tri(s->F + 1, 0); k < s->n_sums; k++)
+        r->more[k - tri(s->F + 1, 0)] = s->sum[k * LANES];
 }
 
 /* Set the trial to theta + Newton's step, which newton_step has left in units of `unit`; returns 0 if a bound
@@ -83,8 +85,9 @@ static int divide_parameters(fits *s) {
  * the sums of the first attempt were. */
 static void recall_chi2_alone(fits *s, real chi2) {
     const ptrdiff_t last = tri(s->F, s->F);
-    for (ptrdiff_t t = 0; t <= last; t++)
-        s->sum[t * LANES] = s->triangle[t] = 0;
+    for (ptrdiff_t t = 0; t < s->n_sums; t++)
+        s->sum[t * LANES] = 0;
+    memset(s->triangle, 0, (size_t)tri(s->F + 1, 0) * sizeof(real));
     s->sum[last * LANES] = chi2, s->triangle[last] = (real)sqrt(chi2);
 }
 
@@ -193,6 +196,8 @@ static void write_best(retry *r, ptrdiff_t fit, int attempts) {
     memcpy(s->triangle, r->R, (size_t)tri(s->F + 1, 0) * sizeof(real));
     normal_from_triangle(s->F + 1, s->triangle, s->sum);
     s->sum[tri(s->F, s->F) * LANES] = r->chi2;
+    for (ptrdiff_t k = tri(s->F + 1, 0); k < s->n_sums; k++)
+        s->sum[k * LANES] = r->more[k - tri(s->F + 1, 0)];
     s->status[0] = r->status, s->lost[0] = r->lost, s->n_iter[0] = r->n_iter, s->doubt[0] = 0;
     scaled_covariance(s, NULL, 0);
     write_outcome(r->job, fit, s, 0, one->totals.used, 0);

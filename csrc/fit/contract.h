@@ -31,12 +31,23 @@ typedef enum {
 } tw_status;
 
 /* `detail` of TW_NOT_FINITE and TW_RANGE */
-typedef enum { TW_INPUT_Y = 0, TW_INPUT_MODEL = 1, TW_INPUT_DERIVATIVE = 2 } tw_input;
+typedef enum {
+    TW_INPUT_Y = 0,
+    TW_INPUT_MODEL = 1,
+    TW_INPUT_DERIVATIVE = 2,
+    TW_INPUT_MEAN = 3, /* the model, as a mean of counts, is not positive: with TW_NOT_FINITE only */
+} tw_input;
+
+/* What is summed over the points (fit/noise.h): squares, the deviance of counts, or a robust loss. */
+typedef enum { TW_NORMAL = 0, TW_POISSON = 1, TW_HUBER = 2, TW_SOFT_L1 = 3, TW_CAUCHY = 4 } tw_noise;
 
 /* Many least-squares fits of one model:  minimise  chi2(theta) = sum_i ((y_i - f(x_i; theta)) / sigma_i)^2
  * over the free parameters, lower <= theta <= upper, for each of B fits of N points.
  *
  * A point is left out of its fit where y is NaN, the mask is 0 or sigma is infinite.
+ *
+ * With another `noise` than TW_NORMAL another sum of losses takes the place of chi2 here and below
+ * (fit/noise.h).  Such a job has n_linear = 0 and no call; one of counts has no sigma and absolute_sigma = 1.
  */
 typedef struct {
     const tw_tape *tape;
@@ -75,7 +86,11 @@ typedef struct {
     const tw_tape *curved; /* NULL = none              in  second derivatives, for `again` */
     int (*call)(void *context, const void *theta, void *f, void *J); /* NULL = by tape  in  for `again` */
     void *context;                                                   /* passed to call  in  */
-    double jacobian_error; /* of a column of J that the caller evaluates, relative; 0: rounding alone  in */
+    double jacobian_error;  /* of a column of J that the caller evaluates, relative; 0: rounding alone  in */
+    int noise;              /* a tw_noise               in  */
+    const void *f_scale;    /* [1] or [B]               in  the scale s of a robust loss, in units of sigma;
+                                                            NULL if the loss is not robust */
+    ptrdiff_t f_scale_step; /* 0 or 1                  in  */
 } tw_fit_job;
 
 /* Groups of data sets that share parameters: each group has one value of each shared parameter, and every

@@ -48,7 +48,7 @@ static real project(single_fit *one) {
     evaluate_projected(one);
     const int n = one->n_columns;
     const real *R = one->trial_triangle;
-    real *x = one->trial_triangle + tri(n, 0), chi2 = x[n] * x[n];
+    real *x = one->trial_triangle + tri(n, 0), chi2 = one->job->noise ? s->trial_sum[0] : x[n] * x[n];
     for (int j = n - 1; j >= 0; j--) {
         const real length = (real)sqrt(s->trial_sum[tri(j, j) * LANES]), diagonal = R[tri(j, j)];
         const int lost = !(length > 0 && fabs(diagonal) > NO_PIVOT * length);
@@ -163,7 +163,9 @@ static int curvature_along(single_fit *one, int i, int j, real *curvature) {
     clear_direction(one);
     set_direction(one, i, one->s.unit[i * LANES]);
     set_direction(one, j, one->s.unit[j * LANES]);
+    one->curved->bends = 1;
     const real *R = bent(one);
+    one->curved->bends = 0;
     *curvature = 0;
     for (int k = 0; R && k <= F; k++)
         *curvature += R[tri(F, k)] * R[tri(F + 1, k)];

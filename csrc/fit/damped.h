@@ -129,7 +129,7 @@ TW_INLINE vec length2_of_step(const fits *s, int o) { return length2_of(s, s->st
 static void remember_best(fits *s, ivec leaves, int o) {
     for (int j = 0; j < s->P; j++)
         STORE(s->best_theta, j, v_sel(leaves, LOAD(s->theta, j), LOAD(s->best_theta, j)));
-    for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
+    for (ptrdiff_t t = 0; t < s->n_sums; t++)
         STORE(s->best_sum, t, v_sel(leaves, LOAD(s->sum, t), LOAD(s->best_sum, t)));
     if (s->triangle && leaves[0])
         memcpy(s->best_triangle, s->triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
@@ -145,7 +145,7 @@ static void return_to_best(fits *s, int o) {
         return;
     for (int j = 0; j < s->P; j++)
         STORE(s->theta, j, v_sel(back, LOAD(s->best_theta, j), LOAD(s->theta, j)));
-    for (ptrdiff_t t = 0; t <= last; t++)
+    for (ptrdiff_t t = 0; t < s->n_sums; t++)
         STORE(s->sum, t, v_sel(back, LOAD(s->best_sum, t), LOAD(s->sum, t)));
     if (s->triangle && back[0])
         memcpy(s->triangle, s->best_triangle, (size_t)tri(s->F + 1, 0) * sizeof(real));
@@ -155,7 +155,7 @@ static void return_to_best(fits *s, int o) {
 static void keep_trial(fits *s, ivec kept, int o) {
     for (int j = 0; j < s->P; j++)
         STORE(s->theta, j, v_sel(kept, LOAD(s->trial, j), LOAD(s->theta, j)));
-    for (ptrdiff_t t = 0; t < tri(s->F + 1, 0); t++)
+    for (ptrdiff_t t = 0; t < s->n_sums; t++)
         STORE(s->sum, t, v_sel(kept, LOAD(s->trial_sum, t), LOAD(s->sum, t)));
     for (int j = 0; j < s->F; j++) {
         STORE(s->moved, j, v_sel(kept, LOAD(s->step, j), LOAD(s->moved, j)));

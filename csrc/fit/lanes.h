@@ -25,6 +25,7 @@ typedef struct {
     machine m;                   /* its point slots: [n_point][N][LANES] */
     fits s, stopped;             /* the fits under way; those that wait to be confirmed */
     real *y, *weight, *residual; /* [N][LANES], [N][LANES], [block][LANES] */
+    real *square, *scale, *more; /* with noise: [block][LANES], [LANES], [NOISE_SUMS][LANES] (noise.h) */
     operand *column;             /* [F + 1] */
     ptrdiff_t fit[LANES];        /* -1: the lane is idle */
     ptrdiff_t stopped_fit[LANES];
@@ -44,6 +45,8 @@ static group lanes_on(arena *a, const tw_fit_job *job, real *expanded) {
     g.y = TAKE(a, real, N * LANES), g.weight = TAKE(a, real, N * LANES);
     g.residual = TAKE(a, real, g.m.block * LANES);
     g.column = TAKE(a, operand, job->tape->n_free + 1);
+    g.square = TAKE(a, real, job->noise ? g.m.block * LANES : 0);
+    g.scale = TAKE(a, real, LANES), g.more = TAKE(a, real, NOISE_SUMS * LANES);
     return g;
 }
 
@@ -92,6 +95,7 @@ static void occupy_lane(group *g, int lane, ptrdiff_t fit, int64_t used) {
     }
     g->used[lane] = used;
     g->fit[lane] = fit;
+    g->scale[lane] = f_scale_of(job, fit);
 }
 
 /* Load a data set into a lane; where it cannot run, write the refusal and return 0. */
@@ -113,9 +117,26 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
     occupy_lane(g, lane, fit, data.used);
     begin_fit(&g->s, lane);
     g->s.eliminates[lane] = -(job->eliminate != 0);
-    g->s.magnitude[lane] = magnitude_of(&data);
+    g->s.magnitude[lane] = magnitude_of(job, fit, &data);
     g->s.dof[lane] = dof_of(job, fit, data.used);
     return 1;
+}
+
+/* Put the residuals of n points from `start` on into `residual`; returns the weights that go with
+ * them, or with noise their squares. */
+static const real *residuals_of_block(group *g, ptrdiff_t start, ptrdiff_t n) {
+    const machine *m = &g->m;
+    const operand f = m->output[0];
+    const real *y = g->y + start * LANES, *weight = g->partial ? g->weight + start * LANES : NULL;
+    if (g->job->noise) {
+        const noise_block b = {y, weight, g->scale, f, g->square, g->residual, NULL, g->more};
+        add_noise(&b, g->job->noise, n, m->width);
+        return g->square;
+    }
+    for (int o = 0; o < m->width; o += VL)
+        for (ptrdiff_t p = 0; p < n; p++)
+            v_store(g->residual + p * LANES + o, v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
+    return weight;
 }
 
 /* Evaluate the trials of all lanes: put their sums into trial_sum. */
@@ -127,21 +148,22 @@ static void evaluate_group(group *g) {
            (size_t)(m->tape->n_theta * LANES) * sizeof(real));
     run_lane_code(m);
     memset(g->s.trial_sum, 0, (size_t)(tri(F + 1, 0) * LANES) * sizeof(real));
+    if (g->job->noise)
+        memset(g->more, 0, (size_t)(NOISE_SUMS * LANES) * sizeof(real));
     for (int k = 0; k < F; k++)
         g->column[k] = m->output[1 + k];
     g->column[F] = (operand){g->residual, LANES, 0};
-    const operand f = m->output[0];
     for (ptrdiff_t start = 0; start < N; start += m->block) {
         const ptrdiff_t n = N - start < m->block ? N - start : m->block;
         run_block_code(m, start, n);
-        const real *y = g->y + start * LANES;
-        for (int o = 0; o < m->width; o += VL)
-            for (ptrdiff_t p = 0; p < n; p++)
-                v_store(g->residual + p * LANES + o,
-                        v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
-        add_block(g->column, F + 1, n, g->partial ? g->weight + start * LANES : NULL, m->width,
-                  g->s.trial_sum);
+        const real *weight = residuals_of_block(g, start, n);
+        if (g->job->noise)
+            add_block_of_squares(g->column, F + 1, n, weight, m->width, g->s.trial_sum);
+        else
+            add_block(g->column, F + 1, n, weight, m->width, g->s.trial_sum);
     }
+    if (g->job->noise) /* the loss, over e'We, and what follows it */
+        memcpy(g->s.trial_sum + tri(F, F) * LANES, g->more, (size_t)(NOISE_SUMS * LANES) * sizeof(real));
 }
 
 /* Compute one native vector of each group of lanes where all fits under way lie in it. */

@@ -190,7 +190,7 @@ static void begin_one(single_fit *one) {
     for (int l = 1; l < LANES; l++)
         s->status[l] = TW_NOT_FINITE;
     begin_fit(s, 0);
-    s->magnitude[0] = magnitude_of(&one->totals);
+    s->magnitude[0] = magnitude_of(one->job, one->fit, &one->totals);
     s->dof[0] = dof_of(one->job, one->fit, one->totals.used);
 }
 

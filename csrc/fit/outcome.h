@@ -135,13 +135,23 @@ static int undetermined(const fits *s, int lane, real told, real factor) {
     return inflated(s, lane, most_inflation(told, size2, factor));
 }
 
+/* The factor by which (J'WJ)^-1 becomes the covariance: the variance of a residual in units of sigma. */
+static real variance_factor(const tw_fit_job *job, const fits *s, int lane, real chi2, real n, real dof) {
+    if (job->noise > TW_POISSON)
+        return robust_factor(s->sum + tri(s->F + 1, 0) * LANES + lane, LANES, n, n - dof);
+    return job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
+}
+
 /* Write the results of the fit in a stopped lane, whose scaled covariance has been computed.  Where the
  * orthogonal mode has to take over, as after a covariance that is `poor`, writes nothing and returns 0. */
 static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane, int64_t used, int poor) {
     int status = (int)s->status[lane], detail = -1;
     const ptrdiff_t last = tri(s->F, s->F) * LANES + lane;
     if (status == TW_NOT_FINITE) {
-        detail = fabs(s->trial_sum[last]) <= REAL_MAX ? TW_INPUT_DERIVATIVE : TW_INPUT_MODEL;
+        const real chi2 = s->trial_sum[last];
+        detail = fabs(chi2) <= REAL_MAX ? TW_INPUT_DERIVATIVE : TW_INPUT_MODEL;
+        if (job->noise == TW_POISSON && chi2 == (real)INFINITY)
+            detail = TW_INPUT_MEAN;
         write_refusal(job, fit, TW_NOT_FINITE, detail, used);
         return 1;
     }
@@ -152,7 +162,7 @@ static int write_outcome(const tw_fit_job *job, ptrdiff_t fit, fits *s, int lane
     if (status == ILL_CONDITIONED || (poor && status != TW_DRIFT))
         return 0;
     const real chi2 = s->sum[last], dof = (real)(used - count_free(job, fit));
-    const real factor = job->absolute_sigma ? 1 : dof > 0 ? chi2 / dof : (real)INFINITY;
+    const real factor = variance_factor(job, s, lane, chi2, (real)used, dof);
     const int lost = status == TW_DRIFT ? (int)s->lost[lane] : undetermined(s, lane, most_told(job), factor);
     if (lost < 0 && factor <= REAL_MAX)
         write_covariance(job, fit, s, lane, factor);

@@ -24,6 +24,7 @@ typedef struct {
     operand *column;             /* [F + 1] */
     real *sum;                   /* triangle of F + 1, [..][LANES] */
     real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
+    real *scale, *more, *bend;   /* with noise: [LANES], [NOISE_SUMS][LANES], [block][LANES] (noise.h) */
 } chunk_worker;
 
 /* For a model that only its caller evaluates: the data set, the call's theta and what it returned, and [J |
@@ -42,6 +43,8 @@ typedef struct single_fit {
     fits s;                          /* in the orthogonal mode where s.triangle is set, to `triangle` */
     real *trial_triangle, *triangle; /* R of the trial; memory for R at theta */
     real *chunk_sum;                 /* [n_chunks][triangle] */
+    real *chunk_more;                /* with noise: [n_chunks][NOISE_SUMS] */
+    int bends;                       /* with noise: w is to give the exact second derivative (bend_block) */
     int *columns, n_columns;         /* [F] the free parameters whose columns of J are evaluated */
     sample totals;                   /* used, magnitude */
     real *before;                    /* [P] theta before the last step */
@@ -96,6 +99,8 @@ static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point
     w.column = TAKE(a, operand, F + 1);
     w.sum = TAKE(a, real, tri(F + 1, 0) * LANES);
     w.rows = TAKE(a, real, (F + 1) * padded_rows(most(block, F + 1)));
+    w.scale = TAKE(a, real, LANES), w.more = TAKE(a, real, NOISE_SUMS * LANES);
+    w.bend = TAKE(a, real, job->noise ? block : 0);
     return w;
 }
 
@@ -150,6 +155,7 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
     one->triangle = one->s.triangle;
     one->trial_triangle = TAKE(a, real, T);
     one->chunk_sum = TAKE(a, real, one->n_chunks * T);
+    one->chunk_more = TAKE(a, real, job->noise ? one->n_chunks * NOISE_SUMS : 0);
     one->columns = TAKE(a, int, job->tape->n_free);
     one->before = TAKE(a, real, job->tape->n_theta);
     if (job->call)
@@ -166,6 +172,22 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
     return place;
 }
 
+/* Put what the noise of the job makes of a block into its weights, in the normal mode their squares, and its
+ * residuals. */
+static void apply_noise(const single_fit *one, chunk_worker *w, ptrdiff_t groups) {
+    const int noise = one->job->noise, F = one->s.F - 1; /* the last column of a curved tape is w */
+    real *bend = one->bends ? w->bend : NULL;
+    const noise_block b = {w->y, w->weight, w->scale, w->m.output[0], w->weight, w->residual, bend, w->more};
+    for (int l = 0; l < LANES; l++)
+        w->scale[l] = f_scale_of(one->job, one->fit);
+    add_noise(&b, noise, groups, LANES);
+    for (ptrdiff_t i = 0; i < groups * LANES && one->s.triangle; i += VL)
+        v_store(w->weight + i, v_sqrt(v_load(w->weight + i)));
+    if (bend)
+        bend_block(w->column, w->m.output[1 + F], F, one->s.free_theta, one->s.trial + one->s.P / 2 * LANES,
+                   bend, groups);
+}
+
 /* Evaluate one block of points: its derivatives, residual and weights are then ready to be summed.  Returns
  * how many lane groups it has. */
 static ptrdiff_t sum_block_setup(const single_fit *one, chunk_worker *w, ptrdiff_t start) {
@@ -176,6 +198,10 @@ static ptrdiff_t sum_block_setup(const single_fit *one, chunk_worker *w, ptrdiff
     for (ptrdiff_t i = n; i < groups * LANES; i++)
         w->y[i] = w->weight[i] = 0;
     run_block_code(&w->m, start, groups);
+    if (one->job->noise) {
+        apply_noise(one, w, groups);
+        return groups;
+    }
     const operand f = w->m.output[0];
     for (ptrdiff_t p = 0; p < groups; p++)
         for (int v = 0; v < LANES; v += VL)
@@ -207,6 +233,8 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
     real *out = one->chunk_sum + chunk * T;
     memset(out, 0, (size_t)T * sizeof *out);
     memset(w->sum, 0, (size_t)(T * LANES) * sizeof *out);
+    if (one->job->noise)
+        memset(w->more, 0, (size_t)(NOISE_SUMS * LANES) * sizeof *out);
     for (int k = 0; k < n_columns; k++)
         w->column[k] = w->m.output[1 + one->columns[k]];
     w->column[n_columns] = (operand){w->residual, LANES, 0};
@@ -217,11 +245,14 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
             copy_rows(w, groups, n_columns + 1, n_rows);
             merge_rows(n_columns + 1, out, n_rows, w->rows);
         } else {
-            add_block(w->column, n_columns + 1, groups, w->weight, LANES, w->sum);
+            (one->job->noise ? add_block_of_squares : add_block)(w->column, n_columns + 1, groups, w->weight,
+                                                                 LANES, w->sum);
         }
     }
     for (ptrdiff_t t = 0; t < T && !one->s.triangle; t++)
         out[t] = v_fold(w->sum + t * LANES, LANES);
+    for (ptrdiff_t k = 0; k < NOISE_SUMS && one->job->noise; k++)
+        one->chunk_more[chunk * NOISE_SUMS + k] = v_fold(w->more + k * LANES, LANES);
 }
 
 /* Sum chunks of a fit, in one thread, until none is left. */
@@ -292,6 +323,17 @@ static void sum_all_chunks(single_fit *one) {
     }
 }
 
+/* Put the sums of the noise over e'We and behind it. */
+static void add_chunks_of_noise(const single_fit *one) {
+    real *out = one->s.trial_sum + tri(one->n_columns, one->n_columns) * LANES;
+    for (ptrdiff_t k = 0; k < NOISE_SUMS; k++) {
+        real total = 0;
+        for (ptrdiff_t c = 0; c < one->n_chunks; c++)
+            total += one->chunk_more[c * NOISE_SUMS + k];
+        out[k * LANES] = total;
+    }
+}
+
 /* Evaluate the trial: put its sums into trial_sum, in the orthogonal mode also R into trial_triangle. */
 static void evaluate_trial(single_fit *one) {
     const ptrdiff_t T = tri(one->n_columns + 1, 0);
@@ -305,14 +347,15 @@ static void evaluate_trial(single_fit *one) {
         for (ptrdiff_t c = 1; c < one->n_chunks; c++)
             merge_triangle(one, one->workers, one->trial_triangle, one->chunk_sum + c * T);
         normal_from_triangle(one->n_columns + 1, one->trial_triangle, one->s.trial_sum);
-        return;
     }
-    for (ptrdiff_t t = 0; t < T; t++) {
+    for (ptrdiff_t t = 0; t < T && !one->s.triangle; t++) {
         real sum = 0;
         for (ptrdiff_t c = 0; c < one->n_chunks; c++)
             sum += one->chunk_sum[c * T + t];
         one->s.trial_sum[t * LANES] = sum;
     }
+    if (one->job->noise)
+        add_chunks_of_noise(one);
 }
 
 static int stopped(const single_fit *one) { return one->watch && one->watch->stop; }

@@ -19,11 +19,12 @@ _Static_assert(PROBES % LANES == 0, "every lane gets a probe");
 typedef struct {
     const tw_fit_job *job;
     single_fit *one;
-    group *abreast;       /* where few points are given the probes lie side by side, else NULL */
-    real *origin, *probe; /* [P] the start that the user gave; the best probe */
-    real *size;           /* [F] how far the probes of a parameter go that starts at 0 */
-    real *theta, *R;      /* [P], triangle of F + 1: the best result so far ... */
-    real chi2, proved;    /* ... its chi2; the least that was proved to be reached */
+    group *abreast;          /* where few points are given the probes lie side by side, else NULL */
+    real *origin, *probe;    /* [P] the start that the user gave; the best probe */
+    real *size;              /* [F] how far the probes of a parameter go that starts at 0 */
+    real *theta, *R;         /* [P], triangle of F + 1: the best result so far ... */
+    real chi2, proved;       /* ... its chi2; the least that was proved to be reached */
+    real more[FURTHER_SUMS]; /* what follows the triangle of its sums */
     mask_int status, lost, n_iter;
     int alike; /* two attempts have run off to the same chi2 */
 } retry;
@@ -124,6 +125,8 @@ static void fill_lanes_alike(group *g, const single_fit *one) {
         g->s.upper[i] = one->s.upper[i / LANES * LANES];
     }
     expand_points(&one->workers->m, N, g->m.point, -1);
+    for (int l = 0; l < LANES; l++)
+        g->scale[l] = f_scale_of(g->job, one->fit);
 }
 
 /* Put into chi2 [LANES] that of probes k ... k + LANES - 1, with their linear parameters at their best. */

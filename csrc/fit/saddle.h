@@ -93,9 +93,9 @@ static int bend_along(single_fit *one, int j, real step, real *w2, real *slope) 
     real *triangle = c->s.triangle;
     clear_direction(one);
     set_direction(one, j, step);
-    c->s.triangle = NULL;
+    c->s.triangle = NULL, c->bends = 1;
     evaluate_bend(one);
-    c->s.triangle = triangle;
+    c->s.triangle = triangle, c->bends = 0;
     *w2 = c->s.trial_sum[tri(F, F) * LANES], *slope = c->s.trial_sum[tri(F + 1, F) * LANES];
     return *w2 <= REAL_MAX && fabs(*slope) <= REAL_MAX && !stopped(one);
 }

@@ -18,8 +18,13 @@ typedef struct {
 } sample;
 
 /* The magnitude that range.h is given: the smallest number if it vanished although y does not, infinity if
- * the weight squared of a point that matters underflowed, else the sum itself. */
-static real magnitude_of(const sample *data) {
+ * the weight squared of a point that matters underflowed, else the sum itself.  Of a robust loss it is no
+ * more than it would be if eps y were its scale: beyond that an outlier, not the model, sets the size of y.
+ */
+static real magnitude_of(const tw_fit_job *job, ptrdiff_t fit, const sample *data) {
+    const real scale = f_scale_of(job, fit), most = scale * scale * (real)data->used / REAL_EPS;
+    if (job->f_scale && data->magnitude > most && data->magnitude <= REAL_MAX)
+        return most;
     if (data->unseen >= 0 && !(data->unseen * data->unseen < REAL_EPS * REAL_EPS * data->magnitude))
         return (real)INFINITY;
     return data->magnitude == 0 && data->some_y ? REAL_MIN * REAL_EPS : data->magnitude;
@@ -65,11 +70,24 @@ TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *m
     return status;
 }
 
+/* Load n counts, which have no sigma.  Of the mean of a count, which is its variance too, (f / sigma)^2 is f,
+ * so that the magnitude is the sum of the counts. */
+static tw_status load_counts(const real *y, const uint8_t *mask, ptrdiff_t n, sample *to) {
+    tw_status status = TW_NOT_RUN;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        load_point(y, NULL, mask, i, to, &status);
+        to->magnitude += to->y[i * to->stride];
+    }
+    return status;
+}
+
 /* Load points first ... first + n - 1 of data set `fit`. */
 static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t first, ptrdiff_t n, sample *to) {
     const real *y = ROW(real, job->y, job->n_points) + first;
     const real *sigma = job->sigma ? ROW(real, job->sigma, job->sigma_step) + first : NULL;
     const uint8_t *mask = job->mask ? ROW(uint8_t, job->mask, job->mask_step) + first : NULL;
+    if (job->noise == TW_POISSON)
+        return load_counts(y, mask, n, to);
     if (!sigma && !mask) /* the common case, without their branches */
         return load_rows(y, NULL, NULL, n, to);
     return load_rows(y, sigma, mask, n, to);

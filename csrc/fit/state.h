@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "fit/contract.h"
+#include "fit/noise.h"
 #include "fit/orthogonal.h"
 
 /* The status of a lane is RUNNING, a tw_status, or one of two that the user never sees.  ILL_CONDITIONED: the
@@ -39,6 +39,7 @@ typedef struct {
  * lower triangle of a symmetric matrix of n rows, tri(n, 0) elements. */
 typedef struct {
     int P, F;
+    ptrdiff_t n_sums; /* elements of sum: the triangle, and behind it further sums of the noise (noise.h) */
     const int32_t *free_theta;                   /* [F] */
     real *start, *theta, *trial, *lower, *upper; /* [P] */
     real *sum, *trial_sum;                       /* triangle of F + 1: [J|e]'[J|e] at theta, at trial */
@@ -80,12 +81,13 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     const tw_tape *t = job->tape;
     const ptrdiff_t P = t->n_theta, F = t->n_free, L = LANES, T = tri(F + 1, 0);
     fits s = {.P = (int)P, .F = (int)F, .free_theta = t->free_theta};
+    const ptrdiff_t S = s.n_sums = T + further_sums(job);
     s.n_linear = job->n_linear, s.linear = job->linear;
     s.start = TAKE(a, real, P * L), s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
     s.lower = TAKE(a, real, P * L), s.upper = TAKE(a, real, P * L);
-    s.best_theta = TAKE(a, real, P * L), s.best_sum = TAKE(a, real, T * L);
+    s.best_theta = TAKE(a, real, P * L), s.best_sum = TAKE(a, real, S * L);
     s.best_chi2 = TAKE(a, real, L), s.noise = TAKE(a, real, L), s.best_noise = TAKE(a, real, L);
-    s.sum = TAKE(a, real, T * L), s.trial_sum = TAKE(a, real, T * L);
+    s.sum = TAKE(a, real, S * L), s.trial_sum = TAKE(a, real, S * L);
     s.scale2 = TAKE(a, real, F * L), s.step = TAKE(a, real, F * L);
     s.largest2 = orthogonal ? TAKE(a, real, F * L) : s.scale2;
     s.promised = TAKE(a, real, L), s.lambda = TAKE(a, real, L), s.delta = TAKE(a, real, L);
@@ -147,10 +149,10 @@ static void copy_lane(const fits *from, int lane, fits *to, int place, int bound
 #define COPY(array, rows)                                                                                    \
     for (ptrdiff_t row = 0; row < (rows); row++)                                                             \
     to->array[row * LANES + place] = from->array[row * LANES + lane]
-    const ptrdiff_t P = from->P, F = from->F, T = tri(F + 1, 0);
+    const ptrdiff_t P = from->P, F = from->F;
     COPY(theta, P);
     COPY(trial, P);
-    COPY(sum, T);
+    COPY(sum, from->n_sums);
     COPY(scale2, F);
     COPY(step, F);
     COPY(moved, F);
@@ -179,9 +181,9 @@ static void copy_lane(const fits *from, int lane, fits *to, int place, int bound
         COPY(upper, P);
         COPY(held, F);
     }
-    if (from->best_chi2[lane] < from->sum[(T - 1) * LANES + lane]) { /* else the best place is theta */
+    if (from->best_chi2[lane] < from->sum[tri(F, F) * LANES + lane]) { /* else the best place is theta */
         COPY(best_theta, P);
-        COPY(best_sum, T);
+        COPY(best_sum, from->n_sums);
     }
 #undef COPY
     to->fresh[place] = 0;

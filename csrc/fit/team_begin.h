@@ -53,7 +53,7 @@ static void load_packet(bundle *b, evaluator *e, ptrdiff_t k) {
         const tw_status why = load_member(b, e, &p, lane, fit, &data, &detail);
         if (why)
             write_refusal(b->job, fit, why, detail, data.used);
-        p.at[MAGNITUDE][lane] = why ? 0 : magnitude_of(&data);
+        p.at[MAGNITUDE][lane] = why ? 0 : magnitude_of(b->job, fit, &data);
         b->job->n_used[fit] = data.used;
         set_mask(b, ALIVE, place, 0, !why);
     }

@@ -34,9 +34,10 @@ TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *we
  *   ni      rows of the tile, 1 ... TILE_ROWS, or TILE_COLUMNS on the diagonal
  *   nj      columns of the tile, TILE_COLUMNS, or ni on the diagonal
  *   weight  whether it is NULL
+ *   squared  whether weights are squares already
  */
 TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
-                             const real *weight, int width, real *sum) {
+                             const real *weight, int squared, int width, real *sum) {
     const int diagonal = i0 == j0;
     for (int o = 0; o < width; o += VL) {
         vec total[TILE_COLUMNS][TILE_COLUMNS] = {{{0}}};
@@ -45,7 +46,9 @@ TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int 
             for (int j = 0; j < nj; j++)
                 b[j] = value_at(column + j0 + j, p, o, weight);
             if (weight)
-                w2 = v_load(weight + p * LANES + o) * v_load(weight + p * LANES + o);
+                w2 = v_load(weight + p * LANES + o);
+            if (weight && !squared)
+                w2 *= w2;
             for (int i = 0; i < ni; i++) {
                 vec a = diagonal ? b[i] : value_at(column + i0 + i, p, o, weight);
                 a = weight ? a * w2 : a;
@@ -64,15 +67,15 @@ TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int 
 /* The compiler unrolls add_lane_tile for each constant shape. */
 #define TW_TRIANGLE(n_rows)                                                                                  \
     case n_rows:                                                                                             \
-        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, width, sum);                                  \
+        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, squared, width, sum);                         \
         break;
 #define TW_RECTANGLE(n_rows)                                                                                 \
     case n_rows:                                                                                             \
-        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, width, sum);                            \
+        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, squared, width, sum);                   \
         break;
 
-TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int width,
-                           real *sum) {
+TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int squared,
+                           int width, real *sum) {
     for (int j = 0; j < n_columns; j += TILE_COLUMNS) {
         switch (n_columns - j < TILE_COLUMNS ? n_columns - j : TILE_COLUMNS) {
             TW_TRIANGLE(1)
@@ -101,9 +104,15 @@ TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, co
 static void add_block(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int width,
                       real *sum) {
     if (weight)
-        add_columns(column, n_columns, n, weight, width, sum);
+        add_columns(column, n_columns, n, weight, 0, width, sum);
     else
-        add_columns(column, n_columns, n, NULL, width, sum);
+        add_columns(column, n_columns, n, NULL, 0, width, sum);
+}
+
+/* The same with the squares of the weights in their place. */
+static void add_block_of_squares(const operand *column, int n_columns, ptrdiff_t n, const real *square,
+                                 int width, real *sum) {
+    add_columns(column, n_columns, n, square, 1, width, sum);
 }
 
 #endif

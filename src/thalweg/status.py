@@ -136,6 +136,7 @@ _INPUTS: Final = (
     "the model or chi2 at the start",
     "a derivative of the model at the start",
 )
+_NO_MEAN: Final = 3  # with NOT_FINITE: a tw_input of counts
 _SQUARES: Final = (
     "(y / sigma)^2",
     "chi2 at the start",
@@ -146,6 +147,8 @@ _SQUARES: Final = (
 def explain(status: int, detail: int, names: Sequence[str]) -> str:
     """Return the sentence of a fit's status; ``detail`` tells which parameter or input it names."""
     status = Status(status)
+    if status is Status.NOT_FINITE and detail == _NO_MEAN:
+        return "the model at the start is not positive, as the mean of counts must be"
     inputs = _SQUARES if status is Status.RANGE else _INPUTS
     return FITS[status].format(
         parameter=names[detail] if 0 <= detail < len(names) else "a parameter",

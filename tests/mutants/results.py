@@ -37,7 +37,7 @@ EDITS = {
             "absolute_sigma=False",
         ),
         ("saved: shapes unseen", "    if not is_whole:\n", "    if False:\n"),
-        ("saved: any version", "if version > _FORMAT_WITH_GROUPS:", "if False:"),
+        ("saved: any version", "if version > _FORMAT_WITH_NOISE:", "if False:"),
     ],
     ("src/thalweg/fitting/evaluation.py", "test_lookups.py"): [
         ("Jacobian: one-sided", "            differences(theta)  # one", "            # one"),

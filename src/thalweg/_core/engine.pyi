@@ -27,6 +27,8 @@ class Job:
         linear: Sequence[int] = ...,
         eliminate: bool = ...,
         attempts: int = ...,
+        noise: int = ...,
+        f_scale: tuple[Any, int] = ...,
     ) -> None: ...
     def run(self, threads: int = 0, progress: Callable[[int], Any] | None = None) -> Watch: ...
     def run_shared(

@@ -12,6 +12,7 @@ from thalweg._core.buffers cimport USUAL_VIEWS, Memory, Views, Workspace, times
 from thalweg._core.dispatch cimport Watch, active, threads_of
 from thalweg._core.tape cimport Tape, refuse_giant
 
+cdef int MOST_NOISE = 4  # TW_CAUCHY, the last tw_noise of csrc/fit/contract.h
 cdef char INT64 = c"l" if sizeof(long) == 8 else c"q"  # the struct format of NumPy's int64
 
 
@@ -21,6 +22,7 @@ cdef class Job:
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
     ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
+    ``noise`` is a tw_noise, and ``f_scale`` the scale of a robust loss, (1,) or (B,).
     ``linear`` holds places among the free parameters, ascending; with ``eliminate`` these need no
     start.  If ``out`` has ``next`` and
     ``attempts``, as it must for more than one attempt, `again` may be called after `run`.
@@ -34,7 +36,8 @@ cdef class Job:
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
                   Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options,
-                  bint scaled=False, linear=(), bint eliminate=False, int attempts=1):
+                  bint scaled=False, linear=(), bint eliminate=False, int attempts=1, int noise=0,
+                  f_scale=(None, 0)):
         x, linear = list(x), tuple(linear)
         cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
@@ -68,7 +71,7 @@ cdef class Job:
             raise ValueError("lower and upper must both be given, or both be None")
         job.fixed = <const uint8_t *> views.take_if_given(fixed, c"B", BP)
         job.xtol, job.ftol, job.gtol, job.max_iter, job.absolute_sigma = options
-        job.scaled, job.eliminate = scaled, eliminate
+        job.scaled, job.eliminate, job.noise = scaled, eliminate, noise
         job.theta = views.take(out["theta"], real, BP, True)
         job.covariance = views.take(out["covariance"], real, times(B, F * (F + 1) // 2), True)
         job.chi2 = views.take(out["chi2"], real, B, True)
@@ -76,11 +79,27 @@ cdef class Job:
         job.n_used = <int64_t *> views.take(out["n_used"], INT64, B, True)
         job.status = <int8_t *> views.take(out["status"], c"b", B, True)
         job.detail = <int32_t *> views.take(out["detail"], c"i", B, True)
-        job.most_attempts = attempts
-        if attempts > 1 or "next" in out:
-            job.next = <int8_t *> views.take(out["next"], c"b", B, True)
-            job.attempts = <int8_t *> views.take(out["attempts"], c"b", B, True)
+        self.take_attempts(out, attempts)
         self.take_linear(linear, <int32_t *> (steps + n_x))
+        self.take_f_scale(f_scale[0], real, f_scale[1])
+
+    cdef int take_attempts(self, dict out, int attempts) except -1:
+        """Take the number of attempts, and the arrays of later ones if there may be any."""
+        self.job.most_attempts = attempts
+        if attempts > 1 or "next" in out:
+            self.job.next = <int8_t *> self.views.take(out["next"], c"b", self.job.n_fits, True)
+            self.job.attempts = <int8_t *> self.views.take(out["attempts"], c"b",
+                                                           self.job.n_fits, True)
+        return 0
+
+    cdef int take_f_scale(self, scale, char real, Py_ssize_t step) except -1:
+        """Take the scale of a robust loss, one or one per fit; there is none if it is None."""
+        cdef Py_ssize_t n = self.job.n_fits if step else 1
+        self.job.f_scale = self.views.take_if_given(scale, real, n)
+        self.job.f_scale_step = 1 if step else 0
+        if not 0 <= self.job.noise <= MOST_NOISE:
+            raise ValueError("the noise must be a tw_noise")
+        return 0
 
     cdef int take_linear(self, tuple linear, int32_t *places) except -1:
         """Take the places of the parameters that the model is linear in together."""

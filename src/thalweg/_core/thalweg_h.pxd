@@ -63,6 +63,9 @@ cdef extern from "thalweg.h" nogil:
         int (*call)(void *context, const void *theta, void *f, void *J) noexcept
         void *context
         double jacobian_error
+        int noise
+        const void *f_scale
+        Py_ssize_t f_scale_step
 
     ctypedef struct tw_fit_groups:
         Py_ssize_t n_groups

@@ -15,7 +15,7 @@ from .._arguments.check import Array, numbers
 from .._core.tape import evaluate as evaluate_tape
 from ..model.tape import compile_model
 from . import by_calls as slow
-from .fit import one_job
+from .jobs import one_job
 from .options import Options
 from .problem import Problem
 from .rescale import run_again, take_back

@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.check import Array, PerFit, thread_limit
+from .._arguments.check import Array, thread_limit
 from .._arguments.spelling import spelled
-from .._core import engine
-from .._core.tape import Tape
 from .._progress import open_bar
 from ..model import as_model
-from ..model.tape import Compiled, compile_curved, compile_model
+from ..model.tape import compile_curved
 from . import by_calls as slow
-from .data import Data, arrange
+from .data import arrange
+from .f_scale import with_estimated_scale
 from .groups import Means, run_groups
 from .guessed import with_guess
+from .jobs import compiled_job, one_job
 from .multistart import ONE_START, Strategy, from_starts, strategy_of
+from .noise import read_noise, with_noise
 from .options import Options, element_type, options_for
 from .problem import Problem, prepare
 from .rescale import run_again, take_back
@@ -39,6 +40,9 @@ def fit(
     *,
     sigma: Any = None,
     absolute_sigma: bool = False,
+    noise: str = "normal",
+    robust: str | None = None,
+    f_scale: Any = None,
     mask: Any = None,
     bounds: Any = None,
     fixed: Any = None,
@@ -89,6 +93,17 @@ def fit(
         Standard deviations of y, in its unit; an infinite one leaves its point out.
     absolute_sigma : bool
         Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
+    noise : {"normal", "poisson"}
+        What the errors of y are.  With ``"poisson"`` y holds counts of mean f, and what is
+        minimised is the deviance :math:`2 \sum_i (f_i - y_i + y_i \ln(y_i / f_i))`, which gives the
+        most likely parameters; `FitResult.chi2` is the deviance.  Counts need not be whole numbers.
+        The model must be positive at the start; see the guide on noise.
+    robust : {"huber", "soft_l1", "cauchy"}, optional
+        A loss that outliers do not carry away, :math:`s^2 \sum_i \rho((e_i / (\sigma_i s))^2)`
+        with :math:`e = y - f`, as in `scipy.optimize.least_squares`.
+    f_scale : float, array_like (...), or "estimate", optional
+        The scale s of the robust loss in units of sigma: about the size beyond which a residual is
+        an outlier; 1 by default.  ``"estimate"`` takes it from the median of the residuals.
     mask : array_like of bool, shape (N,) or (..., N), optional
         True leaves a point out, as in `numpy.ma`.  A mask, or a sigma, with one element along an
         axis of y is the same for all of that axis: shape (rows, columns, 1) leaves out pixels.
@@ -203,21 +218,17 @@ def fit(
     info = as_model(model, independent)
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
     info, p0, neighbours = with_guess(info, guess, p0, data, tied or ())
+    assumed = read_noise(noise, robust, f_scale, data)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
     if shared is not None or groups is not None:
         problem = share(problem, shared, groups)
-    options = options_for(
-        dtype,
-        len(problem.names),
-        problem.recording is None,
-        xtol=xtol,
-        ftol=ftol,
-        gtol=gtol,
-        max_iter=max_iter,
-        attempts=attempts,
-    )
-    strategy = strategy_of(starts, retry, neighbours, problem)
-    return run(problem, options, thread_limit(threads), callback, progress, strategy)
+    problem = with_noise(problem, assumed)
+    size = dtype, len(problem.names), problem.recording is None
+    stops: dict[str, Any] = {"xtol": xtol, "ftol": ftol, "gtol": gtol, "max_iter": max_iter}
+    options = options_for(*size, **stops, attempts=attempts)
+    n_threads, strategy = thread_limit(threads), strategy_of(starts, retry, neighbours, problem)
+    problem = with_estimated_scale(problem, lambda first: run(first, options, n_threads))
+    return run(problem, options, n_threads, callback, progress, strategy)
 
 
 def run(
@@ -277,7 +288,7 @@ def _run_all(
     """Fit all data sets, in the engine or by calling the model; what interrupts it is raised."""
     if problem.sharing is not None:
         fit_each = partial(_run_compiled, threads=threads)
-        run_groups(problem, out, Means(fit_each, _compiled_job, options, threads), report)
+        run_groups(problem, out, Means(fit_each, compiled_job, options, threads), report)
     elif problem.recording is None:
         _run_slowly(problem, options, out, report)
     else:
@@ -298,7 +309,7 @@ def _run_compiled(
     """
     assert problem.recording is not None
     graph, output, _ = problem.recording
-    job = _compiled_job(problem, out, options)
+    job = compiled_job(problem, out, options)
     watch = job.run(threads, report)
     if watch.error is None and not watch.stopped and job.unsettled:
         curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
@@ -306,79 +317,6 @@ def _run_compiled(
         watch = job.again(which, curved, threads, report and (lambda _: report(done)))
     if watch.error is not None:
         raise watch.error
-
-
-def _compiled_job(problem: Problem, out: dict[str, Array], options: Options) -> engine.Job:
-    """The engine's job for all fits of a recorded model, which is compiled."""
-    assert problem.recording is not None
-    graph, output, _ = problem.recording
-    return _job(problem, options, compile_model(graph, output, problem.free), out)
-
-
-def _job(
-    problem: Problem, options: Options, compiled: Compiled, out: dict[str, Array]
-) -> engine.Job:
-    """The engine's job for all fits of a recorded model."""
-    data, recording, dtype = problem.data, problem.recording, problem.data.y.dtype
-    x: list[tuple[Array, int]] = list(data.x)
-    if recording is not None and recording.arrays:
-        x += [(np.ascontiguousarray(a, dtype), step) for a, step in recording.rows]
-    more: dict[str, Any] = {}  # what few problems have
-    if data.sigma is not None:
-        more["sigma"] = data.sigma
-    if data.use is not None:
-        more["mask"] = data.use
-    if problem.bounded:
-        lower, upper = problem.lower, problem.upper
-        more |= {"lower": lower.array, "upper": upper.array, "bound_step": lower.step}
-    if problem.fixed is not None:
-        more["fixed"] = problem.fixed
-    if problem.scaled:
-        more["scaled"] = True
-    if problem.eliminate:
-        more["eliminate"] = True
-    return engine.Job(
-        compiled.tape,
-        dtype == _FLOAT32,
-        *data.y.shape,
-        x=x,
-        y=data.y,
-        start=problem.start,
-        out=out,
-        options=(*options[:4], problem.absolute_sigma),
-        linear=compiled.linear,
-        attempts=options.attempts,
-        **more,
-    )
-
-
-def one_job(
-    problem: Problem, data: Data, options: Options, out: dict[str, Array], fit: int = 0
-) -> engine.Job:
-    """Return the job of one data set whose model Python evaluates."""
-
-    def row(rows: PerFit | None) -> tuple[Array | None, int]:
-        return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)
-
-    one, P = slice(fit, fit + 1), len(problem.names)
-    return engine.Job(
-        Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
-        data.y.dtype == np.float32,
-        1,
-        data.n_points,
-        x=[],
-        y=data.y[one],
-        sigma=row(data.sigma),
-        mask=row(data.use),
-        start=row(problem.start),
-        lower=row(problem.lower)[0],
-        upper=row(problem.upper)[0],
-        fixed=None if problem.fixed is None else problem.fixed[one],
-        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
-        options=(*options[:4], problem.absolute_sigma),
-        scaled=problem.scaled,
-        attempts=options.attempts,
-    )
 
 
 def _run_slowly(

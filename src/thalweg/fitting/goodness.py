@@ -8,6 +8,10 @@ With n points used, k free parameters and weights w_i = 1 / sigma_i:
   -2 ln L is chi2 where sigma is absolute; where sigma is right only up to a common factor, the
   likelihood is the largest over that factor, and -2 ln L is n ln(chi2 / n).
 
+With counts chi2 is the deviance D, which is -2 ln L but for a constant that depends on the data
+alone, and R^2 = 1 - D / D of the mean of y.  In a robust fit chi2 is the sum of its losses; it has
+no likelihood, and so no criteria, and its R^2 is refused as well.
+
 References
 ----------
 H. Akaike, "A new look at the statistical model identification", IEEE Transactions on Automatic
@@ -43,17 +47,22 @@ def in_words(result: FitResult, digits: int) -> str:
 
 def r_squared(result: FitResult) -> Array:
     """Return the coefficient of determination; NaN or -inf where y is the same at all points."""
-    data = result.problem.data.needed("R^2")
+    data, noise = result.problem.data.needed("R^2"), result.problem.noise
+    _refuse_robust(result, "R^2")
     weight = data.weights().astype(np.float64)
     y = np.where(weight > 0, data.y, 0).astype(np.float64)
     with np.errstate(all="ignore"):
         mean = (weight**2 * y).sum(1, keepdims=True) / (weight**2).sum(1, keepdims=True)
-        spread = ((weight * (y - mean)) ** 2).sum(1).reshape(result.chi2.shape)
+        spread = (weight * (y - mean)) ** 2
+        if noise is not None:  # the deviance of counts from their mean
+            spread = weight * 2 * (mean - y + y * np.log(np.where(y > 0, y, 1) / mean))
+        spread = spread.sum(1).reshape(result.chi2.shape)
         return np.asarray(1 - result.chi2 / spread, result.chi2.dtype)
 
 
 def information(result: FitResult, per_parameter: Array | float) -> Array:
     """Return -2 ln L + per_parameter k: the criterion of Akaike with 2, of Schwarz with ln n."""
+    _refuse_robust(result, "likelihood, and so no AIC and BIC")
     n, k, chi2 = result.n_used, result.problem.count_free(), result.chi2.astype(np.float64)
     if result.groups is not None:
         n, k = result.groups.n_used, result.groups.n_free
@@ -61,6 +70,20 @@ def information(result: FitResult, per_parameter: Array | float) -> Array:
     with np.errstate(all="ignore"):
         deviance = chi2 if result.problem.absolute_sigma else n * np.log(chi2 / n)
     return np.asarray(deviance + per_parameter * k)
+
+
+def _refuse_robust(result: FitResult, what: str) -> None:
+    noise = result.problem.noise
+    if noise is not None and not noise.counts:
+        raise ValueError(f"a robust fit, robust={noise.kind!r}, has no {what}")
+
+
+def deviance(result: FitResult) -> Array:
+    """Return chi2 of fits that have a likelihood, for which it is -2 ln L but for a constant."""
+    _refuse_robust(result, "likelihood, and so no deviance")
+    if not result.problem.absolute_sigma:
+        raise ValueError("the deviance needs the noise: absolute_sigma=True or noise='poisson'")
+    return result.chi2
 
 
 def correlation(result: FitResult) -> Array:

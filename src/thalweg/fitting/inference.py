@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from .._arguments.check import Floats
-from . import comparison, intervals
+from . import comparison, goodness, intervals
 
 if TYPE_CHECKING:
     from .comparison import Comparison
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 class Inference:
     """Intervals, profiles, bands, resampling and comparison of models."""
+
+    @property
+    def deviance(self) -> Floats:
+        """-2 ln L of the fit over that of a model that meets every y, shape (...).
+
+        It is `FitResult.chi2` of counts, and of normal errors with ``absolute_sigma``; others have
+        none.
+        """
+        return goodness.deviance(cast("FitResult", self))
 
     def interval(self, level: float = 0.95) -> Floats:
         r"""Return confidence intervals of all parameters, :math:`\theta_j \pm q\,s_j`.

@@ -19,6 +19,7 @@ from ..model.trace import Recording, RecordingError, columns_read, record, recor
 from . import by_calls
 from .data import Data
 from .elimination import eliminating
+from .noise import Noise
 from .shared import Sharing
 from .starting import box_of, everywhere, start_of
 from .tied import Given, of_open, with_tied
@@ -59,6 +60,8 @@ class Problem(NamedTuple):
         Whether the linear parameters begin at their best, whatever ``start`` says of them.
     seen : tuple of ndarray or None
         The start of the first fit, and the value there of a model that Python calls.
+    noise : Noise or None
+        What is taken for the errors of y; None for normal ones.
     """
 
     model: ModelInfo
@@ -77,6 +80,7 @@ class Problem(NamedTuple):
     sharing: Sharing | None = None
     eliminate: bool = False
     seen: tuple[Array, Array] | None = None
+    noise: Noise | None = None
 
     @property
     def bounds(self) -> tuple[Array, Array]:
@@ -122,6 +126,7 @@ class Problem(NamedTuple):
         return self._replace(
             sharing=None if sharing is None else sharing._replace(number=sharing.number[places]),
             recording=None if recording is None else recording.picked(places),
+            noise=None if self.noise is None else self.noise.picked(places),
             data=self.data.picked(places, places.shape if batch is None else batch),
             start=start,
             lower=lower,

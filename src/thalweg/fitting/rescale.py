@@ -87,7 +87,13 @@ def _refused(out: dict[str, Array]) -> Array:
     if not status.size or status.item(status.argmin()) >= 0:
         return _NONE
     status, detail = status.reshape(-1), out["detail"].reshape(-1)
-    return np.flatnonzero((status == Status.RANGE) | ((status == Status.NOT_FINITE) & (detail > 0)))
+    overflows = (status == Status.NOT_FINITE) & _overflows(detail)
+    return np.flatnonzero((status == Status.RANGE) | overflows)
+
+
+def _overflows(detail: Array) -> Array:
+    """Whether the model or a derivative is what is not finite: not y, nor a mean below 0."""
+    return np.asarray((detail == 1) | (detail == 2))
 
 
 def take_back(out: dict[str, Array]) -> None:
@@ -231,8 +237,14 @@ def _first_units(problem: Problem, sizes: _Sizes) -> Units:
     y = np.where(sizes.level > NOTHING, -sizes.level, 0)
     unknown = (sizes.theta[:, list(problem.free)] <= NOTHING).any(axis=1)
     y = np.where(unknown, y // 2, y)  # a column of unknown size has room on both sides
+    y = _own_unit_of_counts(problem, y)
     theta = np.where(sizes.theta > NOTHING, sizes.theta, 0)
     return Units(np.clip(y, limits.least, limits.most), sizes.sigma, whole(theta))
+
+
+def _own_unit_of_counts(problem: Problem, y: Array) -> Array:
+    """The exponents of y, 0 for counts: of what has another unit, Poisson's law does not hold."""
+    return np.zeros_like(y) if problem.noise and problem.noise.counts else y
 
 
 def _better(
@@ -252,7 +264,7 @@ def _better(
     highest = np.maximum(model, (own - theta + columns).max(axis=1, initial=NOTHING))
     room = (limits.room - values.shape[2].bit_length()) // 2 - 1
     shift = np.where(level > NOTHING, np.minimum(-level, room - highest), 0)
-    y = np.clip(units.y + shift, limits.least, limits.most)
+    y = _own_unit_of_counts(problem, np.clip(units.y + shift, limits.least, limits.most))
     moves = own - theta + columns - level[:, None]
     wanted = np.where((own > NOTHING) & (moves < -limits.digits), limits.small, 0)
     change = columns + (y - units.y)[:, None] - wanted

@@ -32,8 +32,8 @@ class FitResult(Inference):
         Parameters at the smallest chi2 found; NaN where a fit could not run.
     chi2 : ndarray, shape (...)
         sum_i ((y_i - f(x_i)) / sigma_i)^2 over the points used; without sigma it has the unit of y
-        squared.  The last step of a success is not tried; chi2 is then the value that the step is
-        predicted to reach, right to 1e-6 chi2 / dof at least.
+        squared.  For counts it is the deviance, for a robust fit the sum of its losses.  The last
+        step of a success is not tried, but predicted, right to 1e-6 chi2 / dof.
     n_iter : ndarray of int, shape (...)
         Trial steps taken.
     n_used : ndarray of int, shape (...)
@@ -133,13 +133,13 @@ class FitResult(Inference):
     def cov(self) -> Floats:
         """Covariance of the parameters, shape (..., P, P).
 
-        It is (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma``.  Rows and
-        columns of fixed parameters and of those at a bound are 0; all others are infinite if the
-        data do not determine the parameters or dof is 0.  Tied parameters follow to first order:
-        with C the covariance of the free ones and T the derivatives of the tied ones by them,
-        cov(tied, free) = T C and cov(tied, tied) = T C T'.  An element has the units of its two
-        parameters multiplied.  If it leaves the range of numbers in these units, it is 0 or
-        infinite here, but `stderr` still holds the root of a variance.
+        It is (J'WJ)^-1 at the solution, times chi2 / dof unless ``absolute_sigma`` (counts and
+        robust fits: see the guide on noise).  Rows and columns of parameters fixed or at a bound
+        are 0; others are infinite if the data do not determine the parameters or dof is 0.  Tied
+        parameters follow to first order: with C the covariance of the free ones and T the
+        derivatives by them, cov(tied, free) = T C and cov(tied, tied) = T C T'.  An element has the
+        units of its two parameters multiplied.  If it leaves the range of numbers in these units,
+        it is 0 or infinite here, but `stderr` still holds the root of a variance.
         """
         P = len(self.names)
         full, packed = unpacking(P, self.problem.free)
@@ -271,8 +271,8 @@ class FitResult(Inference):
         """Akaike's information criterion, -2 ln L + 2 k with k free parameters, shape (...).
 
         Among models of the same data the one with the least criterion is preferred; a constant that
-        all of them share is left out.  -2 ln L is chi2 with ``absolute_sigma``, else n ln(chi2 / n)
-        of n points, which allows for a common factor on sigma.
+        all share is left out.  -2 ln L is chi2 with ``absolute_sigma`` and of counts, else
+        n ln(chi2 / n) of n points, which allows for a common factor on sigma.
         """
         return goodness.information(self, 2.0)
 

@@ -23,6 +23,7 @@ from ..model.graph import rebuilt
 from ..model.ties import Tie, Ties
 from .data import Data
 from .labels import Labels
+from .noise import Noise
 from .problem import Problem
 from .result import FitResult
 from .selection import PER_FIT
@@ -31,7 +32,9 @@ from .shared import Groups, Sharing
 _FORMAT = 1  # number of the file format; it rises with a change that older versions cannot read
 _FORMAT_WITH_TIES = 2  # the format of results with tied parameters, which format 1 cannot hold
 _FORMAT_WITH_GROUPS = 3  # and of results with shared parameters
+_FORMAT_WITH_NOISE = 4  # and of results with other noise than normal
 _GROUPS = "groups "  # begins the names of the arrays that tell of groups
+_F_SCALE = "f_scale"  # the scale of a robust loss, () or (...)
 _COORDINATE = "coordinate "  # begins the names of the arrays that are labels
 
 
@@ -55,6 +58,9 @@ def arrays_of(result: FitResult) -> dict[str, Array]:
     arrays |= {"lower": lower, "upper": upper, "free": np.array(problem.free, np.int64)}
     if problem.fixed is not None:
         arrays["fixed"] = problem.fixed
+    if problem.noise is not None and (scale := problem.noise.f_scale) is not None:
+        shape = problem.data.batch if scale.step else ()
+        arrays[_F_SCALE] = scale.array.reshape(shape)
     labels = problem.data.labels
     for name, (_, values) in labels.coords.items() if labels else ():
         arrays[_COORDINATE + name] = _without_objects(values, name)
@@ -70,6 +76,7 @@ def _header(result: FitResult) -> dict[str, Any]:
         "shared": problem.sharing and problem.sharing.names,
         "names": result.names,
         "absolute_sigma": problem.absolute_sigma,
+        "noise": problem.noise and problem.noise.kind,
         "model": model.label,
         "independent": model.independent if model.is_text else (),  # empty: a function of Python
         "form": data.form,
@@ -82,6 +89,8 @@ def _header(result: FitResult) -> dict[str, Any]:
 
 
 def _format_of(problem: Problem) -> int:
+    if problem.noise:
+        return _FORMAT_WITH_NOISE
     if problem.sharing:
         return _FORMAT_WITH_GROUPS
     return _FORMAT_WITH_TIES if problem.ties else _FORMAT
@@ -183,6 +192,15 @@ def _sharing(header: dict[str, Any], arrays: dict[str, Array]) -> Sharing | None
     return Sharing(tuple(header["shared"]), arrays[_GROUPS + "number"].reshape(-1))
 
 
+def _noise(header: dict[str, Any], arrays: dict[str, Array]) -> Noise | None:
+    """The noise of the fits, with the scale of a robust loss; None for normal noise."""
+    if not header.get("noise"):
+        return None
+    scale = arrays.get(_F_SCALE)
+    row = None if scale is None else PerFit(scale.reshape(-1), int(scale.ndim > 0))
+    return Noise(header["noise"], row)
+
+
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays and the header of a file that `save` wrote."""
     try:
@@ -191,7 +209,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         version, is_whole = header["thalweg"], _is_whole(header, arrays)
     except (ValueError, KeyError, TypeError):
         version, is_whole = 0, False
-    if version > _FORMAT_WITH_GROUPS:
+    if version > _FORMAT_WITH_NOISE:
         raise ValueError(f"{path} was written by a later version of Thalweg than this one")
     if not is_whole:
         raise ValueError(f"{path} is no file of a Thalweg result, or a broken one")
@@ -259,4 +277,5 @@ def _problem(
         arrays.get("fixed"), None, absolute_sigma=bool(header["absolute_sigma"]),
         ties=_ties(header["tied"], names) if header.get("tied") else None,
         sharing=_sharing(header, arrays),
+        noise=_noise(header, arrays),
     )  # fmt: skip

@@ -70,6 +70,10 @@ def scaled(problem: Problem, units: Units) -> Problem:
         own = np.ldexp(np.broadcast_to(row.array, units.theta.shape), -units.theta)
         return PerFit(np.ascontiguousarray(np.column_stack([own, extra]), data.y.dtype), 1)
 
+    noise = problem.noise
+    if noise is not None and noise.f_scale is not None:
+        own = np.broadcast_to(noise.f_scale.array, units.y.shape)
+        noise = noise._replace(f_scale=PerFit(np.ldexp(own, units.y - units.sigma), 1))
     fixed = problem.fixed
     if fixed is not None:
         fixed = np.column_stack([fixed, np.zeros(factors.shape, fixed.dtype)])
@@ -83,6 +87,7 @@ def scaled(problem: Problem, units: Units) -> Problem:
         upper=rows(problem.upper, anywhere),
         fixed=fixed,
         recording=recording,
+        noise=noise,
         scaled=True,
         seen=None,
     )

@@ -185,9 +185,9 @@ def newton_descent(best: Fit, n_iter: int) -> tuple[Array, int]:
             break
         C = problem.evaluate(trial)
         fit.n_iter += 1
-        if not C[:, -1] @ C[:, -1] < fit.chi2:
+        if not problem.chi2_of(trial, C) < fit.chi2:
             break
-        fit.theta, fit.sums = trial, C.T @ C
+        fit.theta, fit.sums = trial, problem.sums_of(trial, C)
         fit.R = merge_rows(np.zeros((0, C.shape[1])), C)
     return fit.theta, fit.n_iter
 
@@ -251,8 +251,7 @@ def lowest_probe(problem: Problem, start: Array, sizes: Array, crossed: int) -> 
             beside *= 1 if problem.lower[j] <= beside <= problem.upper[j] else -1
             theta[j] = beside if theta[j] == 0 else theta[j] * factor
         theta = projected(problem, np.clip(theta, problem.lower, problem.upper))
-        e = problem.evaluate(theta)[:, -1]
-        chi2 = float(e @ e)
+        chi2 = problem.chi2_of(theta, problem.evaluate(theta))
         if chi2 < lowest:
             lowest, best = chi2, theta
     return lowest, best
@@ -282,7 +281,7 @@ def projected_attempt(problem: Problem, start: Array, sizes: Array, limit: int, 
     while not fit.status:
         C = problem.evaluate(fit.trial)
         R = merge_rows(np.zeros((0, C.shape[1])), C)
-        sums = R.T @ R
+        sums = problem.sums_of(fit.trial, R)
         fresh, before = fit.fresh, fit.chi2
         judge(fit, sums, R)
         if fresh:

@@ -212,8 +212,7 @@ def take_last_step(fit: Fit, u: Array, promised: float) -> None:
         return
     chi2 = max(fit.chi2 - promised, 0.0)
     if fit.orthogonal:
-        e = fit.problem.evaluate(theta)[:, -1]
-        chi2 = float(e @ e)
+        chi2 = fit.problem.chi2_of(theta, fit.problem.evaluate(theta))
         if not chi2 <= fit.chi2 + fit.noise:
             return
     fit.theta, fit.sums = theta, fit.sums.copy()
@@ -229,7 +228,8 @@ def hessian(fit: Fit, free: Any, size: Array) -> Array:
     e = problem.evaluate(fit.theta)[:, -1]
 
     def along(d: Array) -> float:
-        return float(e @ problem.curvature(fit.theta, d))  # type: ignore[misc]
+        bent = problem.bent or problem.curvature
+        return float(e @ bent(fit.theta, d))  # type: ignore[misc]
 
     bent = np.diag([along(d) for d in directions])
     for i in range(n):
@@ -322,13 +322,21 @@ def most_inflation(fit: Fit) -> float:
     """
     problem = fit.problem
     told = 1 / max(problem.jacobian_error, 1 / TRUSTED)
-    variance = 1.0 if problem.absolute_sigma else np.inf
-    if problem.dof > 0 and not problem.absolute_sigma:
-        variance = fit.chi2 / problem.dof
+    variance = variance_of(fit)
     if not 0 < variance < np.inf:
         return told**2
     size2 = max(size2_of_model(fit), fit.chi2)  # y may be 0 throughout
     return min(told**2, UNDETERMINED**2 * size2 / variance)
+
+
+def variance_of(fit: Fit) -> float:
+    """The variance of a residual in units of sigma, the factor of the covariance."""
+    problem = fit.problem
+    if problem.factor is not None:
+        return problem.factor(fit.theta)
+    if problem.absolute_sigma:
+        return 1.0
+    return fit.chi2 / problem.dof if problem.dof > 0 else np.inf
 
 
 def look_for_drift(fit: Fit) -> None:

@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import attempts as later
-from .confirm import columns_of, inflated, most_inflation
+from .confirm import columns_of, inflated, most_inflation, variance_of
 from .judge import attempt
-from .squares import DERIVATIVE, magnitude_of, out_of_range
+from .noise import Noisy
+from .squares import DERIVATIVE, MODEL, NO_MEAN, magnitude_of, out_of_range
 from .state import (
     MAX,
     TINY,
@@ -78,6 +79,8 @@ def levenberg_marquardt(
     jacobian_error: float = 0.0,
     lead: Model | None = None,
     eliminate: bool = False,
+    noise: str = "normal",
+    f_scale: float = 1.0,
 ) -> Outcome:
     """Minimise chi2(theta) = sum_i ((y_i - f_i(theta)) / sigma_i)^2 with lower <= theta <= upper.
 
@@ -85,15 +88,16 @@ def levenberg_marquardt(
     ``jacobian_error``, and ``lead`` f and a rough df/dtheta for the way, not the end, of the first
     attempt; ``curvature(theta, d)`` is the second derivative of f along d, (N,); f is linear in the
     parameters ``linear`` together, which with ``eliminate`` begin at their best.  The rest is as in
-    `thalweg.fit`, for one fit; equal bounds fix a parameter.  The status says what is wrong.
+    `thalweg.fit`, for one fit; equal bounds fix a parameter.  With ``noise`` "poisson", or the name
+    of a robust loss of the scale ``f_scale``, that loss takes the place of chi2.  The status says
+    what is wrong.
     """
     y, start, P = np.asarray(y, float), np.array(start, float), len(start)
     sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)
     lower, upper = _box(P, lower, upper)
     use = ~np.isnan(y) & (sigma < np.inf)
-    status, detail = _refusal(y, sigma, start, lower, upper, use)
-    if status:
-        return _refused(status, detail, P)
+    if (fault := _refusal(y, sigma, start, lower, upper, use))[0]:
+        return _refused(*fault, P)
     free = np.flatnonzero(lower < upper)
     alone = np.isin(free, linear) & np.isinf(lower[free]) & np.isinf(upper[free])
     weight, target = np.where(use, 1 / sigma, 0.0), np.where(use, y, 0.0)
@@ -111,10 +115,10 @@ def levenberg_marquardt(
         lead and _on_free_parameters(lead, None, start, free, target, weight)[0],
         np.flatnonzero(np.isin(free, linear)) if eliminate else np.zeros(0, int),
     )
-    outcome = _best_of(problem, start[free], attempts, absolute_sigma)
-    if outcome.status in ("NOT_FINITE", "RANGE"):
-        return _refused(outcome.status, outcome.detail, P)
-    return _among_all(outcome, start, free)
+    if noise != "normal":
+        model = Noisy(noise, f_scale, model_and_jacobian, curvature, start, free, target, weight)
+        problem = model.problem(problem)
+    return _among_all(_best_of(problem, start[free], attempts), start, free)
 
 
 def _box(P: int, lower: Array | None, upper: Array | None) -> tuple[Array, Array]:
@@ -128,6 +132,8 @@ def _box(P: int, lower: Array | None, upper: Array | None) -> tuple[Array, Array
 def _among_all(outcome: Outcome, start: Array, free: Any) -> Outcome:
     """The outcome of a fit in its free parameters as one in all of them."""
     P = len(start)
+    if outcome.status in ("NOT_FINITE", "RANGE"):
+        return _refused(outcome.status, outcome.detail, P)
     covariance, params = np.zeros((P, P)), start.copy()
     covariance[np.ix_(free, free)], params[free] = outcome.covariance, outcome.params
     detail = int(free[outcome.detail]) if outcome.detail >= 0 else -1
@@ -159,7 +165,7 @@ def _on_free_parameters(
 
 
 @np.errstate(all="ignore")  # a trial may overflow, and is rejected then
-def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: bool) -> Outcome:
+def _best_of(problem: Problem, start: Array, attempts: int | None) -> Outcome:
     """The outcome of all attempts, or of the first alone."""
     alone = attempts == 1
     limit = later.limit_of_attempt(problem, 3 if alone else 1)
@@ -172,13 +178,20 @@ def _best_of(problem: Problem, start: Array, attempts: int | None, absolute: boo
         eliminates=len(problem.eliminated) > 0,
     )
     if first.status == "NOT_FINITE":
-        e = problem.evaluate(first.trial)[:, -1]
-        return _refused("NOT_FINITE", 2 if np.isfinite(e @ e) else 1, len(start))
+        chi2 = problem.chi2_of(first.trial, problem.evaluate(first.trial))
+        return _refused("NOT_FINITE", _fault(problem, chi2), len(start))
     if first.status == "RANGE":
         detail = out_of_range(first.sums, problem.magnitude, first.theta)
         return _refused("RANGE", detail, len(start))
     fit, taken = later.go_on(first, start, 1 if alone else 3)
-    return _finish(fit, absolute)._replace(attempts=taken)
+    return _finish(fit)._replace(attempts=taken)
+
+
+def _fault(problem: Problem, chi2: float) -> int:
+    """The input (tw_input) that is not finite at a start of this chi2."""
+    if problem.loss is not None and problem.factor is None and chi2 == np.inf:
+        return NO_MEAN
+    return DERIVATIVE if np.isfinite(chi2) else MODEL
 
 
 # ---- before and after ------------------------------------------------------------------------
@@ -206,15 +219,15 @@ def _refused(status: str, detail: int, P: int) -> Outcome:
     return Outcome(np.full(P, np.nan), np.nan, status, detail, 0, np.full((P, P), np.nan))
 
 
-def _finish(fit: Fit, absolute_sigma: bool) -> Outcome:
+def _finish(fit: Fit) -> Outcome:
     """The outcome of the best attempt, with its covariance.
 
     That is (J'J)^-1 over the parameters that are not at a bound, times chi2 / dof unless sigma is
     absolute.
     """
-    F, dof = len(fit.theta), fit.problem.dof
+    F = len(fit.theta)
     c = columns_of(fit)
-    factor = 1.0 if absolute_sigma else fit.chi2 / dof if dof > 0 else np.inf
+    factor = variance_of(fit)
     status, detail = later.status_of(fit), fit.lost
     if status == "SINGULAR":
         detail = int(c.free[inflated(c.R, most_inflation(fit))])

@@ -54,7 +54,7 @@ def run(fit: Fit) -> Fit:
         rough = fit.leads  # until a fit would have ended for the first time
         C = (fit.problem.lead if rough else fit.problem.evaluate)(fit.trial)  # type: ignore[misc]
         R = merge_rows(np.zeros((0, C.shape[1])), C)
-        sums = R.T @ R if fit.orthogonal else C.T @ C
+        sums = fit.problem.sums_of(fit.trial, R if fit.orthogonal else C)
         judge(fit, sums, R)
         fit.rough = rough if fit.kept else fit.rough
         if fit.renews and not fit.kept:  # J is not finite, so the rough one is all there is

@@ -40,7 +40,8 @@ def curves_down(fit: Fit, j: int) -> bool:
     unit = square**-0.5 if square > 0 else most**-0.5 if most > 0 else theta or 1.0
     direction[j] = unit
     assert fit.problem.curvature is not None
-    w, e = fit.problem.curvature(fit.theta, direction), fit.problem.evaluate(fit.theta)[:, -1]
+    bent = fit.problem.bent or fit.problem.curvature
+    w, e = bent(fit.theta, direction), fit.problem.evaluate(fit.theta)[:, -1]
     least = DOWNWARDS * float(np.linalg.norm(w) * np.linalg.norm(e))
     return bool(unit**2 * square - e @ w < -least)
 

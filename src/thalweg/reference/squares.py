@@ -18,7 +18,7 @@ LEAST_SUM = 2.0**-460  # the least s for which s times 16 EPS^2 s is a normal nu
 MOST_SUM = 2.0**510  # a sum whose square is finite, with room above it
 LEAST_SCALED_SUM = MIN / EPS / EPS  # in the best units: the least s for which EPS^2 s is normal
 MOST_SCALED_SUM = 2.0**511  # in the best units: a sum whose square is finite
-Y, MODEL, DERIVATIVE = 0, 1, 2  # tw_input of csrc/thalweg.h
+Y, MODEL, DERIVATIVE, NO_MEAN = 0, 1, 2, 3  # tw_input of csrc/fit/contract.h
 
 
 def magnitude_of(y: Array, weight: Array) -> float:

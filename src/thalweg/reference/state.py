@@ -58,6 +58,20 @@ class Problem(NamedTuple):
     jacobian_error: float = 0.0  # relative error of the columns of J beyond rounding
     lead: Callable[[Array], Array] | None = None  # `evaluate` with a rough J, for the first attempt
     eliminated: Any = ()  # places of the linear parameters that begin at their best, bounded or not
+    loss: Callable[[Array], float] | None = None  # what is minimised, theta (F,) -> number; |e|^2
+    # what makes J'J - sum e curvature the Hessian of another loss than squares
+    bent: Callable[[Array, Array], Array] | None = None
+    factor: Callable[[Array], float] | None = None  # the variance of a residual of a robust fit
+
+    def chi2_of(self, theta: Array, C: Array) -> float:
+        """What is minimised, from the rows C = [J | e] / sigma at theta."""
+        return float(C[:, -1] @ C[:, -1]) if self.loss is None else self.loss(theta)
+
+    def sums_of(self, theta: Array, C: Array) -> Array:
+        """[J | e]'[J | e] with what is minimised in its last place."""
+        sums = C.T @ C
+        sums[-1, -1] = self.chi2_of(theta, C) if self.loss else sums[-1, -1]
+        return np.asarray(sums)
 
 
 @dataclass

@@ -1,0 +1,93 @@
+"""The jobs that the engine gets: all fits of a recorded model, or one of a model that is called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array, PerFit
+from .._core import engine
+from .._core.tape import Tape
+from ..model.tape import Compiled, compile_model
+from .data import Data
+from .options import Options
+from .problem import Problem
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+def compiled_job(problem: Problem, out: dict[str, Array], options: Options) -> engine.Job:
+    """The engine's job for all fits of a recorded model, which is compiled."""
+    assert problem.recording is not None
+    graph, output, _ = problem.recording
+    return _job(problem, options, compile_model(graph, output, problem.free), out)
+
+
+def _job(
+    problem: Problem, options: Options, compiled: Compiled, out: dict[str, Array]
+) -> engine.Job:
+    """The engine's job for all fits of a recorded model."""
+    data, recording, dtype = problem.data, problem.recording, problem.data.y.dtype
+    x: list[tuple[Array, int]] = list(data.x)
+    if recording is not None and recording.arrays:
+        x += [(np.ascontiguousarray(a, dtype), step) for a, step in recording.rows]
+    more: dict[str, Any] = {}  # what few problems have
+    if data.sigma is not None:
+        more["sigma"] = data.sigma
+    if data.use is not None:
+        more["mask"] = data.use
+    if problem.bounded:
+        lower, upper = problem.lower, problem.upper
+        more |= {"lower": lower.array, "upper": upper.array, "bound_step": lower.step}
+    if problem.fixed is not None:
+        more["fixed"] = problem.fixed
+    if problem.scaled:
+        more["scaled"] = True
+    if problem.eliminate:
+        more["eliminate"] = True
+    if (noise := problem.noise) is not None:
+        more |= {"noise": noise.code, "linear": ()}  # a linear parameter has no best value at once
+        if noise.f_scale is not None:
+            more["f_scale"] = noise.f_scale
+    return engine.Job(
+        compiled.tape,
+        dtype == _FLOAT32,
+        *data.y.shape,
+        x=x,
+        y=data.y,
+        start=problem.start,
+        out=out,
+        options=(*options[:4], problem.absolute_sigma),
+        attempts=options.attempts,
+        **{"linear": compiled.linear, **more},
+    )
+
+
+def one_job(
+    problem: Problem, data: Data, options: Options, out: dict[str, Array], fit: int = 0
+) -> engine.Job:
+    """Return the job of one data set whose model Python evaluates."""
+
+    def row(rows: PerFit | None) -> tuple[Array | None, int]:
+        return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)
+
+    one, P = slice(fit, fit + 1), len(problem.names)
+    return engine.Job(
+        Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
+        data.y.dtype == np.float32,
+        1,
+        data.n_points,
+        x=[],
+        y=data.y[one],
+        sigma=row(data.sigma),
+        mask=row(data.use),
+        start=row(problem.start),
+        lower=row(problem.lower)[0],
+        upper=row(problem.upper)[0],
+        fixed=None if problem.fixed is None else problem.fixed[one],
+        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
+        options=(*options[:4], problem.absolute_sigma),
+        scaled=problem.scaled,
+        attempts=options.attempts,
+    )
