@@ -116,13 +116,6 @@ EDITS = {
         ),
         ("nobody leaves", "const int leaves = asked && (i >= 0 || all);", "const int leaves = 0;"),
     ],
-    ("csrc/fit/team_confirm.h", "test_shared_members.py"): [
-        (
-            "shared run-off unnoticed",
-            "if (status == SLOW && shared_runs_off(b, t)) {",
-            "if (0) {",
-        ),
-    ],
     ("src/thalweg/fitting/groups.py", "test_shared_members.py"): [
         ("nothing beyond infinity", "if places.size:", "if False:"),
         ("no second attempt", "if not failed.any() or not", "if True or not"),
