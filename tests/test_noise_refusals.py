@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
 from problems import line
 
 import thalweg as tw
@@ -146,3 +147,44 @@ def test_saved_results(tmp_path, told):
     np.testing.assert_array_equal(again[1].cov, r[1].cov)
     assert repr(again) == repr(r)
     assert again.summary() == r.summary()
+
+
+# ---- curve_fit ---------------------------------------------------------------------------------
+
+
+def with_an_outlier():
+    rng = np.random.default_rng(2)
+    y = line(X, 1.0, 2.0) + 0.1 * rng.standard_normal(12)
+    y[3] += 20
+    return y
+
+
+@pytest.mark.parametrize("loss", ["huber", "soft_l1", "cauchy"])
+def test_curve_fit_takes_the_losses_of_scipy(loss):
+    y, sigma = with_an_outlier(), np.linspace(0.5, 1, 12)
+    told = {"sigma": sigma, "method": "trf", "loss": loss, "f_scale": 0.3, "x_scale": "jac"}
+    want = scipy.optimize.curve_fit(line, X, y, [0, 1], **told, xtol=1e-14, ftol=1e-14, gtol=1e-14)
+    popt, pcov = tw.curve_fit(line, X, y, [0, 1], **told)
+    np.testing.assert_allclose(popt, want[0], rtol=1e-5)
+    r = tw.fit(line, X, y, [0, 1], sigma=sigma, robust=loss, f_scale=0.3)
+    np.testing.assert_array_equal(pcov, r.cov)
+
+
+def test_what_curve_fit_refuses_of_losses():
+    y = with_an_outlier()
+    with pytest.raises(ValueError, match="loss must be 'linear', 'huber'"):
+        tw.curve_fit(line, X, y, loss="tukey")
+    with pytest.raises(ValueError, match="'cauchy' forgets outliers as well"):
+        tw.curve_fit(line, X, y, loss="arctan")
+    with pytest.raises(ValueError, match="sigma must not be a matrix"):
+        tw.curve_fit(line, X, y, sigma=np.eye(12), loss="huber")
+    with pytest.raises(ValueError, match="f_scale must be positive"):
+        tw.curve_fit(line, X, y, loss="huber", f_scale=-1)
+    with (
+        pytest.warns(SlowModelWarning),
+        pytest.raises(ValueError, match="needs a model that can be recorded"),
+    ):
+        tw.curve_fit(lambda x, a: np.array([a for _ in x]), X, y, [1.0], loss="huber")
+    want = tw.curve_fit(line, X, y)
+    for told in ({"loss": "linear"}, {"x_scale": [1.0, 2.0]}, {"loss": "linear", "f_scale": 0.1}):
+        np.testing.assert_array_equal(tw.curve_fit(line, X, y, **told)[0], want[0])

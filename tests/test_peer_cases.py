@@ -55,6 +55,11 @@ def test_gpufit_peaks(isa, model):
         model, tuple(x) if "grid" in case else x, y, case["start"], sigma=np.ones(y.shape)
     )
     np.testing.assert_array_equal(weighted.params, r.params)
+    start = np.array(case["start"], float)
+    start[case["params_order"].split(",").index("b")] = 0.5  # a mean of counts must be positive
+    likely = tw.fit(model, tuple(x) if "grid" in case else x, y, start, noise="poisson")
+    assert likely.success and likely.chi2 < 1e-6
+    np.testing.assert_allclose(likely.params, case["true"], atol=1e-6)
 
 
 def test_gpufit_two_fits_and_a_line(isa):

@@ -10,6 +10,7 @@ import icd
 import intervals
 import linear
 import loss
+import noise
 import pivot
 import quadratic
 import results
@@ -31,7 +32,7 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, shared, words, results, intervals, files]
+MODULES += [loss, graph, scales, engine, shared, noise, words, results, intervals, files]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

@@ -21,6 +21,7 @@ from . import by_calls as slow
 from .by_trials import Whitening, run_by_trials, whitening
 from .data import arrange
 from .fit import run
+from .noise import with_loss
 from .options import options_for
 from .problem import prepare
 from .result import FitResult
@@ -55,6 +56,9 @@ def curve_fit(
     max_iter: int | None = None,
     maxfev: int | None = None,
     max_nfev: int | None = None,
+    loss: str = "linear",
+    f_scale: float = 1.0,
+    x_scale: Any = None,
     threads: int | None = None,
 ) -> tuple[Any, ...]:
     r"""Fit ``ydata = f(xdata, *params) + noise`` by least squares.
@@ -97,6 +101,13 @@ def curve_fit(
         As in `thalweg.fit`.
     max_iter, maxfev, max_nfev : int, optional
         The most trial steps, by Thalweg's name and by the two that SciPy has for it.
+    loss : {"linear", "huber", "soft_l1", "cauchy"}
+        The loss of `scipy.optimize.least_squares`; "linear" is least squares.  pcov of the others
+        is that of a robust fit, see the guide on noise.
+    f_scale : float
+        The scale of the loss, in units of sigma.
+    x_scale : object
+        Taken for compatibility and not needed: the units of parameters do not matter.
     threads : int, optional
         As in `thalweg.fit`.
 
@@ -138,10 +149,7 @@ def curve_fit(
     info = as_model(f)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
-    if p0 is None:
-        p0 = _default_start(box, n_params)
-    elif type(p0) not in (tuple, list):
-        p0 = np.array(p0, ndmin=1, subok=True)
+    p0 = _start(p0, box, n_params)
     x, y, sigma, missing = _clean(xdata, ydata, sigma, check_finite, nan_policy)
     y = _as_long_as_model(info, x, y, p0)
     if not _has_points(x, y.size):
@@ -150,6 +158,7 @@ def curve_fit(
     whiten = whitening(sigma, y.size, missing)
     data = arrange(x, y, None if whiten else sigma, missing, -1, _FLOAT64, None)
     problem = prepare(info, data, p0, box, None, _FLOAT64, bool(absolute_sigma))
+    problem = with_loss(problem, loss, f_scale, whiten is not None)
     most = max_iter if max_iter is not None else maxfev if maxfev is not None else max_nfev
     by_differences = problem.recording is None and not callable(jac)
     size = problem.data.y.dtype, n_params, by_differences
@@ -289,6 +298,12 @@ def _box(
     if method == "lm" and (np.any(lower > -np.inf) or np.any(upper < np.inf)):
         raise ValueError("method 'lm' does not take bounds; use 'trf', 'dogbox' or None")
     return lower, upper
+
+
+def _start(p0: Any, box: tuple[Array, Array] | None, n_params: int) -> Any:
+    if p0 is None:
+        return _default_start(box, n_params)
+    return p0 if type(p0) in (tuple, list) else np.array(p0, ndmin=1, subok=True)
 
 
 def _default_start(box: tuple[Array, Array] | None, n_params: int) -> Array:

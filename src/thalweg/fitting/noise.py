@@ -134,3 +134,17 @@ def with_noise(problem: Problem, noise: Noise | None) -> Problem:
     if problem.eliminate:
         raise ValueError(f"linear is for least squares, not for {what}; leave it out")
     return problem._replace(noise=noise, absolute_sigma=noise.counts)
+
+
+def with_loss(problem: Problem, loss: str, f_scale: Any, whitened: bool) -> Problem:
+    """Return the problem with a loss by its name in `scipy.optimize.least_squares`."""
+    if loss == "linear":
+        return problem
+    if loss == "arctan":
+        raise ValueError("loss 'arctan' has no robust fit here; 'cauchy' forgets outliers as well")
+    one_of(loss, "loss", ("linear", *ROBUST))
+    if whitened:
+        raise ValueError(
+            f"loss={loss!r} needs errors of y that are independent: sigma must not be a matrix"
+        )
+    return with_noise(problem, Noise(loss, _scale(f_scale, problem.data)))
