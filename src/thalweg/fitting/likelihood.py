@@ -52,8 +52,7 @@ def variance_factor(result: FitResult) -> Array:
 
 def noise_of(problem: Problem) -> str:
     """Return what the errors of y were taken for: "normal", or the name of another noise."""
-    noise = getattr(problem, "noise", None)
-    return "normal" if noise is None else str(noise.kind)
+    return "normal" if problem.noise is None else problem.noise.kind
 
 
 def for_refits(result: FitResult, what: str, noises: tuple[str, ...] = ("normal",)) -> None:
