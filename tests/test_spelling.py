@@ -155,6 +155,7 @@ UNSPELLED = {
 }
 UNSPELLED |= {"LinearHistory", "LinearResult", "Model", "Status", "NormalEquations", "Pivoted"}
 UNSPELLED |= {
+    "Function",
     "Limit",
     "Profile",
     "Resamples",

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._arguments.spelling import spelled
 from .._core.operations import of_capsule
 from .foreign import Code, add_operation
 from .graph import NUMPY
@@ -47,6 +48,7 @@ class Function:
         )
 
 
+@spelled
 def function(
     pointer: Any, *, derivatives: Sequence[Any] | None = None, name: str | None = None
 ) -> Function:
