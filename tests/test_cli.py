@@ -303,3 +303,25 @@ def test_ctrl_c_writes_the_fits_that_had_finished(tmp_path):
         assert 0 < int(said[1]) == np.count_nonzero(done) < 40_000
         assert np.isfinite(saved["params"][done]).all()
         assert np.isnan(saved["params"][~done]).all()
+
+
+def test_kinds_of_noise_and_linear_parameters(tmp_path, capsys):
+    data, out = tmp_path / "data.csv", tmp_path / "out.npz"
+    t = np.linspace(0, 5, 30)
+    y = np.random.default_rng(0).poisson(40 * np.exp(-t / 1.5) + 2)
+    y[7] += 60 * (y[7] < 1e3)
+    data.write_text("t,y\n" + "".join(f"{a},{b}\n" for a, b in zip(t, y, strict=True)))
+    model = ("--model", "a*exp(-t/tau) + c", "--independent", "t", "--out", out, "--force")
+    for options, how in (
+        (("--noise", "poisson", "--p0", "a=30,tau=1,c=1"), {"noise": "poisson"}),
+        (("--robust", "cauchy", "--f-scale", "3", "--p0", "a=30,tau=1,c=1"),
+         {"robust": "cauchy", "f_scale": 3.0}),
+        (("--robust", "huber", "--f-scale", "estimate", "--p0", "a=30,tau=1,c=1"),
+         {"robust": "huber", "f_scale": "estimate"}),
+        (("--linear", "auto", "--p0", "tau=1"), {"linear": "auto"}),
+    ):  # fmt: skip
+        call(capsys, "fit", data, *model, *options)
+        p0 = {"tau": 1.0} if "linear" in how else {"a": 30.0, "tau": 1.0, "c": 1.0}
+        wanted = tw.fit("a*exp(-t/tau) + c", t, y.astype(float), p0, independent="t", **how)
+        with np.load(out) as saved:
+            np.testing.assert_array_equal(saved["params"], wanted.params)

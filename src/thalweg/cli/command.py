@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -144,6 +144,8 @@ def _add_fit(commands: Any) -> None:
     add("--fixed", type=_fixed, metavar="c=0,d", help="parameters to hold, with value or at p0")
     add("--tied", type=_ties, metavar="s2=s1,a2=2*a1", help="parameters that follow from others")
     add("--shared", metavar="tau", help="parameters of which all data sets have one value")
+    add("--linear", choices=["auto"], help="auto: what the model is linear in needs no start")
+    _add_noise(add)
     _add_format(add)
     add("--mask-below", type=float, metavar="VALUE", help="leave out points with y below this")
     add("--max-iter", type=int, metavar="N", help="the most trial steps of a fit")
@@ -158,6 +160,19 @@ def _add_fit(commands: Any) -> None:
     add("--plot", type=Path, metavar="FILE", help="picture, as .png, .svg or .pdf")
     add("--quiet", action="store_true", help="no summary and no progress bar")
     parser.set_defaults(run=run_fit)
+
+
+def _add_noise(add: Callable[..., Any]) -> None:
+    """The options that say what the errors of y are like."""
+    add("--noise", choices=["normal", "poisson"], default="normal", help="poisson: y are counts")
+    losses = ["huber", "soft_l1", "cauchy"]
+    add("--robust", choices=losses, help="a loss that outliers do not carry away")
+    add("--f-scale", type=_scale, metavar="S", help="residual of an outlier, or estimate")
+
+
+def _scale(text: str) -> float | str:
+    """A number, or the word "estimate"."""
+    return text if text == "estimate" else float(text)
 
 
 def _add_format(add: Any) -> None:
