@@ -27,7 +27,7 @@
 #define TW_NOISE_H
 
 #include "fit/contract.h"
-#include "tape/run.h"
+#include "tape/normal.h"
 
 /* The share of rho' that a is at least.  Any value above 0 is safe; a smaller one makes steps longer where
  * outliers lie, a larger one makes them converge more slowly. */
@@ -220,6 +220,12 @@ static real robust_factor(const real *further, ptrdiff_t step, real n, real F) {
     const real slope2 = further[(SUM_SLOPE2 - 1) * step] / n, matrix = further[(SUM_MATRIX - 1) * step] / n;
     const real correction = 1 + F / n * (slope2 - mean * mean) / (mean * mean);
     return n > F && mean > 0 ? correction * psi2 / (n - F) * matrix / (mean * mean) : (real)INFINITY;
+}
+
+/* As add_block (tape/normal.h), with the squares of the weights in their place. */
+static void add_block_of_squares(const operand *column, int n_columns, ptrdiff_t n, const real *square,
+                                 int width, real *sum) {
+    add_columns(column, n_columns, n, square, 1, width, sum);
 }
 
 #endif

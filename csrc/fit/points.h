@@ -108,11 +108,11 @@ static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point
  * may use an eighth of max_iter, and the second may go on to a half; but if that is fewer than what the
  * default max_iter, 200 (P + 1), would give them (`few`), they may use as many as that. */
 static int32_t limit_of_attempt(const tw_fit_job *job, int attempt) {
-    const int32_t least[] = {25, 100}, share[] = {8, 2};
+    const int first = attempt == 1;
     if (attempt >= job->most_attempts)
         return job->max_iter;
-    const int64_t few = (int64_t)least[attempt - 1] * (job->tape->n_theta + 1);
-    const int64_t limit = job->max_iter / share[attempt - 1] > few ? job->max_iter / share[attempt - 1] : few;
+    const int64_t few = (int64_t)(first ? 25 : 100) * (job->tape->n_theta + 1);
+    const int64_t share = job->max_iter / (first ? 8 : 2), limit = share > few ? share : few;
     return limit < job->max_iter ? (int32_t)limit : job->max_iter;
 }
 

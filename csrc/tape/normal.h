@@ -109,10 +109,4 @@ static void add_block(const operand *column, int n_columns, ptrdiff_t n, const r
         add_columns(column, n_columns, n, NULL, 0, width, sum);
 }
 
-/* The same with the squares of the weights in their place. */
-static void add_block_of_squares(const operand *column, int n_columns, ptrdiff_t n, const real *square,
-                                 int width, real *sum) {
-    add_columns(column, n_columns, n, square, 1, width, sum);
-}
-
 #endif
