@@ -27,10 +27,8 @@
  * is more than 2^-14 the function changes over less than L / 11, and the error may exceed 1e-9. */
 #define SMOOTH 0x1p-14
 
-enum {
-    TRIES = 6,   /* lengths that are tried: the last of them is less than a ten-thousandth of the first */
-    SHORTER = 16 /* by this factor, which lowers the error of second order by 256 and of fourth by 65536 */
-};
+enum { TRIES = 6 };  /* lengths that are tried: the last is less than a ten-thousandth of the first */
+#define SHORTER 16.0 /* by this factor, which lowers the error of second order by 256, of fourth by 65536 */
 
 static double call_function(const tw_function *f, const double *a) {
     if (f->arity == 1)
