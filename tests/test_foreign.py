@@ -299,6 +299,9 @@ def test_derivatives_may_be_given(given):
 def test_one_function_is_one_operation_however_often_it_is_made():
     pointer = of_libm("j1")
     assert tw.function(pointer)._operation == tw.function(pointer)._operation
+    slopes = [of_libm("j0")]  # not its derivative, but a pointer
+    first, again = (tw.function(pointer, derivatives=slopes) for _ in range(2))
+    assert first._operation == again._operation != tw.function(pointer)._operation
 
 
 def test_what_is_no_such_function_is_refused():

@@ -109,6 +109,16 @@ def test_a_group_that_fails_is_tried_again():
     assert found >= 18
 
 
+def test_a_band_of_new_observations_knows_the_scale_of_the_group():
+    """Far from the data's noise by data set: chi2 / dof are those of all of them."""
+    r = fit(decays(5))
+    assert r.redchi[0] == r.groups.chi2[0] / r.dof[0]
+    alone, new = (np.diff(r.band(prediction=p))[..., 0] / 2 for p in (False, True))
+    reach = np.diff(r.interval())[:, 1, 0] / 2 / r.stderr[:, 1]
+    noise = np.sqrt(new**2 - alone**2) / reach[:, None]
+    np.testing.assert_allclose(noise, np.sqrt(r.redchi)[:, None] * np.ones(len(T)), rtol=1e-6)
+
+
 # ---- the command line ----------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from .. import __version__
 from .._files.dates import ORDERS
+from ..fitting.noise import NOISES, ROBUST
 from ..machine import info
 from ..model.library import get_model
 from ..model.registry import MODELS
@@ -164,9 +165,8 @@ def _add_fit(commands: Any) -> None:
 
 def _add_noise(add: Callable[..., Any]) -> None:
     """The options that say what the errors of y are like."""
-    add("--noise", choices=["normal", "poisson"], default="normal", help="poisson: y are counts")
-    losses = ["huber", "soft_l1", "cauchy"]
-    add("--robust", choices=losses, help="a loss that outliers do not carry away")
+    add("--noise", choices=NOISES, default="normal", help="poisson: y are counts")
+    add("--robust", choices=ROBUST, help="a loss that outliers do not carry away")
     add("--f-scale", type=_scale, metavar="S", help="residual of an outlier, or estimate")
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from .._arguments.check import Array, Floats, Integers, PerFit
 from .distributions import chi2_tail, f_tail
+from .goodness import totals
 from .likelihood import noise_of
 from .shared import in_the_same_groups
 
@@ -83,26 +84,19 @@ class Comparison:
 
 def corrected(result: FitResult) -> Array:
     """Return AICc, infinite where n <= K + 1."""
-    n, free = result.dof + result_free(result), result_free(result)
+    _, n, free = totals(result)
     k = free + (not result.problem.absolute_sigma)
     rest = np.asarray(n - k - 1, np.float64)
     with np.errstate(all="ignore"):
         return np.where(rest > 0, result.aic + 2 * k * (k + 1) / rest, np.inf)
 
 
-def result_free(result: FitResult) -> Array:
-    """Return the number of free parameters of each fit or, with shared ones, of its group."""
-    if result.groups is not None:
-        return np.asarray(result.groups.n_free)
-    return np.broadcast_to(result.problem.count_free(), result.chi2.shape)
-
-
 def compare(one: FitResult, other: FitResult) -> Comparison:
     """Compare two results; see `FitResult.compare`."""
     _refuse_other_data(one, other)
     both = one, other = in_the_same_groups(one, other)
-    k = np.stack([result_free(r) for r in both], axis=-1)
-    chi2 = np.stack([_chi2(r) for r in both], axis=-1)
+    k = np.stack([totals(r).n_free for r in both], axis=-1)
+    chi2 = np.stack([totals(r).chi2 for r in both], axis=-1)
     absolute = one.problem.absolute_sigma
     statistic, p_value = _test(k, chi2, np.stack([r.dof for r in both], axis=-1), absolute)
     failed = ~(one.success & other.success)
@@ -121,11 +115,6 @@ def compare(one: FitResult, other: FitResult) -> Comparison:
         statistic,
         p_value,
     )
-
-
-def _chi2(result: FitResult) -> Array:
-    chi2 = result.chi2 if result.groups is None else result.groups.chi2
-    return np.asarray(chi2, np.float64)
 
 
 def _test(k: Array, chi2: Array, dof: Array, absolute: bool) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ import numpy as np
 from .._arguments.check import Array, PerFit, numbers
 from .._arguments.columns import columns_of
 from .._arguments.pieces import contiguous
+from .._core.differences import Differences
 from .._core.tape import evaluate_rows
 from ..model.tape import compile_model
 from ..model.trace import Recording, RecordingError, record
@@ -25,10 +26,7 @@ def predict(problem: Problem, params: Array, x: Any = None) -> Array:
     if x is None:
         problem.data.needed("fitted values")
     rows = contiguous(params.reshape(-1, len(problem.names)))
-    at, points = (problem.data.x, problem.data.points) if x is None else _variables(problem, x)
-    recording = problem.recording
-    if x is not None and (recording is not None or not problem.data.kept):
-        recording = _recorded_at(problem, at, points)
+    at, points, recording = _at(problem, x)
     out = np.empty((len(rows), prod(points)), params.dtype)
     if recording is None:
         _call(problem, x, at, points, rows, out)
@@ -46,9 +44,7 @@ def jacobian(problem: Problem, params: Array) -> Array:
     if problem.recording is None:
         every = problem._replace(free=tuple(range(P)))
         for fit, theta in enumerate(rows):
-            differences = every.differences(fit)
-            differences(theta)  # one-sided; the second call, at the same chi2, makes them central
-            out[fit, 1:] = differences(theta)[1].T
+            out[fit, 1:] = _central(every.differences(fit), theta).T
     else:
         evaluate_recording(problem.recording, range(P), data.x, rows, out)
     J = np.moveaxis(out[:, 1:], 1, 2)
@@ -64,10 +60,7 @@ def values_and_slopes(
     """
     if x is None:
         problem.data.needed("band at the fitted points; give x")
-    at, points = (problem.data.x, problem.data.points) if x is None else _variables(problem, x)
-    recording = problem.recording
-    if x is not None and (recording is not None or not problem.data.kept):
-        recording = _recorded_at(problem, at, points)
+    at, points, recording = _at(problem, x)
     out = np.empty((len(rows), 1 + len(free), prod(points)), rows.dtype)
     if recording is None:
         _call(problem, x, at, points, rows, out[:, 0])
@@ -94,6 +87,11 @@ def _slopes_by_calls(
         points,
         theta.dtype,
     )
+    return _central(differences, theta)
+
+
+def _central(differences: Differences, theta: Array) -> Array:
+    """The derivatives (N, F) at theta by central differences."""
     differences(theta)  # one-sided; the second call, at the same chi2, makes them central
     return np.asarray(differences(theta)[1])
 
@@ -107,6 +105,16 @@ def evaluate_recording(
     at = [*x, *recording.rows]
     values, steps = [contiguous(v.array, out.dtype) for v in at], [v.step for v in at]
     evaluate_rows(tape, out.dtype == np.float32, len(rows), out.shape[-1], values, steps, rows, out)
+
+
+def _at(problem: Problem, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...], Recording | None]:
+    """The variables at x, the fitted points for None, their shape, and the model recorded there."""
+    if x is None:
+        return problem.data.x, problem.data.points, problem.recording
+    at, points = _variables(problem, x)
+    if problem.recording is None and problem.data.kept:
+        return at, points, None
+    return at, points, _recorded_at(problem, at, points)
 
 
 def _recorded_at(problem: Problem, x: Sequence[PerFit], points: tuple[int, ...]) -> Any:

@@ -35,14 +35,15 @@ def with_estimated_scale(problem: Problem, run: Callable[[Problem], FitResult]) 
     noise = problem.noise
     if noise is None or noise.counts or noise.f_scale is not None:
         return problem
-    assumed, given = None, problem.start
+    assumed, given, weights = None, problem.start, problem.data.weights()
     with np.errstate(all="ignore"):
-        at_start = _residuals(problem, predict(problem, _params(problem)))
+        at_start = _residuals(problem, weights, predict(problem, _params(problem)))
+        least = _least(problem, weights)
         for left in range(ROUNDS, -1, -1):
             result = run(problem._replace(noise=assumed))
-            residuals = _residuals(problem, result.fitted)
+            residuals = _residuals(problem, weights, result.fitted)
             kind = "cauchy" if left else noise.kind
-            scale = _spread(problem, residuals, kind)
+            scale = _spread(problem, residuals, kind, least)
             ended = result.params.reshape(problem.data.n_fits, len(problem.names))
             better = _loss(residuals, scale) < _loss(at_start, scale)
             better &= np.isfinite(ended).all(axis=1)
@@ -58,10 +59,10 @@ def _params(problem: Problem) -> Array:
     return np.ascontiguousarray(start).reshape(*problem.data.batch, P)
 
 
-def _residuals(problem: Problem, fitted: Array) -> Array:
+def _residuals(problem: Problem, weights: Array, fitted: Array) -> Array:
     """abs(e / sigma), shape (B, N); NaN where a point is left out."""
-    data, weights = problem.data, problem.data.weights()
-    sizes = np.abs(data.y - fitted.reshape(data.y.shape)) * weights
+    y = problem.data.y
+    sizes = np.abs(y - fitted.reshape(y.shape)) * weights
     sizes[weights == 0] = np.nan
     return np.asarray(sizes)
 
@@ -71,14 +72,18 @@ def _loss(residuals: Array, scale: PerFit) -> Array:
     return np.asarray(np.nansum(np.log1p((residuals / scale.array[:, None]) ** 2), axis=1))
 
 
-def _spread(problem: Problem, residuals: Array, kind: str) -> PerFit:
+def _least(problem: Problem, weights: Array) -> Array:
+    """The least scale of each fit."""
+    largest = np.nanmax(np.abs(problem.data.y) * weights, axis=1, initial=0)
+    limits = np.finfo(problem.data.y.dtype)
+    return np.asarray(np.maximum(_ROUNDING * limits.eps * largest, limits.tiny))
+
+
+def _spread(problem: Problem, residuals: Array, kind: str, least: Array) -> PerFit:
     """The scale of each fit, from the median of its residuals."""
     data, used = problem.data, np.count_nonzero(~np.isnan(residuals), axis=1)
     free = np.broadcast_to(problem.count_free(), data.batch).reshape(-1)
     scale = TUNING[kind] * _MEDIAN * np.sqrt(used / np.maximum(used - free, 1))
     scale = scale * np.nanmedian(np.where(used[:, None], residuals, 1), axis=1)
-    largest = np.nanmax(np.abs(data.y) * data.weights(), axis=1, initial=0)
-    limits = np.finfo(data.y.dtype)
-    least = np.maximum(_ROUNDING * limits.eps * largest, limits.tiny)
     scale = np.where(np.isfinite(scale), np.maximum(scale, least), 1.0)
     return PerFit(np.ascontiguousarray(scale, data.y.dtype), 1)

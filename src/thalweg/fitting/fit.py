@@ -222,12 +222,12 @@ def fit(
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
     if shared is not None or groups is not None:
         problem = share(problem, shared, groups)
-    problem = with_noise(problem, assumed)
-    size = dtype, len(problem.names), problem.recording is None
-    stops: dict[str, Any] = {"xtol": xtol, "ftol": ftol, "gtol": gtol, "max_iter": max_iter}
-    options = options_for(*size, **stops, attempts=attempts)
+    size, stops = (dtype, len(problem.names), problem.recording is None), (xtol, ftol, gtol)
+    options = options_for(*size, *stops, max_iter=max_iter, attempts=attempts)
     n_threads, strategy = thread_limit(threads), strategy_of(starts, retry, neighbours, problem)
-    problem = with_estimated_scale(problem, lambda first: run(first, options, n_threads))
+    if assumed is not None:
+        problem = with_noise(problem, assumed)
+        problem = with_estimated_scale(problem, partial(run, options=options, threads=n_threads))
     return run(problem, options, n_threads, callback, progress, strategy)
 
 
@@ -243,6 +243,8 @@ def run(
 
     A progress bar is drawn and a callback is called, as far as these are wanted.
     """
+    if strategy is ONE_START and callback is None and not progress:  # a small fit takes no longer
+        return _run_and_report(options, threads, problem, None)
     total = problem.data.n_fits * strategy.starts
     run_once = partial(_run_and_report, options, threads)
     if not progress:

@@ -20,7 +20,7 @@ Control 19, 1974.  G. Schwarz, "Estimating the dimension of a model", Annals of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -30,11 +30,31 @@ if TYPE_CHECKING:
     from .result import FitResult
 
 
+class Totals(NamedTuple):
+    """What the likelihood of a fit rests on; with shared parameters, that of its group: (...)."""
+
+    chi2: Array  # float64
+    n_used: Array
+    n_free: Array
+
+
+def totals(result: FitResult) -> Totals:
+    """Return chi2, points used and free parameters of each fit, or of the group that it is in."""
+    of = result if result.groups is None else result.groups
+    free = result.problem.count_free() if result.groups is None else result.groups.n_free
+    chi2 = np.asarray(of.chi2, np.float64)
+    return Totals(chi2, of.n_used, np.broadcast_to(free, result.chi2.shape))
+
+
+def scale_of(result: FitResult) -> Array:
+    """Return chi2 / dof in float64; NaN where no degree of freedom is left."""
+    dof = np.where(result.dof > 0, result.dof, np.nan)
+    return np.asarray(totals(result).chi2 / dof)
+
+
 def reduced_chi2(result: FitResult) -> Array:
     """Return chi2 / dof; NaN where no degree of freedom is left."""
-    dof = np.where(result.dof > 0, result.dof, np.nan)
-    chi2 = result.chi2 if result.groups is None else result.groups.chi2
-    return np.asarray(chi2 / dof, result.chi2.dtype)
+    return np.asarray(scale_of(result), result.chi2.dtype)
 
 
 def in_words(result: FitResult, digits: int) -> str:
@@ -63,10 +83,7 @@ def r_squared(result: FitResult) -> Array:
 def information(result: FitResult, per_parameter: Array | float) -> Array:
     """Return -2 ln L + per_parameter k: the criterion of Akaike with 2, of Schwarz with ln n."""
     _refuse_robust(result, "likelihood, and so no AIC and BIC")
-    n, k, chi2 = result.n_used, result.problem.count_free(), result.chi2.astype(np.float64)
-    if result.groups is not None:
-        n, k = result.groups.n_used, result.groups.n_free
-        chi2 = result.groups.chi2.astype(np.float64)
+    chi2, n, k = totals(result)
     with np.errstate(all="ignore"):
         deviance = chi2 if result.problem.absolute_sigma else n * np.log(chi2 / n)
     return np.asarray(deviance + per_parameter * k)

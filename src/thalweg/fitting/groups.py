@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array, PerFit
 from .._arguments.pieces import has_nan
 from .._core.engine import Job
+from .._progress import Report, after
 from ..status import Status
 from .options import MOST_ATTEMPTS, Options
 from .packed import diagonal
@@ -31,7 +32,6 @@ from .problem import Problem
 from .shared import TOTALS, medians
 from .storage import results_for
 
-Report = Callable[[int], Any] | None
 Results = dict[str, Array]
 
 # A data set alone has FIRST_TRIALS (P + 1) trials at most in the first attempt (csrc/fit/points.h).
@@ -107,7 +107,7 @@ def _in_range(problem: Problem, out: Results, begin: Array, means: Means, report
     places, of_part = _places_of(lost, begin)
     part = _in_float64(problem.picked(places))
     results = _room_for(part)
-    _attempts(part, results, of_part, means, _after(report, out["status"].size - places.size))
+    _attempts(part, results, of_part, means, after(report, out["status"].size - places.size))
     with np.errstate(over="ignore", under="ignore"):
         of_diagonal = diagonal(len(problem.free))
         out["errors"] = np.sqrt(out["covariance"][..., of_diagonal])
@@ -141,11 +141,6 @@ def _places_of(chosen: Array, begin: Array) -> tuple[Array, Array]:
     return np.flatnonzero(np.repeat(chosen, sizes)), of_part
 
 
-def _after(report: Report, done: int) -> Report:
-    """A report of fits that are done, to which ``done`` earlier ones are added."""
-    return None if report is None else lambda more: report(int(done) + more)
-
-
 def _attempts(problem: Problem, out: Results, begin: Array, means: Means, report: Report) -> None:
     """Fit the groups, which are in order; groups that fail are tried again."""
     _attempt(problem, out, begin, means, report, 1)
@@ -158,7 +153,7 @@ def _attempts(problem: Problem, out: Results, begin: Array, means: Means, report
         part = problem.picked(places)
         part = part._replace(start=PerFit(_beyond(part, _picked(out, places), means), 1))
         results = _room_for(part)
-        later = _after(report, out["status"].size - places.size)
+        later = after(report, out["status"].size - places.size)
         _attempt(part, results, of_part, means, later, attempt)
         better = _is_better(results, _picked(out, places))
         _write(out, places[better], {name: a[better] for name, a in results.items()})

@@ -9,7 +9,7 @@ import numpy as np
 from .._arguments.check import Array, PerFit
 from .._core import engine
 from .._core.tape import Tape
-from ..model.tape import Compiled, compile_model
+from ..model.tape import compile_model
 from .data import Data
 from .options import Options
 from .problem import Problem
@@ -19,20 +19,13 @@ _FLOAT32 = np.dtype(np.float32)
 
 def compiled_job(problem: Problem, out: dict[str, Array], options: Options) -> engine.Job:
     """The engine's job for all fits of a recorded model, which is compiled."""
-    assert problem.recording is not None
-    graph, output, _ = problem.recording
-    return _job(problem, options, compile_model(graph, output, problem.free), out)
-
-
-def _job(
-    problem: Problem, options: Options, compiled: Compiled, out: dict[str, Array]
-) -> engine.Job:
-    """The engine's job for all fits of a recorded model."""
     data, recording, dtype = problem.data, problem.recording, problem.data.y.dtype
+    assert recording is not None
+    compiled = compile_model(recording.graph, recording.output, problem.free)
     x: list[tuple[Array, int]] = list(data.x)
-    if recording is not None and recording.arrays:
+    if recording.arrays:
         x += [(np.ascontiguousarray(a, dtype), step) for a, step in recording.rows]
-    more: dict[str, Any] = {}  # what few problems have
+    more: dict[str, Any] = {"linear": compiled.linear}  # and what few problems have
     if data.sigma is not None:
         more["sigma"] = data.sigma
     if data.use is not None:
@@ -60,7 +53,7 @@ def _job(
         out=out,
         options=(*options[:4], problem.absolute_sigma),
         attempts=options.attempts,
-        **{"linear": compiled.linear, **more},
+        **more,
     )
 
 

@@ -5,7 +5,8 @@ With chi2 as least squares defines it, -2 ln L is, but for a constant,
     chi2 / s^2,     s^2 = 1 where sigma is absolute, else s^2 = chi2_min / dof.
 
 Where s^2 is estimated, (theta - theta_true) / stderr has Student's distribution with dof degrees of
-freedom; where it is known, the normal one.
+freedom; where it is known, the normal one.  With shared parameters chi2 and dof are those of the
+group.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from .._arguments.check import Array, number_of
 from .distributions import normal_quantile, t_quantile
+from .goodness import scale_of
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -46,8 +48,7 @@ def variance_factor(result: FitResult) -> Array:
     """Return s^2 in float64, shape (...): what sigma^2 is multiplied by; NaN without dof."""
     if result.problem.absolute_sigma:
         return np.ones(result.chi2.shape)
-    dof = np.where(result.dof > 0, result.dof, np.nan)
-    return np.asarray(result.chi2 / dof, np.float64)
+    return scale_of(result)
 
 
 def noise_of(problem: Problem) -> str:

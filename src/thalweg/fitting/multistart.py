@@ -25,6 +25,7 @@ import numpy as np
 
 from .._arguments.check import Array, PerFit, count
 from .._arguments.pieces import contiguous
+from .._progress import Report, after
 from .problem import Problem
 from .refits import keeping
 from .result import FitResult
@@ -35,7 +36,6 @@ _SAME = {8: 1e-6, 4: 1e-3}  # chi2 that differ by less than this share are of th
 _LOGARITHMIC = 100.0  # bounds so many times apart, both > 0, are searched by logarithms
 _ROUNDS = 50  # the most rounds in which fits learn from their neighbours
 
-Report = Callable[[int], Any] | None
 Run = Callable[[Problem, Report], FitResult]
 
 
@@ -127,11 +127,9 @@ class _Best:
         """Fit all data sets from another start; what was done when it is interrupted is kept."""
         if self.ended:
             return
-        done_before = m * self.n_fits
-        of_pass = None if report is None else (lambda done: report(done_before + done))
         every = np.arange(self.n_fits)
         try:
-            other = run(problem, of_pass)
+            other = run(problem, after(report, m * self.n_fits))
         except BaseException as error:
             if isinstance(partly := getattr(error, "result", None), FitResult):
                 self.take(every, partly)

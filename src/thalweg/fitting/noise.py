@@ -119,10 +119,8 @@ def _refuse_no_counts(data: Data) -> None:
         )
 
 
-def with_noise(problem: Problem, noise: Noise | None) -> Problem:
+def with_noise(problem: Problem, noise: Noise) -> Problem:
     """Return the problem with this noise, or refuse what cannot be combined with it."""
-    if noise is None:
-        return problem
     what = "noise='poisson'" if noise.counts else f"robust={noise.kind!r}"
     if problem.recording is None:
         raise ValueError(

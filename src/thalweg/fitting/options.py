@@ -38,10 +38,10 @@ def options_for(
     dtype: np.dtype[Any],
     n_params: int,
     by_differences: bool = False,
-    *,
     xtol: float | None = None,
     ftol: float | None = None,
     gtol: float | None = None,
+    *,
     max_iter: int | None = None,
     attempts: int | None = None,
 ) -> Options:

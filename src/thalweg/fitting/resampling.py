@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.check import Array, Floats, Integers, PerFit, count, one_of, thread_limit
+from .evaluation import predict
 from .likelihood import for_refits, level_of, variance_factor
 from .refits import AT_ONCE, keeping, parts, repeated, run_again
 
@@ -239,31 +240,45 @@ def _drawn(result: FitResult, n: int, seed: int, kind: str) -> Iterator[tuple[Ar
     N = result.problem.data.n_points
     at_once = max(1, AT_ONCE // max(1, N))
     for places in parts(result.chi2.size, N * min(n, at_once)):
-        noises = [_Noise(result, int(k), seed, kind) for k in places]
+        noises = _noises(result, places, seed, kind)
         for begin in range(0, n, at_once):
             m = min(at_once, n - begin)
             y = np.stack([noise.draw(m) for noise in noises])
             yield places, slice(begin, begin + m), y
 
 
+def _noises(result: FitResult, places: Array, seed: int, kind: str) -> list[_Noise]:
+    """The noise of the fits at these places."""
+    problem = result.problem.picked(places)
+    y, weights = problem.data.y, problem.data.weights().astype(np.float64)
+    f = predict(problem, result.params.reshape(-1, len(result.names))[places])
+    dof, factor = (a.reshape(-1)[places] for a in (result.dof, variance_factor(result)))
+    return [
+        _Noise(y[i], f[i].reshape(-1), weights[i], dof[i], factor[i], (seed, int(k)), kind)
+        for i, k in enumerate(places)
+    ]
+
+
 class _Noise:
     """The data of one fit and the random numbers that they are drawn anew by."""
 
-    def __init__(self, result: FitResult, k: int, seed: int, kind: str) -> None:
-        one = result.problem.picked(np.array([k]))
-        weight = one.data.weights()[0].astype(np.float64)
-        theta = result.params.reshape(-1, len(result.names))[k : k + 1]
-        from .evaluation import predict
-
-        self.y = one.data.y[0]
-        self.used = weight > 0
-        self.f = predict(one, theta)[0].reshape(-1)[self.used].astype(np.float64)
+    def __init__(
+        self,
+        y: Array,
+        f: Array,
+        weight: Array,
+        dof: int,
+        factor: float,
+        seed: tuple[int, int],
+        kind: str,
+    ) -> None:
+        self.y, self.used = y, weight > 0
+        self.f = f[self.used].astype(np.float64)
         self.sigma = 1 / weight[self.used]
-        n, dof = self.f.size, int(result.dof.reshape(-1)[k])
-        factor = np.sqrt(n / dof) if dof > 0 else np.nan
-        self.u = (self.y[self.used] - self.f) / self.sigma * factor
-        self.s = float(np.sqrt(variance_factor(result).reshape(-1)[k]))
-        self.random, self.kind = np.random.default_rng((seed, k)), kind
+        of_dof = np.sqrt(self.f.size / dof) if dof > 0 else np.nan
+        self.u = (y[self.used] - self.f) / self.sigma * of_dof
+        self.s = float(np.sqrt(factor))
+        self.random, self.kind = np.random.default_rng(seed), kind
 
     def draw(self, m: int) -> Array:
         """Return m new data sets (m, N); points that are left out stay as they are."""

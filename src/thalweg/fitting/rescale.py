@@ -18,11 +18,12 @@ its sigmas span more than the range of numbers.  The status RANGE says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array
+from .._progress import Report, after
 from ..status import Status
 from .by_calls import Evaluate
 from .data import Data
@@ -40,7 +41,6 @@ from .scaled import (
     whole,
 )
 
-Report = Callable[[int], Any] | None
 Run = Callable[[Problem, dict[str, Array], Report], None]
 
 _NONE: Array = np.empty(0, np.intp)
@@ -75,7 +75,7 @@ def run_again(
     for first in range(0, len(fits) if finished else 0, step):
         part = slice(first, first + step)
         with np.errstate(all="ignore"):
-            later = _continued(report, int(np.count_nonzero(status)))
+            later = after(report, int(np.count_nonzero(status)))
             _run_part(problem, out, fits[part], was[part], run, later, evaluate)
         if not status[fits[part]].all():
             return
@@ -99,11 +99,6 @@ def _overflows(detail: Array) -> Array:
 def take_back(out: dict[str, Array]) -> None:
     """Give the status NOT_RUN to fits that were still to be run again: theirs was not final."""
     out["status"].reshape(-1)[_refused(out)] = Status.NOT_RUN
-
-
-def _continued(report: Report, done: int) -> Report:
-    """A report of fits that are done, to which ``done`` earlier ones are added."""
-    return None if report is None else lambda more: report(done + more)
 
 
 def _run_part(

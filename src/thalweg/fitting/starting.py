@@ -28,6 +28,7 @@ class Box(NamedTuple):
 
 
 def box_of(bounds: Any, names: Sequence[str], batch: tuple[int, ...], dtype: Any) -> Box:
+    """The bounds that users give, for all fits or for each."""
     P = len(names)
     sides = read_bounds(bounds, P, names, np.float64)
     low, high = sides

@@ -22,7 +22,7 @@ import numpy as np
 from .calls import arguments_of, by_place, model_named, model_names
 from .symbol import Symbol
 from .syntax import attribute_hint, kind, refuse, syntax_tree
-from .vocabulary import BINARY, COMPARE, CONSTANTS, FUNCTIONS, LOGICAL, SPECIAL, UNARY
+from .vocabulary import BINARY, CALLED, COMPARE, CONSTANTS, FUNCTIONS, LOGICAL, UNARY
 
 Values = Sequence[Any]  # the values of the independent variables, then those of the parameters
 Part = float | Callable[[Values], Any]  # a part of a formula: a constant, or a function of values
@@ -149,7 +149,7 @@ class _Translator:
             hint = attribute_hint(node.func) or "write * for products"
             self.refuse(node, "only a function's name may stand before ( )", hint)
         name, given = node.func.id, len(node.args) + len(node.keywords)
-        known = FUNCTIONS if name in self.position else {**SPECIAL, **FUNCTIONS}
+        known = FUNCTIONS if name in self.position else CALLED
         arity, function = known.get(name, (0, None))
         if function is None or (given != arity and model_named(name) is not None):
             return self._call_of_model(node, name)
@@ -165,7 +165,7 @@ class _Translator:
         if model is None:
             if name in self.position:
                 self.refuse(node, f"{name} is not a function", "write * for products")
-            known = [*FUNCTIONS, *SPECIAL, *model_names()]
+            known = [*CALLED, *model_names()]
             self.refuse(node, f"{name} is an unknown function", _did_you_mean(name, known))
         given = list(map(self.translate, node.args))
         named = {keyword.arg or "**": self.translate(keyword.value) for keyword in node.keywords}
@@ -279,7 +279,7 @@ def parse(
     ----------
     formula : str
         Numbers, names, ``+ - * / ** // %``, comparisons, ``and or not``, ``a if c else b``, the
-        constants pi, e and inf, and the functions of `FUNCTIONS` and `SPECIAL`.
+        constants pi, e and inf, and the functions of `vocabulary`.
     independent : str or sequence of str
         Name or names of the independent variables.
     params : sequence of str, optional

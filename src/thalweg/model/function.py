@@ -105,7 +105,7 @@ def function(
         )
     slopes = [_slope(each, code.arity) for each in derivatives]
     name = own_name if name is None else str(name)
-    told = tuple(id(slope) for slope in slopes if slope is not None)
+    told = tuple(getattr(slope, "_operation", id(slope)) for slope in slopes if slope is not None)
     operation = f"{name} at {code.address:#x} {told}" if told else f"{name} at {code.address:#x}"
     if operation not in NUMPY:
         code = code._replace(owner=(code.owner, slopes))
@@ -115,19 +115,11 @@ def function(
 
 def _slope(given: Any, arity: int) -> Callable[..., Any] | None:
     """A derivative as a function of symbols."""
-    if given is None or isinstance(given, Function):
-        slope = given
-    elif callable(given) and not isinstance(given, ctypes._SimpleCData) and _is_python(given):
-        slope = given
-    else:
-        slope = function(given)
+    of_python = hasattr(given, "__code__") and not hasattr(given, "address")  # numba's has both
+    slope = given if given is None or of_python or isinstance(given, Function) else function(given)
     if isinstance(slope, Function) and slope.arity != arity:
         raise ValueError(f"a derivative must take all {arity} operands, got one of {slope.arity}")
     return slope
-
-
-def _is_python(given: Any) -> bool:
-    return hasattr(given, "__code__") or hasattr(given, "__wrapped__")
 
 
 def _code(pointer: Any) -> tuple[Code, str]:

@@ -75,6 +75,8 @@ FUNCTIONS = {
     for arity, table in _FUNCTIONS_BY_ARITY.items()
     for name, function in table.items()
 }
+# All that may be called.
+CALLED = SPECIAL | FUNCTIONS
 
 BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
