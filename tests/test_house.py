@@ -36,6 +36,7 @@ FLOORS = [
     ["conditioning"],
     ["descent"],
     ["plot"],
+    ["scale"],
     ["cli"],
 ]
 FLOOR = {family: n for n, families in enumerate(FLOORS) for family in families}
