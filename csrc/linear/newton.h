@@ -42,17 +42,32 @@ typedef struct {
 static const double *row_of(const solver *s, ptrdiff_t j) { return s->p->gram + j * s->p->row_step; }
 static double diagonal(const solver *s, ptrdiff_t j) { return row_of(s, j)[j]; }
 
-/* The coordinates that are at no bound and not at the kink of l1; returns how many. */
-static ptrdiff_t free_coordinates(solver *s) {
+/* Is coordinate j free: at no bound, and not at the kink of l1? */
+static int may_move(const solver *s, ptrdiff_t j) {
     const struct tw_coordinates *each = &s->p->each;
+    const double t = s->theta[j];
+    return t > each->lower[j] && t < each->upper[j] && (t != 0 || each->l1[j] == 0) && diagonal(s, j) > 0;
+}
+
+/* List the free coordinates; returns how many. */
+static ptrdiff_t free_coordinates(solver *s) {
     ptrdiff_t m = 0;
-    for (ptrdiff_t j = 0; j < s->p->C; j++) {
-        const double t = s->theta[j];
-        if (t > each->lower[j] && t < each->upper[j] && (t != 0 || each->l1[j] == 0) && diagonal(s, j) > 0)
+    for (ptrdiff_t j = 0; j < s->p->C; j++)
+        if (may_move(s, j))
             s->now[m++] = j;
-    }
     return m;
 }
+
+/* How many of the first rows of the factor belong to coordinates that are free: these can stay. */
+static ptrdiff_t rows_that_hold(const solver *s) {
+    ptrdiff_t rows = 0;
+    while (rows < s->n_order && may_move(s, s->order[rows]))
+        rows++;
+    return rows;
+}
+
+/* Where so many of m rows can stay, new coordinates are put behind them; else the order is made anew. */
+static int are_worth_keeping(ptrdiff_t rows, ptrdiff_t m) { return rows >= m - m / 4; }
 
 /* Put the m free coordinates into the order of the factor; returns how many of its rows stay valid.
  *
@@ -66,7 +81,7 @@ static ptrdiff_t put_in_order(solver *s, ptrdiff_t m) {
     ptrdiff_t keep = 0;
     while (keep < s->n_order && s->mark[s->order[keep]] == WAITS)
         s->mark[s->order[keep++]] = PLACED;
-    if (keep < m - m / 4) {
+    if (!are_worth_keeping(keep, m)) {
         for (ptrdiff_t k = 0; k < m; k++) {
             const ptrdiff_t j = s->now[k];
             s->breaks[k] = (keyed){fabs(s->theta[j]) * sqrt(diagonal(s, j)), j};

@@ -22,8 +22,9 @@ enum {
  * 0.83 to 1.20 times as long, 1.02 in the geometric mean; with twice 0.74 to 1.30 times, 1.00 in the mean. */
 static const double WORTH = 3;
 
-/* The cost of a Newton step with m free coordinates, in products of a sweep: FACTOR_COST m^3 for the factor,
- * PRODUCT_COST C m for the product with G, and STEP_COST for the rest.  GAP_COST C is the cost of a gap.
+/* The cost of a Newton step with m free coordinates, in products of a sweep: FACTOR_COST m^3 for a factor of
+ * which no row is there, PRODUCT_COST C m for the product with G, and STEP_COST for the rest.  GAP_COST C is
+ * the cost of a gap.
  * With half or twice FACTOR_COST or STEP_COST the same problems take 1.00 to 1.03 times the time in the mean,
  * with half of SETTLED 0.98 times, with twice 1.04 times. */
 static const double FACTOR_COST = 0.2, PRODUCT_COST = 0.5, STEP_COST = 2000, GAP_COST = 20;
@@ -79,6 +80,15 @@ static double gap_now(const solver *s, double square) {
     return gap;
 }
 
+/* The cost of a Newton step from here, in products of a sweep.  Of the m^3 / 6 products of a factor,
+ * k^2 m / 2 - k^3 / 3 are saved by k rows that stay. */
+static double cost_of_newton(solver *s) {
+    const double C = (double)s->p->C;
+    const ptrdiff_t n_free = free_coordinates(s), rows = rows_that_hold(s);
+    const double m = (double)n_free, k = are_worth_keeping(rows, n_free) ? (double)rows : 0;
+    return FACTOR_COST * (m * m * m - k * k * (3 * m - 2 * k)) + PRODUCT_COST * C * m + STEP_COST;
+}
+
 /* Newton steps until one meets no break, or `most` have been made; returns whether the last met none. */
 static int newton_steps(solver *s, ptrdiff_t most_steps, ptrdiff_t *steps) {
     for (ptrdiff_t k = 0; k < most_steps; k++) {
@@ -92,29 +102,28 @@ static int newton_steps(solver *s, ptrdiff_t most_steps, ptrdiff_t *steps) {
     return 0;
 }
 
-/* Sweeps and Newton steps in turn, until the gap is small enough or nothing moves. */
+/* Sweeps and Newton steps in turn, until the gap is small enough or nothing moves.  Where a factor is there,
+ * the start is near the minimum of another problem with the same matrix, and a Newton step comes first. */
 static void solve_one(solver *s, ptrdiff_t i) {
     const struct tw_gram_problem *p = s->p;
     const double C = (double)p->C;
     double spent = 0;
     ptrdiff_t settled = 0, most_steps = FIRST_STEPS;
     settle_empty(s);
+    if (s->n_order && p->rounds > 0)
+        newton_steps(s, most_steps, &p->steps[i]);
     p->gap[i] = gap_now(s, p->square[i]);
     for (ptrdiff_t round = 0; round < p->rounds && p->gap[i] > p->target[i]; round++) {
-        moved m = {0, 0};
         ptrdiff_t moves = 0;
         for (int k = 0; k < 2 && !tw_stopped(s->watch); k++) {
-            m = gram_sweep(s);
+            const moved m = gram_sweep(s);
             moves += m.moves, p->sweeps[i]++, settled = m.flips ? 0 : settled + 1;
         }
         p->gap[i] = gap_now(s, p->square[i]);
         if (p->gap[i] <= p->target[i] || !moves || tw_stopped(s->watch))
             return;
         spent += (double)moves * C + GAP_COST * C;
-        /* where the free coordinates have not changed, about half of the rows of the factor stay */
-        const double free = (double)m.moves, new_rows = settled ? 0.5 : 1;
-        const double cost = FACTOR_COST * new_rows * free * free * free + PRODUCT_COST * C * free + STEP_COST;
-        if (spent < WORTH * cost && settled < SETTLED)
+        if (spent < WORTH * cost_of_newton(s) && settled < SETTLED)
             continue;
         if (newton_steps(s, most_steps, &p->steps[i]))
             most_steps = FIRST_STEPS;
@@ -146,8 +155,11 @@ static gram_team *gram_team_on(arena *a, const struct tw_gram_problem *p, int th
         s.order = TAKE(a, ptrdiff_t, C), s.now = TAKE(a, ptrdiff_t, C);
         s.mark = TAKE(a, signed char, C), s.breaks = TAKE(a, keyed, C);
         s.u = (upper){TAKE(a, double, C *row), row};
-        if (!a->measuring)
-            t->each[k] = s;
+        if (a->measuring)
+            continue;
+        if (p->again)
+            s.n_order = t->each[k].n_order, s.ridge = t->each[k].ridge;
+        t->each[k] = s;
     }
     return place;
 }
@@ -167,8 +179,9 @@ static void solve_part(void *context, ptrdiff_t part) {
         s->theta = p->theta + i * p->C, s->q = p->q + i * p->C;
         memcpy(s->theta_0, s->theta, (size_t)p->C * sizeof(double));
         memcpy(s->q_0, s->q, (size_t)p->C * sizeof(double));
-        s->n_order = 0, s->ridge = 0;
         solve_one(s, i);
+        if (p->M > 1)
+            s->n_order = 0; /* the next problem begins elsewhere */
     }
 }
 

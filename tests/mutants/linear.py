@@ -1,6 +1,6 @@
 """Edits of linear models by coordinate descent, and the tests that must notice them."""
 
-_KERNELS = "test_linear_kernels.py"
+_KERNELS, _MINIMA = "test_linear_kernels.py", "test_linear_minima.py"
 
 EDITS = {
     ("csrc/linear/gap.h", _KERNELS): [
@@ -17,7 +17,7 @@ EDITS = {
         ("kkt without the norm", "* sqrt(square);", "* 1;"),
         ("penalty without l2", "0.5 * each->l2[j] * theta[j] * theta[j]", "0 * theta[j]"),
     ],
-    ("csrc/linear/factor.h", _KERNELS): [
+    ("csrc/linear/factor.h", _MINIMA): [
         ("last columns not updated", "c < end_column; c++", "c + 1 < end_column; c++"),
         (
             "tile loses a row",
@@ -32,7 +32,7 @@ EDITS = {
         ("no root of the pivot", "row[k] = sqrt(row[k]);", "row[k] = row[k];"),
         ("back substitution", "x[k] - times(m - k - 1,", "x[k] - 0 * times(m - k - 1,"),
     ],
-    ("csrc/linear/newton.h", _KERNELS): [
+    ("csrc/linear/newton.h", _MINIMA): [
         (
             "l1 pushes the other way",
             "s->theta[j] > 0 ? l1 : s->theta[j] < 0 ? -l1",
@@ -67,10 +67,17 @@ EDITS = {
             "        s->n_order = m;\n        return keep;",
         ),
     ],
-    ("csrc/linear/solve.h", _KERNELS): [
+    ("csrc/linear/solve.h", _MINIMA): [
         ("sweep leaves the slopes", "add_times(s->p->C, t - value,", "add_times(s->p->C, 0,"),
-        ("no Newton step", "if (spent < WORTH * cost && settled < SETTLED)", "if (spent >= 0)"),
-        ("a Newton step each time", "if (spent < WORTH * cost && settled < SETTLED)", "if (0)"),
+        ("no Newton step", "if (spent < WORTH * cost_of_newton(s) && settled < SETTLED)", "if (1)"),
+        (
+            "a Newton step each time",
+            "if (spent < WORTH * cost_of_newton(s) && settled < SETTLED)",
+            "if (0)",
+        ),
+        ("a factor from the beginning each time", "k * k * (3 * m - 2 * k)", "0 * k"),
+        ("a factor is not kept", "if (p->again)\n", "if (0)\n"),
+        ("a factor is no reason to begin by it", "if (s->n_order && p->rounds > 0)", "if (0)"),
         (
             "gap of the start's residual",
             "rr -= (s->theta[j] - s->theta_0[j])",

@@ -16,6 +16,9 @@ def certificate(
 def certificates(
     each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: Any, out: Any
 ) -> None: ...
+
+class Factor: ...
+
 def solve(
     gram: Any,
     each: Each,
@@ -29,6 +32,7 @@ def solve(
     gap: Any,
     counts: Any,
     threads: int,
+    factor: Factor | None = None,
 ) -> None: ...
 
 State = tuple[float, float, float, float, int, int]

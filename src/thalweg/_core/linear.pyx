@@ -230,12 +230,24 @@ def certificates(each, reach, square, theta, q, rr, out):
         to[5 * k + 3], to[5 * k + 4] = found.kkt, <double> found.conditional
 
 
+cdef class Factor:
+    """The workspace of `solve`, where the factor of one minimum serves the search for the next."""
+
+    cdef Workspace work
+    cdef object of  # what the factor depends on, None before the first minimum
+
+    def __cinit__(self):
+        self.work = Workspace()
+
+
 def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds, theta, q, gap,
-          counts, int threads):
+          counts, int threads, Factor factor=None):
     """Run a ``tw_gram_problem``: theta, q (M, C) in place; gap (M,), counts (2, M) are written.
 
-    ``gram`` (C or more rows, row_step) holds the matrix in its first C rows and columns.  If Ctrl-C
-    raises KeyboardInterrupt, theta and q are those of the last finished step.
+    ``gram`` (C or more rows, row_step) holds the matrix in its first C rows and columns.  With a
+    ``factor``, which takes M = 1, a call begins by a Newton step on what the last one left there,
+    unless C, l2, rank or the place of the matrix are others; the numbers in the matrix must be the
+    same.  If Ctrl-C raises KeyboardInterrupt, theta and q are those of the last finished step.
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Watch watch = Watch()
@@ -258,10 +270,20 @@ def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds,
     p.gap = views.doubles(gap, p.M, True)
     p.sweeps = <Py_ssize_t *> views.take(counts, INTP, times(2, p.M), True)
     p.steps = p.sweeps + p.M
+    p.again = False
+    if factor is not None:
+        if p.M != 1:
+            raise ValueError("a factor is kept of one problem alone")
+        now = (
+            <size_t> kernel, p.C, p.row_step, p.rank, <size_t> p.gram, bytes(memoryview(each[1]))
+        )
+        p.again, factor.of, work = factor.of == now, None, factor.work
     cdef void *memory = work.of(kernel.solve_work(&p, n_threads))
     with nogil:
         kernel.solve(&p, n_threads, &watch.watch, memory)
     watch.raise_caught()
+    if factor is not None:
+        factor.of = now
 
 
 cdef tuple state_of(const c.tw_small_state *state):

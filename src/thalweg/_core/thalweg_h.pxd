@@ -362,6 +362,7 @@ cdef extern from "linear/contract.h" nogil:
         const double *square
         const double *target
         Py_ssize_t rounds
+        bint again
         double *theta
         double *q
         double *gap

@@ -119,11 +119,13 @@ def solve_on(
     target: float,
     ratio: float = 1.0,
     rounds: int = ROUNDS,
+    factor: _core.Factor | None = None,
 ) -> tuple[Array, int, int]:
     """Minimise over the columns ``which``, whose Gram matrix is ``array``, to a gap of ``target``.
 
-    ``rr`` is rᵗWr; l1 is taken ``ratio`` times.  The θ of the state changes, its residual and its
-    products do not.  Ctrl-C leaves the θ of the last step.
+    ``rr`` is rᵗWr; l1 is taken ``ratio`` times.  One ``factor`` may serve many calls with the same
+    matrix, one near the other.  The θ of the state changes, its residual and its products do not.
+    Ctrl-C leaves the θ of the last step.
 
     Returns
     -------
@@ -141,6 +143,7 @@ def solve_on(
         _core.solve(
             array, each, state.reach[which], rank, np.array([rr]), np.array([target]), rounds,
             theta, q, np.zeros(1), counts, 1,
+            factor,
         )  # fmt: skip
     finally:
         state.theta[which] = theta[0]

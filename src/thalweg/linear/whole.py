@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._core import linear as _core
 from .costs import costs_of
 from .gram import MOST_COLUMNS, Gram, solve_on
 from .problem import Problem
@@ -29,6 +30,7 @@ class WholeGram:
         self.all = np.arange(len(state.theta))
         self.array = gram.of(self.all)
         self.models = 0
+        self.factor = _core.Factor()
         self.renew()
 
     def renew(self) -> None:
@@ -55,7 +57,8 @@ class WholeGram:
         """Minimise on the Gram matrix of all columns; update q and rᵗWr without A."""
         state = self.state
         theta, q = state.theta.copy(), state.q
-        state.q, *_ = solve_on(self.array, state, self.all, self.rr, _PART * wanted)
+        target = _PART * wanted
+        state.q, *_ = solve_on(self.array, state, self.all, self.rr, target, factor=self.factor)
         # rᵗWr falls by (θ − θ_before)ᵗ(q_before + q); rounding might make it negative
         self.rr = max(0.0, self.rr - float((state.theta - theta) @ (q + state.q)))
         return state.certify(rr=self.rr)

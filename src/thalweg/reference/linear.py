@@ -125,23 +125,57 @@ def certificate(
     return Certificate(penalty, scale, float(gap), float(kkt), conditional, unheld)
 
 
-def newton_step(G: Array, each: Any, rank: int, theta: Array, q: Array) -> tuple[Array, Array, int]:
+def free_coordinates(G: Array, each: Any, theta: Array) -> list[int]:
+    """Return the coordinates that are at no bound and not at the kink of l1."""
+    l1, _, lower, upper = each
+    free = (theta > lower) & (theta < upper) & ((theta != 0) | (l1 == 0)) & (np.diag(G) > 0)
+    return [int(j) for j in np.flatnonzero(free)]
+
+
+class Factor:
+    """The order of the free coordinates in a Cholesky factor, which decides what can stay of it."""
+
+    def __init__(self) -> None:
+        self.order: list[int] = []
+        self.ridge = 0.0
+
+    def rows(self, free: list[int]) -> int:
+        """Return how many rows stay for other free coordinates; too few are as good as none."""
+        away = (k for k, j in enumerate(self.order) if j not in free)
+        rows = next(away, len(self.order))
+        return rows if rows >= len(free) - len(free) // 4 else 0
+
+    def make(self, free: list[int], size: Array, ridge: float) -> None:
+        """Make the factor of the free coordinates; ``size`` is |theta_j| times A_j's length."""
+        if ridge != self.ridge:
+            self.order, self.ridge = [], ridge
+        if self.rows(free):
+            self.order = [j for j in self.order if j in free]
+            self.order += [j for j in free if j not in self.order]
+        else:
+            self.order = sorted(free, key=lambda j: -size[j])
+
+
+def newton_step(
+    G: Array, each: Any, rank: int, theta: Array, q: Array, factor: Factor
+) -> tuple[Array, Array, int]:
     """Return theta and q after one Newton step with an exact search, and how it ended.
 
     The last number is 1 if the step met no break, or if no coordinate is free; 0 if it met one; and
     -1 if the matrix has no Cholesky factor.
     """
     l1, l2, lower, upper = each
-    free = (theta > lower) & (theta < upper) & ((theta != 0) | (l1 == 0)) & (np.diag(G) > 0)
-    S = np.flatnonzero(free)
-    if not len(S):
+    S = free_coordinates(G, each, theta)
+    if not S:
         return theta, q, 1
     ridge = SHORT_RIDGE if len(S) > rank else RIDGE
     H = G[np.ix_(S, S)] + np.diag(l2[S] + ridge * np.diag(G)[S])
+    factor.make(S, np.abs(theta) * np.sqrt(np.diag(G)), ridge)
     sign, t, q = np.sign(theta[S]) * l1[S], theta[S].copy(), q.copy()
     try:
         np.linalg.cholesky(H)
     except np.linalg.LinAlgError:
+        factor.order = []
         return theta, q, -1
     d = np.linalg.solve(H, q[S] - sign - l2[S] * t)
     stop = np.where(d > 0, upper[S], lower[S])
@@ -184,11 +218,32 @@ def gram_sweep(G: Array, each: Any, theta: Array, q: Array) -> tuple[Array, Arra
     return theta, q, moves, flips
 
 
+def newton_steps(
+    G: Array, each: Any, rank: int, theta: Array, q: Array, factor: Factor, most: int
+) -> tuple[Array, Array, bool, int]:
+    """Make up to ``most`` steps; return theta, q, whether the last met no break, and how many."""
+    done = steps = 0
+    while not done and steps < most:
+        theta, q, done = newton_step(G, each, rank, theta, q, factor)
+        steps += 1
+    return theta, q, done > 0, steps
+
+
+def cost_of_newton(G: Array, each: Any, theta: Array, factor: Factor) -> float:
+    """Return the cost of a Newton step, in additions of a sweep."""
+    free = free_coordinates(G, each, theta)
+    m, k = len(free), factor.rows(free)
+    return FACTOR_COST * (m**3 - k * k * (3 * m - 2 * k)) + PRODUCT_COST * len(G) * m + STEP_COST
+
+
 def solve(
     G: Array, each: Any, reach: Array, rank: int, square: float, target: float, rounds: int,
-    theta: Array, q: Array,
+    theta: Array, q: Array, factor: Factor | None = None,
 ) -> tuple[Array, Array, float, int, int]:  # fmt: skip
-    """Return theta, q, the gap, and the numbers of sweeps and Newton steps taken."""
+    """Return theta, q, the gap, and the numbers of sweeps and Newton steps taken.
+
+    Where a problem with the same G and l2 has left a ``factor``, a Newton step comes first.
+    """
     theta, first = theta.copy(), (theta.copy(), q.copy())
     empty = np.diag(G) <= 0
     theta[empty] = np.clip(0.0, *each[2:])[empty]
@@ -198,6 +253,9 @@ def solve(
         return certificate(each, reach, np.ones(len(q)), theta, q, max(rr, 0.0)).gap
 
     C, spent, settled, most, sweeps, steps = len(q), 0.0, 0, FIRST_STEPS, 0, 0
+    factor = factor or Factor()
+    if factor.order and rounds:
+        theta, q, _, steps = newton_steps(G, each, rank, theta, q, factor, most)
     for _ in range(rounds):
         if gap() <= target:
             break
@@ -208,17 +266,11 @@ def solve(
         if gap() <= target or not total:
             break
         spent += total * C + 20 * C
-        factor = FACTOR_COST * (0.5 if settled else 1) * moves**3
-        if spent < WORTH * (factor + PRODUCT_COST * C * moves + STEP_COST) and settled < SETTLED:
+        if spent < WORTH * cost_of_newton(G, each, theta, factor) and settled < SETTLED:
             continue
-        done = 0
-        for _ in range(most):
-            theta, q, done = newton_step(G, each, rank, theta, q)
-            steps += 1
-            if done:
-                break
-        most = FIRST_STEPS if done > 0 else 2 * most if most < 4 * C else most
-        spent, settled = 0.0, 0
+        theta, q, done, more = newton_steps(G, each, rank, theta, q, factor, most)
+        most = FIRST_STEPS if done else 2 * most if most < 4 * C else most
+        steps, spent, settled = steps + more, 0.0, 0
     return theta, q, gap(), sweeps, steps
 
 
