@@ -70,9 +70,9 @@ struct tw_gram_problem {
     int again; /*                       in   the workspace is as the last call left it, which had the same C,
                                              gram, l2 and rank, and for which M was 1, as it is now: the
                                              factor that is there is used, and the start taken for near */
-    double *theta;    /* [M][C]         in/out   inside the bounds */
-    double *q;        /* [M][C]         in/out   A'Wr, at the theta of the same row */
-    double *gap;      /* [M]            out  the duality gap reached */
+    double *theta;             /* [M][C]         in/out   inside the bounds */
+    double *q;                 /* [M][C]         in/out   A'Wr, at the theta of the same row */
+    double *gap;               /* [M]            out  the duality gap reached */
     ptrdiff_t *sweeps, *steps; /* [M]            out  sweeps and Newton steps made */
 };
 
