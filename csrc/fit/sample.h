@@ -50,7 +50,8 @@ TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask,
 }
 
 /* Load n points; returns TW_NOT_RUN, or why the fit cannot run.  Four sums run side by side, since in one sum
- * each addition waits for the one before. */
+ * each addition waits for the one before; point i is in sum i mod 4, so that points that are left out behind
+ * the others change no bit. */
 TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t n,
                               sample *into) {
     tw_status status = TW_NOT_RUN;
@@ -60,8 +61,8 @@ TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *m
     for (; i + 4 <= n; i += 4)
         for (int k = 0; k < 4; k++)
             part[k] += load_point(y, sigma, mask, i + k, &to, &status);
-    for (; i < n; i++)
-        part[0] += load_point(y, sigma, mask, i, &to, &status);
+    for (int k = 0; i + k < n; k++)
+        part[k] += load_point(y, sigma, mask, i + k, &to, &status);
     const real magnitude = (part[0] + part[1]) + (part[2] + part[3]);
     for (i = 0; magnitude == 0 && i < n; i++)
         to.some_y |= to.y[i * to.stride] != 0;

@@ -11,7 +11,7 @@ arithmetic, such as 0.1 + 0.2 - 0.3, and do not make values distinct.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,18 +120,36 @@ def _refuse(rows: Array, name: str, use: PerFit | None) -> None:
     used = None if use is None else use.array.reshape(-1, rows.shape[-1]) != 0
     if used is not None and len(table) == 1:
         used = used.any(0, keepdims=True)
+    refuse_lost([table], name, len(table), used)
+
+
+def refuse_lost(tables: Iterable[Array], name: str, n_rows: int, used: Array | None = None) -> None:
+    """Raise ValueError if float32 merges distinct values in at least half of all rows.
+
+    Parameters
+    ----------
+    tables : iterable of ndarray
+        Each holds rows of one length, float64; NaN does not count.
+    name : str
+        The name in the error; of "y" only the range of a row must be resolved.
+    n_rows : int
+        How many rows the tables have together.
+    used : ndarray of bool, optional
+        Which elements of the only table count, (N,), (1, N) or of its shape.
+    """
     lost, n_lost = None, 0
-    step = max(1, _CHUNK // rows.shape[-1])
-    for first in range(0, len(table), step):
-        part = slice(first, first + step)
-        values = table[part]
-        if used is not None:
-            values = np.where(used[part] if len(used) > 1 else used, values, np.nan)
-        bad = _lost(values, is_x=name != "y")
-        n_lost += int(np.count_nonzero(bad))
-        if lost is None and bad.any():
-            lost = values[int(np.argmax(bad))]
-    if lost is not None and 2 * n_lost >= len(table):
+    for table in tables:
+        step = max(1, _CHUNK // max(1, table.shape[-1]))
+        for first in range(0, len(table) if table.size else 0, step):
+            part = slice(first, first + step)
+            values = table[part]
+            if used is not None:
+                values = np.where(used[part] if len(used) > 1 else used, values, np.nan)
+            bad = _lost(values, is_x=name != "y")
+            n_lost += int(np.count_nonzero(bad))
+            if lost is None and bad.any():
+                lost = values[int(np.argmax(bad))]
+    if lost is not None and 2 * n_lost >= n_rows:
         raise ValueError(_sentence(name, float(np.fmax.reduce(np.abs(lost)))))
 
 

@@ -23,6 +23,8 @@ from .multistart import ONE_START, Strategy, from_starts, strategy_of
 from .noise import read_noise, with_noise
 from .options import Options, element_type, options_for
 from .problem import Problem, prepare
+from .ragged import fit_ragged
+from .ragged_input import is_ragged
 from .rescale import run_again, take_back
 from .result import FitResult
 from .shared import share
@@ -44,6 +46,7 @@ def fit(
     robust: str | None = None,
     f_scale: Any = None,
     mask: Any = None,
+    offsets: Any = None,
     bounds: Any = None,
     fixed: Any = None,
     tied: Any = None,
@@ -84,7 +87,8 @@ def fit(
         One data set or a batch of any shape.  A value that is NaN or masked in y or x, or masked in
         sigma, leaves its point out, and nothing else at that point is checked.  With several
         variables of two or more dimensions, such as pixel grids, as many last axes of y hold the
-        points.
+        points.  Data sets of different lengths are a list of arrays (N_k,), and so are x, sigma and
+        mask; of several variables x is a tuple of such lists, or a dict.
     p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
         Start, for all fits or for each.  Built-in models guess it from the data.  With
         "neighbours" it is guessed, and fits are made again from the result of the best fit beside
@@ -107,6 +111,9 @@ def fit(
     mask : array_like of bool, shape (N,) or (..., N), optional
         True leaves a point out, as in `numpy.ma`.  A mask, or a sigma, with one element along an
         axis of y is the same for all of that axis: shape (rows, columns, 1) leaves out pixels.
+    offsets : array_like of int, shape (B + 1,), optional
+        For data sets of different lengths that lie end to end in y (M,), and so in x, sigma and
+        mask: set k has the points from offsets[k] up to offsets[k + 1], without that.
     bounds : pair of array_like, dict name -> pair, or scipy.optimize.Bounds, optional
         Lower and upper bounds, each (), (P,) or (..., P); None is no bound.
     fixed : sequence of names, dict name -> value, or array of bool (P,) or (..., P), optional
@@ -216,12 +223,13 @@ def fit(
     """
     dtype = _FLOAT64 if dtype is None else element_type(dtype)
     info = as_model(model, independent)
+    if offsets is not None or is_ragged(info, x, y):
+        return fit_ragged(fit, locals())
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
     info, p0, neighbours = with_guess(info, guess, p0, data, tied or ())
     assumed = read_noise(noise, robust, f_scale, data)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
-    if shared is not None or groups is not None:
-        problem = share(problem, shared, groups)
+    problem = share(problem, shared, groups)
     size, stops = (dtype, len(problem.names), problem.recording is None), (xtol, ftol, gtol)
     options = options_for(*size, *stops, max_iter=max_iter, attempts=attempts)
     n_threads, strategy = thread_limit(threads), strategy_of(starts, retry, neighbours, problem)

@@ -186,6 +186,15 @@ def prepare(
     return problem
 
 
+def on_data(problem: Problem, data: Data) -> Problem:
+    """Return the problem of the same fits with these data, on which its model is recorded."""
+    dtype = problem.start.array.dtype
+    recording, data, refusal = _record(problem.model, data, len(problem.names), dtype)
+    if refusal is not None and data.form == "columns":
+        data = data.settled(dtype)
+    return problem._replace(data=data, recording=recording)
+
+
 def _call_at_start(problem: Problem) -> tuple[Array, Array] | None:
     """Return the start of the first fit and the model there, or raise what it raises there."""
     start = problem.start.array[0] if problem.start.step else problem.start.array

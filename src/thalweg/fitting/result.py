@@ -108,7 +108,7 @@ class FitResult(Inference):
 
     def __iter__(self) -> Iterator[FitResult]:
         """Iterate over the results along the batch's first axis."""
-        return (select(self, k) for k in range(len(self)))
+        return (self[k] for k in range(len(self)))
 
     def __bool__(self) -> bool:
         """Return True, also for a failed fit: ask `success`."""

@@ -109,7 +109,7 @@ def groups_of(out: dict[str, Array], problem: Problem) -> Groups | None:
 
 
 def share(problem: Problem, shared: Any, groups: Any) -> Problem:
-    """Return the problem with parameters that data sets share.
+    """Return the problem with parameters that data sets share, if ``shared`` or ``groups`` says so.
 
     A shared parameter starts at the median of the starts of its group, and lies within the bounds
     of all data sets of it.
@@ -120,6 +120,8 @@ def share(problem: Problem, shared: Any, groups: Any) -> Problem:
         A name is unknown, twice there, fixed or tied; there is no batch to share along; groups has
         another shape; linear parameters are to have no start; or the model cannot be recorded.
     """
+    if shared is None and groups is None:
+        return problem
     if problem.eliminate:
         raise ValueError("linear is for data sets without shared parameters; leave it out")
     names = _shared_names(problem, shared)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from ..fitting.evaluation import predict
+from ..fitting.ragged_result import RaggedResult
 from ._style import open_frame
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def one_fit(result: FitResult, index: tuple[int, ...], level: float | None = Non
     """
     problem, data = result.problem, result.problem.data
     index = _normal(index, data.batch)
+    if isinstance(result, RaggedResult):
+        return one_fit(result[index], (), level)._replace(place=index)
     k = int(np.ravel_multi_index(index, data.batch)) if index else 0
     x = [v.array[k] if v.step else v.array for v in data.x]
     y, theta = data.y[k], result.params[index]

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._arguments.check import Array, name_index
 from .._arguments.spelling import spelled
+from ..fitting.ragged_result import RaggedResult
 from ..status import Status
 from ._one_fit import point_style
 from ._style import axes_or_new, open_frame
@@ -101,12 +102,19 @@ def _quantity(result: FitResult, name: str) -> Array:
         return values
     if name == "residual":
         with np.errstate(invalid="ignore"):
-            squares = (result.residual**2).reshape(*result.chi2.shape, -1)
+            squares = (_residual_rows(result) ** 2).reshape(*result.chi2.shape, -1)
             counts = np.count_nonzero(~np.isnan(squares), -1)
             return np.asarray(np.sqrt(np.nansum(squares, -1) / np.where(counts, counts, np.nan)))
     parameter = name.removesuffix("_stderr")
     errors: Array = result.stderr[..., name_index(parameter, result.names, "map")]
     return errors
+
+
+def _residual_rows(result: FitResult) -> Array:
+    """The residuals of each fit, (B, N); NaN behind the end of shorter data sets."""
+    if isinstance(result, RaggedResult):
+        return result.residual_rows()
+    return result.residual.reshape(result.chi2.size, -1)
 
 
 def _limits(values: Array) -> tuple[float, float]:
@@ -262,7 +270,7 @@ def residuals(
     """
     if not result.chi2.size:
         raise ValueError("there is no fit to draw")
-    values = result.residual.reshape(result.chi2.size, -1)
+    values = _residual_rows(result)
     values = np.where(np.atleast_1d(result.success).reshape(-1, 1), values, np.nan)
     if limits is None:
         sizes = np.abs(values[np.isfinite(values)])
