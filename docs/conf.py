@@ -47,7 +47,7 @@ numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
-    "subsection_order": ["gallery/fits", "gallery/descent", "gallery/linear"],
+    "subsection_order": ["gallery/fits", "gallery/scale", "gallery/descent", "gallery/linear"],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,

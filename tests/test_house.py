@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tokenize
+from importlib import import_module
 from importlib.metadata import files
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 import thalweg as tw
 from thalweg.status import DESCENTS, FITS, IMAGES, LINEAR, PIVOTED
 
+# The modules of `thalweg.scale` that users import by themselves.
+DOORS_OF_SCALE = ("tables",)
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
 
@@ -135,6 +138,7 @@ def test_a_fit_imports_what_it_needs_alone():
     families = {module.split(".")[1] for module in done.stdout.split()}
     assert "fitting" in families
     assert not families & {"linear", "losses", "optimizers", "conditioning", "descent", "plot"}
+    assert not families & {"scale"}
     with pytest.raises(AttributeError, match="module 'thalweg' has no attribute 'fitt'"):
         tw.fitt  # noqa: B018
 
@@ -158,6 +162,11 @@ def test_the_reference_lists_every_public_name():
         for part, family in (("kernels", tw.kernels), ("linear", tw.linear), ("plot", tw.plot))
         for name in family.__all__
         if name not in tw.__all__ or getattr(family, name) is not getattr(tw, name)
+    ]
+    names += [
+        f"scale.{door}.{name}"
+        for door in DOORS_OF_SCALE
+        for name in import_module(f"thalweg.scale.{door}").__all__
     ]
     assert sorted(listed) == sorted(names)
 
