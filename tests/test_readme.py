@@ -15,7 +15,8 @@ PAGES = {
     for page in ("README.md", *(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md")))
 }
 SAY_MORE = {  # pages whose results are looked at, by tests of their own
-    f"docs/{page}.md" for page in ("tour", "results", "linear", "from_scikit_learn", "files")
+    f"docs/{page}.md"
+    for page in ("tour", "results", "linear", "from_scikit_learn", "files", "larger")
 }
 
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
@@ -69,6 +70,11 @@ def test_the_page_for_users_of_scikit_learn_says_what_it_promises():
     pytest.importorskip("sklearn")
     names = run_examples("docs/from_scikit_learn.md")
     assert names["sparser"].alpha_ > 0 and names["p"].success
+
+
+def test_the_page_on_data_larger_than_memory_runs():
+    pytest.importorskip("zarr", minversion="3")
+    assert not len(run_examples("docs/larger.md")["r"].failed())
 
 
 @pytest.mark.parametrize(

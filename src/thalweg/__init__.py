@@ -13,7 +13,7 @@ from .model.library import Model, models
 from .status import Status
 
 if TYPE_CHECKING:
-    from . import kernels, linear, plot, reference
+    from . import kernels, linear, plot, reference, scale
     from ._files.table import Table, read_table
     from .conditioning import (
         Definiteness,
@@ -126,6 +126,7 @@ __all__ = [
     "plot",
     "read_table",
     "reference",
+    "scale",
     "set_num_threads",
     "svd",
 ]
@@ -155,7 +156,7 @@ _LATER = {
         GradientDescent HeavyBall IncompleteCholesky LevenbergMarquardt Nesterov Newton
         ProximalGradient SteepestDescent StrongWolfe""",
 }
-_MODULES = ("kernels", "linear", "plot", "reference")
+_MODULES = ("kernels", "linear", "plot", "reference", "scale")
 
 if not TYPE_CHECKING:  # type checkers would take every name for one that exists
 

@@ -16,12 +16,13 @@ def after(report: Report, done: int) -> Report:
     return None if report is None else lambda more: report(done + more)
 
 
-def open_bar(total: int, unit: str) -> Any:
-    """Return a bar of tqdm, a context manager.
+def open_bar(total: int, unit: str, done: int = 0) -> Any:
+    """Return a bar of tqdm, a context manager, of which some parts are done before it begins.
 
     Raises
     ------
     ModuleNotFoundError
         tqdm is not installed, with the command that installs it.
     """
-    return optional("tqdm", "progress=True needs").tqdm(total=total, unit=unit, unit_scale=True)
+    tqdm = optional("tqdm", "progress=True needs").tqdm
+    return tqdm(total=total, unit=unit, unit_scale=True, initial=done)

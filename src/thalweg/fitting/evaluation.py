@@ -32,7 +32,7 @@ def predict(problem: Problem, params: Array, x: Any = None) -> Array:
         _call(problem, x, at, points, rows, out)
     else:
         evaluate_recording(recording, (), at, rows, out)
-    return out.reshape(*params.shape[:-1], *points)
+    return out.reshape((*params.shape[:-1], *points))
 
 
 def jacobian(problem: Problem, params: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._arguments.check import Array, PerFit
 from .evaluation import predict
-from .noise import Noise
+from .noise import Noise, with_noise
 from .problem import Problem
 from .result import FitResult
 
@@ -27,13 +27,17 @@ _ROUNDING = 1e3  # the least scale, in units of the rounding of y: data may be f
 _MEDIAN = 1.4826  # the standard deviation of normal numbers over the median of their sizes
 
 
-def with_estimated_scale(problem: Problem, run: Callable[[Problem], FitResult]) -> Problem:
-    """Return the problem with the scale of its robust loss, if it is to be estimated.
+def with_assumed(
+    problem: Problem, noise: Noise | None, run: Callable[[Problem], FitResult]
+) -> Problem:
+    """Return the problem with this noise, and the scale of a robust loss if it is to be estimated.
 
     ``run(problem)`` returns the result of a fit.
     """
-    noise = problem.noise
-    if noise is None or noise.counts or noise.f_scale is not None:
+    if noise is None:
+        return problem
+    problem = with_noise(problem, noise)
+    if noise.counts or noise.f_scale is not None:
         return problem
     assumed, given, weights = None, problem.start, problem.data.weights()
     with np.errstate(all="ignore"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,12 +15,12 @@ from ..model import as_model
 from ..model.tape import compile_curved
 from . import by_calls as slow
 from .data import arrange
-from .f_scale import with_estimated_scale
+from .f_scale import with_assumed
 from .groups import Means, run_groups
 from .guessed import with_guess
 from .jobs import compiled_job, one_job
 from .multistart import ONE_START, Strategy, from_starts, strategy_of
-from .noise import read_noise, with_noise
+from .noise import read_noise
 from .options import Options, element_type, options_for
 from .problem import Problem, prepare
 from .ragged import fit_ragged
@@ -29,8 +29,6 @@ from .rescale import run_again, take_back
 from .result import FitResult
 from .shared import share
 from .storage import attach_result, result_of, results_for
-
-_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 @spelled
@@ -67,6 +65,8 @@ def fit(
     threads: int | None = None,
     progress: bool = False,
     callback: Callable[[int, int], Any] | None = None,
+    out: Any = None,
+    chunk: int | Sequence[int] | None = None,
 ) -> FitResult:
     r"""Minimise :math:`\sum_i ((y_i - f(x_i; \theta)) / \sigma_i)^2`, chi2, for every data set.
 
@@ -171,12 +171,20 @@ def fit(
     callback : callable, optional
         ``callback(done, total)``, called a few times a second from the calling thread.  If it
         returns a true value the job ends, and fits that have not finished get status NOT_RUN.
+    out : path or thalweg.scale.Store, optional
+        A folder of Zarr, such as ``"result.zarr"``, into which results are written piece by piece,
+        so that neither they nor the data need to fit into memory: y and the like may be mapped
+        files, datasets of h5py or arrays of zarr.  Ended at any moment, the same call goes on where
+        it stopped; see the guide on data larger than memory.
+    chunk : int or tuple of int, optional
+        With ``out``: how many data sets are fitted at a time, or their number along each axis of
+        the batch; by default what is about 64 MB of data, along the chunks of y.
 
     Returns
     -------
     FitResult
         Parameters, errors, chi2 and a status for every fit.  A fit that fails says why by its
-        status; the others are not affected.
+        status; the others are not affected.  With ``out``: a `thalweg.scale.StoredResult`.
 
     Raises
     ------
@@ -221,8 +229,9 @@ def fit(
     >>> r["tau2"].round(6), r.tied
     (np.float64(3.0), {'tau2': '2*tau1'})
     """
-    dtype = _FLOAT64 if dtype is None else element_type(dtype)
-    info = as_model(model, independent)
+    if out is not None or chunk is not None:
+        return _into_store(locals())
+    dtype, info = element_type(dtype), as_model(model, independent)
     if offsets is not None or is_ragged(info, x, y):
         return fit_ragged(fit, locals())
     data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
@@ -230,13 +239,28 @@ def fit(
     assumed = read_noise(noise, robust, f_scale, data)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
     problem = share(problem, shared, groups)
-    size, stops = (dtype, len(problem.names), problem.recording is None), (xtol, ftol, gtol)
-    options = options_for(*size, *stops, max_iter=max_iter, attempts=attempts)
+    options = _options(problem, (xtol, ftol, gtol), max_iter, attempts)
     n_threads, strategy = thread_limit(threads), strategy_of(starts, retry, neighbours, problem)
-    if assumed is not None:
-        problem = with_noise(problem, assumed)
-        problem = with_estimated_scale(problem, partial(run, options=options, threads=n_threads))
+    problem = with_assumed(problem, assumed, partial(run, options=options, threads=n_threads))
     return run(problem, options, n_threads, callback, progress, strategy)
+
+
+def _options(problem: Problem, stops: Sequence[Any], max_iter: Any, attempts: Any) -> Options:
+    """The tolerances and numbers of trials that are given, else those of this problem."""
+    size = problem.data.y.dtype, len(problem.names), problem.recording is None
+    return options_for(*size, *stops, max_iter=max_iter, attempts=attempts)
+
+
+def _into_store(given: dict[str, Any]) -> FitResult:
+    """Fit data larger than memory: the door upwards to `thalweg.scale`.
+
+    What it returns has the names of a result, but reads the numbers when they are asked for.
+    """
+    from ..scale import storing
+
+    if given["out"] is None:
+        raise ValueError("chunk is for results in a store: give out, too")
+    return cast(FitResult, storing.store_fit(given))
 
 
 def run(

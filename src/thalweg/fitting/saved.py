@@ -167,7 +167,11 @@ def load(path: Any, model: Any = None) -> FitResult:
     >>> again.predict([3.0]).round(9)
     array([7.])
     """
-    arrays, header = _read(Path(path))
+    return from_arrays(*_read(Path(path)), model)
+
+
+def from_arrays(arrays: dict[str, Array], header: dict[str, Any], model: Any = None) -> FitResult:
+    """Return the result of the arrays and the header that `arrays_of` gives."""
     names = tuple(header["names"])
     info = _model(header, names, model)
     per_fit: dict[str, Any] = {name: arrays[name] for name in PER_FIT}

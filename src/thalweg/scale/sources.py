@@ -1,0 +1,287 @@
+"""Arguments of a fit that are read piece by piece, from wherever they are.
+
+A source is anything with a shape that gives arrays when it is indexed by slices: a NumPy array, in
+memory or mapped from a file, a dataset of h5py, an array of zarr, a DataArray of xarray.  Of each
+argument it is found out once which of its axes count the data sets; a `Sliced` then reads the part
+that belongs to a piece of the batch.  All parts have one more axis of length 1 in front, so that no
+part of y can be taken for an array of some other meaning that happens to have its shape.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .._arguments.check import Array, shapes
+from .._arguments.columns import columns_of
+from ..fitting.labels import labels_of, numbered, ordered
+from ..fitting.layout import Layout, point_axes
+
+Region = tuple[slice, ...]  # a piece of the batch: a slice for each of its axes
+
+
+@dataclass(frozen=True, eq=False)
+class Sliced:
+    """An argument with a part for every data set.
+
+    Attributes
+    ----------
+    source : array-like
+        What is read.
+    axes : tuple of int or None
+        For each axis of the source the axis of the batch that it is; None for an axis of points or
+        parameters, and for one of length 1 along which all data sets have the same.
+    order : tuple of int
+        The axes of the source, those of the batch first.
+    """
+
+    source: Any
+    axes: tuple[int | None, ...]
+    order: tuple[int, ...]
+
+    def read(self, region: Region) -> Array:
+        """Return the part of a piece, shape (1, ..., own), as a copy in memory or as a view of it.
+
+        An axis along which all data sets have the same keeps its length of 1.
+        """
+        index = tuple(slice(None) if k is None else region[k] for k in self.axes)
+        array = _in_memory(self.source, self.source[index])
+        return np.asanyarray(array.transpose(self.order)[None])
+
+    def row_bytes(self, layout: Layout) -> int:
+        """Return how many bytes one data set has."""
+        own = [n for n, k in zip(self.source.shape, self.axes, strict=True) if k is None]
+        return int(prod(own) * np.dtype(self.source.dtype).itemsize)
+
+    def described(self) -> str:
+        """Return in words what it is, without its values."""
+        return f"one for each data set, {np.dtype(self.source.dtype)} {tuple(self.source.shape)}"
+
+
+def _in_memory(source: Any, part: Any) -> Array:
+    """The part of a source as an array; pages that were mapped for it are given back.
+
+    Mapped pages count as memory of the process until they are given back.  Those of a private map
+    (mode "c") hold what the user has written there, and stay.
+    """
+    if isinstance(part, np.ma.MaskedArray):
+        return part
+    array = np.asarray(part)
+    mapped = _mapped(source)
+    if mapped is None:
+        return array
+    array = np.array(array)
+    file, mode = mapped
+    if mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        file.madvise(mmap.MADV_DONTNEED)
+    return array
+
+
+def _mapped(source: Any) -> tuple[mmap.mmap, str] | None:
+    """The mapped file that a source is a view of, and its mode; None if it is in memory."""
+    while isinstance(source, np.ndarray):
+        file = getattr(source, "_mmap", None)
+        if isinstance(source, np.memmap) and isinstance(file, mmap.mmap):
+            return file, source.mode
+        source = source.base
+    return None
+
+
+# ---- which axes count the data sets -------------------------------------------------------------
+
+
+def shape_of(value: Any) -> tuple[int, ...]:
+    """Return the shape of an argument; lists have one, too."""
+    return tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
+
+
+def as_source(value: Any) -> Any:
+    """Return an argument as something that has a shape and a type and can be indexed."""
+    if hasattr(value, "iloc") or not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return np.ma.asarray(value) if np.ma.isMaskedArray(value) else np.asarray(value)
+    return value
+
+
+def layout_of(x: Any, y: Any, axis: Any) -> Layout:
+    """Return which axes of y hold the points and which count the data sets.
+
+    Raises
+    ------
+    ValueError
+        y has no such axes, or is one data set alone.
+    """
+    form, variables = _variables(x, y)
+    axes = point_axes(variables, y, numbered(axis, labels_of(y)), form)
+    layout = Layout(
+        axes,
+        tuple(n for k, n in enumerate(y.shape) if k not in axes),
+        tuple(y.shape[k] for k in axes),
+    )
+    if not layout.batch:
+        raise ValueError(
+            f"out= is for a batch of data sets, and y of shape {tuple(y.shape)} is a single one"
+        )
+    if not prod(layout.batch):
+        raise ValueError(f"y of shape {tuple(y.shape)} holds no data sets")
+    return layout
+
+
+def _variables(x: Any, y: Any) -> tuple[str, list[Any]]:
+    """The form of x, "one" or "several" variables, and these, of which only shapes are needed."""
+    columns = columns_of(x)
+    if columns is not None:
+        return "several", [as_source(v) for v in columns.values()]
+    if isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) > 0):
+        return "several", [as_source(v) for v in x]
+    array = as_source(x)
+    if array.ndim == 2 and array.shape != y.shape and tuple(array.shape[1:]) == y.shape[-1:]:
+        return "several", list(np.asarray(array))
+    return "one", [array]
+
+
+def points_part(value: Any, layout: Layout, name: str) -> Any:
+    """Return a value for each point as it is if all data sets share it, else as `Sliced`.
+
+    Raises
+    ------
+    ValueError
+        It has neither the shape of the points nor that of y.
+    """
+    if value is None:
+        return None
+    shape, y_shape, n_batch = shape_of(value), layout.shape, len(layout.batch)
+    if shape in ((), layout.points, (prod(layout.points),)):
+        return value
+    if len(shape) == len(y_shape) and all(n in (1, m) for n, m in zip(shape, y_shape, strict=True)):
+        of_batch = [k for k in range(len(shape)) if k not in layout.axes]
+        axes = tuple(
+            of_batch.index(k) if k in of_batch and shape[k] == y_shape[k] else None
+            for k in range(len(shape))
+        )
+        return Sliced(as_source(value), axes, (*of_batch, *layout.axes))
+    if shape == (*layout.batch, prod(layout.points)):
+        return Sliced(as_source(value), (*range(n_batch), None), tuple(range(n_batch + 1)))
+    words = shapes("N", prod(layout.points), layout.batch)
+    raise ValueError(f"{name} must have shape {words}, got {shape}")
+
+
+def fits_part(value: Any, layout: Layout, name: str, own: int) -> Any:
+    """Return a value of each data set, with ``own`` axes of its own behind the batch's.
+
+    A value that all data sets share is returned as it is.
+
+    Raises
+    ------
+    ValueError
+        It has more axes than the batch and its own, or others.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    shape, batch = shape_of(value), layout.batch
+    if len(shape) <= own:
+        return value
+    if shape[: len(batch)] == batch and len(shape) == len(batch) + own:
+        axes = (*range(len(batch)), *(None,) * own)
+        return Sliced(as_source(value), axes, tuple(range(len(shape))))
+    wanted = ", ".join(map(str, batch)) + (", P" if own else "")
+    shared = "(P,)" if own else "()"
+    raise ValueError(f"{name} must have shape {shared} or ({wanted}), got {shape}")
+
+
+# ---- the arguments of a fit ---------------------------------------------------------------------
+
+
+def _of_x(x: Any, layout: Layout, y: Any) -> Any:
+    columns = columns_of(x)
+    if columns is not None:
+        parts = {k: points_part(v, layout, f"x[{k!r}]") for k, v in columns.items()}
+        return parts if any(isinstance(v, Sliced) for v in parts.values()) else x
+    form, _ = _variables(x, y)
+    if form == "one":
+        return points_part(x, layout, "x")
+    if isinstance(x, list | tuple):
+        return tuple(points_part(v, layout, f"x[{k}]") for k, v in enumerate(x))
+    return x
+
+
+def _of_p0(p0: Any, layout: Layout) -> Any:
+    if isinstance(p0, Mapping):
+        return {k: fits_part(v, layout, f"p0[{k!r}]", 0) for k, v in p0.items()}
+    return fits_part(p0, layout, "p0", 1)
+
+
+def _of_fixed(fixed: Any, layout: Layout) -> Any:
+    if isinstance(fixed, Mapping):
+        return {k: fits_part(v, layout, f"fixed[{k!r}]", 0) for k, v in fixed.items()}
+    return fits_part(fixed, layout, "fixed", 1)
+
+
+def _of_bounds(bounds: Any, layout: Layout) -> Any:
+    if bounds is None:
+        return None
+    if isinstance(bounds, Mapping):
+        return {
+            name: pair
+            if pair is None
+            else tuple(fits_part(side, layout, f"bounds of {name}", 0) for side in pair)
+            for name, pair in bounds.items()
+        }
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        sides = [b[0] if np.shape(b) == (1,) else b for b in (bounds.lb, bounds.ub)]
+    elif hasattr(bounds, "shape") or len(bounds) != 2:
+        return bounds  # `fit` says what is wrong with it
+    else:
+        sides = list(bounds)
+    parts = tuple(fits_part(side, layout, "bounds", 1) for side in sides)
+    return parts if any(isinstance(part, Sliced) for part in parts) else bounds
+
+
+def parted(arguments: Mapping[str, Any], y: Any, layout: Layout) -> dict[str, Any]:
+    """Return the arguments of `thalweg.fit` with those that differ between data sets as `Sliced`.
+
+    Raises
+    ------
+    ValueError
+        A shape fits neither the points nor the batch.
+    """
+    given, labels = dict(arguments), labels_of(y)
+    for name in ("sigma", "mask"):
+        value = given[name] if labels is None else ordered(given[name], labels)
+        given[name] = points_part(value, layout, name)
+    return given | {
+        "x": _of_x(given["x"], layout, y),
+        "y": points_part(y, layout, "y"),
+        "p0": _of_p0(given["p0"], layout),
+        "bounds": _of_bounds(given["bounds"], layout),
+        "fixed": _of_fixed(given["fixed"], layout),
+        "f_scale": fits_part(given["f_scale"], layout, "f_scale", 0),
+        "axis": tuple(range(-len(layout.points), 0)),
+    }
+
+
+def leaves(value: Any) -> Iterator[Sliced]:
+    """Yield what differs between data sets, in the order in which `filled` takes its parts."""
+    if isinstance(value, Sliced):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from leaves(part)
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from leaves(part)
+
+
+def filled(value: Any, part_of: Callable[[Sliced], Any]) -> Any:
+    """Return a value with ``part_of(leaf)`` for each of its leaves."""
+    if isinstance(value, Sliced):
+        return part_of(value)
+    if isinstance(value, dict):
+        return {name: filled(part, part_of) for name, part in value.items()}
+    if type(value) is tuple:
+        return tuple(filled(part, part_of) for part in value)
+    return value

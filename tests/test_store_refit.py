@@ -1,0 +1,112 @@
+"""The failed fits of a store once more, and how a run goes through its pieces."""
+
+import numpy as np
+import pytest
+from store_cases import X, begin, decays, fit
+
+from thalweg.scale import storing, zarr_store
+
+pytest.importorskip("zarr", minversion="3", reason="results in a store need zarr 3")
+
+
+@pytest.fixture
+def failed(tmp_path):
+    """Return data, and a store with failed fits in some of its pieces."""
+    y, path = decays(4, 5), tmp_path / "r.zarr"
+    y[1, 2], y[3, 3] = np.nan, np.nan
+    return y, fit(y, out=path, chunk=(2, 2), max_iter=6)
+
+
+def test_failed_fits_are_made_again_alone(failed):
+    y, stored = failed
+    good, first = stored.success, stored[...]
+    assert 0 < good.sum() < good.size - 2
+    again = stored.refit_failed(
+        "a*exp(-t/tau) + c", X, y, {"a": 2, "tau": 1, "c": 0}, independent="t"
+    )
+    assert again is stored
+    assert np.array_equal(stored[...].params[good], first.params[good])
+    assert stored.failed().tolist() == [[1, 2], [3, 3]]
+    alone = fit(y, p0={"a": 2, "tau": 1, "c": 0})
+    assert np.array_equal(stored[...].params[~good], alone.params[~good], equal_nan=True)
+    assert np.array_equal(stored[...].stderr[~good], alone.stderr[~good], equal_nan=True)
+    assert fit(y, out=stored.path, max_iter=6).failed().tolist() == [[1, 2], [3, 3]]  # finished
+
+
+def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch):
+    y, stored = failed
+    write, left = zarr_store._write, [5]
+
+    def until_killed(file, content):
+        left[0] -= 1
+        if left[0] < 0:
+            raise SystemExit
+        write(file, content)
+
+    before = stored[...]
+    monkeypatch.setattr(zarr_store, "_write", until_killed)
+    options = {"p0": {"a": 2, "tau": 1, "c": 0}, "independent": "t"}
+    with pytest.raises(SystemExit):
+        stored.refit_failed("a*exp(-t/tau) + c", X, y, **options)
+    monkeypatch.undo()
+    now = stored[...]
+    assert np.array_equal(now.params[before.success], before.params[before.success])
+    assert stored.finished
+    stored.refit_failed("a*exp(-t/tau) + c", X, y, **options)
+    assert stored.failed().tolist() == [[1, 2], [3, 3]]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"y": decays(4, 5, seed=9)}, "x or y are not those"),
+        ({"y": decays(4, 4)}, "the shape of the batch of .* must stay"),
+        ({"model": "a*exp(-t/tau)", "p0": {"a": 1, "tau": 1}}, "the parameters of"),
+        ({"fixed": ["c"]}, "the places of the free parameters"),
+        ({"dtype": np.float32}, "the type of"),
+    ],
+)
+def test_a_refit_of_something_else_is_refused(failed, change, words):
+    y, stored = failed
+    given = {"model": "a*exp(-t/tau) + c", "x": X, "y": y, "p0": {"a": 2, "tau": 1, "c": 0}}
+    with pytest.raises(ValueError, match=words):
+        stored.refit_failed(**given | {"independent": "t"} | change)
+
+
+def test_a_refit_takes_no_other_words(failed):
+    y, stored = failed
+    with pytest.raises(TypeError, match="did you mean max_iter"):
+        stored.refit_failed("line", X, y, maxiter=3)
+    with pytest.raises(TypeError, match="no argument 'out'"):
+        stored.refit_failed("line", X, y, out="s.zarr")
+
+
+def test_a_refit_of_what_is_not_finished_is_refused(tmp_path):
+    y = decays(10)
+    with pytest.raises(ValueError, match="not finished; the call that began it"):
+        begin(y, tmp_path / "r.zarr").refit_failed(
+            "a*exp(-t/tau) + c", X, y, {"a": 2, "tau": 1, "c": 0}, independent="t"
+        )
+
+
+def test_pieces_are_read_fitted_and_written_side_by_side(tmp_path, monkeypatch):
+    """No more than two pieces are read, and one is written, at a time."""
+    events = []
+    read, write = storing._read, storing._write
+
+    def reading(arguments, region):
+        events.append(("read", region[0].start))
+        return read(arguments, region)
+
+    def writing(store, place, result, digests):
+        write(store, place, result, digests)
+        events.append(("written", place[0] * 2))
+
+    monkeypatch.setattr(storing, "_read", reading)
+    monkeypatch.setattr(storing, "_write", writing)
+    fit(decays(20), out=tmp_path / "r.zarr", chunk=2)
+    written = 0
+    for what, place in events[1:]:  # the first is that of the first data set
+        if what == "written":
+            written = place + 2
+        assert place - written <= 6  # one read, one fitted, one written
