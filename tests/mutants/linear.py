@@ -69,11 +69,12 @@ EDITS = {
     ],
     ("csrc/linear/solve.h", _MINIMA): [
         ("sweep leaves the slopes", "add_times(s->p->C, t - value,", "add_times(s->p->C, 0,"),
-        ("no Newton step", "if (spent < WORTH * cost_of_newton(s) && settled < SETTLED)", "if (1)"),
+        ("no Newton step", "if (spent < WORTH * cost && settled", "if (1 || settled"),
+        ("a Newton step each time", "if (spent < WORTH * cost && settled", "if (0 && settled"),
         (
-            "a Newton step each time",
-            "if (spent < WORTH * cost_of_newton(s) && settled < SETTLED)",
-            "if (0)",
+            "sweeps are waited for however slow",
+            "? log(target / gap) / log(gap / before) : INFINITY",
+            "? 0 : 0",
         ),
         ("a factor from the beginning each time", "k * k * (3 * m - 2 * k)", "0 * k"),
         ("a factor is not kept", "if (p->again)\n", "if (0)\n"),

@@ -22,6 +22,7 @@ CONSTANT = 64 * float(np.finfo(float).eps) ** 2
 # The ridge of a Newton step, relative to the diagonal of G; SHORT_RIDGE beyond the rank.
 RIDGE, SHORT_RIDGE = 2e-14, 1e-9
 WORTH = 3  # a Newton step is made when sweeps have cost WORTH times as much as one ...
+AHEAD = 4  # ... or are expected to cost AHEAD times as much before the gap is reached ...
 SETTLED = 4  # ... or after so many sweeps with the same free coordinates
 FIRST_STEPS = 8  # Newton steps in a row; twice as many each time that they end at a break
 # The costs of a Newton step, of its factor per m^3 and of its product with G per C m, in units of
@@ -236,6 +237,13 @@ def cost_of_newton(G: Array, each: Any, theta: Array, factor: Factor) -> float:
     return FACTOR_COST * (m**3 - k * k * (3 * m - 2 * k)) + PRODUCT_COST * len(G) * m + STEP_COST
 
 
+def rounds_ahead(before: float, gap: float, target: float) -> float:
+    """Return how many rounds of sweeps reach the target if the gap falls on as in the last one."""
+    if not target > 0:
+        return 0.0
+    return np.log(target / gap) / np.log(gap / before) if gap < before else np.inf
+
+
 def solve(
     G: Array, each: Any, reach: Array, rank: int, square: float, target: float, rounds: int,
     theta: Array, q: Array, factor: Factor | None = None,
@@ -257,16 +265,20 @@ def solve(
     if factor.order and rounds:
         theta, q, _, steps = newton_steps(G, each, rank, theta, q, factor, most)
     for _ in range(rounds):
-        if gap() <= target:
+        before = gap()
+        if before <= target:
             break
         total = 0
         for _ in range(2):
             theta, q, moves, flips = gram_sweep(G, each, theta, q)
             total, sweeps, settled = total + moves, sweeps + 1, 0 if flips else settled + 1
-        if gap() <= target or not total:
+        now = gap()
+        if now <= target or not total:
             break
         spent += total * C + 20 * C
-        if spent < WORTH * cost_of_newton(G, each, theta, factor) and settled < SETTLED:
+        cost = cost_of_newton(G, each, theta, factor)
+        ahead = total * C * rounds_ahead(before, now, target)
+        if spent < WORTH * cost and settled < SETTLED and ahead < AHEAD * cost:
             continue
         theta, q, done, more = newton_steps(G, each, rank, theta, q, factor, most)
         most = FIRST_STEPS if done else 2 * most if most < 4 * C else most
