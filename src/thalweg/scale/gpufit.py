@@ -213,21 +213,10 @@ def fit_constrained(
         bounds=bounds,
         axis=-1,
         dtype=y.dtype,
-        ftol=checked_tolerance(tolerance, "tolerance", 1e-4),
-        max_iter=count(
-            25 if max_number_iterations is None else max_number_iterations,
-            "max_number_iterations",
-            0,
-            2**31 - 1,
-        ),
+        **_stops(tolerance, max_number_iterations),
     )
-    return (
-        result.params,
-        _states(result),
-        result.chi2,
-        result.n_iter,
-        time.perf_counter() - begin,
-    )
+    seconds = time.perf_counter() - begin
+    return result.params, _states(result), result.chi2, result.n_iter, seconds
 
 
 def cuda_available() -> bool:
@@ -243,6 +232,15 @@ def get_last_error() -> str:
 def get_cuda_version() -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the versions of CUDA's runtime and driver, (0, 0) each: neither is used."""
     return (0, 0), (0, 0)
+
+
+def _stops(tolerance: Any, max_number_iterations: Any) -> dict[str, Any]:
+    """When fits stop, with Gpufit's defaults."""
+    most = 25 if max_number_iterations is None else max_number_iterations
+    return {
+        "ftol": checked_tolerance(tolerance, "tolerance", 1e-4),
+        "max_iter": count(most, "max_number_iterations", 0, 2**31 - 1),
+    }
 
 
 def _model(model_id: Any) -> GpufitModel:
