@@ -13,10 +13,14 @@ class Recorder:
     numbers: list[float] | None
     own: frozenset[int]
     parameters: list[Any]
-    _known: dict[int, tuple[int, Any, Any]]
+    _known: dict[int, tuple[Any, Any, Any]]
     def __init__(
         self, graph: Graph, points: int | tuple[int, ...], data: Sequence[Any] = ...
     ) -> None: ...
+
+class ComplexValue: ...
+
+def is_complex(other: Any) -> bool: ...
 
 class Value:
     _recorder: Any

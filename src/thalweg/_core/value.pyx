@@ -3,7 +3,9 @@
 This module says what the operators of Python, and the ufuncs that are one operation, mean to a
 graph; thalweg.model.symbol says what other functions mean.
 """
-from numpy import bool_, ndarray
+import operator
+
+from numpy import bool_, complexfloating, ndarray
 
 from thalweg._core.graph cimport Graph, simplified
 from thalweg._core.operations cimport OPCODE, arity_of
@@ -43,6 +45,18 @@ cdef dict OPERATION = {
 }
 UFUNCS = OPERATION
 
+# The operators of Python, which a complex operand turns into operators of complex values.
+cdef dict OPERATOR = {
+    ADD: operator.add, SUB: operator.sub, MUL: operator.mul, DIV: operator.truediv,
+    POW: operator.pow, FLOOR_DIVIDE: operator.floordiv, REMAINDER: operator.mod,
+    LESS: operator.lt, LESS_EQUAL: operator.le, EQUAL: operator.eq, NOT_EQUAL: operator.ne,
+    AND: operator.and_, OR: operator.or_,
+}
+
+
+cdef class ComplexValue:
+    """The base of recorded complex values, by which the operators of real ones know them."""
+
 
 cdef class Recorder:
     """What a recording knows; a subclass has ``lift(value)``, which makes a node of any operand.
@@ -74,7 +88,8 @@ cdef class Recorder:
 cdef class Value:
     """A node of the graph of ``recorder``, whose ``lift`` makes a node of any other operand.
 
-    Operators give values of the same class.
+    Operators give values of the same class.  With a complex operand they give what the operators of
+    ``_as_complex()``, a method of a subclass, give.
     """
 
     cdef Graph graph
@@ -130,12 +145,16 @@ cdef class Value:
     cdef object binary(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
+        if is_complex(other):
+            return OPERATOR[op](self._as_complex(), other)
         cdef Graph graph = self.own()
         return self.of(simplified(graph, op, self._id, self.lift(other), 0), op)
 
     cdef object swapped(self, int op, other):
         if is_array_of_objects(other):
             return NotImplemented  # the array acts on each of its elements
+        if is_complex(other):
+            return OPERATOR[op](other, self._as_complex())
         cdef Graph graph = self.own()
         return self.of(simplified(graph, op, self.lift(other), self._id, 0), op)
 
@@ -143,6 +162,8 @@ cdef class Value:
         """A sum or product; of two conditions it is `or` or `and`, as for NumPy's booleans."""
         if is_array_of_objects(other):
             return NotImplemented
+        if is_complex(other):
+            return OPERATOR[op](self._as_complex(), other)
         cdef Graph graph = self.own()
         cdef int b = self.lift(other)
         if self._condition and is_condition(other):
@@ -155,7 +176,7 @@ cdef class Value:
         Every other call is left to the method ``_ufunc`` of a subclass.
         """
         op = OPERATION.get(ufunc.__name__) if method == "__call__" and not options else None
-        if op is None or (len(inputs) > 1 and any(map(is_array_of_objects, inputs))):
+        if op is None or (len(inputs) > 1 and any([is_no_operand(value) for value in inputs])):
             return self._ufunc(ufunc, method, inputs, options)
         return self._apply(op, *inputs)
 
@@ -259,6 +280,20 @@ cdef class Value:
 
 cdef inline bint is_array_of_objects(other):
     return isinstance(other, ndarray) and other.dtype == object
+
+
+cpdef bint is_complex(other):
+    """Return whether a number, an array or a recorded value is complex."""
+    if isinstance(other, (Value, float, int)):
+        return False
+    if isinstance(other, ndarray):
+        return other.dtype.kind == "c"
+    return isinstance(other, (ComplexValue, complex, complexfloating))
+
+
+cdef bint is_no_operand(other):
+    """Whether a value is no operand of an operation of real numbers."""
+    return is_array_of_objects(other) or is_complex(other)
 
 
 cdef inline bint is_condition(other):

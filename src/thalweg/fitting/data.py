@@ -21,6 +21,7 @@ from .._arguments.check import PerFit, is_ready, left_out, numbers
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous, has_nan, replaced
 from .._core.buffers import one_row
+from ..model.several import Several
 from .labels import Labels, labels_of, numbered, ordered
 from .layout import Layout, point_axes, points_last
 
@@ -54,6 +55,9 @@ class Data(NamedTuple):
         The names of the batch's axes and their coordinates, where y came with such.
     kept : bool
         False for a result that was loaded from a file, which holds no data.
+    several : Several or None
+        The outputs of a model that has several: the shape of the points then begins with their
+        number R, and the rows hold those of each output one after the other.
     """
 
     x: tuple[PerFit, ...]
@@ -67,6 +71,7 @@ class Data(NamedTuple):
     names: tuple[str, ...] = ()
     labels: Labels | None = None
     kept: bool = True
+    several: Several | None = None
 
     def needed(self, what: str) -> Data:
         """Return the data, or refuse what a loaded result, which holds none, cannot have."""
@@ -89,7 +94,16 @@ class Data(NamedTuple):
         """Return x of one data set as the model's function gets it, of the shape of the points."""
         if self.source is not None:
             return self.source
-        return argument(self.x, fit, self.points, self.form, self.names)
+        x, points = self.of_one_output()
+        return argument(x, fit, points, self.form, self.names)
+
+    def of_one_output(self) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
+        """Return the variables as the model gets them, and the shape of their points."""
+        return (
+            (self.x, self.points)
+            if self.several is None
+            else self.several.of_one(self.x, self.points)
+        )
 
     def weighted(self, fit: int) -> tuple[Array, Array]:
         """Return y and 1 / sigma of one data set; 0 where a point is left out."""
@@ -144,13 +158,13 @@ class Data(NamedTuple):
         if seen is not None:
             missing = [PerFit(row.array & np.isnan(seen), row.step) for row in missing]
         masks += missing
-        use = _use(masks)
+        use = used_of(masks)
         if self.sigma is not None:
             use = _refuse_sigma(self.sigma, self.y, use)
         types = [self.y.dtype, *[row.array.dtype for row in self.x]]
         if use is self.use and types.count(dtype) == len(types):
             return self
-        labels = _labels(self.form, self.names or range(len(self.x)))
+        labels = labels_of_variables(self.form, self.names or range(len(self.x)))
         x = tuple(
             PerFit(narrowed(row.array, dtype, name, use), row.step)
             for row, name in zip(self.x, labels, strict=True)
@@ -170,7 +184,7 @@ def _weights(y: Array, sigma: PerFit | None, use: PerFit | None) -> Array:
     return out
 
 
-def _labels(form: str, names: Iterable[Any]) -> Sequence[str]:
+def labels_of_variables(form: str, names: Iterable[Any]) -> Sequence[str]:
     """What messages call the variables, which the model finds by these names or places."""
     return ["x"] if form == "one" else [f"x[{name!r}]" for name in names]
 
@@ -234,27 +248,29 @@ def arrange(
     numbers_of_axes = axis if axis is None else numbered(axis, named)
     if named is not None:
         sigma, mask = ordered(sigma, named), ordered(mask, named)
-    y = _filled(y, "y", dtype, np.nan)
-    variables, form, names = _variables(x, y, dtype, n_x, independent)
+    y = numbers_of(y, "y", dtype, np.nan)
+    variables, form, names = variables_of(x, y, dtype, n_x, independent)
     axes = point_axes(variables, y, numbers_of_axes, form)
     y, batch, points = points_last(y, axes, "y")
     layout = Layout(axes, batch, points)
-    labels = _labels(form, names or range(len(variables)))
+    labels = labels_of_variables(form, names or range(len(variables)))
     rows = tuple([layout.rows(v, label) for v, label in zip(variables, labels, strict=True)])
-    spread = None if sigma is None else layout.rows(_filled(sigma, "sigma", dtype, np.inf), "sigma")
+    spread = (
+        None if sigma is None else layout.rows(numbers_of(sigma, "sigma", dtype, np.inf), "sigma")
+    )
     if spread is not None:
         spread = PerFit(contiguous(spread.array, dtype), spread.step)
-    use = None if mask is None else _use([layout.rows(_boolean(mask), "mask")])
+    use = None if mask is None else used_of([layout.rows(booleans_of(mask), "mask")])
     y = y.reshape(prod(batch), prod(points))
     plain = isinstance(x, (list, tuple, np.ndarray))
     own = plain or len(points) > 1 or any([row.step for row in rows])
-    source = None if own else _copied(x)
+    source = None if own else copy_of(x)
     of_batch = None if named is None else named.without(axes)
     data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch)
     return data if form == "columns" else data.settled(dtype)
 
 
-def _filled(value: Any, name: str, dtype: Any, fill: float) -> Array:
+def numbers_of(value: Any, name: str, dtype: Any, fill: float) -> Array:
     """The numbers of a value, exact, and ``fill`` where it is masked."""
     if is_ready(value, dtype):
         return value
@@ -263,7 +279,7 @@ def _filled(value: Any, name: str, dtype: Any, fill: float) -> Array:
     return array if masked is None else replaced(array, masked, fill)
 
 
-def _copied(x: Any) -> Any:
+def copy_of(x: Any) -> Any:
     """A copy of x that shares no memory with it; x itself if it has no method ``copy``."""
     if isinstance(x, Mapping):
         return {name: _without_mask(values) for name, values in x.items()}
@@ -275,7 +291,7 @@ def _without_mask(values: Any) -> Array:
     return np.array(values) if masked is None else np.where(masked, np.nan, values)
 
 
-def _boolean(mask: Any) -> Array:
+def booleans_of(mask: Any) -> Array:
     mask, masked = left_out(mask)
     array = np.asarray(mask)
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
@@ -284,7 +300,7 @@ def _boolean(mask: Any) -> Array:
     return array if masked is None else array | masked
 
 
-def _variables(
+def variables_of(
     x: Any, y: Array, dtype: Any, n_x: int | None, independent: Sequence[str]
 ) -> tuple[list[Array], str, tuple[str, ...]]:
     """The independent variables, the form in which the model gets them, and their names."""
@@ -295,13 +311,13 @@ def _variables(
         columns = None
     if columns is not None:
         names = tuple(columns)
-        variables = [_filled(v, f"x[{k!r}]", dtype, np.nan) for k, v in columns.items()]
+        variables = [numbers_of(v, f"x[{k!r}]", dtype, np.nan) for k, v in columns.items()]
         form = "columns"
     elif isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) > 0):
-        variables = [_filled(v, f"x[{k}]", dtype, np.nan) for k, v in enumerate(x)]
+        variables = [numbers_of(v, f"x[{k}]", dtype, np.nan) for k, v in enumerate(x)]
         form = "tuple"
     else:
-        array = _filled(x, "x", dtype, np.nan)
+        array = numbers_of(x, "x", dtype, np.nan)
         rows = array.ndim == 2 and array.shape != y.shape and array.shape[1:] == y.shape[-1:]
         form = "array" if rows else "one"
         variables = list(array) if rows else [array]
@@ -327,7 +343,7 @@ def _by_name(columns: Mapping[str, Any], independent: Sequence[str]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _use(masks: Sequence[PerFit]) -> PerFit | None:
+def used_of(masks: Sequence[PerFit]) -> PerFit | None:
     """Which points are used, from the conditions that leave them out."""
     if not masks:
         return None
@@ -348,7 +364,7 @@ def _refuse_sigma(sigma: PerFit, y: Array, use: PerFit | None) -> PerFit | None:
         return use
     missing = PerFit(wrong & np.isnan(y), 1)
     masks = [missing] if use is None else [missing, PerFit(use.array == 0, use.step)]
-    use = _use(masks)
+    use = used_of(masks)
     assert use is not None
     if not sigma.step and (wrong & (use.array.any(0) | (len(y) == 0))).any():
         i = int(np.argmax(wrong & (use.array.any(0) | (len(y) == 0))))

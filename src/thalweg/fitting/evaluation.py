@@ -35,6 +35,12 @@ def predict(problem: Problem, params: Array, x: Any = None) -> Array:
     return out.reshape((*params.shape[:-1], *points))
 
 
+def as_returned(problem: Problem, values: Array) -> Array:
+    """Return values (..., R, N, ...) of R real outputs as the model returns its outputs."""
+    several = problem.data.several
+    return values if several is None else several.as_returned(values, len(problem.data.batch))
+
+
 def jacobian(problem: Problem, params: Array) -> Array:
     """Return df_i / dtheta_j at the fitted points, shape (..., N, P), for every row of params."""
     data, P = problem.data, len(problem.names)
@@ -112,9 +118,12 @@ def _at(problem: Problem, x: Any) -> tuple[tuple[PerFit, ...], tuple[int, ...], 
     if x is None:
         return problem.data.x, problem.data.points, problem.recording
     at, points = _variables(problem, x)
-    if problem.recording is None and problem.data.kept:
-        return at, points, None
-    return at, points, _recorded_at(problem, at, points)
+    recording, several = None, problem.data.several
+    if problem.recording is not None or not problem.data.kept:
+        recording = _recorded_at(problem, at, points)
+    if several is not None:
+        return several.repeated(at), (several.n_real, *points), recording
+    return at, points, recording
 
 
 def _recorded_at(problem: Problem, x: Sequence[PerFit], points: tuple[int, ...]) -> Any:
@@ -129,6 +138,7 @@ def _recorded_at(problem: Problem, x: Sequence[PerFit], points: tuple[int, ...])
             single=data.single,
             columns=data.names,
             data=shared_values(x),
+            several=data.several,
         )
     except RecordingError as error:
         if not data.kept:  # a loaded result; its model may be one that Python calls
@@ -171,4 +181,6 @@ def _argument(
     data = problem.data
     if given is None:
         return data.argument(fit)
+    if data.several is not None:
+        x, points = data.several.of_one(x, points)
     return given if columns_of(given) else argument(x, fit, points, data.form, data.names)

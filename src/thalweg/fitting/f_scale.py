@@ -45,7 +45,7 @@ def with_assumed(
         least = _least(problem, weights)
         for left in range(ROUNDS, -1, -1):
             result = run(problem._replace(noise=assumed))
-            residuals = _residuals(problem, weights, result.fitted)
+            residuals = _residuals(problem, weights, predict(problem, result.params))
             kind = "cauchy" if left else noise.kind
             scale = _spread(problem, residuals, kind, least)
             ended = result.params.reshape(problem.data.n_fits, len(problem.names))

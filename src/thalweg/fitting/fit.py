@@ -14,7 +14,6 @@ from .._progress import open_bar
 from ..model import as_model
 from ..model.tape import compile_curved
 from . import by_calls as slow
-from .data import arrange
 from .f_scale import with_assumed
 from .groups import Means, run_groups
 from .guessed import with_guess
@@ -22,6 +21,7 @@ from .jobs import compiled_job, one_job
 from .multistart import ONE_START, Strategy, from_starts, strategy_of
 from .noise import read_noise
 from .options import Options, element_type, options_for
+from .outputs import Start, arranged
 from .problem import Problem, prepare
 from .ragged import fit_ragged
 from .ragged_input import is_ragged
@@ -234,7 +234,7 @@ def fit(
     dtype, info = element_type(dtype), as_model(model, independent)
     if offsets is not None or is_ragged(info, x, y):
         return fit_ragged(fit, locals())
-    data = arrange(x, y, sigma, mask, axis, dtype, info.n_x, info.independent)
+    data = arranged(info, Start(p0, fixed, tied), x, y, sigma, mask, axis, dtype)
     info, p0, neighbours = with_guess(info, guess, p0, data, tied or ())
     assumed = read_noise(noise, robust, f_scale, data)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)

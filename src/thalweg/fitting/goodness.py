@@ -20,11 +20,13 @@ Control 19, 1974.  G. Schwarz, "Estimating the dimension of a model", Annals of 
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array
+from .evaluation import as_returned, predict
 
 if TYPE_CHECKING:
     from .result import FitResult
@@ -71,12 +73,16 @@ def r_squared(result: FitResult) -> Array:
     _refuse_robust(result, "R^2")
     weight = data.weights().astype(np.float64)
     y = np.where(weight > 0, data.y, 0).astype(np.float64)
+    if data.several is not None:  # each output has a mean of its own
+        shape = len(y), data.points[0], prod(data.points[1:])
+        y, weight = y.reshape(shape), weight.reshape(shape)
     with np.errstate(all="ignore"):
-        mean = (weight**2 * y).sum(1, keepdims=True) / (weight**2).sum(1, keepdims=True)
+        mean = (weight**2 * y).sum(-1, keepdims=True) / (weight**2).sum(-1, keepdims=True)
         spread = (weight * (y - mean)) ** 2
         if noise is not None:  # the deviance of counts from their mean
             spread = weight * 2 * (mean - y + y * np.log(np.where(y > 0, y, 1) / mean))
-        spread = spread.sum(1).reshape(result.chi2.shape)
+        spread = np.where(weight > 0, spread, 0).sum(axis=tuple(range(1, y.ndim)))
+        spread = spread.reshape(result.chi2.shape)
         return np.asarray(1 - result.chi2 / spread, result.chi2.dtype)
 
 
@@ -116,6 +122,11 @@ def correlation(result: FitResult) -> Array:
 
 def residual(result: FitResult) -> Array:
     """Return y - f(x; params), shape (..., N), in the unit of y; NaN where a point is left out."""
+    return as_returned(result.problem, real_residual(result))
+
+
+def real_residual(result: FitResult) -> Array:
+    """Return the residuals as they were fitted: complex ones as real and imaginary part."""
     data = result.problem.data.needed("residuals")
     y = np.where(data.weights() > 0, data.y, np.nan)
-    return y.reshape(*data.batch, *data.points) - result.fitted
+    return y.reshape(*data.batch, *data.points) - predict(result.problem, result.params)

@@ -13,6 +13,7 @@ from .._arguments.check import Array, PerFit, name_index, shapes
 from .._arguments.pieces import all_finite, contiguous
 from .._core.differences import Differences
 from ..model import ModelInfo
+from ..model.several import Stacked
 from ..model.signature import with_more
 from ..model.ties import TiedFunction, Ties, read_ties
 from ..model.trace import Recording, RecordingError, columns_read, record, record_each
@@ -154,12 +155,14 @@ def prepare(
     ValueError
         Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
     """
-    model, names = _named(model, {**p0, **tied} if tied and isinstance(p0, Mapping) else p0)
+    model, names = named(model, {**p0, **tied} if tied and isinstance(p0, Mapping) else p0)
     ties = read_ties(tied, names, model.independent or data.names or ("x",)) if tied else None
     if ties is not None:
         p0, bounds, fixed = of_open(ties, Given(p0, bounds, fixed))
         model = model._replace(function=TiedFunction(model.function, ties))
     recording, data, refusal = _record(model, data, len(names), dtype)
+    if refusal is not None and data.several is not None:
+        model = model._replace(function=Stacked(model.function, data.several))
     batch, names = data.batch, names if ties is None else ties.open_names
     P = len(names)
     free, own, values = _all_free(P) if fixed is None else _fixed(fixed, names, batch)
@@ -203,7 +206,7 @@ def _call_at_start(problem: Problem) -> tuple[Array, Array] | None:
     return start, problem.differences(0).strict(start)
 
 
-def _named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
+def named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
     """The model as a function of all its parameters, in order, and their names."""
     names = model.names
     if names is not None and model.takes_names and isinstance(p0, Mapping):
@@ -279,7 +282,8 @@ def _record(
         if data.form == "columns":  # columns that the model does not read are left out
             first = [row.array[0] if row.step and data.n_fits else None for row in data.x]
             values = [f if row.step else row.array for f, row in zip(first, data.x, strict=True)]
-            read = columns_read(model.function, data.names, n_params, data.points, values)
+            _, points = data.of_one_output()
+            read = columns_read(model.function, data.names, n_params, points, values, data.several)
             data = data.of_columns(read).settled(dtype)
         return _recorded(model, data, n_params), data, None
     except RecordingError as error:
@@ -288,13 +292,14 @@ def _record(
 
 def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     """The recorded model, recorded for each data set if it reduces or indexes an x of its own."""
-    f, x, points, single, columns = model.function, data.x, data.points, data.single, data.names
+    f, (x, points), P = model.function, data.of_one_output(), n_params
+    form: Any = {"single": data.single, "columns": data.names, "several": data.several}
     shared = shared_values(x)
     try:
-        return record(f, len(x), n_params, points, single=single, columns=columns, data=shared)
+        return record(f, len(x), P, points, data=shared, **form)
     except RecordingError:
         if data.n_fits and any(values is None for values in shared):
-            return record_each(f, x, n_params, points, single=single, columns=columns)
+            return record_each(f, x, P, points, **form)
         raise
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
 from . import goodness, tables, tied
-from .evaluation import jacobian, predict
+from .evaluation import as_returned, jacobian, predict
 from .inference import Inference
 from .packed import diagonal, unpacking
 from .selection import select
@@ -232,7 +232,7 @@ class FitResult(Inference):
 
     def predict(self, x: Any = None) -> Floats:
         """Return f(x; params) for every fit, shape (..., N); at the fitted points for x=None."""
-        return predict(self.problem, self.params, x)
+        return as_returned(self.problem, predict(self.problem, self.params, x))
 
     @cached_property
     def fitted(self) -> Floats:
@@ -251,7 +251,7 @@ class FitResult(Inference):
         It has a column for every parameter, fixed ones too, and is computed at each access.  The
         derivatives go through the ties, so the columns of tied parameters are 0.
         """
-        return jacobian(self.problem, self.params)
+        return as_returned(self.problem, jacobian(self.problem, self.params))
 
     @cached_property
     def redchi(self) -> Floats:

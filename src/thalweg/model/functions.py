@@ -21,7 +21,7 @@ from .graph import NUMPY
 
 Value = Any  # a number, an array or a recorded value
 
-_LN2, _LN10 = math.log(2.0), math.log(10.0)
+LN2, LN10 = math.log(2.0), math.log(10.0)
 _SQRT2, _SQRT_PI = math.sqrt(2.0), math.sqrt(math.pi)
 
 
@@ -79,7 +79,7 @@ def logaddexp(a: Value, b: Value) -> Value:
 
 def logaddexp2(a: Value, b: Value) -> Value:
     """log2(2**a + 2**b)."""
-    rest = np.log1p(np.exp(_LN2 * _minus_abs(_difference(a, b)))) / _LN2
+    rest = np.log1p(np.exp(LN2 * _minus_abs(_difference(a, b)))) / LN2
     return np.where(a < b, b, a) + rest
 
 
@@ -157,12 +157,12 @@ def exp10(x: Value) -> Value:
 
 def log2(x: Value) -> Value:
     """Logarithm to base 2."""
-    return np.log(x) * (1.0 / _LN2)
+    return np.log(x) * (1.0 / LN2)
 
 
 def log10(x: Value) -> Value:
     """Logarithm to base 10."""
-    return np.log(x) * (1.0 / _LN10)
+    return np.log(x) * (1.0 / LN10)
 
 
 def ceil(x: Value) -> Value:

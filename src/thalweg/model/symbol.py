@@ -18,55 +18,19 @@ import numpy as np
 from .._core import value as compiled
 from . import functions
 from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
+from .complex_symbol import (
+    ARRAY_FUNCTIONS as COMPLEX,
+)
+from .complex_symbol import (
+    ComplexSymbol,
+    complex_ufunc,
+    complex_where,
+)
 from .foreign import restored, scipy_operation
 from .graph import ON_X, Graph, Node, evaluate, reachable
-
-
-class RecordingError(Exception):
-    """A function cannot be recorded.
-
-    Attributes
-    ----------
-    operation : str
-        The operation that stopped the recording.
-    hint : str
-        What to write instead; may be empty.
-    file, line : str and int, or None
-        The place of the operation in the user's code.
-    """
-
-    def __init__(
-        self, operation: str, file: str | None = None, line: int | None = None, hint: str = ""
-    ) -> None:
-        super().__init__(operation, file, line, hint)
-        self.operation, self.file, self.line, self.hint = operation, file, line, hint
-
-    def __str__(self) -> str:
-        where = "" if self.file is None else f" ({self.file}, line {self.line})"
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"the function cannot be recorded: {self.operation}{where}{hint}"
-
+from .refusal import HINTS, REDUCTION_HINT, UFUNC_HINT, refuse
 
 _NUMBERS: Final = (float, int, np.floating, np.integer, np.bool_)
-
-_REDUCTION_HINT: Final = "the value at a point may depend on that point and the parameters only"
-_HINTS: Final = {
-    "bool()": "write np.where(condition, a, b) instead of if, & | ~ instead of and, or, not, and "
-    "np.minimum or np.maximum instead of min or max",
-    "float()": "use NumPy's function instead of math's, for instance np.exp for math.exp",
-    "conversion to a NumPy array": "leave out np.asarray, and use np.where instead of writing "
-    "into an array",
-    "writing into a recorded value": "build the result with np.where instead",
-    "indexing": "treat every point alike and choose between points with np.where",
-    "len()": "do not use the number of points; the value at a point depends on that point only",
-    "the product @ of points": _REDUCTION_HINT,
-    "iteration": "write NumPy expressions, which act on every point at once",
-}
-_UFUNC_HINT: Final = "write it with operations that thalweg knows, such as np.exp or np.where"
-
-
-def refuse(operation: str, hint: str | None = None) -> NoReturn:
-    raise RecordingError(operation, hint=_HINTS.get(operation, "") if hint is None else hint)
 
 
 class Recorder(compiled.Recorder):
@@ -92,6 +56,8 @@ class Recorder(compiled.Recorder):
             return value._id
         if isinstance(value, _NUMBERS):
             return self._lift_number(float(value))
+        if compiled.is_complex(value):
+            refuse("a complex value where a real one is needed", "take its real part or np.abs")
         if hasattr(value, "__array__"):
             return self._lift_array(value)
         refuse(f"an operand of type {type(value).__name__}", "use numbers and NumPy arrays")
@@ -125,6 +91,16 @@ class Recorder(compiled.Recorder):
             )
         self._known[id(value)] = node, value, numbers
         return node
+
+    def pair_of_array(self, value: np.ndarray) -> tuple[Any, Any]:
+        """Return real and imaginary part of a per-point complex array, as symbols."""
+        known = self._known.get(id(value))
+        if known is not None and np.array_equal(known[2], value, equal_nan=True):
+            nodes = known[0]
+        else:
+            nodes = self._lift_array(value.real.copy()), self._lift_array(value.imag.copy())
+            self._known[id(value)] = nodes, value, value.copy()
+        return Symbol(self, nodes[0]), Symbol(self, nodes[1])
 
     def concrete(self, value: Any) -> Any:
         """Return a value with numbers in place of symbols that depend on the data alone.
@@ -196,7 +172,8 @@ class Symbol(compiled.Value):
     __bool__ = _of_data("__bool__", "bool()")
     __float__ = _of_data("__float__", "float()")
     __int__ = _of_data("__int__", "float()")
-    __complex__ = __index__ = refusal("float()")
+    __complex__ = refusal("complex()")
+    __index__ = refusal("float()")
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("float()")
     __len__ = _of_data("__len__", "len()")
     __iter__ = _of_data("__iter__", "iteration")
@@ -211,6 +188,9 @@ class Symbol(compiled.Value):
         if numbers is None or known is None:
             refuse("indexing")
         return numbers[known]
+
+    def _as_complex(self) -> ComplexSymbol:
+        return ComplexSymbol(self._recorder, (self, 0.0))
 
     def _is_parameter(self) -> bool:
         return any(self is parameter for parameter in self._recorder.parameters)
@@ -232,6 +212,8 @@ class Symbol(compiled.Value):
             raise AttributeError(name)  # Python and NumPy look for protocols by such names
         if name in _METHODS:  # np.tanh of an array of objects calls .tanh() of each element
             return lambda: self._apply(compiled.UFUNCS[name], self)
+        if name in _OF_REAL:
+            return _OF_REAL[name](self)
         recorder: Recorder = self._recorder
         graph = recorder.graph
         on_x = bool(graph.stage(self._id) & ON_X)
@@ -244,12 +226,14 @@ class Symbol(compiled.Value):
         numbers = recorder.concrete(self)
         if numbers is not None:
             return getattr(numbers, name)
-        refuse(f"attribute .{name} of a recorded value", _REDUCTION_HINT)
+        refuse(f"attribute .{name} of a recorded value", REDUCTION_HINT)
 
     def _ufunc(self, ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
         """Return the value of a call that is no single operation, see `compiled.Value`."""
         if len(inputs) > 1 and any(map(is_array_of_symbols, inputs)):
             return act_on_arrays(ufunc, method, inputs, options)
+        if any(map(compiled.is_complex, inputs)):
+            return complex_ufunc(self._recorder, ufunc, method, inputs, options)
         name = ufunc.__name__
         function = _UFUNCS.get(name)
         if function is not None and not options and method == "__call__":
@@ -259,14 +243,14 @@ class Symbol(compiled.Value):
             if operation is not None:
                 return self._apply(operation, *inputs)
         if options.get("out") is not None:
-            refuse(f"np.{name} writing into an array", _HINTS["writing into a recorded value"])
+            refuse(f"np.{name} writing into an array", HINTS["writing into a recorded value"])
         known = self._recorder.concrete(inputs)
         if known is not None:
             return getattr(ufunc, method)(*known, **options)
         if options or method != "__call__":
             extra = f".{method}" if method != "__call__" else f" with {', '.join(options)}="
-            refuse(f"np.{name}{extra}", _REDUCTION_HINT if method != "__call__" else _UFUNC_HINT)
-        refuse(f"the function {name}", _UFUNC_HINT)
+            refuse(f"np.{name}{extra}", REDUCTION_HINT if method != "__call__" else UFUNC_HINT)
+        refuse(f"the function {name}", UFUNC_HINT)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(map(is_array_of_symbols, args)):
@@ -277,7 +261,7 @@ class Symbol(compiled.Value):
             return known(recorder, *args, **kwargs)
         numbers, options = recorder.concrete(args), recorder.concrete(list(kwargs.values()))
         if numbers is None or options is None:
-            refuse(f"the function np.{function.__name__}", _REDUCTION_HINT)
+            refuse(f"the function np.{function.__name__}", REDUCTION_HINT)
         return function(*numbers, **dict(zip(kwargs, options, strict=True)))
 
 
@@ -307,6 +291,8 @@ def _same_numbers(symbol: Symbol) -> Callable[..., Any]:
     def method(dtype: Any = float, *_: Any, **__: Any) -> Any:
         if isinstance(dtype, str) and dtype in "CFAK":  # the order of a copy
             return symbol
+        if dtype is not None and np.dtype(dtype).kind == "c":
+            return symbol._as_complex()
         if dtype is not None and np.dtype(dtype).kind != "f":
             numbers = symbol._recorder.concrete(symbol)
             if numbers is None:
@@ -316,6 +302,14 @@ def _same_numbers(symbol: Symbol) -> Callable[..., Any]:
 
     return method
 
+
+# What complex numbers have, of a real value.
+_OF_REAL: Final[dict[str, Callable[[Symbol], Any]]] = {
+    "real": lambda symbol: symbol,
+    "imag": lambda symbol: symbol._recorder.symbol(0.0),
+    "conj": lambda symbol: lambda: symbol,
+    "conjugate": lambda symbol: lambda: symbol,
+}
 
 _METHODS: Final = frozenset(
     "sqrt exp expm1 log log1p sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh "
@@ -332,6 +326,7 @@ _UFUNCS: Final[dict[str, Callable[..., Any]]] = {
     },
     "add": operator.add,
     "bitwise_xor": operator.xor,
+    "conjugate": operator.pos,
     "deg2rad": lambda x: x * (np.pi / 180.0),
     "degrees": lambda x: x * (180.0 / np.pi),
     "divmod": divmod,
@@ -347,11 +342,19 @@ _UFUNCS: Final[dict[str, Callable[..., Any]]] = {
 }
 
 
-def _where(recorder: Recorder, condition: Any, *branches: Any) -> Symbol:
+def _where(recorder: Recorder, condition: Any, *branches: Any) -> Any:
     if len(branches) != 2:
         refuse("np.where with one argument", "write np.where(condition, a, b)")
+    if any(map(compiled.is_complex, branches)):
+        return complex_where(recorder, condition, *branches)
     nodes = map(recorder.lift, (condition, *branches))
     return Symbol(recorder, recorder.graph.add("where", *nodes))
+
+
+def _stack(recorder: Recorder, values: Any, axis: int = 0) -> Any:
+    if axis != 0:
+        refuse("np.stack along another axis than the first", "return the outputs as a tuple")
+    return list(values)
 
 
 def _of_symbols(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -366,7 +369,9 @@ def _full(recorder: Recorder, a: Any, fill_value: Any = 0.0, **_: Any) -> Symbol
 
 
 _ARRAY_FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
+    **COMPLEX,
     np.where: _where,
+    np.stack: _stack,
     np.zeros_like: lambda recorder, a, **_: recorder.symbol(0.0),
     np.ones_like: lambda recorder, a, **_: recorder.symbol(1.0),
     np.empty_like: lambda recorder, a, **_: recorder.symbol(0.0),

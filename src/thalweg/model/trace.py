@@ -19,8 +19,10 @@ from .._arguments.check import PerFit
 from .arrays import Symbols, is_array_of_symbols
 from .functions import voigt_im, voigt_re
 from .graph import Graph
+from .refusal import RecordingError, refuse
+from .several import Several, chosen, laid_out, several_of
 from .signature import code_of, parameter_names
-from .symbol import Recorder, RecordingError, Symbol, refuse
+from .symbol import Recorder, Symbol
 from .variables import Columns, Variables
 
 __all__ = [
@@ -95,7 +97,7 @@ def _output(recorder: Recorder, value: Any) -> int:
     if value is None or isinstance(value, tuple | list | dict | str):
         refuse(
             f"it returns {'None' if value is None else 'a ' + type(value).__name__}",
-            "return one value per point",
+            "return one value per point; several outputs need y of shape (..., K, N)",
         )
     return recorder.lift(value)
 
@@ -109,6 +111,7 @@ def record(
     single: bool,
     columns: Sequence[str] = (),
     data: Sequence[Any] = (),
+    several: Several | None = None,
 ) -> Recording:
     """Call ``function(x, *params)`` once with symbols and return what it computes.
 
@@ -130,11 +133,14 @@ def record(
     data : sequence of ndarray or None
         The values (N,) of each variable, None for those that differ from fit to fit.  Expressions
         of given values alone, such as ``x.max()``, are then numbers; see also `record_each`.
+    several : Several or None
+        The outputs of the function, if it has several: its value is then recorded for R N points,
+        in the order of `thalweg.model.several`.
 
     Returns
     -------
     Recording
-        Graph, node of the value, and arrays of the closure, float64, shape (N,).
+        Graph, node of the value, and arrays of the closure, float64, shape (N,) or (R N,).
 
     Raises
     ------
@@ -142,21 +148,69 @@ def record(
         The function did something that cannot be recorded, or raised an error of its own.
     """
     recorder = Recorder(Graph(n_params, n_x), points, data)
-    output = _recorded(function, recorder, single, columns)
-    return Recording(recorder.graph, output, recorder.arrays)
+    outputs = _recorded(function, recorder, single, columns, several)
+    return _recording(recorder, outputs, recorder.arrays, several)
+
+
+def _recording(
+    recorder: Recorder, outputs: list[int], arrays: list[np.ndarray], several: Several | None
+) -> Recording:
+    """The recording of a function whose outputs are these nodes."""
+    if several is None:
+        return Recording(recorder.graph, outputs[0], arrays)
+    output = chosen(recorder.graph, outputs)
+    return Recording(recorder.graph, output, laid_out(arrays, several, recorder.n_points))
 
 
 def _recorded(
-    function: Callable[..., Any], recorder: Recorder, single: bool, columns: Sequence[str]
-) -> int:
-    """The node of the value of ``function(x, *params)``, called with the recorder's symbols."""
+    function: Callable[..., Any],
+    recorder: Recorder,
+    single: bool,
+    columns: Sequence[str],
+    several: Several | None,
+) -> list[int]:
+    """The nodes of the outputs of ``function(x, *params)``, called with the recorder's symbols."""
     theta, x = _symbols(recorder)
-    argument: Any = x[0] if single else _several(x, columns)
-    return _call(function, recorder, lambda: _output(recorder, function(argument, *theta)))
+    argument = _argument(x, single, columns)
+    return _call(function, recorder, lambda: _nodes(recorder, function(argument, *theta), several))
 
 
-def _several(x: Sequence[Symbol], columns: Sequence[str]) -> Columns | Variables:
+def _nodes(recorder: Recorder, value: Any, several: Several | None) -> list[int]:
+    """The nodes of the outputs of which a value consists."""
+    parts = [value] if several is None else several.parts(value)
+    return [_output(recorder, part) for part in parts]
+
+
+def _argument(x: Sequence[Symbol], single: bool, columns: Sequence[str]) -> Any:
+    """The variables as the function gets them: one alone, by name, or by place."""
+    if single:
+        return x[0]
     return Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
+
+
+def outputs_of(
+    function: Callable[..., Any],
+    n_x: int,
+    n_params: int,
+    points: int | tuple[int, ...],
+    *,
+    single: bool,
+    columns: Sequence[str] = (),
+    data: Sequence[Any] = (),
+) -> Several | None:
+    """Call ``function(x, *params)`` once with symbols; return which outputs it has.
+
+    The parameters are those of `record`; None stands for one real output.
+
+    Raises
+    ------
+    RecordingError
+        See `record`.
+    """
+    recorder = Recorder(Graph(n_params, n_x), points, data)
+    theta, x = _symbols(recorder)
+    argument = _argument(x, single, columns)
+    return _call(function, recorder, lambda: several_of(function(argument, *theta)))
 
 
 def record_each(
@@ -167,6 +221,7 @@ def record_each(
     *,
     single: bool,
     columns: Sequence[str] = (),
+    several: Several | None = None,
 ) -> Recording:
     """Record a function for every data set, whose x differ, so that it may reduce and index x.
 
@@ -175,7 +230,7 @@ def record_each(
 
     Parameters
     ----------
-    function, n_params, points, single, columns
+    function, n_params, points, single, columns, several
         See `record`.
     x : sequence of PerFit
         The values of each variable, of which one has a row for each fit.
@@ -187,25 +242,26 @@ def record_each(
     """
     n_fits = max(len(row.array) for row in x if row.step)
 
-    def recorded(fit: int, own: frozenset[int]) -> tuple[Recorder, int]:
+    def recorded(fit: int, own: frozenset[int]) -> tuple[Recorder, list[int]]:
         data = [row.array[fit] if row.step else row.array for row in x]
         recorder = Recorder(Graph(n_params, len(x)), points, data)
         recorder.numbers, recorder.own = [], own
-        return recorder, _recorded(function, recorder, single, columns)
+        return recorder, _recorded(function, recorder, single, columns, several)
 
     numbers = [recorded(fit, frozenset())[0].numbers for fit in range(n_fits)]
     if len({len(n or ()) for n in numbers}) > 1:
         raise _other_course(function)
     table = np.array(numbers, float).reshape(n_fits, -1)
     own = frozenset(np.flatnonzero((table != table[:1]).any(axis=0)).tolist())  # NaN differs
-    recorder, output = recorded(0, own)
-    key, arrays = recorder.graph.key((output,)), [recorder.arrays]
+    recorder, outputs = recorded(0, own)
+    key, arrays = recorder.graph.key(tuple(outputs)), [recorder.arrays]
     for fit in range(1, n_fits):
-        other, place = recorded(fit, own)
-        if other.graph.key((place,)) != key or len(other.arrays) != len(recorder.arrays):
+        other, places = recorded(fit, own)
+        if other.graph.key(tuple(places)) != key or len(other.arrays) != len(recorder.arrays):
             raise _other_course(function)
         arrays.append(other.arrays)
-    return Recording(recorder.graph, output, [_shared(rows) for rows in zip(*arrays, strict=True)])
+    rows = [_shared(rows) for rows in zip(*arrays, strict=True)]
+    return _recording(recorder, outputs, rows, several)
 
 
 def _other_course(function: Callable[..., Any]) -> RecordingError:
@@ -227,6 +283,7 @@ def columns_read(
     n_params: int,
     points: int | tuple[int, ...],
     data: Sequence[Any] = (),
+    several: Several | None = None,
 ) -> list[int]:
     """Call ``function(x, *params)`` once with symbols; return which columns of x it asks for.
 
@@ -238,7 +295,7 @@ def columns_read(
     recorder = Recorder(Graph(n_params, len(names)), points, data)
     theta, x = _symbols(recorder)
     columns = Columns(dict(zip(names, x, strict=True)))
-    _call(function, recorder, lambda: _output(recorder, function(columns, *theta)))
+    _call(function, recorder, lambda: _nodes(recorder, function(columns, *theta), several))
     return [k for k, name in enumerate(names) if name in columns.names_read]
 
 

@@ -5,7 +5,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .symbol import Symbol, refusal, refuse
+from .refusal import refuse
+from .symbol import Symbol, refusal
 
 
 class Variables(tuple[Symbol, ...]):

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._arguments.check import Array, name_index
 from .._arguments.spelling import spelled
+from ..fitting.goodness import real_residual
 from ..fitting.ragged_result import RaggedResult
 from ..status import Status
 from ._one_fit import point_style
@@ -114,7 +115,7 @@ def _residual_rows(result: FitResult) -> Array:
     """The residuals of each fit, (B, N); NaN behind the end of shorter data sets."""
     if isinstance(result, RaggedResult):
         return result.residual_rows()
-    return result.residual.reshape(result.chi2.size, -1)
+    return real_residual(result).reshape(result.chi2.size, -1)
 
 
 def _limits(values: Array) -> tuple[float, float]:
