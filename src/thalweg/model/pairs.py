@@ -94,6 +94,9 @@ def divide(z: Pair, w: Pair) -> Pair:
         return (b if is_zero(b) else b / d), _minus(a if is_zero(a) else a / d)
     r = 1.0 / np.hypot(c, d)
     u, v = c * r, d * r
+    if is_zero(a) or is_zero(b):
+        a, b = _product(a, r), _product(b, r)
+        return _sum(_product(a, u), _product(b, v)), _difference(_product(b, u), _product(a, v))
     re = _sum(_product(a, u), _product(b, v))
     im = _difference(_product(b, u), _product(a, v))
     return _product(re, r), _product(im, r)
