@@ -80,7 +80,7 @@ def test_wrong_values_are_named(changes, sentence):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        (dict(y=Y + 0j), "y must be real, got complex numbers"),
+        (dict(y=Y + 0j), "y is complex, but the model decay is real"),
         (dict(x=X.astype("m8[s]")), "x must be numbers, got dates"),
         (dict(x=np.arange(25).astype("M8[D]")), "x must be numbers, got dates"),
         (dict(y=np.array(["a"] * 25)), "y must be numbers, got an array of <U1"),

@@ -116,7 +116,7 @@ def wrong_shape(x, a):
 
 
 def complex_number(x, a):
-    return np.real(x * 1j)  # here
+    return np.maximum(x * 1j, a)  # here
 
 
 def text_array(x, a):
@@ -169,7 +169,7 @@ REFUSALS = [
     (output_argument, "np.exp writing into an array", "np.where"),
     (data_type, "np.exp with dtype=", "such as np.exp"),
     (wrong_shape, "an array of shape (3,) beside N=9 points", "must have shape (9,)"),
-    (complex_number, "an operand of type complex", "use numbers"),
+    (complex_number, "np.maximum of a complex value", "np.abs"),
     (text_array, "an array of type <U1", "real numbers"),
     (nested, "float()", "np.exp for math.exp"),
     (own_error, "it raised NameError: name 'undefined_name' is not defined", ""),

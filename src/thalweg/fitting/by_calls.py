@@ -51,8 +51,9 @@ def call(
         return np.array(array, dtype).reshape(-1)
     if array.size == 1:
         return np.full(N, array.reshape(()), dtype)
+    cure = "; K outputs need y of shape (..., K, N)" * (array.shape[1:] == points)
     raise ValueError(
-        f"the model must return one value per point, shape {points}, got shape {array.shape}"
+        f"the model must return one value per point, shape {points}, got shape {array.shape}{cure}"
     )
 
 
@@ -89,7 +90,8 @@ def _numbers(value: Any, array: Array) -> Array:
         return array.astype(float)
     except (TypeError, ValueError):
         kind = "None" if value is None else f"an array of {array.dtype}"
-        raise TypeError(f"the model must return real numbers, got {kind}") from None
+        cure = "; a complex model needs a complex y" * (array.dtype.kind == "c")
+        raise TypeError(f"the model must return real numbers, got {kind}{cure}") from None
 
 
 def copied(x: Any) -> Any:

@@ -168,7 +168,7 @@ class _Place(NamedTuple):
     kind: Several
     axis: int | None
     ndim: int
-    layout: Layout  # of one output
+    layout: Layout  # that of one output
 
     def split(self, value: Array, name: str) -> list[Array]:
         """Return the values of each real output, in the shape that they have for one output."""

@@ -130,8 +130,8 @@ def chosen(graph: Graph, outputs: Sequence[int]) -> int:
             return nodes[0]
         half = (len(nodes) + 1) // 2
         low, high = choose(first, nodes[:half]), choose(first + half, nodes[half:])
-        is_high = number
-        if len(outputs) > 2:  # of two outputs, the number itself is the condition
+        is_high = number  # which is 0 or 1 if there are two outputs
+        if len(outputs) > 2:
             is_high = graph.add("less", graph.const(first + half - 0.5), number)
         return graph.add("where", is_high, high, low)
 
