@@ -99,11 +99,12 @@ class Data(NamedTuple):
 
     def of_one_output(self) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
         """Return the variables as the model gets them, and the shape of their points."""
-        return (
-            (self.x, self.points)
-            if self.several is None
-            else self.several.of_one(self.x, self.points)
-        )
+        several = self.several
+        return (self.x, self.points) if several is None else several.of_one(self.x, self.points)
+
+    def as_returned(self, values: Array, axis: int = 0) -> Array:
+        """Return values whose axis holds the R real outputs as the model returns its outputs."""
+        return values if self.several is None else self.several.as_returned(values, axis)
 
     def weighted(self, fit: int) -> tuple[Array, Array]:
         """Return y and 1 / sigma of one data set; 0 where a point is left out."""

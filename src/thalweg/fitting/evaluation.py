@@ -37,8 +37,7 @@ def predict(problem: Problem, params: Array, x: Any = None) -> Array:
 
 def as_returned(problem: Problem, values: Array) -> Array:
     """Return values (..., R, N, ...) of R real outputs as the model returns its outputs."""
-    several = problem.data.several
-    return values if several is None else several.as_returned(values, len(problem.data.batch))
+    return problem.data.as_returned(values, len(problem.data.batch))
 
 
 def jacobian(problem: Problem, params: Array) -> Array:

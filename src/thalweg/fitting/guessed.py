@@ -48,11 +48,12 @@ class _Guess:
     ) -> None:
         self.function, self.names, self.data, self.tied = function, names, data, tied
 
-    def __call__(self, _: Any, y: Array) -> Array:
+    def __call__(self, _: Any, rows: Array) -> Array:
         """Return starts (B, P) for y (B, N), which is NaN where a point is left out."""
-        starts = np.empty((len(y), len(self.names)))
-        for fit, row in enumerate(y):
-            value = self.function(self.data.argument(fit), row.reshape(self.data.points).copy())
+        starts = np.empty((len(rows), len(self.names)))
+        for fit, row in enumerate(rows):
+            y = self.data.as_returned(row.reshape(self.data.points).copy())
+            value = self.function(self.data.argument(fit), y)
             starts[fit] = self._read(value)
         return starts
 

@@ -97,6 +97,8 @@ def _scale(f_scale: Any, data: Data) -> PerFit:
 
 def _refuse_no_counts(data: Data) -> None:
     """Refuse sigma, and counts below 0 that are used."""
+    if data.several is not None and data.several.complex:
+        raise ValueError("noise='poisson' needs counts, but y is complex")
     if data.sigma is not None:
         raise ValueError(
             "noise='poisson' takes no sigma: the variance of a count is its mean, which the model "

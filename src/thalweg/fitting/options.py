@@ -28,6 +28,11 @@ _TOLERANCES = {
     np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
+# The element type of the parts of complex numbers.
+_OF_PARTS = {
+    np.dtype(np.complex128): np.dtype(np.float64),
+    np.dtype(np.complex64): np.dtype(np.float32),
+}
 # ftol by differences, float64: a trial near a minimum costs a call per parameter; the last step,
 # untried, may promise 100 ftol chi2, which leaves theta off by some 1e-5 of its standard error.
 _FTOL_BY_CALLS = 1e-12
@@ -68,6 +73,7 @@ def _default_options(dtype: np.dtype[Any], n_params: int, by_differences: bool) 
 def element_type(dtype: Any) -> np.dtype[Any]:
     """Return the element type of a fit; a TypeError if there is no engine for it."""
     element: np.dtype[Any] = np.dtype(dtype)
+    element = _OF_PARTS.get(element, element)
     if element not in _TOLERANCES:
         raise TypeError(f"dtype must be float64 or float32, got {element}")
     return element

@@ -119,6 +119,8 @@ def _is_complex(y: Any) -> bool:
 def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Several | None:
     """The outputs of the model when it is called with symbols or, if it cannot be, with p0."""
     p0, tied = start.p0, start.tied or {}
+    if model.names is None and (p0 is None or isinstance(p0, str)):
+        return _unknown(y)  # how many parameters a model with *args has is not known
     model, names = named(model, {**p0, **tied} if isinstance(p0, Mapping) else p0)
     some = y[0] if isinstance(y, list | tuple) else y
     variables, form, columns = variables_of(x, some, dtype, model.n_x, model.independent)
@@ -138,9 +140,14 @@ def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Severa
     except RecordingError:
         theta = _somewhere(start, names)
         if theta is None or any(values is None for values in known):
-            return Several(None, True) if _is_complex(y) else None
+            return _unknown(y)
         at = x if columns_of(x) else argument(rows, 0, points, form, columns)
         return several_of_numbers(model.function(copied(at), *theta), points)
+
+
+def _unknown(y: Any) -> Several | None:
+    """The outputs of a model that cannot be asked: those that y has without an axis of outputs."""
+    return Several(None, True) if _is_complex(y) else None
 
 
 def _somewhere(start: Start, names: Sequence[str]) -> list[float] | None:
@@ -174,7 +181,12 @@ class _Place(NamedTuple):
         """Return the values of each real output, in the shape that they have for one output."""
         each = [part for v in self._outputs(value, name) for part in self._real(v)]
         points = self.layout.points
-        return [np.broadcast_to(v, points) if 0 < v.ndim <= len(points) else v for v in each]
+        if not 0 < each[0].ndim <= len(points):
+            return each
+        try:
+            return [np.broadcast_to(v, points) for v in each]
+        except ValueError:
+            raise self._refusal(value, name) from None
 
     def _real(self, value: Array) -> list[Array]:
         if not self.kind.complex:
@@ -189,15 +201,17 @@ class _Place(NamedTuple):
             return [value] * K
         axis = 0 if value.ndim == own else self.axis
         if axis is None or value.ndim not in (own, self.ndim) or value.shape[axis] not in (1, K):
-            raise ValueError(
-                f"{name} must have shape {self._shape(self.layout.points)}, the same for all fits, "
-                f"or that of y, or ones along some axes of these; got {value.shape}"
-            )
+            raise self._refusal(value, name)
         parts = list(np.moveaxis(value, axis, 0))
         return parts if len(parts) == K else parts * K
 
-    def _shape(self, points: tuple[int, ...]) -> str:
-        return f"(K={self.kind.count}, {', '.join(f'N={n}' for n in points)})"
+    def _refusal(self, value: Array, name: str) -> ValueError:
+        shape = ", ".join(f"N={n}" for n in self.layout.points)
+        shape = shape if self.kind.count is None else f"K={self.kind.count}, {shape}"
+        return ValueError(
+            f"{name} must have shape ({shape}), the same for all fits, or that of y, or ones along "
+            f"some axes of these; got {value.shape}"
+        )
 
     def rows(self, value: Array, name: str, dtype: Any) -> PerFit:
         """Return values of the shape of y, or of its outputs, as rows of R N points."""
@@ -219,7 +233,7 @@ def _arrange(
     dtype: Any,
 ) -> Data:
     """The data of a model that has several outputs."""
-    labels = labels_of(y)
+    labels = None if isinstance(y, list | tuple) else labels_of(y)
     if labels is not None:
         sigma, mask = ordered(sigma, labels), ordered(mask, labels)
     y, from_tuple = _one_array(y, kind)

@@ -10,6 +10,10 @@ With f the fitted model, e = y - f, n points used, k free parameters and s^2 of
 The factor sqrt(n / dof) makes up for residuals being smaller than errors.  The jackknife leaves out
 one point after the other; its variance is (n - 1) / n sum_i (theta_(i) - mean)^2.
 
+Several outputs draw from their own residuals, at a point from those of the same other point if all
+use the same points, so that what correlates outputs is kept.  The jackknife leaves out a point of
+one output, or a complex number as a whole.
+
 Each fit has random numbers of its own, which depend on the seed and its place in the batch, so that
 a part of the batch may be drawn at a time.
 
@@ -28,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.check import Array, Floats, Integers, PerFit, count, one_of, thread_limit
+from .data import Data
 from .evaluation import predict
 from .likelihood import for_refits, level_of, variance_factor
 from .refits import AT_ONCE, keeping, parts, repeated, run_again
@@ -253,8 +258,9 @@ def _noises(result: FitResult, places: Array, seed: int, kind: str) -> list[_Noi
     y, weights = problem.data.y, problem.data.weights().astype(np.float64)
     f = predict(problem, result.params.reshape(-1, len(result.names))[places])
     dof, factor = (a.reshape(-1)[places] for a in (result.dof, variance_factor(result)))
+    R = 1 if problem.data.several is None else problem.data.several.n_real
     return [
-        _Noise(y[i], f[i].reshape(-1), weights[i], dof[i], factor[i], (seed, int(k)), kind)
+        _Noise(y[i], f[i].reshape(-1), weights[i], dof[i], factor[i], (seed, int(k)), kind, R)
         for i, k in enumerate(places)
     ]
 
@@ -271,6 +277,7 @@ class _Noise:
         factor: float,
         seed: tuple[int, int],
         kind: str,
+        n_outputs: int,
     ) -> None:
         self.y, self.used = y, weight > 0
         self.f = f[self.used].astype(np.float64)
@@ -279,6 +286,21 @@ class _Noise:
         self.u = (y[self.used] - self.f) / self.sigma * of_dof
         self.s = float(np.sqrt(factor))
         self.random, self.kind = np.random.default_rng(seed), kind
+        self._know_outputs(n_outputs)
+
+    def _know_outputs(self, n_outputs: int) -> None:
+        """Note, for each point used, the first point of its output, how many, and their mean."""
+        used = self.used.reshape(n_outputs, self.used.size // n_outputs)
+        n = np.count_nonzero(used, axis=1)
+        ends = np.cumsum(n)
+        self.number, self.first = np.repeat(n, n), np.repeat(ends - n, n)
+        self.alike = n_outputs if (used == used[:1]).all() else 1
+        mean = [u.mean() if u.size else 0.0 for u in np.split(self.u, ends[:-1])]
+        self.mean = np.repeat(mean, n)
+
+    def _draws(self, m: int) -> Array:
+        """Return numbers from 0 to 1, (m, n): the same at a point for all outputs that have it."""
+        return np.tile(self.random.random((m, self.f.size // self.alike)), (1, self.alike))
 
     def draw(self, m: int) -> Array:
         """Return m new data sets (m, N); points that are left out stay as they are."""
@@ -286,10 +308,10 @@ class _Noise:
         if self.kind == "parametric":
             u = self.s * self.random.standard_normal(shape)
         elif self.kind == "wild":
-            u = np.where(self.random.random(shape) < 0.5, -1, 1) * self.u
+            u = np.where(self._draws(m) < 0.5, -1, 1) * self.u
         else:
-            u = self.u - self.u.mean() if self.u.size else self.u
-            u = u[(self.random.random(shape) * u.size).astype(np.intp)]
+            places = (self._draws(m) * self.number).astype(np.intp)
+            u = (self.u - self.mean)[self.first + places]
         y = np.tile(self.y, (m, 1))
         y[:, self.used] = self.f + self.sigma * u
         return y
@@ -299,16 +321,28 @@ def jackknife(result: FitResult, threads: Any) -> Resamples:
     """Return the fits without one point each; see `FitResult.jackknife`."""
     for_refits(result, "jackknife")
     n_threads = thread_limit(threads)
-    N, P, n_fits = result.problem.data.n_points, len(result.names), result.chi2.size
+    data, P, n_fits = result.problem.data, len(result.names), result.chi2.size
+    used = data.weights() > 0
+    number = _numbers_of_points(data)
+    N = int(number.max(initial=-1)) + 1
     samples = np.full((n_fits, N, P), np.nan, result.params.dtype)
-    used = result.problem.data.weights() > 0
-    with keeping(lambda: _resamples(result, "jackknife", samples, used.sum(1))):
-        for places in parts(n_fits, N * N):
-            fit, point = np.nonzero(used[places])
+    wanted = np.zeros((n_fits, N), bool)
+    fit, point = np.nonzero(used)
+    wanted[fit, number[point]] = True
+    with keeping(lambda: _resamples(result, "jackknife", samples, wanted.sum(1))):
+        for places in parts(n_fits, N * data.n_points):
+            fit, left_out = np.nonzero(wanted[places])
             problem = repeated(result, places[fit])
-            use = used[places][fit]
-            use[np.arange(fit.size), point] = False
-            data = problem.data._replace(use=PerFit(use.view(np.uint8), 1))
-            r = run_again(problem._replace(data=data), n_threads)
-            samples[places[fit], point] = _kept(r)
-    return _resamples(result, "jackknife", samples, used.sum(1))
+            use = used[places][fit] & (number != left_out[:, None])
+            of_part = problem.data._replace(use=PerFit(use.view(np.uint8), 1))
+            r = run_again(problem._replace(data=of_part), n_threads)
+            samples[places[fit], left_out] = _kept(r)
+    return _resamples(result, "jackknife", samples, wanted.sum(1))
+
+
+def _numbers_of_points(data: Data) -> Array:
+    """The number of each point, (N,); real and imaginary part of a complex number have the same."""
+    if data.several is None or not data.several.complex:
+        return np.arange(data.n_points)
+    R = data.several.n_real
+    return np.arange(data.n_points // 2).reshape(R // 2, 1, -1).repeat(2, axis=1).reshape(-1)

@@ -20,6 +20,7 @@ from .._arguments.spelling import spelled
 from .._whole_files import Output
 from ..model import ModelInfo, as_model
 from ..model.graph import rebuilt
+from ..model.several import Several
 from ..model.ties import Tie, Ties
 from .data import Data
 from .labels import Labels
@@ -33,6 +34,7 @@ _FORMAT = 1  # number of the file format; it rises with a change that older vers
 _FORMAT_WITH_TIES = 2  # the format of results with tied parameters, which format 1 cannot hold
 _FORMAT_WITH_GROUPS = 3  # and of results with shared parameters
 _FORMAT_WITH_NOISE = 4  # and of results with other noise than normal
+_FORMAT_WITH_OUTPUTS = 5  # and of results of models with several outputs, or complex ones
 _GROUPS = "groups "  # begins the names of the arrays that tell of groups
 _F_SCALE = "f_scale"  # the scale of a robust loss, () or (...)
 _COORDINATE = "coordinate "  # begins the names of the arrays that are labels
@@ -77,6 +79,7 @@ def _header(result: FitResult) -> dict[str, Any]:
         "names": result.names,
         "absolute_sigma": problem.absolute_sigma,
         "noise": problem.noise and problem.noise.kind,
+        "outputs": data.several,
         "model": model.label,
         "independent": model.independent if model.is_text else (),  # empty: a function of Python
         "form": data.form,
@@ -89,6 +92,8 @@ def _header(result: FitResult) -> dict[str, Any]:
 
 
 def _format_of(problem: Problem) -> int:
+    if problem.data.several:
+        return _FORMAT_WITH_OUTPUTS
     if problem.noise:
         return _FORMAT_WITH_NOISE
     if problem.sharing:
@@ -213,7 +218,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         version, is_whole = header["thalweg"], _is_whole(header, arrays)
     except (ValueError, KeyError, TypeError):
         version, is_whole = 0, False
-    if version > _FORMAT_WITH_NOISE:
+    if version > _FORMAT_WITH_OUTPUTS:
         raise ValueError(f"{path} was written by a later version of Thalweg than this one")
     if not is_whole:
         raise ValueError(f"{path} is no file of a Thalweg result, or a broken one")
@@ -265,10 +270,12 @@ def _problem(
         of = header["coords"].items()
         coords = {name: (tuple(dims), arrays[_COORDINATE + name]) for name, dims in of}
         labels = Labels(tuple(header["dims"]), coords)
-    nothing = PerFit(np.empty(0, dtype), 0)
+    nothing, several = PerFit(np.empty(0, dtype), 0), header.get("outputs")
+    several = several and Several(*several)
     data = Data(
         (nothing,) * header["variables"], header["form"], np.empty((arrays["chi2"].size, 0), dtype),
-        None, None, batch, (0,), names=tuple(header["columns"]), labels=labels, kept=False,
+        None, None, batch, (several.n_real, 0) if several else (0,),
+        names=tuple(header["columns"]), labels=labels, kept=False, several=several,
     )  # fmt: skip
     lower, upper = (
         PerFit(side.reshape(-1, P), 1) if side.ndim > 1 else PerFit(side, 0)
