@@ -79,7 +79,7 @@ def one_fit(result: FitResult, index: tuple[int, ...], level: float | None = Non
         There are several variables, and a band is wanted.
     """
     problem, data = result.problem, result.problem.data
-    index = _normal(index, data.batch)
+    index = whole_index(index, data.batch)
     if isinstance(result, RaggedResult):
         return one_fit(result[index], (), level)._replace(place=index)
     k = int(np.ravel_multi_index(index, data.batch)) if index else 0
@@ -103,10 +103,10 @@ def one_fit(result: FitResult, index: tuple[int, ...], level: float | None = Non
         order = np.argsort(x[0])
         curve = (x[0][order], model[order])
     else:
-        dense = _dense(x[0])
-        curve = (dense, predict(problem, theta, dense if data.single else [dense]))
+        many = dense(x[0])
+        curve = (many, predict(problem, theta, many if data.single else [many]))
     band = None if level is None else _band(result[index] if index else result, curve, bound, level)
-    return OneFit(index, x, y, sigma, used, model, curve, data.points, _variables(result), band)
+    return OneFit(index, x, y, sigma, used, model, curve, data.points, variables_of(result), band)
 
 
 def _band(one: FitResult, curve: tuple[Array, Array], bound: bool, level: float) -> Array:
@@ -119,7 +119,7 @@ def _band(one: FitResult, curve: tuple[Array, Array], bound: bool, level: float)
     return one.band(curve[0] if one.problem.data.single else [curve[0]], level)
 
 
-def _normal(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
+def whole_index(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
     """Return the index with negative numbers, which count from the end, replaced."""
     if len(index) != len(batch) or not all(-n <= i < n for i, n in zip(index, batch, strict=True)):
         raise IndexError(f"the index {index} does not pick one fit of a batch of shape {batch}")
@@ -133,7 +133,7 @@ def _at_fitted_points(result: FitResult, k: int, theta: Array) -> Array:
     return row
 
 
-def _dense(x: Array) -> Array:
+def dense(x: Array) -> Array:
     """Return the points of the data and many between, so that narrow peaks are drawn whole."""
     x = x[np.isfinite(x)]
     if not x.size:
@@ -141,7 +141,7 @@ def _dense(x: Array) -> Array:
     return np.unique(np.concatenate([x, np.linspace(x.min(), x.max(), _DENSE, dtype=x.dtype)]))
 
 
-def _variables(result: FitResult) -> tuple[str, ...]:
+def variables_of(result: FitResult) -> tuple[str, ...]:
     """Return names of the independent variables: of the data, a formula or a function."""
     data, function = result.problem.data, result.problem.model.function
     n, own = len(data.x), getattr(data.source, "name", None)
@@ -160,47 +160,59 @@ def _variables(result: FitResult) -> tuple[str, ...]:
     return tuple(first) if len(first) == n else tuple(f"{first}[{k}]" for k in range(n))
 
 
-def draw_curve(one: OneFit, ax: Any) -> None:
+class Inks(NamedTuple):
+    """The colours of points and curve, and what a legend calls data, fit and band."""
+
+    points: str = POINTS
+    curve: str = CURVE
+    data: str = "data"
+    fit: str = "fit"
+    band: str = "band"
+
+
+_USUAL = Inks()
+
+
+def draw_curve(one: OneFit, ax: Any, inks: Inks = _USUAL) -> None:
     """Draw the points and the curve."""
     x = one.abscissa
     out = ~one.used & np.isfinite(one.y)
     style = point_style(one.y.size)
     if out.any():
-        ax.plot(x[out], one.y[out], color=POINTS, alpha=_FAINT, label="left out", **style)
-    _draw_points(ax, x, one.y, one, label="data")
+        ax.plot(x[out], one.y[out], color=inks.points, alpha=_FAINT, label="left out", **style)
+    _draw_points(ax, x, one.y, one, inks.points, label=inks.data)
     if one.band is not None:
         low, high = np.moveaxis(one.band, -1, 0)
-        ax.fill_between(
-            one.curve[0], low, high, color=CURVE, alpha=_OF_BAND, linewidth=0, label="band"
-        )
+        style = {"alpha": _OF_BAND, "linewidth": 0, "label": inks.band}
+        ax.fill_between(one.curve[0], low, high, color=inks.curve, **style)
     if np.isfinite(one.curve[1]).any():
-        ax.plot(*one.curve, color=CURVE, linewidth=1.8, zorder=3, label="fit")
+        ax.plot(*one.curve, color=inks.curve, linewidth=1.8, zorder=3, label=inks.fit)
     ax.set_ylabel("y")
     open_frame(ax)
 
 
-def draw_residuals(one: OneFit, ax: Any) -> None:
+def draw_residuals(one: OneFit, ax: Any, inks: Inks = _USUAL) -> None:
     """Draw y - f(x) about a line at 0."""
     residual = one.y - one.model
-    ax.axhline(0, color=CURVE, linewidth=1.2)
-    _draw_points(ax, one.abscissa, residual, one)
+    ax.axhline(0, color=CURVE if inks is _USUAL else "0.6", linewidth=1.2)
+    _draw_points(ax, one.abscissa, residual, one, inks.points)
     largest = np.max(np.abs(residual[one.used]), initial=0)
-    if 0 < largest < np.inf and one.sigma is None:
+    if 0 < largest < np.inf and one.sigma is None and inks is _USUAL:
         ax.set_ylim(-1.25 * largest, 1.25 * largest)
     ax.set_ylabel("residual")
     open_frame(ax)
 
 
-def _draw_points(ax: Any, x: Array, y: Array, one: OneFit, **label: str) -> None:
+def _draw_points(ax: Any, x: Array, y: Array, one: OneFit, colour: str, **label: str) -> None:
     used, style = one.used, point_style(one.y.size)
     if one.sigma is None:
-        ax.plot(x[used], y[used], color=POINTS, **style, **label)
+        ax.plot(x[used], y[used], color=colour, **style, **label)
     else:
         ax.errorbar(
             x[used],
             y[used],
             yerr=np.maximum(one.sigma[used], 0),
-            color=POINTS,
+            color=colour,
             ecolor="#999999",
             elinewidth=1,
             **style,
@@ -323,12 +335,14 @@ def in_rows(lines: Sequence[str], per_line: int = 4) -> str:
     return "\n".join(",   ".join(group) for group in groups)
 
 
-def legend(ax: Any, caption: str, outside: bool) -> None:
+def legend(
+    ax: Any, caption: str, outside: bool, shown: Sequence[str] = ("data", "left out", "fit", "band")
+) -> None:
     """Draw the caption inside the axes or, with a key of the symbols, outside of them."""
     style = {"title": caption, "alignment": "left"}
     if outside:
         entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-        labels = [label for label in ("data", "left out", "fit", "band") if label in entries]
+        labels = [label for label in shown if label in entries]
         ax.figure.legend(
             [entries[label] for label in labels],
             labels,

@@ -27,11 +27,13 @@ from ._one_fit import (
     legend,
     one_fit,
 )
+from ._outputs import draw_output_images, draw_outputs, each_output, names_of
 from ._style import pyplot, several_axes
 from .maps import map
 
 if TYPE_CHECKING:
     from ..fitting.result import FitResult
+    from ..model.several import Several
 
 _GALLERY = 9  # the most fits that `overview` draws one by one
 _GALLERY_OF_IMAGES = 4  # the same for models of two variables, which take three panels each
@@ -45,7 +47,7 @@ def fit(result: FitResult, *index: int, ax: Any = None, band: float | None = Non
     given, a curve and the residuals below.  A model of two variables is drawn as three images, or
     as coloured points where the points are no regular grid: data, model, residuals.  With more
     variables the abscissa is the number of the point.  Points left out are faint, left-out pixels
-    grey.
+    grey.  Several outputs, and real and imaginary part of complex data, have a colour each.
 
     Parameters
     ----------
@@ -61,7 +63,8 @@ def fit(result: FitResult, *index: int, ax: Any = None, band: float | None = Non
     Returns
     -------
     ndarray of Axes, shape (2,), (1,) or (3,)
-        The axes of fit and residuals, or of data, model and residuals.
+        The axes of fit and residuals, or of data, model and residuals; (3 K,) of K outputs of two
+        variables.
 
     Raises
     ------
@@ -73,9 +76,42 @@ def fit(result: FitResult, *index: int, ax: Any = None, band: float | None = Non
         Matplotlib is not installed.
     """
     plt = pyplot()
+    if (several := result.problem.data.several) is not None:
+        return _fit_of_outputs(plt, result, each_output(result, index, band), several, ax)
     one = one_fit(result, index, band)
     draw = _fit_of_two_variables if len(one.x) == 2 else _fit_of_one_variable
     return draw(plt, one, caption(result, one.place), ax)
+
+
+def _fit_of_outputs(
+    plt: Any, result: FitResult, ones: list[OneFit], several: Several, ax: Any
+) -> Any:
+    """Draw the outputs in one picture, or images of two variables as a row for each output."""
+    names, words = names_of(several), caption(result, ones[0].place)
+    if len(ones[0].x) == 2:
+        if ax is not None:
+            raise ValueError("several outputs of two variables need a figure of their own")
+        figure, axes = plt.subplots(
+            len(ones), 3, figsize=(10, 3.4 * len(ones)), layout="constrained", squeeze=False
+        )
+        draw_output_images(ones, names, axes)
+        figure.suptitle(in_rows(words), fontsize="small")
+        return axes.reshape(-1)
+    axes, own = _axes_of_one_variable(plt, ax)
+    draw_outputs(ones, names, axes)
+    axes[-1].set_xlabel(ones[0].variables[0] if len(ones[0].x) == 1 else "point")
+    legend(axes[0], "\n".join(words), own, names)
+    return axes
+
+
+def _axes_of_one_variable(plt: Any, ax: Any) -> tuple[Any, bool]:
+    """The axes of a fit and of its residuals, and whether they are in a figure of their own."""
+    own = ax is None
+    if own:
+        _, ax = plt.subplots(
+            2, 1, sharex=True, height_ratios=(3, 1), figsize=(7.2, 4.5), layout="constrained"
+        )
+    return _axes(ax, (1, 2)), own
 
 
 def _fit_of_two_variables(plt: Any, one: OneFit, words: list[str], ax: Any) -> Any:
@@ -90,12 +126,7 @@ def _fit_of_two_variables(plt: Any, one: OneFit, words: list[str], ax: Any) -> A
 
 
 def _fit_of_one_variable(plt: Any, one: OneFit, words: list[str], ax: Any) -> Any:
-    own = ax is None
-    if own:
-        _, ax = plt.subplots(
-            2, 1, sharex=True, height_ratios=(3, 1), figsize=(7.2, 4.5), layout="constrained"
-        )
-    axes = _axes(ax, (1, 2))
+    axes, own = _axes_of_one_variable(plt, ax)
     draw_curve(one, axes[0])
     if axes.size == 2:
         draw_residuals(one, axes[1])
