@@ -29,7 +29,7 @@ _TOLERANCES = {
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
 # The element type of the parts of complex numbers.
-_OF_PARTS = {
+_OF_PARTS: dict[np.dtype[Any], np.dtype[Any]] = {
     np.dtype(np.complex128): np.dtype(np.float64),
     np.dtype(np.complex64): np.dtype(np.float32),
 }

@@ -194,7 +194,7 @@ class _Place(NamedTuple):
         return [value.real, value.imag] if value.dtype.kind == "c" else [value, value]
 
     def _outputs(self, value: Array, name: str) -> list[Array]:
-        K, own = self.kind.count, 1 + len(self.layout.points)
+        K, own = self.kind.number, 1 + len(self.layout.points)
         if K is None:
             return [value]
         if value.ndim < own:
@@ -207,11 +207,18 @@ class _Place(NamedTuple):
 
     def _refusal(self, value: Array, name: str) -> ValueError:
         shape = ", ".join(f"N={n}" for n in self.layout.points)
-        shape = shape if self.kind.count is None else f"K={self.kind.count}, {shape}"
+        shape = shape if self.kind.number is None else f"K={self.kind.number}, {shape}"
         return ValueError(
             f"{name} must have shape ({shape}), the same for all fits, or that of y, or ones along "
             f"some axes of these; got {value.shape}"
         )
+
+    def sigma(self, value: Any, dtype: Any) -> PerFit:
+        """Return sigma, which may be complex where y is, as rows of R N points."""
+        value = _told(value)
+        if not self.kind.complex and _is_complex(value):
+            raise TypeError("sigma must be real, as y is; got complex numbers")
+        return self.rows(_numbers(value, "sigma", np.inf), "sigma", dtype)
 
     def rows(self, value: Array, name: str, dtype: Any) -> PerFit:
         """Return values of the shape of y, or of its outputs, as rows of R N points."""
@@ -237,13 +244,14 @@ def _arrange(
     if labels is not None:
         sigma, mask = ordered(sigma, labels), ordered(mask, labels)
     y, from_tuple = _one_array(y, kind)
-    of_one = y[0] if kind.count is not None else y
-    variables, form, names = variables_of(x, of_one, dtype, model.n_x, model.independent)
-    place, y, axes = _placed(kind, variables, form, y, numbered(axis, labels), from_tuple)
+    axis = axis if axis is None else numbered(axis, labels)
+    like_one = np.broadcast_to(0.0, _shape_of_one(kind, y.shape, x, axis, from_tuple))
+    variables, form, names = variables_of(x, like_one, dtype, model.n_x, model.independent)
+    place, y, axes = _placed(kind, variables, form, y, axis, from_tuple)
     layout, batch, points = place.layout, place.layout.batch, place.layout.points
     said = labels_of_variables(form, names or range(len(variables)))
     rows = [layout.rows(v, label) for v, label in zip(variables, said, strict=True)]
-    spread = None if sigma is None else place.rows(_numbers(sigma, "sigma", np.inf), "sigma", dtype)
+    spread = None if sigma is None else place.sigma(sigma, dtype)
     use = None if mask is None else used_of([place.rows(booleans_of(_told(mask)), "mask", bool)])
     own = isinstance(x, list | tuple | np.ndarray) or len(points) > 1 or any(r.step for r in rows)
     data = Data(
@@ -264,7 +272,7 @@ def _arrange(
 
 def _one_array(y: Any, kind: Several) -> tuple[Array, bool]:
     """y as an array of numbers, and whether it was a tuple of K arrays, its first axis now."""
-    if not isinstance(y, list | tuple) or kind.count is None:
+    if not isinstance(y, list | tuple) or kind.number is None:
         return _numbers(y, "y", np.nan), False
     parts = [_numbers(part, f"y[{k}]", np.nan) for k, part in enumerate(y)]
     if len({part.shape for part in parts}) > 1:
@@ -274,14 +282,27 @@ def _one_array(y: Any, kind: Several) -> tuple[Array, bool]:
             "which leaves points out"
         )
     is_tuple = isinstance(y, tuple) or all(hasattr(part, "__array__") for part in y)
-    return np.stack(parts), is_tuple and len(parts) == kind.count
+    return np.stack(parts), is_tuple and len(parts) == kind.number
+
+
+def _shape_of_one(
+    kind: Several, shape: tuple[int, ...], x: Any, axis: Any, from_tuple: bool
+) -> tuple[int, ...]:
+    """The shape of one output of y, by which x is told to be one variable or several."""
+    if kind.number is None or not shape:
+        return shape
+    grid = max(map(np.ndim, x), default=1) if isinstance(x, tuple) else 1
+    points = range(-grid, 0) if axis is None else np.atleast_1d(axis)
+    of_points = {int(a) % len(shape) for a in points}
+    k = 0 if from_tuple else max({*range(len(shape))} - of_points, default=0)
+    return shape[:k] + shape[k + 1 :]
 
 
 def _placed(
     kind: Several, variables: list[Array], form: str, y: Array, axis: Any, from_tuple: bool
 ) -> tuple[_Place, Array, tuple[int, ...]]:
     """Where the outputs and points lie, y as rows (B, R N), and the axes of y that hold both."""
-    if kind.count is None:
+    if kind.number is None:
         axes = point_axes(variables, y, axis, form)
         _, batch, points = points_last(y, axes, "y")
         place = _Place(kind, None, y.ndim, Layout(axes, batch, points))
@@ -299,9 +320,9 @@ def _placed(
         axes = point_axes(variables, y, axis, form)
         k = max((a for a in range(y.ndim) if a not in axes), default=-1)
         of_one = tuple(a - (a > k) for a in axes)
-    if k < 0 or y.shape[k] != kind.count:
+    if k < 0 or y.shape[k] != kind.number:
         raise ValueError(
-            f"the model returns {kind.words}, so y must have shape (..., K={kind.count}, N), "
+            f"the model returns {kind.words}, so y must have shape (..., K={kind.number}, N), "
             f"got {y.shape}"
         )
     _, batch, points = points_last(np.moveaxis(y, k, 0)[0], of_one, "y")
@@ -319,7 +340,6 @@ def _rows_of_y(place: _Place, y: Array) -> Array:
 
 def _numbers(value: Any, name: str, fill: float) -> Array:
     """The real or complex numbers of a value, and ``fill`` where it is masked."""
-    value = _told(value)
     if not _is_complex(value):
         return numbers_of(value, name, np.dtype(np.float64), fill)
     value, masked = left_out(value)

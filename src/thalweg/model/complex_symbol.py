@@ -86,6 +86,9 @@ class ComplexSymbol(compiled.ComplexValue):
             return getattr(self.real, name)
         refuse(f"attribute .{name} {_REFUSED}", _PARTS_HINT)
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        refuse(f"conversion to a NumPy array {_REFUSED}", "leave it out")
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return complex_ufunc(self._recorder, ufunc, method, inputs, options)
 
@@ -151,7 +154,6 @@ for _name in ("and", "rand", "or", "ror", "xor", "rxor", "invert"):
 for _name in ("bool", "float", "int", "complex", "index", "round", "len", "iter", "getitem"):
     _hint = "write NumPy expressions, which act on every point at once; np.exp for cmath.exp"
     setattr(ComplexSymbol, f"__{_name}__", _refusal(f"__{_name}__", _hint))
-ComplexSymbol.__array__ = _refusal("conversion to a NumPy array", "leave it out")
 
 # Functions of one complex operand by the names of NumPy's ufuncs.
 _UNARY: Final[dict[str, Callable[[Pair], Pair]]] = {

@@ -29,32 +29,32 @@ class Several(NamedTuple):
 
     Attributes
     ----------
-    count : int or None
+    number : int or None
         The number K of the values that the model returns; None for one value, which is complex.
     complex : bool
         Whether the values are complex.
     """
 
-    count: int | None
+    number: int | None
     complex: bool
 
     @property
     def n_real(self) -> int:
         """The number R of real outputs: K, or 2 K of complex values."""
-        return (1 if self.count is None else self.count) * (2 if self.complex else 1)
+        return (1 if self.number is None else self.number) * (2 if self.complex else 1)
 
     @property
     def words(self) -> str:
         """What the model returns, in words."""
-        if self.count is None:
+        if self.number is None:
             return "a complex value"
-        return f"{self.count} {'complex ' * self.complex}outputs"
+        return f"{self.number} {'complex ' * self.complex}outputs"
 
     def parts(self, value: Any) -> list[Any]:
         """Return the R real outputs of a value that the model has returned."""
-        values = [value] if self.count is None else list(value)
-        if len(values) != (self.count or 1):
-            raise ValueError(f"the model returned {len(values)} outputs, and {self.count} before")
+        values = [value] if self.number is None else list(value)
+        if len(values) != (self.number or 1):
+            raise ValueError(f"the model returned {len(values)} outputs, and {self.number} before")
         if not self.complex:
             return values
         return [part for v in values for part in (v.real, v.imag)]
@@ -83,7 +83,7 @@ class Several(NamedTuple):
         element = np.result_type(values.dtype, np.complex64)
         joined = np.empty((self.n_real // 2, *first.shape[1:]), element)
         joined.real, joined.imag = first[::2], first[1::2]
-        return joined[0] if self.count is None else np.moveaxis(joined, 0, axis)
+        return joined[0] if self.number is None else np.moveaxis(joined, 0, axis)
 
 
 def _repeated(array: Array, times: int) -> Array:
@@ -161,7 +161,7 @@ class Stacked:
     def __call__(self, x: Any, *theta: Any) -> Array:
         """Return the outputs, a number for each output and point."""
         value = self.function(x, *theta)
-        values = [value] if self.several.count is None else value
+        values = [value] if self.several.number is None else value
         numbers = [np.ma.filled(np.ma.asarray(v) * 1.0, np.nan) for v in values]
-        parts = self.several.parts(numbers[0] if self.several.count is None else numbers)
+        parts = self.several.parts(numbers[0] if self.several.number is None else numbers)
         return np.stack(np.broadcast_arrays(*parts))

@@ -75,7 +75,7 @@ class Recorder(compiled.Recorder):
         array = np.asarray(value)
         known = self._known.get(id(value))
         if known is not None and np.array_equal(known[2], array, equal_nan=True):
-            return known[0]
+            return int(known[0])
         if array.dtype.kind not in "biuf":
             refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
         numbers = np.array(array, dtype=float)  # a copy: the function may write into the array

@@ -18,7 +18,7 @@ import numpy as np
 from .._arguments.check import PerFit
 from .arrays import Symbols, is_array_of_symbols
 from .functions import voigt_im, voigt_re
-from .graph import Graph
+from .graph import ON_X, Graph
 from .refusal import RecordingError, refuse
 from .several import Several, chosen, laid_out, several_of
 from .signature import code_of, parameter_names
@@ -210,7 +210,17 @@ def outputs_of(
     recorder = Recorder(Graph(n_params, n_x), points, data)
     theta, x = _symbols(recorder)
     argument = _argument(x, single, columns)
-    return _call(function, recorder, lambda: several_of(function(argument, *theta)))
+    return _call(function, recorder, lambda: _several_of(recorder, function(argument, *theta)))
+
+
+def _several_of(recorder: Recorder, value: Any) -> Several | None:
+    """Which outputs a recorded value has; a number for each point is none that can be recorded."""
+    if isinstance(value, tuple | list):
+        of_points = [isinstance(v, Symbol) and recorder.graph.stage(v._id) & ON_X for v in value]
+        per_point = len(value) == recorder.n_points and not any(of_points)
+        if per_point or any(isinstance(v, tuple | list) for v in value):
+            refuse("it returns a list of a number for each point", "return NumPy expressions")
+    return several_of(value)
 
 
 def record_each(

@@ -70,7 +70,7 @@ def each_output(
 
 def names_of(several: Several) -> list[str]:
     """Return what a legend calls the real outputs."""
-    outputs = [""] if several.count is None else [f"output {k}" for k in range(several.count)]
+    outputs = [""] if several.number is None else [f"output {k}" for k in range(several.number)]
     if not several.complex:
         return outputs
     parts = ("real part", "imaginary part")
