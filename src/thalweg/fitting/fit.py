@@ -79,7 +79,7 @@ def fit(
     model : callable, str or Model
         ``f(x, a, b, ...)`` written with operators and NumPy functions, a formula such as
         ``"a*exp(-x/tau) + c"``, or a built-in model of `thalweg.models` or its name, alone or
-        combined with others by ``+ - * /``.
+        combined with others by ``+ - * /``.  It may return a complex value, or a tuple of K.
     x : array_like, shape (N,), a tuple of them, a dict or a table
         The independent variable; several are given as a tuple ``(xx, yy)`` or by the names of
         columns.  An x of the shape of y has a row for each fit.
@@ -87,14 +87,18 @@ def fit(
         One data set or a batch of any shape.  A value that is NaN or masked in y or x, or masked in
         sigma, leaves its point out, and nothing else at that point is checked.  With several
         variables of two or more dimensions, such as pixel grids, as many last axes of y hold the
-        points.  Data sets of different lengths are a list of arrays (N_k,), and so are x, sigma and
+        points.  Data of a model of K outputs have an axis of K before the points, (..., K, N), or
+        are a tuple of K arrays; those of a complex model are complex, and chi2 is the sum over
+        real and imaginary parts.
+        Data sets of different lengths are a list of arrays (N_k,), and so are x, sigma and
         mask; of several variables x is a tuple of such lists, or a dict.
     p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
         Start, for all fits or for each.  Built-in models guess it from the data.  With
         "neighbours" it is guessed, and fits are made again from the result of the best fit beside
         them in the batch, until none gets better.
     sigma : array_like, shape (N,) or (..., N), optional
-        Standard deviations of y, in its unit; an infinite one leaves its point out.
+        Standard deviations of y, in its unit; an infinite one leaves its point out.  Complex ones
+        have those of the two parts of y as their parts.  For K outputs (K, 1) or (K, N), too.
     absolute_sigma : bool
         Whether sigma is in absolute units.  If not, the covariance is scaled by chi2 / dof.
     noise : {"normal", "poisson"}

@@ -92,7 +92,8 @@ class Inference:
         -------
         ndarray, shape (..., N, 2)
             Lower and upper edges, in the unit of y; NaN for failed fits.  Parameters at bounds
-            count as known.
+            count as known.  For K outputs (..., K, N, 2), for a complex model (..., 2, N, 2) with
+            the bands of real and imaginary part.
 
         Raises
         ------
@@ -208,7 +209,8 @@ class Inference:
         Returns
         -------
         Resamples
-            ``samples`` has the shape (..., N, P): point i is left out of sample i.  ``stderr`` is
+            ``samples`` has the shape (..., N, P): point i is left out of sample i, of K outputs
+            (..., K N, P).  ``stderr`` is
             sqrt((n - 1) / n sum_i (theta_i - mean)^2) of n points.
 
         Raises

@@ -231,7 +231,7 @@ class FitResult(Inference):
         return where[:, 0] if self.chi2.ndim == 1 else where
 
     def predict(self, x: Any = None) -> Floats:
-        """Return f(x; params) for every fit, shape (..., N); at the fitted points for x=None."""
+        """Return f(x; params), (..., N) or (..., K, N); at the fitted points for x=None."""
         return as_returned(self.problem, predict(self.problem, self.params, x))
 
     @cached_property

@@ -177,6 +177,8 @@ class _Translator:
 
     def _number(self, node: ast.Constant) -> Part:
         value = node.value
+        if isinstance(value, complex):
+            return lambda env: value
         if isinstance(value, bool) or not isinstance(value, int | float):
             what = "text in quotes" if isinstance(value, str) else repr(value)
             self.refuse(node, f"{what} has no meaning in a formula")
@@ -278,8 +280,8 @@ def parse(
     Parameters
     ----------
     formula : str
-        Numbers, names, ``+ - * / ** // %``, comparisons, ``and or not``, ``a if c else b``, the
-        constants pi, e and inf, and the functions of `vocabulary`.
+        Numbers, also imaginary ones such as 1j, names, ``+ - * / ** // %``, comparisons, ``and or
+        not``, ``a if c else b``, the constants pi, e and inf, and the functions of `vocabulary`.
     independent : str or sequence of str
         Name or names of the independent variables.
     params : sequence of str, optional

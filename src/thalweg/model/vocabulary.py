@@ -75,8 +75,15 @@ FUNCTIONS = {
     for arity, table in _FUNCTIONS_BY_ARITY.items()
     for name, function in table.items()
 }
+# What makes real numbers of complex ones, and conj; likewise functions only where they are called.
+COMPLEX: dict[str, tuple[int, Callable[..., Any]]] = {
+    **dict.fromkeys(("re", "real"), (1, np.real)),
+    **dict.fromkeys(("im", "imag"), (1, np.imag)),
+    **dict.fromkeys(("arg", "angle"), (1, np.angle)),
+    "conj": (1, np.conj),
+}
 # All that may be called.
-CALLED = SPECIAL | FUNCTIONS
+CALLED = SPECIAL | COMPLEX | FUNCTIONS
 
 BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
