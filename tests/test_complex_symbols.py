@@ -178,3 +178,29 @@ def test_what_has_no_complex_meaning_is_refused(name):
     with pytest.raises(RecordingError) as caught:
         record(function, 1, 2, X.size, single=True)
     assert words in str(caught.value)
+
+
+# ---- formulas -----------------------------------------------------------------------------------
+
+
+def test_formulas_compute_with_complex_numbers():
+    w = np.logspace(-1, 1, 30)
+    z = 0.3 + 1 / (1 / 2 + 1j * w * 0.7)
+    text = "Rs + 1/(1/R + 1j*w*C)"
+    r = tw.fit(text, w, z, p0=[1, 1, 1], independent="w")
+    np.testing.assert_allclose(r.params, [0.3, 2, 0.7], rtol=1e-12)
+    size = tw.fit(f"abs({text})", w, abs(z), p0=[1, 1, 1], independent="w")
+    np.testing.assert_allclose(size.params, r.params, rtol=1e-9)
+    for name, part in (("re", z.real), ("imag", z.imag), ("arg", np.angle(z))):
+        f = tw.fit(f"{name}({text})", w, part, p0={"Rs": 0.3, "R": 1, "C": 1}, fixed=["Rs"],
+                   independent="w")  # fmt: skip
+        np.testing.assert_allclose(f.params, r.params, rtol=1e-9)
+    with pytest.raises(TypeError, match="a complex model needs a complex y"):
+        tw.fit(text, w, abs(z), p0=[1, 1, 1], independent="w")
+
+
+def test_names_of_complex_functions_may_be_parameters():
+    x = np.linspace(0, 1, 10)
+    r = tw.fit("re*x + im + 0*conj(re)", x, 2 * x + 1, p0=[1, 0])
+    assert r.names == ("re", "im")
+    np.testing.assert_allclose(r.params, [2, 1], rtol=1e-9)

@@ -89,9 +89,8 @@ def fit(
         variables of two or more dimensions, such as pixel grids, as many last axes of y hold the
         points.  Data of a model of K outputs have an axis of K before the points, (..., K, N), or
         are a tuple of K arrays; those of a complex model are complex, and chi2 is the sum over
-        real and imaginary parts.
-        Data sets of different lengths are a list of arrays (N_k,), and so are x, sigma and
-        mask; of several variables x is a tuple of such lists, or a dict.
+        real and imaginary parts.  Data sets of different lengths are a list of arrays (N_k,), and
+        so are x, sigma and mask; of several variables x is a tuple of such lists, or a dict.
     p0 : array_like, shape (P,) or (..., P), or dict name -> value or values, optional
         Start, for all fits or for each.  Built-in models guess it from the data.  With
         "neighbours" it is guessed, and fits are made again from the result of the best fit beside
