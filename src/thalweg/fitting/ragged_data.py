@@ -36,6 +36,7 @@ class RaggedData:
     batch: tuple[int, ...]
     is_flat: bool
     labels = source = None  # neither lists nor flat arrays have coordinates
+    several = None  # models of several outputs need data of one length
     kept = True
 
     @cached_property
@@ -82,6 +83,14 @@ class RaggedData:
     def single(self) -> bool:
         """Whether the model gets one variable instead of several."""
         return self.flat.single
+
+    def of_one_output(self) -> tuple[tuple[PerFit, ...], tuple[int, ...]]:
+        """Return the variables as the model gets them, and the shape of their points."""
+        return self.x, self.points
+
+    def as_returned(self, values: Array, axis: int = 0) -> Array:
+        """Return values of the one output, as they are."""
+        return values
 
     @property
     def bytes_per_point(self) -> int:
