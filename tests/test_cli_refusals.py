@@ -60,7 +60,7 @@ LINE = ("--model", "line")
         (["good.csv", *LINE, "--threads", "0"], "threads must be a whole number from 1 to 256"),
         (["good.csv", *LINE, "--out", "good.csv"], "--out good.csv would overwrite the input"),
         (["good.csv", *LINE, "--out", "link.csv"], "--out link.csv would overwrite the input"),
-        (["good.csv", *LINE, "--out", "o.txt"], "--out must end in .csv or .npz, got o.txt"),
+        (["good.csv", *LINE, "--out", "o.txt"], "--out must end in .csv or .npz or .zarr, got"),
         (["good.csv", *LINE, "--out", "no/o.csv"], "--out: there is no folder no"),
         (["good.csv", *LINE, "--plot", "o.gif"], "--plot must end in .png or .svg or .pdf, got"),
         (["y.npy", *LINE], "--x is needed, as y.npy holds no x: a .npy file, or numbers such as"),

@@ -23,8 +23,8 @@ _MOST_DEFLATED = 1032
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def load_array(path: Path) -> Array:
-    """Return the array of a ``.npy`` file.
+def load_array(path: Path, mapped: bool = False) -> Array:
+    """Return the array of a ``.npy`` file, in memory or mapped from the file, to be read only.
 
     Raises
     ------
@@ -34,7 +34,11 @@ def load_array(path: Path) -> Array:
         The file cannot be opened.
     """
     with path.open("rb") as file, _refusing_broken(path):
-        return _read(file, path.stat().st_size)
+        if not mapped:
+            return _read(file, path.stat().st_size)
+        _checked_header(file, path.stat().st_size)
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
 
 
 def load_archive(
@@ -88,6 +92,14 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
 
 def _read(file: Any, size: int) -> Array:
     """The array of an open file of ``size`` bytes, in the format of ``.npy``."""
+    _checked_header(file, size)
+    file.seek(0)
+    array: Array = npy.read_array(file, allow_pickle=False)
+    return array
+
+
+def _checked_header(file: Any, size: int) -> None:
+    """Refuse a header that promises objects, or more than there is in a file of ``size`` bytes."""
     shape, dtype, n_bytes = _header(file)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are not loaded")
@@ -96,9 +108,6 @@ def _read(file: Any, size: int) -> Array:
             f"its header promises {n_bytes} bytes of data, shape {shape}, "
             f"and {size - file.tell()} are there"
         )
-    file.seek(0)
-    array: Array = npy.read_array(file, allow_pickle=False)
-    return array
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int]:

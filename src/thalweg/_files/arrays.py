@@ -1,6 +1,6 @@
-"""Files of arrays: ``.npy`` and ``.npz``, TIFF stacks, HDF5 and Zarr.
+"""Files of arrays: ``.npy`` and ``.npz``, TIFF stacks, HDF5, Zarr and NetCDF.
 
-TIFF, HDF5 and Zarr are read by their libraries, which are imported when such a file is met.
+All but the first two are read by their libraries, which are imported when such a file is met.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._archives import load_archive, load_array
-from .._arguments.pieces import Array
 from .._optional import optional
 
 ONLY = "y"  # the name of the array of a file with one array that has no name
@@ -25,14 +24,15 @@ class Arrays(NamedTuple):
     Attributes
     ----------
     found : dict
-        The arrays that were asked for, by name.
+        The arrays that were asked for, by name: in memory, or as they are in the file, of which an
+        index reads a part.
     names : list of str
         The names of all arrays in the file.
     pages : bool
         Whether the first axis counts the pages of a stack of images.
     """
 
-    found: dict[str, Array]
+    found: dict[str, Any]
     names: list[str]
     pages: bool = False
 
@@ -42,11 +42,12 @@ def is_array_file(path: Path) -> bool:
     return path.suffix.lower() in _READERS
 
 
-def read_arrays(path: Path, wanted: Collection[str]) -> Arrays:
+def read_arrays(path: Path, wanted: Collection[str], whole: bool = True) -> Arrays:
     """Return those arrays of a file that have one of the names.
 
     A file whose array has no name, such as ``.npy`` and TIFF, holds "y".  A single array is
-    returned whatever its name.
+    returned whatever its name.  If not ``whole``, arrays stay in the file as far as its format
+    allows, to be read in parts.
 
     Raises
     ------
@@ -57,21 +58,21 @@ def read_arrays(path: Path, wanted: Collection[str]) -> Arrays:
     ModuleNotFoundError
         The library that reads such files is missing.
     """
-    return _READERS[path.suffix.lower()](path, wanted)
+    return _READERS[path.suffix.lower()](path, wanted, whole)
 
 
-def _npy(path: Path, wanted: Collection[str]) -> Arrays:
-    return Arrays({ONLY: load_array(path)}, [ONLY])
+def _npy(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
+    return Arrays({ONLY: load_array(path, mapped=not whole)}, [ONLY])
 
 
-def _npz(path: Path, wanted: Collection[str]) -> Arrays:
+def _npz(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
     found, names = load_archive(path, tuple(wanted))
     if len(names) == 1 and not found:
         found = load_archive(path, tuple(names))[0]
     return Arrays(found, names)
 
 
-def _tif(path: Path, wanted: Collection[str]) -> Arrays:
+def _tif(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
     tifffile = optional("tifffile", "reading .tif needs")
 
     def read() -> Arrays:
@@ -85,46 +86,66 @@ def _tif(path: Path, wanted: Collection[str]) -> Arrays:
     return _by_library(path, "TIFF", read)
 
 
-def _hdf5(path: Path, wanted: Collection[str]) -> Arrays:
+def _hdf5(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
     h5py = optional("h5py", "reading .h5 needs")
 
     def read() -> Arrays:
-        with h5py.File(path, "r") as file:
-            names: list[str] = []
+        file, names = h5py.File(path, "r"), []
+        try:
             file.visititems(lambda n, item: names.append(n) if hasattr(item, "dtype") else None)
-            return Arrays(_picked(file, names, wanted), names)
+            return Arrays(_picked(file, names, wanted, whole), names)
+        finally:
+            if whole:
+                file.close()
 
     return _by_library(path, "HDF5", read)
 
 
-def _zarr(path: Path, wanted: Collection[str]) -> Arrays:
+def _zarr(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
     zarr = optional("zarr", "reading .zarr needs")
 
     def read() -> Arrays:
         store = zarr.open(str(path), mode="r")
         if hasattr(store, "dtype"):
-            return Arrays({ONLY: np.asarray(store[...])}, [ONLY])
+            return Arrays({ONLY: np.asarray(store[...]) if whole else store}, [ONLY])
         names = [name for name, item in store.members(max_depth=None) if hasattr(item, "dtype")]
-        return Arrays(_picked(store, sorted(names), wanted), sorted(names))
+        return Arrays(_picked(store, sorted(names), wanted, whole), sorted(names))
 
     return _by_library(path, "Zarr", read)
 
 
-def _picked(store: Any, names: list[str], wanted: Collection[str]) -> dict[str, Array]:
+def _netcdf(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
+    """The variables of a file; missing values are NaN, and scales and offsets are applied."""
+    xarray = optional("xarray", "reading .nc needs")
+
+    def read() -> Arrays:
+        dataset = xarray.open_dataset(path)
+        every, names = list(map(str, dataset.variables)), list(map(str, dataset.data_vars))
+        wanted_too = {*wanted, *names} if len(names) == 1 else wanted
+        try:
+            return Arrays(_picked(dataset, every, wanted_too, whole), names)
+        finally:
+            if whole:
+                dataset.close()
+
+    return _by_library(path, "NetCDF", read)
+
+
+def _picked(store: Any, names: list[str], wanted: Collection[str], whole: bool) -> dict[str, Any]:
     """The arrays that are wanted; "/a/b" names "a/b"."""
     found = {}
     for name in wanted:
         if name.strip("/") in names:
-            found[name] = _whole(store[name.strip("/")])
+            found[name] = _of_numbers(store[name.strip("/")], whole)
     if len(names) == 1 and not found:
-        found[names[0]] = _whole(store[names[0]])
+        found[names[0]] = _of_numbers(store[names[0]], whole)
     return found
 
 
-def _whole(item: Any) -> Array:
+def _of_numbers(item: Any, whole: bool) -> Any:
     if np.dtype(item.dtype).hasobject or np.dtype(item.dtype).names:
         raise ValueError(f"{item.name} holds no numbers")
-    return np.asarray(item[...])
+    return np.asarray(item[...]) if whole else item
 
 
 def _by_library(path: Path, kind: str, read: Callable[[], Arrays]) -> Arrays:
@@ -147,4 +168,5 @@ _READERS = {
     ".h5": _hdf5,
     ".hdf5": _hdf5,
     ".zarr": _zarr,
+    ".nc": _netcdf,
 }

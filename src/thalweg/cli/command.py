@@ -42,8 +42,8 @@ DATA is one of
   -           such a text from the standard input.
   x.npy       an array (..., N): data sets of N points, such as an image stack (ny, nx, N).
               --x gives the N abscissae, --axis another axis than the last.
-  x.npz       arrays x, y and, if wanted, sigma, mask and p0; .h5, .hdf5 and .zarr likewise, if h5py
-              or zarr is installed.  --x, --y, --sigma and --mask name others.
+  x.npz       arrays x, y and, if wanted, sigma, mask and p0; .h5, .hdf5, .zarr and .nc likewise, if
+              h5py, zarr or xarray is installed.  --x, --y, --sigma and --mask name others.
   x.tif       a stack of images, one page for each point, if tifffile is installed.
 
 For a model of two variables, x and y are the first two columns, an array (2, ...) or, by default,
@@ -53,7 +53,10 @@ the numbers of an image's columns and rows.  A value that begins with a minus si
 examples:
   thalweg fit decay.csv --model "a*exp(-t/tau) + c" --independent t --p0 a=1,tau=5,c=0
   thalweg fit peaks.csv --model gaussian --sigma error --absolute-sigma --out peaks-fit.csv
-  thalweg fit echoes.npy --x 10,25,50,90 --model spin_echo --out t2.npz --plot t2.png
+  thalweg fit echoes.npy --x 10,25,50,90 --model spin_echo --out t2.npz --plot t2.png --map T2
+  thalweg fit large.h5 --y scan/signal --x scan/time --model exponential --out large.zarr --resume
+
+With --out x.zarr the data may be larger than memory: they are read, fitted and written in pieces.
 """
 
 # Exceptions that bad input causes; any other is a fault of Thalweg and shows where it happened.
@@ -156,11 +159,19 @@ def _add_fit(commands: Any) -> None:
         add(f"--{name}", type=float, metavar="TOL", help="tolerance; see thalweg.fit")
     add("--threads", type=int, metavar="N", help="the most threads")
     add("--float32", action="store_true", help="calculate in float32")
-    add("--out", type=Path, metavar="FILE", help="results, as .csv or .npz")
-    add("--force", action="store_true", help="let --out and --plot overwrite a file")
-    add("--plot", type=Path, metavar="FILE", help="picture, as .png, .svg or .pdf")
+    _add_outputs(add)
     add("--quiet", action="store_true", help="no summary and no progress bar")
     parser.set_defaults(run=run_fit)
+
+
+def _add_outputs(add: Callable[..., Any]) -> None:
+    """The options that say what is written."""
+    add("--out", type=Path, metavar="FILE", help="results, as .csv, .npz or .zarr")
+    add("--force", action="store_true", help="let --out and --plot overwrite a file")
+    add("--resume", action="store_true", help="go on with an --out x.zarr that was begun")
+    add("--chunk", type=_whole, metavar="N", help="data sets fitted at a time into an x.zarr")
+    add("--plot", type=Path, metavar="FILE", help="picture, as .png, .svg or .pdf")
+    add("--map", metavar="tau", help="what --plot draws over the batch: a parameter, chi2, ...")
 
 
 def _add_noise(add: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ from ..fitting.fit import fit
 from ..fitting.result import FitResult
 from ..model import ModelInfo, as_model
 from ..status import Status
-from . import tables
+from . import stores, tables
 from .outputs import write_result
 from .report import as_options, failures, report, say, say_all, sentence
 from .stopping import Stop
@@ -30,12 +30,15 @@ class _Work:
     def __init__(self) -> None:
         self.outputs: dict[str, Output] = {}
         self.finished = self.total = 0
+        self.store: Path | None = None
 
     def told(self) -> str:
         """Return that line: how many fits had finished, and which files hold them."""
         words = "interrupted before the first fit"
         if self.finished:
             words = f"interrupted: {self.finished} of {self.total} fits had finished"
+        if self.store is not None and self.finished:
+            words += f"; they are in {self.store}, and the same command with --resume goes on"
         for option, output in self.outputs.items():
             written = f"they are in {output.path}" if option == "--out" else f"see {output.path}"
             words += f"; {written if output.written else f'{output.path} was not written'}"
@@ -67,6 +70,7 @@ def run_fit(arguments: argparse.Namespace, stop: Stop) -> int:
 
 def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
     model = _model(arguments)
+    work.store = arguments.out if stores.is_store(arguments.out) else None
     data = _read(arguments, model.n_x or 1)
     p0 = data.p0 if arguments.p0 is None else arguments.p0
     fixed = _hold(arguments.fixed, p0)
@@ -76,10 +80,14 @@ def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
         with _progress(arguments.quiet) as progress:
             result = _fit(arguments, data, p0, fixed, progress)
     except BaseException as interruption:
-        some: FitResult | None = result or getattr(interruption, "result", None)
-        if some is not None and _count_finished(work, some):
+        some: Any = result or getattr(interruption, "result", None)
+        if work.store is not None:
+            work.finished, work.total = (some.n_finished, some.size) if some else (0, 0)
+        elif some is not None and _count_finished(work, some):
             _deliver(arguments, work.outputs, some, data.titles, only_finished=True)
         raise
+    if work.store is not None:
+        return _deliver_store(arguments, work.outputs, result)
     _count_finished(work, result)
     _deliver(arguments, work.outputs, result, data.titles)
     return 0 if result.success.all() else 1
@@ -99,7 +107,8 @@ def _read(arguments: argparse.Namespace, n_x: int) -> tables.DataSets:
     )
     picked = {name: getattr(arguments, name) for name in ("x", "y", "sigma", "mask", "axis")}
     check_form(form)
-    data = tables.read(arguments.data, tables.Choice(n_x, **picked), form)
+    whole = not stores.is_store(arguments.out)
+    data = tables.read(arguments.data, tables.Choice(n_x, **picked), form, whole)
     if not arguments.quiet:
         say(data.told)
     say_all(map(as_options, data.notes))
@@ -133,9 +142,28 @@ def _deliver(
         steps.append(lambda: out.commit(lambda file: write_result(file, suffix, result, titles)))
     if not only_finished:
         if picture := outputs.get("--plot"):
-            kind = arguments.plot.suffix[1:]
-            steps.append(lambda: picture.commit(lambda file: _plot(file, kind, result, titles)))
+            steps.append(
+                lambda: picture.commit(lambda file: _plot(file, arguments, result, titles))
+            )
         steps.append(lambda: say_all(failures(result, titles)))
+    _do_all(steps)
+
+
+def _deliver_store(arguments: argparse.Namespace, outputs: dict[str, Output], result: Any) -> int:
+    """Print and draw a result that is in a store; return the exit status."""
+    failed = result.failed()
+    steps: list[Callable[[], Any]] = []
+    if not arguments.quiet:
+        steps.append(lambda: print(result.summary(), flush=True))
+    if picture := outputs.get("--plot"):
+        steps.append(lambda: picture.commit(lambda file: _plot(file, arguments, result[...], None)))
+    steps.append(lambda: say_all(stores.failures(result, failed)))
+    _do_all(steps)
+    return 1 if len(failed) else 0
+
+
+def _do_all(steps: Sequence[Callable[[], Any]]) -> None:
+    """Do all steps, whatever fails; then raise the first error and tell the others."""
     errors = []
     for step in steps:
         try:
@@ -157,8 +185,7 @@ def _fit(
 ) -> FitResult:
     mask = data.mask
     if arguments.mask_below is not None:
-        low = data.y < arguments.mask_below
-        mask = low if mask is None else low | mask.astype(bool)
+        mask = stores.below(data.y, arguments.mask_below, mask)
     return fit(
         arguments.model,
         data.x,
@@ -186,6 +213,8 @@ def _fit(
         retry=arguments.retry,
         threads=arguments.threads,
         callback=progress,
+        out=stores.out_of(arguments),
+        chunk=arguments.chunk,
     )
 
 
@@ -226,7 +255,7 @@ def _require_start(model: ModelInfo, p0: Any, known: Collection[str]) -> None:
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
     """Refuse, before anything is computed, outputs of a wrong kind or that overwrite an input."""
-    suffixes = {"--out": (".csv", ".npz"), "--plot": (".png", ".svg", ".pdf")}
+    suffixes = {"--out": (".csv", ".npz", stores.SUFFIX), "--plot": (".png", ".svg", ".pdf")}
     inputs = [arguments.data, *(Path(text) for text in (arguments.x, arguments.sigma) if text)]
     for option, path in _output_paths(arguments).items():
         if path.suffix not in suffixes[option]:
@@ -237,6 +266,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{option} {path} would overwrite the input")
         if path.is_file() and not arguments.force:
             raise ValueError(f"{option} {path} exists; --force overwrites it")
+    stores.check(arguments)
     if arguments.plot:
         optional("matplotlib", "--plot needs").use("Agg")
 
@@ -249,6 +279,8 @@ def _output_paths(arguments: argparse.Namespace) -> dict[str, Path]:
 def _open_outputs(arguments: argparse.Namespace, outputs: dict[str, Output]) -> None:
     """Open the outputs before anything is computed, so that unwritable ones are refused at once."""
     for option, path in _output_paths(arguments).items():
+        if stores.is_store(path):
+            continue
         try:
             outputs[option] = Output(path, arguments.force)
         except OSError as error:
@@ -273,7 +305,13 @@ def _progress(quiet: bool) -> Any:
         yield update
 
 
-def _plot(file: BinaryIO, kind: str, result: FitResult, titles: Sequence[str] | None) -> None:
+def _plot(
+    file: BinaryIO, arguments: argparse.Namespace, result: FitResult, titles: Sequence[str] | None
+) -> None:
     from .. import plot
 
-    plot.overview(result, titles).savefig(file, format=kind, dpi=150)
+    how = {"format": arguments.plot.suffix[1:], "dpi": 150}
+    if arguments.map is None:
+        plot.overview(result, titles).savefig(file, **how)
+    else:  # the bar of a map lies beside its axes
+        plot.map(result, arguments.map).figure.savefig(file, bbox_inches="tight", **how)

@@ -11,7 +11,7 @@ import numpy as np
 from ..fitting.result import FitResult
 from ..status import Status
 
-_LISTED = 20  # up to so many failed fits are told one by one
+LISTED = 20  # up to so many failed fits are told one by one
 _TABULATED = 20  # up to so many fits are printed as a table
 
 
@@ -46,10 +46,10 @@ def failures(result: FitResult, titles: Sequence[str] | None) -> list[str]:
     failed = np.argwhere(~result.success)
     lines = [
         f"{_title(index, titles)} failed: {result.reason(*index)}"
-        for index in failed[:_LISTED].tolist()
+        for index in failed[:LISTED].tolist()
     ]
-    if len(failed) > _LISTED:
-        lines.append(f"{len(failed) - _LISTED} more fits failed")
+    if len(failed) > LISTED:
+        lines.append(f"{len(failed) - LISTED} more fits failed")
     return lines
 
 
@@ -59,8 +59,12 @@ _ARGUMENT = re.compile(
 )
 
 
+_ANEW = "out=thalweg.scale.Store(path, overwrite=True)"  # what --force stands for
+
+
 def as_options(words: str) -> str:
     """Return a sentence of the library with its arguments written as options."""
+    words = words.replace(_ANEW, "--force")
     return _ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')} ", words)
 
 

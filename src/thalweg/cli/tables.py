@@ -76,8 +76,10 @@ class DataSets(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read(path: Path, choice: Choice, form: Format) -> DataSets:
+def read(path: Path, choice: Choice, form: Format, whole: bool = True) -> DataSets:
     """Read data sets; the path "-" is the standard input.
+
+    If not ``whole``, large arrays stay in their file, to be read in parts.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def read(path: Path, choice: Choice, form: Format) -> DataSets:
         The library that reads such files is missing.
     """
     if is_array_file(path):
-        return _from_arrays(path, choice)
+        return _from_arrays(path, choice, whole)
     for option in ("mask", "axis"):
         if getattr(choice, option) is not None:
             raise ValueError(f"--{option} is for arrays, and {path} is a table of columns")
@@ -153,9 +155,9 @@ def _names(sheet: Sheet, places: Sequence[int]) -> str:
 # ---- arrays ----------------------------------------------------------------------------------
 
 
-def _from_arrays(path: Path, choice: Choice) -> DataSets:
+def _from_arrays(path: Path, choice: Choice, whole: bool) -> DataSets:
     names = {part: getattr(choice, part) or part for part in ("x", "y", "sigma", "mask")}
-    held = read_arrays(path, {*names.values(), "p0"})
+    held = read_arrays(path, {*names.values(), "p0"}, whole)
     name, notes = names["y"], []
     if choice.y is None and name not in held.found and len(held.names) == 1:
         name = held.names[0]
@@ -167,6 +169,7 @@ def _from_arrays(path: Path, choice: Choice) -> DataSets:
         )
     y = held.found[name]
     axis = _axis(choice, held, y, path, notes)
+    held = held._replace(found={n: _small(a, y) for n, a in held.found.items()})
     points: Any = _part(held, choice.x, "x")
     if points is None:
         points = _pixels(y, choice.n_x, axis, path)
@@ -184,6 +187,11 @@ def _from_arrays(path: Path, choice: Choice) -> DataSets:
     )
 
 
+def _small(array: Any, y: Any) -> Any:
+    """An array in memory, unless it is as large as y, which may have stayed in its file."""
+    return array if array.size >= y.size else np.asarray(array[...])
+
+
 def _axis(
     choice: Choice, held: Arrays, y: Array, path: Path, notes: list[str]
 ) -> tuple[int, ...] | None:
@@ -194,7 +202,7 @@ def _axis(
     return (0,)
 
 
-def _part(held: Arrays, text: str | None, part: str) -> Array | None:
+def _part(held: Arrays, text: str | None, part: str) -> Any:
     """The array of a part: of the file, of a ``.npy`` file, or numbers separated by commas."""
     if text is None or text in held.found:
         return held.found.get(part if text is None else text)
@@ -232,7 +240,7 @@ def _told_of_arrays(
         words[0] += ", points along the last axis"
     for part, array in parts.items():
         given = getattr(choice, part) or part
-        if isinstance(array, np.ndarray):
+        if hasattr(array, "size"):
             n = array.size
             words.append(f"{part} is {given}" if given.count(",") < 1 else f"{part} is {n} numbers")
     return f"{path}: {'; '.join(words)}"
