@@ -186,3 +186,30 @@ def test_counts(dtype):
     r = tw.fit(decay, t, y, [40, 1, 4], noise="poisson")
     for k in range(6):
         alone(r, k, decay, t[k], y[k], [40, 1, 4], noise="poisson")
+
+
+def test_one_sigma_serves_all_points():
+    t, y = decays(LENGTHS)
+    r = tw.fit(decay, t, y, START, sigma=0.1, absolute_sigma=True)
+    same = tw.fit(decay, t, y, START, sigma=[np.full(n, 0.1) for n in LENGTHS], absolute_sigma=True)
+    np.testing.assert_array_equal(r.stderr, same.stderr)
+    flat, offsets = np.concatenate(y), np.cumsum([0, *LENGTHS])
+    r = tw.fit(
+        decay, np.concatenate(t), flat, START, sigma=0.1, absolute_sigma=True, offsets=offsets
+    )
+    np.testing.assert_array_equal(r.stderr, same.stderr)
+
+
+@pytest.mark.parametrize("robust", [None, "huber"])
+def test_a_data_set_without_points_has_look_ups_of_no_points(robust):
+    t, y = decays([0, 30, 0])
+    for r in (
+        tw.fit(decay, t, y, START, robust=robust),
+        tw.fit(decay, t[:1], y[:1], START, robust=robust),
+        tw.fit(decay, np.empty(0), np.empty((2, 0)), START, robust=robust),
+    ):
+        assert r.status[0] == tw.Status.TOO_FEW_POINTS
+        for look_up in (r.fitted, r.residual, r.jacobian, r.band(), r.predict()):
+            assert len(look_up[0]) == 0
+        assert np.isnan(r.stderr[0]).all() and np.isnan(r.interval()[0]).all()
+        r.summary(), r.failed(), repr(r), r.reason(0)

@@ -75,7 +75,8 @@ def values_and_slopes(
     else:
         evaluate_recording(recording, free, at, contiguous(rows), out)
     J = np.moveaxis(out[:, 1:], 1, 2)
-    return out[:, 0].reshape(-1, *points), J.reshape(-1, *points, len(free))
+    n = len(rows)  # by its number: no axis of an empty array can be told from its size
+    return out[:, 0].reshape(n, *points), J.reshape(n, *points, len(free))
 
 
 def _slopes_by_calls(

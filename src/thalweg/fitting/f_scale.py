@@ -88,6 +88,7 @@ def _spread(problem: Problem, residuals: Array, kind: str, least: Array) -> PerF
     data, used = problem.data, np.count_nonzero(~np.isnan(residuals), axis=1)
     free = np.broadcast_to(problem.count_free(), data.batch).reshape(-1)
     scale = TUNING[kind] * _MEDIAN * np.sqrt(used / np.maximum(used - free, 1))
-    scale = scale * np.nanmedian(np.where(used[:, None], residuals, 1), axis=1)
+    if data.n_points:
+        scale = scale * np.nanmedian(np.where(used[:, None], residuals, 1), axis=1)
     scale = np.where(np.isfinite(scale), np.maximum(scale, least), 1.0)
     return PerFit(np.ascontiguousarray(scale, data.y.dtype), 1)

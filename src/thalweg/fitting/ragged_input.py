@@ -69,7 +69,7 @@ def read_ragged(
         x, offsets = _variables(x, lengths), np.concatenate([[0], np.cumsum(lengths)])
         y = _joined(y, lengths, "y")
         sigma, mask = (
-            value if value is None else _joined(_sets(value, lengths, name), lengths, name)
+            value if _is_number(value) else _joined(_sets(value, lengths, name), lengths, name)
             for value, name in ((sigma, "sigma"), (mask, "mask"))
         )
     y, sigma, mask = (_one_row(v, n) for v, n in ((y, "y"), (sigma, "sigma"), (mask, "mask")))
@@ -144,10 +144,15 @@ def _joined(rows: Sequence[Any], lengths: list[int], name: str) -> Any:
     return np.concatenate(filled) if filled else np.empty(0)
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is one for all points, or none at all."""
+    return value is None or isinstance(value, float | int | np.generic)
+
+
 def _one_row(value: Any, name: str) -> Any:
     """An array of all points as one row; a masked one keeps its mask."""
-    if value is None:
-        return None
+    if _is_number(value):
+        return value
     if is_row(value):
         return (value if isinstance(value, np.ma.MaskedArray) else np.asarray(value))[None]
     raise ValueError(
