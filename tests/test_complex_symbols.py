@@ -98,7 +98,7 @@ PARTS = st.floats(1e-3, 1e3) | st.floats(-1e3, -1e-3)
 @given(PARTS, PARTS, PARTS, PARTS, st.integers(-300, 300))
 def test_quotients_in_any_unit(a, b, c, d, exponent):
     unit = 10.0**exponent
-    got = complex(*pairs.divide((a, b), (c * unit, d * unit)))
+    got = complex(*pairs.divide((a, b), (np.float64(c * unit), np.float64(d * unit))))
     wanted = complex(a, b) / complex(c, d)
     assert abs(got * unit - wanted) <= 16 * EPS * abs(wanted)
 

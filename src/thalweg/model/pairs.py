@@ -86,20 +86,33 @@ def multiply(z: Pair, w: Pair) -> Pair:
 
 
 def divide(z: Pair, w: Pair) -> Pair:
-    """z / w, as z conj(w / h) / h with h = abs(w): no square leaves the range of numbers."""
+    """z / w, as z conj(w / h) / h with h = abs(w): no square leaves the range of numbers.
+
+    Where one part of w is a given number, as in 1 + i u, it is z conj(w) / (1 + u^2), which is what
+    one would write by hand and costs less.  There the square of u must not overflow: beyond 1e154
+    (float32: 1e19) the quotient is 0.
+    """
     (a, b), (c, d) = z, w
     if is_zero(d):
         return (a if is_zero(a) else a / c), (b if is_zero(b) else b / c)
     if is_zero(c):
         return (b if is_zero(b) else b / d), _minus(a if is_zero(a) else a / d)
-    r = 1.0 / np.hypot(c, d)
-    u, v = c * r, d * r
-    if is_zero(a) or is_zero(b):
+    if _is_given(c) or _is_given(d):
+        r = 1.0 / (c * c + d * d)
+    else:
+        r = 1.0 / np.hypot(c, d)
+        c, d = c * r, d * r
+    one_part = is_zero(a) or is_zero(b)
+    if one_part:  # it is multiplied by r first, which is a product less
         a, b = _product(a, r), _product(b, r)
-        return _sum(_product(a, u), _product(b, v)), _difference(_product(b, u), _product(a, v))
-    re = _sum(_product(a, u), _product(b, v))
-    im = _difference(_product(b, u), _product(a, v))
-    return _product(re, r), _product(im, r)
+    re = _sum(_product(a, c), _product(b, d))
+    im = _difference(_product(b, c), _product(a, d))
+    return (re, im) if one_part else (_product(re, r), _product(im, r))
+
+
+def _is_given(part: Part) -> bool:
+    """Whether a part is a number whose square is far from the limits of float32."""
+    return type(part) is float and 1e-9 < abs(part) < 1e9
 
 
 def square(z: Pair) -> Pair:
