@@ -180,3 +180,18 @@ def test_a_model_without_free_parameters_gives_its_chi2():
     assert r.success and r.dof == 25 and not r.cov.any()
     np.testing.assert_allclose(r.chi2, np.sum((Y - decay(X, *P0)) ** 2), rtol=1e-13)
     np.testing.assert_array_equal(r.params, P0)
+
+
+@pytest.mark.parametrize("name", ["x_sigma", "sigma_x", "xerr", "sx"])
+def test_errors_in_x_are_refused_with_the_reason_and_the_cure(name):
+    with pytest.raises(TypeError, match="takes x as exact: add the effect of errors in x to sigma"):
+        tw.fit(decay, X, Y, P0, **{name: 0.1})
+
+
+@pytest.mark.parametrize("fits", [(), (3,)])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_covariance_matrix_of_y_is_refused_with_the_way_out(fits, own):
+    y = np.tile(Y, (*fits, 1))
+    sigma = np.tile(np.eye(len(X)), (*fits, 1, 1)) if own else np.eye(len(X))
+    with pytest.raises(ValueError, match=r"a covariance matrix of y: thalweg\.curve_fit takes one"):
+        tw.fit(decay, X, y, P0, sigma=sigma)

@@ -19,6 +19,10 @@ _STEP: Final = "a step size belongs to the method, such as GradientDescent(step_
 _MOMENTUM: Final = "momentum belongs to the method, such as HeavyBall(momentum=0.9)"
 _THREADS: Final = "thalweg.set_num_threads(n) sets the number for all calls"
 _DERIVATIVES: Final = "derivatives belong to the loss, such as FunctionLoss(value, gradient)"
+_ERRORS_IN_X: Final = (
+    "least squares takes x as exact: add the effect of errors in x to sigma, "
+    "np.hypot(sigma, slope * x_sigma) with the slope of a first fit, see the guide on noise"
+)
 
 # Names that other libraries use, and the names here, of which a function has one or the other.
 _ELSEWHERE: Final = {
@@ -50,6 +54,7 @@ _ELSEWHERE: Final = {
     ("sampleweight",): ("weights",),
     ("history",): ("record",),
     ("historysize", "m", "maxcor"): ("memory",),
+    ("xsigma", "sigmax", "xerr", "xerror", "sx", "dx"): ("x_sigma",),
 }
 _MEANT: Final = {name: here for names, here in _ELSEWHERE.items() for name in names}
 
@@ -62,6 +67,7 @@ _OWNERS: Final = {
     "hessian": _DERIVATIVES,
     "hessian_vector": _DERIVATIVES,
     "tied": "parameters are tied by thalweg.fit",
+    "x_sigma": _ERRORS_IN_X,
 }
 
 

@@ -256,9 +256,7 @@ def arrange(
     layout = Layout(axes, batch, points)
     labels = labels_of_variables(form, names or range(len(variables)))
     rows = tuple([layout.rows(v, label) for v, label in zip(variables, labels, strict=True)])
-    spread = (
-        None if sigma is None else layout.rows(numbers_of(sigma, "sigma", dtype, np.inf), "sigma")
-    )
+    spread = None if sigma is None else _spread(layout, numbers_of(sigma, "sigma", dtype, np.inf))
     if spread is not None:
         spread = PerFit(contiguous(spread.array, dtype), spread.step)
     use = None if mask is None else used_of([layout.rows(booleans_of(mask), "mask")])
@@ -269,6 +267,17 @@ def arrange(
     of_batch = None if named is None else named.without(axes)
     data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch)
     return data if form == "columns" else data.settled(dtype)
+
+
+def _spread(layout: Layout, sigma: Array) -> PerFit:
+    """Sigma as rows; a covariance matrix is none."""
+    N = prod(layout.points)
+    if N > 1 and sigma.shape[-2:] == (N, N) and sigma.shape != layout.shape:
+        raise ValueError(
+            f"sigma of shape {sigma.shape} is a covariance matrix of y: thalweg.curve_fit takes "
+            f"one, and fit takes standard deviations, shape (N={N},)"
+        )
+    return layout.rows(sigma, "sigma")
 
 
 def numbers_of(value: Any, name: str, dtype: Any, fill: float) -> Array:
