@@ -17,7 +17,7 @@ import thalweg as tw
 from thalweg.status import DESCENTS, FITS, IMAGES, LINEAR, PIVOTED
 
 # The modules of `thalweg.scale` that users import by themselves.
-DOORS_OF_SCALE = ("tables", "sklearn", "gpufit")
+DOORS_OF_SCALE = ("tables", "sklearn", "gpufit", "lmfit", "astropy")
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
 

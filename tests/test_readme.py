@@ -1,5 +1,6 @@
 """Examples of the README and of the guide run as they stand, page by page, commands too."""
 
+import importlib.util
 import math
 import re
 import shlex
@@ -19,6 +20,8 @@ SAY_MORE = {  # pages whose results are looked at, by tests of their own
     for page in ("tour", "results", "linear", "from_scikit_learn", "files", "larger")
 }
 
+OTHERS = ("astropy", "lmfit")  # their pages show how to come from them; tests run without them, too
+
 # the spread of n normal numbers has relative deviation 1 / sqrt(2 n); 4 of them, n = 1000
 SPREAD_TOLERANCE = 4 / math.sqrt(2 * 1000)
 
@@ -27,10 +30,16 @@ def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", PAGES[page], flags=re.DOTALL)
 
 
+def is_there(block):
+    """Whether the libraries of others that a block imports, if it does, are installed."""
+    wanted = [name for name in OTHERS if re.search(rf"^(from|import) {name}\b", block, re.MULTILINE)]
+    return all(importlib.util.find_spec(name) for name in wanted)
+
+
 def run_examples(page):
     """Run a page's Python examples, one after the other; return what they have defined."""
     namespace = {}
-    for block in blocks(page, "python"):
+    for block in filter(is_there, blocks(page, "python")):
         exec(compile(block, page, "exec"), namespace)
     return namespace
 
