@@ -32,8 +32,8 @@ def blocks(page, language):
 
 def is_there(block):
     """Whether the libraries of others that a block imports, if it does, are installed."""
-    wanted = [name for name in OTHERS if re.search(rf"^(from|import) {name}\b", block, re.MULTILINE)]
-    return all(importlib.util.find_spec(name) for name in wanted)
+    imported = set(re.findall(r"^(?:from|import) (\w+)", block, re.MULTILINE))
+    return all(importlib.util.find_spec(name) for name in imported & set(OTHERS))
 
 
 def run_examples(page):
