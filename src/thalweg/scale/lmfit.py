@@ -32,7 +32,7 @@ def from_lmfit(model: Any, params: Any = None) -> Converted:
     Parameters
     ----------
     model : lmfit.Model or lmfit.model.ModelResult
-        Of a result, the parameters at its end are where fits start.
+        Fits start at the parameters at the end of a result.
     params : lmfit.Parameters, optional
         Starts, bounds and ties; by default those of `lmfit.Model.make_params`.
 
