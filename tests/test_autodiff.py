@@ -20,8 +20,9 @@ from expressions import (
 from hypothesis import given
 
 from thalweg.model import voigt
-from thalweg.model.autodiff import _CHOICES, PARTIALS, gradient, jvp, vjp
+from thalweg.model.autodiff import _CHOICES, gradient, jvp, vjp
 from thalweg.model.graph import Graph, evaluate
+from thalweg.model.partials import PARTIALS
 from thalweg.model.tape import OPCODE
 from thalweg.model.trace import record
 

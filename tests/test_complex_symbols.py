@@ -11,7 +11,7 @@ import thalweg as tw
 from thalweg.model import pairs
 from thalweg.model.graph import Graph, evaluate
 from thalweg.model.symbol import Recorder
-from thalweg.model.trace import RecordingError, _symbols, record
+from thalweg.model.trace import RecordingError, leaves_of, record
 
 EPS = np.finfo(float).eps
 X = np.array([-3.0, -1.2, -0.4, 0.3, 0.9, 2.5, 7.0])
@@ -21,7 +21,7 @@ THETA = (0.7, 1.9)
 def recorded(function, x=X, theta=THETA):
     """The complex value that the recording of a function of x and two parameters has at x."""
     recorder = Recorder(Graph(len(theta), 1), x.size)
-    parameters, variables = _symbols(recorder)
+    parameters, variables = leaves_of(recorder)
     value = function(variables[0], *parameters)
     arrays = [x, *recorder.arrays]
     parts = [recorder.lift(value.real), recorder.lift(value.imag)]

@@ -57,7 +57,7 @@ NUMPYS = {tw.condition_number, tw.definiteness, tw.eigen, tw.svd}
 # Public functions without ``threads``, and why.
 UNTHREADED = {
     "NumPy's LAPACK does the work, and its own setting of threads rules": NUMPYS,
-    "a few products of NumPy, of one thread": {tw.is_symmetric},
+    "a few products of NumPy, of one thread": {tw.is_symmetric, tw.convolve},
     "a file": {tw.load, tw.read_table},
     "the address of a function": {tw.function},
     "the setting itself": {tw.get_num_threads, tw.set_num_threads, tw.info},
@@ -96,7 +96,7 @@ def test_threads_are_from_1_to_256(thing):
 
 # Optional arguments that may be given by place: data, the start, and what is done with them.
 BY_PLACE = {"p0", "weights", "theta_star", "gradient", "hessian", "method", "model", "results"}
-BY_PLACE |= {"diagnosis", "step_sizes", "titles"}
+BY_PLACE |= {"diagnosis", "step_sizes", "titles", "mode"}
 
 
 def test_settings_after_the_first_are_given_by_name():

@@ -57,7 +57,7 @@ def total_method(x, a):
 
 
 def convolution(x, a):
-    return np.convolve(a * x, vector)  # here
+    return np.convolve(a * x, np.exp(-a * x))  # here
 
 
 def interpolation(x, a):
@@ -157,7 +157,7 @@ REFUSALS = [
     (points, "len()", "do not use the number of points"),
     (total, "the function np.sum", "that point and the parameters only"),
     (total_method, "attribute .sum", "that point and the parameters only"),
-    (convolution, "the function np.convolve", "that point and the parameters only"),
+    (convolution, "np.convolve with two recorded operands", "numbers that no parameter changes"),
     (interpolation, "the function np.interp", "that point and the parameters only"),
     (first_point, "indexing", "np.where"),
     (fill, "writing into a recorded value", "np.where instead"),

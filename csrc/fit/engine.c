@@ -9,6 +9,7 @@
 #include "fit/contract.h"
 #include "fit/lanes.h"
 #include "fit/shared.h"
+#include "tape/curves.h"
 
 enum {
     SHARED_CHUNKS = 8,        /* a fit of fewer chunks is not shared between threads */
@@ -109,7 +110,8 @@ static void fit_side_by_side(void *context, ptrdiff_t part) {
     group *g = b->groups[part];
     make_idle(&g->s, g->fit);
     make_idle(&g->stopped, g->stopped_fit);
-    for (int round = 0; round % LOOK_UP || !tw_stopped(b->watch); round++) {
+    const int look_up = b->job->tape->n_sections ? 1 : LOOK_UP; /* sections may take long */
+    for (int round = 0; round % look_up || !tw_stopped(b->watch); round++) {
         if (!fill_lanes(b, g)) {
             atomic_fetch_add(b->done, finish_stopped(g));
             if (!fill_lanes(b, g))
@@ -258,7 +260,7 @@ static void engine_shared(const tw_fit_job *job, const tw_fit_groups *groups, in
 
 static size_t engine_tape_work(const tw_tape *tape, ptrdiff_t n_points) {
     arena a = arena_on(NULL);
-    machine_on(&a, tape, groups_of(n_points) * LANES, NULL);
+    machine_on(&a, tape, 0, groups_of(n_points) * LANES, NULL, NULL);
     return arena_size(&a);
 }
 
@@ -266,7 +268,7 @@ static void engine_tape_run(const tw_tape *tape, ptrdiff_t n_points, const void 
                             void *work, void *out) {
     arena a = arena_on(work);
     const ptrdiff_t groups = groups_of(n_points);
-    const machine m = machine_on(&a, tape, groups * LANES, NULL);
+    const machine m = machine_on(&a, tape, 0, groups * LANES, NULL, NULL);
     for (int32_t k = 0; k < tape->n_x && n_points; k++) {
         real *slot = m.point + k * m.point_size;
         memcpy(slot, x[k], (size_t)n_points * sizeof *slot);
@@ -274,7 +276,7 @@ static void engine_tape_run(const tw_tape *tape, ptrdiff_t n_points, const void 
             slot[i] = slot[n_points - 1];
     }
     run_code(m.point_code, tape->n_point_code, 0, groups);
-    set_theta(&m, theta, 1);
+    set_theta(&m, theta, 1, NULL);
     for (ptrdiff_t start = 0; start < groups; start += m.block) {
         const ptrdiff_t n = least(groups - start, m.block);
         run_block_code(&m, start, n);

@@ -40,7 +40,7 @@ typedef struct {
 static group lanes_on(arena *a, const tw_fit_job *job, real *expanded) {
     const ptrdiff_t N = job->n_points;
     group g = {.job = job, .t = tolerances_of(job, 1), .partial = job->sigma != NULL};
-    g.m = machine_on(a, job->tape, N * LANES, expanded);
+    g.m = machine_on(a, job->tape, 1, N * LANES, expanded, NULL);
     g.s = fits_on(a, job, 0);
     g.y = TAKE(a, real, N * LANES), g.weight = TAKE(a, real, N * LANES);
     g.residual = TAKE(a, real, g.m.block * LANES);
@@ -146,7 +146,7 @@ static void evaluate_group(group *g) {
     const ptrdiff_t N = g->job->n_points;
     memcpy(m->lane + (ptrdiff_t)m->tape->n_const * LANES, g->s.trial,
            (size_t)(m->tape->n_theta * LANES) * sizeof(real));
-    run_lane_code(m);
+    run_lane_code(m, NULL);
     memset(g->s.trial_sum, 0, (size_t)(tri(F + 1, 0) * LANES) * sizeof(real));
     if (g->job->noise)
         memset(g->more, 0, (size_t)(NOISE_SUMS * LANES) * sizeof(real));

@@ -10,6 +10,7 @@
 
 #include "base/sharing.h"
 #include "fit/outcome.h"
+#include "tape/curves.h"
 
 enum {
     CHUNK_BLOCKS = 16, /* blocks of points in a chunk */
@@ -91,9 +92,9 @@ static void run_point_code(const machine *m, ptrdiff_t n_points, const void *con
     run_point_code_watched(m, n_points, x, x_step, fit, NULL);
 }
 
-static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point) {
+static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point, real *curves) {
     const ptrdiff_t F = job->tape->n_free, size = groups_of(job->n_points) * LANES;
-    chunk_worker w = {.m = machine_on(a, job->tape, size, point)};
+    chunk_worker w = {.m = machine_on(a, job->tape, 0, size, point, curves)};
     const ptrdiff_t block = w.m.block * LANES;
     w.y = TAKE(a, real, block), w.weight = TAKE(a, real, block), w.residual = TAKE(a, real, block);
     w.column = TAKE(a, operand, F + 1);
@@ -161,11 +162,13 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
     if (job->call)
         one->call = model_call_on(a, job);
     one->workers = TAKE(a, chunk_worker, n_workers);
+    real *curves = NULL;
     for (int k = 0; k < n_workers; k++) {
-        const chunk_worker w = chunk_worker_on(a, job, point);
+        const chunk_worker w = chunk_worker_on(a, job, point, curves);
         if (!a->measuring)
             one->workers[k] = w;
-        point = point ? point : w.m.point; /* one x stage serves all */
+        point = point ? point : w.m.point; /* one x stage serves all, and so do the curves of a trial */
+        curves = w.m.curves;
     }
     if (!a->measuring)
         take_all_columns(one);
@@ -255,11 +258,21 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
         one->chunk_more[chunk * NOISE_SUMS + k] = v_fold(w->more + k * LANES, LANES);
 }
 
-/* Sum chunks of a fit, in one thread, until none is left. */
+/* Run the theta stage of the trial, and its sections, if the model has any. */
+static void take_trial(const single_fit *one, const chunk_worker *w) {
+    set_theta(&w->m, one->s.trial, LANES, one->watch);
+}
+
+/* Sum chunks of a fit, in one thread, until none is left.  Curves have been made before, by the first worker:
+ * all of them read these, and take over what depends on theta alone. */
 static void sum_chunks(void *context, ptrdiff_t part) {
     single_fit *one = context;
     chunk_worker *w = one->workers + part;
-    set_theta(&w->m, one->s.trial, LANES);
+    const tw_tape *t = one->job->tape;
+    if (!t->n_sections)
+        take_trial(one, w);
+    else if (part)
+        memcpy(w->m.lane, one->workers->m.lane, (size_t)t->n_lane * LANES * sizeof(real));
     for (ptrdiff_t c; (c = claim(&one->next_chunk, 1, one->n_chunks, one->watch)) >= 0;)
         sum_chunk(one, w, c);
 }
@@ -313,12 +326,15 @@ static void evaluate_by_call(single_fit *one) {
  * so a fit of one chunk rarely does. */
 static void sum_all_chunks(single_fit *one) {
     atomic_store(&one->next_chunk, 0);
+    if (one->job->tape->n_sections)
+        take_trial(one, one->workers);
     if (one->threads > 1) {
         tw_parallel(sum_chunks, one, one->n_workers, one->threads, one->watch);
     } else if (one->n_chunks > 1 || one->evaluations++ % LOOK_UP == 0) {
         sum_chunks(one, 0);
     } else {
-        set_theta(&one->workers->m, one->s.trial, LANES);
+        if (!one->job->tape->n_sections)
+            take_trial(one, one->workers);
         sum_chunk(one, one->workers, 0);
     }
 }

@@ -23,6 +23,7 @@
 #include "base/sharing.h"
 #include "base/table.h"
 #include "loss/contract.h"
+#include "tape/curves.h"
 #include "tape/normal.h"
 
 enum {
@@ -72,7 +73,7 @@ static ptrdiff_t triangle_size(const tw_samples *s, int32_t n_rows) {
 
 static worker worker_on(arena *a, const loss_run *r) {
     const tw_samples *s = r->s;
-    worker w = {.m = machine_on(a, s->tape, r->samples, NULL)};
+    worker w = {.m = machine_on(a, s->tape, 0, r->samples, NULL, NULL)};
     w.terms = TAKE(a, term, s->n_terms);
     w.column = TAKE(a, operand, s->n_terms);
     w.weight = TAKE(a, real, r->samples);
@@ -272,7 +273,7 @@ static void run_chunk(loss_run *r, worker *w, ptrdiff_t chunk) {
 static void run_chunks(void *context, ptrdiff_t part) {
     loss_run *r = context;
     worker *w = r->workers + part;
-    set_theta(&w->m, r->s->theta, 1);
+    set_theta(&w->m, r->s->theta, 1, NULL);
     for (ptrdiff_t c; (c = claim(&r->next_chunk, 1, r->n_chunks, r->watch)) >= 0;)
         run_chunk(r, w, c);
 }
@@ -284,7 +285,7 @@ static void run_pass(loss_run *r, struct tw_watch *watch, double *sum) {
     if (r->value)
         return;
     if (!r->n_rows) /* the scales are read from the first worker, which may have taken no chunk */
-        set_theta(&r->workers->m, r->s->theta, 1);
+        set_theta(&r->workers->m, r->s->theta, 1, NULL);
     for (ptrdiff_t t = 0; t < r->n_sums; t++) {
         sum[t] = 0;
         for (ptrdiff_t c = 0; c < r->n_chunks; c++)

@@ -18,6 +18,7 @@
 #include "base/numbers.h"
 #include "tape/contract.h"
 #include "tape/foreign.h"
+#include "tape/lookup.h"
 #include "tape/opcodes.h"
 #include "vecmath/vecmath.h"
 
@@ -31,6 +32,7 @@ typedef struct {
     real *out;
     operand in[3];
     const tw_function *function; /* of an instruction that is not one of operations.h */
+    const tw_table *table;       /* of TW_LOOKUP */
 } instruction;
 
 /* A tape with its memory, in which slots are bound to addresses. */
@@ -42,8 +44,12 @@ typedef struct {
     real *lane;      /* [n_lane][LANES] */
     real *point;     /* [n_point][point_size] */
     real *registers; /* [n_block][block][LANES] */
+    int abreast;     /* fits lie side by side, not points */
+    real *curves;    /* the curve slots, one after the other, each of whole groups of points */
+    real **curve;    /* [n_curve] */
     instruction *point_code, *lane_code, *block_code;
-    operand *output; /* [1 + F] */
+    instruction *section_code; /* of all sections, in order */
+    operand *output;           /* [1 + F] */
 } machine;
 
 /* The block slots of a tape fill at most five eighths of a first cache of 32 KiB, and leave the rest to what
@@ -58,6 +64,13 @@ static ptrdiff_t block_groups(const tw_tape *tape) {
     return groups < 8 ? 8 : groups > 64 ? 64 : groups & ~(ptrdiff_t)3;
 }
 
+TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return pieces(n_points, LANES); }
+
+/* Groups of n points in the layout of a machine. */
+TW_INLINE ptrdiff_t groups_in(const machine *m, ptrdiff_t n_points) {
+    return m->abreast ? n_points : groups_of(n_points);
+}
+
 static operand bind_slot(const machine *m, int32_t slot) {
     const tw_tape *t = m->tape;
     if (slot < t->n_lane)
@@ -66,36 +79,75 @@ static operand bind_slot(const machine *m, int32_t slot) {
     if (slot < t->n_point)
         return (operand){m->point + slot * m->point_size, LANES, LANES};
     slot -= t->n_point;
-    return (operand){m->registers + slot * m->block * LANES, LANES, 0};
+    if (slot < t->n_block)
+        return (operand){m->registers + slot * m->block * LANES, LANES, 0};
+    return (operand){m->curve[slot - t->n_block], LANES, LANES};
 }
 
 static void bind_code(const machine *m, const tw_instruction *code, int32_t n, instruction *bound) {
     for (int32_t i = 0; i < n; i++) {
         bound[i].op = code[i].op;
         bound[i].function =
-            code[i].op < TW_OPERATIONS ? NULL : m->tape->functions + (code[i].op - TW_OPERATIONS);
+            code[i].op < TW_FUNCTIONS ? NULL : m->tape->functions + (code[i].op - TW_FUNCTIONS);
         bound[i].out = (real *)bind_slot(m, code[i].out).base;
+        const int looks_up = code[i].op == TW_LOOKUP;
+        bound[i].table = looks_up ? m->tape->tables + code[i].in[1] : NULL;
         for (int k = 0; k < 3; k++)
-            bound[i].in[k] = bind_slot(m, code[i].in[k]);
+            bound[i].in[k] = bind_slot(m, code[i].in[looks_up ? 0 : k]);
     }
 }
 
-/* Lay out and bind a machine whose point slots lie at `point` (NULL: take memory for them too). */
-static machine machine_on(arena *a, const tw_tape *tape, ptrdiff_t point_size, real *point) {
+/* How many instructions all sections have. */
+static ptrdiff_t section_code(const tw_tape *tape) {
+    ptrdiff_t n = 0;
+    for (int32_t s = 0; s < tape->n_sections; s++)
+        n += tape->sections[s].n_lane_code + tape->sections[s].n_block_code + tape->sections[s].n_store_code;
+    return n;
+}
+
+/* Lay out the curve slots, at `curves` or if that is NULL in memory of their own, and write the numbers of
+ * those that are fixed. */
+static void lay_out_curves(machine *m, arena *a, real *curves) {
+    const tw_tape *t = m->tape;
+    ptrdiff_t size = 0;
+    for (int32_t k = 0; k < t->n_curve; k++)
+        size += groups_in(m, t->curve_points[k]) * LANES;
+    m->curve = TAKE(a, real *, t->n_curve);
+    m->curves = curves ? curves : TAKE(a, real, size);
+    if (a->measuring)
+        return;
+    real *next = m->curves;
+    for (int32_t k = 0; k < t->n_curve; k++) {
+        const ptrdiff_t n = t->curve_points[k], all = groups_in(m, n) * LANES;
+        m->curve[k] = next;
+        for (ptrdiff_t i = 0; i < all && t->curve_table[k] >= 0; i++)
+            next[i] = (real)t->tables[t->curve_table[k]].values[m->abreast ? i / LANES : i < n ? i : n - 1];
+        next += all;
+    }
+}
+
+/* Lay out and bind a machine, where `abreast` is not 0 for fits side by side.  Its point slots lie at `point`
+ * and its curve slots at `curves`, which are those of another machine; NULL: take memory for them too. */
+static machine machine_on(arena *a, const tw_tape *tape, int abreast, ptrdiff_t point_size, real *point,
+                          real *curves) {
     machine m = {.tape = tape, .block = block_groups(tape), .point_size = point_size, .width = LANES};
+    m.abreast = abreast;
     m.lane = TAKE(a, real, (ptrdiff_t)tape->n_lane * LANES);
     m.point = point ? point : TAKE(a, real, tape->n_point * point_size);
     m.registers = TAKE(a, real, tape->n_block * m.block * LANES);
     m.point_code = TAKE(a, instruction, tape->n_point_code);
     m.lane_code = TAKE(a, instruction, tape->n_lane_code);
     m.block_code = TAKE(a, instruction, tape->n_block_code);
+    m.section_code = TAKE(a, instruction, section_code(tape));
     m.output = TAKE(a, operand, 1 + tape->n_free);
+    lay_out_curves(&m, a, curves);
     if (a->measuring)
         return m;
     const tw_instruction *code = tape->code;
     bind_code(&m, code, tape->n_point_code, m.point_code);
     bind_code(&m, code += tape->n_point_code, tape->n_lane_code, m.lane_code);
-    bind_code(&m, code + tape->n_lane_code, tape->n_block_code, m.block_code);
+    bind_code(&m, code += tape->n_lane_code, tape->n_block_code, m.block_code);
+    bind_code(&m, code + tape->n_block_code, (int32_t)section_code(tape), m.section_code);
     for (int32_t k = 0; tape->output && k <= tape->n_free; k++)
         m.output[k] = bind_slot(&m, tape->output[k]);
     for (int32_t c = 0; c < tape->n_const; c++)
@@ -155,6 +207,10 @@ TW_INLINE void run_lanes(const instruction *code, int32_t n_code, ptrdiff_t star
 #undef TW_OP2
 #undef TW_OP3
         default:
+            if (i->op == TW_LOOKUP) {
+                run_lookup(i->table, pa, sa, out, n, width);
+                break;
+            }
             run_foreign(i->function, (const real *const[]){pa, pb, pc}, (const ptrdiff_t[]){sa, sb, sc}, out,
                         n, width);
         }
@@ -171,32 +227,23 @@ static void run_code(const instruction *code, int32_t n_code, ptrdiff_t start, p
     run_code_to(code, n_code, start, n, 0);
 }
 
-/* The same for the lanes that a machine computes. */
-static void run_width(const machine *m, const instruction *code, int32_t n_code, ptrdiff_t start,
-                      ptrdiff_t n) {
+/* The same for the lanes that a machine computes, with results from group `out_start` of their slots on. */
+static void run_width_to(const machine *m, const instruction *code, int32_t n_code, ptrdiff_t start,
+                         ptrdiff_t n, ptrdiff_t out_start) {
     if (m->width == LANES)
-        run_code(code, n_code, start, n);
+        run_code_to(code, n_code, start, n, out_start);
     else
-        run_lanes(code, n_code, start, n, 0, VL);
+        run_lanes(code, n_code, start, n, out_start, VL);
 }
 
-/* Run the theta stage, for the parameters that are in their lane slots. */
-static void run_lane_code(const machine *m) { run_width(m, m->lane_code, m->tape->n_lane_code, 0, 1); }
+static void run_width(const machine *m, const instruction *code, int32_t n_code, ptrdiff_t start,
+                      ptrdiff_t n) {
+    run_width_to(m, code, n_code, start, n, 0);
+}
 
 /* Compute the block slots, value and derivatives among them, of n groups of points from `start` on. */
 static void run_block_code(const machine *m, ptrdiff_t start, ptrdiff_t n) {
     run_width(m, m->block_code, m->tape->n_block_code, start, n);
-}
-
-TW_INLINE ptrdiff_t groups_of(ptrdiff_t n_points) { return pieces(n_points, LANES); }
-
-/* Put one theta, whose elements lie `step` apart, into every lane, and run the theta stage. */
-static void set_theta(const machine *m, const real *theta, ptrdiff_t step) {
-    real *slot = m->lane + (ptrdiff_t)m->tape->n_const * LANES;
-    for (int32_t j = 0; j < m->tape->n_theta; j++)
-        for (int l = 0; l < LANES; l++)
-            slot[j * LANES + l] = theta[j * step];
-    run_lane_code(m);
 }
 
 #endif

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         check_gradient,
     )
     from .model.composition import ComposedModel
+    from .model.convolution import convolve
     from .model.function import Function, function
     from .optimizers import (
         LBFGS,
@@ -108,6 +109,7 @@ __all__ = [
     "check_adjoint",
     "check_gradient",
     "condition_number",
+    "convolve",
     "coordinate_descent",
     "curve_fit",
     "definiteness",
@@ -151,6 +153,7 @@ _LATER = {
     "losses": """FunctionLoss LeastSquares LinearLeastSquares Loss MSELoss QuadraticLoss
         check_adjoint check_gradient""",
     "model.composition": "ComposedModel",
+    "model.convolution": "convolve",
     "model.function": "Function function",
     "optimizers": """LBFGS Block ConjugateGradient CoordinateDescent Diagonal GaussNewton Given
         GradientDescent HeavyBall IncompleteCholesky LevenbergMarquardt Nesterov Newton

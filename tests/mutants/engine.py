@@ -363,8 +363,8 @@ EDITS = {
         ("operand loaded once too often", "if (sa == 0 && sc == 0)", "if (sa == 0)"),
         (
             "lanes of a fit alone not computed",
-            "run_lanes(code, n_code, start, n, 0, VL)",
-            "run_lanes(code, n_code, start, n, 0, 0)",
+            "run_lanes(code, n_code, start, n, out_start, VL)",
+            "run_lanes(code, n_code, start, n, out_start, 0)",
         ),
     ],
     ("csrc/tape/operations.h", "test_tape.py"): [

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import adjoint
+import curves
 import engine
 import files
 import graph
@@ -32,7 +33,7 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, shared, noise, words, results, intervals, files]
+MODULES += [loss, graph, scales, engine, curves, shared, noise, words, results, intervals, files]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

@@ -29,6 +29,7 @@ cdef class Graph:
     cdef readonly int size  # the number of nodes
     cdef readonly int n_theta
     cdef readonly int n_x
+    cdef public object tables  # what operations with a table number mean; None if there are none
     cdef public bint exact  # whether 0 * x is kept, since it is NaN for an infinite x
 
     cdef int constant(self, double value) except -1

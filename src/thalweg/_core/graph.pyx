@@ -15,7 +15,7 @@ from libc.string cimport memcmp, memcpy, memset
 from thalweg._core.operations cimport ARITY, NAMES, OPCODE
 from thalweg._core.thalweg_h cimport (
     ABS, ADD, AND, COPY, COS, COSH, DIV, EQUAL, FLOOR, HYPOT, MAXIMUM, MINIMUM, MUL, NEG, NOT,
-    NOT_EQUAL, OR, POW, RECIP, SQRT, SQUARE, SUB, WHERE,
+    NOT_EQUAL, OR, POW, RECIP, SQRT, SQUARE, SUB, TW_FIXED, TW_LOOKUP, TW_TOTAL, WHERE,
 )
 
 cdef enum:
@@ -81,7 +81,7 @@ cdef class Graph:
         for j in range(n_theta):
             node = leaf(THETA, j, ON_THETA)
             self.append(&node)
-        self.n_theta = n_theta
+        self.n_theta, self.tables = n_theta, None
         for _ in range(n_x):
             self.append_x()
 
@@ -150,6 +150,8 @@ cdef class Graph:
             return known
         for k in range(node.arity):
             node.depends |= self.at[node.ids[k]].depends
+        if TW_FIXED <= op < TW_LOOKUP:
+            node.depends = ON_X if op == TW_FIXED else ON_THETA if op == TW_TOTAL else ON_BOTH
         if not node.depends:
             return self.known(self.fold(NAMES[op], *(a, b, c)[:node.arity]))
         node.order = order_of(&node, self.at)

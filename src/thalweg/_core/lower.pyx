@@ -35,7 +35,7 @@ def lower_slots(Graph graph not None, outputs):
     return Tape(**fields, free_theta=(), output=()), slots
 
 
-cdef tuple lay_out(Graph graph, list outputs, list copies):
+def lay_out(Graph graph not None, list outputs, list copies):
     """The fields of a tape without outputs, and the slots of the outputs.
 
     ``copies`` are nodes whose values are copied to block slots at the end.

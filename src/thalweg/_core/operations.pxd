@@ -8,4 +8,5 @@ cdef list NAMES  # of the operations, by number
 cdef dict OPCODE  # the number of each name
 cdef int[MOST_OPERATIONS] ARITY  # 0 where no operation has the number
 cdef const c.tw_function *functions() noexcept
+cdef bint is_instruction(int operation) noexcept
 cdef int arity_of(int operation) noexcept

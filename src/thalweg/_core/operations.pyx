@@ -13,7 +13,7 @@ from threading import Lock
 
 from thalweg._core.dispatch import operations
 
-cdef c.tw_function[MOST_OPERATIONS] TABLE  # registered functions, from number TW_OPERATIONS on
+cdef c.tw_function[MOST_OPERATIONS] TABLE  # registered functions, from number TW_FUNCTIONS on
 cdef object changing = Lock()
 cdef list OWNERS = []  # objects that keep the code of registered functions alive
 
@@ -23,15 +23,30 @@ OPCODE = {name: number for number, name in enumerate(NAMES)}
 for number, (_, arity) in enumerate(operations()):
     ARITY[number] = arity
 
+# Operations whose last operand is the number of a table of the graph (csrc/tape/opcodes.h).
+for name, arity in (
+    ("fixed", 1), ("curve", 1), ("mix", 2), ("moved", 3), ("total", 2), ("lookup", 2)
+):
+    ARITY[len(NAMES)] = arity
+    OPCODE[name] = len(NAMES)
+    NAMES.append(name)
+if len(NAMES) != c.TW_FUNCTIONS:
+    raise ImportError("the operations with tables are not those of csrc/tape/opcodes.h")
+
 
 cdef const c.tw_function *functions() noexcept:
-    """The registered functions, by number beyond the operations of the C library."""
+    """The registered functions, by number from TW_FUNCTIONS on."""
     return TABLE
 
 
 cdef int arity_of(int operation) noexcept:
     """How many operands an operation takes, or 0 if no operation has this number."""
     return ARITY[operation] if 0 <= operation < MOST_OPERATIONS else 0
+
+
+cdef bint is_instruction(int operation) noexcept:
+    """Whether a tape may hold this operation."""
+    return arity_of(operation) and not c.TW_FIXED <= operation <= c.TW_TOTAL
 
 
 def opcodes():
@@ -87,7 +102,7 @@ def register(str name, address, int arity, bint flag=False, wrt=(), owner=None):
         number = len(NAMES)
         if number == MOST_OPERATIONS:
             raise OverflowError("a process has no room for more functions; use each of them again")
-        TABLE[number - c.TW_OPERATIONS] = function
+        TABLE[number - c.TW_FUNCTIONS] = function
         ARITY[number] = arity
         NAMES.append(name)
         OWNERS.append(owner)

@@ -11,4 +11,5 @@ cdef class Tape:
     cdef c.tw_instruction *code
     cdef double *constants
     cdef int32_t *indices
+    cdef object curves  # a Curves, or None
     cdef readonly tuple free_theta

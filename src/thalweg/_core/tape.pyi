@@ -1,6 +1,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+class Curves:
+    def __init__(
+        self,
+        n_points: int,
+        sections: Sequence[tuple[int, int, int, int, int]],
+        mixes: Sequence[tuple[int, int, int, int]],
+        curves: Sequence[tuple[int, int]],
+        tables: Sequence[tuple[int, int, int, int, Any, Any]],
+    ) -> None: ...
+
 class Tape:
     free_theta: tuple[int, ...]
     def __init__(
@@ -13,6 +23,7 @@ class Tape:
         n_code: tuple[int, int, int],
         free_theta: Sequence[int],
         output: Sequence[int],
+        curves: Curves | None = ...,
     ) -> None: ...
     @property
     def sizes(self) -> dict[str, int]: ...

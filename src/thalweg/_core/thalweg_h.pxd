@@ -14,6 +14,30 @@ cdef extern from "thalweg.h" nogil:
         int32_t arity, flag, order
         int32_t wrt[2]
 
+    enum:
+        TW_TABLE_CURVE
+        TW_TABLE_BAND
+        TW_TABLE_DENSE
+        TW_TABLE_SUMS
+        TW_TABLE_TOTAL
+        TW_TABLE_MOVED
+        TW_TABLE_SLOPE
+        TW_TABLE_LINES
+        TW_TABLE_STEPS
+
+    ctypedef struct tw_table:
+        int32_t kind
+        int64_t n_in, n_out, offset, n_values
+        const double *values
+        const float *floats
+
+    ctypedef struct tw_mix:
+        int32_t table, inputs "in", out, shift
+
+    ctypedef struct tw_section:
+        int64_t n_points
+        int32_t n_lane_code, n_block_code, n_store_code, n_mixes
+
     ctypedef struct tw_tape:
         int32_t n_theta, n_x, n_const
         int32_t n_lane, n_point, n_block
@@ -24,6 +48,13 @@ cdef extern from "thalweg.h" nogil:
         const int32_t *free_theta
         const tw_function *functions
         const int32_t *output
+        int64_t n_points
+        int32_t n_sections, n_curve
+        const tw_section *sections
+        const tw_mix *mixes
+        const int64_t *curve_points
+        const int32_t *curve_table
+        const tw_table *tables
 
     ctypedef struct tw_fit_job:
         const tw_tape *tape
@@ -131,7 +162,13 @@ cdef extern from "tape/opcodes.h" nogil:
         FMA "TW_OP_fma"
         FMS "TW_OP_fms"
         FNMA "TW_OP_fnma"
-        TW_OPERATIONS
+        TW_FIXED
+        TW_CURVE
+        TW_MIX
+        TW_MOVED
+        TW_TOTAL
+        TW_LOOKUP
+        TW_FUNCTIONS
 
 cdef extern from "base/pool.h" nogil:
     ctypedef int atomic_flag_int "_Atomic int"

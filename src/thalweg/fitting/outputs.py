@@ -21,8 +21,9 @@ from .._arguments.check import PerFit, left_out
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous
 from ..model import ModelInfo
+from ..model.asked import outputs_of
 from ..model.several import Several, several_of_numbers
-from ..model.trace import RecordingError, outputs_of
+from ..model.trace import RecordingError
 from .by_calls import copied
 from .data import (
     Data,

@@ -13,10 +13,11 @@ from .._arguments.check import Array, PerFit, name_index, shapes
 from .._arguments.pieces import all_finite, contiguous
 from .._core.differences import Differences
 from ..model import ModelInfo
+from ..model.asked import columns_read
 from ..model.several import Stacked
 from ..model.signature import with_more
 from ..model.ties import TiedFunction, Ties, read_ties
-from ..model.trace import Recording, RecordingError, columns_read, record, record_each
+from ..model.trace import Recording, RecordingError, record, record_each
 from . import by_calls
 from .data import Data
 from .elimination import eliminating

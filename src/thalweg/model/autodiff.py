@@ -3,22 +3,11 @@
 Forward mode pushes a tangent through every node, t_v = sum_i (dv/da_i) t_i (`jvp`); reverse mode
 pulls an adjoint back, w_i += w_v (dv/da_i) (`vjp`, `gradient`); see Griewank and Walther,
 "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.  Both read the same table of local
-derivatives, `PARTIALS`.  Since the result consists of nodes, it can be differentiated again.
+derivatives, `PARTIALS` in partials.py.  Since the result consists of nodes, it can be
+differentiated again.
 
-A local derivative is a tuple of factors rather than one node, and an adjoint is multiplied by them
-one after the other, cheapest first: the constant of d(u**2) = 2 u du then meets the adjoint's scale
-(see simplify.pxi) and costs nothing per point.
-
-Where a function has no derivative, one is chosen:
-
-- abs at 0: 0;  floor, floor_divide, sign, comparisons, logic: 0 everywhere;
-- hypot at 0: 0;  a % b: 1 and -(a // b), also at its jumps;
-- minimum(a, b) and maximum(a, b) at a = b: the derivative of a;
-- where(c, a, b): the derivative of the branch taken; c counts as constant;
-- sqrt and cbrt at 0: 0 instead of infinite, and likewise x**y at x = 0 for y < 1.  A fit meets them
-  in sqrt(x / tau) or (x / tau)**y at x = 0, where the value is 0 for every tau, and in radii;
-- x**y at x = 0 for other y (except small integers, which are products): 0 with respect to y, and
-  y 0**(y - 1) with respect to x, which counts as constant in higher derivatives.
+A node that mixes points (mixes.py) ends both: it counts as a leaf, and its derivatives, which are
+found first, are multiplied by those of the output with respect to it.
 
 The branch not taken may be infinite or NaN, and so may its derivative; a factor 0 would not make it
 0.  The same holds for exp(u) in 1 / (1 + exp(u)), for instance at a dose of 0.  So an adjoint
@@ -26,172 +15,19 @@ carries a *mask*, the conditions under which it is not 0, and only the finished 
 When the two branches of a `where` meet again, they make one `where` instead of two.
 """
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
-from . import voigt
+from . import mixes
 from .graph import ON_X, Graph, reachable
+from .partials import PARTIALS, Factors
+from .tables import MIXING
 
-Factors = tuple[int, ...]
-Partial = Callable[..., Factors]  # takes the graph, the value's node, and the operands' nodes
 Mask = frozenset[tuple[int, bool]]  # pairs (condition, the truth it must have), all required
 
 _EVERYWHERE: Mask = frozenset()
+_LEAVES = frozenset({"const", "theta", "x", *MIXING})  # what an adjoint is not pulled through
 _MOST = 4  # so many conditions of a mask are kept apart: models hardly nest more choices
-_TWO_OVER_SQRT_PI = 2.0 / math.sqrt(math.pi)
-
-
-def _one(g: Graph, v: int, *operands: int) -> Factors:
-    return ()
-
-
-def _minus_one(g: Graph, v: int, *operands: int) -> Factors:
-    return (g.const(-1.0),)
-
-
-def _operand(i: int, sign: float = 1.0) -> Partial:
-    return lambda g, v, *operands: (g.const(sign), operands[i])
-
-
-def _plus_one(g: Graph, a: int) -> int:
-    return g.add("add", g.const(1.0), a)
-
-
-def _one_minus_square(g: Graph, a: int) -> int:
-    """1 - a**2 as (1 - a) (1 + a), which loses no digits near a = 1."""
-    return g.add("mul", g.add("sub", g.const(1.0), a), _plus_one(g, a))
-
-
-def _square_plus_one(g: Graph, a: int) -> int:
-    return _plus_one(g, g.add("square", a))
-
-
-def _rsqrt(g: Graph, a: int) -> int:
-    return g.add("recip", g.add("sqrt", a))
-
-
-def _acosh(g: Graph, v: int, a: int) -> Factors:
-    below = g.add("add", g.const(-1.0), a)
-    return (_rsqrt(g, g.add("mul", below, _plus_one(g, a))),)
-
-
-def _gauss(factor: float) -> Partial:
-    """The partial derivative factor * exp(-a**2)."""
-
-    def partial(g: Graph, v: int, a: int) -> Factors:
-        return g.const(factor), g.add("exp", g.add("neg", g.add("square", a)))
-
-    return partial
-
-
-def _erfcx(g: Graph, v: int, a: int) -> Factors:
-    """The derivative of erfcx, 2 a erfcx(a) - 2 / sqrt(pi)."""
-    product = g.add("mul", g.const(2.0), g.add("mul", a, v))
-    return (g.add("add", g.const(-_TWO_OVER_SQRT_PI), product),)
-
-
-def _unless_zero(g: Graph, a: int, at_zero: int, value: int) -> int:
-    return g.add("where", g.add("equal", a, g.const(0.0)), at_zero, value)
-
-
-def _pow_base(g: Graph, v: int, a: int, b: int) -> Factors:
-    """The derivative b a**(b - 1) as b a**b / a: a second pow would cost more than all the rest."""
-    less_one = g.add("add", g.const(-1.0), b)
-    steep = g.add("less", less_one, g.const(0.0))
-    limit = g.add("pow", g.const(0.0), less_one)
-    at_zero = g.add("where", steep, g.const(0.0), limit)
-    return b, _unless_zero(g, a, at_zero, g.add("div", v, a))
-
-
-def _finite_recip(g: Graph, a: int) -> int:
-    """The node of 1 / a, or of 0 where a is 0."""
-    return g.add("where", a, g.add("recip", a), g.const(0.0))
-
-
-def _pow_exponent(g: Graph, v: int, a: int, b: int) -> Factors:
-    return (_unless_zero(g, a, g.const(0.0), g.add("mul", v, g.add("log", a))),)
-
-
-def _atan2(g: Graph, numerator: int, a: int, b: int) -> int:
-    squares = g.add("add", g.add("square", a), g.add("square", b))
-    return g.add("div", numerator, squares)
-
-
-# w(z) = voigt_re + i voigt_im at z = a + i b has w' = -2 z w + 2 i / sqrt(pi); so by the equations
-# of Cauchy and Riemann, Re w' and Im w' give all four derivatives.
-def _faddeeva_real(g: Graph, a: int, b: int) -> Factors:
-    """Re w'(z) = 2 (b Im w - a Re w)."""
-    real, imag = g.add("voigt_re", a, b), g.add("voigt_im", a, b)
-    return g.const(2.0), g.add("sub", g.add("mul", b, imag), g.add("mul", a, real))
-
-
-def _faddeeva_imag(g: Graph, a: int, b: int, sign: float = 1.0) -> Factors:
-    """Im w'(z) = 2 / sqrt(pi) - 2 (a Im w + b Re w)."""
-    real, imag = g.add("voigt_re", a, b), g.add("voigt_im", a, b)
-    products = g.add("add", g.add("mul", a, imag), g.add("mul", b, real))
-    return g.const(2.0 * sign), g.add("sub", g.const(0.5 * _TWO_OVER_SQRT_PI), products)
-
-
-# The local derivatives of each operation, one function per operand.  An operation without an entry
-# has derivative 0 everywhere, except those of _CHOICES.
-PARTIALS: dict[str, tuple[Partial, ...]] = {
-    "copy": (_one,),
-    "neg": (_minus_one,),
-    "abs": (lambda g, v, a: (g.add("sign", a),),),
-    "recip": (lambda g, v, a: (g.const(-1.0), g.add("square", v)),),
-    "square": (_operand(0, 2.0),),
-    "sqrt": (lambda g, v, a: (g.const(0.5), _finite_recip(g, v)),),
-    "cbrt": (lambda g, v, a: (g.const(1 / 3), _finite_recip(g, g.add("square", v))),),
-    "exp": (lambda g, v, a: (v,),),
-    "expm1": (lambda g, v, a: (_plus_one(g, v),),),
-    "log": (lambda g, v, a: (g.add("recip", a),),),
-    "log1p": (lambda g, v, a: (g.add("recip", _plus_one(g, a)),),),
-    "sin": (lambda g, v, a: (g.add("cos", a),),),
-    "cos": (lambda g, v, a: (g.const(-1.0), g.add("sin", a)),),
-    "tan": (lambda g, v, a: (_square_plus_one(g, v),),),
-    "asin": (lambda g, v, a: (_rsqrt(g, _one_minus_square(g, a)),),),
-    "acos": (lambda g, v, a: (g.const(-1.0), _rsqrt(g, _one_minus_square(g, a))),),
-    "atan": (lambda g, v, a: (g.add("recip", _square_plus_one(g, a)),),),
-    "sinh": (lambda g, v, a: (g.add("cosh", a),),),
-    "cosh": (lambda g, v, a: (g.add("sinh", a),),),
-    "tanh": (lambda g, v, a: (g.add("sub", g.const(1.0), g.add("square", v)),),),
-    "asinh": (lambda g, v, a: (_rsqrt(g, _square_plus_one(g, a)),),),
-    "acosh": (_acosh,),
-    "atanh": (lambda g, v, a: (g.add("recip", _one_minus_square(g, a)),),),
-    "erf": (_gauss(_TWO_OVER_SQRT_PI),),
-    "erfc": (_gauss(-_TWO_OVER_SQRT_PI),),
-    "erfcx": (_erfcx,),
-    "add": (_one, _one),
-    "sub": (_one, _minus_one),
-    "mul": (_operand(1), _operand(0)),
-    "div": (
-        lambda g, v, a, b: (g.add("recip", b),),
-        lambda g, v, a, b: (g.const(-1.0), g.add("recip", b), v),
-    ),
-    "pow": (_pow_base, _pow_exponent),
-    "atan2": (
-        lambda g, v, a, b: (_atan2(g, b, a, b),),
-        lambda g, v, a, b: (g.const(-1.0), _atan2(g, a, a, b)),
-    ),
-    "hypot": (
-        lambda g, v, a, b: (a, _finite_recip(g, v)),
-        lambda g, v, a, b: (b, _finite_recip(g, v)),
-    ),
-    "remainder": (_one, lambda g, v, a, b: (g.const(-1.0), g.add("floor_divide", a, b))),
-    **{op: voigt.partials(op) for op in voigt.NUMPY},
-    "voigt_re": (
-        lambda g, v, a, b: _faddeeva_real(g, a, b),
-        lambda g, v, a, b: _faddeeva_imag(g, a, b, -1.0),
-    ),
-    "voigt_im": (
-        lambda g, v, a, b: _faddeeva_imag(g, a, b),
-        lambda g, v, a, b: _faddeeva_real(g, a, b),
-    ),
-    "fma": (_operand(1), _operand(0), _one),
-    "fms": (_operand(1), _operand(0), _minus_one),
-    "fnma": (_operand(1, -1.0), _operand(0, -1.0), _one),
-}
 
 # Operations that return one of two operands: their condition, its operand, and the other operand.
 _CHOICES: dict[str, Callable[..., tuple[int, int, int]]] = {
@@ -325,7 +161,7 @@ def vjp(
 def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> None:
     mask, value = adjoints.terms[i]
     op, *operands = graph.node(i)
-    if op in ("const", "theta", "x"):
+    if op in _LEAVES:
         return
     if op in _CHOICES:
         condition, a, b = _CHOICES[op](graph, *operands)
@@ -355,7 +191,21 @@ def gradient(graph: Graph, output: int, wrt: Sequence[int]) -> list[int]:
     >>> evaluate(g, [value, slope], x=[np.array([1.0, 2.0])], theta=[3.0])
     [array([ 9., 36.]), array([ 6., 24.])]
     """
-    return vjp(graph, [output], [graph.const(1.0)], wrt)
+    slopes: dict[int, list[int]] = {}  # each mixing node, and its derivatives by ``wrt``
+    for i in mixes.mixing_nodes(graph, output):
+        slopes[i] = mixes.slope(graph, i, lambda a: _slopes(graph, a, wrt, slopes))
+    return _slopes(graph, output, wrt, slopes)
+
+
+def _slopes(graph: Graph, node: int, wrt: Sequence[int], slopes: dict[int, list[int]]) -> list[int]:
+    """The derivatives of a node by ``wrt``, also by way of mixing nodes, whose own are known."""
+    ends = [*wrt, *slopes]
+    own = vjp(graph, [node], [graph.const(1.0)], ends)
+    total = own[: len(wrt)]
+    for by, of_mix in zip(own[len(wrt) :], slopes.values(), strict=True):
+        terms = [graph.add("mul", by, each) for each in of_mix]
+        total = [graph.add("add", a, b) for a, b in zip(total, terms, strict=True)]
+    return total
 
 
 def jvp(
@@ -389,6 +239,8 @@ def jvp(
 def _push_forward(graph: Graph, tangent: dict[int, int], i: int) -> int:
     op, *operands = graph.node(i)
     total = zero = graph.const(0.0)
+    if op in MIXING:
+        return mixes.slope(graph, i, lambda a: [tangent.get(a, zero)])[0]
     if op in _CHOICES:
         condition, a, b = _CHOICES[op](graph, *operands)
         return graph.add("where", condition, tangent.get(a, zero), tangent.get(b, zero))

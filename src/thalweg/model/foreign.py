@@ -17,9 +17,10 @@ import numpy as np
 
 from .._core.operations import of_capsule, opcode, register
 from .._core.tape import Tape, evaluate
-from .autodiff import PARTIALS, Partial
 from .graph import LEAVES, NUMPY, Graph, Node, rebuilt
 from .identities import IDENTITIES, Identity
+from .partials import PARTIALS, Partial
+from .tables import WITH_TABLES, Tables
 
 # Makes symbols of nodes of a graph.
 AsSymbols = Callable[[Graph, Sequence[int]], Sequence[Any]]
@@ -69,7 +70,9 @@ def scipy_operation(ufunc: np.ufunc, as_symbols: AsSymbols) -> str | None:
     return name
 
 
-def restored(n_theta: int, nodes: Sequence[Node], as_symbols: AsSymbols) -> Graph:
+def restored(
+    n_theta: int, nodes: Sequence[Node], as_symbols: AsSymbols, tables: Tables | None = None
+) -> Graph:
     """Return a graph of these nodes, which another process may have made with functions of SciPy.
 
     Raises
@@ -77,12 +80,12 @@ def restored(n_theta: int, nodes: Sequence[Node], as_symbols: AsSymbols) -> Grap
     ValueError
         An operation is a function of the user's, whose code only that other process has.
     """
-    for name in {node[0] for node in nodes} - {*NUMPY, *LEAVES}:
+    for name in {node[0] for node in nodes} - {*NUMPY, *LEAVES, *WITH_TABLES}:
         if not name.startswith(_SCIPY):
             raise ValueError(f"this process does not know {name}, a function of another one")
         ufunc = getattr(import_module(_SCIPY), name.removeprefix(f"{_SCIPY}.").split()[0])
         scipy_operation(ufunc, as_symbols)
-    return rebuilt(n_theta, nodes)
+    return rebuilt(n_theta, nodes, tables)
 
 
 def _exported(name: str, arity: int) -> int | None:

@@ -18,13 +18,14 @@ The stage of a node tells what the node depends on, which decides how often it m
     2  theta only       once per evaluation
     3  x and theta      once per evaluation and point; nearly all the time goes into these nodes
 
-`NUMPY` is the specification of every operation; the compiled tape must agree with it.
+`NUMPY` is the specification of every operation but those with tables, `WITH_TABLES`, which stand in
+tables.py; the compiled tape must agree with it.
 Simplification (simplify.pxi in `thalweg._core`) changes values by rounding only as long as they are
 finite; the sign of a zero is not kept.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ import numpy as np
 from .._core import graph as compiled
 from . import voigt
 from .special import special
+from .tables import WITH_TABLES, Tables
 
 ON_X, ON_THETA = 1, 2
 Node = tuple[Any, ...]
@@ -119,6 +121,8 @@ class Graph(compiled.Graph):
         ``n_theta + i``; so the leaves of the same model always have the same numbers.
     depends : list of int
         ``depends[i]``, or `stage` (i), is 1 if node i depends on x, plus 2 if it depends on theta.
+    tables : Tables or None
+        What the operations of `tables` refer to by number; None if the graph has none of these.
     size : int
         Number of nodes.
     n_theta, n_x : int
@@ -129,7 +133,12 @@ class Graph(compiled.Graph):
 
     def copy(self) -> "Graph":
         """Return an independent graph of the same nodes."""
-        return rebuilt(self.n_theta, self.nodes)
+        return rebuilt(self.n_theta, self.nodes, self.tables)
+
+    def key(self, outputs: Sequence[int]) -> Hashable:
+        """Return a key of the outputs, equal for equal formulas and tables."""
+        key = super().key(outputs)
+        return key if self.tables is None else (key, self.tables.key)
 
     def fold(self, op: str, *ids: int) -> int:
         """Return the constant that ``op`` gives on constant nodes."""
@@ -143,9 +152,10 @@ class Graph(compiled.Graph):
         return sum(self.stage(i) == depends and self.node(i)[0] in NUMPY for i in needed)
 
 
-def rebuilt(n_theta: int, nodes: Sequence[Node]) -> Graph:
+def rebuilt(n_theta: int, nodes: Sequence[Node], tables: Tables | None = None) -> Graph:
     """Return a graph of these nodes, which keep their numbers."""
     graph = Graph(n_theta, 0)
+    graph.tables = tables
     for op, *operands in nodes[n_theta:]:
         if op == "x":
             graph.append_x()
@@ -207,6 +217,9 @@ def evaluate(
                 value[i] = operands[0]
             elif op in inputs:
                 value[i] = inputs[op][operands[0]]
+            elif op in WITH_TABLES:
+                *curves, number = operands
+                value[i] = graph.tables[nodes[number][1]](*[value[j] for j in curves])
             else:
                 value[i] = table[op](*[value[j] for j in operands])
     return [value[i] for i in ids]

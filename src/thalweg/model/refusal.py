@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from types import FrameType
 from typing import Final, NoReturn
+
+import numpy as np
 
 
 class RecordingError(Exception):
@@ -16,7 +21,11 @@ class RecordingError(Exception):
         What to write instead; may be empty.
     file, line : str and int, or None
         The place of the operation in the user's code.
+    in_scipy : bool
+        Whether it was inside a function of `scipy.signal` or `scipy.integrate`.
     """
+
+    in_scipy = False
 
     def __init__(
         self, operation: str, file: str | None = None, line: int | None = None, hint: str = ""
@@ -45,6 +54,43 @@ HINTS: Final = {
     "iteration": "write NumPy expressions, which act on every point at once",
 }
 UFUNC_HINT: Final = "write it with operations that thalweg knows, such as np.exp or np.where"
+
+
+LIBRARIES: Final = tuple(
+    os.path.dirname(path) + os.sep
+    for path in (
+        os.path.dirname(os.path.abspath(__file__)),
+        np.__file__,
+        os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy", ""),
+    )
+)
+_COMPILED: Final = "thalweg/_core/"  # frames of compiled modules have relative file names
+
+
+def is_user_code(file: str) -> bool:
+    """Return whether a file is neither of this library nor of NumPy or SciPy."""
+    return not file.startswith(LIBRARIES) and _COMPILED not in file
+
+
+def below_scipy(error: BaseException) -> bool:
+    """Return whether an error was raised inside a function of SciPy's that mixes points."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith(("scipy.signal", "scipy.integrate")):
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+def calling_line() -> tuple[str | None, int | None]:
+    """Return file and line of the innermost frame of the user's code."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if is_user_code(frame.f_code.co_filename):
+            return frame.f_code.co_filename, frame.f_lineno
+        frame = frame.f_back
+    return None, None
 
 
 def refuse(operation: str, hint: str | None = None) -> NoReturn:

@@ -8,27 +8,22 @@ place in the user's code.
 """
 
 import copyreg
-import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any, Final, NoReturn
 
 import numpy as np
 
 from .._core import value as compiled
-from . import functions
+from . import complex_symbol, curves, functions
 from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
-from .complex_symbol import (
-    ARRAY_FUNCTIONS as COMPLEX,
-)
-from .complex_symbol import (
-    ComplexSymbol,
-    complex_ufunc,
-    complex_where,
-)
+from .complex_symbol import ComplexSymbol, complex_ufunc, complex_where
 from .foreign import restored, scipy_operation
-from .graph import ON_X, Graph, Node, evaluate, reachable
-from .refusal import HINTS, REDUCTION_HINT, UFUNC_HINT, refuse
+from .graph import ON_THETA, ON_X, Graph, Node, evaluate, reachable
+from .refusal import HINTS, REDUCTION_HINT, UFUNC_HINT, calling_line, refuse
+from .tables import Tables, table
+from .ufuncs import UFUNCS
 
 _NUMBERS: Final = (float, int, np.floating, np.integer, np.bool_)
 
@@ -84,6 +79,11 @@ class Recorder(compiled.Recorder):
             self.arrays.append(numbers.reshape(-1))
         elif array.size == 1:
             node = self._lift_number(float(array.item()))
+        elif array.ndim == 1 and array.size:  # a curve on a grid of its own
+            tables = curves.tables_of(self)
+            number = tables.add(table("curve", 0, len(numbers), values=numbers))
+            tables.places[number] = (array.shape, *calling_line())
+            node = self.graph.add("fixed", self.graph.const(float(number)))
         else:
             refuse(
                 f"an array of shape {array.shape} beside N={self.n_points} points",
@@ -124,6 +124,9 @@ class Recorder(compiled.Recorder):
         if any(node[0] == "x" and arrays[node[1]] is None for node in needed):
             return None
         [numbers] = evaluate(graph, [value._id], x=arrays)
+        length = curves.length_of(self, value._id)
+        if length != self.n_points:
+            return np.array(numbers)
         numbers = np.array(np.broadcast_to(numbers, self.n_points)).reshape(self.points)
         return numbers.astype(bool) if value._condition else numbers
 
@@ -175,18 +178,36 @@ class Symbol(compiled.Value):
     __complex__ = refusal("complex()")
     __index__ = refusal("float()")
     __round__ = __trunc__ = __floor__ = __ceil__ = refusal("float()")
-    __len__ = _of_data("__len__", "len()")
     __iter__ = _of_data("__iter__", "iteration")
-    __matmul__ = _of_data("__matmul__", "the product @ of points")
-    __rmatmul__ = _of_data("__rmatmul__", "the product @ of points")
     __setitem__ = refusal("writing into a recorded value")
+
+    def __len__(self) -> int:
+        graph, recorder = self._recorder.graph, self._recorder
+        if graph.stage(self._id) & ON_THETA and graph.stage(self._id) & ON_X:
+            return curves.rows_of(recorder, self._id)
+        numbers = recorder.concrete(self)
+        return refuse("len()") if numbers is None else len(numbers)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self._product(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self._product(other, self)
+
+    def _product(self, a: Any, b: Any) -> Any:
+        known = self._recorder.concrete([a, b])
+        if known is not None:
+            return known[0] @ known[1]
+        if is_array_of_symbols(a) or is_array_of_symbols(b):
+            refuse("the product @ of points")
+        return curves.matmul(self._recorder, a, b)
 
     def __getitem__(self, key: Any) -> Any:
         if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
             return self
         numbers, known = self._recorder.concrete(self), self._recorder.concrete(key)
         if numbers is None or known is None:
-            refuse("indexing")
+            return curves.getitem(self, key)
         return numbers[known]
 
     def _as_complex(self) -> ComplexSymbol:
@@ -219,6 +240,8 @@ class Symbol(compiled.Value):
         on_x = bool(graph.stage(self._id) & ON_X)
         if on_x or self._is_parameter():
             shape = recorder.points if on_x else ()
+            length = None if graph.tables is None else curves.length_of(recorder, self._id)
+            shape = shape if length in (None, recorder.n_points) else (length,)
             if name in ("shape", "ndim", "size", "dtype"):
                 return getattr(np.broadcast_to(0.0, shape), name)
             if name in _SAME or (len(shape) < 2 and name in _SAME_ROW):
@@ -226,6 +249,8 @@ class Symbol(compiled.Value):
         numbers = recorder.concrete(self)
         if numbers is not None:
             return getattr(numbers, name)
+        if name in curves.METHODS and graph.stage(self._id) & ON_THETA:
+            return partial(curves.METHODS[name], recorder, self)
         refuse(f"attribute .{name} of a recorded value", REDUCTION_HINT)
 
     def _ufunc(self, ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
@@ -235,7 +260,7 @@ class Symbol(compiled.Value):
         if any(map(compiled.is_complex, inputs)):
             return complex_ufunc(self._recorder, ufunc, method, inputs, options)
         name = ufunc.__name__
-        function = _UFUNCS.get(name)
+        function = UFUNCS.get(name)
         if function is not None and not options and method == "__call__":
             return function(*map(self._recorder.symbol, inputs))
         if not options and method == "__call__" and self._recorder.concrete(inputs) is None:
@@ -247,10 +272,17 @@ class Symbol(compiled.Value):
         known = self._recorder.concrete(inputs)
         if known is not None:
             return getattr(ufunc, method)(*known, **options)
+        if name == "matmul" and not options:
+            return self._product(*inputs)
         if options or method != "__call__":
             extra = f".{method}" if method != "__call__" else f" with {', '.join(options)}="
             refuse(f"np.{name}{extra}", REDUCTION_HINT if method != "__call__" else UFUNC_HINT)
         refuse(f"the function {name}", UFUNC_HINT)
+
+    def _depends_on_theta(self, operands: Any) -> bool:
+        """Whether one of these depends on parameters; what is computed of x alone needs numbers."""
+        graph = self._recorder.graph
+        return any(isinstance(a, Symbol) and graph.stage(a._id) & ON_THETA for a in operands)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(map(is_array_of_symbols, args)):
@@ -261,6 +293,8 @@ class Symbol(compiled.Value):
             return known(recorder, *args, **kwargs)
         numbers, options = recorder.concrete(args), recorder.concrete(list(kwargs.values()))
         if numbers is None or options is None:
+            if function in curves.FUNCTIONS and self._depends_on_theta(args):
+                return curves.FUNCTIONS[function](recorder, *args, **kwargs)
             refuse(f"the function np.{function.__name__}", REDUCTION_HINT)
         return function(*numbers, **dict(zip(kwargs, options, strict=True)))
 
@@ -273,11 +307,11 @@ def symbols_of(graph: Graph, nodes: Sequence[int]) -> list[Symbol]:
     return [Symbol(recorder, node) for node in nodes]
 
 
-def _restored(n_theta: int, nodes: Sequence[Node]) -> Graph:
-    return restored(n_theta, nodes, symbols_of)
+def _restored(n_theta: int, nodes: Sequence[Node], tables: Tables | None = None) -> Graph:
+    return restored(n_theta, nodes, symbols_of, tables)
 
 
-copyreg.pickle(Graph, lambda graph: (_restored, (graph.n_theta, graph.nodes)))
+copyreg.pickle(Graph, lambda graph: (_restored, (graph.n_theta, graph.nodes, graph.tables)))
 
 
 # Attributes that leave the numbers unchanged: of arrays of any shape, and of arrays of one row.
@@ -316,31 +350,6 @@ _METHODS: Final = frozenset(
     "arctanh".split()
 )
 
-# NumPy's and SciPy's ufuncs by name that are composed of several operations.
-_UFUNCS: Final[dict[str, Callable[..., Any]]] = {
-    **{
-        name: getattr(functions, name)
-        for name in "ceil copysign dawsn exp10 exp2 expit exprel fmax fmin fmod heaviside log10 "
-        "log2 log_expit log_ndtr logaddexp logaddexp2 logit ndtr rint softplus trunc voigt_profile "
-        "xlog1py xlogy".split()
-    },
-    "add": operator.add,
-    "bitwise_xor": operator.xor,
-    "conjugate": operator.pos,
-    "deg2rad": lambda x: x * (np.pi / 180.0),
-    "degrees": lambda x: x * (180.0 / np.pi),
-    "divmod": divmod,
-    "greater": operator.gt,
-    "greater_equal": operator.ge,
-    "isfinite": lambda x: (x - x) == 0,
-    "isinf": lambda x: abs(x) == np.inf,
-    "isnan": lambda x: x != x,
-    "logical_xor": operator.xor,
-    "multiply": operator.mul,
-    "rad2deg": lambda x: x * (180.0 / np.pi),
-    "radians": lambda x: x * (np.pi / 180.0),
-}
-
 
 def _where(recorder: Recorder, condition: Any, *branches: Any) -> Any:
     if len(branches) != 2:
@@ -369,7 +378,7 @@ def _full(recorder: Recorder, a: Any, fill_value: Any = 0.0, **_: Any) -> Symbol
 
 
 _ARRAY_FUNCTIONS: Final[dict[Any, Callable[..., Any]]] = {
-    **COMPLEX,
+    **complex_symbol.ARRAY_FUNCTIONS,
     np.where: _where,
     np.stack: _stack,
     np.zeros_like: lambda recorder, a, **_: recorder.symbol(0.0),

@@ -14,20 +14,24 @@ from operator import or_
 from typing import Any, NamedTuple, TypeVar
 
 from .._core.loss import Terms
-from .._core.lower import lower, lower_slots
+from .._core.lower import lower_slots
 from .._core.operations import opcodes
 from .._core.tape import Tape
 from .autodiff import gradient, jvp
 from .graph import ON_THETA, ON_X, Graph, reachable
+from .sections import lower
+from .tables import WITH_TABLES, Tables
 
 __all__ = ["OPCODE", "Compiled", "compile_curved", "compile_model", "lower", "lower_terms"]
 
-OPCODE = opcodes()
+# the operations that act point by point, whatever the tables of a graph
+OPCODE = {op: number for op, number in opcodes().items() if op not in {*WITH_TABLES, "curve"}}
 
 _LEAVES = ("const", "theta", "x")
 _MOST_SUBSETS = 12  # so many parameters have 2^12 subsets, which are tried in milliseconds
 
 _MOST_TAPES = 256  # a cache of tapes that has so many is emptied
+_MOST_NUMBERS = 1 << 14  # a tape whose tables have more numbers is not kept, for it holds them
 
 
 class Compiled(NamedTuple):
@@ -53,7 +57,7 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
         derivatives = gradient(graph, output, [graph.theta(j) for j in free])
         tape = lower(graph, [output, *derivatives], free)
         compiled = Compiled(tape, linear_together(graph, derivatives, free))
-        _keep(_COMPILED, key, compiled)
+        _keep(_COMPILED, key, compiled, graph.tables)
     return compiled
 
 
@@ -75,7 +79,7 @@ def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
         slope = jvp(wide, [value], theta, direction)
         bend = jvp(wide, slope, theta, direction)
         tape = lower(wide, [value, *derivatives, *bend], (*free, P))
-        _keep(_CURVED, key, tape)
+        _keep(_CURVED, key, tape, graph.tables)
     return tape
 
 
@@ -105,7 +109,11 @@ def compile_rows(graph: Graph, output: int, free: Sequence[int]) -> Tape:
 _T = TypeVar("_T")
 
 
-def _keep(cache: dict[Hashable, _T], key: Hashable, value: _T) -> None:
+def _keep(
+    cache: dict[Hashable, _T], key: Hashable, value: _T, tables: Tables | None = None
+) -> None:
+    if tables is not None and tables.size > _MOST_NUMBERS:
+        return
     if len(cache) >= _MOST_TAPES:
         cache.clear()  # formulas with ever new constants fill it; the others are compiled again
     cache[key] = value
@@ -114,6 +122,7 @@ def _keep(cache: dict[Hashable, _T], key: Hashable, value: _T) -> None:
 def _with_room(graph: Graph, output: int, room: int) -> tuple[Graph, int]:
     """Return a graph of the same nodes with ``room`` more parameters, and node ``output`` in it."""
     wide = Graph(graph.n_theta + room, graph.n_x)
+    wide.tables = graph.tables
     nodes, place = graph.nodes, {}
     for i in reachable(nodes, [output]):
         op, *operands = nodes[i]

@@ -9,18 +9,19 @@ Recording runs at every fit, so that a function always sees its current closure.
 of the closure become further inputs of the graph, numbers become constants.
 """
 
-import os
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from .._arguments.check import PerFit
 from .arrays import Symbols, is_array_of_symbols
+from .curves import length_of, refuse_arrays
 from .functions import voigt_im, voigt_re
-from .graph import ON_X, Graph
-from .refusal import RecordingError, refuse
-from .several import Several, chosen, laid_out, several_of
+from .graph import Graph
+from .refusal import RecordingError, below_scipy, is_user_code, refuse
+from .rows import as_curve, is_row
+from .several import Several, chosen, laid_out
 from .signature import code_of, parameter_names
 from .symbol import Recorder, Symbol
 from .variables import Columns, Variables
@@ -68,24 +69,13 @@ class Recording(NamedTuple):
         return Recording(self.graph, self.output, arrays)
 
 
-_LIBRARIES: Final = tuple(
-    os.path.dirname(path) + os.sep
-    for path in (
-        os.path.dirname(os.path.abspath(__file__)),
-        np.__file__,
-        os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "scipy", ""),
-    )
-)
-_COMPILED: Final = "thalweg/_core/"  # frames of compiled modules have relative file names
-
-
 def _place(error: BaseException) -> tuple[str | None, int | None]:
     """Return file and line of the innermost frame of the user's code, or two None."""
     place: tuple[str | None, int | None] = (None, None)
     traceback = error.__traceback__
     while traceback is not None:
         file = traceback.tb_frame.f_code.co_filename
-        if not file.startswith(_LIBRARIES) and _COMPILED not in file:
+        if is_user_code(file):
             place = file, traceback.tb_lineno
         traceback = traceback.tb_next
     return place
@@ -93,13 +83,29 @@ def _place(error: BaseException) -> tuple[str | None, int | None]:
 
 def _output(recorder: Recorder, value: Any) -> int:
     if type(value) is Symbol and value._recorder is recorder:
-        return value._id
+        return _with_a_value_per_point(recorder, value._id)
     if value is None or isinstance(value, tuple | list | dict | str):
         refuse(
             f"it returns {'None' if value is None else 'a ' + type(value).__name__}",
             "return one value per point; several outputs need y of shape (..., K, N)",
         )
+    if is_row(recorder, value):
+        return as_curve(recorder, value)
     return recorder.lift(value)
+
+
+def _with_a_value_per_point(recorder: Recorder, node: int) -> int:
+    """The node, refused if its curve has another number of points than the data."""
+    if recorder.graph.tables is None:
+        return node
+    length = length_of(recorder, node)
+    if length not in (None, recorder.n_points):
+        refuse_arrays(recorder, {length})
+        refuse(
+            f"it returns {length} values for N={recorder.n_points} points",
+            "return one value per point",
+        )
+    return node
 
 
 def record(
@@ -147,9 +153,31 @@ def record(
     RecordingError
         The function did something that cannot be recorded, or raised an error of its own.
     """
-    recorder = Recorder(Graph(n_params, n_x), points, data)
-    outputs = _recorded(function, recorder, single, columns, several)
+
+    def recorded(f: Callable[..., Any]) -> tuple[Recorder, list[int]]:
+        recorder = Recorder(Graph(n_params, n_x), points, data)
+        return recorder, _recorded(f, recorder, single, columns, several)
+
+    recorder, outputs = or_with_scipy(function, recorded)
     return _recording(recorder, outputs, recorder.arrays, several)
+
+
+_T = TypeVar("_T")
+
+
+def or_with_scipy(function: Callable[..., Any], record: Callable[[Callable[..., Any]], _T]) -> _T:
+    """Record a function; where SciPy refuses symbols, a copy in which it takes them."""
+    try:
+        return record(function)
+    except RecordingError as error:
+        if not error.in_scipy:
+            raise
+        from .scipy_calls import with_meaning
+
+        copy = with_meaning(function)
+        if copy is None:
+            raise
+        return record(copy)
 
 
 def _recording(
@@ -158,6 +186,8 @@ def _recording(
     """The recording of a function whose outputs are these nodes."""
     if several is None:
         return Recording(recorder.graph, outputs[0], arrays)
+    if recorder.graph.tables is not None:
+        refuse("it has several outputs and mixes points", "fit them as data sets of one output")
     output = chosen(recorder.graph, outputs)
     return Recording(recorder.graph, output, laid_out(arrays, several, recorder.n_points))
 
@@ -170,57 +200,22 @@ def _recorded(
     several: Several | None,
 ) -> list[int]:
     """The nodes of the outputs of ``function(x, *params)``, called with the recorder's symbols."""
-    theta, x = _symbols(recorder)
-    argument = _argument(x, single, columns)
-    return _call(function, recorder, lambda: _nodes(recorder, function(argument, *theta), several))
+    theta, x = leaves_of(recorder)
+    argument = argument_of(x, single, columns)
+    return call(function, recorder, lambda: nodes_of(recorder, function(argument, *theta), several))
 
 
-def _nodes(recorder: Recorder, value: Any, several: Several | None) -> list[int]:
+def nodes_of(recorder: Recorder, value: Any, several: Several | None) -> list[int]:
     """The nodes of the outputs of which a value consists."""
     parts = [value] if several is None else several.parts(value)
     return [_output(recorder, part) for part in parts]
 
 
-def _argument(x: Sequence[Symbol], single: bool, columns: Sequence[str]) -> Any:
+def argument_of(x: Sequence[Symbol], single: bool, columns: Sequence[str]) -> Any:
     """The variables as the function gets them: one alone, by name, or by place."""
     if single:
         return x[0]
     return Columns(dict(zip(columns, x, strict=True))) if columns else Variables(x)
-
-
-def outputs_of(
-    function: Callable[..., Any],
-    n_x: int,
-    n_params: int,
-    points: int | tuple[int, ...],
-    *,
-    single: bool,
-    columns: Sequence[str] = (),
-    data: Sequence[Any] = (),
-) -> Several | None:
-    """Call ``function(x, *params)`` once with symbols; return which outputs it has.
-
-    The parameters are those of `record`; None stands for one real output.
-
-    Raises
-    ------
-    RecordingError
-        See `record`.
-    """
-    recorder = Recorder(Graph(n_params, n_x), points, data)
-    theta, x = _symbols(recorder)
-    argument = _argument(x, single, columns)
-    return _call(function, recorder, lambda: _several_of(recorder, function(argument, *theta)))
-
-
-def _several_of(recorder: Recorder, value: Any) -> Several | None:
-    """Which outputs a recorded value has; a number for each point is none that can be recorded."""
-    if isinstance(value, tuple | list):
-        of_points = [isinstance(v, Symbol) and recorder.graph.stage(v._id) & ON_X for v in value]
-        per_point = len(value) == recorder.n_points and not any(of_points)
-        if per_point or any(isinstance(v, tuple | list) for v in value):
-            refuse("it returns a list of a number for each point", "return NumPy expressions")
-    return several_of(value)
 
 
 def record_each(
@@ -254,9 +249,13 @@ def record_each(
 
     def recorded(fit: int, own: frozenset[int]) -> tuple[Recorder, list[int]]:
         data = [row.array[fit] if row.step else row.array for row in x]
-        recorder = Recorder(Graph(n_params, len(x)), points, data)
-        recorder.numbers, recorder.own = [], own
-        return recorder, _recorded(function, recorder, single, columns, several)
+
+        def with_numbers(f: Callable[..., Any]) -> tuple[Recorder, list[int]]:
+            recorder = Recorder(Graph(n_params, len(x)), points, data)
+            recorder.numbers, recorder.own = [], own
+            return recorder, _recorded(f, recorder, single, columns, several)
+
+        return or_with_scipy(function, with_numbers)
 
     numbers = [recorded(fit, frozenset())[0].numbers for fit in range(n_fits)]
     if len({len(n or ()) for n in numbers}) > 1:
@@ -285,28 +284,6 @@ def _shared(rows: Sequence[np.ndarray]) -> np.ndarray:
     """One array (N,) if it is the same for all fits, else (B, N)."""
     table = np.array(rows)
     return table[0] if (table == table[0]).all() else table
-
-
-def columns_read(
-    function: Callable[..., Any],
-    names: Sequence[str],
-    n_params: int,
-    points: int | tuple[int, ...],
-    data: Sequence[Any] = (),
-    several: Several | None = None,
-) -> list[int]:
-    """Call ``function(x, *params)`` once with symbols; return which columns of x it asks for.
-
-    Raises
-    ------
-    RecordingError
-        See `record`.
-    """
-    recorder = Recorder(Graph(n_params, len(names)), points, data)
-    theta, x = _symbols(recorder)
-    columns = Columns(dict(zip(names, x, strict=True)))
-    _call(function, recorder, lambda: _nodes(recorder, function(columns, *theta), several))
-    return [k for k, name in enumerate(names) if name in columns.names_read]
 
 
 def record_outputs(
@@ -339,7 +316,7 @@ def record_outputs(
         The function did something that cannot be recorded, or raised an error of its own.
     """
     recorder = Recorder(Graph(n_params + room, n_x), n_points)
-    theta, x = _symbols(recorder)
+    theta, x = leaves_of(recorder)
     several = Symbols.of(x) if vector else Variables(x)
     parameters = [Symbols.of(theta[:n_params])] if vector else theta[:n_params]
 
@@ -348,20 +325,20 @@ def record_outputs(
         many = isinstance(value, tuple | list) or is_array_of_symbols(value)
         return [_output(recorder, v) for v in value] if many else [_output(recorder, value)]
 
-    return Outputs(recorder.graph, _call(function, recorder, outputs), recorder.arrays)
+    found = call(function, recorder, outputs)
+    if recorder.graph.tables is not None:
+        raise RecordingError("it mixes points", hint="each sample must be a point of its own")
+    return Outputs(recorder.graph, found, recorder.arrays)
 
 
-def _symbols(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
+def leaves_of(recorder: Recorder) -> tuple[list[Symbol], list[Symbol]]:
     """Return symbols of the parameters, nodes 0, 1, ..., and of the variables, which follow."""
     symbols, P = Symbol.leaves(recorder), recorder.graph.n_theta
     recorder.parameters = symbols[:P]
     return recorder.parameters, symbols[P:]
 
 
-_T = TypeVar("_T")
-
-
-def _call(function: Callable[..., Any], recorder: Recorder, body: Callable[[], _T]) -> _T:
+def call(function: Callable[..., Any], recorder: Recorder, body: Callable[[], _T]) -> _T:
     """Run ``body``, which calls the user's function; an error tells the place in that function.
 
     The recorder lets go of its symbols, which hold the recorder in turn, so that their memory is
@@ -373,7 +350,9 @@ def _call(function: Callable[..., Any], recorder: Recorder, body: Callable[[], _
         file, line = _place(error)
         if file is None:
             file, line = _definition(function)
-        raise RecordingError(error.operation, file, line, error.hint) from None
+        raised = RecordingError(error.operation, error.file or file, error.line or line, error.hint)
+        raised.in_scipy = below_scipy(error)
+        raise raised from None
     except Exception as error:
         raise RecordingError(
             f"it raised {type(error).__name__}: {error}", *_place(error)

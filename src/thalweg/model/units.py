@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .graph import Graph, reachable
+from .tables import WITH_TABLES, Tables
 
 STEP = 12  # exponents of units are multiples of it, so that roots of units are powers of two, too
 
@@ -100,13 +101,17 @@ def in_units(graph: Graph, output: int, x: Array, theta: Array, value: Array) ->
     value : ndarray of int, (K,)
         The exponent of the unit of the model's value.
     """
-    model = _Model(x, theta)
+    model = _Model(x, theta, graph.tables)
     nodes = graph.nodes
     for i in reachable(nodes, [output]):
         op, *operands = nodes[i]
-        model.place[i] = model.of(op, operands)
+        if op in WITH_TABLES:
+            model.place[i] = model.with_table(op, operands[:-1], int(nodes[operands[-1]][1]))
+        else:
+            model.place[i] = model.of(op, operands)
     end = model.to(model.place[output], Unit({("value",): Fraction(1)}, value))
     new = Graph(graph.n_theta + len(model.factors), graph.n_x)
+    new.tables = model.tables
     numbers: list[int] = []
     for op, *operands in model.nodes:
         if op == "factor":
@@ -122,8 +127,9 @@ def in_units(graph: Graph, output: int, x: Array, theta: Array, value: Array) ->
 class _Model:
     """The nodes of the new graph, collected before the number of its parameters is known."""
 
-    def __init__(self, x: Array, theta: Array) -> None:
+    def __init__(self, x: Array, theta: Array, tables: Tables | None) -> None:
         self.x, self.theta = x, theta
+        self.tables = None if tables is None else tables.copy()
         self.one = Unit({}, np.zeros(len(x), x.dtype))
         self.place: dict[int, int] = {}  # the new node of each node of the old graph
         self.nodes: list[tuple[Any, ...]] = []
@@ -171,12 +177,33 @@ class _Model:
         return self.node(self.one, op, *ids)
 
     def constant(self, value: float) -> int:
-        exponent = int(np.frexp(value)[1])
-        if not np.isfinite(value) or value == 0 or abs(exponent) <= _PLAIN:
-            return self.node(self.one, "const", value)
-        exponent = STEP * round(exponent / STEP)
-        unit = Unit({("two",): Fraction(exponent)}, self.one.exponent + exponent)
+        exponent, unit = self.own_unit(value)
         return self.node(unit, "const", float(np.ldexp(value, -exponent)))
+
+    def own_unit(self, size: float) -> tuple[int, Unit]:
+        """Return the unit of numbers of this size, and its exponent; 1 for sizes near 1."""
+        exponent = int(np.frexp(size)[1])
+        if not np.isfinite(size) or size == 0 or abs(exponent) <= _PLAIN:
+            return 0, self.one
+        exponent = STEP * round(exponent / STEP)
+        return exponent, Unit({("two",): Fraction(exponent)}, self.one.exponent + exponent)
+
+    def with_table(self, op: str, operands: list[int], number: int) -> int:
+        """Return the node of an operation with a table: curves keep their unit (`tables`)."""
+        assert self.tables is not None
+        table = self.tables[number]
+        unit, ids = self.one, [self.place[k] for k in operands]
+        if op == "lookup":
+            ids = [self.to(ids[0], self.one)]
+        elif ids:
+            ids = [self.to(ids[0], self.one)] if self.units[ids[0]].raised else ids[:1]
+            unit = self.units[ids[0]]
+            ids += [self.to(self.place[k], self.one) for k in operands[1:]]
+        if table.kind in ("curve", "band", "dense"):
+            exponent, own = self.own_unit(float(np.abs(table.values).max()))
+            unit = unit.times(own)
+            number = self.tables.add(table.in_unit(exponent)) if exponent else number
+        return self.node(unit, op, *ids, self.node(self.one, "const", float(number)))
 
     def power(self, base: int, exponent: int) -> int:
         op, *value = self.nodes[exponent]
