@@ -23,13 +23,17 @@ def up_to_the_largest(t, a, b):
     return a * np.where(t < t.max() / 2, t, 0) + b
 
 
+def cumulated(t, a, b):
+    return a * np.cumsum(np.exp(-t * b)) + b
+
+
 def slow(t, a, b):
     return np.array([a * float(x) + b for x in t])
 
 
 @pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("model", [about_the_mean, by_number, up_to_the_largest, slow])
+@pytest.mark.parametrize("model", [about_the_mean, by_number, up_to_the_largest, cumulated, slow])
 def test_a_model_that_looks_at_all_points_sees_its_own(model, dtype):
     t, y = decays(LENGTHS, dtype)
     r = tw.fit(model, t, y, [1, 0])
@@ -169,6 +173,12 @@ def test_units_far_from_one():
         ({"sigma": np.ones(9)}, ValueError, "sigma must be a list of 2 arrays"),
         ({"mask": [[False]] * 2}, ValueError, r"mask\[0\] has 1 points, but y\[0\] has 9"),
         ({"y": [np.zeros(9), np.zeros((5, 2))]}, ValueError, r"y\[1\] must be an array of one"),
+        (
+            {"y": [np.zeros((2, 9)), np.zeros((2, 5))]},
+            ValueError,
+            r"y\[0\] must be an array of one",
+        ),
+        ({"y": [np.zeros(9) + 1j, np.zeros(5)]}, TypeError, "y must be real where data sets have"),
         ({"y": [["a"] * 9, np.zeros(5)]}, TypeError, "y must be numbers"),
         ({"offsets": [0, 9]}, ValueError, "y must have one axis"),
         ({"shared": "tau"}, ValueError, "shared needs data sets of one length"),
@@ -227,6 +237,16 @@ def test_float32_refuses_what_it_would_merge_in_most_data_sets():
         tw.fit(decay, far, y, START, dtype=np.float32)
     one = [far[0], *t[1:]]
     assert tw.fit(decay, one, y, START, dtype=np.float32).success[1:].all()
+
+
+@pytest.mark.parametrize("at_once", [1, 4000, 20_000])
+def test_rows_are_copied_a_piece_at_a_time(monkeypatch, at_once):
+    t, y = decays(LENGTHS * 5)
+    whole = tw.fit(decay, t, y, START)
+    monkeypatch.setattr(ragged, "AT_ONCE", at_once)
+    pieces = tw.fit(decay, t, y, START)
+    for name in ("params", "chi2", "status", "cov"):
+        np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
 
 
 def test_few_points_are_added_and_none_of_them_counts():

@@ -32,8 +32,10 @@ def is_ragged(info: ModelInfo, x: Any, y: Any) -> bool:
     """
     if type(y) is np.ndarray and y.dtype != object:
         return False
-    if not isinstance(y, list | tuple | np.ndarray) or not len(y) or not is_row(y[0]):
+    if not isinstance(y, list | tuple | np.ndarray) or not len(y):
         return False
+    if not is_row(y[0]):  # tables of different shapes are refused where they are read
+        return len({getattr(table, "shape", ()) for table in y}) > 1
     lengths = {len(row) if is_row(row) else -1 for row in y}
     if len(lengths) > 1:
         return True
@@ -73,6 +75,10 @@ def read_ragged(
             for value, name in ((sigma, "sigma"), (mask, "mask"))
         )
     y, sigma, mask = (_one_row(v, n) for v, n in ((y, "y"), (sigma, "sigma"), (mask, "mask")))
+    if np.iscomplexobj(y):
+        raise TypeError(
+            "y must be real where data sets have different lengths, got complex numbers"
+        )
     offsets = _read_offsets(offsets, y.shape[1])
     flat = arrange(x, y, sigma, mask, -1, _FLOAT64, info.n_x, info.independent)
     data = RaggedData(_flat(flat), offsets, (len(offsets) - 1,), is_flat)
@@ -99,7 +105,10 @@ def _lengths(y: Sequence[Any]) -> list[int]:
     """How many points each data set of a list has."""
     for k, row in enumerate(y):
         if not is_row(row):
-            raise ValueError(f"y[{k}] must be an array of one axis, as other data sets are")
+            raise ValueError(
+                f"y[{k}] must be an array of one axis: a data set of a length of its own has one "
+                "output"
+            )
     return [len(row) for row in y]
 
 
