@@ -16,6 +16,9 @@ import pytest
 import thalweg as tw
 from thalweg.status import DESCENTS, FITS, IMAGES, LINEAR, PIVOTED
 
+# Libraries that are imported only when a user asks for what needs them.
+LIBRARIES = {"astropy", "dask", "distributed", "h5py", "lmfit", "matplotlib", "pandas", "polars"}
+LIBRARIES |= {"scipy", "sklearn", "tifffile", "tqdm", "xarray", "zarr"}
 # The modules of `thalweg.scale` that users import by themselves.
 DOORS_OF_SCALE = ("tables", "sklearn", "gpufit", "lmfit", "astropy")
 ROOT = Path(__file__).resolve().parents[1]
@@ -134,14 +137,23 @@ def test_what_comes_later_is_what_type_checkers_are_told():
 
 
 def test_a_fit_imports_what_it_needs_alone():
-    code = "import sys, thalweg; print(*(m for m in sys.modules if m.startswith('thalweg.')))"
+    code = "import sys, thalweg; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    families = {module.split(".")[1] for module in done.stdout.split()}
+    modules = done.stdout.split()
+    families = {module.split(".")[1] for module in modules if module.startswith("thalweg.")}
+    assert not {module.split(".")[0] for module in modules} & LIBRARIES
     assert "fitting" in families
     assert not families & {"linear", "losses", "optimizers", "conditioning", "descent", "plot"}
     assert not families & {"scale"}
     with pytest.raises(AttributeError, match="module 'thalweg' has no attribute 'fitt'"):
         tw.fitt  # noqa: B018
+
+
+@pytest.mark.parametrize("door", [door for door in DOORS_OF_SCALE if door != "sklearn"])
+def test_a_door_imports_its_library_when_it_is_called(door):
+    code = f"import sys, thalweg.scale.{door}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {module.split(".")[0] for module in done.stdout.split()} & LIBRARIES
 
 
 def test_type_checkers_are_told_that_there_are_types():
