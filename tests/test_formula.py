@@ -192,7 +192,6 @@ def test_long_sums_are_no_deep_nesting():
         ("'x'*a", "text in quotes has no meaning in a formula at column 1"),
         ("f'{x}'", "text in quotes has no meaning in a formula at column 1"),
         ("μ*τ.x", "a dot has no meaning in a formula at column 3"),
-        ("3j*x", "3j has no meaning in a formula at column 1"),
         ("True*x", "True has no meaning in a formula at column 1"),
         ("a @ x", "the operator @ has no meaning in a formula at column 1"),
         ("a + (x in b)", "the operator in has no meaning in a formula at column 6"),

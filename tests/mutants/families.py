@@ -12,6 +12,7 @@ import intervals
 import linear
 import loss
 import noise
+import outputs
 import pivot
 import quadratic
 import results
@@ -33,7 +34,8 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-MODULES += [loss, graph, scales, engine, curves, shared, noise, words, results, intervals, files]
+MODULES += [loss, graph, scales, engine, curves, shared, noise, outputs]
+MODULES += [words, results, intervals, files]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)

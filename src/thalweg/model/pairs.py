@@ -178,7 +178,10 @@ def expm1(z: Pair) -> Pair:
 
 
 def log(z: Pair) -> Pair:
-    """log abs(z) + i angle(z); the logarithm of numbers of size near 1 by log1p."""
+    """log abs(z) + i angle(z), where abs(z)^2 = 1 + (h - 1) (h + 1) + l^2 with parts of size h > l.
+
+    This form is that for log1p near 1 and i, and takes nothing from the digits elsewhere.
+    """
     a, b = z
     size = absolute(z)
     if is_zero(a) or is_zero(b):
