@@ -220,6 +220,8 @@ REFUSALS_OF_TWO = [
      dict(y=np.ones((3, 30)))),
     (ValueError, r"shape \(30,\), got shape \(2, 30\); K outputs need y", dict(y=TWO[0])),
     (ValueError, r"the outputs of y must have one shape, got \(3, 29\) and \(3, 30\)",
+     dict(y=(np.ones((3, 30)).tolist(), np.ones((3, 29)).tolist()))),
+    (ValueError, "a data set of a length of its own has one output",
      dict(y=(np.ones((3, 30)), np.ones((3, 29))))),
     (ValueError, "x must be a list of 2 arrays", dict(y=(TWO[0], TWO[1, 1:]))),
     (ValueError, r"sigma must have shape \(K=2, N=30\)", dict(sigma=np.ones((3, 30)))),
