@@ -60,7 +60,7 @@ EDITS = {
     ],
     ("src/thalweg/model/trace.py", "test_reductions.py"): [
         ("own x: numbers of the first data set", "(table != table[:1])", "(table != table)"),
-        ("own x: another course", "if other.graph.key((place,)) != key or", "if False and"),
+        ("own x: another course", "if other.graph.key(tuple(places)) != key or", "if False and"),
         ("own x: picked fits have all rows", "row.picked(places).array for", "row.array for"),
     ],
     ("src/thalweg/fitting/scaled.py", "test_reductions.py"): [
