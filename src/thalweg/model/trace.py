@@ -327,7 +327,10 @@ def record_outputs(
 
     found = call(function, recorder, outputs)
     if recorder.graph.tables is not None:
-        raise RecordingError("it mixes points", hint="each sample must be a point of its own")
+        raise RecordingError(
+            "it mixes points or looks up a table",
+            hint="each sample must be a point of its own, and a formula",
+        )
     return Outputs(recorder.graph, found, recorder.arrays)
 
 
