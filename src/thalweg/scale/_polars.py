@@ -62,8 +62,9 @@ class PolarsFrame:
             return Groups(np.arange(n), np.array([0, n]), pl.DataFrame())
         table = self.table.select(keys).with_columns(pl.int_range(n).alias(_ROW))
         if dropna:
-            floats = [key for key in keys if table.schema[key].is_float()]
-            table = table.drop_nulls(keys).drop_nans(floats) if floats else table.drop_nulls(keys)
+            table = table.drop_nulls(keys)
+            for key in (key for key in keys if table.schema[key].is_float()):
+                table = table.filter(pl.col(key).is_not_nan())
         rows = table.group_by(keys, maintain_order=True).agg(pl.col(_ROW))
         if sort:
             rows = rows.sort(keys, maintain_order=True)
