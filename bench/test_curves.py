@@ -63,5 +63,6 @@ def test_a_model_that_mixes_points(model, truth, start, threads, record):
 
     ours = partial(tw.fit, model, T, y, start, threads=threads)
     times = ratio(ours, loop, ROUNDS).times(FITS / LOOP)
+    least = 10 if model is matrix else 20  # NumPy leaves the product with a matrix to BLAS
     name = f"{model.__name__}, N=256, {'1 thread' if threads else 'all threads'}"
-    record(f"mixed points: {name}, over a loop of curve_fit", times.median, "times", at_least=20)
+    record(f"mixed points: {name}, over a loop of curve_fit", times.median, "times", at_least=least)
