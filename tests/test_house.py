@@ -20,7 +20,7 @@ from thalweg.status import DESCENTS, FITS, IMAGES, LINEAR, PIVOTED
 LIBRARIES = {"astropy", "dask", "distributed", "h5py", "lmfit", "matplotlib", "pandas", "polars"}
 LIBRARIES |= {"scipy", "sklearn", "tifffile", "tqdm", "xarray", "zarr"}
 # The modules of `thalweg.scale` that users import by themselves.
-DOORS_OF_SCALE = ("tables", "sklearn", "gpufit", "lmfit", "astropy")
+DOORS_OF_SCALE = ("tables", "sklearn", "gpufit", "dask", "xarray", "lmfit", "astropy")
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE, CSRC = ROOT / "src" / "thalweg", ROOT / "csrc"
 
@@ -149,9 +149,17 @@ def test_a_fit_imports_what_it_needs_alone():
         tw.fitt  # noqa: B018
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS_OF_SCALE if door != "sklearn"])
+@pytest.mark.parametrize("door", sorted(set(DOORS_OF_SCALE) - {"sklearn", "dask", "xarray"}))
 def test_a_door_imports_its_library_when_it_is_called(door):
     code = f"import sys, thalweg.scale.{door}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {module.split(".")[0] for module in done.stdout.split()} & LIBRARIES
+
+
+def test_no_library_is_imported_before_it_is_asked_for():
+    code = (
+        "import sys, thalweg; thalweg.fit('a*x', [1.0, 2.0], [2.0, 4.0], [1]); print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {module.split(".")[0] for module in done.stdout.split()} & LIBRARIES
 

@@ -57,7 +57,7 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     Raises
     ------
     TypeError
-        ``value`` holds something that is not a real number, or masked values.
+        ``value`` holds something that is not a real number, or masked values, or is lazy.
     """
     if is_ready(value, dtype):
         return value
@@ -69,6 +69,7 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
         if np.ma.is_masked(value):
             raise TypeError(f"{name} must not be masked, for no value of it can be left out")
         value = value.data
+    refuse_lazy(value, name)
     array = np.asarray(value)
     if is_ready(array, dtype):
         return array
@@ -81,6 +82,16 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
             return contiguous(array, dtype)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be numbers, got {_what(array)}") from None
+
+
+def refuse_lazy(value: Any, name: str) -> None:
+    """Raise TypeError for what dask has not computed yet, which may be larger than memory."""
+    graph = getattr(value, "__dask_graph__", None)
+    if graph is not None and graph() is not None:
+        raise TypeError(
+            f"{name} is lazy: thalweg.scale.dask takes it chunk by chunk, as .thalweg of a "
+            "DataArray does, and its method compute() brings it into memory"
+        )
 
 
 def left_out(value: Any) -> tuple[Any, Array | None]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.casts import exact_type, narrowed
-from .._arguments.check import PerFit, is_ready, left_out, numbers
+from .._arguments.check import PerFit, is_ready, left_out, numbers, refuse_lazy
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous, has_nan, replaced
 from .._core.buffers import one_row
@@ -303,6 +303,7 @@ def _without_mask(values: Any) -> Array:
 
 def booleans_of(mask: Any) -> Array:
     mask, masked = left_out(mask)
+    refuse_lazy(mask, "mask")
     array = np.asarray(mask)
     if array.dtype != bool and not np.isin(array, (0, 1)).all():
         raise TypeError(f"mask must hold booleans, got {array.dtype}")

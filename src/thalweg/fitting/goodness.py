@@ -115,7 +115,9 @@ def correlation(result: FitResult) -> Array:
     with np.errstate(all="ignore"):
         ratio = result.cov / stderr[..., :, None] / stderr[..., None, :]
     symmetric = np.clip((ratio + ratio.swapaxes(-1, -2)) / 2, -1, 1)
-    of_itself = symmetric.reshape(*ratio.shape[:-2], -1)[..., :: ratio.shape[-1] + 1]
+    of_itself = symmetric.reshape(*ratio.shape[:-2], ratio.shape[-1] ** 2)[
+        ..., :: ratio.shape[-1] + 1
+    ]
     of_itself[np.isfinite(of_itself)] = 1
     return np.asarray(symmetric)
 

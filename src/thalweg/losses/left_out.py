@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.check import Array, left_out, numbers
+from .._arguments.check import Array, left_out, numbers, refuse_lazy
 from .._arguments.pieces import usual
 from .callables import by_row, to_numpy
 
@@ -24,6 +24,7 @@ ELEMENTS = (FLOAT64, np.dtype(np.float32))
 def read(value: Any, name: str) -> tuple[Array, Array | None]:
     """Return data as float64 or float32, without a copy if they are, and where they are masked."""
     value, mask = left_out(value)
+    refuse_lazy(value, name)
     array = usual(to_numpy(value))
     if array.dtype not in ELEMENTS or not (array.dtype.isnative and array.flags.aligned):
         array = numbers(array, name, FLOAT64)

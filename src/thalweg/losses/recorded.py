@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array, count
+from .._arguments.pieces import contiguous
 from .._core import loss as core
 from ..model import ModelInfo
 from ..model.autodiff import gradient, jvp, vjp
@@ -267,7 +268,10 @@ def _recorded(
     weights: _Column | None,
     given: dict[str, Any],
 ) -> RecordedModel:
-    return RecordedModel(function, columns, targets, weights, **given)
+    """Record a model anew; arrays that were sent to another process may lie anywhere in memory."""
+    aligned = [contiguous(column) for column in columns]
+    weights = None if weights is None else contiguous(weights)
+    return RecordedModel(function, aligned, contiguous(targets), weights, **given)
 
 
 def _used(columns: Sequence[_Column], weights: _Column | None, every: Any) -> Any:

@@ -1,0 +1,240 @@
+"""The arguments of a fit, cut along the batch: what each chunk of y needs of them.
+
+Some arrays in x, sigma, mask, p0, bounds, fixed and f_scale are the same for all fits, and others
+have an entry for each.  `Cutter` takes the latter, and all arrays of dask, out of an argument, and
+leaves a `Place` where each was; `filled` puts the parts of a chunk into these places.  So an
+argument keeps its form (a dict by name, a pair, a tuple of grids), and `thalweg.fit` reads it in
+each chunk as it reads it for data in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._arguments.check import Array
+from .._optional import optional
+
+Axes = tuple[int, ...]
+
+
+class Place(NamedTuple):
+    """Stands in an argument for an array of which every chunk gets a part.
+
+    Attributes
+    ----------
+    number : int
+        The place of the array in the list that `Cutter` has collected.
+    kind : {"shared", "points", "own"}
+        Whether a part is the same for all fits, has the points of each fit, or has other numbers
+        of each fit, such as its parameters.
+    meaning : {"x", "sigma", "mask", "parameters", "values"}
+        What the array holds.
+    shape : tuple of int
+        The shape of what belongs to one fit.
+    """
+
+    number: int
+    kind: str
+    meaning: str
+    shape: tuple[int, ...]
+
+
+class Cutter:
+    """Takes the arrays that differ from fit to fit out of the arguments of a fit.
+
+    The axes of all arrays are named by numbers: those of the batch come first, then those of the
+    points, then any others, which no two arrays share.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of y as the user gave it.
+    axes : tuple of int
+        Its axes that hold the points.
+    chunks : tuple of tuples of int
+        The chunks of y along the batch, in order.
+
+    Attributes
+    ----------
+    arrays : list of pairs
+        The arrays of dask that were taken out, and the names of their axes.
+    """
+
+    def __init__(self, shape: tuple[int, ...], axes: Axes, chunks: tuple[Axes, ...]) -> None:
+        self.shape, self.axes, self.chunks = shape, axes, chunks
+        self.points = tuple(shape[a] for a in axes)
+        self.batch = tuple(n for a, n in enumerate(shape) if a not in axes)
+        self.arrays: list[tuple[Any, Axes]] = []
+        self._others = count(len(shape))
+
+    # ---- the arguments ----------------------------------------------------------------------
+
+    def variables(self, x: Any) -> Any:
+        """Return x, which is an array, a tuple or a list of several, a dict or a table."""
+        if isinstance(x, Mapping):
+            return {k: self._points(v, f"x[{k!r}]", "x") for k, v in x.items()}
+        if isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) > 0):
+            return tuple(self._points(v, f"x[{k}]", "x") for k, v in enumerate(x))
+        x = _data(x)
+        rows = np.ndim(x) == 2 and np.shape(x) != self.shape and np.shape(x)[1:] == self.points[-1:]
+        if rows or hasattr(x, "columns"):  # variables that are the rows of an array, or a table
+            return self._whole(x, "x") if is_lazy(x) else x
+        return self._points(x, "x", "x")
+
+    def of_points(self, value: Any, name: str) -> Any:
+        """Return sigma or a mask."""
+        return self._points(value, name, name)
+
+    def parameters(self, value: Any) -> Any:
+        """Return p0 or a side of the bounds: a number, (P,), (..., P) or a dict by name."""
+        if isinstance(value, Mapping):
+            return {name: self.values(v) for name, v in value.items()}
+        value = _data(value)
+        if self._has_batch(value, 1):
+            return self._own(value, "parameters")
+        return self._whole(value, "parameters") if is_lazy(value) else value
+
+    def bounds(self, value: Any) -> Any:
+        """Return bounds: a pair of sides, a dict from names to pairs, or those of SciPy."""
+        if isinstance(value, Mapping):
+            return {n: tuple(map(self.values, pair)) for n, pair in value.items()}
+        if hasattr(value, "lb") and hasattr(value, "ub"):
+            sides = self.parameters(value.lb), self.parameters(value.ub)
+            return sides if any(isinstance(side, Place) for side in sides) else value
+        if isinstance(value, tuple) and len(value) == 2:
+            return tuple(map(self.parameters, value))
+        return value
+
+    def fixed(self, value: Any) -> Any:
+        """Return what is fixed: names, values by name, or booleans."""
+        return self.parameters(value) if isinstance(value, Mapping) or _is_array(value) else value
+
+    def values(self, value: Any) -> Any:
+        """Return one number for all fits, or one for each."""
+        value = _data(value)
+        if self._has_batch(value, 0):
+            return self._own(value, "values")
+        return self._whole(value, "values") if is_lazy(value) else value
+
+    # ---- arrays -----------------------------------------------------------------------------
+
+    def _points(self, value: Any, name: str, meaning: str) -> Any:
+        value = _data(value)
+        if not is_lazy(value) and np.ndim(value) == 0:
+            return value
+        shape, batch, points = np.shape(value), self.batch, self.points
+        if shape in (points, (prod(points),)):
+            return self._whole(value, meaning) if is_lazy(value) else value
+        if batch and len(shape) == len(self.shape) and _fits(shape, self.shape):
+            last = range(len(shape) - len(points), len(shape))
+            value = optional("dask.array", "this needs").moveaxis(
+                self._lazy(value), self.axes, last
+            )
+            return self._take(value, "points", meaning, points)
+        if batch and shape == (*batch, prod(points)):
+            return self._own(value, meaning)
+        raise ValueError(
+            f"{name} has the shape {shape}: neither that of the points, {points}, nor that of y, "
+            f"{self.shape}"
+        )
+
+    def _has_batch(self, value: Any, more: int) -> bool:
+        """Whether an array has the axes of the batch, and so many behind them."""
+        n, shape = len(self.batch), np.shape(value) if _is_array(value) else ()
+        return n > 0 and len(shape) == n + more and shape[:n] == self.batch
+
+    def _own(self, value: Any, meaning: str) -> Place:
+        return self._take(self._lazy(value), "own", meaning, np.shape(value)[len(self.batch) :])
+
+    def _whole(self, value: Any, meaning: str) -> Place:
+        """Take an array of which every chunk gets all."""
+        labels = tuple(next(self._others) for _ in value.shape)
+        self.arrays.append((value.rechunk(-1) if value.ndim else value, labels))
+        return Place(len(self.arrays) - 1, "shared", meaning, value.shape)
+
+    def _take(self, value: Any, kind: str, meaning: str, shape: tuple[int, ...]) -> Place:
+        """Take an array that begins with the axes of the batch, in the chunks of y."""
+        n = len(self.batch)
+        labels = tuple(range(n)) + tuple(
+            n + k if kind == "points" else next(self._others) for k in range(value.ndim - n)
+        )
+        along = {k: c if value.shape[k] != 1 else 1 for k, c in enumerate(self.chunks)}
+        whole = {k: -1 for k in range(n, value.ndim)}
+        self.arrays.append((value.rechunk({**along, **whole}), labels))
+        return Place(len(self.arrays) - 1, kind, meaning, shape)
+
+    def _lazy(self, value: Any) -> Any:
+        return value if is_lazy(value) else optional("dask.array", "this needs").asarray(value)
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether a value is an array of dask."""
+    return hasattr(value, "__dask_graph__") and hasattr(value, "chunks") and hasattr(value, "dtype")
+
+
+def _data(value: Any) -> Any:
+    """Return the array of dask inside a DataArray; other values unchanged."""
+    inner = getattr(value, "data", None)
+    return inner if hasattr(value, "dims") and is_lazy(inner) else value
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    return all(n in (1, m) for n, m in zip(shape, whole, strict=True))
+
+
+# ---- in a chunk --------------------------------------------------------------------------------
+
+
+def filled(argument: Any, put: Callable[[Place], Any]) -> Any:
+    """Return an argument with ``put(place)`` at every place."""
+    if isinstance(argument, Place):
+        return put(argument)
+    if isinstance(argument, Mapping):
+        return {name: filled(value, put) for name, value in argument.items()}
+    if type(argument) is tuple:
+        return tuple(filled(value, put) for value in argument)
+    return argument
+
+
+def part(place: Place, parts: Sequence[Array], batch: tuple[int, ...]) -> Array:
+    """Return what a chunk of this batch puts at a place, the batch as the shape (1, n).
+
+    With two axes of the batch no array is taken for another one whose shape it has by chance.
+    """
+    array = parts[place.number]
+    if place.kind == "shared":
+        return array
+    if place.kind == "points" and array.shape != (*batch, *place.shape):
+        array = _spread(array, (*batch, *place.shape))
+    return array.reshape(1, prod(batch), *place.shape)
+
+
+def _spread(array: Array, shape: tuple[int, ...]) -> Array:
+    """Return an array, which may be masked, repeated along axes of one element."""
+    if isinstance(array, np.ma.MaskedArray):
+        masks = np.broadcast_to(np.ma.getmaskarray(array), shape)
+        return np.ma.MaskedArray(np.broadcast_to(array.data, shape), masks)
+    return np.broadcast_to(array, shape)
+
+
+def of_no_fit(place: Place, arrays: Sequence[tuple[Any, Axes]]) -> Array:
+    """Return what stands at a place for a batch without fits, whose arguments are checked.
+
+    Values that are not known before dask computes them are stood in for: x by numbers from 1 to
+    2, and what all fits share by what no fit has.
+    """
+    dtype, n = arrays[place.number][0].dtype, prod(place.shape)
+    if place.kind == "shared" and place.meaning in ("x", "sigma", "mask"):
+        first = 0 if place.meaning == "mask" else 1
+        last = 2 if place.meaning == "x" else first
+        return np.linspace(first, last, n).reshape(place.shape).astype(dtype)
+    return np.empty((1, 0, *place.shape), dtype)
