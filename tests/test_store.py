@@ -7,6 +7,7 @@ import pytest
 from store_cases import FORMULA, START, X, assert_same, decays, fit
 
 import thalweg as tw
+from thalweg.model.registry import MODELS
 from thalweg.scale.grid import Grid, grid_of
 from thalweg.scale.sources import layout_of, points_part
 
@@ -104,6 +105,19 @@ def test_arguments_of_every_data_set(what, tmp_path):
     assert np.array_equal(part.dof, same.dof) and part.tied == same.tied
     if result.agreement is not None:
         assert np.array_equal(part.agreement, same.agreement)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, m in MODELS.items() if m.guess and "y" not in m.independent]
+)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_guessed_starts_do_not_depend_on_the_piece(name, dtype, tmp_path):
+    rng = np.random.default_rng(3)
+    x, P = np.linspace(0.5, 6, 31), len(MODELS[name].names)
+    y = np.stack([MODELS[name](x, *p) for p in rng.uniform(0.7, 2, (11, P))])
+    y = (y + rng.normal(0, 0.01, y.shape)).astype(dtype)
+    r = tw.fit(name, x, y, dtype=dtype, out=tmp_path / "r.zarr", chunk=3)
+    assert_same(r, tw.fit(name, x, y, dtype=dtype))
 
 
 def test_a_mask_of_numpy_stays(tmp_path):

@@ -127,7 +127,11 @@ def test_a_chunk_that_raises_leaves_the_others(tmp_path):
     y, path = decays(6) - 0.5, tmp_path / "r.zarr"
     with pytest.warns(tw.SlowModelWarning), pytest.raises(OSError, match="the network") as caught:
         tw.fit(model, X, y, [2, 1], out=path, chunk=1)
-    assert 0 < caught.value.result.n_finished < 6
+    assert 0 < (n := caught.value.result.n_finished) < 6
+    assert (
+        f"in the piece [{n + 1}:" in caught.value.__notes__[0]
+        or f"[{n}:" in caught.value.__notes__[0]
+    )
     most[0] = 10**6
     with pytest.warns(tw.SlowModelWarning):
         assert_same(tw.fit(model, X, y, [2, 1], out=path), tw.fit(model, X, y, [2, 1]))
@@ -179,6 +183,27 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     )
     assert done.returncode == 1 and "was not written: File too large" in done.stderr
     assert "0 of 4000 fits are finished" in done.stderr
+    assert_same(fit(y, out=tmp_path / "r.zarr"), fit(y))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a folder on a disk of its own of one megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("this user may mount no disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_indeed(small_disk, tmp_path):
+    y, path = decays(20_000), small_disk / "r.zarr"
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fit(y, out=path, chunk=1000)
+    assert 0 < caught.value.result.n_finished < 20_000
+    shutil.move(path, tmp_path / "r.zarr")  # to a larger disk
     assert_same(fit(y, out=tmp_path / "r.zarr"), fit(y))
 
 

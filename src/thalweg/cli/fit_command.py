@@ -55,6 +55,8 @@ def run_fit(arguments: argparse.Namespace, stop: Stop) -> int:
     except BaseException as error:
         stop.held = True  # so that another signal does not cut off the last lines
         if stop.number is None and not isinstance(error, KeyboardInterrupt):
+            if work.store is not None and work.finished:
+                say(work.told())
             raise
         if isinstance(error, OSError):
             say(sentence(error))

@@ -19,10 +19,15 @@ import numpy as np
 
 from .._arguments.check import Array, shapes
 from .._arguments.columns import columns_of
-from ..fitting.labels import labels_of, numbered, ordered
+from ..fitting.labels import Labels, numbered, ordered
 from ..fitting.layout import Layout, point_axes
 
 Region = tuple[slice, ...]  # a piece of the batch: a slice for each of its axes
+
+
+def in_words(region: Region) -> str:
+    """Return a region as it stands in an index: ``"0:64, 128:192"``."""
+    return ", ".join(f"{part.start}:{part.stop}" for part in region)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +112,8 @@ def as_source(value: Any) -> Any:
     return value
 
 
-def layout_of(x: Any, y: Any, axis: Any) -> Layout:
-    """Return which axes of y hold the points and which count the data sets.
+def layout_of(x: Any, y: Any, axis: Any, labels: Labels | None = None) -> Layout:
+    """Return which axes of y, which may have names, hold the points and which count the data sets.
 
     Raises
     ------
@@ -116,7 +121,7 @@ def layout_of(x: Any, y: Any, axis: Any) -> Layout:
         y has no such axes, or is one data set alone.
     """
     form, variables = _variables(x, y)
-    axes = point_axes(variables, y, numbered(axis, labels_of(y)), form)
+    axes = point_axes(variables, y, numbered(axis, labels), form)
     layout = Layout(
         axes,
         tuple(n for k, n in enumerate(y.shape) if k not in axes),
@@ -241,7 +246,9 @@ def _of_bounds(bounds: Any, layout: Layout) -> Any:
     return parts if any(isinstance(part, Sliced) for part in parts) else bounds
 
 
-def parted(arguments: Mapping[str, Any], y: Any, layout: Layout) -> dict[str, Any]:
+def parted(
+    arguments: Mapping[str, Any], y: Any, layout: Layout, labels: Labels | None
+) -> dict[str, Any]:
     """Return the arguments of `thalweg.fit` with those that differ between data sets as `Sliced`.
 
     Raises
@@ -249,7 +256,7 @@ def parted(arguments: Mapping[str, Any], y: Any, layout: Layout) -> dict[str, An
     ValueError
         A shape fits neither the points nor the batch.
     """
-    given, labels = dict(arguments), labels_of(y)
+    given = dict(arguments)
     for name in ("sigma", "mask"):
         value = given[name] if labels is None else ordered(given[name], labels)
         given[name] = points_part(value, layout, name)

@@ -31,7 +31,7 @@ from ..fitting.saved import arrays_of
 from .fingerprint import differences, digest_of_parts, digest_of_sources, fingerprint
 from .grid import BY_CALLS, grid_of
 from .lock import locked
-from .sources import Sliced, as_source, filled, layout_of, leaves, parted
+from .sources import Region, Sliced, as_source, filled, in_words, layout_of, leaves, parted
 from .zarr_store import Spec, ZarrStore, create, open_store
 
 _COMPARED = 32  # before a run goes on, the data of so many finished pieces are looked at again
@@ -148,11 +148,12 @@ def taken_apart(given: Mapping[str, Any]) -> Call:
         y = None
     if y is None or given["offsets"] is not None:
         raise ValueError("data sets of different lengths are fitted in memory; leave out out=")
-    layout = layout_of(given["x"], y, given["axis"])
     names = labels_of(given["y"])
+    layout = layout_of(given["x"], y, given["axis"], names)
     labels = None if names is None else names.without(layout.axes)
     apart = ("out", "chunk", "callback", "progress")
-    arguments = parted({k: v for k, v in given.items() if k not in apart} | {"y": y}, y, layout)
+    others = {name: value for name, value in given.items() if name not in apart}
+    arguments = parted(others | {"y": y}, y, layout, names)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         first = fit(**_read(arguments, tuple(slice(0, 1) for _ in layout.batch))[0])
@@ -238,7 +239,7 @@ def _changed_data(call: Call, store: ZarrStore) -> list[str]:
         now = tuple(digest_of_sources(part, region) for part in (call.of_data, call.more))
         for what, before, after in zip(_DIGESTED, marks[place], now, strict=True):
             if int(before) != after:
-                where = ", ".join(f"{s.start}:{s.stop}" for s in region)
+                where = in_words(region)
                 return [f"values of {what} in the data sets [{where}] are not those of before"]
     return []
 
@@ -305,7 +306,7 @@ def run_pieces(
                 place, reading = coming
                 arguments, digests = reading.result()
                 coming = _next(call, store, places, reader)
-                result = _fit_one(arguments, watch)
+                result = _fit_one(arguments, watch, store.grid.region(place))
                 if not result.status.all():  # the callback has ended the run
                     break
                 if writing is not None:
@@ -340,10 +341,17 @@ def _next(
     return place, reader.submit(read)
 
 
-def _fit_one(arguments: dict[str, Any], watch: Callable[[int, int], Any] | None) -> FitResult:
+def _fit_one(
+    arguments: dict[str, Any], watch: Callable[[int, int], Any] | None, region: Region
+) -> FitResult:
+    """Fit a piece; an exception tells which one it was."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlowModelWarning)  # it was told with the first data set
-        return fit(**arguments, callback=watch)
+        try:
+            return fit(**arguments, callback=watch)
+        except Exception as error:
+            error.add_note(f"this was in the piece [{in_words(region)}] of the batch")
+            raise
 
 
 def _write(
