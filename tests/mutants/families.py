@@ -18,6 +18,7 @@ import quadratic
 import results
 import scales
 import shared
+import stores
 import sweep
 import sweep_csc
 import words
@@ -34,8 +35,13 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
+<<<<<<< HEAD
 MODULES += [loss, graph, scales, engine, curves, shared, noise, outputs]
 MODULES += [words, results, intervals, files]
+=======
+MODULES += [loss, graph, scales, engine, curves, shared, noise, words]
+MODULES += [results, intervals, files, stores]
+>>>>>>> 306bea9 (Mutants of stores)
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)
