@@ -35,13 +35,8 @@ class Mutant(NamedTuple):
 
 
 MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
-<<<<<<< HEAD
 MODULES += [loss, graph, scales, engine, curves, shared, noise, outputs]
-MODULES += [words, results, intervals, files]
-=======
-MODULES += [loss, graph, scales, engine, curves, shared, noise, words]
-MODULES += [results, intervals, files, stores]
->>>>>>> 306bea9 (Mutants of stores)
+MODULES += [words, results, intervals, files, stores]
 FAMILIES = {
     module.__name__: [
         Mutant(file, tests.split(), *edit)
