@@ -33,9 +33,11 @@ def test_failed_fits_are_made_again_alone(failed):
     assert fit(y, out=stored.path, max_iter=6).failed().tolist() == [[1, 2], [3, 3]]  # finished
 
 
-def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch):
+@pytest.mark.parametrize("writes", range(9))
+def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch, writes):
+    """Whatever was written, a fit that says it succeeded has all numbers of its success."""
     y, stored = failed
-    write, left = zarr_store._write, [5]
+    write, left = zarr_store._write, [writes]
 
     def until_killed(file, content):
         left[0] -= 1
@@ -50,10 +52,14 @@ def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch):
         stored.refit_failed("a*exp(-t/tau) + c", X, y, **options)
     monkeypatch.undo()
     now = stored[...]
-    assert np.array_equal(now.params[before.success], before.params[before.success])
     assert stored.finished
     stored.refit_failed("a*exp(-t/tau) + c", X, y, **options)
     assert stored.failed().tolist() == [[1, 2], [3, 3]]
+    after = stored[...]
+    for name in ("params", "stderr", "chi2", "n_iter"):
+        was, is_now, at_last = (getattr(r, name) for r in (before, now, after))
+        assert np.array_equal(is_now[before.success], was[before.success]), name
+        assert np.array_equal(is_now[now.success], at_last[now.success]), name
 
 
 @pytest.mark.parametrize(

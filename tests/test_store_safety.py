@@ -214,6 +214,8 @@ def test_half_written_files_do_not_count(tmp_path):
     (path / "finished" / "c" / "1" / "0").unlink()
     (path / "params" / "c" / "1" / "0").write_bytes(b"half")
     (path / "chi2" / "c" / "1").unlink()
+    (path / "detail" / "c").mkdir()
+    (path / "detail" / "c" / "1").write_bytes(np.array([3, 4], "<i4").tobytes())
     (path / "params" / "c" / "1" / ".thalweg-abc.part").write_bytes(b"half")
     assert tw.scale.open_result(path).n_finished == 4
     assert_same(fit(y, out=path), fit(y))

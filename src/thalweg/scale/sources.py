@@ -19,6 +19,7 @@ import numpy as np
 
 from .._arguments.check import Array, shapes
 from .._arguments.columns import columns_of
+from .._arguments.pieces import contiguous
 from ..fitting.labels import Labels, numbered, ordered
 from ..fitting.layout import Layout, point_axes
 
@@ -50,13 +51,23 @@ class Sliced:
     order: tuple[int, ...]
 
     def read(self, region: Region) -> Array:
-        """Return the part of a piece, shape (1, ..., own), as a copy in memory or as a view of it.
+        """Return the part of a piece, shape (1, ..., own), contiguous; it may be a view.
 
-        An axis along which all data sets have the same keeps its length of 1.
+        An axis along which all data sets have the same keeps its length of 1.  What lies in a
+        mapped file is in memory when this returns, so that no fit has to wait for it.
         """
-        index = tuple(slice(None) if k is None else region[k] for k in self.axes)
-        array = _in_memory(self.source, self.source[index])
-        return np.asanyarray(array.transpose(self.order)[None])
+        mapped = _mapped(self.source)
+        if mapped is not None:
+            _give_back(*mapped)
+        part = self.source[tuple(slice(None) if k is None else region[k] for k in self.axes)]
+        if np.ma.isMaskedArray(part):
+            return np.asanyarray(part.transpose(self.order)[None])
+        array: Array = np.asarray(part).transpose(self.order)[None]
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            return contiguous(array)
+        if mapped is not None:
+            _touch(array)
+        return array
 
     def row_bytes(self, layout: Layout) -> int:
         """Return how many bytes one data set has."""
@@ -68,23 +79,19 @@ class Sliced:
         return f"one for each data set, {np.dtype(self.source.dtype)} {tuple(self.source.shape)}"
 
 
-def _in_memory(source: Any, part: Any) -> Array:
-    """The part of a source as an array; pages that were mapped for it are given back.
+def _give_back(file: mmap.mmap, mode: str) -> None:
+    """Give back the pages of a mapped file, which count as memory of the process as long as it has.
 
-    Mapped pages count as memory of the process until they are given back.  Those of a private map
-    (mode "c") hold what the user has written there, and stay.
+    Who reads them again gets them again.  Those of a private map (mode "c") hold what the user has
+    written there, and stay.
     """
-    if isinstance(part, np.ma.MaskedArray):
-        return part
-    array = np.asarray(part)
-    mapped = _mapped(source)
-    if mapped is None:
-        return array
-    array = np.array(array)
-    file, mode = mapped
     if mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         file.madvise(mmap.MADV_DONTNEED)
-    return array
+
+
+def _touch(array: Array) -> None:
+    """Read a byte of every page of a contiguous array."""
+    array.reshape(-1).view(np.uint8)[:: mmap.PAGESIZE].max(initial=0)
 
 
 def _mapped(source: Any) -> tuple[mmap.mmap, str] | None:
