@@ -52,8 +52,8 @@ EDITS = {
     ("src/thalweg/scale/sources.py", _ALL): [
         (
             "sources: x is a batch",
-            "array.transpose(self.order)[None]",
-            "array.transpose(self.order)",
+            "np.asarray(part).transpose(self.order)[None]",
+            "np.asarray(part).transpose(self.order)",
         ),
         (
             "sources: pixels whole",

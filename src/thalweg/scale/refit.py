@@ -11,11 +11,12 @@ import numpy as np
 from .._arguments.check import Array
 from .._arguments.spelling import refuse_unknown
 from ..fitting.fit import fit
+from .call import Call, taken_apart
 from .fingerprint import digest_of_parts
 from .lock import locked
 from .sources import Sliced, filled
 from .stored_result import StoredResult
-from .storing import Call, piece_arrays, taken_apart
+from .storing import piece_arrays
 from .zarr_store import ZarrStore
 
 _OTHERS = ("out", "chunk", "progress", "callback")  # arguments that a refit does not take

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,19 +23,17 @@ from .. import __version__
 from .._arguments.check import Array
 from .._progress import open_bar
 from ..fitting.fit import fit
-from ..fitting.labels import Labels, labels_of
-from ..fitting.layout import Layout
 from ..fitting.problem import SlowModelWarning
 from ..fitting.result import FitResult
 from ..fitting.saved import arrays_of
+from .call import Call, read_piece, taken_apart
 from .fingerprint import differences, digest_of_parts, digest_of_sources, fingerprint
 from .grid import BY_CALLS, grid_of
 from .lock import locked
-from .sources import Region, Sliced, as_source, filled, in_words, layout_of, leaves, parted
+from .sources import Region, in_words
 from .zarr_store import Spec, ZarrStore, create, open_store
 
 _COMPARED = 32  # before a run goes on, the data of so many finished pieces are looked at again
-_DATA = ("x", "y")  # the arguments of the first digest
 _DIGESTED = ("x or y", "sigma, mask, p0, bounds, fixed or f_scale")
 _FILL = {"status": 0, "detail": -1}
 
@@ -66,42 +64,6 @@ class Store:
     overwrite: bool = False
 
 
-class Call(NamedTuple):
-    """A call of `thalweg.fit`, taken apart.
-
-    Attributes
-    ----------
-    arguments : dict
-        The arguments that change results; what differs between data sets is `Sliced`.
-    layout : Layout
-        Which axes of y count the data sets.
-    labels : Labels or None
-        The names of the batch's axes and their coordinates, where y came with such.
-    first : FitResult
-        The result of the first data set, which tells names and types.
-    """
-
-    arguments: dict[str, Any]
-    layout: Layout
-    labels: Labels | None
-    first: FitResult
-
-    @property
-    def data(self) -> list[Sliced]:
-        """All that is read for each data set; y is the first."""
-        return [self.arguments["y"], *leaves(self.arguments["x"]), *self.more]
-
-    @property
-    def of_data(self) -> list[Sliced]:
-        """What x and y are read from, in the order in which it is read."""
-        return [*leaves({name: self.arguments[name] for name in _DATA})]
-
-    @property
-    def more(self) -> list[Sliced]:
-        """What differs between data sets beside x and y."""
-        return [*leaves({k: v for k, v in self.arguments.items() if k not in _DATA})]
-
-
 # ---- the door ------------------------------------------------------------------------------------
 
 
@@ -128,52 +90,6 @@ def store_fit(given: Mapping[str, Any]) -> Any:
         done = store.finished()[..., 0] != 0
         todo = [place for place in store.grid.places() if not done[place]]
         return _fit_pieces(call, store, todo, given)
-
-
-def taken_apart(given: Mapping[str, Any]) -> Call:
-    """Return the call that the arguments of `thalweg.fit` describe; its first data set is fitted.
-
-    Raises
-    ------
-    ValueError
-        An argument is wrong, or data sets would not be fitted each by itself.
-    """
-    if given["shared"] is not None or given["groups"] is not None:
-        raise ValueError("shared parameters need all data sets in memory; leave out out=")
-    if isinstance(given["p0"], str) and given["p0"] == "neighbours":
-        raise ValueError("p0='neighbours' needs all data sets in memory; leave out out=")
-    try:
-        y = as_source(given["y"])
-    except ValueError:  # rows of different lengths are no array
-        y = None
-    if y is None or given["offsets"] is not None:
-        raise ValueError("data sets of different lengths are fitted in memory; leave out out=")
-    names = labels_of(given["y"])
-    layout = layout_of(given["x"], y, given["axis"], names)
-    labels = None if names is None else names.without(layout.axes)
-    apart = ("out", "chunk", "callback", "progress")
-    others = {name: value for name, value in given.items() if name not in apart}
-    arguments = parted(others | {"y": y}, y, layout, names)
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        first = fit(**_read(arguments, tuple(slice(0, 1) for _ in layout.batch))[0])
-    for warning in heard:
-        warnings.warn(warning.message, stacklevel=4)
-    return Call(arguments, layout, labels, first)
-
-
-def _read(arguments: Mapping[str, Any], region: Any) -> tuple[dict[str, Any], list[Array]]:
-    """The arguments of a piece, and the parts that were read for it, those of x and y first."""
-    read: dict[int, Array] = {}
-
-    def part_of(leaf: Sliced) -> Array:
-        return read.setdefault(id(leaf), leaf.read(region))
-
-    data = {name: arguments[name] for name in _DATA}
-    piece = filled(data, part_of) | filled(
-        {k: v for k, v in arguments.items() if k not in _DATA}, part_of
-    )
-    return piece, list(read.values())
 
 
 # ---- the store -----------------------------------------------------------------------------------
@@ -331,7 +247,7 @@ def _next(
     n_data = len(call.of_data)
 
     def read() -> tuple[dict[str, Any], tuple[int, int]]:
-        arguments, parts = _read(call.arguments, region)
+        arguments, parts = read_piece(call.arguments, region)
         shape = [s.stop - s.start for s in region]
         return arguments, (
             digest_of_parts(parts[:n_data], shape),

@@ -1,0 +1,115 @@
+"""A call of `thalweg.fit` with a store, taken apart: what all data sets share, and what is read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .._arguments.check import Array
+from ..fitting.fit import fit
+from ..fitting.labels import Labels, labels_of
+from ..fitting.layout import Layout
+from ..fitting.result import FitResult
+from .sources import Sliced, as_source, filled, layout_of, leaves, parted
+
+_DATA = ("x", "y")  # the arguments of the first digest
+
+
+class Call(NamedTuple):
+    """A call of `thalweg.fit`, taken apart.
+
+    Attributes
+    ----------
+    arguments : dict
+        The arguments that change results; what differs between data sets is `Sliced`.
+    layout : Layout
+        Which axes of y count the data sets.
+    labels : Labels or None
+        The names of the batch's axes and their coordinates, where y came with such.
+    first : FitResult
+        The result of the first data set, which tells names and types.
+    """
+
+    arguments: dict[str, Any]
+    layout: Layout
+    labels: Labels | None
+    first: FitResult
+
+    @property
+    def data(self) -> list[Sliced]:
+        """All that is read for each data set; y is the first."""
+        return [self.arguments["y"], *leaves(self.arguments["x"]), *self.more]
+
+    @property
+    def of_data(self) -> list[Sliced]:
+        """What x and y are read from, in the order in which it is read."""
+        return [*leaves({name: self.arguments[name] for name in _DATA})]
+
+    @property
+    def more(self) -> list[Sliced]:
+        """What differs between data sets beside x and y."""
+        return [*leaves({k: v for k, v in self.arguments.items() if k not in _DATA})]
+
+
+def taken_apart(given: Mapping[str, Any]) -> Call:
+    """Return the call that the arguments of `thalweg.fit` describe; its first data set is fitted.
+
+    Raises
+    ------
+    ValueError
+        An argument is wrong, or data sets would not be fitted each by itself.
+    """
+    if given["shared"] is not None or given["groups"] is not None:
+        raise ValueError("shared parameters need all data sets in memory; leave out out=")
+    if isinstance(given["p0"], str) and given["p0"] == "neighbours":
+        raise ValueError("p0='neighbours' needs all data sets in memory; leave out out=")
+    try:
+        y = as_source(given["y"])
+    except ValueError:  # rows of different lengths are no array
+        y = None
+    if y is None or given["offsets"] is not None:
+        raise ValueError("data sets of different lengths are fitted in memory; leave out out=")
+    names = labels_of(given["y"])
+    layout = layout_of(given["x"], y, given["axis"], names)
+    labels = None if names is None else names.without(layout.axes)
+    apart = ("out", "chunk", "callback", "progress")
+    others = {name: value for name, value in given.items() if name not in apart}
+    arguments = parted(others | {"y": y}, y, layout, names)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        first = _first(arguments, len(layout.batch))
+    for warning in heard:
+        warnings.warn(warning.message, stacklevel=4)
+    return Call(arguments, layout, labels, first)
+
+
+def _first(arguments: Mapping[str, Any], n_batch: int) -> FitResult:
+    """The result of the first data set; a model of several outputs is refused.
+
+    Its outputs lie along an axis of y that counts data sets here.
+    """
+    words = "a model of several outputs is fitted in memory; leave out out="
+    try:
+        first = fit(**read_piece(arguments, (slice(0, 1),) * n_batch)[0])
+    except ValueError as error:
+        if "outputs, so y must have shape" in str(error):
+            raise ValueError(words) from None
+        raise
+    if first.status.ndim != n_batch + 1:
+        raise ValueError(words)
+    return first
+
+
+def read_piece(arguments: Mapping[str, Any], region: Any) -> tuple[dict[str, Any], list[Array]]:
+    """The arguments of a piece, and the parts that were read for it, those of x and y first."""
+    read: dict[int, Array] = {}
+
+    def part_of(leaf: Sliced) -> Array:
+        return read.setdefault(id(leaf), leaf.read(region))
+
+    data = {name: arguments[name] for name in _DATA}
+    piece = filled(data, part_of) | filled(
+        {k: v for k, v in arguments.items() if k not in _DATA}, part_of
+    )
+    return piece, list(read.values())
