@@ -13,10 +13,15 @@ EDITS = {
             "    if result.problem.absolute_sigma:\n        return np.full",
             "    if False:\n        return np.full",
         ),
+    ],
+    ("src/thalweg/fitting/goodness.py", "test_intervals.py"): [
+        ("scale: always 1", "np.asarray(totals(result).chi2 / dof)", "np.ones(dof.shape)"),
+    ],
+    ("src/thalweg/fitting/goodness.py", "test_shared_results.py"): [
         (
-            "scale: always 1",
-            "return np.asarray(result.chi2 / dof, np.float64)",
-            "return np.ones(dof.shape)",
+            "scale: of the data set alone",
+            "np.asarray(totals(result).chi2 / dof)",
+            "np.asarray(result.chi2 / dof)",
         ),
     ],
     ("src/thalweg/fitting/intervals.py", "test_intervals.py"): [
@@ -35,16 +40,16 @@ EDITS = {
         ("profile: held fits, too", "self.status[fixed[:, j] != 0] = Limit.HELD", "pass"),
     ],
     ("src/thalweg/fitting/resampling.py", "test_resampling.py"): [
-        ("residual: not centred", "u = self.u - self.u.mean() if", "u = self.u + 0.1 if"),
-        ("residual: too small", "factor = np.sqrt(n / dof) if", "factor = 0.9 if"),
+        ("residual: not centred", "(self.u - self.mean)[", "(self.u + 0.1)["),
+        ("residual: too small", "of_dof = np.sqrt(self.f.size / dof) if", "of_dof = 0.9 if"),
         (
             "wild: one sign",
-            "self.random.random(shape) < 0.5, -1, 1)",
-            "self.random.random(shape) < 2, -1, 1)",
+            "self._draws(m) < 0.5, -1, 1)",
+            "self._draws(m) < 2, -1, 1)",
         ),
         ("sigma forgotten", "self.f + self.sigma * u", "self.f + u"),
-        ("one stream for all", "default_rng((seed, k))", "default_rng((seed, 0))"),
-        ("jackknife: all points", "use[np.arange(fit.size), point] = False", "pass"),
+        ("one stream for all", "(seed, int(k)), kind", "(seed, 0), kind"),
+        ("jackknife: all points", "& (number != left_out[:, None])", "& (number >= 0)"),
         (
             "jackknife: factor",
             '(n - 1) / n if self.kind == "jackknife"',
@@ -71,8 +76,8 @@ EDITS |= {
     ("src/thalweg/fitting/guessed.py", "test_starts.py"): [
         (
             "guess: the first data set",
-            "self.data.argument(fit), row",
-            "self.data.argument(0), y[0]",
+            "self.data.argument(fit), y)",
+            "self.data.argument(0), y)",
         ),
     ],
 }

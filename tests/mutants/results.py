@@ -5,8 +5,8 @@ EDITS = {
         ("goodness: no mean of y", "(weight * (y - mean)) ** 2", "(weight * y) ** 2"),
         (
             "goodness: weights not squared",
-            "(weight**2 * y).sum(1, keepdims=True)",
-            "(weight * y).sum(1, keepdims=True)",
+            "(weight**2 * y).sum(-1, keepdims=True)",
+            "(weight * y).sum(-1, keepdims=True)",
         ),
         ("goodness: sigma always relative", "chi2 if result.problem.absolute_sigma else", ""),
         ("goodness: fixed ones count", "result.problem.count_free()", "len(result.names)"),
@@ -37,10 +37,10 @@ EDITS = {
             "absolute_sigma=False",
         ),
         ("saved: shapes unseen", "    if not is_whole:\n", "    if False:\n"),
-        ("saved: any version", "if version > _FORMAT_WITH_NOISE:", "if False:"),
+        ("saved: any version", "if version > _FORMAT_WITH_OUTPUTS:", "if False:"),
     ],
     ("src/thalweg/fitting/evaluation.py", "test_lookups.py"): [
-        ("Jacobian: one-sided", "            differences(theta)  # one", "            # one"),
+        ("Jacobian: one-sided", "    differences(theta)  # one", "    # one"),
     ],
     ("src/thalweg/_archives.py", "test_saved_results.py"): [
         (

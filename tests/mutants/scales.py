@@ -79,9 +79,9 @@ EDITS = {
     ],
     ("src/thalweg/fitting/rescale.py", "test_scale_limits.py test_scale.py test_nothing_lost.py"): [
         ("again: nothing", "(status == Status.RANGE) |", "(status == 99) |"),
-        ("again: no model that is not finite", "& (detail > 0)", "& (detail > 9)"),
+        ("again: no model that is not finite", "& _overflows(detail)", "& (detail > 9)"),
         ("again: nothing taken back", "[_refused(out)] = Status.NOT_RUN", "[:0] = 0"),
-        ("again: counted from 0", "report(done + more)", "report(more)"),
+        ("again: counted from 0", "np.count_nonzero(status)", "0"),
         (
             "again: part by part, the first lost",
             "for first in range(0,",
