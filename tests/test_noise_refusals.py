@@ -184,7 +184,7 @@ def test_what_curve_fit_refuses_of_losses():
         pytest.warns(SlowModelWarning),
         pytest.raises(ValueError, match="needs a model that can be recorded"),
     ):
-        tw.curve_fit(lambda x, a: np.array([a for _ in x]), X, y, [1.0], loss="huber")
+        tw.curve_fit(lambda x, a: np.array([float(a) for _ in x]), X, y, [1.0], loss="huber")
     want = tw.curve_fit(line, X, y)
     for told in ({"loss": "linear"}, {"x_scale": [1.0, 2.0]}, {"loss": "linear", "f_scale": 0.1}):
         np.testing.assert_array_equal(tw.curve_fit(line, X, y, **told)[0], want[0])

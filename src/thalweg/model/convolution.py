@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.spelling import spelled
 from .curves import FIXED, convolved, curve_of, window
 from .refusal import refuse
 from .symbol import Symbol
 from .tables import table
 
 
+@spelled
 def convolve(f: Any, response: Any, mode: str = "same", *, shift: Any = None) -> Any:
     r"""Return a curve convolved with a fixed response, moved by ``shift`` points.
 
