@@ -339,3 +339,10 @@ def fragments(file):
 def test_no_comment_begins_in_the_middle_of_a_sentence(folder):
     found = [half for file in sorted((ROOT / folder).rglob("*.py")) for half in fragments(file)]
     assert not found, "\n".join(found)
+
+
+def test_every_warning_points_at_the_users_line():
+    """By `warn_user`, and so whatever functions of the package lie between."""
+    own = PACKAGE / "_arguments" / "warning.py"
+    for _, file in modules():
+        assert file == own or "warnings.warn(" not in file.read_text(), file

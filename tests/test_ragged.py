@@ -213,3 +213,14 @@ def test_a_data_set_without_points_has_look_ups_of_no_points(robust):
             assert len(look_up[0]) == 0
         assert np.isnan(r.stderr[0]).all() and np.isnan(r.interval()[0]).all()
         r.summary(), r.failed(), repr(r), r.reason(0)
+
+
+def test_a_slow_model_is_told_of_at_the_line_of_the_call():
+    def slow(t, a):
+        return np.array([float(v) for v in a * np.exp(-t)])
+
+    t = np.linspace(0, 2, 9)
+    for x, y in ((t, np.exp(-t)), ([t, t[1:]], [np.exp(-t), np.exp(-t[1:])])):
+        with pytest.warns(tw.SlowModelWarning) as heard:
+            tw.fit(slow, x, y, [1.0])
+        assert [w.filename for w in heard] == [__file__]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
@@ -14,6 +13,7 @@ from .._arguments.check import Array, left_out, numbers, thread_limit
 from .._arguments.columns import columns_of
 from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
+from .._arguments.warning import warn_user
 from .._core.buffers import one_row
 from ..model import ModelInfo, as_model
 from ..status import Status
@@ -335,11 +335,7 @@ def _answer(result: FitResult, whiten: Whitening | None, full_output: bool) -> t
     if status <= 0 and status != Status.SINGULAR:  # `Status.success` is status > 0
         raise RuntimeError(f"Optimal parameters not found: {result.reason()}")
     if why := _covariance_fault(result):
-        warnings.warn(
-            f"Covariance of the parameters could not be estimated: {why}",
-            CovarianceWarning,
-            stacklevel=4,
-        )
+        warn_user(f"Covariance of the parameters could not be estimated: {why}", CovarianceWarning)
     if not full_output:
         return result.params, result.cov
     residual = result.predict() - result.problem.data.y[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from .._arguments.check import Array, PerFit, name_index, shapes
 from .._arguments.pieces import all_finite, contiguous
+from .._arguments.warning import warn_user
 from .._core.differences import Differences
 from ..model import ModelInfo
 from ..model.asked import columns_read
@@ -181,11 +181,10 @@ def prepare(
             value = None if data.source is None or seen is None else seen[1]
             problem = problem._replace(data=data.settled(dtype, value))
         problem = problem._replace(seen=seen)
-        warnings.warn(
+        warn_user(
             "this model could not be recorded and is called from Python, which is much slower: "
             f"{refusal}",
             SlowModelWarning,
-            stacklevel=4,
         )
     return problem
 

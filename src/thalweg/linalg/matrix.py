@@ -16,7 +16,6 @@ G. H. Golub, C. F. Van Loan, Matrix Computations, 4th ed., sections 2.4, 8.1 and
 
 from __future__ import annotations
 
-import warnings
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.spelling import spelled
+from .._arguments.warning import warn_user
 from .conversion import as_matrix, as_symmetric
 from .krylov import EPS, bidiagonalise, lanczos
 from .operators import Dense, Matrix
@@ -358,9 +358,8 @@ def _sign(vectors: Array) -> Array:
 def warn_unless(converged: bool, what: str) -> None:
     """Warn that the ends of a spectrum were not found, unless ``converged``."""
     if not converged:
-        warnings.warn(
+        warn_user(
             f"the smallest or the largest {what} was not found within 500 products: the spectrum "
             "is wider than this one",
             RuntimeWarning,
-            stacklevel=3,
         )

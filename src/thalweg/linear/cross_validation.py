@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from .._arguments.check import Array, tolerance
 from .._arguments.spelling import spelled
+from .._arguments.warning import warn_user
 from ..machine import get_num_threads
 from .alphas import grid_of
 from .estimator_base import Linear, threads_of
@@ -161,11 +161,10 @@ class ElasticNetCV(Linear):
             found = list(pool.map(error, tasks))
         short = sum(not good for _, good in found)
         if short:
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__}: on {short} of {len(tasks)} paths the duality gap was not "
                 "reached; a larger max_iter or tol helps",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         rows = np.array([errors for errors, _ in found])
         return rows.reshape(len(ratios), len(folds), -1).swapaxes(1, 2).copy()

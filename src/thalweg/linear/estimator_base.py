@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from math import inf
 from numbers import Real
 from typing import Any
@@ -15,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._arguments.bounds import bounds_of_one
 from .._arguments.check import Array
+from .._arguments.warning import warn_user
 from .problem import Problem, problem_of
 from .result import LinearResult
 from .rules import rules_of
@@ -68,9 +68,7 @@ class Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[m
         problem = problem_of(X, y, l1, l2, self._limits(X.shape[1]), weights, self.fit_intercept)
         result = solved(problem, tol=tol, **options)
         if not result.success:
-            warnings.warn(
-                f"{type(self).__name__}: {result.message}", ConvergenceWarning, stacklevel=3
-            )
+            warn_user(f"{type(self).__name__}: {result.message}", ConvergenceWarning)
         self.coef_ = np.ascontiguousarray(result.theta.T)
         self.intercept_ = result.intercept if self.fit_intercept else 0.0
         return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -13,6 +12,7 @@ from .._arguments.callback import refuse_callback
 from .._arguments.check import Array, count, numbers, one_of, thread_limit, tolerance
 from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
+from .._arguments.warning import warn_user
 from .._progress import open_bar
 from .image_descent import ImageDescent, ImageIteration, Sweeping
 from .image_result import ImageResult
@@ -146,7 +146,7 @@ def icd(
         descent = ImageDescent(problem, terms, how, begin, tol, most)
         result = descent.run(n_threads, callback, None if bar is None else bar.update)
     if descent.falls_short:
-        warnings.warn(result.message, ConvergenceWarning, stacklevel=3)
+        warn_user(result.message, ConvergenceWarning)
     return result
 
 

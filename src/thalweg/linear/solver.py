@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from .._arguments.callback import refuse_callback
 from .._arguments.check import Array, numbers, thread_limit
 from .._arguments.pieces import all_finite
 from .._arguments.spelling import spelled
+from .._arguments.warning import warn_user
 from .._progress import open_bar
 from .descent import Iteration
 from .outcome import falls_short
@@ -143,7 +143,7 @@ def coordinate_descent(
         with open_bar(problem.b.shape[1], "fit") as bar:
             result = run.all(callback, bar.update)
     if not result.success and falls_short(result):
-        warnings.warn(result.message, ConvergenceWarning, stacklevel=3)
+        warn_user(result.message, ConvergenceWarning)
     return result
 
 

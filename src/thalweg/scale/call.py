@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .._arguments.check import Array
+from .._arguments.warning import warn_user
 from ..fitting.fit import fit
 from ..fitting.labels import Labels, labels_of
 from ..fitting.layout import Layout
@@ -80,7 +81,7 @@ def taken_apart(given: Mapping[str, Any]) -> Call:
         warnings.simplefilter("always")
         first = _first(arguments, len(layout.batch))
     for warning in heard:
-        warnings.warn(warning.message, stacklevel=4)
+        warn_user(warning.message)
     return Call(arguments, layout, labels, first)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.spelling import spelled
+from .._arguments.warning import warn_user
 from .._optional import optional
 from ..fitting.evaluation import values_and_slopes
 from ..fitting.fit import fit
@@ -125,7 +125,7 @@ class CurveRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if np.isnan(result.params).any():
             raise ValueError(f"no fit of n_samples = {len(y)}: {result.reason()}")
         if not result.success:
-            warnings.warn(f"CurveRegressor: {result.reason()}", ConvergenceWarning, stacklevel=2)
+            warn_user(f"CurveRegressor: {result.reason()}", ConvergenceWarning)
         self.result_: FitResult = result
         self.params_ = dict(zip(result.names, result.params.tolist(), strict=True))
         self.stderr_ = dict(zip(result.names, result.stderr.tolist(), strict=True))
