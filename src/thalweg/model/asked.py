@@ -1,5 +1,7 @@
 """What a function returns and reads, found by a call with symbols."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -9,6 +9,8 @@ Recording runs at every fit, so that a function always sees its current closure.
 of the closure become further inputs of the graph, numbers become constants.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -63,7 +65,7 @@ class Recording(NamedTuple):
         """The arrays as rows of all fits or of each."""
         return [PerFit(a, a.ndim - 1) for a in self.arrays]
 
-    def picked(self, places: np.ndarray) -> "Recording":
+    def picked(self, places: np.ndarray) -> Recording:
         """Return the recording for the fits at these places, (n,)."""
         arrays = [row.picked(places).array for row in self.rows]
         return Recording(self.graph, self.output, arrays)
