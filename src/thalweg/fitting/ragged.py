@@ -20,11 +20,11 @@ from .._progress import open_bar
 from ..model.graph import LEAVES, NUMPY
 from ..model.trace import RecordingError, record
 from .collected import Collected
+from .own_options import rows_of_options
 from .problem import Problem, SlowModelWarning
 from .ragged_data import RaggedData
 from .ragged_input import read_ragged, refuse_negative
 from .result import FitResult
-from .rows_of_options import rows_of_options
 
 # A fit of at most so many points runs beside others, one of more runs alone (csrc/fit/lanes.h).
 # The order of sums differs, so such fits are never filled up to more.

@@ -13,7 +13,8 @@ from ..fitting.fit import fit
 from ..fitting.problem import Problem
 from ..fitting.result import FitResult
 from . import _record
-from ._cut import Axes, filled, of_no_fit, part
+from ._cut import Axes, Place, of_no_fit, part
+from ._parts import filled
 
 
 class ChunkError(RuntimeError):
@@ -64,7 +65,7 @@ class Call:
         """
         y = np.empty((1, 0, *self.points), dtype)
         try:
-            return self._fit(y, filled(self.arguments, partial(of_no_fit, arrays=arrays)))
+            return self._fit(y, filled(self.arguments, Place, partial(of_no_fit, arrays=arrays)))
         except ValueError as error:
             if " outputs, so y must have shape" not in str(error):
                 raise
@@ -76,7 +77,7 @@ class Call:
         """Return the records of the fits of a chunk, y (..., *points)."""
         batch = y.shape[: y.ndim - len(self.points)]
         try:
-            arguments = filled(self.arguments, partial(part, parts=parts, batch=batch))
+            arguments = filled(self.arguments, Place, partial(part, parts=parts, batch=batch))
             result = self._fit(y.reshape(1, -1, *self.points), arguments)
         except Exception as error:
             if self.errors == "raise":

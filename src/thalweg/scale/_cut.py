@@ -2,14 +2,14 @@
 
 Some arrays in x, sigma, mask, p0, bounds, fixed and f_scale are the same for all fits, and others
 have an entry for each.  `Cutter` takes the latter, and all arrays of dask, out of an argument, and
-leaves a `Place` where each was; `filled` puts the parts of a chunk into these places.  So an
+leaves a `Place` where each was; `thalweg.scale._parts.filled` puts a chunk's parts there.  So an
 argument keeps its form (a dict by name, a pair, a tuple of grids), and `thalweg.fit` reads it in
 each chunk as it reads it for data in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from math import prod
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._optional import optional
+from ..fitting.own_options import with_each
 
 Axes = tuple[int, ...]
 
@@ -90,36 +91,9 @@ class Cutter:
         """Return sigma or a mask."""
         return self._points(value, name, name)
 
-    def parameters(self, value: Any) -> Any:
-        """Return p0 or a side of the bounds: a number, (P,), (..., P) or a dict by name."""
-        if isinstance(value, Mapping):
-            return {name: self.values(v) for name, v in value.items()}
-        value = _data(value)
-        if self._has_batch(value, 1):
-            return self._own(value, "parameters")
-        return self._whole(value, "parameters") if is_lazy(value) else value
-
-    def bounds(self, value: Any) -> Any:
-        """Return bounds: a pair of sides, a dict from names to pairs, or those of SciPy."""
-        if isinstance(value, Mapping):
-            return {n: tuple(map(self.values, pair)) for n, pair in value.items()}
-        if hasattr(value, "lb") and hasattr(value, "ub"):
-            sides = self.parameters(value.lb), self.parameters(value.ub)
-            return sides if any(isinstance(side, Place) for side in sides) else value
-        if isinstance(value, tuple) and len(value) == 2:
-            return tuple(map(self.parameters, value))
-        return value
-
-    def fixed(self, value: Any) -> Any:
-        """Return what is fixed: names, values by name, or booleans."""
-        return self.parameters(value) if isinstance(value, Mapping) or _is_array(value) else value
-
-    def values(self, value: Any) -> Any:
-        """Return one number for all fits, or one for each."""
-        value = _data(value)
-        if self._has_batch(value, 0):
-            return self._own(value, "values")
-        return self._whole(value, "values") if is_lazy(value) else value
+    def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return p0, bounds, fixed and f_scale, in any form that `thalweg.fit` takes."""
+        return with_each(options, self._value)
 
     # ---- arrays -----------------------------------------------------------------------------
 
@@ -142,6 +116,13 @@ class Cutter:
             f"{name} has the shape {shape}: neither that of the points, {points}, nor that of y, "
             f"{self.shape}"
         )
+
+    def _value(self, value: Any, own: int, name: str) -> Any:
+        """Take a value that is one for each fit, or lazy; it has ``own`` axes behind the batch."""
+        value, meaning = _data(value), "parameters" if own else "values"
+        if self._has_batch(value, own):
+            return self._own(value, meaning)
+        return self._whole(value, meaning) if is_lazy(value) else value
 
     def _has_batch(self, value: Any, more: int) -> bool:
         """Whether an array has the axes of the batch, and so many behind them."""
@@ -192,17 +173,6 @@ def _fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
 
 
 # ---- in a chunk --------------------------------------------------------------------------------
-
-
-def filled(argument: Any, put: Callable[[Place], Any]) -> Any:
-    """Return an argument with ``put(place)`` at every place."""
-    if isinstance(argument, Place):
-        return put(argument)
-    if isinstance(argument, Mapping):
-        return {name: filled(value, put) for name, value in argument.items()}
-    if type(argument) is tuple:
-        return tuple(filled(value, put) for value in argument)
-    return argument
 
 
 def part(place: Place, parts: Sequence[Array], batch: tuple[int, ...]) -> Array:

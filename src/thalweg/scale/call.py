@@ -12,7 +12,8 @@ from ..fitting.fit import fit
 from ..fitting.labels import Labels, labels_of
 from ..fitting.layout import Layout
 from ..fitting.result import FitResult
-from .sources import Sliced, as_source, filled, layout_of, leaves, parted
+from ._parts import filled, leaves
+from .sources import Sliced, as_source, layout_of, parted
 
 _DATA = ("x", "y")  # the arguments of the first digest
 
@@ -40,17 +41,17 @@ class Call(NamedTuple):
     @property
     def data(self) -> list[Sliced]:
         """All that is read for each data set; y is the first."""
-        return [self.arguments["y"], *leaves(self.arguments["x"]), *self.more]
+        return [self.arguments["y"], *leaves(self.arguments["x"], Sliced), *self.more]
 
     @property
     def of_data(self) -> list[Sliced]:
         """What x and y are read from, in the order in which it is read."""
-        return [*leaves({name: self.arguments[name] for name in _DATA})]
+        return [*leaves({name: self.arguments[name] for name in _DATA}, Sliced)]
 
     @property
     def more(self) -> list[Sliced]:
         """What differs between data sets beside x and y."""
-        return [*leaves({k: v for k, v in self.arguments.items() if k not in _DATA})]
+        return [*leaves({k: v for k, v in self.arguments.items() if k not in _DATA}, Sliced)]
 
 
 def taken_apart(given: Mapping[str, Any]) -> Call:
@@ -109,8 +110,5 @@ def read_piece(arguments: Mapping[str, Any], region: Any) -> tuple[dict[str, Any
     def part_of(leaf: Sliced) -> Array:
         return read.setdefault(id(leaf), leaf.read(region))
 
-    data = {name: arguments[name] for name in _DATA}
-    piece = filled(data, part_of) | filled(
-        {k: v for k, v in arguments.items() if k not in _DATA}, part_of
-    )
-    return piece, list(read.values())
+    of_data = {name: arguments[name] for name in _DATA}
+    return filled({**of_data, **arguments}, Sliced, part_of), list(read.values())

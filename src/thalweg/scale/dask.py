@@ -90,12 +90,9 @@ def fit(
     y, cutter = _arranged(x, y, axis)
     arguments = {
         "x": cutter.variables(x),
-        "p0": cutter.parameters(p0),
         "sigma": cutter.of_points(sigma, "sigma"),
         "mask": cutter.of_points(mask, "mask"),
-        "bounds": cutter.bounds(bounds),
-        "fixed": cutter.fixed(fixed),
-        "f_scale": cutter.values(f_scale),
+        **cutter.options({"p0": p0, "bounds": bounds, "fixed": fixed, "f_scale": f_scale}),
     }
     call = Call(model, arguments, {"threads": threads, **options}, cutter.points, errors)
     return _planned(call, y, cutter)

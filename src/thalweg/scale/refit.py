@@ -11,10 +11,11 @@ import numpy as np
 from .._arguments.check import Array
 from .._arguments.spelling import refuse_unknown
 from ..fitting.fit import fit
+from ._parts import filled
 from .call import Call, taken_apart
 from .fingerprint import digest_of_parts
 from .lock import locked
-from .sources import Sliced, filled
+from .sources import Sliced
 from .stored_result import StoredResult
 from .storing import piece_arrays
 from .zarr_store import ZarrStore
@@ -77,7 +78,7 @@ def _refit(call: Call, store: ZarrStore, place: tuple[int, ...], failed: Array) 
         whole = np.broadcast_to(part[0], (*shape, *own), subok=True)
         return np.asanyarray(whole.reshape(-1, *own)[failed][None])
 
-    new = piece_arrays(store, fit(**filled(call.arguments, some)))
+    new = piece_arrays(store, fit(**filled(call.arguments, Sliced, some)))
     old = {name: store.read(name, region) for name in store.specs}
     better = _better(old, new, failed)
     for name, array in old.items():

@@ -10,8 +10,9 @@ part of y can be taken for an array of some other meaning that happens to have i
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -22,6 +23,7 @@ from .._arguments.columns import columns_of
 from .._arguments.pieces import contiguous
 from ..fitting.labels import Labels, numbered, ordered
 from ..fitting.layout import Layout, point_axes
+from ..fitting.own_options import with_each
 
 Region = tuple[slice, ...]  # a piece of the batch: a slice for each of its axes
 
@@ -182,7 +184,7 @@ def points_part(value: Any, layout: Layout, name: str) -> Any:
     raise ValueError(f"{name} must have shape {words}, got {shape}")
 
 
-def fits_part(value: Any, layout: Layout, name: str, own: int) -> Any:
+def fits_part(value: Any, own: int, name: str, layout: Layout) -> Any:
     """Return a value of each data set, with ``own`` axes of its own behind the batch's.
 
     A value that all data sets share is returned as it is.
@@ -221,38 +223,6 @@ def _of_x(x: Any, layout: Layout, y: Any) -> Any:
     return x
 
 
-def _of_p0(p0: Any, layout: Layout) -> Any:
-    if isinstance(p0, Mapping):
-        return {k: fits_part(v, layout, f"p0[{k!r}]", 0) for k, v in p0.items()}
-    return fits_part(p0, layout, "p0", 1)
-
-
-def _of_fixed(fixed: Any, layout: Layout) -> Any:
-    if isinstance(fixed, Mapping):
-        return {k: fits_part(v, layout, f"fixed[{k!r}]", 0) for k, v in fixed.items()}
-    return fits_part(fixed, layout, "fixed", 1)
-
-
-def _of_bounds(bounds: Any, layout: Layout) -> Any:
-    if bounds is None:
-        return None
-    if isinstance(bounds, Mapping):
-        return {
-            name: pair
-            if pair is None
-            else tuple(fits_part(side, layout, f"bounds of {name}", 0) for side in pair)
-            for name, pair in bounds.items()
-        }
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        sides = [b[0] if np.shape(b) == (1,) else b for b in (bounds.lb, bounds.ub)]
-    elif hasattr(bounds, "shape") or len(bounds) != 2:
-        return bounds  # `fit` says what is wrong with it
-    else:
-        sides = list(bounds)
-    parts = tuple(fits_part(side, layout, "bounds", 1) for side in sides)
-    return parts if any(isinstance(part, Sliced) for part in parts) else bounds
-
-
 def parted(
     arguments: Mapping[str, Any], y: Any, layout: Layout, labels: Labels | None
 ) -> dict[str, Any]:
@@ -270,32 +240,6 @@ def parted(
     return given | {
         "x": _of_x(given["x"], layout, y),
         "y": points_part(y, layout, "y"),
-        "p0": _of_p0(given["p0"], layout),
-        "bounds": _of_bounds(given["bounds"], layout),
-        "fixed": _of_fixed(given["fixed"], layout),
-        "f_scale": fits_part(given["f_scale"], layout, "f_scale", 0),
+        **with_each(given, partial(fits_part, layout=layout)),
         "axis": tuple(range(-len(layout.points), 0)),
     }
-
-
-def leaves(value: Any) -> Iterator[Sliced]:
-    """Yield what differs between data sets, in the order in which `filled` takes its parts."""
-    if isinstance(value, Sliced):
-        yield value
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from leaves(part)
-    elif isinstance(value, tuple):
-        for part in value:
-            yield from leaves(part)
-
-
-def filled(value: Any, part_of: Callable[[Sliced], Any]) -> Any:
-    """Return a value with ``part_of(leaf)`` for each of its leaves."""
-    if isinstance(value, Sliced):
-        return part_of(value)
-    if isinstance(value, dict):
-        return {name: filled(part, part_of) for name, part in value.items()}
-    if type(value) is tuple:
-        return tuple(filled(part, part_of) for part in value)
-    return value
