@@ -18,7 +18,6 @@ the derivative of the curve (`mixes.gradient`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -55,6 +54,10 @@ class Table(NamedTuple):
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells two tables apart."""
+        from hashlib import (
+            blake2b,
+        )  # loads OpenSSL, a tenth of the time that importing Thalweg takes
+
         return (*self[:4], blake2b(self.values.tobytes(), digest_size=16).digest())
 
     def __call__(self, *operands: Any) -> Any:
