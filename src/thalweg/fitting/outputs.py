@@ -41,6 +41,10 @@ from .layout import Layout, point_axes, points_last
 from .problem import named, shared_values
 
 
+class NoAxisOfOutputs(ValueError):
+    """A model has several outputs, for which y has no axis of their number."""
+
+
 class Start(NamedTuple):
     """What tells how many parameters a model has, and where it may be called."""
 
@@ -322,7 +326,7 @@ def _placed(
         k = max((a for a in range(y.ndim) if a not in axes), default=-1)
         of_one = tuple(a - (a > k) for a in axes)
     if k < 0 or y.shape[k] != kind.number:
-        raise ValueError(
+        raise NoAxisOfOutputs(
             f"the model returns {kind.words}, so y must have shape (..., K={kind.number}, N), "
             f"got {y.shape}"
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from ..fitting.fit import fit
+from ..fitting.outputs import NoAxisOfOutputs
 from ..fitting.problem import Problem
 from ..fitting.result import FitResult
 from . import _record
@@ -66,9 +67,7 @@ class Call:
         y = np.empty((1, 0, *self.points), dtype)
         try:
             return self._fit(y, filled(self.arguments, Place, partial(of_no_fit, arrays=arrays)))
-        except ValueError as error:
-            if " outputs, so y must have shape" not in str(error):
-                raise
+        except NoAxisOfOutputs:
             raise ValueError(
                 "models of several outputs are for data in memory: thalweg.fit takes y.compute()"
             ) from None

@@ -11,6 +11,7 @@ from .._arguments.warning import warn_user
 from ..fitting.fit import fit
 from ..fitting.labels import Labels, labels_of
 from ..fitting.layout import Layout
+from ..fitting.outputs import NoAxisOfOutputs
 from ..fitting.result import FitResult
 from ._parts import filled, leaves
 from .sources import Sliced, as_source, layout_of, parted
@@ -94,10 +95,8 @@ def _first(arguments: Mapping[str, Any], n_batch: int) -> FitResult:
     words = "a model of several outputs is fitted in memory; leave out out="
     try:
         first = fit(**read_piece(arguments, (slice(0, 1),) * n_batch)[0])
-    except ValueError as error:
-        if "outputs, so y must have shape" in str(error):
-            raise ValueError(words) from None
-        raise
+    except NoAxisOfOutputs:
+        raise ValueError(words) from None
     if first.status.ndim != n_batch + 1:
         raise ValueError(words)
     return first
