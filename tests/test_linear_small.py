@@ -10,7 +10,7 @@ from linear_cases import drawn, proof
 from sizes import around, constant
 
 import thalweg as tw
-from thalweg._core import linear as core
+from thalweg._core import small as core
 from thalweg.linear import small
 from thalweg.linear.working_set import FEW
 from thalweg.reference import linear as spec
@@ -167,8 +167,10 @@ def both(monkeypatch, m, **how):
     """Solve a model in one call, if it is small, and the general way."""
     (A, b), told = m.call
     results = []
-    for is_one_call in (small.is_one_call, lambda problem, rules: False):
-        monkeypatch.setattr("thalweg.linear.several.is_one_call", is_one_call)
+    for is_one_call in (True, False):
+        if not is_one_call:
+            monkeypatch.setattr("thalweg.linear.solver.solve_plain", lambda *_: None)
+            monkeypatch.setattr("thalweg.linear.several.is_one_call", lambda problem, rules: False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", tw.ConvergenceWarning)
             results.append(tw.coordinate_descent(A, b, **told, **how))

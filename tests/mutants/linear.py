@@ -239,8 +239,34 @@ EDITS = {
         ("l1 does not count", "if p.l1.any():", "if False:"),
         ("l2 does not count", "l2=p.l2, threads", "l2=0 * p.l2, threads"),
     ],
+    ("src/thalweg/_core/small.pyx", "test_linear_plain.py"): [
+        ("b may have a step", "if n > 1 and view.strides[0] != sizeof(double):", "if False:"),
+        ("b need not be finite", "if not fabs(p.b[i]) <= DBL_MAX:", "if False:"),
+        (
+            "a weight of 0 is plain",
+            "if not 0 < p.columns.weights[i]",
+            "if not 0 <= p.columns.weights[i]",
+        ),
+        ("penalties below 0", "if not 0 <= values[j] <= DBL_MAX:", "if not values[j] <= DBL_MAX:"),
+        ("infinite penalties", "if not 0 <= values[j] <= DBL_MAX:", "if not 0 <= values[j]:"),
+        ("l2 is not looked at", "are_penalties(to, 2 * P)", "are_penalties(to, P)"),
+        ("bounds may cross", "(lower[j] <= upper[j] and", "(lower[j] == lower[j] and"),
+        ("no number below infinity", "and lower[j] < INFINITY and", "and"),
+        ("no upper bound", "put_numbers(upper, INFINITY", "put_numbers(None, INFINITY"),
+        ("large problems", "and limits.allow(n, view.shape[1])", "and n > 0 and view.shape[1] > 0"),
+        ("any number of threads", "1 <= threads <= c.TW_MAX_THREADS", "1 <= threads"),
+        ("any tolerance", "if not 0 <= p.tol <= DBL_MAX or", "if"),
+        ("the intercept is forgotten", "*run(&p, kernel, intercept)", "*run(&p, kernel, False)"),
+    ],
+    ("src/thalweg/linear/small.py", "test_linear_plain.py"): [
+        ("what falls short is plain", "if status or not gap <= wanted:", "if status:"),
+        ("A is not finite and plain", "if status or not gap <= wanted:", "if not gap <= wanted:"),
+        ("any order", 'order != "cyclic" or ', ""),
+    ],
+    ("src/thalweg/linear/words.py", "test_linear_side_by_side.py"): [
+        ("the first is the worst", "np.argmax(status[ran] <= 0)", "0"),
+    ],
     ("src/thalweg/linear/outcome.py", "test_linear_side_by_side.py"): [
-        ("the first is the worst", "worst = int(np.argmax(status <= 0))", "worst = 0"),
         ("nothing is put in", "fields[name][..., which] = getattr(part, name)", "pass"),
     ],
     ("src/thalweg/linear/working_set.py", "test_linear.py"): [

@@ -10,6 +10,8 @@ import numpy as np
 from .check import left_out, numbers
 from .pieces import Array, all_finite, first_not_finite
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 def named(name: str, place: Sequence[Any]) -> str:
     """Return the name of an element, such as B[3, 5]; of a single number, its own name."""
@@ -46,7 +48,7 @@ def row_weights(weights: Any, n: int) -> Array:
 
 def penalty(value: Any, name: str, P: int, infinite: bool = False) -> Array:
     """Return a penalty for each of P coordinates; ``infinite`` says whether it may be infinite."""
-    if isinstance(value, int | float) and 0 <= value < np.inf:
+    if isinstance(value, int | float) and 0 <= value <= _LARGEST:
         same = np.empty(P)  # the usual case, one number, without the cost of checking an array
         same.fill(value)
         return same

@@ -34,23 +34,6 @@ def solve(
     threads: int,
     factor: Factor | None = None,
 ) -> None: ...
-
-State = tuple[float, float, float, float, int, int]
-
-def solve_small(
-    A: Any,
-    b: Any,
-    weights: Any,
-    each: Each,
-    intercept: bool,
-    tol: float,
-    part: float,
-    again: float,
-    rounds: int,
-    max_iter: int,
-    theta: Any,
-    threads: int = 1,
-) -> tuple[int, int, float, float, int, int, list[State]]: ...
 def image_sweep(
     A: Columns,
     curvature: Any,

@@ -3,11 +3,10 @@
 Arrays are raw buffers, which are checked here as far as memory safety needs it; the callers have
 checked everything else.  Ctrl-C raises KeyboardInterrupt out of every call.
 """
-from libc.stdlib cimport free
 from libc.string cimport memset
 
 from thalweg._core cimport thalweg_h as c
-from thalweg._core.buffers cimport USUAL_VIEWS, Views, Workspace, times, workspace
+from thalweg._core.buffers cimport USUAL_VIEWS, Views, Workspace, times
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
 cdef bint IS_LONG = sizeof(Py_ssize_t) == sizeof(long)
@@ -284,52 +283,6 @@ def solve(gram, each, reach, Py_ssize_t rank, square, target, Py_ssize_t rounds,
     watch.raise_caught()
     if factor is not None:
         factor.of = now
-
-
-cdef tuple state_of(const c.tw_small_state *state):
-    cdef const c.tw_certificate *found = &state.found
-    return (
-        state.objective, found.scale, found.gap, found.kkt, found.conditional, found.unheld,
-        state.working,
-    )
-
-
-def solve_small(A, b, weights, each, bint intercept, double tol, double part, double again,
-                Py_ssize_t rounds, Py_ssize_t max_iter, theta, int threads=1):
-    """Run a ``tw_small_problem`` on a dense A; theta (P,) is changed in place.
-
-    Returns
-    -------
-    status, n_iter, wanted, intercept, sweeps, steps
-    states : list of tuple
-        (objective, scale, gap, kkt, conditional, unheld, working) of the start and of the result
-        of each round.
-    """
-    cdef Views views = Views(USUAL_VIEWS)
-    cdef Watch watch = Watch()
-    cdef c.tw_small_problem p
-    cdef int status
-    memset(&p, 0, sizeof(p))
-    cdef const c.tw_linear *kernel = take_dense(A, views, &p.columns)
-    cdef Py_ssize_t n = p.columns.n, P = p.columns.P
-    if n < 1 or P < 1:
-        raise ValueError("A must not be empty")
-    p.columns.weights = views.doubles_if_given(weights, n, False)
-    p.b, p.each = views.doubles(b, n, False), coordinates(views, each, P)
-    p.tol, p.part, p.again = tol, part, again
-    p.rounds, p.max_iter, p.threads = rounds, max_iter, threads_of(threads)
-    p.theta = views.doubles(theta, P, True)
-    times(P, times(P, sizeof(double)))  # bytes of the Gram matrix
-    cdef size_t own = kernel.small_work(&p), bytes_of_mean = P * sizeof(double)
-    cdef void *work = workspace(own + bytes_of_mean)
-    if intercept:
-        p.mean = <double *> work
-    with nogil:
-        status = kernel.small(&p, &watch.watch, <char *> work + bytes_of_mean)
-    free(work)
-    watch.raise_caught()
-    states = [state_of(&p.state[k]) for k in range(p.n_iter + 1)]
-    return status, p.n_iter, p.wanted, p.constant, p.sweeps, p.steps, states
 
 
 # ---- iterative coordinate descent for images -------------------------------------------------

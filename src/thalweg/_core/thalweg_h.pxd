@@ -179,6 +179,8 @@ cdef extern from "base/pool.h" nogil:
         atomic_flag_int stop
 
     int tw_threads()
+    enum:
+        TW_MAX_THREADS
     void tw_set_threads(int n)
 
 cdef extern from "adjoint/contract.h" nogil:

@@ -21,6 +21,7 @@ from .gram import MOST_COLUMNS, Gram
 from .rules import Rules
 from .state import State, wanted_of
 from .sweeps import Sweeps
+from .words import Ran
 from .working_set import FEW, NEAR, WorkingSet
 
 # The constants without another reason were chosen by run time on the 120 lasso problems of
@@ -89,14 +90,6 @@ class Iteration(NamedTuple):
     working: int
 
 
-class Counts(NamedTuple):
-    """How many sweeps and steps have been made for one right-hand side."""
-
-    sweeps: int  # sweeps with the residual
-    gram_sweeps: int  # sweeps on a Gram matrix
-    steps: int  # steps of Newton's method on a Gram matrix
-
-
 class Descent:
     """The solution of one right-hand side under way.
 
@@ -157,9 +150,9 @@ class Descent:
         )
 
     @property
-    def counts(self) -> Counts:
-        """How many sweeps and steps have been made so far."""
-        return Counts(self.sweeps, self.gram_sweeps, self.steps)
+    def ran(self) -> Ran:
+        """What has been done so far, and why."""
+        return Ran(self.sweeps, self.gram_sweeps, self.steps, self.reasons)
 
     def _verdict(self, idle: int) -> Status | None:
         if self.found.gap <= self.wanted:

@@ -19,6 +19,7 @@ from .problem import Problem, problem_of
 from .result import LinearResult
 from .rules import rules_of
 from .several import Run
+from .small import solve_plain
 
 
 class Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -65,13 +66,30 @@ class Linear(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[m
     ) -> LinearResult:
         """Solve the problem, and keep its coefficients and its intercept."""
         l1, l2 = penalties_of(l1, l2, getattr(self, "penalty_factors", None))
-        problem = problem_of(X, y, l1, l2, self._limits(X.shape[1]), weights, self.fit_intercept)
-        result = solved(problem, tol=tol, **options)
+        of = X, y, l1, l2, self._limits(X.shape[1]), weights, self.fit_intercept
+        result = _solved_plainly(*of, tol, **options)
+        if result is None:
+            result = solved(problem_of(*of), tol=tol, **options)
         if not result.success:
             warn_user(f"{type(self).__name__}: {result.message}", ConvergenceWarning)
         self.coef_ = np.ascontiguousarray(result.theta.T)
         self.intercept_ = result.intercept if self.fit_intercept else 0.0
         return result
+
+
+def _solved_plainly(
+    *of_and_tol: Any,
+    max_iter: int,
+    start: Array | None = None,
+    order: str = "cyclic",
+    seed: Any = None,
+    threads: int | None = None,
+) -> LinearResult | None:
+    """Solve a problem by `solve_plain`, with the options of `solved`, if they allow that."""
+    if start is not None or seed is not None:
+        return None
+    arguments: Any = (*of_and_tol, max_iter, threads, order, "auto")
+    return solve_plain(*arguments)
 
 
 def solved(

@@ -9,18 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
-from ..status import LINEAR, Status
-from .descent import Counts
-from .result import LinearHistory, LinearResult
+from ..status import Status
+from .result import Course, LinearResult
 from .state import Certificate
-
-WHY = {
-    Status.NO_PROGRESS: "the tolerance may be below rounding; a larger tol, columns of like "
-    "size, or a little l2 helps",
-    Status.MAX_ITER: "a larger max_iter, or a larger tol, helps",
-    Status.TIME: "a larger time_limit, or a larger tol, helps",
-}
-
+from .words import WHY, Ran, together
 
 _NUMBERS = ("objective", "gap", "wanted", "kkt", "conditional", "status")
 
@@ -33,9 +25,8 @@ class Outcome(NamedTuple):
     status: Status
     found: Certificate
     wanted: float
-    counts: Counts
-    reasons: dict[str, str]
-    history: LinearHistory
+    ran: Ran
+    course: Course
 
 
 def falls_short(result: LinearResult) -> bool:
@@ -45,21 +36,20 @@ def falls_short(result: LinearResult) -> bool:
 
 def result_of_one(one: Outcome) -> LinearResult:
     """Return the result of a single right-hand side."""
-    found, history = one.found, one.history
+    found = one.found
     return LinearResult(
         one.theta, one.intercept, found.objective, found.gap, one.wanted, found.kkt,
-        found.conditional, _strategy([one]), one.status, len(history.gap) - 1, history,
-        _sentence(one.status, found, one.wanted),
+        found.conditional, one.status, len(one.course) - 1, one.ran, one.course,
     )  # fmt: skip
 
 
 def result_of_none(P: int) -> LinearResult:
     """Return the result of a single right-hand side that was interrupted before it began."""
     nan = np.nan
+    course: Any = [(nan,) * 4]
     return LinearResult(
-        np.full(P, nan), nan, nan, nan, nan, nan, 0, _strategy([]), Status.NOT_RUN, 0,
-        LinearHistory(*np.full((4, 1), nan)), LINEAR[Status.NOT_RUN],
-    )  # fmt: skip
+        np.full(P, nan), nan, nan, nan, nan, nan, 0, Status.NOT_RUN, 0, together([]), course
+    )
 
 
 def result_of_many(done: Sequence[Outcome], P: int, M: int) -> LinearResult:
@@ -75,15 +65,13 @@ def result_of_many(done: Sequence[Outcome], P: int, M: int) -> LinearResult:
         "intercept": np.array([one.intercept for one in done]),
         "wanted": np.array([one.wanted for one in done]),
         "status": np.array([one.status for one in done], np.int8),
-        "n_iter": np.array([len(one.history.gap) - 1 for one in done], np.intp),
+        "n_iter": np.array([len(one.course) - 1 for one in done], np.intp),
     }
-    message = message_of_many(fields, M)
     fields = {name: _filled(array, M) for name, array in fields.items()}
     return LinearResult(
         theta=theta,
-        history=tuple(one.history for one in done),
-        strategy=_strategy(done),
-        message=message,
+        _ran=together(one.ran for one in done),
+        _course=tuple(one.course for one in done),
         **fields,
     )
 
@@ -94,40 +82,7 @@ def put_in(whole: LinearResult, which: Array, part: LinearResult) -> LinearResul
     for name in (*_NUMBERS, "theta", "intercept", "n_iter"):
         fields[name] = getattr(whole, name).copy()
         fields[name][..., which] = getattr(part, name)
-    message = message_of_many(fields, whole.theta.shape[1])
-    strategy = f"{whole.strategy}; {part.strategy}"
-    return replace(whole, strategy=strategy, message=message, **fields)
-
-
-def _strategy(done: Sequence[Outcome]) -> str:
-    """Say which strategies ran, why, and how many sweeps and steps each made."""
-    reasons: dict[str, str] = {}
-    for one in done:
-        reasons = one.reasons | reasons
-    if not reasons:
-        return "none: the start met the tolerance"
-    sweeps, gram_sweeps, steps = map(sum, zip(*(one.counts for one in done), strict=True))
-    amounts = {
-        "residual": f"{sweeps} sweeps with the residual",
-        "gram": f"{gram_sweeps} sweeps and {steps} Newton steps on the Gram matrix",
-    }
-    return "; ".join(f"{name}: {amounts[name]} ({why})" for name, why in reasons.items())
-
-
-def message_of_many(fields: dict[str, Any], M: int) -> str:
-    """Say how many of M right-hand sides converged, and why the first other one did not.
-
-    ``fields`` holds the arrays of a `LinearResult`, for the right-hand sides that have run.
-    """
-    status = fields["status"]
-    if not len(status):
-        return LINEAR[Status.NOT_RUN]
-    worst = int(np.argmax(status <= 0))
-    objective, gap, wanted, kkt, conditional, code = (fields[name][worst] for name in _NUMBERS)
-    found = Certificate(objective, 1.0, gap, kkt, int(conditional), 0)
-    text = _sentence(Status(code), found, wanted)
-    good = np.count_nonzero(status > 0)
-    return f"{good} of {M} converged; right-hand side {worst}: {text}"
+    return replace(whole, _ran=f"{whole.strategy}; {part.strategy}", **fields)
 
 
 def _filled(array: Array, M: int) -> Array:
@@ -137,20 +92,3 @@ def _filled(array: Array, M: int) -> Array:
         return array
     blank = np.nan if array.dtype.kind == "f" else 0
     return np.concatenate([array, np.full(missing, blank, array.dtype)])
-
-
-def _sentence(status: Status, found: Certificate, wanted: float) -> str:
-    text = LINEAR[status]
-    if status.success:
-        text += f" = {wanted:.3g}: it is {found.gap:.3g}"
-    else:
-        text += f"; the gap is {found.gap:.3g} of {wanted:.3g} wanted"
-    if status in WHY:
-        text += f"; {WHY[status]}"
-    if found.conditional:
-        text += (
-            f"; the gap assumes that a minimum has |theta_j| <= 2 |theta_j of this result| + ||b|| "
-            f"/ ||A_j|| for the {found.conditional} coordinates that neither a penalty nor "
-            "a bound in the direction of their slope limits"
-        )
-    return text

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array
 from .._showing import as_html, brief
 from ..status import Status
+from .words import Ran, ending, endings
+
+Course = list[tuple[float, float, float, int]]  # objective, gap, kkt, working; one for each round
 
 
 class ConvergenceWarning(UserWarning):
@@ -39,6 +43,10 @@ class LinearHistory(NamedTuple):
 
     def _repr_html_(self) -> str:
         return as_html(self)
+
+
+def _history_of(course: Course) -> LinearHistory:
+    return LinearHistory(*map(np.array, zip(*course, strict=True)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,11 +97,28 @@ class LinearResult:
     wanted: float | Array
     kkt: float | Array
     conditional: int | Array
-    strategy: str
     status: Status | Array
     n_iter: int | Array
-    history: LinearHistory | tuple[LinearHistory, ...]
-    message: str
+    # The words and arrays below are made of these when they are asked for: to make them takes
+    # longer than to solve a small problem.
+    _ran: Ran | str
+    _course: Course | tuple[Course, ...]
+
+    @cached_property
+    def strategy(self) -> str:
+        return str(self._ran)
+
+    @cached_property
+    def history(self) -> LinearHistory | tuple[LinearHistory, ...]:
+        if isinstance(self._course, tuple):
+            return tuple(map(_history_of, self._course))
+        return _history_of(self._course)
+
+    @cached_property
+    def message(self) -> str:
+        numbers: Any = (self.gap, self.wanted, self.conditional)
+        status = self.status
+        return ending(status, *numbers) if isinstance(status, Status) else endings(status, *numbers)
 
     @property
     def success(self) -> bool:

@@ -15,7 +15,7 @@ from .descent import Descent, Iteration
 from .gram import Gram
 from .outcome import Outcome, put_in, result_of_many, result_of_none, result_of_one
 from .problem import Problem
-from .result import LinearHistory, LinearResult
+from .result import LinearResult
 from .rules import Rules
 from .side_by_side import go_side_by_side, solve_side_by_side
 from .small import is_one_call, solve_in_one_call
@@ -109,9 +109,8 @@ class Run:
         assert self.now is not None and self.look is not None
         d, b = self.now, self.problem.b[:, len(self.done)]
         intercept = self.look.intercept(b, d.certified)
-        history = LinearHistory(*map(np.array, zip(*d.history, strict=True)))
         self.done.append(
-            Outcome(d.certified, intercept, status, d.found, d.wanted, d.counts, d.reasons, history)
+            Outcome(d.certified, intercept, status, d.found, d.wanted, d.ran, d.history)
         )
         self.now = None
 

@@ -15,7 +15,6 @@ from ..status import Status
 from .blocks import PenalisedFits, penalised_least_squares
 from .columns import Look
 from .many import ManyFits, bounded_least_squares
-from .outcome import message_of_many
 from .problem import Problem
 from .result import LinearResult
 from .rules import Rules
@@ -65,10 +64,9 @@ def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
     return LinearResult(
         theta=fits.theta,
         intercept=intercept,
-        strategy=f"gram: {amount} for {M} right-hand sides side by side ({why})",
         n_iter=n_iter,
-        history=(),
-        message=message_of_many(fields, M),
+        _ran=f"gram: {amount} for {M} right-hand sides side by side ({why})",
+        _course=(),
         **fields,
     )
 

@@ -19,6 +19,7 @@ from .problem import Problem, problem_of
 from .result import ConvergenceWarning, LinearResult
 from .rules import rules_of
 from .several import Run
+from .small import solve_plain
 
 
 @spelled
@@ -130,6 +131,11 @@ def coordinate_descent(
     >>> r.theta.round(9), r.gap <= 1e-6 * 7
     (array([1.5, 0.5]), True)
     """
+    if callback is None and start is None and seed is None and time_limit is None and not progress:
+        how = intercept, tol, max_iter, threads, order, strategy
+        plain = solve_plain(A, b, l1, l2, bounds, weights, *how)
+        if plain is not None:
+            return plain
     problem = problem_of(A, b, l1, l2, bounds, weights, intercept)
     refuse_callback(callback)
     rules = rules_of(
