@@ -34,7 +34,7 @@ def write_h5(name, arrays):
 def write_zarr(name, arrays):
     group = zarr.open_group(name, mode="w")
     for key, array in arrays.items():
-        group.create_array(key, data=array)
+        group.create_array(key, shape=array.shape, dtype=array.dtype)[...] = array
 
 
 def write_nc(name, arrays):

@@ -19,6 +19,7 @@ from thalweg.scale.dask import ChunkError, MSELoss, fit  # noqa: E402
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Sending large graph"),
+    pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.xdist_group("cluster"),

@@ -224,7 +224,7 @@ def test_more_refusals():
         ARRAY.to_dataset().thalweg.fit(function, "z", P0)
     with pytest.raises(ValueError, match="'tau' is the name of a coordinate of y"):
         ARRAY.rename(y="tau").thalweg.fit(function, "time", P0)
-    dates = ARRAY.assign_coords(time=np.datetime64("2020-01-01") + np.arange(25))
+    dates = ARRAY.assign_coords(time=np.datetime64("2020-01-01", "ns") + np.arange(25))
     with pytest.raises(TypeError, match="must be numbers, got dates; subtract a start"):
         dates.thalweg.fit(function, "time", P0)
 

@@ -1,10 +1,12 @@
 """The failed fits of a store once more, and how a run goes through its pieces."""
 
+import os
+
 import numpy as np
 import pytest
 from store_cases import X, begin, decays, fit
 
-from thalweg.scale import storing, zarr_store
+from thalweg.scale import storing
 
 pytest.importorskip("zarr", minversion="3", reason="results in a store need zarr 3")
 
@@ -37,16 +39,16 @@ def test_failed_fits_are_made_again_alone(failed):
 def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch, writes):
     """Whatever was written, a fit that says it succeeded has all numbers of its success."""
     y, stored = failed
-    write, left = zarr_store._write, [writes]
+    rename, left = os.replace, [writes]
 
-    def until_killed(file, content):
+    def until_killed(file, target):
         left[0] -= 1
         if left[0] < 0:
             raise SystemExit
-        write(file, content)
+        rename(file, target)
 
     before = stored[...]
-    monkeypatch.setattr(zarr_store, "_write", until_killed)
+    monkeypatch.setattr(os, "replace", until_killed)
     options = {"p0": {"a": 2, "tau": 1, "c": 0}, "independent": "t"}
     with pytest.raises(SystemExit):
         stored.refit_failed("a*exp(-t/tau) + c", X, y, **options)

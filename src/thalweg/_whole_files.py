@@ -11,10 +11,14 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+_AT_ONCE = 8  # so many threads wait for the disk; one flush of its journal serves them all
 
 
 class Output:
@@ -58,21 +62,35 @@ class Output:
             The file could not be written; the target is unchanged.
         """
         try:
-            write(self._file)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            if not self._replaces and self._target.exists():
-                raise FileExistsError(errno.EEXIST, "it has come to exist meanwhile")
-            self._renaming = True
-            os.replace(self._temporary, self._target)
+            self._run(lambda: write(self._file))
+            self._run(self._flush)
+            self._run(self._rename)
+        finally:
+            self.close()
+
+    def _run(self, step: Callable[[], Any]) -> None:
+        """Take a step; an error tells that the file was not written, and why."""
+        try:
+            step()
         except OSError as error:
-            self._renaming = False
             raise OSError(
                 error.errno, f"it was not written: {error.strerror or error}", str(self.path)
             ) from None
-        finally:
-            self.close()
+
+    def _flush(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _rename(self) -> None:
+        self._file.close()
+        if not self._replaces and self._target.exists():
+            raise FileExistsError(errno.EEXIST, "it has come to exist meanwhile")
+        self._renaming = True
+        try:
+            os.replace(self._temporary, self._target)
+        except OSError:
+            self._renaming = False
+            raise
 
     def close(self) -> None:
         """Close and remove the temporary file, unless it has become the target."""
@@ -82,6 +100,57 @@ class Output:
             os.unlink(self._temporary)
         except FileNotFoundError:  # it has been renamed, or was closed before
             self.written = self._renaming
+
+
+def write_files(contents: Mapping[Path, Any]) -> None:
+    """Write files of these bytes, each whole or not at all, into folders that are made.
+
+    When all are on the disk they are renamed to their targets, in order.  They are flushed at the
+    same time, so that the disk is waited for about once, not once for each.
+
+    Raises
+    ------
+    OSError
+        A file could not be written.  The targets are unchanged if that was before the first was
+        renamed; else some are the new files.
+    """
+    outputs = []
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            output = Output(path)
+            outputs.append(output)
+            output._run(partial(output._file.write, content))
+        at_the_same_time(lambda output: output._run(output._flush), outputs)
+        for output in outputs:
+            output._run(output._rename)
+    finally:
+        for output in outputs:
+            output.close()
+
+
+def to_disk(paths: Iterable[Path]) -> None:
+    """Wait until files, and the entries of folders, are on the disk."""
+    windows = os.name == "nt"  # where a folder cannot be opened
+    at_the_same_time(_to_disk, [p for p in paths if not (windows and p.is_dir())])
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def at_the_same_time(function: Callable[[Any], None], items: Sequence[Any]) -> None:
+    """Call a function that waits for the disk with several items at a time."""
+    if len(items) < 2:
+        for item in items:
+            function(item)
+        return
+    with ThreadPoolExecutor(min(_AT_ONCE, len(items))) as pool:
+        list(pool.map(function, items))
 
 
 def _mode(path: Path) -> int:

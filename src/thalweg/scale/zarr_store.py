@@ -1,31 +1,34 @@
 """Results in a folder of Zarr format 3: an array for each number, a chunk for each piece.
 
-The library zarr makes the arrays and reads them.  Their chunks are written here, as the format
-says: raw numbers in C order, little endian, chunks at the ends filled up, no file for a chunk that
-holds nothing but the fill value.  So each file is written whole or not at all and is on the disk
+The library zarr reads the arrays.  They are written here, as the format says (zarr_format.py): raw
+numbers in C order, little endian, chunks at the ends filled up, no file for a chunk that holds
+nothing but the fill value.  So each file is written whole or not at all and is on the disk
 (`thalweg._whole_files`) before the piece is marked as finished: by a number in the array
-``finished``, the digests of the data of the piece, 0 where it is not finished.
+``finished``, the digests of the data of the piece, 0 where it is not finished.  And a fit of few
+data sets does not wait for zarr to be imported, which takes half a second.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.pieces import contiguous
 from .._optional import optional
-from .._whole_files import Output
+from .._whole_files import to_disk, write_files
 from ..fitting.labels import Labels
 from .grid import Grid
+from .zarr_format import FILE, array_text, described, group_text
 
 FORMAT = 1  # number of the format of a store; it rises with what older versions cannot read
 _OURS = "thalweg"  # the attribute of the group that tells what the store is
@@ -93,7 +96,13 @@ class ZarrStore:
 
     def finished(self) -> Array:
         """Return the digests of every piece, (pieces along each axis, 2); 0 if not finished."""
-        return np.asarray(self.arrays[_FINISHED][...])
+        marks = np.zeros((*self.grid.counts, _DIGESTS), np.uint64)
+        for place in self.grid.places():
+            with suppress(FileNotFoundError):
+                mark = self._chunk(_FINISHED, (*place, 0)).read_bytes()
+                if len(mark) == marks[place].nbytes:  # else something else has broken the file
+                    marks[place] = np.frombuffer(mark, "<u8")
+        return marks
 
     def write(
         self, place: Sequence[int], arrays: Mapping[str, Array], digests: Sequence[int]
@@ -107,41 +116,35 @@ class ZarrStore:
             then every file of it is either the old one or the new one; the status is the last.
         """
         names = sorted(arrays, key=lambda name: name == "status")
-        folders = [self._write_chunk(self.specs[name], place, arrays[name]) for name in names]
-        for folder in folders:
-            self._settle(folder)
-        mark = self._chunk(_FINISHED, (*place, 0))
-        _write(mark, np.array(digests, "<u8").data.cast("B"))
-        self._settle(mark.parent)
+        chunks = {}
+        for name in names:
+            spec = self.specs[name]
+            file = self._chunk(name, (*place, *(0 for _ in spec.own)))
+            block = self._block(spec, arrays[name])
+            if block.dtype.kind in "iu" and (block == spec.nothing).all():
+                file.unlink(missing_ok=True)
+            else:
+                chunks[file] = block
+        self._commit(chunks)
+        self._commit({self._chunk(_FINISHED, (*place, 0)): np.array(digests, "<u8")})
 
-    def _write_chunk(self, spec: Spec, place: Sequence[int], values: Array) -> Path:
+    def _block(self, spec: Spec, values: Array) -> Array:
+        """The values of a chunk, filled up to its size."""
         chunk = (*self.grid.piece, *spec.own)
-        block = values
         if values.shape != chunk:
             block = np.full(chunk, spec.nothing, spec.dtype)
             block[tuple(map(slice, values.shape))] = values
-        file = self._chunk(spec.name, (*place, *(0 for _ in spec.own)))
-        block = np.ascontiguousarray(block, spec.dtype)
-        if block.dtype.kind in "iu" and (block == spec.nothing).all():
-            file.unlink(missing_ok=True)
-        else:
-            _write(file, block.data.cast("B"))
-        return file.parent
+            return block
+        return np.ascontiguousarray(values, spec.dtype)
 
     def _chunk(self, name: str, place: Sequence[int]) -> Path:
         return self.path.joinpath(name, "c", *map(str, place))
 
-    def _settle(self, folder: Path) -> None:
-        """Bring the entries of a folder, and of those above it, to the disk."""
-        if os.name == "nt" or not folder.exists():  # none is made for chunks of the fill value
-            return
-        while folder != self.path:
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            folder = folder.parent
+    def _commit(self, chunks: Mapping[Path, Array]) -> None:
+        """Bring files, and the entries of the folders that they are in, to the disk."""
+        write_files({file: block.data.cast("B") for file, block in chunks.items()})
+        above = {folder for file in chunks for folder in file.parents}
+        to_disk(folder for folder in above if self.path in folder.parents)
 
     def clean(self) -> None:
         """Remove what a process that was killed has left of files that it was writing."""
@@ -150,23 +153,15 @@ class ZarrStore:
 
     def tell(self, **more: Any) -> ZarrStore:
         """Return the store that tells more of itself; the file is replaced whole."""
-        file = self.path / "zarr.json"
-        content = json.loads(file.read_text(encoding="utf-8"))
-        about = content["attributes"][_OURS] | more
-        content["attributes"][_OURS] = about
-        text = json.dumps(content, indent=2).encode()
-        _write(file, text)
+        about = self.about | more
+        write_files({self.path / FILE: group_text({_OURS: about})})
         return ZarrStore(self.path, about)
 
 
-def _write(path: Path, content: Any) -> None:
-    """Write a file of these bytes, whole or not at all."""
-
-    def write(file: BinaryIO) -> None:
-        file.write(content)
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Output(path).commit(write)
+def _need_zarr() -> None:
+    """Refuse results in a store where the library that reads them is not installed."""
+    if find_spec("zarr") is None:
+        _zarr()
 
 
 def _zarr() -> Any:
@@ -193,29 +188,34 @@ def open_store(path: Path) -> ZarrStore:
     FileNotFoundError
         There is nothing.
     """
-    zarr = _zarr()
+    _need_zarr()
     if not path.exists():
         raise FileNotFoundError(2, "there is no such store", str(path))
     try:
-        group = zarr.open_group(str(path), mode="r", zarr_format=3)
-        about = dict(group.attrs)[_OURS]
+        about = (described(path) or {})["attributes"][_OURS]
         version = about["format"]
-    except Exception:
+    except (KeyError, TypeError):
         raise ValueError(f"{path} is no result of Thalweg") from None
     if version > FORMAT:
         raise ValueError(f"{path} was written by a later version of Thalweg than this one")
     store = ZarrStore(path, about)
     wanted = {spec.name: (*spec.own,) for spec in store.specs.values()}
     for name, own in wanted.items():
-        shape = getattr(group.get(name), "shape", None)
+        shape = _shape_of(path / name)
         if shape != (*store.grid.batch, *own):
             raise ValueError(
                 f"{path} is a broken result: its array {name} is "
                 + ("missing" if shape is None else f"of shape {shape}")
             )
-    if getattr(group.get(_FINISHED), "shape", None) != (*store.grid.counts, _DIGESTS):
+    if _shape_of(path / _FINISHED) != (*store.grid.counts, _DIGESTS):
         raise ValueError(f"{path} is a broken result: it does not tell what is finished")
     return store
+
+
+def _shape_of(folder: Path) -> tuple[int, ...] | None:
+    """The shape of the array in a folder; None if there is none."""
+    shape = (described(folder) or {}).get("shape")
+    return None if shape is None else tuple(shape)
 
 
 def create(
@@ -229,7 +229,7 @@ def create(
 
     It is made under another name beside its place, and moved there.
     """
-    zarr = _zarr()
+    _need_zarr()
     new, old = (path.with_name(f".{path.name}.{kind}") for kind in ("part", "old"))
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -247,19 +247,21 @@ def create(
         "piece": grid.piece,
         "arrays": [(s.name, s.dtype, s.own, repr(s.fill)) for s in specs],
     }
+    marks = Spec(_FINISHED, "uint64", (_DIGESTS,), 0)
     try:
-        group = zarr.create_group(str(new), zarr_format=3, attributes={_OURS: about})
+        new.mkdir()
+        (new / FILE).write_bytes(group_text({_OURS: about}))
         for spec in specs:
-            _add(group, spec, grid.batch, grid.piece, dims)
-        marks = Spec(_FINISHED, "uint64", (_DIGESTS,), 0)
-        _add(group, marks, grid.counts, (1,) * len(dims), tuple(f"piece_{d}" for d in dims))
+            _add(new, spec, grid.batch, grid.piece, dims)
+        _add(new, marks, grid.counts, (1,) * len(dims), tuple(f"piece_{d}" for d in dims))
         for name, (along, values) in coordinates.items():
             if values.dtype.kind in _NUMBERS:
-                group.create_array(name, data=values, dimension_names=along, compressors=None)
-        _to_disk(new)
+                _add_values(new / name, values, along)
+        to_disk(new.rglob("*"))
         if path.exists():
             os.rename(path, old)
         os.rename(new, path)
+        to_disk([path.parent])
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -283,23 +285,20 @@ def _told(name: str, coordinate: tuple[tuple[str, ...], Array], taken: set[str])
 
 
 def _add(
-    group: Any, spec: Spec, batch: Sequence[int], piece: Sequence[int], dims: Sequence[str]
+    folder: Path, spec: Spec, batch: Sequence[int], piece: Sequence[int], dims: Sequence[str]
 ) -> None:
+    """Add an array in which nothing is written yet."""
     own = (_OWN_AXIS.get(spec.name, "parameter"),) * len(spec.own)
-    group.create_array(
-        spec.name,
-        shape=(*batch, *spec.own),
-        chunks=(*piece, *spec.own),
-        dtype=spec.dtype,
-        fill_value=spec.nothing,
-        compressors=None,
-        filters=None,
-        dimension_names=(*dims, *own),
-    )
+    shape, chunk = (*batch, *spec.own), (*piece, *spec.own)
+    text = array_text(shape, chunk, spec.dtype, spec.fill, (*dims, *own))
+    (folder / spec.name).mkdir()
+    (folder / spec.name / FILE).write_bytes(text)
 
 
-def _to_disk(folder: Path) -> None:
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
+def _add_values(folder: Path, values: Array, dims: Sequence[str]) -> None:
+    """Add an array of one chunk that holds these values."""
+    values = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"))
+    chunk = folder.joinpath("c", *("0" for _ in dims))
+    chunk.parent.mkdir(parents=True)
+    (folder / FILE).write_bytes(array_text(values.shape, values.shape, values.dtype, 0, dims))
+    chunk.write_bytes(values.tobytes())
