@@ -12,7 +12,12 @@ cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"${PYTHON:-python3}" -m venv "$work/venv"
+python=${PYTHON:-python3}
+"$python" -m venv "$work/venv"
+# Packages that the caller's environment has are used, not installed once more.  Of Thalweg, the
+# copy that is compiled here comes first.
+packages() { "$1" -c "import sysconfig; print(sysconfig.get_path('platlib'))"; }
+packages "$python" >"$(packages "$work/venv/bin/python")/caller.pth"
 export PATH="$work/venv/bin:$PATH" SKBUILD_BUILD_DIR="$work/wheel"
 [[ -v TW_LEVELS ]] || export CFLAGS="${CFLAGS:-} -march=native"
 
