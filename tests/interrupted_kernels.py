@@ -1,6 +1,7 @@
 """Interrupt one long call of a kernel with a real SIGINT, and print how long that took.
 
-Run as a program with the name of a case.  Large arrays are made by repeating one row or column of
+Run as a program that reads names of cases, a line each, and answers each with a line: the seconds,
+or what went wrong.  Large arrays are made by repeating one row or column of
 memory, so that a call would take very long but needs little memory.
 
 A case is a function to be interrupted, or a pair of such a function and a check of what it has
@@ -226,13 +227,23 @@ def interrupt_once(call, look):
         timer.join()
 
 
-def main():
-    case = CASES[sys.argv[1]]()
+def seconds_of(case):
+    """Return the least time that it took to interrupt a case."""
+    case = CASES[case]()
     call, look = case if isinstance(case, tuple) else (case, lambda error: None)
     delays = []
     while len(delays) < TRIES and min(delays, default=1) > PROMISE:
         delays.append(interrupt_once(call, look))
-    print(min(delays))
+    return min(delays)
+
+
+def main():
+    for line in sys.stdin:
+        try:
+            answer = seconds_of(line.strip())
+        except Exception as error:
+            answer = repr(error)
+        print(answer, flush=True)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,10 @@ def helper(x):
     return x + float(x)  # here
 
 
+def transform(x, a):
+    return np.fft.irfft(np.fft.rfft(a * x), N)  # here
+
+
 def own_error(x, a):
     return x + undefined_name * a  # noqa: F821  # here
 
@@ -159,6 +163,7 @@ REFUSALS = [
     (total_method, "attribute .sum", "that point and the parameters only"),
     (convolution, "np.convolve with two recorded operands", "numbers that no parameter changes"),
     (interpolation, "the function np.interp", "that point and the parameters only"),
+    (transform, "the function np.fft.rfft", "that point and the parameters only"),
     (first_point, "indexing", "np.where"),
     (fill, "writing into a recorded value", "np.where instead"),
     (fill_array, "conversion to a NumPy array", "np.where instead of writing into an array"),

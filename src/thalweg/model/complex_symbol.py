@@ -16,7 +16,7 @@ import numpy as np
 from .._core import value as compiled
 from . import functions, pairs
 from .pairs import Pair, Part
-from .refusal import refuse
+from .refusal import numpy_name, refuse
 
 _REFUSED: Final = "of a complex value"
 _PARTS_HINT: Final = "take its real or imaginary part, np.abs or np.angle first"
@@ -95,7 +95,7 @@ class ComplexSymbol(compiled.ComplexValue):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         known = ARRAY_FUNCTIONS.get(function)
         if known is None:
-            refuse(f"the function np.{function.__name__} {_REFUSED}", _PARTS_HINT)
+            refuse(f"the function {numpy_name(function)} {_REFUSED}", _PARTS_HINT)
         return known(self._recorder, *args, **kwargs)
 
 

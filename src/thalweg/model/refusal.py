@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -96,3 +97,9 @@ def calling_line() -> tuple[str | None, int | None]:
 def refuse(operation: str, hint: str | None = None) -> NoReturn:
     """Raise the error that an operation cannot be recorded; by default its hint is in `HINTS`."""
     raise RecordingError(operation, hint=HINTS.get(operation, "") if hint is None else hint)
+
+
+def numpy_name(function: Callable[..., object]) -> str:
+    """Return a function of NumPy's as users write it, such as ``np.fft.rfft``."""
+    module = function.__module__.replace("numpy", "np", 1)
+    return f"{module}.{function.__name__}"

@@ -21,7 +21,7 @@ from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
 from .complex_symbol import ComplexSymbol, complex_ufunc, complex_where
 from .foreign import restored, scipy_operation
 from .graph import ON_THETA, ON_X, Graph, Node, evaluate, reachable
-from .refusal import HINTS, REDUCTION_HINT, UFUNC_HINT, calling_line, refuse
+from .refusal import HINTS, REDUCTION_HINT, UFUNC_HINT, calling_line, numpy_name, refuse
 from .tables import Tables, table
 from .ufuncs import UFUNCS
 
@@ -295,7 +295,7 @@ class Symbol(compiled.Value):
         if numbers is None or options is None:
             if function in curves.FUNCTIONS and self._depends_on_theta(args):
                 return curves.FUNCTIONS[function](recorder, *args, **kwargs)
-            refuse(f"the function np.{function.__name__}", REDUCTION_HINT)
+            refuse(f"the function {numpy_name(function)}", REDUCTION_HINT)
         return function(*numbers, **dict(zip(kwargs, options, strict=True)))
 
 
