@@ -156,7 +156,7 @@ def test_starts_are_guessed_for_the_others():
 
 
 def test_a_formula_still_needs_a_start_for_what_is_not_tied():
-    with pytest.raises(ValueError, match=r"p0 is needed: give a start for a1, x1, s1, x2, m, c$"):
+    with pytest.raises(ValueError, match=r"p0 is needed: give a start for a1, x1, s1, x2, m, c;"):
         tw.fit(MODEL, X, data(), tied={"s2": "s1", "a2": "2*a1"})
 
 

@@ -109,7 +109,10 @@ def _given_start(p0: Any, data: Data, names: Sequence[str], dtype: Any) -> PerFi
 
 def _guess(model: ModelInfo, data: Data, names: Sequence[str]) -> Array:
     if model.guess is None:
-        raise ValueError(f"p0 is needed: give a start for {', '.join(names)}")
+        raise ValueError(
+            f"p0 is needed: give a start for {', '.join(names)}; with linear='auto', those in "
+            "which the model is linear need none"
+        )
     y: Array = data.y
     x = [row.array for row in data.x]
     if data.use is not None:  # a point that is left out may hold anything, in x too
