@@ -33,9 +33,10 @@ LANES = 8  # fits that run side by side take as long as one
 PADDING = 0.12  # the most points that are added to a batch, as a share of its own points
 AT_ONCE = 1 << 26  # bytes of rows that are copied at a time: 64 MiB
 
+_ROWS = "needs data sets of one length, as rows of y: fill shorter ones up with NaN, for missing"
 _REFUSED = {
-    "shared": "shared needs data sets of one length, as rows of y",
-    "groups": "groups needs data sets of one length, as rows of y",
+    "shared": f"shared {_ROWS}",
+    "groups": f"groups {_ROWS}",
     "axis": "axis names axes of an array y, and data sets of different lengths have none",
 }
 
