@@ -53,6 +53,31 @@ EDITS = {
             "            elif False:\n                return",
         ),
     ],
+    ("src/thalweg/_core/rows.pyx", "test_files_long.py"): [
+        (
+            "plain rows: digits that a double lacks",
+            "m <= (<uint64_t> 1 << 53) and -EXACT",
+            "-EXACT",
+        ),
+        ("plain rows: halves are rounded up", "and r & 1):\n        r += 1", "):\n        r += 1"),
+        ("plain rows: text behind", "return p if p[0] == 0 else NULL", "return p"),
+        ("plain rows: an empty first cell", "if not (j and separator):", "if False:"),
+        ("plain rows: a point among commas", "or p[n] == decimal or", "or p[n] in b'.,' or"),
+        ("plain rows: any length", "    if q - p >= LONGEST:\n        return p\n", ""),
+    ],
+    ("src/thalweg/_files/long.py", "test_files_long.py"): [
+        ("long files: comments are numbers", "        or sign.isalnum()\n", ""),
+        (
+            "long files: columns of texts",
+            '        or any(sheet.kind(j) != "numbers"',
+            "        or any(False",
+        ),
+        ("long files: an empty column behind", "sheet.n_empty,", "0,"),
+        ("long files: lines", "range(n_lines + 1, n_lines + 1 + n_more)", "range(n_more)"),
+    ],
+    ("src/thalweg/_files/sheet.py", "test_files_long.py"): [
+        ("sheet: marks are numbers", "np.where(np.isin(values, marks), np.nan, values)", "values"),
+    ],
     ("src/thalweg/cli/roles.py", "test_files_text.py"): [
         ("roles: errors are data", "    if not data or not owners:", "    if True:"),
         (

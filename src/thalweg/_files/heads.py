@@ -23,7 +23,7 @@ _UNIT = re.compile(
     r"|([afpnuµμmckMGT]?(s|m|g|A|V|W|J|N|K|Pa|Hz|eV|l|L|M|mol|Ohm|Ω|F|T|C|rad|bar|B)|min|h|d|sec"
     r"|Å|1|u)([-^/*·.]?-?\d?[a-zA-Zµ]{0,3}[-^]?\d*){0,3}"
 )
-_LOOKED_AT = 1000  # the lower half of so many first rows tells which columns hold numbers
+LOOKED_AT = 1000  # the lower half of so many first rows tells which columns hold numbers
 
 
 class Head(NamedTuple):
@@ -90,7 +90,7 @@ def _trimmed(row: list[str], width: int) -> list[str]:
 
 def _columns(rows: Sequence[Sequence[str]], begin: int, missing: frozenset[str]) -> list[int]:
     """The columns most of whose cells are numbers or dates, or meant as such."""
-    some = rows[begin : begin + _LOOKED_AT]
+    some = rows[begin : begin + LOOKED_AT]
     balance = [0] * len(rows[begin])
     for row in some[len(some) // 2 :]:
         for j, cell in enumerate(row):

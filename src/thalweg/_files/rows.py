@@ -14,13 +14,13 @@ from .dates import is_date
 
 # In the order in which they are preferred if they explain a file equally well.  None stands for
 # blanks: a run of blanks and tabs separates two cells.
-_SEPARATORS = ("\t", ";", ",", "|", None)
+SEPARATORS = ("\t", ";", ",", "|", None)
 _NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", None: "blanks"}
 _BLANKS = re.compile(r"[ \t]+")
 _COMMENTS: tuple[str, ...] = ("#", "%", "//")
 _NO_COMMENT = re.compile(r"#(N/A|NA\b|[A-Z/0]+[!?])", re.IGNORECASE)
 Line = TypeVar("Line")
-_LOOKED_AT = 100  # so many lines of the beginning and of the end tell the separator
+LOOKED_AT = 100  # so many lines of the beginning and of the end tell the separator
 
 
 class Format(NamedTuple):
@@ -130,9 +130,9 @@ def _separator(
 
 def _ends(lines: Sequence[Line]) -> Sequence[Line]:
     """The first and the last lines, which tell how the others are written."""
-    if len(lines) <= 2 * _LOOKED_AT:
+    if len(lines) <= 2 * LOOKED_AT:
         return lines
-    return [*lines[:_LOOKED_AT], *lines[-_LOOKED_AT:]]
+    return [*lines[:LOOKED_AT], *lines[-LOOKED_AT:]]
 
 
 def best_separator(lines: Sequence[str], decimal: str | None) -> str | None:
@@ -141,7 +141,7 @@ def best_separator(lines: Sequence[str], decimal: str | None) -> str | None:
     A comma separates no cells if it is the decimal sign, unless cells are quoted.
     """
     scores = {}
-    for separator in _SEPARATORS:
+    for separator in SEPARATORS:
         if separator == "," and decimal == "," and not any('"' in line for line in lines):
             continue
         if separator is None or any(separator in line for line in lines):

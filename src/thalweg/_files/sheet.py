@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isnan
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from .dates import is_date, is_time, read_dates
 from .heads import find_head
 from .rows import Format, split_rows
 from .signs import Evidence, find_signs
-from .text import Text, read_text
+from .text import Text
 
 
 @dataclass
@@ -43,6 +42,10 @@ class Sheet:
         What the user has said.
     notes : list of str
         What the user should know.
+    n_empty : int
+        The number of empty columns behind the last one, where each line ends with separators.
+    unnamed : bool
+        Whether the first column alone has no name.
     index : bool
         Whether the first column numbers the rows.
     """
@@ -58,6 +61,8 @@ class Sheet:
     notes: list[str]
     missing: frozenset[str]
     signs: Signs = Signs()  # noqa: RUF009  # immutable
+    n_empty: int = 0
+    unnamed: bool = False
     index: bool = False
     _kinds: dict[int, str] = field(default_factory=dict)
     _numbers: dict[int, Array] = field(default_factory=dict)
@@ -113,8 +118,28 @@ class Sheet:
         """
         if j not in self._numbers:
             read = self._dates if self.kind(j) == "dates" else self._plain
-            self._numbers[j] = read(j, self.columns[j])
+            self._numbers[j] = self._without_marks(read(j, self.columns[j]))
         return self._numbers[j]
+
+    def take_numbers(self, columns: Sequence[Array]) -> None:
+        """Take the numbers of all columns of a file of which the cells are a sample."""
+        self._numbers = dict(enumerate(map(self._without_marks, columns)))
+
+    def first_numbers(self) -> Array:
+        """Return the numbers of the first column; NaN if one of its cells holds none."""
+        if 0 in self._numbers:
+            return self._numbers[0]
+        try:
+            values = np.array(_plain_numbers(self.columns[0], self.signs.decimal))
+        except ValueError:
+            return np.array([np.nan])
+        return self._without_marks(values)
+
+    def _without_marks(self, values: Array) -> Array:
+        """Numbers with NaN in the place of those that stand for a missing value."""
+        words = (number(word, self.signs) for word in self.form.missing)
+        marks = [word for word in words if word is not None]
+        return np.where(np.isin(values, marks), np.nan, values) if marks else values
 
     def _plain(self, j: int, cells: tuple[str, ...]) -> Array:
         with suppress(ValueError):  # most columns hold plain numbers alone
@@ -152,17 +177,14 @@ def _hold_numbers(cells: Sequence[str], decimal: str) -> bool:
         return False
 
 
-def read_sheet(source: Any, form: Format) -> Sheet:
-    """Return the table of a text file.
+def make_sheet(text: Text, form: Format) -> Sheet:
+    """Return the table of a text; `mark_index` is to follow.
 
     Raises
     ------
     ValueError
-        The file holds no table, or one that may be read in two ways.
-    OSError
-        The file cannot be read.
+        The text holds no table, or one that may be read in two ways.
     """
-    text = read_text(source, form.encoding)
     found = split_rows(text.name, text.text, form)
     missing = MISSING | {word.lower() for word in form.missing}
     head = find_head(text.name, found, missing, form.separator is not None)
@@ -182,12 +204,13 @@ def read_sheet(source: Any, form: Format) -> Sheet:
         form,
         list(notes),
         missing,
+        n_empty=len(head.names) - len(names),
+        unnamed=any(names) and not names[0],
     )
     _join_dates_and_times(sheet)
     sheet.signs = find_signs(
         _evidence(sheet), sheet.where, found.separator, form.decimal, form.thousands
     )
-    _mark_index(sheet, any(names) and not names[0])
     return sheet
 
 
@@ -231,18 +254,15 @@ def _join_dates_and_times(sheet: Sheet) -> None:
         return
 
 
-def _mark_index(sheet: Sheet, unnamed: bool) -> None:
+def mark_index(sheet: Sheet) -> None:
     """Mark a first column without a name among named ones that numbers the rows.
 
     It is the only x of a file with one other column of numbers; else it is left out.
     """
-    if not unnamed:
+    if not sheet.unnamed:
         return
     numeric = [j for j in range(1, len(sheet.names)) if sheet.kind(j) in ("numbers", "dates")]
-    try:
-        values = np.array([float(cell) for cell in sheet.columns[0]])
-    except ValueError:
-        values = np.array([np.nan])
+    values = sheet.first_numbers()
     counts = np.array_equal(values - values[0], np.arange(len(values)))
     sheet.index = counts and values[0] in (0, 1) and len(numeric) > 1
     if not sheet.index:

@@ -12,8 +12,9 @@ from .._arguments.pieces import Array
 from .._arguments.spelling import did_you_mean, spelled
 from .cells import Signs
 from .dates import ORDERS
+from .long import read_sheet
 from .rows import Format, in_words
-from .sheet import Sheet, read_sheet
+from .sheet import Sheet
 from .signs import in_words as signs_in_words
 
 _THOUSANDS = (",", ".", "'", " ")

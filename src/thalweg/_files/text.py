@@ -33,8 +33,9 @@ _KINDS = {
     b"\xfd7zXZ": "compressed by xz; unpack it first",
     b"MATLAB 5": "a file of MATLAB; save it with -v7.3 and let its name end in .h5",
 }
-# Characters of control but tabs, line ends and the end mark of DOS.
+# Characters of control but tabs, line ends and the end mark of DOS; and all bytes but these.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
+_NO_CONTROLS = bytes(b for b in range(256) if not _CONTROLS.match(chr(b)))
 _WEB_PAGE = re.compile(r"\s*<(!doctype html|html|\?xml)", re.IGNORECASE)
 
 
@@ -102,6 +103,8 @@ def _decoded(name: str, content: bytes, encoding: str | None) -> Text:
 
 def _without_mark(content: bytes) -> str | None:
     """The kind of UTF-16 without its mark: of texts of numbers almost every other byte is zero."""
+    if b"\0" not in content:
+        return None
     half = len(content) // 2
     even, odd = content[0::2].count(0), content[1::2].count(0)
     if half and odd > 0.9 * half and not even:
@@ -115,8 +118,9 @@ def _checked(text: Text) -> Text:
     text = text._replace(text=text.text.rstrip("\x1a"))
     if _WEB_PAGE.match(text.text):
         raise ValueError(f"{text.name} is a web page or XML, not a table of numbers")
-    control = _CONTROLS.search(text.text)
-    if control:
+    if text.text.encode(errors="replace").translate(None, _NO_CONTROLS):
+        control = _CONTROLS.search(text.text)
+        assert control is not None
         line = text.text.count("\n", 0, control.start()) + 1
         raise ValueError(
             f"{text.name} is no text: line {line} holds the character {ord(control[0])}, as binary "

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .._files.arrays import is_array_file, read_arrays
+from .._files.long import read_sheet
 from .._files.rows import Format
-from .._files.sheet import read_sheet
 from .._optional import optional
 from ..model.registry import MODELS
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._files.arrays import Arrays, is_array_file, read_arrays
+from .._files.long import read_sheet
 from .._files.rows import Format, in_words
-from .._files.sheet import Sheet, read_sheet
+from .._files.sheet import Sheet
 from .._files.signs import in_words as signs_in_words
 from .roles import Roles, find_roles
 

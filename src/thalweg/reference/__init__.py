@@ -4,7 +4,7 @@ Functions have the names and arguments of the kernels.  They are made to be read
 falls back to them.
 """
 
-from . import differences, foreign, images, linear, loss
+from . import differences, foreign, images, linear, loss, rows
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .pivot import block_pivoting
@@ -28,5 +28,6 @@ __all__ = [
     "merge_rows",
     "normal_equations",
     "quadratic_form",
+    "rows",
     "vjp",
 ]
