@@ -180,21 +180,15 @@ def test_variables_are_not_taken_for_fits():
     assert_same(by_name, tw.fit("a*u + b*v", table, y, [0, 0], independent=["u", "v"]))
 
 
-def test_complex_models_and_models_of_several_outputs():
+def test_complex_models():
     def resonance(f, a, tau):
         return a / (1 + 1j * f * tau)
-
-    def both(t, a, tau):
-        return a * np.exp(-t / tau), a * t
 
     y = resonance(T, np.arange(1.0, 8)[:, None], 1.3) + 0.01 * decays(7)
     r = fit(resonance, T, da.from_array(y, chunks=(2, 25)), [1, 1])
     memory = tw.fit(resonance, T, y, [1, 1])
     assert_same(r, memory)
     np.testing.assert_array_equal(r.compute().predict(T), memory.predict(T))
-    for n in (2, 6):  # as many fits as outputs, too
-        with pytest.raises(ValueError, match="models of several outputs are for data in memory"):
-            fit(both, T, da.zeros((n, 2, 25), chunks=(2, 2, 25)), [1, 1])
 
 
 def slow(x, a, b):

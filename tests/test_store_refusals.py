@@ -53,21 +53,3 @@ def test_wrong_arguments_are_refused_before_anything_is_written(options, words, 
 def test_a_folder_that_cannot_be_written():
     with pytest.raises(OSError, match=r"it cannot be written: .*/proc/r.zarr"):
         fit(decays(3), out="/proc/r.zarr")
-
-
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_models_of_several_outputs_are_refused_and_complex_ones_fitted(outputs, tmp_path):
-    def several(t, a, tau):
-        return np.stack([a * np.exp(-t / tau)] * outputs)
-
-    y = np.stack([several(X, a, 1.5) for a in (1.0, 2.0, 3.0)])
-    with pytest.raises(ValueError, match="several outputs is fitted in memory"):
-        tw.fit(several, X, y, [1, 1], out=tmp_path / "r.zarr")
-    assert list(tmp_path.iterdir()) == []
-
-    def complex_model(w, a, tau):
-        return a / (1 + 1j * w * tau)
-
-    y = np.stack([complex_model(X, a, 1.5) for a in (1.0, 2.0, 3.0)])
-    r = tw.fit(complex_model, X, y, [1, 1], out=tmp_path / "r.zarr", chunk=2)
-    assert np.array_equal(r.params[...], tw.fit(complex_model, X, y, [1, 1]).params)

@@ -67,6 +67,19 @@ class Layout(NamedTuple):
         ndim = len(self.batch) + len(self.points)
         return tuple(along[k] if k in along else next(others) for k in range(ndim))
 
+    def with_outputs(self) -> Layout:
+        """Return the layout of a model of K outputs, which lie along the last axis of this batch.
+
+        Its points are those of all outputs, and have the shape (K, ...).
+        """
+        k = max(a for a in range(len(self.batch) + len(self.points)) if a not in self.axes)
+        return Layout((k, *self.axes), self.batch[:-1], (self.batch[-1], *self.points))
+
+    def of_one_output(self) -> Layout:
+        """Return the layout that each output has where `with_outputs` has given this one."""
+        k, *axes = self.axes
+        return Layout(tuple(a - (a > k) for a in axes), self.batch, self.points[1:])
+
     def rows(self, array: Array, name: str) -> PerFit:
         """Return an array of the shape of the points, or of y, as rows.
 

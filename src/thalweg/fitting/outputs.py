@@ -42,7 +42,21 @@ from .problem import named, shared_values
 
 
 class NoAxisOfOutputs(ValueError):
-    """A model has several outputs, for which y has no axis of their number."""
+    """A model has several outputs, for which y of this shape has no axis of their number."""
+
+    def __init__(self, kind: Several, shape: tuple[int, ...]) -> None:
+        super().__init__(
+            f"the model returns {kind.words}, so y must have shape (..., K={kind.number}, N), "
+            f"got {shape}"
+        )
+        self.kind, self._shape = kind, shape
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NoAxisOfOutputs, (self.kind, self._shape)
+
+    def of_all(self, shape: tuple[int, ...]) -> NoAxisOfOutputs:
+        """Return the same refusal of the data of which those before were a part."""
+        return NoAxisOfOutputs(self.kind, shape)
 
 
 class Start(NamedTuple):
@@ -326,10 +340,7 @@ def _placed(
         k = max((a for a in range(y.ndim) if a not in axes), default=-1)
         of_one = tuple(a - (a > k) for a in axes)
     if k < 0 or y.shape[k] != kind.number:
-        raise NoAxisOfOutputs(
-            f"the model returns {kind.words}, so y must have shape (..., K={kind.number}, N), "
-            f"got {y.shape}"
-        )
+        raise NoAxisOfOutputs(kind, y.shape)
     _, batch, points = points_last(np.moveaxis(y, k, 0)[0], of_one, "y")
     place = _Place(kind, k, y.ndim, Layout(of_one, batch, points))
     return place, _rows_of_y(place, y), (k, *axes)

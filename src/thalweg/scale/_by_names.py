@@ -12,24 +12,37 @@ from ._named import Named, coordinate_of, variables_of
 
 
 def fitted(
-    array: Any, model: Any, dim: Any, coords: Any, independent: Any, given: Any, options: Any
+    array: Any,
+    model: Any,
+    dims: tuple[Any, Any],
+    coords: Any,
+    independent: Any,
+    given: Any,
+    options: Any,
 ) -> tuple[Named, Any]:
     """Return a DataArray by names and the result of its fits, which is lazy if an array is.
 
+    ``dims`` are the dimensions of the points and that of the outputs, as users give them, and
     ``given`` holds the arguments p0, bounds, fixed, sigma, mask and f_scale as users give them.
     """
     found = None if coords is None else [coordinate_of(array, c) for c in as_list(coords)]
-    named = Named(array, _dims(array, dim, found))
+    named = Named(array, _dims(array, dims[0], found), dims[1])
     if found is None:
         found, independent = variables_of(model, independent, named)
-    x = tuple(named.of_points(c, f"the coordinate {c.name!r}") for c in found)
+    x = tuple(named.coordinate(c) for c in found)
     known = as_model(model, independent).names
     arguments = {name: named.by_name(given[name], name, known) for name in _BY_NAME}
     arguments |= {name: named.of_points(given[name], name) for name in ("sigma", "mask")}
     arguments["f_scale"] = named.of_fits(given["f_scale"], "f_scale")
     axes = tuple(range(-len(named.dims), 0))
     arguments |= {"independent": independent, "axis": axes, **options}
-    return named, run(model, x[0] if len(x) == 1 else x, named.y.data, **arguments)
+    result = run(model, x[0] if len(x) == 1 else x, named.y.data, **arguments)
+    if len(result.chi2.shape) != len(named.batch):
+        raise ValueError(
+            "outputs= must name the dimension along which the outputs of the model lie, and be "
+            "left out where it has one output"
+        )
+    return named, result
 
 
 _BY_NAME = ("p0", "bounds", "fixed")

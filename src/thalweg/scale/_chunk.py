@@ -10,11 +10,11 @@ import numpy as np
 
 from .._arguments.check import Array
 from ..fitting.fit import fit
-from ..fitting.outputs import NoAxisOfOutputs
 from ..fitting.problem import Problem
 from ..fitting.result import FitResult
 from . import _record
 from ._cut import Axes, Place, of_no_fit, part
+from ._outputs import OtherOutputs
 from ._parts import filled
 
 
@@ -38,6 +38,8 @@ class Call:
         What `thalweg.fit` gets; arguments may hold a `Place` for what differs between chunks.
     points : tuple of int
         The shape of the points of a fit.
+    outputs : int
+        How many axes of these, 0 or 1, are that of the model's outputs.
     errors : {"raise", "ignore"}
         What becomes of a chunk that raises.
     kind : dtype
@@ -52,10 +54,11 @@ class Call:
         arguments: dict[str, Any],
         options: dict[str, Any],
         points: tuple[int, ...],
+        outputs: int,
         errors: str,
     ) -> None:
         self.model, self.arguments, self.options = model, arguments, options
-        self.points, self.errors = points, errors
+        self.points, self.outputs, self.errors = points, outputs, errors
         self.kind: np.dtype[Any] = np.dtype([])
         self.problem: Problem | None = None
 
@@ -65,12 +68,10 @@ class Call:
         It tells names, types and shapes of all results, and is all that runs before dask computes.
         """
         y = np.empty((1, 0, *self.points), dtype)
-        try:
-            return self._fit(y, filled(self.arguments, Place, partial(of_no_fit, arrays=arrays)))
-        except NoAxisOfOutputs:
-            raise ValueError(
-                "models of several outputs are for data in memory: thalweg.fit takes y.compute()"
-            ) from None
+        result = self._fit(y, filled(self.arguments, Place, partial(of_no_fit, arrays=arrays)))
+        if result.status.shape != (1, 0):
+            raise OtherOutputs(result.status.shape)
+        return result
 
     def run(self, y: Array, parts: list[Array], where: list[Array]) -> Array:
         """Return the records of the fits of a chunk, y (..., *points)."""
@@ -88,7 +89,7 @@ class Call:
         return _record.packed(result, self.kind).reshape(batch)
 
     def _fit(self, y: Array, arguments: dict[str, Any]) -> FitResult:
-        axes = tuple(range(-len(self.points), 0))
+        axes = tuple(range(self.outputs - len(self.points), 0))
         return fit(self.model, y=y, axis=axes, **arguments, **self.options)
 
 

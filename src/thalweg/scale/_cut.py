@@ -18,6 +18,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._optional import optional
+from ..fitting.layout import Layout
 from ..fitting.own_options import with_each
 
 Axes = tuple[int, ...]
@@ -59,6 +60,8 @@ class Cutter:
         Its axes that hold the points.
     chunks : tuple of tuples of int
         The chunks of y along the batch, in order.
+    outputs : bool
+        Whether the first axis of the points is that of a model's outputs, of which x knows nothing.
 
     Attributes
     ----------
@@ -66,10 +69,14 @@ class Cutter:
         The arrays of dask that were taken out, and the names of their axes.
     """
 
-    def __init__(self, shape: tuple[int, ...], axes: Axes, chunks: tuple[Axes, ...]) -> None:
-        self.shape, self.axes, self.chunks = shape, axes, chunks
-        self.points = tuple(shape[a] for a in axes)
+    def __init__(
+        self, shape: tuple[int, ...], axes: Axes, chunks: tuple[Axes, ...], outputs: bool = False
+    ) -> None:
+        self.chunks, self.outputs = chunks, int(outputs)
         self.batch = tuple(n for a, n in enumerate(shape) if a not in axes)
+        points = tuple(shape[a] for a in axes)
+        self.layout = Layout(axes, self.batch, points)
+        self.of_one = self.layout.of_one_output() if outputs else self.layout
         self.arrays: list[tuple[Any, Axes]] = []
         self._others = count(len(shape))
 
@@ -82,7 +89,8 @@ class Cutter:
         if isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) > 0):
             return tuple(self._points(v, f"x[{k}]", "x") for k, v in enumerate(x))
         x = _data(x)
-        rows = np.ndim(x) == 2 and np.shape(x) != self.shape and np.shape(x)[1:] == self.points[-1:]
+        shape, points = self.of_one.shape, self.of_one.points
+        rows = np.ndim(x) == 2 and np.shape(x) != shape and np.shape(x)[1:] == points[-1:]
         if rows or hasattr(x, "columns"):  # variables that are the rows of an array, or a table
             return self._whole(x, "x") if is_lazy(x) else x
         return self._points(x, "x", "x")
@@ -101,20 +109,22 @@ class Cutter:
         value = _data(value)
         if not is_lazy(value) and np.ndim(value) == 0:
             return value
-        shape, batch, points = np.shape(value), self.batch, self.points
-        if shape in (points, (prod(points),)):
+        layout = self.of_one if meaning == "x" else self.layout
+        shape, batch, points = np.shape(value), self.batch, layout.points
+        of_some = self.outputs and meaning != "x" and len(shape) <= len(points)
+        if of_some or shape in (points, (prod(points),)):
             return self._whole(value, meaning) if is_lazy(value) else value
-        if batch and len(shape) == len(self.shape) and _fits(shape, self.shape):
+        if batch and len(shape) == len(layout.shape) and _fits(shape, layout.shape):
             last = range(len(shape) - len(points), len(shape))
             value = optional("dask.array", "this needs").moveaxis(
-                self._lazy(value), self.axes, last
+                self._lazy(value), layout.axes, last
             )
             return self._take(value, "points", meaning, points)
         if batch and shape == (*batch, prod(points)):
             return self._own(value, meaning)
         raise ValueError(
             f"{name} has the shape {shape}: neither that of the points, {points}, nor that of y, "
-            f"{self.shape}"
+            f"{layout.shape}"
         )
 
     def _value(self, value: Any, own: int, name: str) -> Any:
@@ -141,8 +151,9 @@ class Cutter:
     def _take(self, value: Any, kind: str, meaning: str, shape: tuple[int, ...]) -> Place:
         """Take an array that begins with the axes of the batch, in the chunks of y."""
         n = len(self.batch)
+        skipped = n + self.outputs * (meaning == "x")  # x has no axis of outputs
         labels = tuple(range(n)) + tuple(
-            n + k if kind == "points" else next(self._others) for k in range(value.ndim - n)
+            skipped + k if kind == "points" else next(self._others) for k in range(value.ndim - n)
         )
         along = {k: c if value.shape[k] != 1 else 1 for k, c in enumerate(self.chunks)}
         whole = {k: -1 for k in range(n, value.ndim)}

@@ -26,25 +26,32 @@ class Named:
     array : DataArray
     dims : sequence of dimensions
         Those of the points.
+    outputs : dimension or None
+        The one along which the outputs of a model of several lie.
 
     Attributes
     ----------
     dims, batch : tuple
         The dimensions of the points and of the batch.
+    outputs : tuple
+        The dimension of the outputs, if there is one.
     y : DataArray
-        The array with its dimensions in this order: ``batch``, ``dims``.
+        The array with its dimensions in this order: ``batch``, ``outputs``, ``dims``.
     coords : Coordinates
         The coordinates that vary along the batch alone.
     """
 
-    def __init__(self, array: Any, dims: Iterable[Hashable]) -> None:
+    def __init__(self, array: Any, dims: Iterable[Hashable], outputs: Any = None) -> None:
         self._given = array
-        self.dims = tuple(dims)
-        for name in self.dims:
+        self.dims, self.outputs = tuple(dims), () if outputs is None else (outputs,)
+        own = (*self.outputs, *self.dims)
+        for name in own:
             refuse_unknown(name, array.dims, "dimension")
-        self.batch = tuple(d for d in array.dims if d not in self.dims)
-        self.y = array.transpose(*self.batch, *self.dims)
-        others = [n for n, c in array.coords.items() if set(c.dims) & set(self.dims)]
+        if outputs in self.dims:
+            raise ValueError(f"{outputs!r} cannot be the dimension of points and of outputs")
+        self.batch = tuple(d for d in array.dims if d not in own)
+        self.y = array.transpose(*self.batch, *own)
+        others = [n for n, c in array.coords.items() if set(c.dims) & set(own)]
         self.coords = array.coords.to_dataset().drop_vars(others).coords
 
     # ---- the independent variables ------------------------------------------------------------
@@ -55,11 +62,26 @@ class Named:
         found = {n: c for n, c in self.y.coords.items() if c.dims and set(c.dims) <= wanted}
         return found | {d: self.y[d] for d in self.dims if d not in found}
 
+    def coordinate(self, value: Any) -> Any:
+        """Return an independent variable as an array of the shape of the points, or of one output.
+
+        An array without names has the shape of the DataArray as it was, or of the points.
+        """
+        if self.outputs and self.outputs[0] in getattr(value, "dims", ()):
+            raise ValueError(f"the coordinate {value.name!r} differs between the outputs")
+        wanted = (self.dims, (*self.batch, *self.dims))
+        return self._of_points(value, f"the coordinate {value.name!r}", wanted)
+
     def of_points(self, value: Any, name: str) -> Any:
         """Return sigma or a mask as an array of the shape of the points, or of y.
 
         An array without names has the shape of the DataArray as it was, or of the points.
         """
+        wanted = (self.dims, (*self.outputs, *self.dims), self.y.dims)
+        return self._of_points(value, name, wanted)
+
+    def _of_points(self, value: Any, name: str, wanted: tuple[tuple[Hashable, ...], ...]) -> Any:
+        """A value for each point, along the first of the wanted dimensions that has its own."""
         xr = optional("xarray", "this needs")
         if not hasattr(value, "dims"):
             if np.ndim(value) and np.shape(value) == self._given.shape:
@@ -72,8 +94,8 @@ class Named:
                 f"{name} has the dimension {stray[0]!r}, which the data do not have; they have "
                 f"{', '.join(map(str, self._given.dims))}"
             )
-        own = set(value.dims) <= set(self.dims)
-        return self._like(value, self.dims if own else (*self.batch, *self.dims), name)
+        dims = next(dims for dims in wanted if set(value.dims) <= set(dims))
+        return self._like(value, dims, name)
 
     def of_fits(self, value: Any, name: str) -> Any:
         """Return a number of each fit, such as a start, as an array of the batch's shape."""

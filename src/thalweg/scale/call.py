@@ -11,10 +11,10 @@ from .._arguments.warning import warn_user
 from ..fitting.fit import fit
 from ..fitting.labels import Labels, labels_of
 from ..fitting.layout import Layout
-from ..fitting.outputs import NoAxisOfOutputs
 from ..fitting.result import FitResult
+from ._outputs import OtherOutputs, of_some_outputs
 from ._parts import filled, leaves
-from .sources import Sliced, as_source, layout_of, parted
+from .sources import Sliced, as_source, layout_of, parted, refuse_no_batch
 
 _DATA = ("x", "y")  # the arguments of the first digest
 
@@ -75,31 +75,30 @@ def taken_apart(given: Mapping[str, Any]) -> Call:
         raise ValueError("data sets of different lengths are fitted in memory; leave out out=")
     names = labels_of(given["y"])
     layout = layout_of(given["x"], y, given["axis"], names)
-    labels = None if names is None else names.without(layout.axes)
     apart = ("out", "chunk", "callback", "progress")
-    others = {name: value for name, value in given.items() if name not in apart}
-    arguments = parted(others | {"y": y}, y, layout, names)
+    others = {name: value for name, value in given.items() if name not in apart} | {"y": y}
+    call = of_some_outputs(lambda outputs: _call(others, layout, names, outputs), tuple(y.shape))
+    if isinstance(given["y"], list | tuple) and call.first.problem.data.several:
+        raise ValueError(
+            "for a store the data of several outputs are one array (..., K, N), not a tuple of K"
+        )
+    return call
+
+
+def _call(others: Mapping[str, Any], layout: Layout, names: Labels | None, outputs: bool) -> Call:
+    """The call of data of this layout, whose batch may end with an axis of ``outputs``."""
+    layout = layout.with_outputs() if outputs else layout
+    refuse_no_batch(layout)
+    arguments = parted(others, layout, names, outputs)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        first = _first(arguments, len(layout.batch))
+        first = fit(**read_piece(arguments, (slice(0, 1),) * len(layout.batch))[0])
+    if first.status.ndim != len(layout.batch) + 1:
+        raise OtherOutputs(first.status.shape)
     for warning in heard:
         warn_user(warning.message)
+    labels = None if names is None else names.without(layout.axes)
     return Call(arguments, layout, labels, first)
-
-
-def _first(arguments: Mapping[str, Any], n_batch: int) -> FitResult:
-    """The result of the first data set; a model of several outputs is refused.
-
-    Its outputs lie along an axis of y that counts data sets here.
-    """
-    words = "a model of several outputs is fitted in memory; leave out out="
-    try:
-        first = fit(**read_piece(arguments, (slice(0, 1),) * n_batch)[0])
-    except NoAxisOfOutputs:
-        raise ValueError(words) from None
-    if first.status.ndim != n_batch + 1:
-        raise ValueError(words)
-    return first
 
 
 def read_piece(arguments: Mapping[str, Any], region: Any) -> tuple[dict[str, Any], list[Array]]:

@@ -15,6 +15,7 @@ from ._chunk import Call, ChunkError
 from ._cut import Cutter, is_lazy
 from ._lazy import LazyResult, shared_object
 from ._mse import MSELoss
+from ._outputs import of_some_outputs
 
 da = optional("dask.array", "thalweg.scale.dask needs")
 tokenize = optional("dask.base", "thalweg.scale.dask needs").tokenize
@@ -87,15 +88,22 @@ def fit(
     array([1., 2., 3., 4.])
     """
     _refuse(p0, errors, options)
-    y, cutter = _arranged(x, y, axis)
-    arguments = {
-        "x": cutter.variables(x),
-        "sigma": cutter.of_points(sigma, "sigma"),
-        "mask": cutter.of_points(mask, "mask"),
-        **cutter.options({"p0": p0, "bounds": bounds, "fixed": fixed, "f_scale": f_scale}),
-    }
-    call = Call(model, arguments, {"threads": threads, **options}, cutter.points, errors)
-    return _planned(call, y, cutter)
+    y = _array(y)
+    axes = _point_axes(x, y, axis)
+    given = {"p0": p0, "bounds": bounds, "fixed": fixed, "f_scale": f_scale}
+
+    def lazily(outputs: bool) -> LazyResult:
+        own, cutter = _arranged(y, axes, outputs)
+        arguments = {
+            "x": cutter.variables(x),
+            "sigma": cutter.of_points(sigma, "sigma"),
+            "mask": cutter.of_points(mask, "mask"),
+            **cutter.options(given),
+        }
+        more = cutter.layout.points, cutter.outputs, errors
+        return _planned(Call(model, arguments, {"threads": threads, **options}, *more), own, cutter)
+
+    return of_some_outputs(lazily, y.shape)
 
 
 # The options of thalweg.fit by which fits know each other, or tell of themselves while they run.
@@ -116,8 +124,8 @@ def _refuse(p0: Any, errors: Any, options: dict[str, Any]) -> None:
         )
 
 
-def _arranged(x: Any, y: Any, axis: Any) -> tuple[Any, Cutter]:
-    """Return y with its points last, in one chunk, and the cutter of the other arguments."""
+def _array(y: Any) -> Any:
+    """y as an array of dask whose sizes are known."""
     if hasattr(y, "dims") and hasattr(y, "coords"):
         raise TypeError(
             "y is a DataArray: import thalweg.scale.xarray, and y.thalweg.fit(model, dim=...) fits "
@@ -128,14 +136,19 @@ def _arranged(x: Any, y: Any, axis: Any) -> tuple[Any, Cutter]:
         raise ValueError(
             "the sizes of y's chunks are not known; y.compute_chunk_sizes() finds them"
         )
-    axes = _point_axes(x, y, axis)
-    shape = y.shape
+    return y
+
+
+def _arranged(y: Any, axes: tuple[int, ...], outputs: bool) -> tuple[Any, Cutter]:
+    """Return y with its points last, in one chunk, and the cutter of the other arguments."""
+    shape, others = y.shape, [a for a in range(y.ndim) if a not in axes]
+    axes = (*others[-1:], *axes) if outputs else axes
     y = da.moveaxis(y, axes, range(y.ndim - len(axes), y.ndim))
     n = y.ndim - len(axes)
     if any(len(sizes) > 1 for sizes in y.chunks[n:]):
         along = -1 if 0 in shape else "auto"
         y = y.rechunk({k: along if k < n else -1 for k in range(y.ndim)})
-    return y, Cutter(shape, axes, y.chunks[:n])
+    return y, Cutter(shape, axes, y.chunks[:n], outputs and bool(others))
 
 
 def _point_axes(x: Any, y: Any, axis: Any) -> tuple[int, ...]:

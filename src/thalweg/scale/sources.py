@@ -136,17 +136,25 @@ def layout_of(x: Any, y: Any, axis: Any, labels: Labels | None = None) -> Layout
         tuple(n for k, n in enumerate(y.shape) if k not in axes),
         tuple(y.shape[k] for k in axes),
     )
-    if not layout.batch:
-        raise ValueError(
-            f"out= is for a batch of data sets, and y of shape {tuple(y.shape)} is a single one"
-        )
-    if not prod(layout.batch):
-        raise ValueError(f"y of shape {tuple(y.shape)} holds no data sets")
+    refuse_no_batch(layout)
     return layout
 
 
+def refuse_no_batch(layout: Layout) -> None:
+    """Refuse data that are one data set alone, or none."""
+    if not layout.batch:
+        raise ValueError(
+            f"out= is for a batch of data sets, and y of shape {layout.shape} is a single one"
+        )
+    if not prod(layout.batch):
+        raise ValueError(f"y of shape {layout.shape} holds no data sets")
+
+
 def _variables(x: Any, y: Any) -> tuple[str, list[Any]]:
-    """The form of x, "one" or "several" variables, and these, of which only shapes are needed."""
+    """The form of x, "one" or "several" variables, and these, of which only shapes are needed.
+
+    Of y, which is that of one output, too.
+    """
     columns = columns_of(x)
     if columns is not None:
         return "several", [as_source(v) for v in columns.values()]
@@ -158,8 +166,10 @@ def _variables(x: Any, y: Any) -> tuple[str, list[Any]]:
     return "one", [array]
 
 
-def points_part(value: Any, layout: Layout, name: str) -> Any:
+def points_part(value: Any, layout: Layout, name: str, outputs: bool = False) -> Any:
     """Return a value for each point as it is if all data sets share it, else as `Sliced`.
+
+    With ``outputs`` the first axis of the points is that of a model's outputs.
 
     Raises
     ------
@@ -170,6 +180,8 @@ def points_part(value: Any, layout: Layout, name: str) -> Any:
         return None
     shape, y_shape, n_batch = shape_of(value), layout.shape, len(layout.batch)
     if shape in ((), layout.points, (prod(layout.points),)):
+        return value
+    if outputs and len(shape) <= len(layout.points):  # it is the same for all outputs or points
         return value
     if len(shape) == len(y_shape) and all(n in (1, m) for n, m in zip(shape, y_shape, strict=True)):
         of_batch = [k for k in range(len(shape)) if k not in layout.axes]
@@ -210,12 +222,12 @@ def fits_part(value: Any, own: int, name: str, layout: Layout) -> Any:
 # ---- the arguments of a fit ---------------------------------------------------------------------
 
 
-def _of_x(x: Any, layout: Layout, y: Any) -> Any:
+def _of_x(x: Any, layout: Layout) -> Any:
     columns = columns_of(x)
     if columns is not None:
         parts = {k: points_part(v, layout, f"x[{k!r}]") for k, v in columns.items()}
         return parts if any(isinstance(v, Sliced) for v in parts.values()) else x
-    form, _ = _variables(x, y)
+    form, _ = _variables(x, np.broadcast_to(0.0, layout.shape))
     if form == "one":
         return points_part(x, layout, "x")
     if isinstance(x, list | tuple):
@@ -224,9 +236,11 @@ def _of_x(x: Any, layout: Layout, y: Any) -> Any:
 
 
 def parted(
-    arguments: Mapping[str, Any], y: Any, layout: Layout, labels: Labels | None
+    arguments: Mapping[str, Any], layout: Layout, labels: Labels | None, outputs: bool
 ) -> dict[str, Any]:
     """Return the arguments of `thalweg.fit` with those that differ between data sets as `Sliced`.
+
+    With ``outputs`` the layout is one of `Layout.with_outputs`.
 
     Raises
     ------
@@ -236,10 +250,11 @@ def parted(
     given = dict(arguments)
     for name in ("sigma", "mask"):
         value = given[name] if labels is None else ordered(given[name], labels)
-        given[name] = points_part(value, layout, name)
+        given[name] = points_part(value, layout, name, outputs)
+    of_one = layout.of_one_output() if outputs else layout
     return given | {
-        "x": _of_x(given["x"], layout, y),
-        "y": points_part(y, layout, "y"),
+        "x": _of_x(given["x"], of_one),
+        "y": points_part(given["y"], layout, "y"),
         **with_each(given, partial(fits_part, layout=layout)),
-        "axis": tuple(range(-len(layout.points), 0)),
+        "axis": tuple(range(-len(of_one.points), 0)),
     }

@@ -49,6 +49,7 @@ class DataArrayFits:
         bounds: Any = None,
         fixed: Any = None,
         f_scale: Any = None,
+        outputs: Hashable | None = None,
         independent: str | Sequence[str] | None = None,
         **options: Any,
     ) -> Any:
@@ -71,6 +72,8 @@ class DataArrayFits:
             The independent variables, in the order of the model's; they may vary along the batch.
         sigma, mask : DataArray or array_like, optional
             As of `thalweg.fit`, found by the names of their dimensions.
+        outputs : hashable, optional
+            The dimension along which the values lie that a model of several outputs returns.
         independent : str or sequence of str, optional
             The independent variables of a formula, in the order of ``coords``.
         **options
@@ -92,7 +95,8 @@ class DataArrayFits:
             as of `thalweg.fit`.
         """
         given = dict(p0=p0, sigma=sigma, mask=mask, bounds=bounds, fixed=fixed, f_scale=f_scale)
-        named, result = fitted(self._array, model, dim, coords, independent, given, options)
+        dims = dim, outputs
+        named, result = fitted(self._array, model, dims, coords, independent, given, options)
         out = dataset(result, named.batch, named.coords)
         out.attrs = dict(self._array.attrs)
         return out
