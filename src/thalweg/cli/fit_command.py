@@ -158,7 +158,7 @@ def _deliver_store(arguments: argparse.Namespace, outputs: dict[str, Output], re
     if not arguments.quiet:
         steps.append(lambda: print(result.summary(), flush=True))
     if picture := outputs.get("--plot"):
-        steps.append(lambda: picture.commit(lambda file: _plot(file, arguments, result[...], None)))
+        steps.append(lambda: picture.commit(lambda file: _plot(file, arguments, result, None)))
     steps.append(lambda: say_all(stores.failures(result, failed)))
     _do_all(steps)
     return 1 if len(failed) else 0

@@ -35,13 +35,13 @@ def columns(result: FitResult) -> dict[str, Array]:
     return out
 
 
-def to_dataframe(result: FitResult) -> Any:
+def to_dataframe(result: FitResult, with_cov: bool = True) -> Any:
     """Return a pandas DataFrame; see `FitResult.to_dataframe`."""
     pd = optional("pandas", "to_dataframe needs")
     table = columns(result)
     P = len(result.names)
-    cov = result.cov.reshape(-1, P, P)
-    for i, j in combinations(range(P), 2):
+    cov = result.cov.reshape(-1, P, P) if with_cov else np.empty((0, P, P))
+    for i, j in combinations(range(P), 2) if with_cov else ():
         table[f"{result.names[i]}_{result.names[j]}_cov"] = cov[:, i, j]
     return pd.DataFrame(table, index=_index(result, pd))
 
@@ -57,7 +57,7 @@ def _index(result: FitResult, pd: Any) -> Any:
     return pd.MultiIndex.from_product(along, names=labels.dims)
 
 
-def to_xarray(result: FitResult) -> Any:
+def to_xarray(result: FitResult, with_cov: bool = True) -> Any:
     """Return an xarray Dataset; see `FitResult.to_xarray`."""
     xr = optional("xarray", "to_xarray needs")
     batch, table, labels = result.status.shape, columns(result), result.problem.data.labels
@@ -71,9 +71,10 @@ def to_xarray(result: FitResult) -> Any:
             "rename the coordinate"
         )
     variables: dict[str, Any] = {n: (dims, c.reshape(batch)) for n, c in table.items()}
-    variables["cov"] = ((*dims, "cov_i", "cov_j"), result.cov)
-    names = list(result.names)
-    dataset = xr.Dataset(variables, {**coords, "cov_i": names, "cov_j": names})
+    if with_cov:
+        variables["cov"] = ((*dims, "cov_i", "cov_j"), result.cov)
+    names = {key: list(result.names) for key in ("cov_i", "cov_j")} if with_cov else {}
+    dataset = xr.Dataset(variables, {**coords, **names})
     dataset["status"].attrs = {
         "flag_values": np.array(list(FITS), np.int8),
         "flag_meanings": " ".join(status.name.lower() for status in FITS),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.spelling import spelled
+from ..scale.stored_result import StoredResult
 from ._one_fit import (
     OneFit,
     caption,
@@ -136,12 +137,13 @@ def _fit_of_one_variable(plt: Any, one: OneFit, words: list[str], ax: Any) -> An
 
 
 @spelled
-def overview(result: FitResult, titles: Sequence[str] | None = None) -> Any:
+def overview(result: FitResult | StoredResult, titles: Sequence[str] | None = None) -> Any:
     """Draw a first look at a result: one fit, the first few of a batch, or every parameter's map.
 
     Parameters
     ----------
-    result : FitResult
+    result : FitResult or thalweg.scale.StoredResult
+        Of a result in a store, which holds no data, maps are drawn.
     titles : sequence of str, optional
         A name for each fit; the first nine are then drawn, however many there are.
 
@@ -157,13 +159,13 @@ def overview(result: FitResult, titles: Sequence[str] | None = None) -> Any:
         Matplotlib is not installed.
     """
     plt = pyplot()
-    batch = result.chi2.shape
-    if not batch:
-        return fit(result)[0].figure
-    if not result.chi2.size:
-        raise ValueError("there is no fit to draw")
-    if result.chi2.size <= _GALLERY or titles is not None:
-        return _gallery(plt, result, titles)
+    if not isinstance(result, StoredResult):
+        if not result.chi2.ndim:
+            return fit(result)[0].figure
+        if not result.chi2.size:
+            raise ValueError("there is no fit to draw")
+        if result.chi2.size <= _GALLERY or titles is not None:
+            return _gallery(plt, result, titles)
     n_columns = min(3, len(result.names))
     n_rows = ceil(len(result.names) / n_columns)
     figure, axes = plt.subplots(

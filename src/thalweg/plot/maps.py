@@ -18,6 +18,7 @@ from .._arguments.check import Array, name_index
 from .._arguments.spelling import spelled
 from ..fitting.goodness import real_residual
 from ..fitting.ragged_result import RaggedResult
+from ..scale.stored_result import StoredResult
 from ..status import Status
 from ._one_fit import point_style
 from ._style import axes_or_new, open_frame
@@ -36,7 +37,11 @@ _LOOK_UPS = ("chi2", "redchi", "r2", "aic", "bic", "n_iter", "n_used", "dof", "a
 
 @spelled
 def map(
-    result: FitResult, name: str, *, limits: tuple[float, float] | None = None, ax: Any = None
+    result: FitResult | StoredResult,
+    name: str,
+    *,
+    limits: tuple[float, float] | None = None,
+    ax: Any = None,
 ) -> Any:
     """Draw a parameter, or another number that each fit gives, over a batch.
 
@@ -47,7 +52,8 @@ def map(
 
     Parameters
     ----------
-    result : FitResult
+    result : FitResult or thalweg.scale.StoredResult
+        Of a result in a store every k-th fit along each axis is drawn, about a million.
     name : str
         A parameter, or one of ``"<parameter>_stderr"``, ``"chi2"``, ``"redchi"``, ``"r2"``,
         ``"aic"``, ``"bic"``, ``"n_iter"``, ``"n_used"``, ``"dof"``, ``"attempts"``, ``"status"``
@@ -70,6 +76,9 @@ def map(
     ModuleNotFoundError
         Matplotlib is not installed.
     """
+    step = 1
+    if isinstance(result, StoredResult):
+        step, result = result.step_of(), result.thinned()
     if result.chi2.ndim not in (1, 2):
         raise ValueError(
             f"a map needs a batch of one or two dimensions, got one of shape {result.chi2.shape}"
@@ -86,10 +95,13 @@ def map(
     elif values.size > _FEW:
         kept = values[good]
         ax.hist(kept, bins=60, range=limits, color=_VALUE)
-        ax.set(xlabel=name, ylabel="fits")
+        ax.set(xlabel=name, ylabel="fits" if step == 1 else f"fits, one in {step}")
         open_frame(ax)
     else:
         _draw_line(result, values, good, name, ax)
+    if step > 1 and ax.images:  # the ticks count all fits
+        rows, columns = (step * n - 0.5 for n in result.chi2.shape)
+        ax.images[0].set_extent((-0.5, columns, rows, -0.5))
     _count_failed(ax, result, good)
     return ax
 

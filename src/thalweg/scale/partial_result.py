@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from .._arguments.check import Array
+from ..fitting import tables
 from ..fitting.result import FitResult
 from ..fitting.selection import select
 
@@ -29,6 +30,14 @@ class _WithoutCovariance(FitResult):
         ValueError
         """
         raise ValueError(_WORDS)
+
+    def to_dataframe(self) -> Any:
+        """Return the table of `FitResult.to_dataframe` without the covariances."""
+        return tables.to_dataframe(self, with_cov=False)
+
+    def to_xarray(self) -> Any:
+        """Return the Dataset of `FitResult.to_xarray` without the covariances."""
+        return tables.to_xarray(self, with_cov=False)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):

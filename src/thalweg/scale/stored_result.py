@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from math import prod
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil, prod
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,11 +16,11 @@ from ..fitting.labels import Labels
 from ..fitting.result import FitResult
 from ..fitting.saved import from_arrays
 from ..fitting.selection import PER_FIT
-from ..status import Status, explain
+from ..status import explain
 from .partial_result import without_covariance
+from .sources import Region
+from .stored_numbers import COMPUTED, by_piece, lazy_dataset, mapped, summary, why_absent
 from .zarr_store import ZarrStore, open_store
-
-_SHOWN = 1_000_000  # about so many fits, evenly spread, give the percentiles of a summary
 
 
 def open_result(path: Any, model: Any = None) -> StoredResult:
@@ -59,7 +60,9 @@ class StoredResult:
     ``r.params``, ``r.stderr``, ``r.chi2``, ``r.status``, ``r.n_iter``, ``r.n_used``, ``r.detail``
     and ``r.attempts`` are arrays of zarr, of which an index reads a part: ``r.params[:1000]``.
     ``r["tau"]`` is one parameter of every fit, in memory, and ``r[17]``, ``r[:100]`` or ``r[...]``
-    an ordinary `FitResult` of these fits, without their data.
+    an ordinary `FitResult` of these fits, without their data.  ``r.dof``, ``r.redchi``, ``r.aic``,
+    ``r.aicc``, ``r.bic`` and ``r.at_bound`` are computed piece by piece, and are arrays in memory.
+    What a `FitResult` has beyond these, a part has, or `map` computes.
 
     Attributes
     ----------
@@ -77,11 +80,16 @@ class StoredResult:
         self.names: tuple[str, ...] = tuple(store.about["names"])
 
     def __getattr__(self, name: str) -> Any:
-        """Return an array of the store."""
+        """Return an array of the store, or one that is computed from its arrays."""
         store = self.__dict__.get("_store")
-        if store is None or name not in store.specs:
-            raise AttributeError(f"a StoredResult has no attribute {name!r}")
-        return store.arrays[name]
+        if store is not None and name in store.specs:
+            return store.arrays[name]
+        if store is not None and name in COMPUTED:
+            return self.map(attrgetter(name))
+        raise AttributeError(why_absent(name))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._store.specs, *COMPUTED]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredResult, (self._store, self._model)
@@ -232,17 +240,77 @@ class StoredResult:
     def failed(self) -> Integers:
         """Return the places of the fits that did not succeed, shape (n,) or (n, dimensions)."""
         found = [np.empty((0, len(self.shape)), np.int64)]
-        for region, status in self._by_piece("status"):
+        for region, status in by_piece(self._store, "status"):
             found.append(np.argwhere(status <= 0) + [s.start for s in region])
         where = np.concatenate(found)
         where = where[np.lexsort(where.T[::-1])]
         return where[:, 0] if len(self.shape) == 1 else where
 
-    def _by_piece(self, name: str) -> Iterator[tuple[Any, Array]]:
+    def pieces(self) -> Iterator[tuple[Region, FitResult]]:
+        """Yield each piece: where it is in the batch, as slices, and the `FitResult` of its fits.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import thalweg as tw
+        >>> x = np.arange(4.0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     r = tw.fit("line", x, np.outer([1.0, 2, 3], x), out=f"{folder}/r.zarr", chunk=2)
+        ...     for (place,), part in r.pieces():
+        ...         print(place.start, part["slope"].round(9))
+        0 [1. 2.]
+        2 [3.]
+        """
         grid = self._store.grid
-        for place in grid.places():
-            region = grid.region(place)
-            yield region, self._store.read(name, region)
+        for region in map(grid.region, grid.places()):
+            yield region, self[region]
+
+    def map(self, function: Callable[[FitResult], Any]) -> Array:
+        """Return ``function(result)`` of all fits, computed piece by piece, as an array in memory.
+
+        Parameters
+        ----------
+        function : callable
+            It gets the `FitResult` of a piece, without data, and returns an array of the shape of
+            its batch, or with more axes behind: ``lambda part: part.interval(0.95)``.
+
+        Raises
+        ------
+        ValueError
+            It returns an array that does not begin with the shape of the batch.
+        """
+        return mapped(self.pieces(), function, self.shape)
+
+    def thinned(self, most: int = 1_000_000) -> FitResult:
+        """Return the `FitResult` of every k-th fit along each axis, of about ``most`` fits."""
+        step = self.step_of(most)
+        return self[(slice(None, None, step),) * len(self.shape)]
+
+    def step_of(self, most: int = 1_000_000) -> int:
+        """Return the k of `thinned`."""
+        step: int = ceil((self.size / most) ** (1 / len(self.shape)))
+        return max(1, step)
+
+    @property
+    def tied(self) -> dict[str, str]:
+        """The names of the tied parameters, and what each is tied to."""
+        return self[(slice(0, 0),) * len(self.shape)].tied
+
+    def to_xarray(self) -> Any:
+        """Return a Dataset whose arrays are read from the store when they are asked for.
+
+        Its variables are those of `FitResult.to_xarray` but for ``dof`` and ``cov``; ``.chunk({})``
+        makes arrays of dask of them.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            xarray is not installed.
+        ValueError
+            A coordinate of y has the name of a variable.
+        """
+        return lazy_dataset(self._store, self.names)
 
     def summary(self) -> str:
         """Return a table to read: how many fits ended how, and the spread of the parameters.
@@ -250,37 +318,7 @@ class StoredResult:
         Percentiles are those of about a million fits, evenly spread over the batch, if there are
         more.
         """
-        counts: dict[int, int] = {}
-        for _, status in self._by_piece("status"):
-            for code, n in zip(*np.unique(status, return_counts=True), strict=True):
-                counts[int(code)] = counts.get(int(code), 0) + int(n)
-        good = sum(n for code, n in counts.items() if code > 0)
-        lines = [f"{self.size} fits, {good} succeeded", *self._spread(good)]
-        lines += [
-            f"{n:>10}  {Status(c).name}: {explain(c, -1, self.names)}"
-            for c, n in sorted(counts.items())
-        ]
-        return "\n".join(lines)
-
-    def _spread(self, good: int) -> Iterator[str]:
-        """The lines of a summary that tell of the parameters."""
-        grid = self._store.grid
-        places = list(grid.places())
-        step = -(-len(places) * prod(grid.piece) // max(_SHOWN, prod(grid.piece)))
-        some = [self[grid.region(place)] for place in places[:: max(1, step)]]
-        params, stderr = (
-            np.concatenate([getattr(r, n)[r.success] for r in some]) for n in ("params", "stderr")
-        )
-        if not len(params):
-            return
-        if len(params) < good:
-            yield f"of {len(params)} of these:"
-        width = max(map(len, self.names))
-        yield f"{'':>{width}}   {'median':>13} {'5 %':>13} {'95 %':>13} {'median +-':>13}"
-        for j, name in enumerate(self.names):
-            low, middle, high = np.percentile(params[:, j], [5, 50, 95])
-            error = np.median(stderr[:, j])
-            yield f"{name:>{width}}   {middle:13.6g} {low:13.6g} {high:13.6g} {error:13.6g}"
+        return summary(self)
 
     def refit_failed(
         self, model: Any, x: Any, y: Any, p0: Any = None, **options: Any
