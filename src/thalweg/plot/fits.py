@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.spelling import spelled
-from ..scale.stored_result import StoredResult
+from ..fitting.result import FitResult
 from ._one_fit import (
     OneFit,
     caption,
@@ -30,10 +30,9 @@ from ._one_fit import (
 )
 from ._outputs import draw_output_images, draw_outputs, each_output, names_of
 from ._style import pyplot, several_axes
-from .maps import map
+from .maps import Stored, map
 
 if TYPE_CHECKING:
-    from ..fitting.result import FitResult
     from ..model.several import Several
 
 _GALLERY = 9  # the most fits that `overview` draws one by one
@@ -137,13 +136,13 @@ def _fit_of_one_variable(plt: Any, one: OneFit, words: list[str], ax: Any) -> An
 
 
 @spelled
-def overview(result: FitResult | StoredResult, titles: Sequence[str] | None = None) -> Any:
+def overview(result: FitResult | Stored, titles: Sequence[str] | None = None) -> Any:
     """Draw a first look at a result: one fit, the first few of a batch, or every parameter's map.
 
     Parameters
     ----------
     result : FitResult or thalweg.scale.StoredResult
-        Of a result in a store, which holds no data, maps are drawn.
+        A store holds no data; so maps are drawn of its result.
     titles : sequence of str, optional
         A name for each fit; the first nine are then drawn, however many there are.
 
@@ -159,7 +158,7 @@ def overview(result: FitResult | StoredResult, titles: Sequence[str] | None = No
         Matplotlib is not installed.
     """
     plt = pyplot()
-    if not isinstance(result, StoredResult):
+    if isinstance(result, FitResult):
         if not result.chi2.ndim:
             return fit(result)[0].figure
         if not result.chi2.size:

@@ -10,7 +10,7 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,13 +18,10 @@ from .._arguments.check import Array, name_index
 from .._arguments.spelling import spelled
 from ..fitting.goodness import real_residual
 from ..fitting.ragged_result import RaggedResult
-from ..scale.stored_result import StoredResult
+from ..fitting.result import FitResult
 from ..status import Status
 from ._one_fit import point_style
 from ._style import axes_or_new, open_frame
-
-if TYPE_CHECKING:
-    from ..fitting.result import FitResult
 
 _VALUE, _ERROR, _FAILED, _FAILED_TEXT = "#0072B2", "#56B4E9", "#CC79A7", "#8F3A68"
 _LEFT_OUT = "#BBBBBB"
@@ -35,9 +32,21 @@ _FEW = 500  # fits are drawn one by one if there are at most so many, otherwise 
 _LOOK_UPS = ("chi2", "redchi", "r2", "aic", "bic", "n_iter", "n_used", "dof", "attempts", "status")
 
 
+class Stored(Protocol):
+    """A result that is not in memory, as `thalweg.scale.StoredResult`, which a picture thins."""
+
+    names: tuple[str, ...]
+
+    def step_of(self) -> int:
+        """Return which fits a picture shows: every one, every second, and so on along each axis."""
+
+    def thinned(self) -> FitResult:
+        """Return the result of these fits."""
+
+
 @spelled
 def map(
-    result: FitResult | StoredResult,
+    result: FitResult | Stored,
     name: str,
     *,
     limits: tuple[float, float] | None = None,
@@ -53,7 +62,7 @@ def map(
     Parameters
     ----------
     result : FitResult or thalweg.scale.StoredResult
-        Of a result in a store every k-th fit along each axis is drawn, about a million.
+        From a store every k-th fit along each axis is drawn, about a million.
     name : str
         A parameter, or one of ``"<parameter>_stderr"``, ``"chi2"``, ``"redchi"``, ``"r2"``,
         ``"aic"``, ``"bic"``, ``"n_iter"``, ``"n_used"``, ``"dof"``, ``"attempts"``, ``"status"``
@@ -77,7 +86,7 @@ def map(
         Matplotlib is not installed.
     """
     step = 1
-    if isinstance(result, StoredResult):
+    if not isinstance(result, FitResult):
         step, result = result.step_of(), result.thinned()
     if result.chi2.ndim not in (1, 2):
         raise ValueError(

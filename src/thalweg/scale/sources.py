@@ -151,9 +151,9 @@ def refuse_no_batch(layout: Layout) -> None:
 
 
 def _variables(x: Any, y: Any) -> tuple[str, list[Any]]:
-    """The form of x, "one" or "several" variables, and these, of which only shapes are needed.
+    """The form of x, "one" or "several" variables, and these; y is that of one output.
 
-    Of y, which is that of one output, too.
+    Only the shapes of all are needed.
     """
     columns = columns_of(x)
     if columns is not None:

@@ -22,7 +22,7 @@ _SHOWN = 1_000_000  # about so many fits, evenly spread, give the percentiles of
 # Attributes of a result with a number, or a row of them, for each fit that follow from the others.
 COMPUTED = ("dof", "redchi", "aic", "aicc", "bic", "at_bound")
 _OF_DATA = ("fitted", "residual", "jacobian", "r2", "plot", "profile", "bootstrap", "jackknife")
-_NUMBERS = ("chi2", "n_used", "n_iter", "status")  # of a Dataset, beside parameters and errors
+_NUMBERS = ("chi2", "n_used", "n_iter", "status")  # what a Dataset has beside parameters
 
 
 def by_piece(store: ZarrStore, name: str) -> Iterator[tuple[Region, Array]]:
