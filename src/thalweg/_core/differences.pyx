@@ -5,13 +5,14 @@
 the same, with the same names, on rows of doubles, so that a fit of fifty points is not spent on
 making small arrays.  Arrays of float32 are doubles here, and are rounded where they leave.
 """
+from libc.float cimport DBL_EPSILON, FLT_EPSILON
 from libc.math cimport INFINITY, NAN, fabs, fmax, fmin, isfinite, isnan, pow, sqrt
 from libc.string cimport memcpy
 
 from thalweg._core.buffers cimport Memory, Views, times
 
 from numpy import dtype as dtype_of
-from numpy import empty, errstate, finfo, float32
+from numpy import empty, errstate, float32
 
 cdef enum:
     TRIES = 6
@@ -51,7 +52,7 @@ cdef class Differences:
         self.last_J, at = at, at + NF
         self.lower, self.upper, self.theta, self.last_theta = at, at + P, at + 2 * P, at + 3 * P
         self.scale, self.largest = at + 4 * P, at + 4 * P + F
-        self.eps = float(finfo(dtype).eps)
+        self.eps = FLT_EPSILON if self.is_float else DBL_EPSILON
         self.near, self.relative_step = pow(self.eps, 3 / 8.0), sqrt(self.eps) / 4
         self.take(y, self.y, N)
         self.take(weight, self.weight, N)

@@ -9,8 +9,6 @@ from libc.string cimport memcpy
 from thalweg._core.buffers cimport Memory, times
 from thalweg._core.differences cimport Differences
 
-from numpy import errstate
-
 cdef double FORETOLD = 0.1, FAR = 0.5, SHORT = 1e-6
 
 
@@ -36,16 +34,13 @@ cdef class Leading:
         self.f, self.J = self.theta + P, self.theta + P + N
         self.along = self.J + N * differences.F
 
-    def __call__(self, theta, bint renews):
+    def __call__(self, trial, bint renews):
         """Return the value, its derivatives, their relative error, and whether they are rough.
 
-        ``renews`` asks for derivatives that are not.
+        ``renews`` asks for derivatives that are not.  The caller has floating-point errors ignored.
         """
-        with errstate(all="ignore"):
-            return self.lead(self.of.go_to(theta), renews)
-
-    cdef tuple lead(self, tuple theta, bint renews):
         cdef Differences d = self.of
+        cdef tuple theta = d.go_to(trial)
         cdef bint rough = True
         self.evaluate(theta)
         cdef double chi2 = d.chi2()

@@ -36,8 +36,10 @@ def call(
     TypeError
         The values are not real numbers.
     """
-    value = function(copied(x), *theta)
+    value = function(x.copy() if type(x) is np.ndarray else copied(x), *theta)
     if type(value) is np.ndarray and value.dtype is dtype and value.shape == points:
+        if value.ndim == 1 and value.flags.c_contiguous:
+            return value
         return np.ascontiguousarray(value.reshape(-1))
     if isinstance(value, np.ma.MaskedArray):
         value = np.ma.filled(value.astype(float), np.nan)
@@ -72,12 +74,14 @@ def differences(
     ``seen`` is a theta at which the function has been called already, and its value there; it is
     not called a second time if that is where it is wanted first.
     """
+    known = None if seen is None else (seen[0].tolist(), seen[1])
 
     def values(theta: Sequence[Any]) -> Array:
-        nonlocal seen
-        known, seen = seen, None
-        if known is not None and np.array_equal(known[0], theta):
-            return known[1]
+        nonlocal known
+        if known is not None:
+            (there, value), known = known, None
+            if there == list(theta):
+                return value
         return call(function, x, theta, points, dtype)
 
     return Differences(values, free, data, box, dtype)
@@ -122,7 +126,8 @@ def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:
             trials.next(*values(trials.trial))
     else:
         leading = Leading(differences)
-        while not trials.done:
-            trials.next(*leading(trials.trial, trials.renews))
+        with np.errstate(all="ignore"):
+            while not trials.done:
+                trials.next(*leading(trials.trial, trials.renews))
     if job.unsettled:
         job.again_called(values, value, np.empty(n_params, dtype))

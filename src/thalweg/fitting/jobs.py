@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,12 @@ def compiled_job(problem: Problem, out: dict[str, Array], options: Options) -> e
     )
 
 
+@lru_cache(maxsize=64)
+def _without_code(n_params: int, free: tuple[int, ...]) -> Tape:
+    """The tape of a model that only its caller evaluates: it says which parameters are free."""
+    return Tape(n_params, 0, [], (n_params, 0, 0), [], (0, 0, 0), free, [])
+
+
 def one_job(
     problem: Problem, data: Data, options: Options, out: dict[str, Array], fit: int = 0
 ) -> engine.Job:
@@ -65,9 +72,11 @@ def one_job(
     def row(rows: PerFit | None) -> tuple[Array | None, int]:
         return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)
 
-    one, P = slice(fit, fit + 1), len(problem.names)
+    one = slice(fit, fit + 1)
+    if data.n_fits > 1:
+        out = {name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()}
     return engine.Job(
-        Tape(P, 0, [], (P, 0, 0), [], (0, 0, 0), problem.free, []),
+        _without_code(len(problem.names), problem.free),
         data.y.dtype == np.float32,
         1,
         data.n_points,
@@ -79,7 +88,7 @@ def one_job(
         lower=row(problem.lower)[0],
         upper=row(problem.upper)[0],
         fixed=None if problem.fixed is None else problem.fixed[one],
-        out={name: array.reshape(data.n_fits, -1)[one] for name, array in out.items()},
+        out=out,
         options=(*options[:4], problem.absolute_sigma),
         scaled=problem.scaled,
         attempts=options.attempts,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._arguments.check import Array, PerFit, name_index, shapes
-from .._arguments.pieces import all_finite, contiguous
+from .._arguments.pieces import contiguous
 from .._arguments.warning import warn_user
 from .._core.differences import Differences
 from ..model import ModelInfo
@@ -200,10 +201,13 @@ def on_data(problem: Problem, data: Data) -> Problem:
 
 def _call_at_start(problem: Problem) -> tuple[Array, Array] | None:
     """Return the start of the first fit and the model there, or raise what it raises there."""
-    start = problem.start.array[0] if problem.start.step else problem.start.array
-    if not (problem.data.n_fits and all_finite(start)):
+    start, data = problem.start, problem.data
+    theta = start.array[0] if data.n_fits and start.step else start.array
+    if not (data.n_fits and all(map(isfinite, theta.tolist()))):
         return None
-    return start, problem.differences(0).strict(start)
+    with np.errstate(all="ignore"):
+        f, x = problem.model.function, data.argument(0)
+        return theta, np.array(by_calls.call(f, x, tuple(theta), data.points, data.y.dtype))
 
 
 def named(model: ModelInfo, p0: Any) -> tuple[ModelInfo, tuple[str, ...]]:
