@@ -7,6 +7,7 @@ differences of values (`thalweg.reference.differences` says which, and why).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -36,10 +37,12 @@ def call(
     TypeError
         The values are not real numbers.
     """
-    value = function(x.copy() if type(x) is np.ndarray else copied(x), *theta)
+    return as_row(function(copied(x), *theta), points, dtype)
+
+
+def as_row(value: Any, points: tuple[int, ...], dtype: Any) -> Array:
+    """Return what a function has returned as `call` does."""
     if type(value) is np.ndarray and value.dtype is dtype and value.shape == points:
-        if value.ndim == 1 and value.flags.c_contiguous:
-            return value
         return np.ascontiguousarray(value.reshape(-1))
     if isinstance(value, np.ma.MaskedArray):
         value = np.ma.filled(value.astype(float), np.nan)
@@ -75,14 +78,19 @@ def differences(
     not called a second time if that is where it is wanted first.
     """
     known = None if seen is None else (seen[0].tolist(), seen[1])
+    of_row = (prod(points),)
+    copy = x.copy if type(x) is np.ndarray else partial(copied, x)
 
     def values(theta: Sequence[Any]) -> Array:
         nonlocal known
         if known is not None:
-            (there, value), known = known, None
+            (there, row), known = known, None
             if there == list(theta):
-                return value
-        return call(function, x, theta, points, dtype)
+                return row
+        value = function(copy(), *theta)
+        if type(value) is np.ndarray and value.dtype is dtype and value.shape == of_row:
+            return value if value.flags.c_contiguous else value.copy()
+        return as_row(value, points, dtype)
 
     return Differences(values, free, data, box, dtype)
 

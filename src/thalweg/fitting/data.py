@@ -21,6 +21,7 @@ from .._arguments.check import PerFit, is_ready, left_out, numbers, refuse_lazy
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous, has_nan, replaced
 from .._core.buffers import one_row
+from ..model.asked import Asked
 from ..model.several import Several
 from .labels import Labels, labels_of, numbered, ordered
 from .layout import Layout, point_axes, points_last
@@ -58,6 +59,8 @@ class Data(NamedTuple):
     several : Several or None
         The outputs of a model that has several: the shape of the points then begins with their
         number R, and the rows hold those of each output one after the other.
+    asked : Asked or None
+        What the model was recorded as when it was asked for its outputs.
     """
 
     x: tuple[PerFit, ...]
@@ -72,6 +75,7 @@ class Data(NamedTuple):
     labels: Labels | None = None
     kept: bool = True
     several: Several | None = None
+    asked: Asked | None = None
 
     def needed(self, what: str) -> Data:
         """Return the data, or refuse what a loaded result, which holds none, cannot have."""
@@ -211,6 +215,7 @@ def arrange(
     dtype: Any,
     n_x: int | None,
     independent: Sequence[str] = (),
+    asked: Asked | None = None,
 ) -> Data:
     """Return the data as rows of points.
 
@@ -233,6 +238,8 @@ def arrange(
         How many variables the model takes, if that is known.
     independent : sequence of str
         Their names, if they are known.
+    asked : Asked or None
+        See `Data`.
 
     Raises
     ------
@@ -265,7 +272,7 @@ def arrange(
     own = plain or len(points) > 1 or any([row.step for row in rows])
     source = None if own else copy_of(x)
     of_batch = None if named is None else named.without(axes)
-    data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch)
+    data = Data(rows, form, y, spread, use, batch, points, source, names, of_batch, asked=asked)
     return data if form == "columns" else data.settled(dtype)
 
 

@@ -345,10 +345,10 @@ def _run_compiled(
     derivatives as well, which are made only then.
     """
     assert problem.recording is not None
-    graph, output, _ = problem.recording
     job = compiled_job(problem, out, options)
     watch = job.run(threads, report)
-    if watch.error is None and not watch.stopped and job.unsettled:
+    if job.unsettled and watch.error is None and not watch.stopped:
+        graph, output, _ = problem.recording
         curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
         which = np.flatnonzero(out["next"])
         watch = job.again(which, curved, threads, report and (lambda _: report(done)))

@@ -24,8 +24,9 @@ class Options(NamedTuple):
 
 # xtol, ftol and gtol.  They are so tight that the certified problems of NIST get their digits, and
 # need one or two trial steps more than tolerances of 1e-4.
+_FLOAT64 = np.dtype(np.float64)
 _TOLERANCES = {
-    np.dtype(np.float64): (1e-9, 1e-15, 1e-9),
+    _FLOAT64: (1e-9, 1e-15, 1e-9),
     np.dtype(np.float32): (1e-4, 5e-7, 3e-4),
 }
 # The element type of the parts of complex numbers.
@@ -72,6 +73,8 @@ def _default_options(dtype: np.dtype[Any], n_params: int, by_differences: bool) 
 
 def element_type(dtype: Any) -> np.dtype[Any]:
     """Return the element type of a fit; a TypeError if there is no engine for it."""
+    if dtype is None:
+        return _FLOAT64
     element: np.dtype[Any] = np.dtype(dtype)
     element = _OF_PARTS.get(element, element)
     if element not in _TOLERANCES:

@@ -21,9 +21,9 @@ from .._arguments.check import PerFit, left_out
 from .._arguments.columns import columns_of
 from .._arguments.pieces import Array, contiguous
 from ..model import ModelInfo
-from ..model.asked import outputs_of
+from ..model.asked import Asked, outputs_of
 from ..model.several import Several, several_of_numbers
-from ..model.trace import RecordingError
+from ..model.trace import Recording, RecordingError
 from .by_calls import copied
 from .data import (
     Data,
@@ -92,21 +92,24 @@ def arranged(
     if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind != "c":
         return arrange(x, y, sigma, mask, axis, dtype, model.n_x, model.independent)
     kind = _several(model, start, x, y, dtype)
-    if kind is None:
-        return arrange(x, y, sigma, mask, axis, dtype, model.n_x, model.independent)
+    if not isinstance(kind, Several):
+        return arrange(x, y, sigma, mask, axis, dtype, model.n_x, model.independent, kind)
     return _arrange(model, kind, x, y, sigma, mask, axis, dtype)
 
 
 # ---- which outputs the model has ---------------------------------------------------------------
 
 
-def _several(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Several | None:
-    """The outputs of the model; None where it has one real output, or cannot be asked."""
+def _several(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Several | Asked | None:
+    """The outputs of the model; None where it has one real output, or cannot be asked.
+
+    One real output is told by what was recorded, too.
+    """
     complex_data = _is_complex(y)
     if not complex_data and (_ndim(y) < 2 or model.n_x is not None):
         return None  # one axis of real numbers, or a formula or built-in model
     kind = _asked(model, start, x, y, dtype)
-    complex_model = kind is not None and kind.complex
+    complex_model = isinstance(kind, Several) and kind.complex
     if complex_data and not complex_model:
         raise TypeError(
             f"y is complex, but the model {model.label} is real: it must return a complex value, "
@@ -135,7 +138,7 @@ def _is_complex(y: Any) -> bool:
     return isinstance(y, complex) or (hasattr(y, "__array__") and np.iscomplexobj(np.asarray(y)))
 
 
-def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Several | None:
+def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Several | Asked | None:
     """The outputs of the model when it is called with symbols or, if it cannot be, with p0."""
     p0, tied = start.p0, start.tied or {}
     if model.names is None and (p0 is None or isinstance(p0, str)):
@@ -146,16 +149,12 @@ def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Severa
     points = variables[0].shape if form == "tuple" else variables[0].shape[-1:]
     rows = [PerFit(v.reshape(-1), int(v.shape != points)) for v in variables]
     known = shared_values(rows)
+    of, form_of_x = (len(names), points), (form == "one", columns)
     try:
-        return outputs_of(
-            model.function,
-            len(rows),
-            len(names),
-            points,
-            single=form == "one",
-            columns=columns,
-            data=known,
-        )
+        found = outputs_of(model.function, len(rows), *of, *form_of_x, known)
+        if isinstance(found, Recording):
+            return Asked(found, model.function, rows, *of, *form_of_x)
+        return found
     except RecordingError:
         theta = _somewhere(start, names)
         if theta is None or any(values is None for values in known):

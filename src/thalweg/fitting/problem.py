@@ -299,6 +299,10 @@ def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     f, (x, points), P = model.function, data.of_one_output(), n_params
     form: Any = {"single": data.single, "columns": data.names, "several": data.several}
     shared = shared_values(x)
+    if data.asked is not None:
+        known = data.asked.take(f, x, P, points, data.single, data.names)
+        if known is not None:
+            return known
     try:
         return record(f, len(x), P, points, data=shared, **form)
     except RecordingError:

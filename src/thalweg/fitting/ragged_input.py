@@ -30,7 +30,7 @@ def is_ragged(info: ModelInfo, x: Any, y: Any) -> bool:
     A list of arrays of one length is such a one, too, if x is a list of as many arrays and the
     model takes one variable, so that these cannot be its variables.
     """
-    if type(y) is np.ndarray and y.dtype != object:
+    if type(y) is np.ndarray and y.dtype.kind != "O":
         return False
     if not isinstance(y, list | tuple | np.ndarray) or not len(y):
         return False

@@ -84,7 +84,7 @@ def run_again(
 def _refused(out: dict[str, Array]) -> Array:
     """The fits that have left the range, or may have."""
     status = out["status"]
-    if not status.size or status.item(status.argmin()) >= 0:
+    if not status.size or status.item(status.argmin() if status.ndim else 0) >= 0:
         return _NONE
     status, detail = status.reshape(-1), out["detail"].reshape(-1)
     overflows = (status == Status.NOT_FINITE) & _overflows(detail)

@@ -16,6 +16,7 @@ from .._arguments.pieces import contiguous
 from ..model import ModelInfo
 from .data import Data
 
+_ROWS = frozenset([tuple, list, np.ndarray])
 _FLOAT64, _FLOATS = np.dtype(np.float64), frozenset([float])
 
 
@@ -73,7 +74,7 @@ def start_of(
     With ``may_lack`` a mapping need not name every parameter; the others start at 0, which their
     bounds may not allow yet (`elimination`).
     """
-    if type(p0) in (tuple, list, np.ndarray) and not values:  # the usual case
+    if type(p0) in _ROWS and not values:  # the usual case
         return refuse_outside(_given_start(p0, data, names, dtype), box, names)
     if p0 is None and set(values) != set(names):
         start = PerFit(_guess(model, data, names), 1)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from .signature import ByName, parameters_of
@@ -75,6 +76,8 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
     TypeError
         The model is none of these.
     """
+    if type(model) is FunctionType and not model.__dict__:  # the usual case
+        return _of_function(model)
     if isinstance(model, str):
         usual = independent is None or type(independent) is str
         model = _same_text(model, independent) if usual else of_text(model, independent)
@@ -92,9 +95,14 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
             model.independent,
             is_text=getattr(model, "restorable", True),
         )
-    label = getattr(model, "__name__", type(model).__name__)
+    return _of_function(model)
+
+
+def _of_function(model: Callable[..., Any]) -> ModelInfo:
+    """What a fit needs to know of a function."""
     names, n_by_name, takes_names = parameters_of(model)
     function = ByName(model, names, n_by_name) if names and n_by_name else model
+    label = getattr(model, "__name__", type(model).__name__)
     return ModelInfo(function, names, None, None, label, (), takes_names)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -68,20 +69,29 @@ LIBRARIES: Final = tuple(
 _COMPILED: Final = "thalweg/_core/"  # frames of compiled modules have relative file names
 
 
+@lru_cache(maxsize=256)  # every refusal asks this of the same few files
 def is_user_code(file: str) -> bool:
     """Return whether a file is neither of this library nor of NumPy or SciPy."""
     return not file.startswith(LIBRARIES) and _COMPILED not in file
 
 
-def below_scipy(error: BaseException) -> bool:
-    """Return whether an error was raised inside a function of SciPy's that mixes points."""
+def place_of(error: BaseException) -> tuple[str | None, int | None, bool]:
+    """Return where an error was raised.
+
+    These are file and line of the innermost frame of the user's code, or two None, and whether the
+    error was raised inside a function of SciPy's that mixes points.
+    """
+    file, line, in_scipy = None, None, False
     traceback = error.__traceback__
     while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-        if module.startswith(("scipy.signal", "scipy.integrate")):
-            return True
+        frame = traceback.tb_frame
+        if is_user_code(frame.f_code.co_filename):
+            file, line = frame.f_code.co_filename, traceback.tb_lineno
+        elif not in_scipy:
+            module = str(frame.f_globals.get("__name__", ""))
+            in_scipy = module.startswith(("scipy.signal", "scipy.integrate"))
         traceback = traceback.tb_next
-    return False
+    return file, line, in_scipy
 
 
 def calling_line() -> tuple[str | None, int | None]:

@@ -21,7 +21,7 @@ from .arrays import Symbols, is_array_of_symbols
 from .curves import length_of, refuse_arrays
 from .functions import voigt_im, voigt_re
 from .graph import Graph
-from .refusal import RecordingError, below_scipy, is_user_code, refuse
+from .refusal import RecordingError, place_of, refuse
 from .rows import as_curve, is_row
 from .several import Several, chosen, laid_out
 from .signature import code_of, parameter_names
@@ -69,18 +69,6 @@ class Recording(NamedTuple):
         """Return the recording for the fits at these places, (n,)."""
         arrays = [row.picked(places).array for row in self.rows]
         return Recording(self.graph, self.output, arrays)
-
-
-def _place(error: BaseException) -> tuple[str | None, int | None]:
-    """Return file and line of the innermost frame of the user's code, or two None."""
-    place: tuple[str | None, int | None] = (None, None)
-    traceback = error.__traceback__
-    while traceback is not None:
-        file = traceback.tb_frame.f_code.co_filename
-        if is_user_code(file):
-            place = file, traceback.tb_lineno
-        traceback = traceback.tb_next
-    return place
 
 
 def _output(recorder: Recorder, value: Any) -> int:
@@ -352,15 +340,15 @@ def call(function: Callable[..., Any], recorder: Recorder, body: Callable[[], _T
     try:
         return body()
     except RecordingError as error:
-        file, line = _place(error)
+        file, line, in_scipy = place_of(error)
         if file is None:
             file, line = _definition(function)
         raised = RecordingError(error.operation, error.file or file, error.line or line, error.hint)
-        raised.in_scipy = below_scipy(error)
+        raised.in_scipy = in_scipy
         raise raised from None
     except Exception as error:
         raise RecordingError(
-            f"it raised {type(error).__name__}: {error}", *_place(error)
+            f"it raised {type(error).__name__}: {error}", *place_of(error)[:2]
         ) from error
     finally:
         recorder.parameters = []
