@@ -7,9 +7,11 @@ becomes one `ValueError` that names the file.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +25,34 @@ _MOST_DEFLATED = 1032
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def load_array(path: Path, mapped: bool = False) -> Array:
+@dataclass(frozen=True)
+class Content:
+    """The content of a file that has no path, and what it is called in sentences."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def suffix(self) -> str:
+        """How the name of such a file ends: ".npy" or ".npz"; "" if it holds something else."""
+        kinds = {npy.MAGIC_PREFIX: ".npy", b"PK\x03\x04": ".npz"}
+        return next((s for magic, s in kinds.items() if self.content.startswith(magic)), "")
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Return the content as an open file."""
+        file = io.BytesIO(self.content)
+        file.name = self.name
+        return file
+
+
+def _size(path: Path | Content) -> int:
+    return len(path.content) if isinstance(path, Content) else path.stat().st_size
+
+
+def load_array(path: Path | Content, mapped: bool = False) -> Array:
     """Return the array of a ``.npy`` file, in memory or mapped from the file, to be read only.
 
     Raises
@@ -34,15 +63,15 @@ def load_array(path: Path, mapped: bool = False) -> Array:
         The file cannot be opened.
     """
     with path.open("rb") as file, _refusing_broken(path):
-        if not mapped:
-            return _read(file, path.stat().st_size)
-        _checked_header(file, path.stat().st_size)
+        if not mapped or isinstance(path, Content):
+            return _read(file, _size(path))
+        _checked_header(file, _size(path))
         array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
 
 
 def load_archive(
-    path: Path, names: tuple[str, ...] | None = None
+    path: Path | Content, names: tuple[str, ...] | None = None
 ) -> tuple[dict[str, Array], list[str]]:
     """Return those arrays of a ``.npz`` file that have one of the names, and all names in it.
 
@@ -126,7 +155,7 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int]:
 
 
 @contextmanager
-def _refusing_broken(path: Path) -> Iterator[None]:
+def _refusing_broken(path: Path | Content) -> Iterator[None]:
     """Turn whatever a broken file makes NumPy, `zipfile` or zlib raise into a ValueError."""
     try:
         yield

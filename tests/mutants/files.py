@@ -91,6 +91,17 @@ EDITS = {
             "if any(len(pair) == 1 for pair in pairs):",
         ),
     ],
+    ("src/thalweg/cli/long_tables.py", "test_cli_long.py"): [
+        ("groups: rows out of order", "values[self.order]", "values[np.sort(self.order)]"),
+        (
+            "groups: a missing key is one",
+            "number.setdefault(t, len(number)) if t else -1",
+            "number.setdefault(t, len(number))",
+        ),
+        ("groups: a part of a key", "if all(keys)", "if any(keys)"),
+        ("masks: empty cells", "flags == 1 if not (flags == 0).any() else", ""),
+        ("masks: any number", "& (flags != 0) & (flags != 1)", "& False"),
+    ],
     ("src/thalweg/cli/fit_command.py", "test_cli_refusals.py"): [
         ("outputs: overwritten", "path.is_file() and not arguments.force", "False"),
     ],

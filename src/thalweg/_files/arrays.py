@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._archives import load_archive, load_array
+from .._archives import Content, load_archive, load_array
 from .._optional import optional
 
 ONLY = "y"  # the name of the array of a file with one array that has no name
@@ -37,12 +37,12 @@ class Arrays(NamedTuple):
     pages: bool = False
 
 
-def is_array_file(path: Path) -> bool:
-    """Whether a file's name says that it holds arrays."""
+def is_array_file(path: Path | Content) -> bool:
+    """Whether a file's name, or content without one, says that it holds arrays."""
     return path.suffix.lower() in _READERS
 
 
-def read_arrays(path: Path, wanted: Collection[str], whole: bool = True) -> Arrays:
+def read_arrays(path: Path | Content, wanted: Collection[str], whole: bool = True) -> Arrays:
     """Return those arrays of a file that have one of the names.
 
     A file whose array has no name, such as ``.npy`` and TIFF, holds "y".  A single array is
@@ -61,11 +61,11 @@ def read_arrays(path: Path, wanted: Collection[str], whole: bool = True) -> Arra
     return _READERS[path.suffix.lower()](path, wanted, whole)
 
 
-def _npy(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
+def _npy(path: Path | Content, wanted: Collection[str], whole: bool) -> Arrays:
     return Arrays({ONLY: load_array(path, mapped=not whole)}, [ONLY])
 
 
-def _npz(path: Path, wanted: Collection[str], whole: bool) -> Arrays:
+def _npz(path: Path | Content, wanted: Collection[str], whole: bool) -> Arrays:
     found, names = load_archive(path, tuple(wanted))
     if len(names) == 1 and not found:
         found = load_archive(path, tuple(names))[0]
@@ -160,7 +160,7 @@ def _by_library(path: Path, kind: str, read: Callable[[], Arrays]) -> Arrays:
         raise ValueError(f"{path} cannot be read as {kind}: {words}") from None
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Any, Collection[str], bool], Arrays]] = {
     ".npy": _npy,
     ".npz": _npz,
     ".tif": _tif,

@@ -39,7 +39,7 @@ DATA is one of
               fitted by itself; a column of errors is taken as sigma.  Decimal commas, separators
               of thousands, units, a preamble, comments, dates and the encoding are found out, and
               what was read is told.
-  -           such a text from the standard input.
+  -           such a text, or the content of a .npy or .npz file, from the standard input.
   x.npy       an array (..., N): data sets of N points, such as an image stack (ny, nx, N).
               --x gives the N abscissae, --axis another axis than the last.
   x.npz       arrays x, y and, if wanted, sigma, mask and p0; .h5, .hdf5, .zarr and .nc likewise, if
@@ -53,6 +53,7 @@ the numbers of an image's columns and rows.  A value that begins with a minus si
 examples:
   thalweg fit decay.csv --model "a*exp(-t/tau) + c" --independent t --p0 a=1,tau=5,c=0
   thalweg fit peaks.csv --model gaussian --sigma error --absolute-sigma --out peaks-fit.csv
+  thalweg fit long.csv --group sample --x time --y signal --model exponential --out long-fit.csv
   thalweg fit echoes.npy --x 10,25,50,90 --model spin_echo --out t2.npz --plot t2.png --map T2
   thalweg fit large.h5 --y scan/signal --x scan/time --model exponential --out large.zarr --resume
 
@@ -138,7 +139,8 @@ def _add_fit(commands: Any) -> None:
         ("--x", "COL", "column of x, by name or number; for arrays .npy or numbers"),
         ("--y", "COL,...", "columns to fit; of a file of arrays the name of one"),
         ("--sigma", "COL", "column of standard deviations, or none; for arrays as --x"),
-        ("--mask", "NAME", "array that is true where a point is left out"),
+        ("--mask", "COL", "column or array that is true where a point is left out"),
+        ("--group", "COL,...", "columns of a long table whose values tell data sets apart"),
     ):
         part = add(option, metavar=form, help=words)
         part.completer = completion.columns

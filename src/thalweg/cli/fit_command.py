@@ -107,7 +107,9 @@ def _read(arguments: argparse.Namespace, n_x: int) -> tables.DataSets:
         arguments.encoding,
         arguments.dates,
     )
-    picked = {name: getattr(arguments, name) for name in ("x", "y", "sigma", "mask", "axis")}
+    picked = {
+        name: getattr(arguments, name) for name in ("x", "y", "sigma", "mask", "axis", "group")
+    }
     check_form(form)
     whole = not stores.is_store(arguments.out)
     data = tables.read(arguments.data, tables.Choice(n_x, **picked), form, whole)
@@ -197,6 +199,7 @@ def _fit(
         absolute_sigma=arguments.absolute_sigma,
         mask=mask,
         axis=data.axis,
+        offsets=data.offsets,
         bounds=arguments.bounds,
         fixed=fixed,
         tied=arguments.tied,

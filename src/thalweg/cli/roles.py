@@ -35,7 +35,7 @@ class Roles(NamedTuple):
 
     Attributes
     ----------
-    x, y, sigma : list of int
+    x, y, sigma, mask, group : list of int
     notes : list of str
         What was decided without being asked.
     """
@@ -43,17 +43,27 @@ class Roles(NamedTuple):
     x: list[int]
     y: list[int]
     sigma: list[int]
+    mask: list[int]
+    group: list[int]
     notes: list[str]
 
 
-def find_roles(sheet: Sheet, n_x: int, x: str | None, y: str | None, sigma: str | None) -> Roles:
+def find_roles(
+    sheet: Sheet,
+    n_x: int,
+    x: str | None,
+    y: str | None,
+    sigma: str | None,
+    mask: str | None = None,
+    group: str | None = None,
+) -> Roles:
     """Return the roles of a table's columns for a model of ``n_x`` independent variables.
 
     Parameters
     ----------
     sheet : Sheet
     n_x : int
-    x, y, sigma : str or None
+    x, y, sigma, mask, group : str or None
         Columns by name or by number from 1, separated by commas.
 
     Raises
@@ -62,7 +72,9 @@ def find_roles(sheet: Sheet, n_x: int, x: str | None, y: str | None, sigma: str 
         The table does not hold what is asked for.
     """
     n_columns = len(sheet.names)
-    values = [j for j in range(n_columns) if why_skipped(sheet, j) is None]
+    masks, groups = ([] if text is None else _places(sheet, text) for text in (mask, group))
+    others = {*masks, *groups}
+    values = [j for j in range(n_columns) if why_skipped(sheet, j) is None and j not in others]
     xs = values[:n_x] if x is None else _places(sheet, x)
     if not xs:
         raise ValueError(f"{sheet.name} has no column of numbers")
@@ -73,9 +85,9 @@ def find_roles(sheet: Sheet, n_x: int, x: str | None, y: str | None, sigma: str 
         )
     asked = None if sigma in (None, _NO_SIGMA) else sigma
     sigmas = [] if asked is None else _places(sheet, asked)
-    ys, notes = _data(sheet, {*xs, *sigmas}) if y is None else (_places(sheet, y), [])
+    ys, notes = _data(sheet, {*xs, *sigmas, *others}) if y is None else (_places(sheet, y), [])
     if sigma is None:
-        ys, sigmas, said = _errors(sheet, xs, ys, y is not None)
+        ys, sigmas, said = _errors(sheet, xs, ys, others, y is not None)
         notes += said
     elif y is None:
         ys, said = _without_errors(sheet, xs, ys)
@@ -85,12 +97,18 @@ def find_roles(sheet: Sheet, n_x: int, x: str | None, y: str | None, sigma: str 
             f"{sheet.name} has no column of numbers left for y"
             + (_alone(sheet) if n_columns == 1 else "")
         )
-    if len(sigmas) not in (0, 1, len(ys)):
+    for option, places in (("sigma", sigmas), ("mask", masks)):
+        if len(places) not in (0, 1, len(ys)):
+            raise ValueError(
+                f"--{option} must name one column or one for each of the {len(ys)} columns of y, "
+                f"got {len(places)}"
+            )
+    if groups and len(ys) > 1:
         raise ValueError(
-            f"--sigma must name one column or one for each of the {len(ys)} columns of y, "
-            f"got {len(sigmas)}"
+            f"a table with --group has one column of y, and {', '.join(sheet.names[j] for j in ys)}"
+            " are left: say which by --y"
         )
-    return Roles(xs, ys, sigmas, notes)
+    return Roles(xs, ys, sigmas, masks, groups, notes)
 
 
 def _alone(sheet: Sheet) -> str:
@@ -159,11 +177,15 @@ def _owners(sheet: Sheet, xs: list[int], data: list[int], some: list[int]) -> di
 
 
 def _errors(
-    sheet: Sheet, xs: list[int], ys: list[int], chosen: bool
+    sheet: Sheet, xs: list[int], ys: list[int], others: set[int], chosen: bool
 ) -> tuple[list[int], list[int], list[str]]:
-    """The columns of data and of their errors, and notes; ``chosen`` if the user named the data."""
-    taken = {*xs, *(ys if chosen else ())}
-    numbers = [j for j in range(len(sheet.names)) if j in ys or sheet.kind(j) == "numbers"]
+    """The columns of data and of their errors, and notes; ``chosen`` if the user named the data.
+
+    The ``others`` have a role already.
+    """
+    taken = {*xs, *others, *(ys if chosen else ())}
+    places = [j for j in range(len(sheet.names)) if j not in others]
+    numbers = [j for j in places if j in ys or sheet.kind(j) == "numbers"]
     some = [j for j in numbers if j not in taken] if chosen else ys
     owners = _owners(sheet, xs, [j for j in numbers if j not in xs] if chosen else ys, some)
     if chosen:

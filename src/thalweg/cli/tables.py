@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._archives import Content
 from .._arguments.check import Array
 from .._files.arrays import Arrays, is_array_file, read_arrays
 from .._files.long import read_sheet
 from .._files.rows import Format, in_words
 from .._files.sheet import Sheet
 from .._files.signs import in_words as signs_in_words
+from .long_tables import find_groups, read_mask
 from .roles import Roles, find_roles
 
 _NAMED = 8  # up to so many columns are told one by one
@@ -38,6 +40,8 @@ class Choice:
         array, or, but for y, a file ``.npy`` or numbers.
     axis : tuple of int or None
         The axes of an array along which its points lie.
+    group : str or None
+        Columns, of which each value, or each combination of values, is a data set.
     """
 
     n_x: int
@@ -46,6 +50,7 @@ class Choice:
     sigma: str | None = None
     mask: str | None = None
     axis: tuple[int, ...] | None = None
+    group: str | None = None
 
 
 class DataSets(NamedTuple):
@@ -60,6 +65,8 @@ class DataSets(NamedTuple):
         What was read.
     sigma, mask, p0 : ndarray or None
     axis : tuple of int or None
+    offsets : ndarray of int or None
+        Where each data set begins in flat arrays, if they have different lengths.
     titles : list of str or None
         Names of the data sets, if a file of columns gives them.
     notes : tuple of str
@@ -73,6 +80,7 @@ class DataSets(NamedTuple):
     mask: Array | None = None
     p0: Array | None = None
     axis: tuple[int, ...] | None = None
+    offsets: Array | None = None
     titles: list[str] | None = None
     notes: tuple[str, ...] = ()
 
@@ -91,56 +99,73 @@ def read(path: Path, choice: Choice, form: Format, whole: bool = True) -> DataSe
     ModuleNotFoundError
         The library that reads such files is missing.
     """
-    if is_array_file(path):
-        return _from_arrays(path, choice, whole)
-    for option in ("mask", "axis"):
-        if getattr(choice, option) is not None:
-            raise ValueError(f"--{option} is for arrays, and {path} is a table of columns")
-    sheet = read_sheet(_StandardInput() if str(path) == "-" else path, form)
-    return _from_columns(sheet, find_roles(sheet, choice.n_x, choice.x, choice.y, choice.sigma))
-
-
-class _StandardInput:
-    """The standard input, by the name that it has in sentences."""
-
-    name = "standard input"
-
-    @staticmethod
-    def read() -> bytes:
-        return sys.stdin.buffer.read()
+    source = Content("standard input", sys.stdin.buffer.read()) if str(path) == "-" else path
+    if is_array_file(source):
+        if choice.group is not None:
+            raise ValueError(f"--group is for tables of columns, and {source} holds arrays")
+        return _from_arrays(source, choice, whole)
+    if choice.axis is not None:
+        raise ValueError(f"--axis is for arrays, and {source} is a table of columns")
+    sheet = read_sheet(source if isinstance(source, Path) else source.open(), form)
+    roles = find_roles(
+        sheet, choice.n_x, choice.x, choice.y, choice.sigma, choice.mask, choice.group
+    )
+    return _from_columns(sheet, roles)
 
 
 # ---- columns ---------------------------------------------------------------------------------
 
 
 def _from_columns(sheet: Sheet, roles: Roles) -> DataSets:
-    columns = [sheet.numbers(j) for j in roles.x]
-    y = _stacked(sheet, roles.y)
-    return DataSets(
-        columns[0] if len(columns) == 1 else tuple(columns),
+    x = tuple(sheet.numbers(j) for j in roles.x)
+    y = _stacked([sheet.numbers(j) for j in roles.y])
+    mask = _stacked([read_mask(sheet, j) for j in roles.mask]) if roles.mask else None
+    data = DataSets(
+        x[0] if len(x) == 1 else x,
         y,
-        _told(sheet, roles, int(np.isnan(y).sum())),
-        _stacked(sheet, roles.sigma) if roles.sigma else None,
+        _told(sheet, roles, int(np.isnan(y).sum()), 0 if mask is None else int(mask.sum())),
+        _stacked([sheet.numbers(j) for j in roles.sigma]) if roles.sigma else None,
+        mask,
         titles=[sheet.names[j] for j in roles.y],
         notes=tuple(f"{sheet.name}: {note}" for note in (*sheet.notes, *roles.notes)),
     )
+    return _grouped(data, sheet, roles.group) if roles.group else data
 
 
-def _stacked(sheet: Sheet, places: Sequence[int]) -> Array:
+def _stacked(columns: Sequence[Array]) -> Array:
     """One column as (N,), several as (number of columns, N)."""
-    columns = np.array([sheet.numbers(j) for j in places])
-    return columns[0] if len(places) == 1 else columns
+    return columns[0] if len(columns) == 1 else np.array(columns)
 
 
-def _told(sheet: Sheet, roles: Roles, n_missing: int) -> str:
+def _grouped(data: DataSets, sheet: Sheet, places: Sequence[int]) -> DataSets:
+    """The data sets of a long table."""
+    groups, n = find_groups(sheet, places), len(sheet.lines)
+    names = ", ".join(sheet.names[j] for j in places)
+    told = f"{data.told}; {len(groups.titles)} data sets by {names}"
+    lost = f"{sheet.name}: {groups.n_left_out} of {n} rows have no {names} and are left out"
+    return data._replace(
+        x=groups.taken(data.x),
+        y=groups.taken(data.y),
+        sigma=groups.taken(data.sigma),
+        mask=groups.taken(data.mask),
+        told=told,
+        offsets=groups.offsets if groups.n_points is None else None,
+        titles=groups.titles,
+        notes=(*data.notes, lost) if groups.n_left_out else data.notes,
+    )
+
+
+def _told(sheet: Sheet, roles: Roles, n_missing: int, n_masked: int) -> str:
     """What was read: rows, signs, and the role of each column."""
     rows = len(sheet.lines)
     words = [f"{rows} row{'s' * (rows != 1)}"]
     words += [f"columns separated by {in_words(sheet.separator)}"] if len(sheet.names) > 1 else []
     words += [signs_in_words(sheet.signs)] if signs_in_words(sheet.signs) else []
     words += [f"{n_missing} cell{'s' * (n_missing != 1)} of y empty or missing"] * (n_missing > 0)
-    parts = [("x", roles.x), ("y", roles.y), ("sigma", roles.sigma)]
+    parts = [("x", roles.x), ("y", roles.y), ("sigma", roles.sigma), ("mask", roles.mask)]
     columns = [f"{part} is {_names(sheet, places)}" for part, places in parts if places]
+    if roles.mask:
+        columns[-1] += f", true in {n_masked} row{'s' * (n_masked != 1)}"
     return f"{sheet.name}: {', '.join(words)}; {'; '.join(columns)}"
 
 
@@ -156,7 +181,7 @@ def _names(sheet: Sheet, places: Sequence[int]) -> str:
 # ---- arrays ----------------------------------------------------------------------------------
 
 
-def _from_arrays(path: Path, choice: Choice, whole: bool) -> DataSets:
+def _from_arrays(path: Path | Content, choice: Choice, whole: bool) -> DataSets:
     names = {part: getattr(choice, part) or part for part in ("x", "y", "sigma", "mask")}
     held = read_arrays(path, {*names.values(), "p0"}, whole)
     name, notes = names["y"], []
@@ -194,7 +219,7 @@ def _small(array: Any, y: Any) -> Any:
 
 
 def _axis(
-    choice: Choice, held: Arrays, y: Array, path: Path, notes: list[str]
+    choice: Choice, held: Arrays, y: Array, path: Path | Content, notes: list[str]
 ) -> tuple[int, ...] | None:
     """The axes of the points: those that were said; else the pages of a stack, for one x."""
     if choice.axis is not None or not (held.pages and choice.n_x == 1):
@@ -220,7 +245,7 @@ def _part(held: Arrays, text: str | None, part: str) -> Any:
         ) from None
 
 
-def _pixels(y: Array, n_x: int, axis: tuple[int, ...] | None, path: Path) -> Any:
+def _pixels(y: Array, n_x: int, axis: tuple[int, ...] | None, path: Path | Content) -> Any:
     """Column and row numbers of images, for a model of two variables."""
     if n_x != 2 or y.ndim < 2 or (axis is not None and len(axis) != 2):
         raise ValueError(
@@ -231,7 +256,11 @@ def _pixels(y: Array, n_x: int, axis: tuple[int, ...] | None, path: Path) -> Any
 
 
 def _told_of_arrays(
-    path: Path, y: Array, axis: tuple[int, ...] | None, choice: Choice, parts: dict[str, Any]
+    path: Path | Content,
+    y: Array,
+    axis: tuple[int, ...] | None,
+    choice: Choice,
+    parts: dict[str, Any],
 ) -> str:
     """What was read: the shape of y, where its points lie, and where the other arrays are from."""
     words = [f"y has shape {' x '.join(map(str, y.shape)) or '()'}"]
