@@ -6,6 +6,7 @@
 #
 # OUT     the folder for the results (default dist), which is emptied first
 # PY_API  e.g. cp312: interpreters from 3.12 on give one wheel for the stable ABI
+# TESTS   what pytest runs against each installed wheel (default tests, all of them)
 # PLAT    the platform tag to ask of auditwheel, e.g. manylinux_2_28_x86_64
 # CC      the compiler; `zig cc -target x86_64-linux-gnu.2.28` gives wheels for an older glibc
 #
@@ -58,7 +59,7 @@ test_wheel() { # test_wheel PYTHON: with the tests of the archive, where src/ is
     # first our wheel and nothing from the index, then what its tests need
     quietly "$place/bin/pip" install --no-index --find-links "$out" --no-deps thalweg
     quietly "$place/bin/pip" install "thalweg[test]"
-    (cd "$work/source" && PATH="$place/bin:/usr/bin:/bin" CC=false python -m pytest -q -n auto tests | tail -n 1)
+    (cd "$work/source" && PATH="$place/bin:/usr/bin:/bin" CC=false python -m pytest -q -n auto ${TESTS:-tests} | tail -n 1)
 }
 
 make_sdist
