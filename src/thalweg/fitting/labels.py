@@ -6,7 +6,7 @@ these libraries is imported here: an object is known by its attributes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,16 +16,24 @@ from .._arguments.spelling import did_you_mean
 
 
 class Labels(NamedTuple):
-    """Names of axes, in their order, and coordinates by name: the axes of each and its values."""
+    """Names of axes, in their order, and coordinates by name: the axes of each and its values.
+
+    An axis with a MultiIndex has no coordinate of its name; ``levels`` names the coordinates along
+    it that are the levels.
+    """
 
     dims: tuple[str, ...]
     coords: dict[str, tuple[tuple[str, ...], Array]]
+    levels: dict[str, tuple[str, ...]] = {}  # noqa: RUF012  # never changed
 
     def without(self, axes: Sequence[int]) -> Labels:
         """Return the labels of the other axes, with the coordinates that vary along these only."""
         dims = tuple(d for k, d in enumerate(self.dims) if k not in axes)
         coords = {n: (d, v) for n, (d, v) in self.coords.items() if set(d) <= set(dims)}
-        return Labels(dims, coords)
+        return Labels(dims, coords, self._levels_of(dims))
+
+    def _levels_of(self, dims: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        return {d: names for d, names in self.levels.items() if d in dims}
 
     def along(self, k: int, size: int) -> Array:
         """Return the coordinate of axis k, (size,), or the numbers from 0 if it has none."""
@@ -54,7 +62,8 @@ class Labels(NamedTuple):
             name: (tuple(d for d in dims if d not in gone), values[tuple(of[d] for d in dims)])
             for name, (dims, values) in self.coords.items()
         }
-        return Labels(tuple(d for d in self.dims if d not in gone), coords)
+        dims = tuple(d for d in self.dims if d not in gone)
+        return Labels(dims, coords, self._levels_of(dims))
 
 
 def labels_of(y: Any) -> Labels | None:
@@ -63,17 +72,52 @@ def labels_of(y: Any) -> Labels | None:
         return None
     dims = getattr(y, "dims", None)
     if isinstance(dims, tuple) and hasattr(y, "coords"):
-        coords = {str(n): (tuple(map(str, c.dims)), np.asarray(c)) for n, c in y.coords.items()}
-        return Labels(tuple(map(str, dims)), coords)
+        return _of_xarray(y)
     if np.ndim(y) == 2 and hasattr(y, "columns"):  # pandas; in polars only columns have names
-        sides = [getattr(y, "index", None), y.columns]
-        names = [getattr(s, "name", None) for s in sides]
-        dims = tuple(f"dim_{k}" if n is None else str(n) for k, n in enumerate(names))
-        if dims[0] == dims[1]:
-            dims = ("dim_0", "dim_1")
-        pairs = zip(dims, sides, strict=True)
-        return Labels(dims, {d: ((d,), np.asarray(s)) for d, s in pairs if s is not None})
+        return _of_sides([getattr(y, "index", None), y.columns])
     return None
+
+
+def _of_xarray(y: Any) -> Labels:
+    levels = {}
+    for dim, index in getattr(y, "xindexes", {}).items():
+        names = getattr(getattr(index, "index", None), "names", ())
+        if dim in y.dims and len(names) > 1:
+            levels[str(dim)] = tuple(map(str, names))
+    coords = {str(n): (tuple(map(str, c.dims)), c) for n, c in y.coords.items()}
+    arrays = {n: (d, np.asarray(c)) for n, (d, c) in coords.items() if n not in levels}
+    return Labels(tuple(map(str, y.dims)), arrays, levels)
+
+
+def _of_sides(sides: Sequence[Any]) -> Labels:
+    """The labels of rows and columns of a DataFrame; None where these have none."""
+    names = [getattr(side, "name", None) for side in sides]
+    dims = tuple(f"dim_{k}" if n is None else str(n) for k, n in enumerate(names))
+    if dims[0] == dims[1]:
+        dims = ("dim_0", "dim_1")
+    coords: dict[str, tuple[tuple[str, ...], Array]] = {}
+    levels: dict[str, tuple[str, ...]] = {}
+    for dim, side in zip(dims, sides, strict=True):
+        if getattr(side, "nlevels", 1) > 1:
+            own = _level_names(dim, side.names, {*dims, *coords})
+            levels[dim] = own
+            coords |= {n: ((dim,), np.asarray(side.get_level_values(k))) for k, n in enumerate(own)}
+        elif side is not None:
+            coords[dim] = ((dim,), np.asarray(side))
+    return Labels(dims, coords, levels)
+
+
+def _level_names(dim: str, names: Sequence[Any], taken: Container[str]) -> tuple[str, ...]:
+    """Names of the levels of an index, which name nothing else; numbers where they have none."""
+    texts = ["" if name is None else str(name) for name in names]
+    return tuple(
+        f"{dim}_{k}"
+        if not text or texts.count(text) > 1
+        else f"{dim}_{text}"
+        if text in taken
+        else text
+        for k, text in enumerate(texts)
+    )
 
 
 def numbered(axis: Any, labels: Labels | None) -> Any:

@@ -88,6 +88,7 @@ def _header(result: FitResult) -> dict[str, Any]:
         "tied": problem.ties and _described(problem.ties),
         "dims": labels and labels.dims,
         "coords": labels and {name: dims for name, (dims, _) in labels.coords.items()},
+        "levels": labels and labels.levels,
     }
 
 
@@ -269,7 +270,8 @@ def _problem(
     if header["dims"] is not None:
         of = header["coords"].items()
         coords = {name: (tuple(dims), arrays[_COORDINATE + name]) for name, dims in of}
-        labels = Labels(tuple(header["dims"]), coords)
+        levels = {dim: tuple(own) for dim, own in header.get("levels", {}).items()}
+        labels = Labels(tuple(header["dims"]), coords, levels)
     nothing, several = PerFit(np.empty(0, dtype), 0), header.get("outputs")
     several = several and Several(*several)
     data = Data(

@@ -52,6 +52,15 @@ def _index(result: FitResult, pd: Any) -> Any:
     if labels is None or not batch:
         return None
     along = [labels.along(k, size) for k, size in enumerate(batch)]
+    if labels.levels:
+        places = np.indices(batch).reshape(len(batch), -1)
+        names: list[str] = []
+        arrays: list[Array] = []
+        for dim, values, place in zip(labels.dims, along, places, strict=True):
+            of = labels.levels.get(dim)
+            arrays += [values[place]] if of is None else [labels.coords[n][1][place] for n in of]
+            names += [dim] if of is None else of
+        return pd.MultiIndex.from_arrays(arrays, names=names)
     if len(batch) == 1:
         return pd.Index(along[0], name=labels.dims[0])
     return pd.MultiIndex.from_product(along, names=labels.dims)
@@ -64,6 +73,7 @@ def to_xarray(result: FitResult, with_cov: bool = True) -> Any:
     del table["reason"]
     dims = labels.dims if labels else tuple(f"dim_{k}" for k in range(len(batch)))
     coords = dict(labels.coords) if labels else {}
+    levels = labels.levels if labels else {}
     taken = {*dims, *coords} & {*table, "cov", "cov_i", "cov_j"}
     if taken:
         raise ValueError(
@@ -75,6 +85,8 @@ def to_xarray(result: FitResult, with_cov: bool = True) -> Any:
         variables["cov"] = ((*dims, "cov_i", "cov_j"), result.cov)
     names = {key: list(result.names) for key in ("cov_i", "cov_j")} if with_cov else {}
     dataset = xr.Dataset(variables, {**coords, **names})
+    for dim, of in levels.items():
+        dataset = dataset.set_index({dim: of})
     dataset["status"].attrs = {
         "flag_values": np.array(list(FITS), np.int8),
         "flag_meanings": " ".join(status.name.lower() for status in FITS),
