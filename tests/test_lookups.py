@@ -134,6 +134,28 @@ def test_a_batch_of_two_axes_is_picked_as_numpy_picks():
     assert r[1, 2].reason() == r.reason(1, 2) and bool(r)
 
 
+def test_an_array_of_a_result_is_its_parameters():
+    one, batch = tw.fit(decay, T, Y[0], P0), tw.fit(decay, T, np.stack([Y, 2 * Y]), P0)
+    for r in (one, batch):
+        np.testing.assert_array_equal(np.asarray(r), r.params)
+        assert np.asarray(r, np.float32).dtype == np.float32
+        assert not np.shares_memory(np.array(r), r.params)
+    np.testing.assert_array_equal(np.array([one, one]), [one.params, one.params])
+    np.testing.assert_array_equal(np.array(list(batch)), batch.params)
+    np.testing.assert_array_equal(np.mean(batch, axis=(0, 1)), batch.params.mean((0, 1)))
+    assert np.shape(batch) == (2, 3, 2)
+
+
+def test_one_fit_is_no_pair():
+    with pytest.raises(
+        TypeError, match=r"cannot be unpacked: .* \.params .* \.cov; thalweg.curve_fit"
+    ):
+        _popt, _pcov = tw.fit(decay, T, Y[0], P0)
+    first, second, third = tw.fit(decay, T, Y, P0)
+    np.testing.assert_array_equal(second.params, tw.fit(decay, T, Y[1], P0).params)
+    assert first.status.ndim == third.status.ndim == 0
+
+
 def test_what_is_picked_shares_no_memory():
     r = tw.fit(decay, T, Y, P0)
     r[:].params[:] = 0

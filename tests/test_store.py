@@ -329,3 +329,9 @@ def test_every_data_set_is_in_one_piece():
         seen[grid.region(place)] += 1
         assert grid.size(place) == seen[grid.region(place)].size
     assert (seen == 1).all() and grid.counts == (3, 3)
+
+
+def test_an_array_of_a_stored_result_is_its_parameters(tmp_path):
+    r = fit(decays(5), out=tmp_path / "r.zarr")
+    np.testing.assert_array_equal(np.asarray(r), r.params[...])
+    assert np.asarray(r, np.float32).dtype == np.float32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -12,6 +12,7 @@ import numpy as np
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
 from . import goodness, tables, tied
+from .batched import Batched
 from .evaluation import as_returned, jacobian, predict
 from .inference import Inference
 from .packed import diagonal, unpacking
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FitResult(Inference):
+class FitResult(Batched, Inference):
     """Parameters, error bars and reasons of one fit or of many; B stands for the batch's shape.
+
+    A batch has a length, and is iterated over, along its first axis, as results of its parts.
+    ``np.asarray(r)`` is ``r.params``.
 
     Attributes
     ----------
@@ -99,20 +103,6 @@ class FitResult(Inference):
             return self.params[..., name_index(key, self.names, "the result")]
         except ValueError as error:
             raise KeyError(str(error)) from None
-
-    def __len__(self) -> int:
-        """Return the length of the batch's first axis."""
-        if not self.status.ndim:
-            raise TypeError("the result of one fit has no length")
-        return len(self.status)
-
-    def __iter__(self) -> Iterator[FitResult]:
-        """Iterate over the results along the batch's first axis."""
-        return (self[k] for k in range(len(self)))
-
-    def __bool__(self) -> bool:
-        """Return True, also for a failed fit: ask `success`."""
-        return True
 
     @cached_property
     def success(self) -> Booleans:

@@ -114,6 +114,10 @@ class StoredResult:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
+        """Return the parameters of all fits, (..., P), in memory, as `FitResult` does."""
+        return np.array(self.params, dtype)
+
     def __repr__(self) -> str:
         part = "" if self.finished else f"{self.n_finished} of "
         names = ", ".join(self.names)
