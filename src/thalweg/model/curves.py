@@ -15,7 +15,7 @@ import numpy as np
 from . import mixes
 from .graph import ON_THETA, ON_X, reachable
 from .refusal import REDUCTION_HINT, RecordingError, refuse
-from .tables import Table, Tables, table
+from .tables import Table, Tables, table, table_of
 
 _LONGEST: Final = "the response must not be longer than the curve"
 FIXED: Final = "of two operands one must be numbers that no parameter changes"
@@ -106,7 +106,7 @@ def _numbers(recorder: Any, value: Any, what: str, ndim: int = 1) -> np.ndarray:
     array = np.asarray(known)
     if array.dtype.kind not in "biuf" or array.ndim != ndim or not array.size:
         refuse(f"{what} with an array of shape {array.shape} of {array.dtype}")
-    array = array.astype(float)
+    array = np.asarray(array, float)
     if not np.isfinite(array).all():
         refuse(f"{what} with numbers that are not finite")
     return array
@@ -365,10 +365,10 @@ def _interp(
         for end, given in ((values[0], left), (values[-1], right))
     ]
     n, new = len(places), []
-    new.append(table("lines", n, 0, values=np.concatenate([places, values, ends])))
+    new.append(table_of("lines", n, 0, np.concatenate([places, values, ends])))
     if n > 1:
         steps = np.diff(values) / np.diff(places)
-        new.append(table("steps", n, 0, values=np.concatenate([places, steps, [0.0, 0.0]])))
+        new.append(table_of("steps", n, 0, np.concatenate([places, steps, [0.0, 0.0]])))
     number = tables_of(recorder).add(*new)
     graph = recorder.graph
     return _symbol(x, graph.add("lookup", recorder.lift(x), graph.const(float(number))))

@@ -20,7 +20,7 @@ from .._core.tape import Tape
 from .autodiff import gradient, jvp
 from .graph import ON_THETA, ON_X, Graph, reachable
 from .sections import lower
-from .tables import WITH_TABLES, Tables
+from .tables import WITH_TABLES
 
 __all__ = ["OPCODE", "Compiled", "compile_curved", "compile_model", "lower", "lower_terms"]
 
@@ -51,13 +51,13 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
 
     Formulas that become the same graph share one tape, which is cached by the key of the graph.
     """
-    key = (graph.key((output,)), tuple(free), graph.n_x)
+    key = _key_of(graph, output, free)
     compiled = _COMPILED.get(key)
     if compiled is None:
         derivatives = gradient(graph, output, [graph.theta(j) for j in free])
         tape = lower(graph, [output, *derivatives], free)
         compiled = Compiled(tape, linear_together(graph, derivatives, free))
-        _keep(_COMPILED, key, compiled, graph.tables)
+        _keep(_COMPILED, key, compiled)
     return compiled
 
 
@@ -68,7 +68,7 @@ def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
     of f with respect to ``free``, and the second derivative along d,
     :math:`\sum_{ij} d_i d_j \, \partial^2 f / \partial \theta_i \partial \theta_j`.
     """
-    key = (graph.key((output,)), tuple(free), graph.n_x)
+    key = _key_of(graph, output, free)
     tape = _CURVED.get(key)
     if tape is None:
         P = graph.n_theta
@@ -79,7 +79,7 @@ def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
         slope = jvp(wide, [value], theta, direction)
         bend = jvp(wide, slope, theta, direction)
         tape = lower(wide, [value, *derivatives, *bend], (*free, P))
-        _keep(_CURVED, key, tape, graph.tables)
+        _keep(_CURVED, key, tape)
     return tape
 
 
@@ -109,10 +109,15 @@ def compile_rows(graph: Graph, output: int, free: Sequence[int]) -> Tape:
 _T = TypeVar("_T")
 
 
-def _keep(
-    cache: dict[Hashable, _T], key: Hashable, value: _T, tables: Tables | None = None
-) -> None:
-    if tables is not None and tables.size > _MOST_NUMBERS:
+def _key_of(graph: Graph, output: int, free: Sequence[int]) -> Hashable:
+    """The key of a tape; None if its tables are so large that it is not kept."""
+    if graph.tables is not None and graph.tables.size > _MOST_NUMBERS:
+        return None
+    return graph.key((output,)), tuple(free), graph.n_x
+
+
+def _keep(cache: dict[Hashable, _T], key: Hashable, value: _T) -> None:
+    if key is None:
         return
     if len(cache) >= _MOST_TAPES:
         cache.clear()  # formulas with ever new constants fill it; the others are compiled again
