@@ -14,6 +14,7 @@ from ..fitting.layout import Layout
 from ..fitting.result import FitResult
 from ._outputs import OtherOutputs, of_some_outputs
 from ._parts import filled, leaves
+from .float32 import in_float32, refuse_merging, rounded
 from .sources import Sliced, as_source, layout_of, parted, refuse_no_batch
 
 _DATA = ("x", "y")  # the arguments of the first digest
@@ -48,6 +49,22 @@ class Call(NamedTuple):
     def of_data(self) -> list[Sliced]:
         """What x and y are read from, in the order in which it is read."""
         return [*leaves({name: self.arguments[name] for name in _DATA}, Sliced)]
+
+    @property
+    def single(self) -> bool:
+        """Whether fits are made in float32."""
+        return in_float32(self.arguments)
+
+    def refuse_merging(self) -> None:
+        """Refuse float32 where it would merge distinct values of most data sets.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.single:
+            pairs = ((n, leaf) for n in _DATA for leaf in leaves(self.arguments[n], Sliced))
+            refuse_merging(pairs, self.layout.batch)
 
     @property
     def more(self) -> list[Sliced]:
@@ -108,5 +125,9 @@ def read_piece(arguments: Mapping[str, Any], region: Any) -> tuple[dict[str, Any
     def part_of(leaf: Sliced) -> Array:
         return read.setdefault(id(leaf), leaf.read(region))
 
-    of_data = {name: arguments[name] for name in _DATA}
-    return filled({**of_data, **arguments}, Sliced, part_of), list(read.values())
+    def of_data(leaf: Sliced) -> Array:
+        return rounded(part_of(leaf)) if single else part_of(leaf)
+
+    single = in_float32(arguments)
+    data = filled({name: arguments[name] for name in _DATA}, Sliced, of_data)
+    return filled({**arguments, **data}, Sliced, part_of), list(read.values())

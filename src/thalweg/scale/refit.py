@@ -14,6 +14,7 @@ from ..fitting.fit import fit
 from ._parts import filled
 from .call import Call, taken_apart
 from .fingerprint import digest_of_parts
+from .float32 import rounded
 from .lock import locked
 from .sources import Sliced
 from .stored_result import StoredResult
@@ -67,6 +68,7 @@ def _refit(call: Call, store: ZarrStore, place: tuple[int, ...], failed: Array) 
     region = store.grid.region(place)
     shape = tuple(s.stop - s.start for s in region)
     parts: dict[int, Array] = {id(leaf): leaf.read(region) for leaf in [*call.of_data, *call.more]}
+    of_data = {id(leaf) for leaf in call.of_data}
     marks = store.finished()[place]
     digest = digest_of_parts([parts[id(leaf)] for leaf in call.of_data], shape)
     if digest != int(marks[0]):
@@ -76,7 +78,8 @@ def _refit(call: Call, store: ZarrStore, place: tuple[int, ...], failed: Array) 
         part = parts[id(leaf)]
         own = part.shape[1 + len(shape) :]
         whole = np.broadcast_to(part[0], (*shape, *own), subok=True)
-        return np.asanyarray(whole.reshape(-1, *own)[failed][None])
+        rows = np.asanyarray(whole.reshape(-1, *own)[failed][None])
+        return rounded(rows) if call.single and id(leaf) in of_data else rows
 
     new = piece_arrays(store, fit(**filled(call.arguments, Sliced, some)))
     old = {name: store.read(name, region) for name in store.specs}

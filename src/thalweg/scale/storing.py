@@ -103,6 +103,7 @@ def _store_for(call: Call, out: Store, path: Path, chunk: Any) -> ZarrStore:
         if not out.overwrite:
             _compare(call, store, called, out, chunk)
             return store
+    call.refuse_merging()
     most = BY_CALLS if call.first.problem.recording is None else None
     grid = grid_of(call.layout, call.data, chunk, most)
     specs, about = _schema(call.first, out.cov, len(call.layout.batch))
