@@ -1,6 +1,6 @@
 """Edits of results in a store: what is read, marked, compared and locked; the tests that notice."""
 
-_ALL = "test_store.py test_store_safety.py test_store_refit.py"
+_ALL = "test_store_safety.py test_store_refit.py test_store.py"
 
 EDITS = {
     ("src/thalweg/scale/zarr_store.py", _ALL): [
@@ -11,10 +11,11 @@ EDITS = {
         ),
         (
             "store: old chunks stay",
-            "file.unlink(missing_ok=True)\n        else:",
-            "pass\n        else:",
+            "file.unlink(missing_ok=True)\n            else:",
+            "pass\n            else:",
         ),
         ("store: ends not filled up", "if values.shape != chunk:", "if False:"),
+        ("store: broken marks read", "if len(mark) == marks[place].nbytes:", "if True:"),
         ("store: leftovers stay", 'self.path.rglob(".thalweg-*.part")', "()"),
         ("store: later formats taken", "if version > FORMAT:", "if False:"),
         ("store: missing arrays unseen", "if shape != (*store.grid.batch, *own):", "if False:"),
@@ -39,6 +40,50 @@ EDITS = {
             "pass",
         ),
     ],
+    ("src/thalweg/scale/zarr_format.py", "test_store.py"): [
+        ("format: no NaN", '"NaN" if math.isnan(fill) else float(fill)', "float(fill)"),
+        ("format: one chunk", '"chunk_shape": list(chunk)', '"chunk_shape": list(shape)'),
+    ],
+    ("src/thalweg/scale/_outputs.py", "test_scale_outputs.py"): [
+        ("outputs: shape of a part", "raise error.of_all(shape) from None", "raise"),
+        (
+            "outputs: errors of one output",
+            "raise (error if several else refusal) from None",
+            "raise refusal from None",
+        ),
+    ],
+    ("src/thalweg/scale/float32.py", "test_store_float32.py"): [
+        ("float32: one data set stands for all", "min(SAMPLED, size)", "1"),
+        ("float32: masked values count", "np.ma.filled(part.astype(np.float64), np.nan)", "part"),
+        ("float32: whole numbers", '"fiu" or part.dtype == np.float32', '"f"'),
+    ],
+    ("src/thalweg/scale/call.py", "test_store_float32.py test_scale_outputs.py"): [
+        (
+            "call: pieces are judged",
+            "rounded(part_of(leaf)) if single else part_of(leaf)",
+            "part_of(leaf)",
+        ),
+        ("call: no axis of outputs", "layout.with_outputs() if outputs else layout", "layout"),
+    ],
+    ("src/thalweg/scale/_cut.py", "test_scale_outputs.py"): [
+        ("cut: x has outputs", 'n + self.outputs * (meaning == "x")', "n"),
+        (
+            "cut: x is one of all outputs",
+            'self.of_one if meaning == "x" else self.layout',
+            "self.layout",
+        ),
+    ],
+    ("src/thalweg/scale/stored_numbers.py", "test_store_numbers.py"): [
+        ("numbers: any shape", "if value.shape[: len(batch)] != batch:", "if False:"),
+        (
+            "numbers: errors in place of values",
+            'found["params"].variable[..., j]',
+            'found["stderr"].variable[..., j]',
+        ),
+    ],
+    ("src/thalweg/plot/maps.py", "test_store_numbers.py"): [
+        ("maps: ticks of what is shown", "(step * n - 0.5 for n", "(n - 0.5 for n"),
+    ],
     ("src/thalweg/scale/fingerprint.py", _ALL): [
         (
             "fingerprint: closures unseen",
@@ -49,7 +94,7 @@ EDITS = {
         ("fingerprint: threads count", '("threads", "axis")', '("axis",)'),
         ("fingerprint: 0 is a digest", 'int.from_bytes(hashed(*rows)[:8], "little") or 1', "0"),
     ],
-    ("src/thalweg/scale/sources.py", _ALL): [
+    ("src/thalweg/scale/sources.py", "test_scale_outputs.py test_store.py"): [
         (
             "sources: x is a batch",
             "np.asarray(part).transpose(self.order)[None]",
@@ -59,6 +104,11 @@ EDITS = {
             "sources: pixels whole",
             "if k in of_batch and shape[k] == y_shape[k] else None",
             "if k in of_batch else None",
+        ),
+        (
+            "sources: sigma of outputs is a batch",
+            "if outputs and len(shape) <= len(layout.points):",
+            "if False:",
         ),
     ],
     ("src/thalweg/scale/grid.py", "test_store.py"): [
