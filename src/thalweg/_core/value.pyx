@@ -176,9 +176,23 @@ cdef class Value:
         Every other call is left to the method ``_ufunc`` of a subclass.
         """
         op = OPERATION.get(ufunc.__name__) if method == "__call__" and not options else None
+        if op is None and method == "__call__" and not options and len(inputs) == 2:
+            scaled = self.with_number(ufunc.__name__, inputs[1 if inputs[0] is self else 0])
+            if scaled is not None:
+                return scaled
         if op is None or (len(inputs) > 1 and any([is_no_operand(value) for value in inputs])):
             return self._ufunc(ufunc, method, inputs, options)
         return self._apply(op, *inputs)
+
+    cdef Value with_number(self, str ufunc, other):
+        """The sum or product with a number of NumPy's, which calls a ufunc for it; else None."""
+        if not isinstance(other, (float, int)) or isinstance(other, bool):
+            return None
+        if ufunc == "multiply":
+            return self.of(simplified(self.own(), MUL, self._id, self.lift(other), 0))
+        if ufunc == "add":
+            return self.of(simplified(self.own(), ADD, self._id, self.lift(other), 0))
+        return None
 
     def _apply(self, str op, *operands):
         """Return the value of an operation by name."""

@@ -58,7 +58,7 @@ class Table(NamedTuple):
             blake2b,
         )  # loads OpenSSL, a tenth of the time that importing Thalweg takes
 
-        return (*self[:4], blake2b(self.values, digest_size=16).digest())
+        return (*self[:4], blake2b(self.values.data, digest_size=16).digest())
 
     @property
     def mark(self) -> tuple[Any, ...]:
@@ -69,7 +69,7 @@ class Table(NamedTuple):
     def equals(self, other: Table) -> bool:
         """Return whether the other table is the same to the last bit."""
         bits, others = self.values.view(np.int64), other.values.view(np.int64)
-        return self[:4] == other[:4] and np.array_equal(bits, others)
+        return self[:4] == other[:4] and bool(np.array_equal(bits, others))
 
     def __call__(self, *operands: Any) -> Any:
         """Return what the table gives, for curves along the last axis."""
