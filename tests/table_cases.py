@@ -164,7 +164,51 @@ RIGHT = {
     ),
 }  # fmt: skip
 
+RIGHT |= {
+    "a spectrometer's preamble": Right(
+        "Data from Probe1.txt Node\n\nDate: Mon Mar 04 10:21:33 CET 2024\nUser: lab\n"
+        "Spectrometer: HR4C1234\nPixels in Spectrum: 3\n>>>Begin Spectral Data<<<\n"
+        "0.000\t1.5\n1.000\t2.5\n2.000\t3.5\n",
+        "separated by tabs",
+    ),
+    "a head of LabVIEW": Right(
+        "LabVIEW Measurement\t\nSeparator\tTab\nDecimal_Separator\t,\n***End_of_Header***\t\n\t\n"
+        "Channels\t1\t\nSamples\t3\t\n***End_of_Header***\t\t\nX_Value\tUntitled\tComment\n"
+        "0,0\t1,5\t\n1,0\t2,5\t\n2,0\t3,5\t\n",
+        "x is X_Value; y is Untitled",
+    ),
+    "a drawn table": Right(
+        "| t | s |\n|---|:---|\n| 0 | 1.5 |\n| 1 | 2.5 |\n| 2 | 3.5 |\n", "x is t; y is s"
+    ),
+    "a line below the names": Right(
+        "   t    s\n---- ----\n 0.0  1.5\n 1.0  2.5\n 2.0  3.5\n", "x is t; y is s"
+    ),
+    "separators behind the names alone": Right("t,s,,\n0,1.5\n1,2.5\n2,3.5\n", "x is t; y is s"),
+    "a footer, said": Right(
+        PLAIN + "\nMean,2.5\nEnd of run\n\n", "x is t; y is s", ("--skip-footer", "2")
+    ),
+    "a number for a missing value": Right(
+        "t,s\n0,1.5\n1,2.5\n1,-999\n1,-999.0\n2,3.5\n", "2 cells of y empty", ("--missing=-999",)
+    ),
+    "half of the names": Right("t,,\n0,1.5,7\n1,2.5,7\n2,3.5,7\n", "y is 2", ("--y", "2")),
+    "two columns of a name": Right("t,s,s\n0,1.5,7\n1,2.5,7\n2,3.5,7\n", "y is s", ("--y", "2")),
+}
 WRONG = {
+    "a footer of fewer cells": (
+        PLAIN.encode() + b"\nBaseline\nCollected: 3/4/2024\n",
+        "if the table ends above line 6, say --skip-footer 2",
+    ),
+    "a footer of as many cells": (
+        PLAIN.encode() + b"Mean,2.5\nSD,1\n",
+        "if the table ends above it, say --skip-footer 2",
+    ),
+    "JSON": (b'{"t": [0, 1],\n "s": [2, 3]}\n', "is JSON, not a table of numbers"),
+    "JSON of rows": (b"[[0, 1],\n[2, 3]]\n", "is JSON, not a table of numbers"),
+    "a table of HTML": (b"<table><tr><td>1</td></tr></table>", "is a web page or XML"),
+    "packed JCAMP": (
+        b"##TITLE=a\n##JCAMP-DX=4.24\n##XYDATA=(X++(Y..Y))\n400 1 2\n402 3 4\n##END=\n",
+        "is JCAMP-DX with packed numbers",
+    ),
     "empty": (b"", "holds no data"),
     "blank lines": (b"\n \n\t\n", "holds no data"),
     "names alone": (b"x,y\n", "holds no data"),

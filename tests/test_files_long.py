@@ -10,7 +10,7 @@ from thalweg import reference
 from thalweg._core.rows import read_rows
 from thalweg._files import heads, long, rows
 from thalweg._files.sheet import make_sheet, mark_index
-from thalweg._files.text import read_text
+from thalweg._files.text import read_text, without_footer
 
 SEPARATORS = [",", ";", "\t", "|", None]
 
@@ -129,14 +129,27 @@ def told(read, *arguments):
 
 
 def careful(text, form):
-    sheet = make_sheet(read_text(io.StringIO(text)), form)
+    sheet = make_sheet(without_footer(read_text(io.StringIO(text)), form.skip_footer), form)
     mark_index(sheet)
     return sheet
 
 
 STRANGE = (
     *("x", "", "1,5", "1.5", "1,234", "1.234", "1,234,567", "-999", "NA", "1_000", "# a", "1e3"),
-    *('"1"', '"1\n2"', "2020-01-02", "12:30", "nan", "inf", "1 2", "1d3", "\u22125", "0x1", "5%"),
+    *(
+        "---",
+        '"1"',
+        '"1\n2"',
+        "2020-01-02",
+        "12:30",
+        "nan",
+        "inf",
+        "1 2",
+        "1d3",
+        "\u22125",
+        "0x1",
+        "5%",
+    ),
 )
 HEADS = (
     [], ["c{j}"], ["c{j}", "s"], ["Instrument", "c{j}"], ["# note", "c{j}"], ["# c{j}"],
@@ -175,6 +188,7 @@ def drawn(rng):
     form = rows.Format(
         comment=None if rng.random() < 0.9 else str(rng.choice(["!", "1", "-"])),
         skip_rows=int(rng.choice([0, 0, 0, 2])),
+        skip_footer=int(rng.choice([0, 0, 0, 0, 0, 1, 3])),
         missing=() if rng.random() < 0.8 else ("-999", "x"),
         decimal=None if rng.random() < 0.9 else str(rng.choice([".", ","])),
         thousands=None if rng.random() < 0.95 else str(rng.choice(["'", ".", ","])),

@@ -241,6 +241,8 @@ def test_a_missing_column_is_a_key_error():
         ({"comment": ""}, "comment must not be empty"),
         ({"encoding": "klingon"}, "cannot be read as klingon"),
         ({"skip_rows": 4}, "holds no data"),
+        ({"skip_footer": 1.5}, "skip_footer must be a whole number from 0, got 1.5"),
+        ({"skip_footer": 9}, "holds no data"),
     ],
 )
 def test_settings_of_read_table_are_checked(options, sentence):

@@ -31,6 +31,12 @@ EDITS = {
     ],
     ("src/thalweg/_files/heads.py", "test_files_text.py"): [
         ("heads: a row of data is a name", "or is_number(rows[i][0]) or is_date(rows[i][0])", ""),
+        (
+            "heads: a title is a name",
+            "while first < last and _is_title(rows[first])",
+            "while False",
+        ),
+        ("heads: a footer", "if footer < i - other and", "if False and"),
         ("heads: ragged rows", "(i > begin or all(map(is_number, row)))", "False"),
         ("heads: decimal commas are a preamble", 'or found.separator == ","):', "):"),
         ("heads: units are names", "        first -= 1  # names", "        pass  # names"),

@@ -57,8 +57,8 @@ def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) ->
         The rows make no table, or there is no row of data.
     """
     width = table_width(found.rows)
-    begin = next(i for i, row in enumerate(found.rows) if len(row) == width)
     rows = [_trimmed(row, width) for row in found.rows]
+    begin = next(i for i, row in enumerate(rows) if len(row) == width)
     _check_widths(name, found, rows, begin, width)
     places, notes = _names_and_units(
         found.lines, rows, begin, _columns(rows, begin, missing), missing
@@ -128,6 +128,8 @@ def _names_and_units(
     first = last = plain[-1]
     while first - 1 in plain:
         first -= 1
+    while first < last and _is_title(rows[first]) and not _are_units(rows[first + 1]):
+        first += 1
     if first == last > begin and _are_units(rows[last]):
         first -= 1  # names that are numbers, such as "time,400,410" above "s,mV,mV"
     notes = [_preamble(lines[begin:first])] if first > begin else []
@@ -139,6 +141,11 @@ def _names_and_units(
 
 def _are_units(row: Sequence[str]) -> bool:
     return all(_UNIT.fullmatch(cell) or not cell for cell in row) and any(row)
+
+
+def _is_title(row: Sequence[str]) -> bool:
+    """Whether a row says something of the whole table: its first cell alone is filled."""
+    return len(row) > 1 and bool(row[0]) and not any(row[1:])
 
 
 def _are_names(cells: Sequence[str], width: int) -> bool:
@@ -178,8 +185,12 @@ def _of_the_line_above(
 def _ragged(name: str, found: Rows, rows: list[list[str]], i: int, other: int) -> None:
     n, line = len(rows[i]), found.lines[other]
     words = "a decimal comma needs another separator; " if found.separator == "," else ""
+    cure = f"line {line} is no part of the table, leave it out by skip_rows={line}"
+    footer = len(rows) - i
+    if footer < i - other and not any(len(row) == len(rows[other]) for row in rows[i:]):
+        cure = f"the table ends above line {found.lines[i]}, say skip_footer={footer}"
     raise ValueError(
         f"{name}, line {found.lines[i]}: {n} cell{'s' * (n != 1)}, but line {line} has "
         f"{len(rows[other])}, where {in_words(found.separator)} separate the columns; {words}if "
-        f"line {line} is no part of the table, leave it out by skip_rows={line}"
+        f"{cure}"
     )

@@ -21,7 +21,7 @@ from .._core.rows import read_rows
 from .heads import LOOKED_AT as ROWS_LOOKED_AT
 from .rows import LOOKED_AT, SEPARATORS, Format
 from .sheet import Sheet, make_sheet, mark_index
-from .text import Text, read_text
+from .text import Text, read_text, without_footer
 
 _FIRST = ROWS_LOOKED_AT + 200  # lines of the beginning: 200 of them may be a preamble
 _LAST = LOOKED_AT
@@ -37,7 +37,7 @@ def read_sheet(source: Any, form: Format) -> Sheet:
     OSError
         The file cannot be read.
     """
-    text = read_text(source, form.encoding)
+    text = without_footer(read_text(source, form.encoding), form.skip_footer)
     sheet = _long_sheet(text, form) or make_sheet(text, form)
     mark_index(sheet)
     return sheet

@@ -18,6 +18,8 @@ SEPARATORS = ("\t", ";", ",", "|", None)
 _NAMES = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars", None: "blanks"}
 _BLANKS = re.compile(r"[ \t]+")
 _COMMENTS: tuple[str, ...] = ("#", "%", "//")
+_RULED = ("", "-", "=", ":")
+_RULE = re.compile(r":?(-{3,}|={3,}):?|")
 _NO_COMMENT = re.compile(r"#(N/A|NA\b|[A-Z/0]+[!?])", re.IGNORECASE)
 Line = TypeVar("Line")
 LOOKED_AT = 100  # so many lines of the beginning and of the end tell the separator
@@ -31,6 +33,7 @@ class Format(NamedTuple):
     thousands: str | None = None
     comment: str | None = None
     skip_rows: int = 0
+    skip_footer: int = 0
     missing: tuple[str, ...] = ()
     encoding: str | None = None
     dates: str | None = None
@@ -83,8 +86,10 @@ def split_rows(name: str, text: str, form: Format) -> Rows:
         signs = (*signs, ";")
     rows, places = [], []
     for line, row in _records(name, lines, separator, signs):
-        rows.append([cell.strip() for cell in row])
-        places.append(line)
+        cells = [cell.strip() for cell in row]
+        if not _is_rule(cells):
+            rows.append(cells)
+            places.append(line)
     if not rows:
         raise ValueError(f"{name} holds no data")
     above = next((line for i, line in lines if i == places[0] - 1), "")
@@ -106,6 +111,11 @@ def _without_sep_line(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str
 def _is_comment(line: str, signs: Sequence[str]) -> bool:
     text = line.lstrip()
     return text.startswith(tuple(signs)) and not _NO_COMMENT.match(text)
+
+
+def _is_rule(cells: Sequence[str]) -> bool:
+    """Whether a row is drawn, as "|---|---|" below the names of a table."""
+    return cells[0][:1] in _RULED and all(map(_RULE.fullmatch, cells)) and any(cells)
 
 
 def _bare(line: str, signs: Sequence[str]) -> str:
@@ -150,12 +160,13 @@ def best_separator(lines: Sequence[str], decimal: str | None) -> str | None:
 
 
 def _score(lines: Sequence[str], separator: str | None) -> tuple[float, float]:
-    """How good a table the lines are with a separator, from 0 to 1; ties are decided by the second.
+    """How good a table the lines are with a separator, from 0 to 1; the second decides ties.
 
     The table begins with the first row of its width at least half of whose cells are numbers.  Its
     score is the share of rows of this width from there on, times the square of the share of
     numbers in them, which tells a wrong separator, times n / (n + 1), as one row is no evidence.
-    The second number is the share of all rows that have this width.
+    The second number counts those of the two rows above it, which may be the head, that have this
+    width.
     """
     try:
         rows = [[cell.strip() for cell in row] for row in split(lines, separator)]
@@ -169,7 +180,8 @@ def _score(lines: Sequence[str], separator: str | None) -> tuple[float, float]:
     n = sum(len(row) == width for row in rows[begin:])
     good = sum(counts[begin:]) / (width * max(n, 1))
     share = n / max(len(rows) - begin, 1)
-    return share * good**2 * n / (n + 1), sum(len(row) == width for row in rows) / len(rows)
+    above = rows[max(begin - 2, 0) : begin]
+    return share * good**2 * n / (n + 1), sum(len(row) == width for row in above)
 
 
 def _is_value(cell: str) -> bool:

@@ -18,6 +18,8 @@ from .rows import Format, split_rows
 from .signs import Evidence, find_signs
 from .text import Text
 
+_FOOTER = 20  # a footer has at most so many rows
+
 
 @dataclass
 class Sheet:
@@ -148,9 +150,16 @@ class Sheet:
         for i, cell in enumerate(cells):
             value = number(cell, self.signs, self.missing)
             if value is None:
-                raise ValueError(f"{self.where(i, j)}: {refusal(cell)}")
+                raise ValueError(f"{self.where(i, j)}: {refusal(cell)}{self._or_footer(i, j)}")
             values[i] = value
         return values
+
+    def _or_footer(self, i: int, j: int) -> str:
+        """What to do if row i may begin a footer, whose rows do not begin with a number."""
+        n = len(self.columns[j]) - i
+        if i == 0 or n > _FOOTER or any(map(is_number, self.columns[0][i:])):
+            return ""
+        return f"; if the table ends above it, say skip_footer={n}"
 
     def _dates(self, j: int, column: tuple[str, ...]) -> Array:
         cells = [None if cell.lower() in self.missing else cell for cell in column]
@@ -259,7 +268,7 @@ def mark_index(sheet: Sheet) -> None:
 
     It is the only x of a file with one other column of numbers; else it is left out.
     """
-    if not sheet.unnamed:
+    if not sheet.unnamed or sheet.kind(0) == "nothing":
         return
     numeric = [j for j in range(1, len(sheet.names)) if sheet.kind(j) in ("numbers", "dates")]
     values = sheet.first_numbers()

@@ -116,6 +116,7 @@ def read_table(
     thousands: str | None = None,
     comment: str | None = None,
     skip_rows: int = 0,
+    skip_footer: int = 0,
     missing: str | Sequence[str] = (),
     encoding: str | None = None,
     dates: str | None = None,
@@ -145,6 +146,8 @@ def read_table(
         columns, ";".
     skip_rows : int, default 0
         The number of first lines to leave out.
+    skip_footer : int, default 0
+        The number of last lines to leave out, not counting blank ones.
     missing : str or sequence of str, optional
         Cells that hold no value, beside empty ones, "nan", "NA", "#N/A" and the like.
     encoding : str, optional
@@ -186,6 +189,7 @@ def read_table(
         _one_of(thousands, "thousands", _THOUSANDS),
         comment,
         skip_rows,
+        skip_footer,
         (missing,) if isinstance(missing, str) else tuple(missing),
         encoding,
         _one_of(dates, "dates", ORDERS),
@@ -211,12 +215,15 @@ def check_form(form: Format) -> None:
     Raises
     ------
     ValueError
-        The decimal sign is that of thousands; skip_rows is no whole number; comment is empty.
+        The decimal sign is that of thousands; skip_rows or skip_footer is no whole number; comment
+        is empty.
     """
     if form.decimal is not None and form.decimal == form.thousands:
         raise ValueError(f"decimal and thousands are both {form.decimal!r}")
-    if not isinstance(form.skip_rows, int | np.integer) or form.skip_rows < 0:
-        raise ValueError(f"skip_rows must be a whole number from 0, got {form.skip_rows!r}")
+    for name in ("skip_rows", "skip_footer"):
+        n = getattr(form, name)
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(f"{name} must be a whole number from 0, got {n!r}")
     if form.comment == "":
         raise ValueError("comment must not be empty")
 

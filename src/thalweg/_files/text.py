@@ -36,7 +36,14 @@ _KINDS = {
 # Characters of control but tabs, line ends and the end mark of DOS; and all bytes but these.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x19\x1b-\x1f]")
 _NO_CONTROLS = bytes(b for b in range(256) if not _CONTROLS.match(chr(b)))
-_WEB_PAGE = re.compile(r"\s*<(!doctype html|html|\?xml)", re.IGNORECASE)
+# How texts begin that are no tables of numbers.
+_FORMATS = {
+    "a web page or XML": re.compile(r"\s*<(!doctype html|html|table|\?xml)", re.IGNORECASE),
+    "JSON": re.compile(r"\s*(\{\s*[\"}]|\[\s*[\[{\"])"),
+    "JCAMP-DX with packed numbers, which other programs unpack": re.compile(
+        r"\s*##TITLE=(?s:.*?)##XYDATA=\s*\(X\+\+", re.IGNORECASE
+    ),
+}
 
 
 class Text(NamedTuple):
@@ -79,6 +86,15 @@ def read_text(source: Any, encoding: str | None = None) -> Text:
     return _checked(_decoded(name, bytes(content), encoding))
 
 
+def without_footer(text: Text, n: int) -> Text:
+    """Return a text without its last n lines that hold something."""
+    end = len(text.text)
+    for _ in range(n):
+        content = text.text[:end].rstrip() if end < len(text.text) else text.text.rstrip()
+        end = max(content.rfind("\n"), content.rfind("\r")) + 1
+    return text._replace(text=text.text[:end])
+
+
 def _decoded(name: str, content: bytes, encoding: str | None) -> Text:
     marked = next((e for mark, e in _MARKS.items() if content.startswith(mark)), None)
     for magic, words in _KINDS.items():
@@ -116,8 +132,9 @@ def _without_mark(content: bytes) -> str | None:
 
 def _checked(text: Text) -> Text:
     text = text._replace(text=text.text.rstrip("\x1a"))
-    if _WEB_PAGE.match(text.text):
-        raise ValueError(f"{text.name} is a web page or XML, not a table of numbers")
+    for words, pattern in _FORMATS.items():
+        if pattern.match(text.text):
+            raise ValueError(f"{text.name} is {words}, not a table of numbers")
     if text.text.encode(errors="replace").translate(None, _NO_CONTROLS):
         control = _CONTROLS.search(text.text)
         assert control is not None

@@ -199,6 +199,7 @@ def _add_format(add: Any) -> None:
     add("--comment", metavar="SIGN", help="what begins a comment, instead of #, %%, // and ;")
     add("--encoding", metavar="NAME", help="encoding of a text file, such as latin-1")
     add("--skip-rows", type=_whole, default=0, metavar="N", help="first lines to leave out")
+    add("--skip-footer", type=_whole, default=0, metavar="N", help="last lines to leave out")
     add(
         "--missing", metavar="TEXT,...", help="cells that hold no value, beside empty, nan, NA, ..."
     )

@@ -103,6 +103,7 @@ def _read(arguments: argparse.Namespace, n_x: int) -> tables.DataSets:
         arguments.thousands,
         arguments.comment,
         arguments.skip_rows,
+        arguments.skip_footer,
         _words(arguments.missing),
         arguments.encoding,
         arguments.dates,

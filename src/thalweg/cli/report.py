@@ -55,7 +55,7 @@ def failures(result: FitResult, titles: Sequence[str] | None) -> list[str]:
 
 # Arguments of `thalweg.read_table` that are options here.
 _ARGUMENT = re.compile(
-    r"\b(separator|decimal|thousands|comment|skip_rows|missing|encoding|dates)=(?=[\w\"])"
+    r"\b(separator|decimal|thousands|comment|skip_rows|skip_footer|missing|encoding|dates)=(?=[\w\"])"
 )
 
 
