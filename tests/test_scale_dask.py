@@ -286,6 +286,9 @@ def test_a_chunk_that_cannot_be_read():
 
 LAZY = da.zeros((4, 25), chunks=(2, 25))
 REFUSALS = [
+    ({"groups": np.zeros(4)}, ValueError, "groups is for data in memory"),
+    ({"out": "r.zarr"}, ValueError, "r.to_xarray().to_zarr(path)"),
+    ({"chunk": 2}, ValueError, "chunk is for data that thalweg.fit reads itself"),
     ({"p0": "neighbours"}, ValueError, "p0='neighbours' is for data in memory"),
     ({"errors": "warn"}, ValueError, "errors must be 'raise' or 'ignore', got 'warn'"),
     ({"p0": {"a": 1, "tua": 1, "c": 0}}, ValueError, "did you mean 'tau'?"),

@@ -218,6 +218,8 @@ def test_refusals(given, words):
 def test_more_refusals():
     with pytest.raises(TypeError, match="did you mean max_iter"):
         ARRAY.thalweg.fit(function, "time", P0, maxiter=3)
+    with pytest.raises(ValueError, match=r"array, axis=dim, out=path\) fits a DataArray into"):
+        ARRAY.thalweg.fit(function, "time", P0, out="r.zarr")
     with pytest.raises(ValueError, match=r"no variable 'sgnal', but .*; did you mean 'signal'"):
         ARRAY.to_dataset().thalweg.fit(function, "time", P0, y="sgnal")
     with pytest.raises(ValueError, match="no variable of the Dataset has the dimensions z"):

@@ -1,5 +1,6 @@
 """Fits into a store: the same bits as in memory, wherever the data are, and parts read again."""
 
+import json
 import pickle
 
 import numpy as np
@@ -87,6 +88,8 @@ def per_fit(y):
         "f_scale of all": {"robust": "cauchy", "f_scale": "estimate"},
         "ties": {"tied": {"c": "a/6"}},
         "starts": {"starts": 3},
+        "retry": {"retry": 3, "max_iter": 5},
+        "guess": {"guess": lambda t, y: {"a": np.ptp(y), "tau": 1.0, "c": y.min()}, "p0": None},
         "poisson": {"noise": "poisson", "mask": y < 0},
         "linear": {"linear": "auto"},
     }
@@ -165,6 +168,17 @@ def test_a_model_that_python_evaluates(tmp_path):
     assert r[0].predict(X).shape == (12,)
 
 
+def test_the_texts_of_a_folder_are_json(tmp_path):
+    """Also for readers that are strict, to which NaN is no number."""
+
+    def refused(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    fit(decays(3), out=tmp_path / "r.zarr")
+    for file in (tmp_path / "r.zarr").rglob("zarr.json"):
+        json.loads(file.read_text(), parse_constant=refused)
+
+
 # ---- what is read again ----------------------------------------------------------------------
 
 
@@ -211,6 +225,7 @@ def test_questions_that_a_stored_result_answers(both):
     assert stored.reason((0, -1)) == result.reason(0, -1)
     assert stored.summary() == result.summary()
     assert len(stored) == 6 and stored.size == stored.n_finished == 42
+    assert stored.n_used.dtype == stored.n_iter.dtype == np.int32  # on the disk; 8 bytes in parts
     assert "42 fits (6, 7)" in repr(stored)
     again = pickle.loads(pickle.dumps(tw.scale.open_result(stored.path)))
     assert np.array_equal(again["a"], result["a"], equal_nan=True)

@@ -38,6 +38,14 @@ def test_data_that_memory_refuses_a_store_refuses(n, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_values_that_are_masked_do_not_count(tmp_path):
+    y = np.ma.masked_array(some_merged(6, 6), np.arange(12) == 3)
+    y.data[:, 3] = 0
+    for out in ({}, {"out": tmp_path / "r.zarr"}):
+        with pytest.raises(ValueError, match="does not fit into float32"):
+            fit(y, dtype=np.float32, **out)
+
+
 def test_an_x_of_every_data_set_is_judged_as_well(tmp_path):
     x = X + np.where(np.arange(8) < 3, FAR, 0)[:, None]
     y = decays(8)

@@ -57,11 +57,13 @@ def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch, writes):
     assert stored.finished
     stored.refit_failed("a*exp(-t/tau) + c", X, y, **options)
     assert stored.failed().tolist() == [[1, 2], [3, 3]]
-    after = stored[...]
+    after, alone = stored[...], fit(y, p0=options["p0"])
     for name in ("params", "stderr", "chi2", "n_iter"):
         was, is_now, at_last = (getattr(r, name) for r in (before, now, after))
         assert np.array_equal(is_now[before.success], was[before.success]), name
         assert np.array_equal(is_now[now.success], at_last[now.success]), name
+        again = ~before.success
+        assert np.array_equal(at_last[again], getattr(alone, name)[again], equal_nan=True), name
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,24 @@ def test_a_true_value_of_the_callback_ends_the_run(begun):
     assert told[-1] == (10, 10) and told[0][0] > n
 
 
+def test_a_piece_that_was_not_fitted_whole_is_not_finished(tmp_path):
+    def slow(x, a, tau):
+        time.sleep(1e-3)
+        return np.array([a * float(np.exp(-v / tau)) for v in x])
+
+    y, told = decays(30) - 0.5, []
+
+    def stop(done, total):
+        told.append(done)
+        return 0 < done < 30
+
+    given = {"model": slow, "x": X, "y": y, "p0": [2, 1], "out": tmp_path / "r.zarr", "chunk": 30}
+    with pytest.warns(tw.SlowModelWarning):
+        r = tw.fit(**given, callback=stop)
+    assert 0 < told[-1] < 30, "the run was over before it could be stopped"
+    assert r.n_finished == 0 and not r.success.any()
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("no")])
 def test_what_interrupts_a_run_tells_how_to_go_on(begun, error, monkeypatch):
     y, path = begun

@@ -66,7 +66,6 @@ EDITS = {
         ("call: no axis of outputs", "layout.with_outputs() if outputs else layout", "layout"),
     ],
     ("src/thalweg/scale/_cut.py", "test_scale_outputs.py"): [
-        ("cut: x has outputs", 'n + self.outputs * (meaning == "x")', "n"),
         (
             "cut: x is one of all outputs",
             'self.of_one if meaning == "x" else self.layout',

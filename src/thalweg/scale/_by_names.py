@@ -25,6 +25,10 @@ def fitted(
     ``dims`` are the dimensions of the points and that of the outputs, as users give them, and
     ``given`` holds the arguments p0, bounds, fixed, sigma, mask and f_scale as users give them.
     """
+    if options.get("out") is not None:
+        raise ValueError(
+            "thalweg.fit(model, x, array, axis=dim, out=path) fits a DataArray into a store"
+        )
     found = None if coords is None else [coordinate_of(array, c) for c in as_list(coords)]
     named = Named(array, _dims(array, dims[0], found), dims[1])
     if found is None:

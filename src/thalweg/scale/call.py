@@ -81,15 +81,19 @@ def taken_apart(given: Mapping[str, Any]) -> Call:
         An argument is wrong, or data sets would not be fitted each by itself.
     """
     if given["shared"] is not None or given["groups"] is not None:
-        raise ValueError("shared parameters need all data sets in memory; leave out out=")
+        raise ValueError(
+            "shared parameters need all data sets in memory, and a store is filled piece by piece"
+        )
     if isinstance(given["p0"], str) and given["p0"] == "neighbours":
-        raise ValueError("p0='neighbours' needs all data sets in memory; leave out out=")
+        raise ValueError(
+            "p0='neighbours' needs all data sets in memory, and a store is filled piece by piece"
+        )
     try:
         y = as_source(given["y"])
     except ValueError:  # rows of different lengths are no array
         y = None
     if y is None or given["offsets"] is not None:
-        raise ValueError("data sets of different lengths are fitted in memory; leave out out=")
+        raise ValueError("data sets of different lengths are fitted in memory, not into a store")
     names = labels_of(given["y"])
     layout = layout_of(given["x"], y, given["axis"], names)
     apart = ("out", "chunk", "callback", "progress")

@@ -114,7 +114,13 @@ def _refuse(p0: Any, errors: Any, options: dict[str, Any]) -> None:
     """Refuse what fits in chunks cannot have."""
     if errors not in ("raise", "ignore"):
         raise ValueError(f"errors must be 'raise' or 'ignore', got {errors!r}")
-    given = [name for name in _IN_MEMORY if options.get(name) not in (None, False)]
+    for name in ("out", "chunk"):
+        if options.get(name) is not None:
+            raise ValueError(
+                f"{name} is for data that thalweg.fit reads itself; lazy results are written by "
+                "dask, as r.to_xarray().to_zarr(path) does"
+            )
+    given = [n for n in _IN_MEMORY if options.get(n) is not None and options[n] is not False]
     if isinstance(p0, str):
         given.append(f"p0={p0!r}")
     if given:
