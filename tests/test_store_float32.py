@@ -39,7 +39,7 @@ def test_data_that_memory_refuses_a_store_refuses(n, tmp_path):
 
 
 def test_values_that_are_masked_do_not_count(tmp_path):
-    y = np.ma.masked_array(some_merged(6, 6), np.arange(12) == 3)
+    y = np.ma.masked_array(some_merged(6, 6), np.tile(np.arange(12) == 3, (6, 1)))
     y.data[:, 3] = 0
     for out in ({}, {"out": tmp_path / "r.zarr"}):
         with pytest.raises(ValueError, match="does not fit into float32"):

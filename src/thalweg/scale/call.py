@@ -18,6 +18,7 @@ from .float32 import in_float32, refuse_merging, rounded
 from .sources import Sliced, as_source, layout_of, parted, refuse_no_batch
 
 _DATA = ("x", "y")  # the arguments of the first digest
+_ALL = "all data sets in memory, and a store is filled piece by piece"
 
 
 class Call(NamedTuple):
@@ -81,13 +82,9 @@ def taken_apart(given: Mapping[str, Any]) -> Call:
         An argument is wrong, or data sets would not be fitted each by itself.
     """
     if given["shared"] is not None or given["groups"] is not None:
-        raise ValueError(
-            "shared parameters need all data sets in memory, and a store is filled piece by piece"
-        )
+        raise ValueError(f"shared parameters need {_ALL}")
     if isinstance(given["p0"], str) and given["p0"] == "neighbours":
-        raise ValueError(
-            "p0='neighbours' needs all data sets in memory, and a store is filled piece by piece"
-        )
+        raise ValueError(f"p0='neighbours' needs {_ALL}")
     try:
         y = as_source(given["y"])
     except ValueError:  # rows of different lengths are no array
