@@ -69,14 +69,19 @@ def assert_same_answer(ours, theirs):
 
 
 def test_next_call(small, record):
-    """A small fit by curve_fit, the same formula again and again."""
+    """A small fit by curve_fit and by fit, the same formula again and again."""
     optimize = pytest.importorskip("scipy.optimize")
     f = decay_from(0.0)
-    ours, theirs = (partial(solve, f, *small) for solve in (tw.curve_fit, optimize.curve_fit))
-    assert_same_answer(ours(), theirs())
-    r = ratio(ours, theirs, CALLS)
-    record("one small fit, same formula: time over SciPy's", r.inverse(), "times", at_most=0.5)
-    record("one small fit, same formula", 1e6 * r.best_a, "us")
+    by_curve_fit, by_fit, theirs = (
+        partial(solve, f, *small) for solve in (tw.curve_fit, tw.fit, optimize.curve_fit)
+    )
+    assert_same_answer(by_curve_fit(), theirs())
+    found = by_fit()
+    assert_same_answer((found.params, found.cov), theirs())
+    for name, ours, most in ("", by_curve_fit, 0.21), (" by fit", by_fit, 0.17):
+        r, label = ratio(ours, theirs, CALLS), f"one small fit{name}, same formula"
+        record(f"{label}: time over SciPy's", r.inverse(), "times", at_most=most)
+        record(label, 1e6 * r.best_a, "us")
 
 
 def test_first_call(small, record):
