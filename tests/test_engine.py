@@ -79,6 +79,20 @@ def test_every_step_is_what_the_specification_says(isa, problem, steps):
     agrees(got.params, want.params)
 
 
+@pytest.mark.parametrize("edge", [1 - 5e-9, 1 - 2e-9])
+def test_a_step_within_the_noise_of_chi2_must_not_raise_it_by_more(isa, edge):
+    """The step to the minimum of a line promises less than the rounding of chi2, but the model has
+    a jump on the way that is at right angles to the line and to the residuals."""
+    x, e = np.array([-3.0, -1.0, 1.0, 3.0]), np.array([1.0, -1.0, -1.0, 1.0])
+    start, jump = 1 - 1e-8, 1e-3
+
+    def model(x, a):
+        return a * x + np.where(a > edge, jump, 0.0)
+
+    r = tw.fit(model, x, x + e, [start], xtol=0, ftol=0)  # else the step would not be tried
+    assert abs(r.chi2 - e @ e) < len(x) * jump**2 / 1e3
+
+
 @pytest.mark.parametrize("n_points", [3, 30, 600])
 @pytest.mark.parametrize("apart", [2.0**-20, 2.0**-24, 2.0**-28])
 def test_nearly_equal_columns_are_told_apart(isa, n_points, apart):
