@@ -76,6 +76,7 @@ def per_fit(y):
     return {
         "sigma": {"sigma": rng.uniform(0.5, 2, y.shape)},
         "sigma of all": {"sigma": rng.uniform(0.5, 2, X.size), "absolute_sigma": True},
+        "sigma of columns": {"sigma": rng.uniform(0.5, 2, (1, *y.shape[1:]))},
         "mask": {"mask": rng.random(y.shape) < 0.2},
         "mask of pixels": {"mask": half[..., None]},
         "p0 by name": {"p0": {"a": 2 * free, "tau": 1.0, "c": 0.1 * free}},

@@ -35,6 +35,17 @@ def test_failed_fits_are_made_again_alone(failed):
     assert fit(y, out=stored.path, max_iter=6).failed().tolist() == [[1, 2], [3, 3]]  # finished
 
 
+def test_a_failure_of_a_higher_chi2_replaces_nothing(failed):
+    y, stored = failed
+    before = stored[...]
+    far = {"a": 50, "tau": 0.01, "c": 40}
+    stored.refit_failed("a*exp(-t/tau) + c", X, y, far, independent="t", max_iter=1, attempts=1)
+    after = stored[...]
+    ran = np.isfinite(before.chi2)
+    assert (after.chi2[ran] <= before.chi2[ran]).all()
+    assert np.array_equal(after.params, before.params, equal_nan=True)
+
+
 @pytest.mark.parametrize("writes", range(9))
 def test_a_refit_that_is_killed_loses_no_success(failed, monkeypatch, writes):
     """Whatever was written, a fit that says it succeeded has all numbers of its success."""
