@@ -7,6 +7,7 @@ is timed, so that no compilation is.
 import os
 import warnings
 from functools import partial
+from time import process_time
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ TIES = [0.0, 0.6, 0.95]  # correlation of neighbouring columns
 PENALTIES = [2, 10, 100, 1000]  # l1 is the least at which every coefficient is 0, over these
 GAPS = [1e-6, 1e-10]
 ALL = "THALWEG_BENCH_ALL" in os.environ  # all 120 problems of the grid, else a diagonal of it
-SMALL_CALLS = 500  # calls that are timed together, as each takes some microseconds
+SMALL_CALLS, SMALL_ROUNDS = 50, 99  # calls that are timed together, as each takes microseconds
 
 
 def problem(n, P, tie):
@@ -57,7 +58,7 @@ def test_a_lasso_against_its_peers(shape, tie, part, wanted, record):
         found = {p.name: reaching(p, A, b, l1, wanted) for p in peers(A, b, l1, wanted)}
         able = {name: call for name, call in found.items() if call is not None}
         with warnings.catch_warnings(action="ignore"):
-            best = interleaved([ours, *able.values()], 3).min(0)
+            best = interleaved([ours, *able.values()], 3, process_time).min(0)
     name = f"lasso {shape[0]} x {shape[1]}, tie {tie}, l1 / {part}, gap {wanted:g}, 1 thread"
     record(name, best[0] * 1e3, "ms")
     if able:
@@ -75,5 +76,6 @@ def test_a_small_problem(name, model, record):
     b = A[:, :3] @ [1.0, 2.0, -1.0] + rng.standard_normal(50)
     one = partial(tw.coordinate_descent, A, b, **model)
     assert one().success
-    times = interleaved([lambda: [one() for _ in range(SMALL_CALLS)]], 9) / SMALL_CALLS
+    calls = [lambda: [one() for _ in range(SMALL_CALLS)]]
+    times = interleaved(calls, SMALL_ROUNDS, process_time) / SMALL_CALLS
     record(f"{name} 50 x 10, a call", times.min() * 1e6, "us", at_most=30)

@@ -216,6 +216,26 @@ def test_threads_neighbours_and_the_place_change_no_bit(isa, problem):
             np.testing.assert_array_equal(np.signbit(one), np.signbit(many[m]))
 
 
+def test_a_minimum_beyond_all_numbers_is_not_finite(isa):
+    """Scaled to columns of length 1 it is finite; a bound brings it back."""
+    G, C = np.array([[1e-300]]), np.array([[1e10], [1.0]])
+    assert block_pivoting(G, C, bounds=None).status.tolist() == [
+        Status.NOT_FINITE, Status.ROUNDING,
+    ]  # fmt: skip
+    r = block_pivoting(G, C, bounds=(0, 1e305))
+    assert r.success.all() and r.theta[0, 0] == 1e305
+
+
+@pytest.mark.parametrize("bounds", [None, (-0.0, None), (None, -0.0)])
+def test_no_zero_is_negative(isa, bounds):
+    """Which zeros of c or of the bounds are negative is an accident of how they were computed."""
+    rng = np.random.default_rng(8)
+    A = rng.standard_normal((20, 5))
+    C = np.concatenate([np.full((9, 5), -0.0), rng.standard_normal((200, 20)) @ A])
+    theta = block_pivoting(A.T @ A, C, bounds=bounds).theta
+    assert (theta == 0).any() and not np.signbit(theta[theta == 0]).any()
+
+
 @pytest.mark.parametrize("unit", [1e-20, 1e-6, 1e6, 1e20])
 @pytest.mark.parametrize("of", ["A", "b", "one column"])
 def test_units_change_no_digit(of, unit):

@@ -59,42 +59,38 @@ static void prepare(void *context, ptrdiff_t part) {
 
 /* Let those problems leave the group whose solution has no wrong coordinate, and those that have made
  * max_iter exchanges; return whether any has left. */
-TW_INLINE int release_finished(const pivoting *r, group *g, ptrdiff_t P) {
+TW_INLINE int release_finished(const pivoting *r, group *g, ptrdiff_t P, line count) {
     const findings *f = &g->found;
-    int any = 0;
-    for (int l = 0; l < LINE; l++) {
-        if (g->problem[l] == IDLE || g->again[l])
-            continue;
-        if (f->count[l] > 0 && g->rounds[l] < r->job->max_iter)
-            continue;
-        any = 1;
-        if (f->count[l] > 0)
-            end_outside_minimum(r, g, l);
+    const flags judged = but_not(flags_at(g->active), flags_at(g->again)), wrong = below(line_of(0), count);
+    const flags may_go_on = below(line_at(g->rounds), line_of(r->job->max_iter));
+    const flags ends = but_not(judged, both(wrong, may_go_on));
+    const unsigned bits = bits_of(ends);
+    if (!bits)
+        return 0;
+    for (unsigned left = bits_of(both(ends, wrong)); left; left &= left - 1)
+        end_outside_minimum(r, g, __builtin_ctz(left));
+    _Alignas(64) double sum[LINE];
+    put_line(sum, unscale(r, g, P));
+    for (unsigned left = bits; left; left &= left - 1) {
+        const int l = __builtin_ctz(left);
         store(r, g, P, l,
-              !(f->tie[l] <= DBL_MAX)        ? TW_PIVOT_NOT_FINITE
-              : f->count[l] > 0              ? TW_PIVOT_MAX_ITER
-              : f->violation[l] <= f->tie[l] ? TW_PIVOT_ROUNDING
-                                             : TW_PIVOT_SINGULAR);
+              !(f->tie[l] <= DBL_MAX && sum[l] == 0) ? TW_PIVOT_NOT_FINITE
+              : f->count[l] > 0                      ? TW_PIVOT_MAX_ITER
+              : f->violation[l] <= f->tie[l]         ? TW_PIVOT_ROUNDING
+                                                     : TW_PIVOT_SINGULAR);
     }
-    return any;
-}
-
-/* Whether any problem may be finished, or has made max_iter exchanges; release_finished decides. */
-TW_INLINE int some_may_be_finished(const pivoting *r, const group *g, line count) {
-    const flags done = but_not(flags_at(g->active), below(line_of(0), count));
-    const flags spent = but_not(flags_at(g->active), below(line_at(g->rounds), line_of(r->job->max_iter)));
-    return any_of(either(done, spent));
+    return 1;
 }
 
 /* Solve problems, eight at a time, until none is left to claim. */
 static void take_problems(pivoting *r, group *g) {
     const ptrdiff_t P = r->job->P;
     for (int l = 0; l < LINE; l++) {
-        g->problem[l] = IDLE;
+        g->fresh[l] = 0;
         if (!r->job->bound_step && r->job->M > 0) /* all problems have these bounds */
             load_bounds(r, g, P, l, 0);
     }
-    g->next = g->end = 0;
+    g->next = g->end = 0, g->idle = ALL;
     while (fill(r, g, P))
         for (int left = 0; !left;) {
             const ptrdiff_t n = list_free(g, P);
@@ -104,7 +100,7 @@ static void take_problems(pivoting *r, group *g) {
             substitute(g, n);
             take_step(g, n);
             const line count = find_violators(r, g, P, n);
-            left = some_may_be_finished(r, g, count) && release_finished(r, g, P);
+            left = release_finished(r, g, P, count);
             exchange(g, P, count);
             if (poll_after(r, g, P * (g->general ? P : n + 1)))
                 return;

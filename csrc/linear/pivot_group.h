@@ -20,10 +20,11 @@
 #include "linear/pivot_lines.h"
 
 enum {
-    CHUNK = 64,           /* problems that a thread claims at a time */
-    POLL_LINES = 1 << 18, /* products of lines between two looks at the watch: about 0.2 ms */
-    TRIES = 3,            /* full exchanges that may fail to leave fewer violators than ever before */
-    IDLE = -1,            /* the number of the problem in a place without one */
+    CHUNK = 64,            /* problems that a thread claims at a time */
+    POLL_LINES = 1 << 18,  /* products of lines between two looks at the watch: about 0.2 ms */
+    TRIES = 3,             /* full exchanges that may fail to leave fewer violators than ever before */
+    IDLE = -1,             /* the number of a problem that does not exist */
+    ALL = (1 << LINE) - 1, /* the bits of all places */
 };
 
 /* What is found out about the last solution; see tw_pivot_job, `tie` in pivot_exchange.h. */
@@ -40,7 +41,9 @@ typedef struct {
      * descends: see pivot_exchange.h */
     int64_t active[LINE], again[LINE], descends[LINE];
     int64_t left[LINE];                   /* a free coordinate has been held at its bound in this round */
+    int64_t fresh[LINE];                  /* c of the problem has just been loaded, and nothing else */
     double *c, *x, *home, *lower, *upper; /* [P][LINE]  home: 0, or the bound that is nearest to it */
+    double *low, *high, *theta;           /* [P][LINE]  bounds and x in the caller's units */
     int64_t *free;                        /* [P][LINE]  the coordinates F that are solved for */
     int64_t *dependent;                   /* [P][LINE]  coordinates whose columns depend on those of F */
     int64_t *wrong;                       /* [P][LINE]  coordinates on the wrong side in the last solution */
@@ -48,6 +51,7 @@ typedef struct {
     double *d, *inverse, *u; /* [P][LINE]  the d_k, 1 / d_k and row k of L times d; see pivot_factor.h */
     ptrdiff_t *listed;       /* [P]  coordinates that are free in some problem */
     ptrdiff_t problem[LINE];
+    unsigned idle;       /* bit l: place l has no problem */
     ptrdiff_t next, end; /* problems [next, end) of the claimed chunk are still to be loaded */
     int general;         /* some held coordinate may be other than 0 */
     ptrdiff_t work;      /* products since the last look at the watch */
@@ -68,7 +72,8 @@ typedef struct {
 
 static group group_on(arena *a, ptrdiff_t P) {
     group g = {.work = 0};
-    double **lines[] = {&g.c, &g.x, &g.home, &g.lower, &g.upper, &g.d, &g.inverse, &g.u};
+    double **lines[] = {&g.c,    &g.x,     &g.home, &g.lower,   &g.upper, &g.low,
+                        &g.high, &g.theta, &g.d,    &g.inverse, &g.u};
     int64_t **flagged[] = {&g.free, &g.dependent, &g.wrong};
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++)
         *lines[k] = TAKE(a, double, P *LINE);
@@ -98,44 +103,60 @@ TW_INLINE double within(double value, double lower, double upper) {
     return raised > upper ? upper : raised;
 }
 
+TW_INLINE line line_within(line value, line lower, line upper) {
+    const line raised = where(below(value, lower), lower, value);
+    return where(below(upper, raised), upper, raised);
+}
+
 /* Load the bounds of problem m into place l, and its `home`: the point of the box nearest to 0. */
 TW_INLINE void load_bounds(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m) {
     const struct tw_pivot_job *job = r->job;
     const double *low = job->lower + m * job->bound_step, *high = job->upper + m * job->bound_step;
     for (ptrdiff_t j = 0, k = l; j < P; j++, k += LINE) {
         const double lower = low[j] * r->inverse_scale[j], upper = high[j] * r->inverse_scale[j];
-        g->lower[k] = lower, g->upper[k] = upper;
+        g->lower[k] = lower, g->upper[k] = upper, g->low[k] = low[j], g->high[k] = high[j];
         g->home[k] = within(0, lower, upper);
     }
 }
 
-/* Load problem m into place l, which holds its bounds already if all problems share them.  x begins at home.
- * Free are the coordinates that are between their bounds there, and those at a bound from which c points into
- * the box; `&` and `|` decide without a branch, as a processor cannot predict the sign of c. */
+/* Load problem m into place l, which holds its bounds already if all problems share them; `begin` is to
+ * follow. */
 TW_INLINE void load(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m) {
     const struct tw_pivot_job *job = r->job;
     const real *c = (const real *)job->c + m * P;
-    double largest = 0;
     if (job->bound_step)
         load_bounds(r, g, P, l, m);
-    for (ptrdiff_t j = 0, k = l; j < P; j++, k += LINE) {
-        const double value = (double)c[j] * r->scale[j], lower = g->lower[k], upper = g->upper[k];
-        const int leaves_upper = (upper > 0) | (value < 0), leaves_lower = (lower < 0) | (value > 0);
-        g->c[k] = value, g->x[k] = g->home[k];
-        g->free[k] = -(int64_t)(leaves_upper & leaves_lower & (lower < upper));
-        g->dependent[k] = 0;
-        const double size = fabs(value) * r->inverse_length[j];
-        largest = size > largest ? size : largest;
-    }
-    g->largest[l] = largest;
+    for (ptrdiff_t j = 0; j < P; j++)
+        g->c[j * LINE + l] = (double)c[j] * r->scale[j];
     g->noise[l] = job->noise ? job->noise[m] : 0;
     g->fewest[l] = (double)(P + 1), g->tries[l] = TRIES, g->rounds[l] = 0;
-    g->again[l] = g->descends[l] = 0;
+    g->again[l] = g->descends[l] = 0, g->fresh[l] = -1;
+}
+
+/* Begin the problems that have just been loaded: x is at home, and free are the coordinates that are between
+ * their bounds there, and those at a bound from which c points into the box. */
+TW_INLINE void begin(const pivoting *r, group *g, ptrdiff_t P) {
+    const flags fresh = flags_at(g->fresh);
+    const line zero = line_of(0);
+    line largest = zero;
+    for (ptrdiff_t j = 0; j < P; j++) {
+        const ptrdiff_t k = j * LINE;
+        const line c = line_at(g->c + k), lower = line_at(g->lower + k), upper = line_at(g->upper + k);
+        const flags leaves_upper = either(below(zero, upper), below(c, zero));
+        const flags leaves_lower = either(below(lower, zero), below(zero, c));
+        const flags free = both(both(leaves_upper, leaves_lower), below(lower, upper));
+        put_line(g->x + k, where(fresh, line_at(g->home + k), line_at(g->x + k)));
+        put_flags(g->free + k, either(both(fresh, free), but_not(flags_at(g->free + k), fresh)));
+        put_flags(g->dependent + k, but_not(flags_at(g->dependent + k), fresh));
+        largest = larger_of(largest, times(size_of(c), line_of(r->inverse_length[j])));
+    }
+    put_line(g->largest, where(fresh, largest, line_at(g->largest)));
+    put_flags(g->fresh, none_of());
 }
 
 /* Put zeros into place l, which has no problem: no coordinate of them is ever wrong. */
 static void clear(group *g, ptrdiff_t P, int l) {
-    double *lines[] = {g->c, g->x, g->home, g->lower, g->upper};
+    double *lines[] = {g->c, g->x, g->home, g->lower, g->upper, g->low, g->high};
     for (ptrdiff_t k = l; k < P * LINE; k += LINE) {
         for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
             lines[i][k] = 0;
@@ -145,40 +166,53 @@ static void clear(group *g, ptrdiff_t P, int l) {
     g->again[l] = g->descends[l] = 0;
 }
 
-/* Load problems into the places that have none; returns whether any problem is under way. */
+/* Load problems into the places that have none; returns whether any problem is under way.
+ *
+ * Which places these are nobody can predict.  A loop over the bits that are set meets one surprise, its end;
+ * a loop over all places would meet one at every other place, each as long as some thirty products. */
 TW_INLINE int fill(pivoting *r, group *g, ptrdiff_t P) {
-    int any = 0;
-    for (int l = 0; l < LINE; l++) {
-        if (g->problem[l] == IDLE) {
-            g->problem[l] = next_problem(r, g);
-            g->active[l] = -(g->problem[l] != IDLE);
-            if (g->active[l])
-                load(r, g, P, l, g->problem[l]);
-            else
-                clear(g, P, l);
-        }
-        any |= g->problem[l] != IDLE;
+    unsigned idle = 0;
+    for (unsigned left = g->idle; left; left &= left - 1) {
+        const int l = __builtin_ctz(left);
+        const ptrdiff_t m = next_problem(r, g);
+        g->active[l] = -(m != IDLE), g->problem[l] = m;
+        if (m != IDLE)
+            load(r, g, P, l, m);
+        else
+            clear(g, P, l), idle |= 1u << l;
     }
-    return any;
+    if (g->idle != idle)
+        begin(r, g, P);
+    g->idle = idle;
+    return idle != ALL;
+}
+
+/* Set theta to x in the caller's units, within the bounds; returns 0 where it is finite, else NaN. */
+TW_INLINE line unscale(const pivoting *r, group *g, ptrdiff_t P) {
+    line sum = line_of(0);
+    for (ptrdiff_t j = 0; j < P; j++) {
+        const ptrdiff_t k = j * LINE;
+        const line x = times(line_at(g->x + k), line_of(r->scale[j]));
+        /* + 0: which zeros are negative depends on the other problems */
+        const line theta = plus(line_within(x, line_at(g->low + k), line_at(g->high + k)), line_of(0));
+        put_line(g->theta + k, theta);
+        sum = plus(sum, times(line_of(0), theta));
+    }
+    return sum;
 }
 
 /* Write the results of the problem in place l, which ends with this status. */
 TW_INLINE void store(const pivoting *r, group *g, ptrdiff_t P, int l, tw_pivot_outcome status) {
     const struct tw_pivot_job *job = r->job;
     const ptrdiff_t m = g->problem[l];
-    double *theta = job->theta + m * P, sum = 0;
-    for (ptrdiff_t j = 0; j < P; j++) {
-        const ptrdiff_t b = m * job->bound_step + j;
-        /* + 0: which zeros are negative depends on the other problems */
-        theta[j] = within(g->x[j * LINE + l] * r->scale[j], job->lower[b], job->upper[b]) + 0.0;
-        sum += 0 * theta[j];
-    }
+    for (ptrdiff_t j = 0; j < P; j++)
+        job->theta[m * P + j] = g->theta[j * LINE + l];
     job->objective[m] = g->found.objective[l];
     job->violation[m] = g->found.violation[l];
     job->reach[m] = g->found.reach[l];
     job->n_iter[m] = (int32_t)g->rounds[l];
-    job->status[m] = (int8_t)(sum == 0 ? status : TW_PIVOT_NOT_FINITE);
-    g->problem[l] = IDLE;
+    job->status[m] = (int8_t)status;
+    g->idle |= 1u << l;
 }
 
 #endif

@@ -89,6 +89,15 @@ TW_INLINE int any_of(flags m) {
         all |= m.v[v];
     return v_any((ivec)all);
 }
+/* Bit l tells of problem l. */
+TW_INLINE unsigned bits_of(flags m) {
+    _Alignas(64) int64_t each[LINE];
+    unsigned bits = 0;
+    put_flags(each, m);
+    for (int l = 0; l < LINE; l++)
+        bits |= (unsigned)(each[l] & 1) << l;
+    return bits;
+}
 TW_INLINE line where(flags m, line a, line b) { /* a where m is set, else b */
     EACH a.v[v] = (dvec)((m.v[v] & (divec)a.v[v]) | (~m.v[v] & (divec)b.v[v]));
     return a;

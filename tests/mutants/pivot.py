@@ -73,14 +73,32 @@ EDITS = {
         ),
     ],
     ("csrc/linear/pivot_group.h", "test_pivot.py"): [
-        ("zeros are negative", "job->upper[b]) + 0.0;", "job->upper[b]);"),
+        (
+            "zeros are negative",
+            "plus(line_within(x, line_at(g->low + k), line_at(g->high + k)), line_of(0))",
+            "line_within(x, line_at(g->low + k), line_at(g->high + k))",
+        ),
         (
             "theta in the unit of the scaled columns",
-            "within(g->x[j * LINE + l] * r->scale[j],",
-            "within(g->x[j * LINE + l],",
+            "times(line_at(g->x + k), line_of(r->scale[j]))",
+            "times(line_at(g->x + k), line_of(1))",
         ),
         ("bounds in the unit of theta", "lower = low[j] * r->inverse_scale[j]", "lower = low[j]"),
-        ("overflow is a minimum", "sum == 0 ? status : TW_PIVOT_NOT_FINITE", "status"),
+        (
+            "nobody leaves its upper bound",
+            "either(below(zero, upper), below(c, zero))",
+            "none_of()",
+        ),
+        (
+            "what is under way begins again",
+            "where(fresh, line_at(g->home + k), line_at(g->x + k))",
+            "line_at(g->home + k)",
+        ),
+        (
+            "what depended still does",
+            "but_not(flags_at(g->dependent + k), fresh)",
+            "flags_at(g->dependent + k)",
+        ),
         (
             "exchanges of the last problem count on",
             "g->tries[l] = TRIES, g->rounds[l] = 0;\n    g->again",
@@ -95,9 +113,10 @@ EDITS = {
     ("csrc/linear/pivot.c", "test_pivot.py"): [
         (
             "whatever is left is a minimum",
-            "f->violation[l] <= f->tie[l] ? TW_PIVOT_ROUNDING",
+            "f->violation[l] <= f->tie[l]         ? TW_PIVOT_ROUNDING",
             "f->violation[l] >= 0 ? TW_PIVOT_ROUNDING",
         ),
+        ("overflow is a minimum", "f->tie[l] <= DBL_MAX && sum[l] == 0", "f->tie[l] <= DBL_MAX"),
         (
             "odd exponents rounded up",
             "(exponent - (exponent & 1)) / 2",
@@ -110,8 +129,8 @@ EDITS = {
         ),
         (
             "one exchange more than allowed",
-            "g->rounds[l] < r->job->max_iter",
-            "g->rounds[l] <= r->job->max_iter",
+            "below(line_at(g->rounds), line_of(r->job->max_iter))",
+            "below(line_at(g->rounds), line_of(r->job->max_iter + 1.0))",
         ),
     ],
     ("src/thalweg/linear/many.py", "test_many.py"): [
