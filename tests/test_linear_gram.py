@@ -1,4 +1,4 @@
-"""The Gram matrix of a working set, which grows."""
+"""The Gram matrix of a working set, which grows, and the residual that sweeps update instead."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from thalweg.linear import columns
 from thalweg.linear.columns import Look
 from thalweg.linear.gram import Gram
 from thalweg.linear.problem import problem_of
+from thalweg.linear.state import State
 
 
 @pytest.mark.parametrize("is_sparse", [False, True])
@@ -56,3 +57,26 @@ def test_the_order_in_memory_changes_no_bit(bounds, monkeypatch):
     as_it_lies = tw.coordinate_descent(A, b, l1=3.0, bounds=bounds)
     assert as_it_lies.success
     np.testing.assert_allclose(as_it_lies.theta, want.theta, atol=1e-3 * want.theta.max())
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_the_drift_of_the_residual_is_told(is_sparse, dtype, monkeypatch):
+    rng = np.random.default_rng(9)
+    A = (rng.standard_normal((200, 60)) * (rng.random((200, 60)) < 0.2)).astype(dtype)
+    b, w = rng.standard_normal(200), rng.random(200) + 0.5
+    A = pytest.importorskip("scipy.sparse").csc_array(A) if is_sparse else A
+    how = {"l1": 2.0, "weights": w, "intercept": True, "strategy": "residual"}
+    r = tw.coordinate_descent(A, b, **how)
+    small = 1e-13 * np.sqrt(w @ b**2)
+    assert r.success and 0 < r.drift <= small
+    several = tw.coordinate_descent(A, np.stack([b, 2 * b], 1), **how)
+    assert several.drift.shape == (2,) and (several.drift <= 2 * small).all()
+    assert tw.coordinate_descent(A, b, **how | {"strategy": "gram"}).drift == 0
+    take = State.take
+
+    def wrong(self, residual):
+        take(self, residual + np.eye(200)[7] * 1e-9)
+
+    monkeypatch.setattr(State, "take", wrong)
+    assert 1e-9 <= tw.coordinate_descent(A, b, **how).drift / np.sqrt(w[7]) <= 1e-6

@@ -17,8 +17,8 @@ from thalweg.linear.working_set import FEW
 from thalweg.status import Status
 
 FIELDS = (
-    "theta", "intercept", "objective", "gap", "wanted", "kkt", "conditional", "status", "n_iter",
-    "strategy", "message",
+    "theta", "intercept", "objective", "gap", "wanted", "kkt", "conditional", "drift", "status",
+    "n_iter", "strategy", "message",
 )  # fmt: skip
 
 

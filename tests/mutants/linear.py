@@ -316,9 +316,10 @@ EDITS = {
         ("bound without the way", "* (1 + _SLACK)", "* 0"),
         (
             "residual not made anew",
-            "self.residual = self.target.copy()\n        support",
-            "self.residual = old.copy()\n        support",
+            "residual: Array = self.target.copy()",
+            "residual: Array = self.residual.copy()",
         ),
+        ("no drift", "self.norm(self.residual - self._made_anew())", "0.0"),
     ],
     ("src/thalweg/_arguments/values.py", "test_linear_refusals.py test_sweep_refusals.py"): [
         (

@@ -9,7 +9,7 @@ time, from the costs of both and from how far the first sweeps came.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, log
+from math import inf, log, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +102,8 @@ class Descent:
         The certificate after the last whole round.
     certified : ndarray, shape (P,)
         The θ that ``found`` certifies; ``state.theta`` may be in the middle of a round.
+    drift : float
+        How far sweeps have led the last residual from b − Aθ; NaN until `run` has ended.
     tried : int
         Size of the working set over which sweeps were given up last; sets of that size or smaller
         are solved on their Gram matrix without another try.
@@ -120,11 +122,16 @@ class Descent:
         self.found = state.certify()
         self.wanted = wanted_of(state, self.found, rules.tol)
         self.history: list[tuple[float, float, float, int]] = []
-        self.tried = 0
+        self.tried, self.drift = 0, nan
         self._keep()
 
     def run(self, callback: Callable[[Iteration], bool] | None) -> Status:
         """Make rounds until one of the rules ends the descent; return which."""
+        status = self._make_rounds(callback)
+        self.drift = self.state.drift() if self.sweeps else 0.0
+        return status
+
+    def _make_rounds(self, callback: Callable[[Iteration], bool] | None) -> Status:
         idle, last = 0, inf
         while True:
             status = self._verdict(idle)

@@ -14,7 +14,10 @@ from .result import Course, LinearResult
 from .state import Certificate
 from .words import WHY, Ran, together
 
-_NUMBERS = ("objective", "gap", "wanted", "kkt", "conditional", "status")
+_FIELDS = (
+    "theta", "intercept", "objective", "gap", "wanted", "kkt", "conditional", "drift", "status",
+    "n_iter",
+)  # fmt: skip
 
 
 class Outcome(NamedTuple):
@@ -25,6 +28,7 @@ class Outcome(NamedTuple):
     status: Status
     found: Certificate
     wanted: float
+    drift: float
     ran: Ran
     course: Course
 
@@ -39,7 +43,7 @@ def result_of_one(one: Outcome) -> LinearResult:
     found = one.found
     return LinearResult(
         one.theta, one.intercept, found.objective, found.gap, one.wanted, found.kkt,
-        found.conditional, one.status, len(one.course) - 1, one.ran, one.course,
+        found.conditional, one.drift, one.status, len(one.course) - 1, one.ran, one.course,
     )  # fmt: skip
 
 
@@ -48,7 +52,7 @@ def result_of_none(P: int) -> LinearResult:
     nan = np.nan
     course: Any = [(nan,) * 4]
     return LinearResult(
-        np.full(P, nan), nan, nan, nan, nan, nan, 0, Status.NOT_RUN, 0, together([]), course
+        np.full(P, nan), nan, nan, nan, nan, nan, 0, nan, Status.NOT_RUN, 0, together([]), course
     )
 
 
@@ -64,6 +68,7 @@ def result_of_many(done: Sequence[Outcome], P: int, M: int) -> LinearResult:
     fields |= {
         "intercept": np.array([one.intercept for one in done]),
         "wanted": np.array([one.wanted for one in done]),
+        "drift": np.array([one.drift for one in done]),
         "status": np.array([one.status for one in done], np.int8),
         "n_iter": np.array([len(one.course) - 1 for one in done], np.intp),
     }
@@ -79,7 +84,7 @@ def result_of_many(done: Sequence[Outcome], P: int, M: int) -> LinearResult:
 def put_in(whole: LinearResult, which: Array, part: LinearResult) -> LinearResult:
     """Return ``whole`` with the right-hand sides ``which`` replaced by those of ``part``."""
     fields: dict[str, Any] = {}
-    for name in (*_NUMBERS, "theta", "intercept", "n_iter"):
+    for name in _FIELDS:
         fields[name] = getattr(whole, name).copy()
         fields[name][..., which] = getattr(part, name)
     return replace(whole, _ran=f"{whole.strategy}; {part.strategy}", **fields)

@@ -76,6 +76,11 @@ class LinearResult:
         The number of coordinates without a penalty and with an infinite bound, between their
         bounds or at the finite one with a slope that leads to the open side.  No dual point bounds
         these, and the gap assumes that a minimum θ* has |θ*_j| ≤ 2 |θ_j| + ‖b‖ / ‖A_j‖.
+    drift : float or ndarray
+        How far the residual behind the certificate is from b − Aθ − θ₀ computed anew, √Σ w d² of
+        the differences d, in the unit of b.  Sweeps update the residual step by step, in float64
+        whatever A is, and this is the rounding that has gathered; 0 where no sweep has updated it,
+        NaN where the solution was interrupted.
     strategy : str
         Which strategies ran, and why.
     status : Status or ndarray of int8
@@ -97,6 +102,7 @@ class LinearResult:
     wanted: float | Array
     kkt: float | Array
     conditional: int | Array
+    drift: float | Array
     status: Status | Array
     n_iter: int | Array
     # The words and arrays below are made of these when they are asked for: to make them takes

@@ -110,7 +110,7 @@ class Run:
         d, b = self.now, self.problem.b[:, len(self.done)]
         intercept = self.look.intercept(b, d.certified)
         self.done.append(
-            Outcome(d.certified, intercept, status, d.found, d.wanted, d.ran, d.history)
+            Outcome(d.certified, intercept, status, d.found, d.wanted, d.drift, d.ran, d.history)
         )
         self.now = None
 

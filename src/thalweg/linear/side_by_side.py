@@ -47,6 +47,7 @@ def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
         "wanted": wanted,
         "kkt": fits.kkt,
         "conditional": np.zeros(M, np.intp),
+        "drift": np.zeros(M),
         "status": np.where(reached, Status.GAP, Status.NO_PROGRESS).astype(np.int8),
     }
     intercept = np.zeros(M)

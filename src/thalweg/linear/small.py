@@ -73,7 +73,7 @@ def solve_in_one_call(
         return None
     why = "the problem is small" if is_small else "there are few columns"
     ran = _ran(n_iter, sweeps, steps, "as asked" if rules.strategy == "gram" else why)
-    return Outcome(theta, intercept, Status.GAP, found, wanted, ran, _course(states))
+    return Outcome(theta, intercept, Status.GAP, found, wanted, 0.0, ran, _course(states))
 
 
 def solve_plain(
@@ -114,7 +114,7 @@ def solve_plain(
         return None
     why = "as asked" if strategy == "gram" else "the problem is small"
     return LinearResult(
-        theta, constant, objective, gap, wanted, kkt, conditional, Status.GAP, n_iter,
+        theta, constant, objective, gap, wanted, kkt, conditional, 0.0, Status.GAP, n_iter,
         _ran(n_iter, sweeps, steps, why), _course(states),
     )  # fmt: skip
 

@@ -101,14 +101,23 @@ class State:
         """rᵗWr of the residual."""
         return float(self.residual @ self.look.weighted(self.residual))
 
+    def _made_anew(self) -> Array:
+        """Return the residual computed from b and θ alone."""
+        residual: Array = self.target.copy()
+        support = np.flatnonzero(self.theta)
+        if len(support):
+            self.look.columns.move(support, self.theta[support], residual)
+        return residual
+
     def refresh(self) -> None:
         """Compute the residual anew from b, and add its change to ``path``."""
         old = self.residual
-        self.residual = self.target.copy()
-        support = np.flatnonzero(self.theta)
-        if len(support):
-            self.look.columns.move(support, self.theta[support], self.residual)
+        self.residual = self._made_anew()
         self.path += self.norm(self.residual - old)
+
+    def drift(self) -> float:
+        """Return how far the residual is from one that is computed anew, in the norm of W."""
+        return self.norm(self.residual - self._made_anew())
 
     def remake(self, which: Array) -> None:
         """Compute the residual anew from b, and q of the columns ``which``, in one pass over A."""
