@@ -281,12 +281,12 @@ static void judge(fits *s, const tolerances *t, int o) {
     stop(s, o, fresh & ~finite, TW_NOT_FINITE);
     stop_out_of_range(s, t->scaled, fresh & finite, diagonal, o);
     stop(s, o, kept & (now <= 16 * REAL_EPS * REAL_EPS * LOAD(s->magnitude, 0)), TW_EXACT);
-    const ivec unasked = v.kept & ~MASK(s->asked, 0);
+    const ivec fine = v.kept & ~is_coarse(s, o), unasked = fine & ~MASK(s->asked, 0);
     if (v_any(unasked))
         stop(s, o, unasked & small_step(s, t->xtol, now, o), TW_XTOL);
-    stop(s, o, v.kept & (promised <= t->ftol * v.chi2) & (v.actual <= t->ftol * v.chi2), TW_FTOL);
+    stop(s, o, fine & (promised <= t->ftol * v.chi2) & (v.actual <= t->ftol * v.chi2), TW_FTOL);
     const ivec settled = (MASK(s->idle, 0) > MOST_IDLE) & (LOAD(s->lambda, 0) <= UNDAMPED);
-    stop(s, o, v.kept & v.in_noise & settled, TW_FTOL); /* undamped steps wander within the noise */
+    stop(s, o, fine & v.in_noise & settled, TW_FTOL); /* undamped steps wander within the noise */
     look_back(s, t, v.kept, now, o);
     certify(s, running & finite, t->bounded, o);
     give_up(s, t, o);

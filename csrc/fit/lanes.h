@@ -122,21 +122,29 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
     return 1;
 }
 
-/* Put the residuals of n points from `start` on into `residual`; returns the weights that go with
- * them, or with noise their squares. */
-static const real *residuals_of_block(group *g, ptrdiff_t start, ptrdiff_t n) {
+/* Add the sums of n points from `start` on, whose model has been computed. */
+static void add_points(group *g, ptrdiff_t start, ptrdiff_t n) {
     const machine *m = &g->m;
     const operand f = m->output[0];
+    const int noise = g->job->noise, n_columns = g->s.F + 1;
     const real *y = g->y + start * LANES, *weight = g->partial ? g->weight + start * LANES : NULL;
-    if (g->job->noise) {
+    if (noise) {
         const noise_block b = {y, weight, g->scale, f, g->square, g->residual, NULL, g->more};
-        add_noise(&b, g->job->noise, n, m->width);
-        return g->square;
+        const int positive = add_noise(&b, noise, n, m->width);
+        add_block_of_squares(g->column, n_columns, n, g->square, positive, m->width, g->s.trial_sum);
+        return;
     }
     for (int o = 0; o < m->width; o += VL)
         for (ptrdiff_t p = 0; p < n; p++)
             v_store(g->residual + p * LANES + o, v_load(y + p * LANES + o) - v_load(f.base + p * f.step + o));
-    return weight;
+    add_block(g->column, n_columns, n, weight, m->width, g->s.trial_sum);
+}
+
+/* Clear the sums of the noise of all lanes. */
+static void clear_more(group *g) {
+    memset(g->more, 0, (size_t)(LEAST_SHARE * LANES) * sizeof(real));
+    for (int o = 0; o < LANES; o += VL)
+        STORE(g->more, LEAST_SHARE, least_share(&g->s, g->job->noise, o));
 }
 
 /* Evaluate the trials of all lanes: put their sums into trial_sum. */
@@ -149,18 +157,14 @@ static void evaluate_group(group *g) {
     run_lane_code(m, NULL);
     memset(g->s.trial_sum, 0, (size_t)(tri(F + 1, 0) * LANES) * sizeof(real));
     if (g->job->noise)
-        memset(g->more, 0, (size_t)(NOISE_SUMS * LANES) * sizeof(real));
+        clear_more(g);
     for (int k = 0; k < F; k++)
         g->column[k] = m->output[1 + k];
     g->column[F] = (operand){g->residual, LANES, 0};
     for (ptrdiff_t start = 0; start < N; start += m->block) {
         const ptrdiff_t n = N - start < m->block ? N - start : m->block;
         run_block_code(m, start, n);
-        const real *weight = residuals_of_block(g, start, n);
-        if (g->job->noise)
-            add_block_of_squares(g->column, F + 1, n, weight, m->width, g->s.trial_sum);
-        else
-            add_block(g->column, F + 1, n, weight, m->width, g->s.trial_sum);
+        add_points(g, start, n);
     }
     if (g->job->noise) /* the loss, over e'We, and what follows it */
         memcpy(g->s.trial_sum + tri(F, F) * LANES, g->more, (size_t)(NOISE_SUMS * LANES) * sizeof(real));

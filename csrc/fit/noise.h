@@ -18,7 +18,13 @@
  *              soft_l1  rho = 2 (sqrt(1 + z) - 1)
  *              cauchy   rho = ln(1 + z)
  *            h = w^2 rho' e.  The second derivative w^2 (rho' + 2 z rho'') may be 0 or negative; a is that,
- *            but at least LEAST_CURVATURE of w^2 rho', so that the matrix stays positive definite.
+ *            but at least a share of w^2 rho', so that the matrix stays positive definite.  Near a minimum
+ *            the share is LEAST_CURVATURE.  Far from one, where most points lie beyond the scale, such steps
+ *            are much too long.  There it is 1, so that a is w^2 rho' at every point, the weight of iterated
+ *            reweighted least squares: a parabola with these a lies nowhere below the sum of losses, and so
+ *            its minimum is a step that goes down.  A trial counts as far where the step to it promised more
+ *            than FAR of the sum of losses (least_curvature, state.h); of a fit that stops it never does
+ *            (is_coarse).  This halves the trials of most robust fits.
  *
  * References: McCullagh and Nelder, Generalized Linear Models, 2nd ed., 1989, sections 2.3 and 2.5; Huber,
  * Robust Statistics, 1981, sections 7.5 to 7.7.
@@ -29,13 +35,15 @@
 #include "fit/contract.h"
 #include "tape/normal.h"
 
-/* The share of rho' that a is at least.  Any value above 0 is safe; a smaller one makes steps longer where
- * outliers lie, a larger one makes them converge more slowly. */
+/* The share of rho' that a is at least near a minimum.  Any value above 0 is safe; a smaller one makes steps
+ * longer where outliers lie, a larger one makes them converge more slowly. */
 #define LEAST_CURVATURE ((real)0.0625)
+#define FAR ((real)0.1) /* a trial is far from a minimum if the step to it promised more of the losses */
 
 /* What is summed over the points of a fit beside A and g: the losses, and for robust ones what the covariance
- * needs: psi^2 = z rho'^2 s^2, the second derivative psi' = rho' + 2 z rho'', its square, and a / w^2. */
-enum { SUM_LOSS, SUM_PSI2, SUM_SLOPE, SUM_SLOPE2, SUM_MATRIX, NOISE_SUMS };
+ * needs: psi^2 = z rho'^2 s^2, the second derivative psi' = rho' + 2 z rho'', its square, and a / w^2. Behind
+ * them stands what is no sum: the share of rho' that each a of A is at least, 0 for counts. */
+enum { SUM_LOSS, SUM_PSI2, SUM_SLOPE, SUM_SLOPE2, SUM_MATRIX, LEAST_SHARE, NOISE_SUMS };
 enum { FURTHER_SUMS = NOISE_SUMS - 1 }; /* those that follow the triangle of a fit's sums */
 
 /* The scale s of the robust loss of data set `fit`; 1 where there is none. */
@@ -49,9 +57,14 @@ TW_INLINE ptrdiff_t further_sums(const tw_fit_job *job) { return job->noise ? FU
 /* A vector of points: their data, what is to be computed, and the running sums. */
 typedef struct {
     vec y, f, weight;     /* weight is 0 where a point is left out */
+    vec inverse;          /* 1/s */
+    vec least, most;      /* the least a / rho', and its inverse */
     vec square, residual; /* a and h / a */
     vec bend;             /* (a - a') / h with the true second derivative a', 0 where both are the same */
-    vec sum[NOISE_SUMS];
+    vec sum[LEAST_SHARE]; /* all but that of psi^2 over s^2 */
+    vec folded;           /* of Cauchy's loss: the product of the 1 + z whose logarithm waits, less 1 */
+    ivec apart;           /* where the loss of some point has not been summed (losses_apart) */
+    ivec positive;        /* where every a so far is positive */
 } noisy;
 
 /* The deviance of counts y > 0 from means f > 0, where ratio = y / f is a normal number.
@@ -76,53 +89,72 @@ TW_SLOW vec without_mean(vec y, vec f) {
     return v_sel((f >= 0) & (f < REAL_MIN) & (y <= 0), v_set(0), refused);
 }
 
-TW_INLINE void add_counts(noisy *n) {
+/* Is f the mean of a count y whose deviance can be computed? */
+TW_INLINE ivec has_mean(vec y, vec f, vec inverse) {
+    return (f >= REAL_MIN) & (f <= REAL_MAX) & (y * inverse <= REAL_MAX);
+}
+
+TW_INLINE void add_counts(noisy *n, int weighted) {
     const vec y = n->y, f = n->f, inverse = 1 / f, ratio = y * inverse;
-    const ivec used = n->weight > 0, means = used & (f >= REAL_MIN) & (f <= REAL_MAX) & (ratio <= REAL_MAX);
+    const ivec mean = has_mean(y, f, inverse);
+    const ivec used = weighted ? n->weight > 0 : ~(ivec){0}, means = used & mean;
     const vec deviance = v_sel(ratio >= REAL_MIN, deviance_of(y, f, ratio), 2 * f);
     n->square = v_and(means, inverse);
     n->residual = y - f;
     n->bend = -n->square;
     n->sum[SUM_LOSS] += v_and(means, deviance);
-    const ivec refused = used & ~means;
-    if (TW_UNLIKELY(v_any(refused)))
-        n->sum[SUM_LOSS] += v_and(refused, without_mean(y, f));
+    n->apart |= used & ~mean;
 }
 
-/* Set rho, rho', a / w^2, h / (a e) and rho' + 2 z rho'' of a robust loss at z. */
-TW_INLINE void robust_at(int noise, vec z, vec *rho, vec *first, vec *a, vec *ratio, vec *second) {
-    const vec one = v_set(1), least = v_set(LEAST_CURVATURE);
+/* Set rho, rho', a / w^2, h / (a e) and rho' + 2 z rho'' of a robust loss where |w e / s| = r and z = r^2; of
+ * Cauchy's loss, whose logarithm is taken later, not rho. */
+TW_INLINE void robust_at(const noisy *n, int noise, vec r, vec z, vec *rho, vec *first, vec *a, vec *ratio,
+                         vec *second) {
+    const vec one = v_set(1);
     if (noise == TW_HUBER) {
-        const ivec near = z <= 1;
-        const vec root = v_sqrt(v_sel(near, one, z)), inverse = 1 / root;
-        *rho = v_sel(near, z, 2 * root - 1), *first = inverse, *second = v_and(near, one);
-        *a = v_sel(near, one, least * inverse), *ratio = v_sel(near, one, 1 / least);
+        const ivec near = r <= 1;
+        const vec inverse = 1 / v_max(r, one);
+        *rho = v_sel(near, z, 2 * r - 1), *first = inverse, *second = v_and(near, one);
+        *a = v_sel(near, one, n->least * inverse), *ratio = v_sel(near, one, n->most);
     } else if (noise == TW_SOFT_L1) {
         const vec root = v_sqrt(1 + z), inverse = 1 / (root * (1 + root)), slope = (1 + root) * inverse;
-        const vec share = v_max(slope * slope, least);
-        *rho = 2 * z * root * inverse, *first = slope, *second = slope * slope * slope;
-        *a = slope * share, *ratio = v_min(1 + z, 1 / least);
+        const vec share = slope * slope;
+        *rho = 2 * z * root * inverse, *first = slope, *second = slope * share;
+        *a = slope * v_max(share, n->least), *ratio = v_min(1 + z, n->most);
     } else {
-        const vec q = 1 + z, share = v_max(1 - z, least * q), inverse = 1 / (q * share);
-        const vec slope = share * inverse;
-        *rho = v_log1p(z), *first = slope, *second = (1 - z) * slope * slope;
-        *a = share * slope * slope, *ratio = q * q * inverse;
+        const vec q = 1 + z, share = v_max(1 - z, n->least * q), inverse = 1 / (q * share);
+        const vec slope = share * inverse, square = slope * slope;
+        *rho = v_set(0), *first = slope, *second = (1 - z) * square;
+        *a = share * square, *ratio = q * q * inverse;
     }
 }
 
-/* Compiled for each loss, and with and without `bend`. */
-TW_INLINE void add_robust(noisy *n, int noise, vec scale, vec inverse, int bends) {
-    const ivec used = n->weight > 0;
-    const vec e = v_and(used, n->y - n->f), r = e * n->weight * inverse, z = r * r;
+/* Of Cauchy's loss FOLD points are summed by one logarithm: ln(1 + z) + ln(1 + t) = ln(1 + (z + t + z t)),
+ * where nothing cancels.  The product of FOLD numbers up to UNFOLDED does not overflow. */
+enum { FOLD = 4 };
+#define UNFOLDED (sizeof(real) == 8 ? (real)1e75 : (real)1e9)
+
+/* Compiled for each loss, with and without weights, and with and without `bend`. */
+TW_INLINE void add_robust(noisy *n, int noise, int weighted, int bends) {
+    const ivec used = weighted ? n->weight > 0 : ~(ivec){0};
+    const vec e = v_and(used, n->y - n->f), r = v_abs(weighted ? e * n->weight * n->inverse : e * n->inverse);
+    const vec z = r * r;
     vec rho, first, a, ratio, second;
-    robust_at(noise, z, &rho, &first, &a, &ratio, &second);
-    const vec s2 = scale * scale;
-    n->square = n->weight * n->weight * a;
+    robust_at(n, noise, r, z, &rho, &first, &a, &ratio, &second);
+    const vec psi = r * first;
+    n->square = weighted ? n->weight * n->weight * a : a;
     n->residual = e * ratio;
     if (bends)
         n->bend = v_sel(e == 0, v_set(0), (a - second) / (first * e));
-    n->sum[SUM_LOSS] += s2 * rho; /* 0 where e is */
-    n->sum[SUM_PSI2] += s2 * z * first * first;
+    if (noise == TW_CAUCHY) {
+        const ivec near = z <= UNFOLDED;
+        const vec t = v_and(near, z);
+        n->folded += t + n->folded * t;
+        n->apart |= ~near;
+    } else {
+        n->sum[SUM_LOSS] += rho; /* 0 where e is */
+    }
+    n->sum[SUM_PSI2] += psi * psi;
     n->sum[SUM_SLOPE] += v_and(used, second);
     n->sum[SUM_SLOPE2] += v_and(used, second * second);
     n->sum[SUM_MATRIX] += v_and(used, a);
@@ -133,8 +165,8 @@ TW_INLINE void add_robust(noisy *n, int noise, vec scale, vec inverse, int bends
  *   y, weight       [n][LANES]  in   weight is 1/sigma, 0 where a point is left out; NULL = 1
  *   f               operand     in   the model
  *   scale           [LANES]     in   s, for robust losses
- *   square, residual  [n][LANES]  out  a and h / a; square may be `weight`
- *   bend            [n][LANES]  out  NULL = not wanted
+ *   square, residual  [n][LANES]  out  a and h / a
+ *   bend            [n][LANES]  out  NULL = not wanted; only with weights
  *   sum             [NOISE_SUMS][LANES]  in/out
  */
 typedef struct {
@@ -143,47 +175,90 @@ typedef struct {
     real *square, *residual, *bend, *sum;
 } noise_block;
 
-/* Compiled for each kind of noise, so that its choice is made once per block, and with and without bend. */
-TW_INLINE void noise_of_block(const noise_block *b, int noise, int bends, ptrdiff_t n, int width) {
-    for (int o = 0; o < width; o += VL) {
-        noisy at = {.sum = {{0}}};
-        const vec scale = v_load(b->scale + o), inverse = 1 / scale;
-        for (ptrdiff_t p = 0; p < n; p++) {
-            const ptrdiff_t i = p * LANES + o;
-            at.y = v_load(b->y + i), at.f = v_load(b->f.base + p * b->f.step + o);
-            at.weight = b->weight ? v_load(b->weight + i) : v_set(1);
-            if (noise == TW_POISSON)
-                add_counts(&at);
-            else
-                add_robust(&at, noise, scale, inverse, bends);
-            v_store(b->square + i, at.square);
-            v_store(b->residual + i, at.residual);
-            if (bends)
-                v_store(b->bend + i, at.bend);
-        }
-        for (int k = 0; k < (noise == TW_POISSON ? 1 : NOISE_SUMS); k++) {
-            real *sum = b->sum + k * LANES + o;
-            v_store(sum, v_load(sum) + at.sum[k]);
-        }
-    }
+/* Load group p of the vectors at lane o. */
+TW_INLINE void load_noisy(const noise_block *b, noisy *at, int weighted, ptrdiff_t p, int o) {
+    const ptrdiff_t i = p * LANES + o;
+    at->y = v_load(b->y + i), at->f = v_load(b->f.base + p * b->f.step + o);
+    at->weight = weighted ? v_load(b->weight + i) : v_set(1);
 }
 
-/* Put what the loss of a job makes of a block into square, residual and bend, and add its sums to `sum`. */
-static void add_noise(const noise_block *b, int noise, ptrdiff_t n, int width) {
+/* The losses, over s^2 if they are robust, of those points of a block that its loop has left out: counts
+ * without a mean, and points beyond UNFOLDED. */
+TW_SLOW vec losses_apart(const noise_block *b, int noise, ptrdiff_t n, int o) {
+    vec sum = {0};
+    const vec inverse = 1 / v_load(b->scale + o);
+    for (ptrdiff_t p = 0; p < n; p++) {
+        noisy at;
+        load_noisy(b, &at, b->weight != NULL, p, o);
+        const ivec used = at.weight > 0;
+        if (noise == TW_POISSON) {
+            sum += v_and(used & ~has_mean(at.y, at.f, 1 / at.f), without_mean(at.y, at.f));
+        } else {
+            const vec r = v_and(used, at.y - at.f) * at.weight * inverse, z = r * r;
+            sum += v_and(~(z <= UNFOLDED), v_log1p(z));
+        }
+    }
+    return sum;
+}
+
+/* Compiled for each kind of noise, so that its choice is made once per block, with and without weights, and
+ * with and without bend. */
+TW_INLINE ivec noise_of_lanes(const noise_block *b, int noise, int weighted, int bends, ptrdiff_t n, int o) {
+    const vec scale = v_load(b->scale + o), least = v_load(b->sum + LEAST_SHARE * LANES + o);
+    const vec s2 = scale * scale;
+    noisy at = {.inverse = 1 / scale, .least = least, .most = 1 / least};
+    at.positive = ~(ivec){0};
+    for (ptrdiff_t p = 0; p < n; p++) {
+        load_noisy(b, &at, weighted, p, o);
+        if (noise == TW_POISSON)
+            add_counts(&at, weighted);
+        else
+            add_robust(&at, noise, weighted, bends);
+        at.positive &= at.square > 0;
+        v_store(b->square + p * LANES + o, at.square);
+        v_store(b->residual + p * LANES + o, at.residual);
+        if (bends)
+            v_store(b->bend + p * LANES + o, at.bend);
+        if (noise == TW_CAUCHY && (p % FOLD == FOLD - 1 || p == n - 1)) {
+            at.sum[SUM_LOSS] += v_log1p(at.folded);
+            at.folded = v_set(0);
+        }
+    }
+    if (v_any(at.apart))
+        at.sum[SUM_LOSS] += losses_apart(b, noise, n, o);
+    for (int k = 0; k < (noise == TW_POISSON ? 1 : LEAST_SHARE); k++) {
+        real *sum = b->sum + k * LANES + o;
+        const int in_s2 = noise != TW_POISSON && (k == SUM_LOSS || k == SUM_PSI2);
+        v_store(sum, v_load(sum) + (in_s2 ? s2 * at.sum[k] : at.sum[k]));
+    }
+    return at.positive;
+}
+
+/* The same for all lanes; returns whether every a is positive. */
+TW_INLINE int noise_of_block(const noise_block *b, int noise, int weighted, int bends, ptrdiff_t n,
+                             int width) {
+    ivec positive = ~(ivec){0};
+    for (int o = 0; o < width; o += VL)
+        positive &= noise_of_lanes(b, noise, weighted, bends, n, o);
+    return !v_any(~positive);
+}
+
+/* Put what the loss of a job makes of a block into square, residual and bend, and add its sums to `sum`;
+ * returns whether every square is positive. */
+static int add_noise(const noise_block *b, int noise, ptrdiff_t n, int width) {
 #define TW_NOISE(kind)                                                                                       \
     case kind:                                                                                               \
         if (b->bend)                                                                                         \
-            noise_of_block(b, kind, 1, n, width);                                                            \
-        else                                                                                                 \
-            noise_of_block(b, kind, 0, n, width);                                                            \
-        break;
+            return noise_of_block(b, kind, 1, 1, n, width);                                                  \
+        return b->weight ? noise_of_block(b, kind, 1, 0, n, width) : noise_of_block(b, kind, 0, 0, n, width);
     switch (noise) {
-        TW_NOISE(TW_POISSON)
         TW_NOISE(TW_HUBER)
         TW_NOISE(TW_SOFT_L1)
         TW_NOISE(TW_CAUCHY)
+        TW_NOISE(TW_POISSON)
     }
 #undef TW_NOISE
+    return 0;
 }
 
 /* Replace the curvature w of a model along a direction by what makes  a (J d)^2 - h w  the exact second
@@ -222,10 +297,14 @@ static real robust_factor(const real *further, ptrdiff_t step, real n, real F) {
     return n > F && mean > 0 ? correction * psi2 / (n - F) * matrix / (mean * mean) : (real)INFINITY;
 }
 
-/* As add_block (tape/normal.h), with the squares of the weights in their place. */
+/* As add_block (tape/normal.h), with the squares of the weights in their place, all of which may be
+ * positive. */
 static void add_block_of_squares(const operand *column, int n_columns, ptrdiff_t n, const real *square,
-                                 int width, real *sum) {
-    add_columns(column, n_columns, n, square, 1, width, sum);
+                                 int positive, int width, real *sum) {
+    if (positive)
+        add_columns(column, n_columns, n, square, POSITIVE_SQUARES, width, sum);
+    else
+        add_columns(column, n_columns, n, square, SQUARED_WEIGHTS, width, sum);
 }
 
 #endif

@@ -26,6 +26,8 @@ typedef struct {
     real *sum;                   /* triangle of F + 1, [..][LANES] */
     real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
     real *scale, *more, *bend;   /* with noise: [LANES], [NOISE_SUMS][LANES], [block][LANES] (noise.h) */
+    real *square;                /* what a point counts in the sums: its weight, with noise a or its root */
+    int positive;                /* with noise: every a of the block is positive */
 } chunk_worker;
 
 /* For a model that only its caller evaluates: the data set, the call's theta and what it returned, and [J |
@@ -45,6 +47,7 @@ typedef struct single_fit {
     real *trial_triangle, *triangle; /* R of the trial; memory for R at theta */
     real *chunk_sum;                 /* [n_chunks][triangle] */
     real *chunk_more;                /* with noise: [n_chunks][NOISE_SUMS] */
+    real least_share;                /* with noise: the share of rho' that each a is at least, in a trial */
     int bends;                       /* with noise: w is to give the exact second derivative (bend_block) */
     int *columns, n_columns;         /* [F] the free parameters whose columns of J are evaluated */
     sample totals;                   /* used, magnitude */
@@ -102,6 +105,7 @@ static chunk_worker chunk_worker_on(arena *a, const tw_fit_job *job, real *point
     w.rows = TAKE(a, real, (F + 1) * padded_rows(most(block, F + 1)));
     w.scale = TAKE(a, real, LANES), w.more = TAKE(a, real, NOISE_SUMS * LANES);
     w.bend = TAKE(a, real, job->noise ? block : 0);
+    w.square = job->noise ? TAKE(a, real, block) : w.weight;
     return w;
 }
 
@@ -175,17 +179,17 @@ static single_fit *single_fit_on(arena *a, const tw_fit_job *job, int n_workers,
     return place;
 }
 
-/* Put what the noise of the job makes of a block into its weights, in the normal mode their squares, and its
+/* Put what the noise of the job makes of a block into `square`, in the orthogonal mode its root, and into its
  * residuals. */
 static void apply_noise(const single_fit *one, chunk_worker *w, ptrdiff_t groups) {
     const int noise = one->job->noise, F = one->s.F - 1; /* the last column of a curved tape is w */
     real *bend = one->bends ? w->bend : NULL;
-    const noise_block b = {w->y, w->weight, w->scale, w->m.output[0], w->weight, w->residual, bend, w->more};
+    const noise_block b = {w->y, w->weight, w->scale, w->m.output[0], w->square, w->residual, bend, w->more};
     for (int l = 0; l < LANES; l++)
-        w->scale[l] = f_scale_of(one->job, one->fit);
-    add_noise(&b, noise, groups, LANES);
+        w->scale[l] = f_scale_of(one->job, one->fit), w->more[LEAST_SHARE * LANES + l] = one->least_share;
+    w->positive = add_noise(&b, noise, groups, LANES);
     for (ptrdiff_t i = 0; i < groups * LANES && one->s.triangle; i += VL)
-        v_store(w->weight + i, v_sqrt(v_load(w->weight + i)));
+        v_store(w->square + i, v_sqrt(v_load(w->square + i)));
     if (bend)
         bend_block(w->column, w->m.output[1 + F], F, one->s.free_theta, one->s.trial + one->s.P / 2 * LANES,
                    bend, groups);
@@ -220,7 +224,7 @@ static void copy_rows(const chunk_worker *worker, ptrdiff_t groups, int n_column
         const operand c = worker->column[k];
         for (ptrdiff_t p = 0; p < groups; p++)
             for (int v = 0; v < LANES; v += VL) {
-                const vec w = v_load(worker->weight + p * LANES + v);
+                const vec w = v_load(worker->square + p * LANES + v);
                 v_store(row + p * LANES + v, v_and(w > 0, v_load(c.base + p * c.step + v)) * w);
             }
         for (ptrdiff_t i = groups * LANES; i < n_rows; i++)
@@ -237,7 +241,7 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
     memset(out, 0, (size_t)T * sizeof *out);
     memset(w->sum, 0, (size_t)(T * LANES) * sizeof *out);
     if (one->job->noise)
-        memset(w->more, 0, (size_t)(NOISE_SUMS * LANES) * sizeof *out);
+        memset(w->more, 0, (size_t)(LEAST_SHARE * LANES) * sizeof *out);
     for (int k = 0; k < n_columns; k++)
         w->column[k] = w->m.output[1 + one->columns[k]];
     w->column[n_columns] = (operand){w->residual, LANES, 0};
@@ -247,14 +251,15 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
             const ptrdiff_t n_rows = padded_rows(groups * LANES);
             copy_rows(w, groups, n_columns + 1, n_rows);
             merge_rows(n_columns + 1, out, n_rows, w->rows);
+        } else if (one->job->noise) {
+            add_block_of_squares(w->column, n_columns + 1, groups, w->square, w->positive, LANES, w->sum);
         } else {
-            (one->job->noise ? add_block_of_squares : add_block)(w->column, n_columns + 1, groups, w->weight,
-                                                                 LANES, w->sum);
+            add_block(w->column, n_columns + 1, groups, w->weight, LANES, w->sum);
         }
     }
     for (ptrdiff_t t = 0; t < T && !one->s.triangle; t++)
         out[t] = v_fold(w->sum + t * LANES, LANES);
-    for (ptrdiff_t k = 0; k < NOISE_SUMS && one->job->noise; k++)
+    for (ptrdiff_t k = 0; k < LEAST_SHARE && one->job->noise; k++)
         one->chunk_more[chunk * NOISE_SUMS + k] = v_fold(w->more + k * LANES, LANES);
 }
 
@@ -342,12 +347,13 @@ static void sum_all_chunks(single_fit *one) {
 /* Put the sums of the noise over e'We and behind it. */
 static void add_chunks_of_noise(const single_fit *one) {
     real *out = one->s.trial_sum + tri(one->n_columns, one->n_columns) * LANES;
-    for (ptrdiff_t k = 0; k < NOISE_SUMS; k++) {
+    for (ptrdiff_t k = 0; k < LEAST_SHARE; k++) {
         real total = 0;
         for (ptrdiff_t c = 0; c < one->n_chunks; c++)
             total += one->chunk_more[c * NOISE_SUMS + k];
         out[k * LANES] = total;
     }
+    out[LEAST_SHARE * LANES] = one->least_share;
 }
 
 /* Evaluate the trial: put its sums into trial_sum, in the orthogonal mode also R into trial_triangle. */
@@ -357,6 +363,7 @@ static void evaluate_trial(single_fit *one) {
         evaluate_by_call(one);
         return;
     }
+    one->least_share = least_share(&one->s, one->job->noise, 0)[0];
     sum_all_chunks(one);
     if (one->s.triangle) {
         memcpy(one->trial_triangle, one->chunk_sum, (size_t)T * sizeof(real));

@@ -30,9 +30,10 @@ static real magnitude_of(const tw_fit_job *job, ptrdiff_t fit, const sample *dat
     return data->magnitude == 0 && data->some_y ? REAL_MIN * REAL_EPS : data->magnitude;
 }
 
-/* Load point i of a data set; returns its (y/sigma)^2.  A point that is left out gets y = weight = 0. */
-TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t i, sample *to,
-                          tw_status *status) {
+/* Load point i of a data set; returns its (y/sigma)^2, or of counts y.  A point that is left out gets y =
+ * weight = 0. */
+TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask, int counts, ptrdiff_t i,
+                          sample *to, tw_status *status) {
     const real error = sigma ? sigma[i] : 1;
     const int use = (!mask || mask[i]) && !(y[i] != y[i]) && error <= REAL_MAX;
     if ((!mask || mask[i]) && !(error > 0))
@@ -46,13 +47,14 @@ TW_INLINE real load_point(const real *y, const real *sigma, const uint8_t *mask,
     to->used += use;
     if (sigma && use && weight * weight < REAL_MIN / REAL_EPS && (real)fabs(value * weight) > to->unseen)
         to->unseen = (real)fabs(value * weight);
-    return value * weight * value * weight;
+    return counts ? value : value * weight * value * weight;
 }
 
-/* Load n points; returns TW_NOT_RUN, or why the fit cannot run.  Four sums run side by side, since in one sum
- * each addition waits for the one before; point i is in sum i mod 4, so that points that are left out behind
- * the others change no bit. */
-TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *mask, ptrdiff_t n,
+/* Load n points; returns TW_NOT_RUN, or why the fit cannot run.  Counts have no sigma: of the mean f of a
+ * count, which is its variance too, (f / sigma)^2 is f, so that the magnitude is the sum of the counts.  Four
+ * sums run side by side, since in one sum each addition waits for the one before; point i is in sum i mod 4,
+ * so that points that are left out behind the others change no bit. */
+TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *mask, int counts, ptrdiff_t n,
                               sample *into) {
     tw_status status = TW_NOT_RUN;
     sample to = *into; /* a copy, which the compiler keeps in registers */
@@ -60,25 +62,14 @@ TW_INLINE tw_status load_rows(const real *y, const real *sigma, const uint8_t *m
     ptrdiff_t i = 0;
     for (; i + 4 <= n; i += 4)
         for (int k = 0; k < 4; k++)
-            part[k] += load_point(y, sigma, mask, i + k, &to, &status);
+            part[k] += load_point(y, sigma, mask, counts, i + k, &to, &status);
     for (int k = 0; i + k < n; k++)
-        part[k] += load_point(y, sigma, mask, i + k, &to, &status);
+        part[k] += load_point(y, sigma, mask, counts, i + k, &to, &status);
     const real magnitude = (part[0] + part[1]) + (part[2] + part[3]);
     for (i = 0; magnitude == 0 && i < n; i++)
         to.some_y |= to.y[i * to.stride] != 0;
     to.magnitude += magnitude;
     *into = to;
-    return status;
-}
-
-/* Load n counts, which have no sigma.  Of the mean of a count, which is its variance too, (f / sigma)^2 is f,
- * so that the magnitude is the sum of the counts. */
-static tw_status load_counts(const real *y, const uint8_t *mask, ptrdiff_t n, sample *to) {
-    tw_status status = TW_NOT_RUN;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        load_point(y, NULL, mask, i, to, &status);
-        to->magnitude += to->y[i * to->stride];
-    }
     return status;
 }
 
@@ -88,10 +79,10 @@ static tw_status load_points(const tw_fit_job *job, ptrdiff_t fit, ptrdiff_t fir
     const real *sigma = job->sigma ? ROW(real, job->sigma, job->sigma_step) + first : NULL;
     const uint8_t *mask = job->mask ? ROW(uint8_t, job->mask, job->mask_step) + first : NULL;
     if (job->noise == TW_POISSON)
-        return load_counts(y, mask, n, to);
+        return mask ? load_rows(y, NULL, mask, 1, n, to) : load_rows(y, NULL, NULL, 1, n, to);
     if (!sigma && !mask) /* the common case, without their branches */
-        return load_rows(y, NULL, NULL, n, to);
-    return load_rows(y, sigma, mask, n, to);
+        return load_rows(y, NULL, NULL, 0, n, to);
+    return load_rows(y, sigma, mask, 0, n, to);
 }
 
 /* Load the bounds of data set `fit` into a lane that has its start; a parameter that is fixed for this fit

@@ -196,6 +196,21 @@ TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
     MASK(s->status, 0) = (where & why) | (~where & status);
 }
 
+/* The share of rho' that each a of the trial is at least (noise.h): 1 far from a minimum, 0 for counts.  The
+ * orthogonal mode, which begins where another has ended, and asks for second derivatives, is never far. */
+TW_INLINE vec least_share(const fits *s, int noise, int o) {
+    const vec promised = LOAD(s->promised, 0), most = FAR * LOAD(s->sum, tri(s->F, s->F));
+    const ivec far = s->triangle ? (ivec){0} : MASK(s->fresh, 0) | (promised > most);
+    return noise > TW_POISSON ? v_sel(far, v_set(1), v_set(LEAST_CURVATURE)) : v_set(0);
+}
+
+/* Are the sums at theta those of a trial far from a minimum?  The steps that they lead to are short, and say
+ * nothing of how near a minimum is. */
+TW_INLINE ivec is_coarse(const fits *s, int o) {
+    const int noisy = s->n_sums > tri(s->F + 1, 0);
+    return noisy ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE : (ivec){0};
+}
+
 /* The lanes that need a next trial: running ones, and such as met a tolerance or are slow, for these may be
  * resumed. */
 TW_INLINE ivec may_go_on(const fits *s, int o) {

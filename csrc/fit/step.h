@@ -372,8 +372,9 @@ static void advance(fits *s, const tolerances *t, int o) {
     const ivec cut = find_step(s, t, o);
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), promised = LOAD(s->promised, 0);
     const vec length2 = length2_of_step(s, o);
-    const ivec whole = ~cut & MASK(s->kept, 0) & may_be_unseen(s, promised, length2, o);
-    stop(s, o, ~cut & (promised <= t->gtol * t->gtol * chi2), TW_GTOL);
+    const ivec fine = ~cut & ~is_coarse(s, o);
+    const ivec whole = fine & MASK(s->kept, 0) & may_be_unseen(s, promised, length2, o);
+    stop(s, o, fine & (promised <= t->gtol * t->gtol * chi2), TW_GTOL);
     stop(s, o, whole & small_step(s, t->xtol, chi2, o), TW_XTOL);
     const ivec early = whole & (promised <= early_ftol(t) * chi2);
     if (v_any(early)) {

@@ -27,6 +27,9 @@ TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *we
     return weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value;
 }
 
+/* Weights are 1/sigma; or the squares of such; or squares that are all positive: no point is left out. */
+typedef enum { WEIGHTS, SQUARED_WEIGHTS, POSITIVE_SQUARES } weight_kind;
+
 /* Add the products of columns i0 ... i0 + ni - 1 with columns j0 ... j0 + nj - 1, over n groups of points, to
  * the triangle `sum`; of a tile on the diagonal, i0 = j0, only the lower half.
  *
@@ -34,23 +37,24 @@ TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *we
  *   ni      rows of the tile, 1 ... TILE_ROWS, or TILE_COLUMNS on the diagonal
  *   nj      columns of the tile, TILE_COLUMNS, or ni on the diagonal
  *   weight  whether it is NULL
- *   squared  whether weights are squares already
+ *   kind    what the weights are
  */
 TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
-                             const real *weight, int squared, int width, real *sum) {
+                             const real *weight, weight_kind kind, int width, real *sum) {
     const int diagonal = i0 == j0;
+    const real *mask = kind == POSITIVE_SQUARES ? NULL : weight;
     for (int o = 0; o < width; o += VL) {
         vec total[TILE_COLUMNS][TILE_COLUMNS] = {{{0}}};
         for (ptrdiff_t p = 0; p < n; p++) {
             vec b[TILE_COLUMNS], w2 = {0};
             for (int j = 0; j < nj; j++)
-                b[j] = value_at(column + j0 + j, p, o, weight);
+                b[j] = value_at(column + j0 + j, p, o, mask);
             if (weight)
                 w2 = v_load(weight + p * LANES + o);
-            if (weight && !squared)
+            if (weight && kind == WEIGHTS)
                 w2 *= w2;
             for (int i = 0; i < ni; i++) {
-                vec a = diagonal ? b[i] : value_at(column + i0 + i, p, o, weight);
+                vec a = diagonal ? b[i] : value_at(column + i0 + i, p, o, mask);
                 a = weight ? a * w2 : a;
                 for (int j = 0; j < (diagonal ? i + 1 : nj); j++)
                     total[i][j] += a * b[j];
@@ -67,15 +71,15 @@ TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int 
 /* The compiler unrolls add_lane_tile for each constant shape. */
 #define TW_TRIANGLE(n_rows)                                                                                  \
     case n_rows:                                                                                             \
-        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, squared, width, sum);                         \
+        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, kind, width, sum);                            \
         break;
 #define TW_RECTANGLE(n_rows)                                                                                 \
     case n_rows:                                                                                             \
-        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, squared, width, sum);                   \
+        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, kind, width, sum);                      \
         break;
 
-TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int squared,
-                           int width, real *sum) {
+TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight,
+                           weight_kind kind, int width, real *sum) {
     for (int j = 0; j < n_columns; j += TILE_COLUMNS) {
         switch (n_columns - j < TILE_COLUMNS ? n_columns - j : TILE_COLUMNS) {
             TW_TRIANGLE(1)
@@ -104,9 +108,9 @@ TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, co
 static void add_block(const operand *column, int n_columns, ptrdiff_t n, const real *weight, int width,
                       real *sum) {
     if (weight)
-        add_columns(column, n_columns, n, weight, 0, width, sum);
+        add_columns(column, n_columns, n, weight, WEIGHTS, width, sum);
     else
-        add_columns(column, n_columns, n, NULL, 0, width, sum);
+        add_columns(column, n_columns, n, NULL, WEIGHTS, width, sum);
 }
 
 #endif

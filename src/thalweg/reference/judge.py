@@ -35,6 +35,7 @@ UNDAMPED = 1e-8  # a lambda up to UNDAMPED changes a step by less than its error
 SLOW_FALL = 1e-3  # a fit is slow if chi2 falls by less than SLOW_FALL chi2 / dof over its marks
 REGION_SLOW_FALL = 1e-4  # the same in the second attempt
 LAST_SLOW_FALL = 1e-6  # the same in the last attempt
+FAR = 0.1  # a robust fit is far from its minimum if a step promises more of its losses
 
 
 def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
@@ -52,10 +53,12 @@ def run(fit: Fit) -> Fit:
     """Evaluate trials until the fit stops."""
     while not fit.status:
         rough = fit.leads  # until a fit would have ended for the first time
-        C = (fit.problem.lead if rough else fit.problem.evaluate)(fit.trial)  # type: ignore[misc]
+        coarse = is_far(fit)
+        rows = fit.problem.lead if rough else fit.problem.far if coarse else fit.problem.evaluate
+        C = rows(fit.trial)  # type: ignore[misc]
         R = merge_rows(np.zeros((0, C.shape[1])), C)
         sums = fit.problem.sums_of(fit.trial, R if fit.orthogonal else C)
-        judge(fit, sums, R)
+        judge(fit, sums, R, coarse)
         fit.rough = rough if fit.kept else fit.rough
         if fit.renews and not fit.kept:  # J is not finite, so the rough one is all there is
             fit.status, fit.rough = "NO_PROGRESS", False
@@ -99,8 +102,18 @@ def settle(fit: Fit) -> None:
     return_to_best(fit)
 
 
-def judge(fit: Fit, sums: Array, R: Array) -> None:
-    """Keep or reject the trial, adapt lambda and delta, and stop where a tolerance is met."""
+def is_far(fit: Fit) -> bool:
+    """Whether a robust fit is far from its minimum: the step to the trial promises much."""
+    much = fit.fresh or fit.promised > FAR * fit.chi2
+    return fit.problem.far is not None and not fit.orthogonal and much
+
+
+def judge(fit: Fit, sums: Array, R: Array, coarse: bool = False) -> None:
+    """Keep or reject the trial, adapt lambda and delta, and stop where a tolerance is met.
+
+    ``coarse`` says that the sums are those far from a minimum: steps from them are short, and say
+    nothing of how near it is.
+    """
     stops, before, trial = fit.problem.stops, fit.chi2, float(sums[-1, -1])
     fresh, promised, noise = fit.fresh, fit.promised, fit.noise
     finite = bool(np.isfinite(np.trace(sums)))
@@ -115,6 +128,7 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
     fit.kept = moved or (fresh and finite)
     if fit.kept:
         keep_trial(fit, sums, R)
+        fit.coarse = coarse
     if not fresh:
         fit.idle = 0 if moved and actual > noise else fit.idle + int(in_noise)
     fit.fresh, fit.doubt = False, ""
@@ -124,10 +138,11 @@ def judge(fit: Fit, sums: Array, R: Array) -> None:
     if fresh and fit.n_iter == 0:
         fit.stop(out_of_range(sums, fit.problem.magnitude, fit.theta) >= 0, "RANGE")
     fit.stop(fit.kept and fit.chi2 <= 16 * EPS**2 * fit.problem.magnitude, "EXACT")
-    fit.stop(moved and not fit.asked and is_small(fit), "XTOL")
-    fit.stop(moved and promised <= little and actual <= little, "FTOL")
+    fine = moved and not fit.coarse
+    fit.stop(fine and not fit.asked and is_small(fit), "XTOL")
+    fit.stop(fine and promised <= little and actual <= little, "FTOL")
     settled = fit.idle > MOST_IDLE and fit.lam <= UNDAMPED
-    fit.stop(moved and in_noise and settled, "FTOL")  # undamped steps wander within the noise
+    fit.stop(fine and in_noise and settled, "FTOL")  # undamped steps wander within the noise
     if moved:
         look_back(fit)
     if finite:

@@ -21,7 +21,7 @@ from .state import EPS, Array, Problem
 
 MIN = float(np.finfo(float).tiny)
 MAX = float(np.finfo(float).max)
-LEAST_CURVATURE = 0.0625  # a is at least this share of w^2 rho'
+LEAST_CURVATURE = 0.0625  # a is at least this share of w^2 rho' near a minimum; 1 far from one
 ROBUST = "huber", "soft_l1", "cauchy"
 
 
@@ -34,10 +34,18 @@ class Losses(NamedTuple):
     curvature: Array  # half of the second derivative itself
 
 
-def losses(noise: str, y: Array, f: Array, weight: Array, scale: float = 1.0) -> Losses:
+def losses(
+    noise: str,
+    y: Array,
+    f: Array,
+    weight: Array,
+    scale: float = 1.0,
+    least: float = LEAST_CURVATURE,
+) -> Losses:
     """Return the losses of points that are all used, of weight 1 / sigma.
 
-    ``noise`` is "normal", "poisson" or the name of a robust loss with this scale.
+    ``noise`` is "normal", "poisson" or the name of a robust loss with this scale, of which a is at
+    ``least`` this share of w^2 rho'.
     """
     if noise == "poisson":
         return counts(y, f)
@@ -46,7 +54,7 @@ def losses(noise: str, y: Array, f: Array, weight: Array, scale: float = 1.0) ->
         return Losses(w2 * e**2, w2 * e, w2, w2)
     z = w2 * (e / scale) ** 2
     rho, first, second = robust(noise, z)
-    a = np.maximum(second, LEAST_CURVATURE * first)
+    a = np.maximum(second, least * first)
     return Losses(scale**2 * rho, w2 * first * e, w2 * a, w2 * second)
 
 
@@ -116,6 +124,7 @@ class Noisy:
         most = self.scale**2 * used / EPS  # beyond it an outlier, not the model, sets the size of y
         return plain._replace(
             evaluate=self.rows,
+            far=None if counts else lambda theta: self.rows(theta, 1.0),
             curvature=self.second and (lambda theta, d: self.bend(theta, d, False)),
             bent=self.second and (lambda theta, d: self.bend(theta, d, True)),
             loss=lambda theta: float(self.at(theta)[0].loss.sum()),
@@ -125,10 +134,10 @@ class Noisy:
             absolute_sigma=counts or plain.absolute_sigma,
         )
 
-    def at(self, theta: Array) -> tuple[Losses, Array, Array]:
+    def at(self, theta: Array, least: float = LEAST_CURVATURE) -> tuple[Losses, Array, Array]:
         """The losses, J and h at theta, for the points in use."""
         use, (f, J) = self.weight > 0, self.model(self.whole(theta, self.start))
-        found = losses(self.noise, self.y[use], f[use], self.weight[use], self.scale)
+        found = losses(self.noise, self.y[use], f[use], self.weight[use], self.scale, least)
         return found, J[use][:, self.free], f[use]
 
     def whole(self, theta: Array, others: Array) -> Array:
@@ -136,9 +145,9 @@ class Noisy:
         full[self.free] = theta
         return full
 
-    def rows(self, theta: Array) -> Array:
+    def rows(self, theta: Array, least: float = LEAST_CURVATURE) -> Array:
         """sqrt(a) J and h / sqrt(a)."""
-        found, J, _ = self.at(theta)
+        found, J, _ = self.at(theta, least)
         root = np.sqrt(found.a)
         e = np.divide(found.h, root, out=np.zeros_like(root), where=root > 0)
         return np.column_stack([J * root[:, None], e])

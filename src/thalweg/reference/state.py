@@ -59,6 +59,7 @@ class Problem(NamedTuple):
     lead: Callable[[Array], Array] | None = None  # `evaluate` with a rough J, for the first attempt
     eliminated: Any = ()  # places of the linear parameters that begin at their best, bounded or not
     loss: Callable[[Array], float] | None = None  # what is minimised, theta (F,) -> number; |e|^2
+    far: Callable[[Array], Array] | None = None  # `evaluate` of a robust fit far from its minimum
     # what makes J'J - sum e curvature the Hessian of another loss than squares
     bent: Callable[[Array, Array], Array] | None = None
     factor: Callable[[Array], float] | None = None  # the variance of a residual of a robust fit
@@ -105,6 +106,7 @@ class Fit:
     fresh: bool = True  # the trial is the start
     kept: bool = False  # the last trial was kept
     asked: bool = False  # `advance` has tested already whether the step is small
+    coarse: bool = False  # the sums at theta are those of `Problem.far`
     doubt: str = ""  # the status of a success that could not be shown
     lost: int = -1  # with the status DRIFT: the parameter that runs off
     until_mark: int = field(init=False)  # kept trials until the next mark

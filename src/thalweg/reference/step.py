@@ -31,8 +31,9 @@ def advance(fit: Fit) -> None:
     cut = find_step(fit)
     d = fit.step
     length = fit.length_of(fit.step)
-    whole = not cut and fit.kept and may_be_unseen(fit, fit.promised, length)
-    fit.stop(not cut and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
+    fine = not cut and not fit.coarse
+    whole = fine and fit.kept and may_be_unseen(fit, fit.promised, length)
+    fit.stop(fine and fit.promised <= stops.gtol**2 * fit.chi2, "GTOL")
     fit.stop(whole and is_small(fit), "XTOL")
     if whole and fit.promised <= early_ftol(stops) * fit.chi2:
         fast = length <= FAST * fit.length_of(fit.moved)
