@@ -67,19 +67,18 @@ typedef struct {
     ivec positive;        /* where every a so far is positive */
 } noisy;
 
-/* The deviance of counts y > 0 from means f > 0, where ratio = y / f is a normal number.
+/* The deviance of counts y > 0 from means f > 0, where y / f is a normal number.
  *
- * With F = f 2^k so near to y that s = (y - F) / (y + F) is at most 0.172, ln(y / F) = 2 atanh(s), and
+ * With F = f 2^k so near to y that s = (y - F) / (y + F) is at most 0.2, and ln(y / F) = 2 atanh(s),
  *
  *     D / 2 = f - F + y k ln 2  +  (y - F) s (1 + (1 + s) (atanh(s) - s) / s^2).
  *
  * Where k = 0 the first part is 0 and nothing cancels: the relative error is a few eps however small D is. */
-TW_INLINE vec deviance_of(vec y, vec f, vec ratio) {
+TW_INLINE vec deviance_of(vec y, vec f) {
     vec k;
-    split_exponent(ratio, &k);
-    const vec F = f * v_pow2(k), difference = y - F, s = difference / (y + F);
+    const vec F = f * quotient_exponent(y, f, &k), difference = y - F, s = difference / (y + F);
     const vec far = (f - F) + y * (k * (real)0.693147180559945309417232121458176568);
-    return 2 * far + difference * s * (2 + (s + s * s) * POLY(s * s, LOG_C));
+    return 2 * far + difference * s * (2 + (s + s * s) * POLY(s * s, DEVIANCE_C));
 }
 
 /* The loss where f is no mean, or y / f overflows: infinite, but 0 where both are 0; NaN where f is NaN or
@@ -91,14 +90,14 @@ TW_SLOW vec without_mean(vec y, vec f) {
 
 /* Is f the mean of a count y whose deviance can be computed? */
 TW_INLINE ivec has_mean(vec y, vec f, vec inverse) {
-    return (f >= REAL_MIN) & (f <= REAL_MAX) & (y * inverse <= REAL_MAX);
+    return (f >= REAL_MIN) & (f <= REAL_MAX) & (y * inverse <= REAL_MAX / 4);
 }
 
 TW_INLINE void add_counts(noisy *n, int weighted) {
     const vec y = n->y, f = n->f, inverse = 1 / f, ratio = y * inverse;
     const ivec mean = has_mean(y, f, inverse);
     const ivec used = weighted ? n->weight > 0 : ~(ivec){0}, means = used & mean;
-    const vec deviance = v_sel(ratio >= REAL_MIN, deviance_of(y, f, ratio), 2 * f);
+    const vec deviance = v_sel(ratio >= REAL_MIN, deviance_of(y, f), 2 * f);
     n->square = v_and(means, inverse);
     n->residual = y - f;
     n->bend = -n->square;

@@ -197,7 +197,7 @@ TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
 }
 
 /* The share of rho' that each a of the trial is at least (noise.h): 1 far from a minimum, 0 for counts.  The
- * orthogonal mode, which begins where another has ended, and asks for second derivatives, is never far. */
+ * orthogonal mode, which begins where another has ended, is never far. */
 TW_INLINE vec least_share(const fits *s, int noise, int o) {
     const vec promised = LOAD(s->promised, 0), most = FAR * LOAD(s->sum, tri(s->F, s->F));
     const ivec far = s->triangle ? (ivec){0} : MASK(s->fresh, 0) | (promised > most);

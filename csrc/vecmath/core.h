@@ -104,6 +104,17 @@ TW_INLINE vec split_exponent(vec x, vec *k) {
     return (vec)(((ivec)bits & mantissa) + SQRT_HALF_BITS);
 }
 
+/* The power of two k with y / (x 2^k) between 2^-0.586 and 2^0.586, as *k and as 2^k, of positive normal
+ * numbers whose quotient is normal: between two powers of two the bits of a number are linear in it, and so
+ * within 0.086 of its logarithm. */
+TW_INLINE vec quotient_exponent(vec y, vec x, vec *k) {
+    const mask_uint one = (mask_uint)BIAS << MANTISSA, half = (mask_uint)1 << (MANTISSA - 1);
+    const uvec field = ((uvec)y - (uvec)x + (one + half)) >> MANTISSA; /* k + BIAS */
+    const real two_m = (real)((mask_int)1 << MANTISSA);
+    *k = (vec)(field | (uvec)v_set(two_m)) - (two_m + BIAS);
+    return (vec)(field << MANTISSA);
+}
+
 TW_INLINE vec v_bool(ivec m) { return v_and(m, v_set(1)); }
 
 TW_INLINE vec v_floor(vec a) /* becomes one instruction */

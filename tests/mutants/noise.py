@@ -5,8 +5,8 @@ EDITS = {
         ("far counts without their powers of two", "2 * far + difference", "difference"),
         (
             "zero counts without their mean",
-            "deviance_of(y, f, ratio), 2 * f)",
-            "deviance_of(y, f, ratio), f)",
+            "deviance_of(y, f), 2 * f)",
+            "deviance_of(y, f), f)",
         ),
         ("negative means have a likelihood", "used & (f >= REAL_MIN) &", "used & (f == f) &"),
         (
