@@ -4,7 +4,7 @@ EDITS = {
     ("csrc/tape/normal.h", "test_engine.py"): [
         (
             "weight not squared",
-            "if (weight && !squared)",
+            "if (weight && kind == WEIGHTS)",
             "if (0)",
         ),
         (
@@ -187,7 +187,7 @@ EDITS = {
         ("a kink is a minimum", "vain & ~(flat & a->level)", "vain & 0"),
     ],
     ("csrc/fit/damped.h", "test_flat_minima.py"): [
-        ("round and round", "stop(s, o, v.kept & v.in_noise & settled, TW_FTOL);", ""),
+        ("round and round", "stop(s, o, fine & v.in_noise & settled, TW_FTOL);", ""),
     ],
     ("csrc/fit/covariance.h", "test_engine.py"): [
         ("covariance factor", "scale = factor * s->work", "scale = 2 * factor * s->work"),

@@ -8,20 +8,20 @@ EDITS = {
             "deviance_of(y, f), 2 * f)",
             "deviance_of(y, f), f)",
         ),
-        ("negative means have a likelihood", "used & (f >= REAL_MIN) &", "used & (f == f) &"),
+        ("negative means have a likelihood", "return (f >= REAL_MIN) &", "return (f == f) &"),
         (
             "counts left out counted",
-            "const ivec used = n->weight > 0, means",
-            "const ivec used = n->weight >= 0, means",
+            "n->weight > 0 : ~(ivec){0}, means",
+            "n->weight >= 0 : ~(ivec){0}, means",
         ),
         (
             "weights of least squares",
             "n->square = v_and(means, inverse);",
             "n->square = v_and(means, 1 + 0 * inverse);",
         ),
-        ("Huber's root", "v_sel(near, z, 2 * root - 1)", "v_sel(near, z, 2 * root)"),
-        ("curvature may be negative", "v_max(1 - z, least * q)", "(1 - z)"),
-        ("the scale forgotten", "r = e * n->weight * inverse", "r = e * n->weight"),
+        ("Huber's root", "v_sel(near, z, 2 * r - 1)", "v_sel(near, z, 2 * r)"),
+        ("curvature may be negative", "v_max(1 - z, n->least * q)", "(1 - z)"),
+        ("the scale forgotten", "e * n->weight * n->inverse : e", "e * n->weight : e"),
         ("covariance without psi", "correction * psi2 / (n - F)", "correction / (n - F)"),
         (
             "slopes not squared",
@@ -29,11 +29,48 @@ EDITS = {
             "n->sum[SUM_SLOPE2] += v_and(used, second)",
         ),
     ],
+    ("csrc/fit/noise.h", "test_noise_sums.py"): [
+        ("logarithms added by their arguments", "t + n->folded * t", "t"),
+        ("a product too many", "p % FOLD == FOLD - 1 || p == n - 1", "p == n - 1"),
+        (
+            "logarithms of the last points lost",
+            "p % FOLD == FOLD - 1 || p == n - 1",
+            "p % FOLD == 3",
+        ),
+        ("points apart forgotten", "if (v_any(at.apart))", "if (0)"),
+        ("counts apart squared", "f * quotient_exponent(y, f, &k)", "f; k = v_set(0)"),
+    ],
+    ("csrc/vecmath/core.h", "test_noise_sums.py"): [
+        ("exponents cut, not rounded", "(uvec)x + (one + half)", "(uvec)x + one"),
+    ],
+    ("csrc/fit/state.h", "test_noise_sums.py"): [
+        (
+            "never far",
+            "v_sel(far, v_set(1), v_set(LEAST",
+            "v_sel(far, v_set(LEAST_CURVATURE), v_set(LEAST",
+        ),
+        ("always far", "MASK(s->fresh, 0) | (promised > most)", "~(ivec){0}"),
+        (
+            "coarse sums end a fit",
+            "noisy ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE :",
+            "0 * noisy ? (ivec){0} :",
+        ),
+    ],
+    ("csrc/fit/points.h", "test_noise_sums.py"): [
+        ("far for second derivatives", "one->bends ? LEAST_CURVATURE :", "one->bends ? 1 :"),
+    ],
+    ("csrc/fit/lanes.h", "test_noise.py"): [
+        (
+            "points left out taken for used",
+            "g->square, positive, m->width",
+            "g->square, 1, m->width",
+        ),
+    ],
     ("csrc/fit/sample.h", "test_noise.py"): [
         ("an outlier sets the size of y", "data->magnitude > most &&", "0 &&"),
     ],
     ("csrc/fit/points.h", "test_noise.py"): [
-        ("weights of rows not rooted", "v_sqrt(v_load(w->weight + i))", "v_load(w->weight + i)"),
+        ("weights of rows not rooted", "v_sqrt(v_load(w->square + i))", "v_load(w->square + i)"),
     ],
     ("src/thalweg/fitting/f_scale.py", "test_noise.py"): [
         ("one round", "ROUNDS = 4", "ROUNDS = 1"),
