@@ -70,6 +70,8 @@ def test_what_is_not_there_names_who_has_it(both):
         with pytest.raises(AttributeError, match=words):
             getattr(stored, name)
     assert not hasattr(stored, "_repr_html_")
+    with pytest.raises(ValueError, match=r"a folder; thalweg.scale.open_result opens"):
+        tw.load(stored.path)
 
 
 def test_ties_are_told(tmp_path):
@@ -133,6 +135,9 @@ def test_a_map_is_drawn_of_a_store(both, plt, monkeypatch):
         assert np.array_equal(np.ma.filled(ours, 0), np.ma.filled(theirs, 0)), name
     with pytest.raises(ValueError, match="holds no data"):
         tw.plot.map(stored, "residual")
+    for draw in (tw.plot.residuals, lambda r: tw.plot.fit(r, 0, 0)):
+        with pytest.raises(AttributeError, match=r"needs the data; thalweg.fit of that part"):
+            draw(stored)
     thin = stored.thinned(10)
     monkeypatch.setattr(type(stored), "thinned", lambda self: thin)
     monkeypatch.setattr(type(stored), "step_of", lambda self: 3)

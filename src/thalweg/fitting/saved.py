@@ -213,6 +213,8 @@ def _noise(header: dict[str, Any], arrays: dict[str, Array]) -> Noise | None:
 
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the arrays and the header of a file that `save` wrote."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; thalweg.scale.open_result opens a result in a store")
     try:
         arrays, _ = load_archive(path)
         header = json.loads(str(arrays["header"]))
