@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _SHOWN = 1_000_000  # about so many fits, evenly spread, give the percentiles of a summary
 # Attributes of a result with a number, or a row of them, for each fit that follow from the others.
 COMPUTED = ("dof", "redchi", "aic", "aicc", "bic", "at_bound")
-_OF_DATA = ("problem", "fitted", "residual", "jacobian", "r2", "plot", "profile")
-_OF_DATA += ("bootstrap", "jackknife")
+_OF_DATA = {"problem", "fitted", "residual", "jacobian", "r2", "plot", "profile"}
+_OF_DATA |= {"bootstrap", "jackknife"}
 _NUMBERS = ("chi2", "n_used", "n_iter", "status")  # what a Dataset has beside parameters
 
 
