@@ -261,6 +261,15 @@ def test_without_covariances_what_needs_them_says_so(tmp_path):
     assert [r.chi2 for r in stored[:2]] == [r.chi2 for r in result[:2]]
 
 
+def test_errors_of_parts_with_a_fixed_parameter(tmp_path):
+    y = decays(5)
+    for cov in (False, True):
+        out = tw.scale.Store(tmp_path / f"{cov}.zarr", cov=cov)
+        part, same = fit(y, fixed=["a"], out=out)[1:], fit(y, fixed=["a"])[1:]
+        assert np.array_equal(part.stderr, same.stderr)
+        assert np.array_equal(part.interval(0.9), same.interval(0.9))
+
+
 def test_labels_survive(tmp_path):
     xarray = pytest.importorskip("xarray")
     when = np.array(["2020-01-31", "2020-02-01"], "M8[ns]")
