@@ -207,8 +207,8 @@ TW_INLINE vec least_share(const fits *s, int noise, int o) {
 /* Are the sums at theta those of a trial far from a minimum?  The steps that they lead to are short, and say
  * nothing of how near a minimum is. */
 TW_INLINE ivec is_coarse(const fits *s, int o) {
-    const int noisy = s->n_sums > tri(s->F + 1, 0);
-    return noisy ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE : (ivec){0};
+    const int has_noise = s->n_sums > tri(s->F + 1, 0);
+    return has_noise ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE : (ivec){0};
 }
 
 /* The lanes that need a next trial: running ones, and such as met a tolerance or are slow, for these may be
