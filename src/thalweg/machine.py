@@ -162,6 +162,12 @@ def get_num_threads() -> int:
     THALWEG_NUM_THREADS or OMP_NUM_THREADS, else the number of processors that this process may use.
     Inside a call with ``threads``, such as a call of `minimize` that evaluates your loss, it is the
     ``threads`` of that call.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.get_num_threads() >= 1
+    True
     """
     return dispatch.get_num_threads()
 
@@ -180,6 +186,14 @@ def set_num_threads(n: int | None) -> None:
     ------
     ValueError
         ``n`` is less than 1 or not a whole number.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.set_num_threads(1)
+    >>> tw.get_num_threads()
+    1
+    >>> tw.set_num_threads(None)
     """
     dispatch.set_num_threads(0 if n is None else count(n, "n", 1, _MOST))
 

@@ -15,6 +15,13 @@ class Status(IntEnum):
 
     The numbers down to RANGE, -10, are those of ``tw_status`` in csrc/fit/contract.h; those that
     follow belong to descents and linear models, and ROUNDING to pivoting too.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> r = tw.fit("line", [0.0, 1.0, 2.0], [1.0, 3.0, 5.0])
+    >>> tw.Status(int(r.status)) is tw.Status.EXACT, tw.Status.EXACT > 0
+    (True, True)
     """
 
     NOT_RUN = 0

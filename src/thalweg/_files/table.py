@@ -47,6 +47,14 @@ class Table:
         The encoding of the file; "text" if it was given as text.
     notes : tuple of str
         Sentences on what may surprise: lines left out, columns not read, dates.
+
+    Examples
+    --------
+    >>> import io
+    >>> import thalweg as tw
+    >>> table = tw.read_table(io.StringIO("t,s\\n0,1.5\\n1,2.5\\n"))
+    >>> table.names, table["s"]
+    (('t', 's'), array([1.5, 2.5]))
     """
 
     names: tuple[str, ...]

@@ -119,6 +119,14 @@ class Diagnosis:
     falls_for_ever : bool
         Whether the quadratic has no minimum although no eigenvalue is negative: the gradient has a
         component along a flat direction.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> d = tw.diagnose(loss, [1.0, 1.0])
+    >>> d.definiteness is tw.Definiteness.POSITIVE
+    True
     """
 
     spectrum: Array

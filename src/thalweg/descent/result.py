@@ -62,6 +62,16 @@ class DescentResult:
         The settings that were used.
     message : str
         Why it stopped, with the numbers of this case.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> r = tw.minimize(loss, [1.0, 1.0], tw.GradientDescent())
+    >>> r.success
+    True
+    >>> r.theta.round(6) + 0.0
+    array([0., 0.])
     """
 
     theta: Floats

@@ -50,6 +50,17 @@ class Comparison:
         smaller one or is not at its minimum.
     p_value : ndarray, shape (...)
         The probability of a statistic at least as large if the smaller model is true.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> more = tw.fit("a*exp(-t/tau) + c", t, y, p0={"a": 1, "tau": 1, "c": 0}, independent="t")
+    >>> r.compare(more).test
+    'F'
     """
 
     labels: tuple[str, str]

@@ -32,7 +32,18 @@ _NO_BOUNDS = (-np.inf, np.inf)
 
 
 class CovarianceWarning(UserWarning):
-    """The covariance of the parameters could not be estimated."""
+    """The covariance of the parameters could not be estimated.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import thalweg as tw
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     theta, cov = tw.curve_fit(lambda x, a, b: a * x + b, [0.0, 1.0], [1.0, 3.0])
+    >>> said[0].category is tw.CovarianceWarning
+    True
+    """
 
 
 @spelled

@@ -31,7 +31,20 @@ _FLOAT64, _FLOATS = np.dtype(np.float64), frozenset([float])
 
 
 class SlowModelWarning(UserWarning):
-    """A model could not be recorded: Python calls it, with derivatives by central differences."""
+    """A model could not be recorded: Python calls it, with derivatives by central differences.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> x = np.arange(5.0)
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     r = tw.fit(lambda x, a: np.sort(a * x), x, 2 * x, [1.0])
+    >>> said[0].category is tw.SlowModelWarning
+    True
+    """
 
 
 class Problem(NamedTuple):

@@ -42,7 +42,19 @@ _LOWER = {8: 1e-4, 4: 3e-2}
 
 
 class Limit(IntEnum):
-    """What a limit of a profile is; 0 or a negative one is NaN, and says why there is none."""
+    """What a limit of a profile is; 0 or a negative one is NaN, and says why there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> p = r.profile("tau")
+    >>> tw.Limit(int(p.lower_status))
+    <Limit.FOUND: 1>
+    """
 
     FOUND = 1
     BOUND = 2
@@ -94,6 +106,17 @@ class Profile:
         s^2: 1 with absolute sigma, else chi2 / dof.
     minimum : ndarray, shape (...)
         chi2 of the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> p = r.profile("tau")
+    >>> bool(p.lower < p.estimate < p.upper)
+    True
     """
 
     name: str

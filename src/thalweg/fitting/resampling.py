@@ -59,6 +59,17 @@ class Resamples:
         point was left out before.
     n_failed : ndarray of int, shape (...)
         How many samples failed; these do not count in what follows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> b = r.bootstrap(200, seed=1)
+    >>> b.samples.shape
+    (200, 2)
     """
 
     kind: str

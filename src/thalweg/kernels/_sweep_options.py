@@ -32,6 +32,16 @@ class Sweep(NamedTuple):
         F before the first sweep and after each, for every right-hand side.  It never rises.
     drift : float or None
         The largest difference between the updated residual and b − Aθ; None without ``b``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.kernels import coordinate_sweep
+    >>> A = np.asfortranarray([[1.0, 0.0], [0.0, 2.0]])
+    >>> theta, residual = np.zeros(2), np.array([1.0, 2.0])
+    >>> s = coordinate_sweep(A, theta, residual)
+    >>> s.largest_change, theta
+    (1.0, array([1., 1.]))
     """
 
     largest_change: float

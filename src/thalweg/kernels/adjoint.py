@@ -28,7 +28,18 @@ from .._core.failures import Adjoint, refuse
 
 
 class NormalEquations(NamedTuple):
-    """JᵗWJ, JᵗWε and εᵗWε: the Gauss-Newton step d solves JᵗWJ d = JᵗWε."""
+    """JᵗWJ, JᵗWε and εᵗWε: the Gauss-Newton step d solves JᵗWJ d = JᵗWε.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.kernels import normal_equations
+    >>> J = np.array([[[1.0, 0.0], [1.0, 1.0]]])
+    >>> n = normal_equations(J, np.array([[1.0, 2.0]]))
+    >>> n.JtWJ
+    array([[2., 1.],
+           [1., 1.]])
+    """
 
     JtWJ: Array  # (P, P), or (K, P, P) per problem
     JtWe: Array  # (P,), or (K, P) per problem

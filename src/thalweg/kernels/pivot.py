@@ -42,6 +42,14 @@ class Pivoted(NamedTuple):
     status : ndarray of int8, shape (...)
         A `thalweg.Status`: ROUNDING for a minimum to rounding, else MAX_ITER, SINGULAR or
         NOT_FINITE, and NOT_RUN for problems that Ctrl-C prevented.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.kernels import block_pivoting
+    >>> p = block_pivoting(np.eye(2), np.array([[1.0, -2.0]]))
+    >>> p.theta
+    array([[1., 0.]])
     """
 
     theta: Array

@@ -35,7 +35,14 @@ _SEED = 0  # the seed of vectors that products start from, so that every call ha
 
 
 class Definiteness(StrEnum):
-    """The signs that theta'B theta takes for theta != 0."""
+    """The signs that theta'B theta takes for theta != 0.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.definiteness([[2.0, 0.0], [0.0, -1.0]]) is tw.Definiteness.INDEFINITE
+    True
+    """
 
     POSITIVE = "positive definite"
     NON_NEGATIVE = "non-negative definite"

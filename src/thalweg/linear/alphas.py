@@ -35,7 +35,17 @@ def lasso_path(
     sample_weight: Any = None,
     threads: int | None = None,
 ) -> tuple[Array, ...]:
-    """Return ``enet_path(X, y, l1_ratio=1, ...)``: the other arguments and results are its own."""
+    """Return ``enet_path(X, y, l1_ratio=1, ...)``: the other arguments and results are its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import lasso_path
+    >>> A = np.array([[1.0, 0], [0, 1], [1, 1]])
+    >>> alphas, coefs, gaps = lasso_path(A, np.array([1.0, 2.0, 3.0]), alphas=[1.0, 0.1])
+    >>> coefs.shape
+    (2, 2)
+    """
     return enet_path(
         X, y, l1_ratio=1.0, eps=eps, alphas=alphas, positive=positive,
         return_n_iter=return_n_iter, tol=tol, max_iter=max_iter, sample_weight=sample_weight,

@@ -65,6 +65,15 @@ class ElasticNetCV(Linear):
     alpha_, l1_ratio_, alphas_, coef_, intercept_, n_iter_, dual_gap_
         As scikit-learn's.
     mse_path_ : ndarray, shape (l1_ratios, alphas, folds), or (alphas, folds) for one ratio
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import ElasticNetCV
+    >>> X = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+    >>> y = X @ [2.0, -1.0]
+    >>> ElasticNetCV(cv=2).fit(X, y).coef_.shape
+    (2,)
     """
 
     def __init__(
@@ -218,6 +227,15 @@ class LassoCV(ElasticNetCV):
 
     The parameters are those of ``sklearn.linear_model.LassoCV``, and ``rule``, ``penalty_factors``
     and ``bounds`` as those of `ElasticNetCV`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import LassoCV
+    >>> X = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+    >>> y = X @ [2.0, -1.0]
+    >>> LassoCV(cv=2).fit(X, y).coef_.shape
+    (2,)
     """
 
     def __init__(

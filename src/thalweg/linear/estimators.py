@@ -57,6 +57,15 @@ class LinearRegression(Linear):
         The number of rounds.  The first is the solution of the normal equations, or of columns that
         nearly depend on each other by singular values; descent follows where its gap is too large.
     n_features_in_, feature_names_in_
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import LinearRegression
+    >>> X = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+    >>> y = X @ [2.0, -1.0]
+    >>> LinearRegression().fit(X, y).coef_.round(6)
+    array([ 2., -1.])
     """
 
     def __init__(
@@ -124,6 +133,15 @@ class NonNegative(LinearRegression):
         The upper bounds of the coefficients.
     tol, max_iter, n_jobs
         As those of `LinearRegression`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import NonNegative
+    >>> X = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+    >>> y = X @ [2.0, -1.0]
+    >>> NonNegative().fit(X, y).coef_.round(6)
+    array([1.5, 0. ])
     """
 
     def __init__(
@@ -257,6 +275,15 @@ class ElasticNet(Linear):
     dual_gap_ : float or ndarray, shape (targets,)
         The duality gap, in the unit of the objective above.
     sparse_coef_ : scipy.sparse matrix
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import ElasticNet
+    >>> X = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+    >>> y = X @ [2.0, -1.0]
+    >>> ElasticNet(alpha=0.01).fit(X, y).coef_.shape
+    (2,)
     """
 
     def __init__(
@@ -323,7 +350,17 @@ class ElasticNet(Linear):
 
 @spelled
 class Lasso(ElasticNet):
-    """The lasso, of the parameters of ``sklearn.linear_model.Lasso``: `ElasticNet`, l1_ratio 1."""
+    """The lasso, of the parameters of ``sklearn.linear_model.Lasso``: `ElasticNet`, l1_ratio 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import Lasso
+    >>> X = np.array([[1.0, 0], [0, 1], [1, 1], [2, 1]])
+    >>> y = X @ [2.0, -1.0]
+    >>> Lasso(alpha=0.01).fit(X, y).coef_.round(1)
+    array([ 2. , -0.9])
+    """
 
     def __init__(
         self,

@@ -22,6 +22,16 @@ class ImageHistory(NamedTuple):
     change : ndarray, shape (n_iter + 1,)
         The largest distance of a pixel from its minimum when the sweep came to it, in the unit of
         x; NaN for the start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import thalweg as tw
+    >>> A = sp.csc_array(np.eye(9) + 0.1)
+    >>> r = tw.linear.icd(A, A @ np.arange(9.0), shape=(3, 3), prior=tw.linear.QGGMRF(1.0))
+    >>> len(r.history.cost) == r.n_iter + 1
+    True
     """
 
     cost: Array
@@ -72,6 +82,16 @@ class ImageResult:
         The cost after each sweep.
     message : str
         Why the reconstruction ended, with the numbers of this case.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> import thalweg as tw
+    >>> A = sp.csc_array(np.eye(9) + 0.1)
+    >>> r = tw.linear.icd(A, A @ np.arange(9.0), shape=(3, 3), prior=tw.linear.QGGMRF(1.0))
+    >>> r.x.shape, r.success
+    ((3, 3), True)
     """
 
     x: Array

@@ -17,7 +17,18 @@ Course = list[tuple[float, float, float, int]]  # objective, gap, kkt, working; 
 
 
 class ConvergenceWarning(UserWarning):
-    """The duality gap of a linear model, or the distance of an image, is larger than wanted."""
+    """The duality gap of a linear model, or the distance of an image, is larger than wanted.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import thalweg as tw
+    >>> with warnings.catch_warnings(record=True) as said:
+    ...     warnings.simplefilter("always")
+    ...     r = tw.coordinate_descent([[1.0, 0.9], [0.9, 1.0]], [1.0, 2.0], max_iter=0)
+    >>> said[0].category is tw.ConvergenceWarning
+    True
+    """
 
 
 class LinearHistory(NamedTuple):
@@ -29,6 +40,15 @@ class LinearHistory(NamedTuple):
         As those of `LinearResult`, over the coordinates that were not yet proved to be 0.
     working : ndarray, shape (n_iter + 1,)
         The number of coordinates in the working set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> A = np.array([[1.0, 0], [0, 1], [1, 1]])
+    >>> r = tw.coordinate_descent(A, [1.0, 2.0, 3.0], l1=0.5)
+    >>> len(r.history.objective) == r.n_iter + 1
+    True
     """
 
     objective: Array
@@ -93,6 +113,17 @@ class LinearResult:
     message : str
         Why the solution ended, with the numbers of this case; of M right-hand sides, why the first
         that did not converge ended.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> A = np.array([[1.0, 0], [0, 1], [1, 1]])
+    >>> r = tw.coordinate_descent(A, [1.0, 2.0, 3.0], l1=0.5)
+    >>> r.theta.round(6)
+    array([0.833333, 1.833333])
+    >>> r.success
+    True
     """
 
     theta: Array

@@ -57,6 +57,16 @@ class Step(NamedTuple):
         A copy of the coefficients.
     gap : float
         The duality gap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import path
+    >>> A = np.array([[1.0, 0], [0, 1], [1, 1]])
+    >>> numbers = []
+    >>> p = path(A, [1.0, 2.0, 3.0], n=3, callback=lambda step: numbers.append(step.number))
+    >>> numbers
+    [0, 1, 2]
     """
 
     number: int
@@ -83,6 +93,15 @@ class LinearPath:
         The number of rounds at each λ.
     status : ndarray of int8, shape (n,)
         Why the solution at each λ ended, a `thalweg.Status`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.linear import path
+    >>> A = np.array([[1.0, 0], [0, 1], [1, 1]])
+    >>> p = path(A, [1.0, 2.0, 3.0], n=5)
+    >>> p.theta.shape
+    (2, 5)
     """
 
     penalties: Array

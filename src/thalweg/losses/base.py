@@ -50,6 +50,14 @@ class Loss(ABC):
         `hessian_vector`.  A subclass whose objects differ overrides this property.
     has_gauss_newton : bool
         Whether the loss has a Gauss-Newton matrix: it is quadratic or overrides `gauss_newton`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss(np.eye(2))
+    >>> isinstance(loss, tw.Loss), loss.gradient(np.array([1.0, 2.0]))
+    (True, array([2., 4.]))
     """
 
     n_params: int
@@ -195,7 +203,14 @@ def refuse_no_loss(value: Any, kind: type[Loss] | None = None) -> None:
 
 
 class LeastSquares(Loss):
-    """A loss that is a sum of squared residuals e = data - prediction."""
+    """A loss that is a sum of squared residuals e = data - prediction.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> isinstance(tw.LinearLeastSquares([[1.0], [2.0]], [1.0, 2.0]), tw.LeastSquares)
+    True
+    """
 
     @abstractmethod
     def residuals(self, theta: Any) -> Array:

@@ -43,6 +43,14 @@ class Model(Composable):
         A description in one line.
     estimate : callable
         Takes scaled coordinates and data and returns start values; see `guess`.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.models.line.names
+    ('slope', 'intercept')
+    >>> float(tw.models.line(2.0, 3.0, 1.0))
+    7.0
     """
 
     name: str

@@ -62,6 +62,13 @@ class ConjugateGradient(Method):
         next direction rests on a flat slope.
     preconditioner : optional
         See `thalweg.optimizers.precondition`; a diagonal one within bounds.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.ConjugateGradient()).success
+    True
     """
 
     bounds: ClassVar[bool] = True

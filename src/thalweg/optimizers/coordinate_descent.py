@@ -73,6 +73,13 @@ class CoordinateDescent(Method):
     References
     ----------
     S. J. Wright, "Coordinate descent algorithms", Math. Program. 151 (2015) 3.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.CoordinateDescent()).success
+    True
     """
 
     bounds: ClassVar[bool] = True

@@ -30,6 +30,17 @@ class GaussNewton(Method):
     ----------
     line_search : StrongWolfe or None
         The line search; with None every step has alpha = 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> def decay(t, a, tau):
+    ...     return a * np.exp(-t / tau)
+    >>> loss = tw.MSELoss(decay, t, decay(t, 3, 2))
+    >>> tw.minimize(loss, [2.5, 1.5], tw.GaussNewton()).theta.round(6)
+    array([3., 2.])
     """
 
     computes_gauss_newton: ClassVar[bool] = True

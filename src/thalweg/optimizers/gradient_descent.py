@@ -68,6 +68,13 @@ class GradientDescent(Method):
     References
     ----------
     Y. Nesterov, "Lectures on Convex Optimization", 2nd edition, 2018, section 2.1.5.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.GradientDescent()).success
+    True
     """
 
     bounds: ClassVar[bool] = True

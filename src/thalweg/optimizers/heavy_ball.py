@@ -63,6 +63,13 @@ class HeavyBall(Method):
     References
     ----------
     B. T. Polyak, USSR Comput. Math. Math. Phys. 4 (5) (1964) 1.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.HeavyBall()).success
+    True
     """
 
     growth: ClassVar[float] = 1e10  # the loss may rise by a factor of kappa / 2 on the way down

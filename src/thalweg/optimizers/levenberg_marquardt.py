@@ -78,6 +78,17 @@ class LevenbergMarquardt(Method):
     ----------
     damping : float
         The damping mu of the first step, relative to the diagonal of the Gauss-Newton matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> def decay(t, a, tau):
+    ...     return a * np.exp(-t / tau)
+    >>> loss = tw.MSELoss(decay, t, decay(t, 3, 2))
+    >>> tw.minimize(loss, [1.0, 1.0], tw.LevenbergMarquardt()).theta.round(6)
+    array([3., 2.])
     """
 
     bounds: ClassVar[bool] = True

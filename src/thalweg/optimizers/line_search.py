@@ -59,6 +59,13 @@ class StrongWolfe:
         0 < c1 < c2 < 1: how much the loss must fall and how flat the slope must get.
     max_trials : int
         The most points that are evaluated along one direction.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.ConjugateGradient(tw.StrongWolfe(c2=0.1))).success
+    True
     """
 
     c1: float = 1e-4

@@ -66,6 +66,13 @@ class Nesterov(Method):
     References
     ----------
     L. Lessard, B. Recht and A. Packard, SIAM J. Optim. 26 (2016) 57.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.Nesterov()).success
+    True
     """
 
     bounds: ClassVar[bool] = True

@@ -39,6 +39,13 @@ class Newton(Method):
         lambda >= 0: lambda |diag H| is added to H.
     line_search : StrongWolfe or None
         The line search; with None every step has alpha = 1.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.Newton()).n_iter
+    1
     """
 
     damping: float = 0.0

@@ -54,7 +54,15 @@ class Preconditioner(ABC):
 @spelled
 @dataclass(frozen=True, repr=False)
 class Diagonal(Preconditioner):
-    """M = |diag H|, with 1 for parameters along which the loss does not curve."""
+    """M = |diag H|, with 1 for parameters along which the loss does not curve.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.ConjugateGradient(preconditioner=tw.Diagonal())).success
+    True
+    """
 
     diagonal: ClassVar[bool] = True
 
@@ -76,6 +84,13 @@ class Block(Preconditioner):
     blocks : int or sequence of sequences of int
         The size of consecutive blocks, or the parameters of each block; parameters in no block are
         scaled by 1.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.ConjugateGradient(preconditioner=tw.Block(2))).success
+    True
     """
 
     blocks: int | Sequence[Sequence[int]]
@@ -109,7 +124,18 @@ class Block(Preconditioner):
 @spelled
 @dataclass(frozen=True, repr=False)
 class IncompleteCholesky(Preconditioner):
-    """M = L L' with L as sparse as the lower triangle of a sparse Hessian."""
+    """M = L L' with L as sparse as the lower triangle of a sparse Hessian.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> import thalweg as tw
+    >>> A = sp.diags_array([1.0, 2.0, 3.0]).tocsr()
+    >>> loss = tw.LinearLeastSquares(A, [1.0, 2.0, 3.0])
+    >>> method = tw.ConjugateGradient(preconditioner=tw.IncompleteCholesky())
+    >>> tw.minimize(loss, [0.0, 0.0, 0.0], method).theta.round(6)
+    array([1., 1., 1.])
+    """
 
     def build(self, loss: Loss, theta: Array) -> Solve:
         H = loss.sparse_hessian(theta)
@@ -128,7 +154,16 @@ class IncompleteCholesky(Preconditioner):
 @spelled
 @dataclass(frozen=True, eq=False, repr=False)
 class Given(Preconditioner):
-    """The user's M, shape (P,) for a diagonal or (P, P), or function v -> M^-1 v."""
+    """The user's M, shape (P,) for a diagonal or (P, P), or function v -> M^-1 v.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> method = tw.ConjugateGradient(preconditioner=tw.Given([10.0, 1.0]))
+    >>> tw.minimize(loss, [1.0, 1.0], method).success
+    True
+    """
 
     M: Any
 

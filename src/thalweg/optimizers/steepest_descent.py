@@ -41,6 +41,13 @@ class SteepestDescent(Method):
         For losses whose minimum along a line has no closed form.
     preconditioner : optional
         See `thalweg.optimizers.precondition`.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> tw.minimize(loss, [1.0, 1.0], tw.SteepestDescent()).success
+    True
     """
 
     line_search: StrongWolfe = USUAL_SEARCH

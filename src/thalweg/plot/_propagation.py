@@ -77,6 +77,11 @@ def propagation(
         The function does something that cannot be recorded.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> ax = tw.plot.propagation("a*exp(-t/tau)", independent="t")
     """
     counted = count_operations(model, n_inputs=n_inputs, independent=independent)
     forwards, backwards = _products(counted)

@@ -61,6 +61,13 @@ def convergence(
         There is no result, no such quantity, or another number of labels than results.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> r = tw.minimize(loss, [1.0, 1.0], tw.GradientDescent())
+    >>> ax = tw.plot.convergence(r)
     """
     if quantity not in _QUANTITIES:
         raise ValueError(f"quantity must be gradient_norm or loss, got {quantity!r}")
@@ -118,6 +125,13 @@ def spectrum(d: Diagnosis, *, ax: Any = None) -> Any:
     ------
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> d = tw.diagnose(loss, [1.0, 1.0])
+    >>> ax = tw.plot.spectrum(d)
     """
     ax = axes_or_new(ax, 5.2, 3.8)
     values = d.spectrum[::-1]
@@ -169,6 +183,13 @@ def diagnosis(d: Diagnosis, *, ax: Any = None) -> Any:
         ``ax`` is not two Axes.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> d = tw.diagnose(loss, [1.0, 1.0])
+    >>> ax = tw.plot.diagnosis(d)
     """
     plt = pyplot()
     if ax is None:

@@ -74,6 +74,15 @@ def fit(result: FitResult, *index: int, ax: Any = None, band: float | None = Non
         ``ax`` has another number of Axes, or a band is wanted for a model of several variables.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> ax = tw.plot.fit(r)
     """
     plt = pyplot()
     if (several := result.problem.data.several) is not None:
@@ -156,6 +165,15 @@ def overview(result: FitResult | Stored, titles: Sequence[str] | None = None) ->
         There are more than nine fits in a batch of more than two dimensions, or none at all.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> figure = tw.plot.overview(r)
     """
     plt = pyplot()
     if isinstance(result, FitResult):

@@ -84,6 +84,16 @@ def map(
         There is no such name, or the batch has not one or two dimensions.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> maps = np.stack([[y, 2 * y]] * 3)
+    >>> r = tw.fit("a*exp(-t/tau)", t, maps, p0={"a": 1, "tau": 1}, independent="t")
+    >>> ax = tw.plot.map(r, "tau")
     """
     step = 1
     if not isinstance(result, FitResult):
@@ -289,6 +299,16 @@ def residuals(
         There is no fit, or the result was loaded from a file, which holds no data.
     ModuleNotFoundError
         Matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = 3 * np.exp(-t / 2) + 0.01 * np.cos(9 * t)
+    >>> maps = np.stack([[y, 2 * y]] * 3)
+    >>> r = tw.fit("a*exp(-t/tau)", t, maps, p0={"a": 1, "tau": 1}, independent="t")
+    >>> ax = tw.plot.residuals(r)
     """
     if not result.chi2.size:
         raise ValueError("there is no fit to draw")

@@ -15,7 +15,14 @@ import numpy as np
 
 
 class ModelID:
-    """The numbers of the models."""
+    """The numbers of the models.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> int(gpufit.ModelID.GAUSS_2D)
+    1
+    """
 
     GAUSS_1D = 0
     GAUSS_2D = 1

@@ -44,14 +44,28 @@ __all__ = [
 
 
 class EstimatorID:
-    """The numbers of the estimators: least squares, and the most likely parameters of counts."""
+    """The numbers of the estimators: least squares, and the most likely parameters of counts.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> int(gpufit.EstimatorID.LSE), int(gpufit.EstimatorID.MLE)
+    (0, 1)
+    """
 
     LSE = 0
     MLE = 1
 
 
 class ConstraintType:
-    """Which bounds of a parameter count."""
+    """Which bounds of a parameter count.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> int(gpufit.ConstraintType.LOWER_UPPER)
+    3
+    """
 
     FREE = 0
     LOWER = 1
@@ -60,7 +74,14 @@ class ConstraintType:
 
 
 class State:
-    """How a fit ended."""
+    """How a fit ended.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> [n for n in dir(gpufit.State) if n.isupper()]
+    ['CONVERGED', 'GPU_NOT_READY', 'MAX_ITERATION', 'NEG_CURVATURE_MLE', 'SINGULAR_HESSIAN']
+    """
 
     CONVERGED = 0
     MAX_ITERATION = 1
@@ -220,17 +241,38 @@ def fit_constrained(
 
 
 def cuda_available() -> bool:
-    """Return False: Thalweg fits on the CPU, and `fit` needs no GPU."""
+    """Return False: Thalweg fits on the CPU, and `fit` needs no GPU.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> gpufit.cuda_available()
+    False
+    """
     return False
 
 
 def get_last_error() -> str:
-    """Return why `cuda_available` is False.  Errors of `fit` are raised with their own words."""
+    """Return why `cuda_available` is False.  Errors of `fit` are raised with their own words.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> gpufit.get_last_error()
+    'Thalweg fits on the CPU and uses no GPU; fit needs none, so do not ask for it'
+    """
     return "Thalweg fits on the CPU and uses no GPU; fit needs none, so do not ask for it"
 
 
 def get_cuda_version() -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the versions of CUDA's runtime and driver, (0, 0) each: neither is used."""
+    """Return the versions of CUDA's runtime and driver, (0, 0) each: neither is used.
+
+    Examples
+    --------
+    >>> from thalweg.scale import gpufit
+    >>> gpufit.get_cuda_version()
+    ((0, 0), (0, 0))
+    """
     return (0, 0), (0, 0)
 
 

@@ -34,6 +34,15 @@ class TableFit:
         The result of all fits, in the order of the table's rows.
     first : datetime or None
         Where x was dates, the earliest of them, from which x counts seconds.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from thalweg.scale.tables import fit_wide
+    >>> wide = pd.DataFrame({"a": [1.0, 3.0, 5.0], "b": [3.0, 2.0, 1.0]}, index=[0.0, 1.0, 2.0])
+    >>> fits = fit_wide(wide, "slope*x + c", p0=[1, 0])
+    >>> fits.table["slope"].round(6).to_dict(), fits.result.status.size
+    ({'a': 2.0, 'b': -1.0}, 2)
     """
 
     table: Any
