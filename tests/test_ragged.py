@@ -54,6 +54,7 @@ def bump(x, a, m, w, c):
         {"bounds": {"a": (-1, 1), "m": (-5, 16)}},
         {"attempts": 1},
         {"robust": "cauchy", "f_scale": 0.03},
+        {"robust": "soft_l1", "f_scale": 0.03},
         {"robust": "huber", "f_scale": "estimate"},
         {"linear": "auto"},
         {"starts": 3, "retry": 2},

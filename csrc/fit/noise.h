@@ -65,6 +65,7 @@ typedef struct {
     vec folded;           /* of Cauchy's loss: the product of the 1 + z whose logarithm waits, less 1 */
     ivec apart;           /* where the loss of some point has not been summed (losses_apart) */
     ivec positive;        /* where every a so far is positive */
+    ivec every;           /* every lane, which only the running code knows: see add_robust */
 } noisy;
 
 /* The deviance of counts y > 0 from means f > 0, where y / f is a normal number.
@@ -133,7 +134,11 @@ TW_INLINE void robust_at(const noisy *n, int noise, vec r, vec z, vec *rho, vec 
 enum { FOLD = 4 };
 #define UNFOLDED (sizeof(real) == 8 ? (real)1e75 : (real)1e9)
 
-/* Compiled for each loss, with and without weights, and with and without `bend`. */
+/* Compiled for each loss, with and without weights, and with and without `bend`.
+ *
+ * A product that is added to a sum may become one operation with it, which rounds once, but not where a mask
+ * stands between them.  Without weights a mask stands there, too, so that a point that is left out changes no
+ * bit of the sums of others. */
 TW_INLINE void add_robust(noisy *n, int noise, int weighted, int bends) {
     const ivec used = weighted ? n->weight > 0 : ~(ivec){0};
     const vec e = v_and(used, n->y - n->f), r = v_abs(weighted ? e * n->weight * n->inverse : e * n->inverse);
@@ -154,9 +159,10 @@ TW_INLINE void add_robust(noisy *n, int noise, int weighted, int bends) {
         n->sum[SUM_LOSS] += rho; /* 0 where e is */
     }
     n->sum[SUM_PSI2] += psi * psi;
-    n->sum[SUM_SLOPE] += v_and(used, second);
-    n->sum[SUM_SLOPE2] += v_and(used, second * second);
-    n->sum[SUM_MATRIX] += v_and(used, a);
+    const ivec summed = weighted ? used : n->every;
+    n->sum[SUM_SLOPE] += v_and(summed, second);
+    n->sum[SUM_SLOPE2] += v_and(summed, second * second);
+    n->sum[SUM_MATRIX] += v_and(summed, a);
 }
 
 /* A block of n groups of points.
@@ -206,7 +212,7 @@ TW_INLINE ivec noise_of_lanes(const noise_block *b, int noise, int weighted, int
     const vec scale = v_load(b->scale + o), least = v_load(b->sum + LEAST_SHARE * LANES + o);
     const vec s2 = scale * scale;
     noisy at = {.inverse = 1 / scale, .least = least, .most = 1 / least};
-    at.positive = ~(ivec){0};
+    at.positive = ~(ivec){0}, at.every = scale == scale;
     for (ptrdiff_t p = 0; p < n; p++) {
         load_noisy(b, &at, weighted, p, o);
         if (noise == TW_POISSON)

@@ -52,7 +52,7 @@ EDITS = {
         ("always far", "MASK(s->fresh, 0) | (promised > most)", "~(ivec){0}"),
         (
             "coarse sums end a fit",
-            "noisy ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE :",
+            "has_noise ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE :",
             "0 * noisy ? (ivec){0} :",
         ),
     ],

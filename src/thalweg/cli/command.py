@@ -89,12 +89,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             say("interrupted")
             return stop.status
-        except BrokenPipeError:  # the reader has gone, and Python's last flush would fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:  # the reader has gone
+            _drop_what_is_unwritten()
             return 1
         except _INPUT_ERRORS as error:
             say(sentence(error))
+            _drop_what_is_unwritten()
             return _BAD_INPUT
+
+
+def _drop_what_is_unwritten() -> None:
+    """Let the last flush of the interpreter not fail, which would change the exit status to 120."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # ---- arguments -------------------------------------------------------------------------------
