@@ -25,8 +25,8 @@ EDITS = {
         ("covariance without psi", "correction * psi2 / (n - F)", "correction / (n - F)"),
         (
             "slopes not squared",
-            "n->sum[SUM_SLOPE2] += v_and(used, second * second)",
-            "n->sum[SUM_SLOPE2] += v_and(used, second)",
+            "n->sum[SUM_SLOPE2] += v_and(summed, second * second)",
+            "n->sum[SUM_SLOPE2] += v_and(summed, second)",
         ),
     ],
     ("csrc/fit/noise.h", "test_noise_sums.py"): [
