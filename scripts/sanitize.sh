@@ -22,8 +22,8 @@ export PATH="$work/venv/bin:$PATH" SKBUILD_BUILD_DIR="$work/wheel"
 [[ -v TW_LEVELS ]] || export CFLAGS="${CFLAGS:-} -march=native"
 
 # no build type and no stripping, so that reports name lines
-python -m pip install --quiet ".[test]" -C cmake.build-type=None -C install.strip=false \
-    -C cmake.define.TW_SANITIZE=address,undefined -C cmake.define.TW_LEVELS="${TW_LEVELS-}"
+python -m pip install --quiet ".[test]" --config-settings=cmake.build-type=None --config-settings=install.strip=false \
+    --config-settings=cmake.define.TW_SANITIZE=address,undefined --config-settings=cmake.define.TW_LEVELS="${TW_LEVELS-}"
 
 # in as many processes as there are processors; where one ends with a report, that is printed and
 # the tests fail; the interpreter itself is not built
