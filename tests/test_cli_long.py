@@ -1,5 +1,6 @@
 """The command line on long tables, on masks in tables, and on arrays from the standard input."""
 
+import csv
 import io
 import shlex
 import sys
@@ -76,6 +77,18 @@ def test_a_group_has_several_columns_and_rows_without_one_are_left_out(tmp_path,
         ['"2.5', ' u"'],
         ['"1', ' u"'],
     ]
+
+
+def test_groups_whose_titles_are_alike_stay_apart(tmp_path, capsys):
+    keys = [("a, b", "c"), ("a", "b, c")]
+    rows = [(*key, x, k + 1 + x) for k, key in enumerate(keys) for x in range(4)]
+    written(tmp_path / "d.csv", rows, "first;second;x;y")
+    command = ("--group", "first,second", "--out", tmp_path / "o.csv")
+    call(capsys, "fit", tmp_path / "d.csv", "--model", "line", *command)
+    with (tmp_path / "o.csv").open(newline="") as file:
+        fits = list(csv.DictReader(file))
+    assert [float(fit["intercept"]) for fit in fits] == pytest.approx([1, 2])
+    assert {fit["data"] for fit in fits} == {"a, b, c"}
 
 
 def test_data_sets_of_one_length_are_fitted_together(tmp_path, capsys):

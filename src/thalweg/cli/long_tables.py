@@ -66,17 +66,16 @@ def find_groups(sheet: Sheet, places: Sequence[int]) -> Groups:
     ValueError
         No row has a key.
     """
-    columns = [_keys(sheet, j) for j in places]
-    titles = [", ".join(keys) if all(keys) else "" for keys in zip(*columns, strict=True)]
-    number: dict[str, int] = {}
-    of_row = np.array([number.setdefault(t, len(number)) if t else -1 for t in titles])
+    rows = zip(*(_keys(sheet, j) for j in places), strict=True)
+    number: dict[tuple[str, ...], int] = {}
+    of_row = np.array([number.setdefault(k, len(number)) if all(k) else -1 for k in rows])
     if not number:
         names = ", ".join(sheet.names[j] for j in places)
         raise ValueError(f"{sheet.name}: no row has a value of {names}, which --group names")
     n_left_out = int((of_row < 0).sum())
     order = np.argsort(of_row, kind="stable")[n_left_out:]
     offsets = np.r_[0, np.cumsum(np.bincount(of_row[order], minlength=len(number)))]
-    return Groups(order, offsets, list(number), n_left_out)
+    return Groups(order, offsets, [", ".join(keys) for keys in number], n_left_out)
 
 
 def _keys(sheet: Sheet, j: int) -> list[str]:
