@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Hashable, Iterable
 from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -74,12 +74,7 @@ def to_xarray(result: FitResult, with_cov: bool = True) -> Any:
     dims = labels.dims if labels else tuple(f"dim_{k}" for k in range(len(batch)))
     coords = dict(labels.coords) if labels else {}
     levels = labels.levels if labels else {}
-    taken = {*dims, *coords} & {*table, "cov", "cov_i", "cov_j"}
-    if taken:
-        raise ValueError(
-            f"{min(taken)!r} is the name of a coordinate of y and of a number of the result; "
-            "rename the coordinate"
-        )
+    refuse_taken({*table, "cov", "cov_i", "cov_j"}, {*dims, *coords})
     variables: dict[str, Any] = {n: (dims, c.reshape(batch)) for n, c in table.items()}
     if with_cov:
         variables["cov"] = ((*dims, "cov_i", "cov_j"), result.cov)
@@ -87,11 +82,31 @@ def to_xarray(result: FitResult, with_cov: bool = True) -> Any:
     dataset = xr.Dataset(variables, {**coords, **names})
     for dim, of in levels.items():
         dataset = dataset.set_index({dim: of})
-    dataset["status"].attrs = {
+    dataset["status"].attrs = flags_of_status()
+    return dataset
+
+
+def refuse_taken(numbers: Collection[str], labels: Collection[Hashable]) -> None:
+    """Refuse labels of data of which one has the name of a number of the result.
+
+    Raises
+    ------
+    ValueError
+    """
+    taken = [str(label) for label in labels if label in numbers]
+    if taken:
+        raise ValueError(
+            f"{min(taken)!r} is the name of a coordinate of y and of a number of the result; "
+            "rename the coordinate"
+        )
+
+
+def flags_of_status() -> dict[str, Any]:
+    """Return the attributes of a variable of statuses, by the CF conventions, section 3.5."""
+    return {
         "flag_values": np.array(list(FITS), np.int8),
         "flag_meanings": " ".join(status.name.lower() for status in FITS),
     }
-    return dataset
 
 
 def to_html(result: FitResult) -> str:

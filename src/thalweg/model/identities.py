@@ -54,18 +54,18 @@ def _dilogarithm(z: Any) -> Any:
     return np.where(z == 1, -1.0, np.log(z) / np.where(z == 1, 1.0, 1 - z))
 
 
-def _less(before: Any, v: Any, f: Any, x: Any) -> Any:
-    """before - v f / x, and before / 2 at x = 0, with the function f of order v and that of v - 1.
+def _slope(lower: Any, v: Any, f: Any, x: Any) -> Any:
+    """The derivative of a Bessel function J or I of order v, f at x, whose order v - 1 is lower.
 
-    This is half of the difference of the functions of orders v - 1 and v + 1, or for I half of the
-    sum, with one call less, for f is known.
+    It is lower - v f / x, and lower / 2 at x = 0.  This is half of the difference of the functions
+    of orders v - 1 and v + 1, or for I of their sum, with one call less, for f is known.
     """
-    return np.where(x == 0, before / 2, before - v * f / np.where(x == 0, 1.0, x))
+    return np.where(x == 0, lower / 2, lower - v * f / np.where(x == 0, 1.0, x))
 
 
-def _and(before: Any, v: Any, f: Any, x: Any) -> Any:
-    """-(before + v f / x): the same for K, half of the sum of both, downhill; infinite at x = 0."""
-    return -(before + v * f / x)
+def _slope_of_k(lower: Any, v: Any, f: Any, x: Any) -> Any:
+    """The same of K: -(lower + v f / x), which is infinite at x = 0."""
+    return -(lower + v * f / x)
 
 
 IDENTITIES: dict[str, tuple[Identity | None, ...]] = {
@@ -90,25 +90,25 @@ IDENTITIES: dict[str, tuple[Identity | None, ...]] = {
     "stdtr": (None, _student_density),
     # Bessel functions
     "j0": (lambda x: -j1(x),),
-    "j1": (lambda x: _less(j0(x), 1, j1(x), x),),
-    "jv": (None, lambda v, x: _less(jv(v - 1, x), v, jv(v, x), x)),
+    "j1": (lambda x: _slope(j0(x), 1, j1(x), x),),
+    "jv": (None, lambda v, x: _slope(jv(v - 1, x), v, jv(v, x), x)),
     "y0": (lambda x: -y1(x),),
     "y1": (lambda x: y0(x) - y1(x) / x,),
     "yn": (None, lambda n, x: yn(n - 1, x) - n * yn(n, x) / x),
     "yv": (None, lambda v, x: yv(v - 1, x) - v * yv(v, x) / x),
     "i0": (i1,),
-    "i1": (lambda x: _less(i0(x), 1, i1(x), x),),
-    "iv": (None, lambda v, x: _less(iv(v - 1, x), v, iv(v, x), x)),
+    "i1": (lambda x: _slope(i0(x), 1, i1(x), x),),
+    "iv": (None, lambda v, x: _slope(iv(v - 1, x), v, iv(v, x), x)),
     "i0e": (lambda x: i1e(x) - np.sign(x) * i0e(x),),
-    "i1e": (lambda x: _less(i0e(x), 1, i1e(x), x) - np.sign(x) * i1e(x),),
-    "ive": (None, lambda v, x: _less(ive(v - 1, x), v, ive(v, x), x) - np.sign(x) * ive(v, x)),
+    "i1e": (lambda x: _slope(i0e(x), 1, i1e(x), x) - np.sign(x) * i1e(x),),
+    "ive": (None, lambda v, x: _slope(ive(v - 1, x), v, ive(v, x), x) - np.sign(x) * ive(v, x)),
     "k0": (lambda x: -k1(x),),
-    "k1": (lambda x: _and(k0(x), 1, k1(x), x),),
-    "kn": (None, lambda n, x: _and(kn(abs(n - 1), x), n, kn(n, x), x)),
-    "kv": (None, lambda v, x: _and(kv(v - 1, x), v, kv(v, x), x)),
+    "k1": (lambda x: _slope_of_k(k0(x), 1, k1(x), x),),
+    "kn": (None, lambda n, x: _slope_of_k(kn(abs(n - 1), x), n, kn(n, x), x)),
+    "kv": (None, lambda v, x: _slope_of_k(kv(v - 1, x), v, kv(v, x), x)),
     "k0e": (lambda x: k0e(x) - k1e(x),),
-    "k1e": (lambda x: k1e(x) + _and(k0e(x), 1, k1e(x), x),),
-    "kve": (None, lambda v, x: kve(v, x) + _and(kve(v - 1, x), v, kve(v, x), x)),
+    "k1e": (lambda x: k1e(x) + _slope_of_k(k0e(x), 1, k1e(x), x),),
+    "kve": (None, lambda v, x: kve(v, x) + _slope_of_k(kve(v - 1, x), v, kve(v, x), x)),
     # exponential integrals, error functions and their inverses
     "exp1": (lambda x: -np.exp(-x) / x,),
     "expi": (lambda x: np.exp(x) / x,),

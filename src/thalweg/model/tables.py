@@ -54,9 +54,8 @@ class Table(NamedTuple):
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells two tables apart."""
-        from hashlib import (
-            blake2b,
-        )  # loads OpenSSL, a tenth of the time that importing Thalweg takes
+        # hashlib loads OpenSSL, which takes a tenth of the time of importing Thalweg
+        from hashlib import blake2b
 
         return (*self[:4], blake2b(self.values.data, digest_size=16).digest())
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._optional import optional
-from ..status import FITS
+from ..fitting.tables import flags_of_status, refuse_taken
 
 _OF_A_FIT = ("chi2", "dof", "n_used", "n_iter", "status")
 
@@ -38,16 +36,8 @@ def dataset(result: Any, dims: tuple[Any, ...], coords: Any, prefix: str = "") -
     numbers |= {name: getattr(result, name) for name in _OF_A_FIT}
     variables = {prefix + name: (dims, value) for name, value in numbers.items()}
     variables[f"{prefix}cov"] = ((*dims, "cov_i", "cov_j"), result.cov)
-    taken = {*dims, *coords} & {*variables, "cov_i", "cov_j"}
-    if taken:
-        raise ValueError(
-            f"{min(map(str, taken))!r} is the name of a coordinate of y and of a number of the "
-            "result; rename the coordinate"
-        )
+    refuse_taken({*variables, "cov_i", "cov_j"}, {*dims, *coords})
     names = list(result.names)
     out = xr.Dataset(variables, coords).assign_coords(cov_i=names, cov_j=names)
-    out[f"{prefix}status"].attrs = {
-        "flag_values": np.array(list(FITS), np.int8),
-        "flag_meanings": " ".join(status.name.lower() for status in FITS),
-    }
+    out[f"{prefix}status"].attrs = flags_of_status()
     return out

@@ -11,7 +11,8 @@ import numpy as np
 from .._arguments.check import Array
 from .._optional import optional
 from ..fitting.result import FitResult
-from ..status import FITS, Status, explain
+from ..fitting.tables import flags_of_status, refuse_taken
+from ..status import Status, explain
 from .sources import Region
 from .zarr_store import ZarrStore
 
@@ -109,15 +110,7 @@ def lazy_dataset(store: ZarrStore, names: tuple[str, ...]) -> Any:
         variables[f"{name}_stderr"] = found["stderr"].variable[..., j]
     variables |= {name: found[name].variable for name in _NUMBERS}
     dims, coords = tuple(store.about["dims"]), store.coordinates()
-    taken = {*dims, *coords} & variables.keys()
-    if taken:
-        raise ValueError(
-            f"{min(taken)!r} is the name of a coordinate of y and of a number of the result; "
-            "rename the coordinate"
-        )
+    refuse_taken(variables.keys(), {*dims, *coords})
     dataset = xr.Dataset(variables, coords)
-    dataset["status"].attrs = {
-        "flag_values": np.array(list(FITS), np.int8),
-        "flag_meanings": " ".join(status.name.lower() for status in FITS),
-    }
+    dataset["status"].attrs = flags_of_status()
     return dataset
