@@ -10,7 +10,7 @@ import numpy as np
 from .._arguments.arrays import unmasked
 from .._arguments.bounds import read_bounds
 from .._arguments.check import count, numbers, thread_limit
-from .._arguments.pieces import Array, contiguous
+from .._arguments.pieces import Array, contiguous, filled
 from .._arguments.spelling import spelled
 from .._arguments.values import refuse_negative, refuse_nonfinite
 from .._core import pivot as _core
@@ -176,9 +176,11 @@ def pivoted(
     """
     batch, P = C.shape[:-1], len(G)
     M = prod(batch)
-    objective, violation, reach = (np.empty(batch) for _ in range(3))
+    # What has not run is NaN before it runs: after Ctrl-C, new memory of many problems would take
+    # longer to write than the answer may take.
+    objective, violation, reach = (filled(batch, np.nan) for _ in range(3))
     out = Pivoted(
-        np.empty((*batch, P)), objective, violation, reach,
+        filled((*batch, P), np.nan), objective, violation, reach,
         np.zeros(batch, np.int32), np.zeros(batch, np.int8),
     )  # fmt: skip
     error = _core.block_pivoting(
@@ -190,8 +192,6 @@ def pivoted(
         status=out.status, threads=threads,
     )  # fmt: skip
     if error is not None:
-        for values in out[:4]:
-            values[out.status == Status.NOT_RUN] = np.nan
         error.result = out  # type: ignore[attr-defined]
         raise error
     return out
