@@ -318,7 +318,8 @@ def _parsed(text: str, variables: tuple[str, ...], names: tuple[str, ...] | None
     translator = _Translator(text, variables, names)
     value = translator.translate(syntax_tree(text))
     if translator.used.isdisjoint(variables):
-        hint = f"name it with independent=; the names found are {', '.join(translator.position)}"
+        found = [name for name in translator.position if name in translator.used]
+        hint = f"name it with independent=; the names found are {', '.join(found) or 'none'}"
         refuse(text, f"the independent variable {' or '.join(variables)} does not occur", hint)
     for name in [n for n in names or () if n not in translator.used]:
         refuse(text, f"the parameter {name} does not occur")
