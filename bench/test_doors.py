@@ -20,7 +20,7 @@ START = (2.0, 1.5, 0.3)
 FORMULA = "a*exp(-t/tau) + c"
 P0 = dict(zip(("a", "tau", "c"), START, strict=True))
 PIXELS, OF_XARRAY = 100_000, 500  # a loop over all pixels takes minutes
-FITS, CHUNKS, STARTS = 50_000, 16, 8  # for two workers: some seconds of work
+FITS, CHUNKS, STARTS = 200_000, 16, 8  # so many that starting a graph (.1 s) counts little
 GROUPS, OF_A_LOOP = 5_000, 200
 SHORTEST, LONGEST = 10, 60
 ROUNDS = 3
