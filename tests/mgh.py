@@ -238,12 +238,14 @@ def _linear_rank1_zeros(x, m):
 
 
 def _chebyquad(x, m):
-    before, now, means = 1, 2 * x - 1, []
-    for i in range(1, m + 1):
-        integral = -1 / (i**2 - 1) if i % 2 == 0 else 0
-        means.append(np.mean(now) - integral)
-        before, now = now, 2 * (2 * x - 1) * now - before
-    return np.array(means)
+    T, y = np.ones((m + 1, x.size), x.dtype), 2 * x - 1
+    T[1] = y
+    for i in range(1, m):
+        T[i + 1] = 2 * y * T[i] - T[i - 1]
+    i = np.arange(2, m + 1, 2)
+    means = np.add.reduce(T[1:], axis=1) / x.size
+    means[1::2] += 1 / (i**2 - 1)
+    return means
 
 
 _RESIDUALS = {
