@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 import pytest
 from descent_problems import Smooth, definite, rosenbrock
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg.descent.minimize import minimize
@@ -86,6 +86,7 @@ def logistic(rng, n, P):
 
 
 @given(seed=seeds, P=st.integers(1, 30))
+@settings(max_examples=30)
 def test_optimality_within_bounds_of_a_convex_loss(seed, P):
     rng = np.random.default_rng(seed)
     loss = logistic(rng, 60, P)
