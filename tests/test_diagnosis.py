@@ -221,7 +221,7 @@ def test_a_diagnosis_cannot_be_changed():
         (([0, 0, 0],), {}, r"theta must have shape \(P=2,\), got \(3,\)"),
         (([0, 0],), {"reduction": 1}, "reduction must lie between 0 and 1, got 1"),
         (([0, 0],), {"reduction": np.nan}, "reduction must lie between 0 and 1, got nan"),
-        (([0, 0],), {"names": ["a"]}, "names must have one name for each of the 2 parameters, got"),
+        (([0, 0],), {"names": ["a"]}, "names must have one name for each of 2 parameters, got"),
         (([0, np.nan],), {}, "the gradient at theta is not finite"),
     ],
 )

@@ -9,10 +9,11 @@ import pytest
 from scipy.optimize import curve_fit
 
 from thalweg.model.autodiff import gradient
+from thalweg.model.catalogue import models
 from thalweg.model.formula import parse
 from thalweg.model.graph import evaluate
 from thalweg.model.guess import OWN_CHUNK, SHARED_CHUNK
-from thalweg.model.library import MODELS, get_model, models, polynomial
+from thalweg.model.library import MODELS, get_model, polynomial
 from thalweg.model.trace import record
 
 ROUNDING = 1e-12  # a few hundred roundings of terms no larger than the largest value

@@ -9,7 +9,8 @@ from .fitting.problem import SlowModelWarning
 from .fitting.result import FitResult
 from .fitting.saved import load
 from .machine import get_num_threads, info, set_num_threads
-from .model.library import Model, models
+from .model.catalogue import models
+from .model.registry import Model
 from .status import Status
 
 if TYPE_CHECKING:

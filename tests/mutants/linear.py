@@ -295,8 +295,10 @@ EDITS = {
             "k = len(means[best]) - 1 - np.argmax(",
         ),
     ],
-    ("src/thalweg/linear/estimators.py", "test_linear_estimators.py"): [
+    ("src/thalweg/linear/sparse_estimators.py", "test_linear_estimators.py"): [
         ("penalty not times the weight", "total * self.alpha * self.l1_ratio,", "self.alpha,"),
+    ],
+    ("src/thalweg/linear/estimators.py", "test_linear_estimators.py"): [
         ("not the shortest", "            self.coef_ = shortest\n", "            pass\n"),
     ],
     ("src/thalweg/linear/shortest.py", "test_linear_estimators.py"): [

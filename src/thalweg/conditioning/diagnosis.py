@@ -66,6 +66,12 @@ class Direction(NamedTuple):
         The change of each parameter along the direction; a unit vector in the unit of theta.
     curvature : float
         The eigenvalue of the Hessian scaled to a unit diagonal; from 0 to 1e-8.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.diagnose(tw.QuadraticLoss([[1, 1], [1, 1]]), [0, 0]).indistinct[0].names
+    ('theta[0]', 'theta[1]')
     """
 
     names: tuple[str, ...]
@@ -384,12 +390,10 @@ def _scaled(H: Array, names: tuple[str, ...]) -> tuple[float, tuple[Direction, .
 
 
 def _names(names: Sequence[str] | None, n: int) -> tuple[str, ...]:
-    if n == 0:
+    if not n:
         raise ValueError("theta is empty: there is nothing to diagnose")
     if names is None:
         return tuple(f"theta[{j}]" for j in range(n))
     if len(names) != n:
-        raise ValueError(
-            f"names must have one name for each of the {n} parameters, got {len(names)}"
-        )
+        raise ValueError(f"names must have one name for each of {n} parameters, got {len(names)}")
     return tuple(names)

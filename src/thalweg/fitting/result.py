@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
@@ -11,20 +10,21 @@ import numpy as np
 
 from .._arguments.check import Array, Booleans, Floats, Integers, name_index
 from ..status import Status, explain
-from . import goodness, tables, tied
+from . import goodness, tied
 from .batched import Batched
 from .evaluation import as_returned, jacobian, predict
 from .inference import Inference
 from .packed import diagonal, unpacking
 from .selection import select
 from .shared import Groups
+from .written import Written
 
 if TYPE_CHECKING:
     from .problem import Problem
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FitResult(Batched, Inference):
+class FitResult(Batched, Inference, Written):
     """Parameters, error bars and reasons of one fit or of many; B stands for the batch's shape.
 
     A batch has a length, and is iterated over, along its first axis, as results of its parts.
@@ -62,6 +62,21 @@ class FitResult(Batched, Inference):
         data set.
     agreement : ndarray of int or None, shape (...)
         With ``starts``: how many of them succeeded at this minimum, to 1e-6 of chi2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> t = np.linspace(0, 5, 20)
+    >>> y = np.exp(-t / np.array([[1.0], [2.0], [4.0]])) + 0.01 * np.cos(9 * t)
+    >>> r = tw.fit("a*exp(-t/tau)", t, y, p0={"a": 1, "tau": 1}, independent="t")
+    >>> r
+    <FitResult: 3 fits, 3 succeeded
+     of a, tau>
+    >>> r["tau"].round(2), r.stderr[:, 1].round(3)
+    (array([1., 2., 4.]), array([0.009, 0.015, 0.033]))
+    >>> r[2].names, r[2].params.round(2), bool(r[2].success)
+    (('a', 'tau'), array([1., 4.]), True)
     """
 
     params: Floats
@@ -191,9 +206,6 @@ class FitResult(Batched, Inference):
         numbers = f"{goodness.in_words(self, 6)}, {self.n_iter} steps"
         return f"<FitResult: {Status(int(self.status)).name}\n {values}\n {numbers}>"
 
-    def _repr_html_(self) -> str:
-        return tables.to_html(self)
-
     @cached_property
     def at_bound(self) -> Booleans:
         """Whether each parameter ended at one of its bounds, shape (..., P)."""
@@ -279,111 +291,3 @@ class FitResult(Batched, Inference):
         It is NaN where one of the two is fixed, at a bound or not determined.
         """
         return goodness.correlation(self)
-
-    def summary(self) -> str:
-        """Return a table to read: the parameters of one fit, or the spread over a batch."""
-        lines = self._summary_of_one() if self.chi2.ndim == 0 else self._summary_of_many()
-        return "\n".join(lines)
-
-    def _summary_of_one(self) -> Iterable[str]:
-        width = max(map(len, self.names), default=0)
-        for j, (name, note) in enumerate(zip(self.names, self.notes(), strict=True)):
-            error = f"+- {self.stderr[j]:<12.6g}" if not note else f"({note})"
-            error += f" = {self.tied[name]}" if name in self.tied else ""
-            yield f"{name:>{width}} = {self.params[j]:<15.9g} {error}".rstrip()
-        yield f"{goodness.in_words(self, 9)}, {self.n_iter} steps"
-        yield self.reason()
-
-    def notes(self) -> list[str]:
-        """Return why each parameter of one fit has no standard error; empty where it has one."""
-        determined, at_bound = self.problem.determined, self.at_bound
-        return [
-            "fixed" if j not in determined else "at a bound" if at_bound[j] else ""
-            for j in range(len(self.names))
-        ]
-
-    def spread(self) -> Iterable[tuple[str, float, float, float, float]]:
-        """Yield each name with median, 5 % and 95 % of its values and the median standard error.
-
-        Only successful fits count.
-        """
-        good = self.success
-        for j, name in enumerate(self.names if good.any() else ()):
-            low, middle, high = np.percentile(self.params[good, j], [5, 50, 95])
-            yield name, middle, low, high, np.median(self.stderr[good, j])
-
-    def _summary_of_many(self) -> Iterable[str]:
-        good = self.success
-        yield f"{good.size} fits, {np.count_nonzero(good)} succeeded"
-        if good.any():
-            width = max(map(len, self.names), default=0)
-            yield f"{'':>{width}}   {'median':>13} {'5 %':>13} {'95 %':>13} {'median +-':>13}"
-            for name, middle, low, high, error in self.spread():
-                yield f"{name:>{width}}   {middle:13.6g} {low:13.6g} {high:13.6g} {error:13.6g}"
-        for code, number in zip(*np.unique(self.status, return_counts=True), strict=True):
-            yield f"{number:>10}  {Status(code).name}: {self._sentence(Status(code))}"
-
-    def _sentence(self, status: Status) -> str:
-        details = np.unique(self.detail[self.status == status])
-        return explain(status, int(details[0]) if details.size == 1 else -1, self.names)
-
-    def to_dataframe(self) -> Any:
-        """Return a pandas DataFrame: one row per fit.
-
-        Its columns are those of `columns` and the covariance of each pair of parameters, such as
-        ``a_tau_cov``.  Where y was labelled the rows have its labels as index, else numbers.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            pandas is not installed.
-        """
-        return tables.to_dataframe(self)
-
-    def to_xarray(self) -> Any:
-        """Return an xarray Dataset with the batch's axes as dimensions.
-
-        These have the names and coordinates that y had, or else the names ``dim_0``, ``dim_1``, ...
-        The variables are those of `columns` except the reason, which is told by the attributes
-        ``flag_values`` and ``flag_meanings`` of ``status`` (CF conventions, section 3.5), and
-        ``cov`` with the further dimensions ``cov_i`` and ``cov_j``.
-
-        Raises
-        ------
-        ModuleNotFoundError
-            xarray is not installed.
-        ValueError
-            A coordinate of y has the name of a variable.
-        """
-        return tables.to_xarray(self)
-
-    def columns(self) -> dict[str, Array]:
-        """Return the result as flat columns by name, one entry per fit, as files hold it."""
-        return tables.columns(self)
-
-    def save(self, path: Any) -> None:
-        """Write the result to an ``.npz`` file, whole or not at all; `thalweg.load` reads it.
-
-        The file holds the numbers and names of the result and the labels of its batch, not the data
-        nor the code of a model that is a function of Python.
-
-        Raises
-        ------
-        OSError
-            The file cannot be written.
-        TypeError
-            A label is no number, date or text.
-        """
-        from .saved import save  # which itself makes results
-
-        save(self, path)
-
-    def plot(self, *index: int, ax: Any = None, band: float | None = None) -> Any:
-        """Draw data, curve and residuals of one fit; returns the axes.  Needs matplotlib.
-
-        ``index`` picks the fit from a batch; for a model of two variables the data are an image.
-        ``band`` is the level of a confidence band, see `thalweg.plot.fit`.
-        """
-        from .. import plot
-
-        return plot.fit(self, *index, ax=ax, band=band)

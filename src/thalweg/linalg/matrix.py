@@ -60,6 +60,12 @@ class Eigen(NamedTuple):
         Eigenvalues, ascending; in the unit of B.
     vectors : ndarray, shape (P, k)
         Orthonormal columns; the largest component of each is positive.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.eigen([[2.0, 0.0], [0.0, 1.0]]).values
+    array([1., 2.])
     """
 
     values: Array
@@ -77,6 +83,12 @@ class Singular(NamedTuple):
         Singular values, descending; in the unit of A.
     right : ndarray, shape (P, k)
         Orthonormal columns; the largest component of each is positive.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> tw.svd([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]]).values
+    array([4., 3.])
     """
 
     left: Array

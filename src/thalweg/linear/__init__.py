@@ -20,7 +20,8 @@ from .walk import LinearPath, Step
 
 if TYPE_CHECKING:
     from .cross_validation import ElasticNetCV, LassoCV
-    from .estimators import ElasticNet, Lasso, LinearRegression, NonNegative, Ridge
+    from .estimators import LinearRegression, NonNegative, Ridge
+    from .sparse_estimators import ElasticNet, Lasso
 
 __all__ = [
     "QGGMRF",
@@ -48,9 +49,9 @@ __all__ = [
 ]
 
 _ESTIMATORS = {
-    "ElasticNet": "estimators",
+    "ElasticNet": "sparse_estimators",
     "ElasticNetCV": "cross_validation",
-    "Lasso": "estimators",
+    "Lasso": "sparse_estimators",
     "LassoCV": "cross_validation",
     "LinearRegression": "estimators",
     "NonNegative": "estimators",

@@ -17,9 +17,9 @@ from .._arguments.warning import warn_user
 from ..machine import get_num_threads
 from .alphas import grid_of
 from .estimator_base import Linear, threads_of
-from .estimators import ElasticNet
 from .paths import walk_of
 from .problem import total_weight
+from .sparse_estimators import ElasticNet
 from .walk import Walk
 
 # The gaps on the paths of the folds are at most this share of `tol`.  With more columns than rows

@@ -143,16 +143,19 @@ class LinearResult:
 
     @cached_property
     def strategy(self) -> str:
+        """Which strategies ran, and why."""
         return str(self._ran)
 
     @cached_property
     def history(self) -> LinearHistory | tuple[LinearHistory, ...]:
+        """The course of each right-hand side; empty where they were solved side by side."""
         if isinstance(self._course, tuple):
             return tuple(map(_history_of, self._course))
         return _history_of(self._course)
 
     @cached_property
     def message(self) -> str:
+        """Why the solution ended, with the numbers of this case."""
         numbers: Any = (self.gap, self.wanted, self.conditional)
         status = self.status
         return ending(status, *numbers) if isinstance(status, Status) else endings(status, *numbers)

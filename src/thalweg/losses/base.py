@@ -232,6 +232,16 @@ class CoordinateState(ABC):
     ----------
     theta : ndarray, shape (P,)
         The parameters of the point, which `move` changes.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> state = loss.coordinate_state([1.0, 1.0])
+    >>> slope, curvature = state.partial(0)
+    >>> state.move(0, -slope / curvature)
+    >>> state.theta.round(6), round(state.value(), 6)
+    (array([-0.2,  1. ]), 0.6)
     """
 
     theta: Array

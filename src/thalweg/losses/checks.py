@@ -42,6 +42,14 @@ class GradientReport:
         The largest error that the differences may have.
     passed : bool
         Whether every |gradient - differences| <= allowed.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> report = tw.check_gradient(loss, [1.0, 1.0])
+    >>> report.gradient, report.passed, report.worst
+    (array([24.,  6.]), True, 1)
     """
 
     gradient: Array
@@ -79,6 +87,15 @@ class AdjointReport:
         The largest difference that rounding can explain.
     passed : bool
         Whether |forward - backward| <= allowed for every pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> loss = tw.LinearLeastSquares([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [2.0, 4.0, 6.0])
+    >>> report = tw.check_adjoint(loss, [1.0, 1.0])
+    >>> report.passed, abs(report.forward - report.backward) <= report.allowed
+    (True, True)
     """
 
     forward: float

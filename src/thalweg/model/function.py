@@ -22,6 +22,18 @@ class Function:
     """A compiled function of one to three numbers, made by `thalweg.function`.
 
     It acts on numbers and on arrays, element by element, and may be called in a model.
+
+    Examples
+    --------
+    >>> import ctypes, ctypes.util
+    >>> import thalweg as tw
+    >>> library = ctypes.CDLL(ctypes.util.find_library("m"))
+    >>> library.hypot.argtypes, library.hypot.restype = [ctypes.c_double] * 2, ctypes.c_double
+    >>> hypot = tw.function(library.hypot)
+    >>> hypot
+    <compiled function hypot of 2 numbers>
+    >>> hypot([3, 5], [4, 12])
+    array([ 5., 13.])
     """
 
     def __init__(self, name: str, operation: str, arity: int) -> None:

@@ -14,10 +14,8 @@ the unit of the fitted data and "unit of x" that of the abscissa.
 
 import operator
 import re
-from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,10 +23,7 @@ from . import peaks, starts
 from .functions import expit, voigt_profile
 from .registry import MODELS, Model, built_in
 
-if TYPE_CHECKING:
-    from .composition import ComposedModel
-
-__all__ = ["MODELS", "Model", "get_model", "models", "polynomial"]
+__all__ = ["MODELS", "Model", "get_model", "polynomial"]
 
 GAS_CONSTANT = starts.GAS_CONSTANT  # J / (mol K)
 LOG2 = float(np.log(2))
@@ -347,54 +342,3 @@ def get_model(name: str) -> Model:
     near = get_close_matches(name, MODELS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(MODELS)}"
     raise ValueError(f"no built-in model is called {name!r}; {hint}")
-
-
-class _Models:
-    """The built-in models by attribute: ``models.gaussian``, ``models.polynomial(3)``."""
-
-    polynomial = staticmethod(polynomial)
-
-    @staticmethod
-    def of(model: Any, independent: str | Sequence[str] | None = None) -> "ComposedModel":
-        """Return any model as one that operators combine; see `thalweg.model.composition.of`."""
-        from . import composition  # which itself uses the library
-
-        return composition.of(model, independent)
-
-    # declared so that type checkers notice a misspelt name
-    arrhenius: Model
-    biexponential: Model
-    damped_sine: Model
-    exponential: Model
-    gaussian: Model
-    gaussian2d: Model
-    gaussian2d_elliptic: Model
-    gaussian2d_rotated: Model
-    hill: Model
-    inversion_recovery: Model
-    line: Model
-    logistic: Model
-    lorentzian: Model
-    michaelis_menten: Model
-    polynomial2: Model
-    polynomial3: Model
-    power_law: Model
-    pseudo_voigt: Model
-    sine: Model
-    spin_echo: Model
-    stretched_exponential: Model
-    voigt: Model
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Model:
-            try:
-                return get_model(name)
-            except ValueError as unknown:
-                raise AttributeError(str(unknown)) from None
-
-    def __dir__(self) -> list[str]:
-        return ["of", "polynomial", *MODELS]
-
-
-models = _Models()

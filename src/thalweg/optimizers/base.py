@@ -25,7 +25,18 @@ _LEAST_SQUARE = 1e-280  # in a smaller sum of squares the squares may have lost 
 
 
 class Point(NamedTuple):
-    """A point of a descent, with loss, gradient and the step size that led there."""
+    """A point of a descent, with loss, gradient and the step size that led there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> from thalweg.optimizers import Problem
+    >>> loss = tw.QuadraticLoss([[2.0]])
+    >>> point = Problem(loss, np.array([-1.0]), np.array([1.0])).at(np.array([0.5]))
+    >>> point.loss, point.gradient
+    (0.5, array([2.]))
+    """
 
     theta: Array
     loss: float
@@ -42,6 +53,16 @@ class Problem:
     lower, upper : ndarray, shape (P,)
     bounded : bool
         Whether any bound is finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> from thalweg.optimizers import Problem
+    >>> problem = Problem(tw.QuadraticLoss([[2.0]]), np.array([-1.0]), np.array([1.0]))
+    >>> point = problem.at(np.array([0.5]))
+    >>> problem.move(point.theta, 1.0, point.gradient).theta
+    array([1.])
     """
 
     __slots__ = ("_evaluate", "_known", "bounded", "loss", "lower", "upper")
@@ -101,6 +122,13 @@ class Method(ABC):
         The method has diverged when the loss exceeds this many times its start.
     computes_gauss_newton : bool
         Whether every step computes the Gauss-Newton matrix, so that tests may use it at no cost.
+
+    Examples
+    --------
+    >>> import thalweg as tw
+    >>> method = tw.GradientDescent(step_size=0.1)
+    >>> method.name, method.bounds
+    ('GradientDescent', True)
     """
 
     bounds: ClassVar[bool] = False

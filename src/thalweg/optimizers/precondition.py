@@ -39,6 +39,15 @@ class Preconditioner(ABC):
     ----------
     diagonal : bool
         Whether M is a diagonal matrix, so that bounds stay bounds in its coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> loss = tw.QuadraticLoss([[10.0, 2.0], [2.0, 1.0]])
+    >>> solve = tw.Diagonal().build(loss, np.zeros(2))
+    >>> solve(np.array([20.0, 2.0]))
+    array([1., 1.])
     """
 
     diagonal: ClassVar[bool] = False

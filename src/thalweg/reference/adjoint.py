@@ -23,7 +23,16 @@ def adjoint_sum(
     out: Array | None = None,
     threads: int | None = None,
 ) -> Array:
-    """Return d_j = scale · Σ_k Σ_i w_ki J_kij ε_ki."""
+    """Return d_j = scale · Σ_k Σ_i w_ki J_kij ε_ki.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> J = np.arange(12.0).reshape(2, 3, 2)  # two blocks of three rows
+    >>> reference.adjoint_sum(J, np.ones((2, 3)))
+    array([30., 36.])
+    """
     J, e, w = _dense(J, e, weights)
     d: Array = scale * np.einsum("...ij,...i->...j", J, w * e)
     d = d.sum(axis=0) if d.ndim == 2 else d
@@ -34,14 +43,34 @@ def adjoint_sum(
 
 
 def vjp(J: Any, e: Any, weights: Any = None, *, threads: int | None = None) -> Array:
-    """Return Σ_i w_ki J_kij ε_ki for every k."""
+    """Return Σ_i w_ki J_kij ε_ki for every k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> J = np.arange(12.0).reshape(2, 3, 2)  # two blocks of three rows
+    >>> reference.vjp(J, np.ones((2, 3)))
+    array([[ 6.,  9.],
+           [24., 27.]])
+    """
     J, e, w = _dense(J, e, weights)
     d: Array = np.einsum("...ij,...i->...j", J, w * e)
     return d
 
 
 def jvp(J: Any, v: Any, *, threads: int | None = None) -> Array:
-    """Return Σ_j J_kij v_j for every k and i."""
+    """Return Σ_j J_kij v_j for every k and i.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> J = np.arange(12.0).reshape(2, 3, 2)  # two blocks of three rows
+    >>> reference.jvp(J, [1.0, -1.0])
+    array([[-1., -1., -1.],
+           [-1., -1., -1.]])
+    """
     J, _, _ = _dense(J, None, None)
     y: Array = J @ np.asarray(v, dtype=float)
     return y
@@ -55,7 +84,18 @@ def normal_equations(
     per_problem: bool = False,
     threads: int | None = None,
 ) -> tuple[Array, Array, Array]:
-    """Return Σ_k J_kᵗ W_k J_k, Σ_k J_kᵗ W_k ε_k and Σ_k ε_kᵗ W_k ε_k, or the three for every k."""
+    """Return Σ_k J_kᵗ W_k J_k, Σ_k J_kᵗ W_k ε_k and Σ_k ε_kᵗ W_k ε_k, or the three for every k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> J = np.array([[1.0, 0], [1, 1], [1, 2]])
+    >>> JtWJ, JtWe, etWe = reference.normal_equations(J, np.array([1.0, 2, 3]))
+    >>> JtWJ, JtWe, float(etWe)
+    (array([[3., 3.],
+           [3., 5.]]), array([6., 8.]), 14.0)
+    """
     J, e, w = _dense(J, e, weights)
     sums = (
         np.einsum("...ij,...i,...il->...jl", J, w, J),

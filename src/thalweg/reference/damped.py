@@ -49,7 +49,18 @@ Curvature = Callable[[Array, Array], Array]  # theta (P,), d (P,) -> d2f(theta; 
 
 
 class Outcome(NamedTuple):
-    """A finished fit."""
+    """A finished fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> def constant(theta):
+    ...     return np.full(3, theta[0]), np.ones((3, 1))
+    >>> r = reference.levenberg_marquardt(constant, [1, 2, 3], [0.0])
+    >>> r.status, r.params.round(6), round(r.chi2, 6)
+    ('XTOL', array([2.]), 2.0)
+    """
 
     params: Array  # (P,), NaN if the fit could not run
     chi2: float
@@ -91,6 +102,18 @@ def levenberg_marquardt(
     `thalweg.fit`, for one fit; equal bounds fix a parameter.  With ``noise`` "poisson", or the name
     of a robust loss of the scale ``f_scale``, that loss takes the place of chi2.  The status says
     what is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> x = np.arange(4.0)
+    >>> def decay(theta):
+    ...     e = np.exp(-theta[1] * x)
+    ...     return theta[0] * e, np.stack([e, -theta[0] * x * e], 1)
+    >>> r = reference.levenberg_marquardt(decay, 3 * np.exp(-0.5 * x), [1.0, 1.0])
+    >>> r.params.round(6), r.status
+    (array([3. , 0.5]), 'XTOL')
     """
     y, start, P = np.asarray(y, float), np.array(start, float), len(start)
     sigma = np.ones(len(y)) if sigma is None else np.asarray(sigma, float)

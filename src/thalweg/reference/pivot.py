@@ -31,7 +31,15 @@ def block_pivoting(
     max_iter: int | None = None,
     threads: int | None = None,
 ) -> tuple[Array, ...]:
-    """Return the fields of `thalweg.kernels.Pivoted`; see `thalweg.kernels.block_pivoting`."""
+    """Return the fields of `thalweg.kernels.Pivoted`; see `thalweg.kernels.block_pivoting`.
+
+    Examples
+    --------
+    >>> from thalweg import reference
+    >>> theta, *_ = reference.block_pivoting([[2.0, 0.0], [0.0, 1.0]], [[4.0, -1.0]])
+    >>> theta
+    array([[2., 0.]])
+    """
     C = np.asarray(C, float)
     batch, P = C.shape[:-1], C.shape[-1]
     low, high = (None, None) if bounds is None else bounds

@@ -27,7 +27,15 @@ def quadratic_form(
     out: Any = None,
     threads: int | None = None,
 ) -> Any:
-    """Return (theta - theta*)' B (theta - theta*) and, if asked for, (B + B')(theta - theta*)."""
+    """Return (theta - theta*)' B (theta - theta*) and, if asked for, (B + B')(theta - theta*).
+
+    Examples
+    --------
+    >>> from thalweg import reference
+    >>> value, g = reference.quadratic_form([[10.0, 2.0], [2.0, 1.0]], [1.0, 1.0], gradient=True)
+    >>> float(value), g
+    (15.0, array([24.,  6.]))
+    """
     B = full_matrix(B, triangle, symmetrise)
     x = np.asarray(theta, float) - (0.0 if theta_star is None else np.asarray(theta_star, float))
     Btx = x @ B
@@ -50,7 +58,14 @@ def line_minimum(
     symmetrise: bool = False,
     threads: int | None = None,
 ) -> Any:
-    """Return alpha* = -g'd / (2 d'Bd), or NaN unless d'Bd > 0."""
+    """Return alpha* = -g'd / (2 d'Bd), or NaN unless d'Bd > 0.
+
+    Examples
+    --------
+    >>> from thalweg import reference
+    >>> reference.line_minimum([[1.0, 0.0], [0.0, 2.0]], [1.0, 0.0], [-1.0, 0.0])
+    array(1.)
+    """
     B = full_matrix(B, triangle, symmetrise)
     _, g = quadratic_form(B, theta, theta_star, gradient=True)
     d = np.asarray(d, float)

@@ -179,6 +179,16 @@ def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
     """Return C'W^2 C, shape (P + 1, P + 1), with C = [J | e].
 
     J is (N, P), e is (N,), weight is 1/sigma, (N,): 0 leaves a point out whatever it holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> J = np.array([[1.0, 0], [1, 1], [1, 2]])
+    >>> reference.add_block(J, np.array([1.0, 2, 3]))
+    array([[ 3.,  3.,  6.],
+           [ 3.,  5.,  8.],
+           [ 6.,  8., 14.]])
     """
     C = np.column_stack([J, e])
     if weight is not None:
@@ -187,7 +197,17 @@ def add_block(J: Array, e: Array, weight: Array | None = None) -> Array:
 
 
 def merge_rows(R: Array, rows: Array) -> Array:
-    """Return the triangle whose R'R is R'R + rows'rows, shape (n, n), without forming these."""
+    """Return the triangle whose R'R is R'R + rows'rows, shape (n, n), without forming these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> R = reference.merge_rows(np.diag([3.0, 0.0]), np.array([[4.0, 1.0]]))
+    >>> (R.T @ R).round(6)
+    array([[25.,  4.],
+           [ 4.,  1.]])
+    """
     n = R.shape[1]
     triangle = np.zeros((n, n))
     if np.isfinite(rows).all():

@@ -112,6 +112,16 @@ def coordinate_sweep(
     """Minimise F over one coordinate after the other; see `thalweg.kernels.coordinate_sweep`.
 
     ``gram`` and ``threads`` change how the kernel computes, not what.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg import reference
+    >>> J = np.array([[1.0, 0], [1, 1], [1, 2]])
+    >>> theta, residual = np.zeros(2), np.array([1.0, 3, 5])
+    >>> change, objective, *_ = reference.coordinate_sweep(J, theta, residual, sweeps=50)
+    >>> theta.round(6)
+    array([1., 2.])
     """
     A = np.asarray(A.toarray() if hasattr(A, "toarray") else A, dtype=np.float64)
     n, P = A.shape

@@ -19,7 +19,27 @@ from ._parts import filled
 
 
 class ChunkError(RuntimeError):
-    """A chunk could not be computed; the message says which one and why."""
+    """A chunk could not be computed; the message says which one and why.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from thalweg.scale.dask import ChunkError, fit
+    >>> def picky(x, a):
+    ...     if float(x[0]) > 1:
+    ...         raise ZeroDivisionError("x is too large")
+    ...     return a * np.array(x.tolist())
+    >>> x, y = np.array([[0.0, 1, 2], [5, 6, 7]]), da.ones((2, 3), chunks=(1, 3))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # the model is not one that can be recorded
+    ...     try:
+    ...         fit(picky, x, y, [1.0]).compute()
+    ...     except ChunkError as error:
+    ...         print(error)
+    the chunk of fits [1:2]: ZeroDivisionError: x is too large
+    """
 
 
 class Held:

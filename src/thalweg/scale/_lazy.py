@@ -37,6 +37,17 @@ class LazyResult:
         Names of the parameters, in the order of the last axis of ``params``.
     records : dask array, shape (...)
         What each chunk returns: all numbers of a fit in one record.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dask.array as da
+    >>> from thalweg.scale.dask import fit
+    >>> x = np.arange(4.0)
+    >>> y = da.from_array(np.array([2 * x, 3 * x + 1]), chunks=(1, 4))
+    >>> r = fit("line", x, y)
+    >>> r["slope"].compute().round(6)
+    array([2., 3.])
     """
 
     def __init__(self, records: Any, empty: FitResult) -> None:

@@ -29,6 +29,7 @@ from ..fitting.fit import fit as fit_rows
 from ..fitting.result import FitResult
 from ..status import Status
 from ._gpufit_models import MODELS, GpufitModel, ModelID
+from ._gpufit_numbers import ConstraintType, EstimatorID, State
 
 __all__ = [
     "ConstraintType",
@@ -41,53 +42,6 @@ __all__ = [
     "get_cuda_version",
     "get_last_error",
 ]
-
-
-class EstimatorID:
-    """The numbers of the estimators: least squares, and the most likely parameters of counts.
-
-    Examples
-    --------
-    >>> from thalweg.scale import gpufit
-    >>> int(gpufit.EstimatorID.LSE), int(gpufit.EstimatorID.MLE)
-    (0, 1)
-    """
-
-    LSE = 0
-    MLE = 1
-
-
-class ConstraintType:
-    """Which bounds of a parameter count.
-
-    Examples
-    --------
-    >>> from thalweg.scale import gpufit
-    >>> int(gpufit.ConstraintType.LOWER_UPPER)
-    3
-    """
-
-    FREE = 0
-    LOWER = 1
-    UPPER = 2
-    LOWER_UPPER = 3
-
-
-class State:
-    """How a fit ended.
-
-    Examples
-    --------
-    >>> from thalweg.scale import gpufit
-    >>> [n for n in dir(gpufit.State) if n.isupper()]
-    ['CONVERGED', 'GPU_NOT_READY', 'MAX_ITERATION', 'NEG_CURVATURE_MLE', 'SINGULAR_HESSIAN']
-    """
-
-    CONVERGED = 0
-    MAX_ITERATION = 1
-    SINGULAR_HESSIAN = 2
-    NEG_CURVATURE_MLE = 3
-    GPU_NOT_READY = 4
 
 
 _SPLINES = range(ModelID.SPLINE_1D, ModelID.SPLINE_3D_PHASE_MULTICHANNEL + 1)
@@ -209,6 +163,19 @@ def fit_constrained(
         A shape, a number or the model does not fit.
     TypeError
         An argument does not hold numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from thalweg.scale import gpufit as gf
+    >>> data = np.array([[1, 3, 5], [4, 3, 2]], np.float32)
+    >>> limits = np.array([[0, 9, 0, 9]] * 2, np.float32)  # no slope below 0
+    >>> kinds = [gf.ConstraintType.LOWER_UPPER] * 2
+    >>> start = np.ones((2, 2), np.float32)
+    >>> p, *_ = gf.fit_constrained(data, None, gf.ModelID.LINEAR_1D, start, limits, kinds)
+    >>> p.round(4)
+    array([[1., 2.],
+           [3., 0.]], dtype=float32)
     """
     model = _model(model_id)
     y = _array(data, "data", 2)

@@ -72,6 +72,18 @@ class StoredResult:
         Names of the parameters.
     shape : tuple of int
         The shape of the batch.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import thalweg as tw
+    >>> x = np.arange(4.0)
+    >>> y = np.array([2 * x, 3 * x + 1])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     r = tw.fit("line", x, y, out=f"{folder}/lines.zarr")
+    ...     r.finished, r["slope"].round(6), abs(r.params[1]).round(6)
+    (True, array([2., 3.]), array([3., 1.]))
     """
 
     def __init__(self, store: ZarrStore, model: Any = None) -> None:

@@ -145,7 +145,19 @@ class DataArrayFits:
 
 @xr.register_dataset_accessor("thalweg")
 class DatasetFits:
-    """What ``dataset.thalweg`` offers of a Dataset: fits of some of its variables, or of all."""
+    """What ``dataset.thalweg`` offers of a Dataset: fits of some of its variables, or of all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import thalweg.scale.xarray
+    >>> x = xr.DataArray(np.arange(4.0), dims="x", coords={"x": np.arange(4.0)})
+    >>> data = xr.Dataset({"up": 2 * x + 1, "down": 3 - x})
+    >>> r = data.thalweg.fit("line", "x")
+    >>> r.up_slope.item(), r.down_slope.item()
+    (2.0, -1.0)
+    """
 
     def __init__(self, data: Any) -> None:
         self._data = data
