@@ -90,12 +90,22 @@ def test_points_left_out_still_count_in_the_curve():
     np.testing.assert_allclose(r.params[0], popt, rtol=1e-5)
 
 
-def test_a_point_whose_x_is_missing_ends_the_fit_with_its_reason():
+def test_a_point_whose_x_is_missing_has_no_place_in_a_curve():
+    """Without the point the others would not be those that the response was measured at."""
     x, y = data()
     x = np.where(np.arange(64) == 7, np.nan, x)
     y = np.where(np.isnan(x), np.nan, y)
-    r = tw.fit(model, x, y, START)
-    assert (r.status == tw.Status.NOT_FINITE).all() and "model" in r.reason(0)
+    with pytest.raises(ValueError, match=r"it mixes points, of which x is missing at some .*mask="):
+        tw.fit(model, x, y, START)
+
+
+def test_a_fit_of_its_own_x_that_is_missing_ends_with_its_reason():
+    x, y = data()
+    x, y = np.tile(x, (3, 1)), y[:3]
+    x[1, 7] = np.nan
+    r = tw.fit(lambda x, a, b: a * np.cumsum(np.exp(-b * x)), x, y, [1, 1])
+    assert r.status[1] == tw.Status.NOT_FINITE and "model" in r.reason(1)
+    assert (r.status[[0, 2]] > 0).all()
 
 
 @pytest.mark.parametrize("of_y", [1e-250, 1e250])

@@ -101,10 +101,10 @@ EDITS = {
         ("groups: rows out of order", "values[self.order]", "values[np.sort(self.order)]"),
         (
             "groups: a missing key is one",
-            "number.setdefault(t, len(number)) if t else -1",
-            "number.setdefault(t, len(number))",
+            "number.setdefault(k, len(number)) if all(k) else -1",
+            "number.setdefault(k, len(number))",
         ),
-        ("groups: a part of a key", "if all(keys)", "if any(keys)"),
+        ("groups: a part of a key", "if all(k) else", "if any(k) else"),
         ("masks: empty cells", "flags == 1 if not (flags == 0).any() else", ""),
         ("masks: any number", "& (flags != 0) & (flags != 1)", "& False"),
     ],

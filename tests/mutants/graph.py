@@ -82,4 +82,22 @@ EDITS = {
             "op, self._id, self.lift(other), 0)",
         ),
     ],
+    ("src/thalweg/model/present.py", "test_present.py"): [
+        ("missing x: read all the same", "if known is None else numbers[known]", ""),
+        (
+            "missing x: put back anywhere",
+            "every[known] = numbers",
+            "every[: len(numbers)] = numbers",
+        ),
+        ("missing x: called with all", "parts = [row[..., known] for row in rows]", "parts = rows"),
+        ("missing x: the same for all fits", "isinstance(recorder.data, Uneven)", "False"),
+        ("missing x: rows of an image", "if len(recorder.points) > 1:", "if False:"),
+    ],
+    ("src/thalweg/fitting/problem.py", "test_present.py"): [
+        (
+            "missing x: of another variable",
+            "if any(row.step and has_nan(row.array) for row in x):",
+            "if False:",
+        ),
+    ],
 }

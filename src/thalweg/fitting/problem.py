@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array, PerFit, name_index, shapes
-from .._arguments.pieces import contiguous
+from .._arguments.pieces import contiguous, has_nan
 from .._arguments.warning import warn_user
 from .._core.differences import Differences
 from ..model import ModelInfo
 from ..model.asked import columns_read
+from ..model.present import MISSING_IN_A_CURVE, MISSING_ON_A_GRID, OfPresent, Uneven
 from ..model.several import Stacked
 from ..model.signature import with_more
 from ..model.ties import TiedFunction, Ties, read_ties
@@ -190,7 +191,7 @@ def prepare(
         given = {**p0, **values} if isinstance(p0, Mapping) else dict.fromkeys(names)
         problem = eliminating(problem, linear, given, refusal)
     if refusal is not None:
-        seen = _call_at_start(problem)
+        problem, seen = _called_at_start(problem, refusal)
         if data.form == "columns":
             value = None if data.source is None or seen is None else seen[1]
             problem = problem._replace(data=data.settled(dtype, value))
@@ -210,6 +211,33 @@ def on_data(problem: Problem, data: Data) -> Problem:
     if refusal is not None and data.form == "columns":
         data = data.settled(dtype)
     return problem._replace(data=data, recording=recording)
+
+
+def _called_at_start(
+    problem: Problem, refusal: RecordingError
+) -> tuple[Problem, tuple[Array, Array] | None]:
+    """The problem, and its model at the start; one that is not finite for others' x is shown less.
+
+    A model that reads x as a whole, such as its mean, is not finite at any point where x is missing
+    at one.  It is called with the other points alone, if it is finite then.
+    """
+    if refusal.operation in (MISSING_ON_A_GRID, MISSING_IN_A_CURVE):
+        raise ValueError(str(refusal))
+    seen, x, data = _call_at_start(problem), problem.data.x, problem.data
+    special = data.source is not None or data.several is not None or len(data.points) > 1
+    if seen is None or special or not any(has_nan(row.array) for row in x):
+        return problem, seen
+    known = ~np.any([np.isnan(row.array[0] if row.step else row.array) for row in x], axis=0)
+    if np.isfinite(seen[1][known]).all():
+        return problem, seen
+    less = problem._replace(
+        model=problem.model._replace(function=OfPresent(problem.model.function))
+    )
+    try:
+        again = _call_at_start(less)
+    except Exception:  # it holds arrays for all points
+        return problem, seen
+    return (less, again) if again and np.isfinite(again[1][known]).all() else (problem, seen)
 
 
 def _call_at_start(problem: Problem) -> tuple[Array, Array] | None:
@@ -311,7 +339,9 @@ def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     """The recorded model, recorded for each data set if it reduces or indexes an x of its own."""
     f, (x, points), P = model.function, data.of_one_output(), n_params
     form: Any = {"single": data.single, "columns": data.names, "several": data.several}
-    shared = shared_values(x)
+    shared: Sequence[Array | None] = shared_values(x)
+    if any(row.step and has_nan(row.array) for row in x):
+        shared = Uneven()  # which points of any variable are read differs from fit to fit
     if data.asked is not None:
         known = data.asked.take(f, x, P, points, data.single, data.names)
         if known is not None:
@@ -319,7 +349,7 @@ def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     try:
         return record(f, len(x), P, points, data=shared, **form)
     except RecordingError:
-        if data.n_fits and any(values is None for values in shared):
+        if data.n_fits and any(row.step for row in x):
             return record_each(f, x, P, points, **form)
         raise
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import mixes
 from .graph import ON_THETA, ON_X, reachable
+from .present import refuse_missing, shape_of
 from .refusal import REDUCTION_HINT, RecordingError, refuse
 from .tables import Table, Tables, table, table_of
 
@@ -80,7 +81,7 @@ def refuse_arrays(recorder: Any, lengths: set[int | None]) -> None:
 def rows_of(recorder: Any, node: int) -> int:
     """Return the len() of a recorded curve."""
     length = length_of(recorder, node)
-    return int(recorder.points[0]) if length in (None, recorder.n_points) else int(length or 0)
+    return int(shape_of(recorder)[0]) if length in (None, recorder.n_points) else int(length or 0)
 
 
 def curve_of(recorder: Any, value: Any, function: str) -> tuple[int, int]:
@@ -91,6 +92,8 @@ def curve_of(recorder: Any, value: Any, function: str) -> tuple[int, int]:
         refuse(f"{function} of one number", "it needs a curve, with a value for each point")
     if len(recorder.points) > 1 and length == recorder.n_points:
         refuse(f"{function} of points on a grid of shape {recorder.points}", REDUCTION_HINT)
+    if length == recorder.n_points:
+        refuse_missing(recorder)
     return node, length
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from .._core import value as compiled
-from . import complex_symbol, curves, functions
+from . import complex_symbol, curves, functions, present
 from .arrays import FIX, act_on_arrays, act_on_each, is_array_of_symbols
 from .complex_symbol import ComplexSymbol, complex_ufunc, complex_where
 from .foreign import restored, scipy_operation
@@ -74,9 +74,10 @@ class Recorder(compiled.Recorder):
         if array.dtype.kind not in "biuf":
             refuse(f"an array of type {array.dtype}", "use arrays of real numbers")
         numbers = np.array(array, dtype=float)  # a copy: the function may write into the array
-        if array.shape in ((self.n_points,), self.points):
+        every = present.put_back(self, numbers)
+        if every.shape in ((self.n_points,), self.points):
             node = self.graph.append_x()
-            self.arrays.append(numbers.reshape(-1))
+            self.arrays.append(every.reshape(-1))
         elif array.size == 1:
             node = self._lift_number(float(array.item()))
         elif array.ndim == 1 and array.size:  # a curve on a grid of its own
@@ -119,7 +120,7 @@ class Recorder(compiled.Recorder):
         kind, *operands = graph.node(value._id)
         if kind == "x":
             numbers = arrays[operands[0]]
-            return None if numbers is None else np.array(numbers).reshape(self.points)
+            return None if numbers is None else present.read(self, np.array(numbers))
         needed = [graph.node(i) for i in reachable(graph.nodes, [value._id])]
         if any(node[0] == "x" and arrays[node[1]] is None for node in needed):
             return None
@@ -127,7 +128,7 @@ class Recorder(compiled.Recorder):
         length = curves.length_of(self, value._id)
         if length != self.n_points:
             return np.array(numbers)
-        numbers = np.array(np.broadcast_to(numbers, self.n_points)).reshape(self.points)
+        numbers = present.read(self, np.array(np.broadcast_to(numbers, self.n_points)))
         return numbers.astype(bool) if value._condition else numbers
 
     def symbol(self, value: Any) -> "Symbol":
@@ -239,7 +240,7 @@ class Symbol(compiled.Value):
         graph = recorder.graph
         on_x = bool(graph.stage(self._id) & ON_X)
         if on_x or self._is_parameter():
-            shape = recorder.points if on_x else ()
+            shape = present.shape_of(recorder) if on_x else ()
             length = None if graph.tables is None else curves.length_of(recorder, self._id)
             shape = shape if length in (None, recorder.n_points) else (length,)
             if name in ("shape", "ndim", "size", "dtype"):
