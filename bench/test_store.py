@@ -30,6 +30,7 @@ import json, resource, shutil, sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import numpy as np
 import thalweg as tw
+import thalweg.scale  # it is not imported by a fit in memory; imports are no cost of a fit
 from spots import TOLERANCES
 
 path, out, fits, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

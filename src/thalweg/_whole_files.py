@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -102,11 +103,15 @@ class Output:
             self.written = self._renaming
 
 
-def write_files(contents: Mapping[Path, Any]) -> None:
-    """Write files of these bytes, each whole or not at all, into folders that are made.
+def write_files(
+    *groups: Mapping[Path, Any], folders: Callable[[Iterable[Path]], Iterable[Path]] = lambda _: ()
+) -> None:
+    """Write groups of files of these bytes, each whole or not at all, into folders that are made.
 
-    When all are on the disk they are renamed to their targets, in order.  They are flushed at the
-    same time, so that the disk is waited for about once, not once for each.
+    When all are on the disk they are renamed to their targets, in order.  Then, before the files of
+    the next group are renamed, ``folders(paths)`` are brought to the disk: those whose entries have
+    changed by the files of this one.  So the disk is waited for once for the files of all groups,
+    which are flushed at the same time, and once for the folders of each group.
 
     Raises
     ------
@@ -114,18 +119,20 @@ def write_files(contents: Mapping[Path, Any]) -> None:
         A file could not be written.  The targets are unchanged if that was before the first was
         renamed; else some are the new files.
     """
-    outputs = []
+    written: list[list[Output]] = [[] for _ in groups]
     try:
-        for path, content in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            output = Output(path)
-            outputs.append(output)
-            output._run(partial(output._file.write, content))
-        at_the_same_time(lambda output: output._run(output._flush), outputs)
-        for output in outputs:
-            output._run(output._rename)
+        for outputs, contents in zip(written, groups, strict=True):
+            for path, content in contents.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                outputs.append(Output(path))
+                outputs[-1]._run(partial(outputs[-1]._file.write, content))
+        at_the_same_time(lambda output: output._run(output._flush), [*chain(*written)])
+        for outputs in written:
+            for output in outputs:
+                output._run(output._rename)
+            to_disk(folders(output.path for output in outputs))
     finally:
-        for output in outputs:
+        for output in chain(*written):
             output.close()
 
 

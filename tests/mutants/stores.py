@@ -1,6 +1,6 @@
 """Edits of results in a store: what is read, marked, compared and locked; the tests that notice."""
 
-_ALL = "test_store_safety.py test_store_refit.py test_store.py"
+_ALL = "test_store_flushes.py test_store_safety.py test_store_refit.py test_store.py"
 
 EDITS = {
     ("src/thalweg/scale/zarr_store.py", _ALL): [
@@ -14,6 +14,9 @@ EDITS = {
             "file.unlink(missing_ok=True)\n            else:",
             "pass\n            else:",
         ),
+        ("store: marked with the data", "write_files(chunks, mark,", "write_files(chunks | mark,"),
+        ("store: folders not flushed", "mark, folders=self._to_flush)", "mark)"),
+        ("store: the last folder alone", "if folder in self._kept or folder", "if True or folder"),
         ("store: ends not filled up", "if values.shape != chunk:", "if False:"),
         ("store: broken marks read", "if len(mark) == marks[place].nbytes:", "if True:"),
         ("store: leftovers stay", 'self.path.rglob(".thalweg-*.part")', "()"),
@@ -53,8 +56,8 @@ EDITS = {
         ),
     ],
     ("src/thalweg/scale/float32.py", "test_store_float32.py"): [
-        ("float32: one data set stands for all", "min(SAMPLED, size)", "1"),
-        ("float32: masked values count", "np.ma.filled(part.astype(np.float64), np.nan)", "part"),
+        ("float32: one data set stands for all", "prod(batch), SAMPLED", "prod(batch), 1"),
+        ("float32: masked values count", "values = values.filled(np.nan)", "pass"),
         ("float32: whole numbers", '"fiu" or part.dtype == np.float32', '"f"'),
     ],
     ("src/thalweg/scale/call.py", "test_store_float32.py test_scale_outputs.py"): [

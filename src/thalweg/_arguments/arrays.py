@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .masked import is_masked_array
 from .pieces import Array, contiguous, copied, first_not_finite, usual
 
 _EFFORT = 1 << 20  # the most candidates by which NumPy tries to prove that arrays do not overlap
@@ -23,7 +24,7 @@ def unmasked(
         An element is masked, or ``strict`` is true and the value is a masked array: to leave an
         element out has no meaning here.
     """
-    if isinstance(value, np.ma.MaskedArray) and (strict or np.ma.is_masked(value)):
+    if is_masked_array(value) and (strict or np.ma.is_masked(value)):
         raise TypeError(f"{name} must not be masked; {cure}")
     return value
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
+from .masked import is_masked_array
 from .pieces import Array as Array  # who imports from here gets it, too
 from .pieces import contiguous, filled, pieces
 from .spelling import did_you_mean
@@ -65,7 +66,7 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
         isinstance(value, float) or (type(value) is int and abs(value) < _EXACT)
     ):
         return np.array(value, np.float64)
-    if isinstance(value, np.ma.MaskedArray):
+    if is_masked_array(value):
         if np.ma.is_masked(value):
             raise TypeError(f"{name} must not be masked, for no value of it can be left out")
         value = value.data
@@ -99,9 +100,9 @@ def left_out(value: Any) -> tuple[Any, Array | None]:
 
     Lists and tuples may hold `numpy.ma.masked` or masked arrays.
     """
-    if isinstance(value, list | tuple) and any(isinstance(v, np.ma.MaskedArray) for v in value):
+    if isinstance(value, list | tuple) and any(is_masked_array(v) for v in value):
         value = np.ma.stack([np.ma.asarray(v) for v in value])
-    if not isinstance(value, np.ma.MaskedArray):
+    if not is_masked_array(value):
         return value, None
     if value.mask is np.ma.nomask:
         return value.data, None

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._arguments.casts import refuse_lost
 from .._arguments.check import Array, PerFit
+from .._arguments.masked import is_masked_array
 from ..model import ModelInfo
 from ..model.trace import RecordingError, record
 from .data import Data, arrange
@@ -146,7 +147,7 @@ def _sets(value: Any, lengths: list[int], name: str) -> Sequence[Any]:
 
 def _joined(rows: Sequence[Any], lengths: list[int], name: str) -> Any:
     """The arrays of all data sets, end to end; a masked array if one of them is."""
-    if any(isinstance(row, np.ma.MaskedArray) for row in rows):
+    if any(is_masked_array(row) for row in rows):
         join: Any = np.ma.concatenate
         return join([np.ma.asarray(row) for row in rows])
     filled = [np.asarray(row) for row, n in zip(rows, lengths, strict=True) if n]
@@ -163,7 +164,7 @@ def _one_row(value: Any, name: str) -> Any:
     if _is_number(value):
         return value
     if is_row(value):
-        return (value if isinstance(value, np.ma.MaskedArray) else np.asarray(value))[None]
+        return (value if is_masked_array(value) else np.asarray(value))[None]
     raise ValueError(
         f"{name} must have one axis with all points, where offsets tell the data sets apart"
     )

@@ -22,6 +22,7 @@ from .._arguments.arrays import (
     whole_strides,
 )
 from .._arguments.check import Array, left_out, thread_limit
+from .._arguments.masked import is_masked_array
 from .._arguments.spelling import spelled
 from .._core import adjoint as _core
 from .._core.failures import Adjoint, refuse
@@ -335,7 +336,7 @@ def _operands(J: Any, e: Any, weights: Any) -> _Operands:
         block = tuple(head)
     else:
         raise ValueError(f"J must have shape (K, Nx, P) or (Nx, P), got {matrix.shape}")
-    if isinstance(e, np.ma.MaskedArray) or isinstance(weights, np.ma.MaskedArray):
+    if is_masked_array(e) or is_masked_array(weights):
         e, weights = _with_masks(e, weights)
     errors = None if e is None else real_array(e, "e")
     if errors is not None:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .._arguments.masked import is_masked_array
 from .._optional import optional
 from ..fitting.layout import Layout
 from ..fitting.own_options import with_each
@@ -201,7 +202,7 @@ def part(place: Place, parts: Sequence[Array], batch: tuple[int, ...]) -> Array:
 
 def _spread(array: Array, shape: tuple[int, ...]) -> Array:
     """Return an array, which may be masked, repeated along axes of one element."""
-    if isinstance(array, np.ma.MaskedArray):
+    if is_masked_array(array):
         masks = np.broadcast_to(np.ma.getmaskarray(array), shape)
         return np.ma.MaskedArray(np.broadcast_to(array.data, shape), masks)
     return np.broadcast_to(array, shape)

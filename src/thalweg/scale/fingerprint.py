@@ -18,12 +18,13 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._arguments.columns import columns_of
+from .._arguments.masked import is_masked_array
 from ..fitting.layout import Layout
 from ..fitting.problem import Problem
 from ..model import ModelInfo
 from ..model.graph import LEAVES, reachable
 from ..model.signature import code_of
-from .sources import Region, Sliced
+from .sources import Region, Sliced, spread
 
 SAMPLED = 8
 _IN_FULL = 12  # arrays of so many numbers are described by these, larger ones by a hash
@@ -59,10 +60,10 @@ def described(value: Any) -> str:
 
 
 def _array(array: Array) -> str:
-    if array.ndim == 0 and not np.ma.isMaskedArray(array):
+    if array.ndim == 0 and not is_masked_array(array):
         return repr(array.item())
     kind = f"{array.dtype} {array.shape}"
-    if array.size <= _IN_FULL and not np.ma.isMaskedArray(array):
+    if array.size <= _IN_FULL and not is_masked_array(array):
         return f"{kind} {array.tolist()}"
     return f"{kind} {hashed(array).hex()[:_LETTERS]}"
 
@@ -72,7 +73,7 @@ def hashed(*arrays: Array) -> bytes:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
-        if np.ma.isMaskedArray(array):
+        if is_masked_array(array):
             digest.update(np.ma.getmaskarray(array).tobytes())
             array = array.data
         whole = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
@@ -146,8 +147,7 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def samples(shape: Sequence[int]) -> list[tuple[int, ...]]:
     """Return the places of the sampled data sets of a piece of this shape."""
-    size = prod(shape)
-    flat = np.unique(np.linspace(0, size - 1, min(SAMPLED, size)).round().astype(np.int64))
+    flat = spread(prod(shape), SAMPLED)
     return [tuple(int(i) for i in np.unravel_index(k, tuple(shape))) for k in flat]
 
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from .._arguments.casts import refuse_lost
 from .._arguments.check import Array
+from .._arguments.masked import is_masked_array
 from ..fitting.options import element_type
-from .sources import Sliced
+from .sources import Sliced, spread
 
 SAMPLED = 64
 
@@ -42,8 +43,7 @@ def refuse_merging(leaves: Iterable[tuple[str, Sliced]], batch: tuple[int, ...])
     ------
     ValueError
     """
-    size = prod(batch)
-    places = np.unique(np.linspace(0, size - 1, min(SAMPLED, size)).round().astype(np.int64))
+    places = spread(prod(batch), SAMPLED)
     for name, leaf in leaves:
         dtype = np.dtype(leaf.source.dtype)
         if dtype.kind not in "fiu" or np.can_cast(dtype, np.float32, "safe"):
@@ -55,5 +55,7 @@ def refuse_merging(leaves: Iterable[tuple[str, Sliced]], batch: tuple[int, ...])
 def _row(leaf: Sliced, place: tuple[np.intp, ...]) -> Array:
     """The values of one data set as a row of float64, NaN where they are masked."""
     part = leaf.read(tuple(slice(int(k), int(k) + 1) for k in place))
-    values: Array = np.ma.filled(part.astype(np.float64), np.nan).reshape(-1)
-    return values
+    values = part.astype(np.float64)
+    if is_masked_array(values):
+        values = values.filled(np.nan)
+    return values.reshape(-1)

@@ -7,7 +7,7 @@ was left behind is taken over.
 from __future__ import annotations
 
 import os
-import socket
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,7 +29,7 @@ def locked(path: Path) -> Iterator[None]:
     file = _opened(file_path, path)
     try:
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+        file.write(f"process {os.getpid()} on {platform.node()}".encode())
         file.flush()
         yield
     finally:

@@ -20,6 +20,7 @@ import numpy as np
 
 from .._arguments.check import Array, shapes
 from .._arguments.columns import columns_of
+from .._arguments.masked import is_masked_array
 from .._arguments.pieces import contiguous
 from ..fitting.labels import Labels, numbered, ordered
 from ..fitting.layout import Layout, point_axes
@@ -62,7 +63,7 @@ class Sliced:
         if mapped is not None:
             _give_back(*mapped)
         part = self.source[tuple(slice(None) if k is None else region[k] for k in self.axes)]
-        if np.ma.isMaskedArray(part):
+        if is_masked_array(part):
             return np.asanyarray(part.transpose(self.order)[None])
         array: Array = np.asarray(part).transpose(self.order)[None]
         if not (array.flags.c_contiguous and array.flags.aligned):
@@ -114,10 +115,16 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
 
 
+def spread(n: int, most: int) -> Array:
+    """Return at most so many of the numbers 0 ... n - 1, evenly spread, first and last included."""
+    places = np.linspace(0, n - 1, min(most, n)).round().astype(np.int64)
+    return places[np.diff(places, prepend=-1) > 0]
+
+
 def as_source(value: Any) -> Any:
     """Return an argument as something that has a shape and a type and can be indexed."""
     if hasattr(value, "iloc") or not (hasattr(value, "shape") and hasattr(value, "dtype")):
-        return np.ma.asarray(value) if np.ma.isMaskedArray(value) else np.asarray(value)
+        return np.ma.asarray(value) if is_masked_array(value) else np.asarray(value)
     return value
 
 

@@ -30,7 +30,7 @@ from .call import Call, read_piece, taken_apart
 from .fingerprint import differences, digest_of_parts, digest_of_sources, fingerprint
 from .grid import BY_CALLS, grid_of
 from .lock import locked
-from .sources import Region, in_words
+from .sources import Region, in_words, spread
 from .zarr_store import Spec, ZarrStore, create, open_store
 
 _COMPARED = 32  # before a run goes on, the data of so many finished pieces are looked at again
@@ -150,8 +150,8 @@ def _changed_data(call: Call, store: ZarrStore) -> list[str]:
     """A sentence for a finished piece whose data are not those of before, among some of them."""
     marks = store.finished()
     done = np.argwhere(marks[..., 0])
-    some = np.unique(np.linspace(0, max(0, len(done) - 1), _COMPARED).round().astype(int))
-    for place in (tuple(map(int, p)) for p in done[some[: len(done)]]):
+    some = done[spread(len(done), _COMPARED)]
+    for place in (tuple(map(int, p)) for p in some):
         region = store.grid.region(place)
         now = tuple(digest_of_sources(part, region) for part in (call.of_data, call.more))
         for what, before, after in zip(_DIGESTED, marks[place], now, strict=True):

@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +65,8 @@ class ZarrStore:
 
     path: Path
     about: dict[str, Any]
+    # The folders whose own entry in the folder above is on the disk by now.
+    _kept: set[Path] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @cached_property
     def grid(self) -> Grid:
@@ -116,6 +118,7 @@ class ZarrStore:
             then every file of it is either the old one or the new one; the status is the last.
         """
         names = sorted(arrays, key=lambda name: name == "status")
+        mark = {self._chunk(_FINISHED, (*place, 0)): np.array(digests, "<u8").data.cast("B")}
         chunks = {}
         for name in names:
             spec = self.specs[name]
@@ -124,9 +127,8 @@ class ZarrStore:
             if block.dtype.kind in "iu" and (block == spec.nothing).all():
                 file.unlink(missing_ok=True)
             else:
-                chunks[file] = block
-        self._commit(chunks)
-        self._commit({self._chunk(_FINISHED, (*place, 0)): np.array(digests, "<u8")})
+                chunks[file] = block.data.cast("B")
+        write_files(chunks, mark, folders=self._to_flush)
 
     def _block(self, spec: Spec, values: Array) -> Array:
         """The values of a chunk, filled up to its size."""
@@ -140,11 +142,16 @@ class ZarrStore:
     def _chunk(self, name: str, place: Sequence[int]) -> Path:
         return self.path.joinpath(name, "c", *map(str, place))
 
-    def _commit(self, chunks: Mapping[Path, Array]) -> None:
-        """Bring files, and the entries of the folders that they are in, to the disk."""
-        write_files({file: block.data.cast("B") for file, block in chunks.items()})
-        above = {folder for file in chunks for folder in file.parents}
-        to_disk(folder for folder in above if self.path in folder.parents)
+    def _to_flush(self, files: Iterable[Path]) -> set[Path]:
+        """The folders that these new files are in, and those above whose entries may be new."""
+        found = set()
+        for file in files:
+            for folder in file.parents:
+                found.add(folder)
+                if folder in self._kept or folder == self.path:
+                    break
+        self._kept.update(found)
+        return found
 
     def clean(self) -> None:
         """Remove what a process that was killed has left of files that it was writing."""
