@@ -220,7 +220,7 @@ WRONG = {
     "ragged, too long": (b"x,y\n0,1\n1,2,3\n", "line 3: 3 cells, but line 2 has 2"),
     "decimal comma between commas": (b"t,s\n0,9,5\n1,8,5\n", "a decimal comma needs another"),
     "decimal comma, one column": (b"y\n1,5\n2,5\n", "line 2: 2 cells, but line 1 has 1"),
-    "a number of points above": (b"3\n0,1\n1,2\n2,3\n", "leave it out by --skip-rows 1"),
+    "a number above": (b"5\n0,1\n1,2\n2,3\n", "leave it out by --skip-rows 1"),
     "decimal comma and point": (
         b"t;s\n0,5;1.5\n1,5;2.5\n",
         "line 2, column t: '0,5' has a decimal comma, but '1.5' in",

@@ -41,8 +41,11 @@ _CAUSES = (
      "file a decimal comma"),
     (re.compile(rf"{_NUMBER}\s*[#%;].*|{_NUMBER}\s*//.*"), "a comment stands behind it"),
     (re.compile(rf"[<>≤≥~]\s*{_NUMBER}"), "it tells a limit, not a value"),
-    (re.compile(rf"{_NUMBER}\s*(±|\+/?-)\s*{_NUMBER}"), "an error stands behind it, which wants a "
-     "column of its own"),
+    (re.compile(rf"{_NUMBER}\s*((±|\+/?-)\s*{_NUMBER}|\(\d+\))"), "an error stands behind it, "
+     "which wants a column of its own"),
+    (re.compile(rf"\(?{_NUMBER}\s*[+-]\s*{_NUMBER}\s*\*?[ij]\)?"), "it is complex; write its "
+     "real and its imaginary part to columns of their own"),
+    (re.compile(rf"[$€£¥]\s*{_NUMBER}"), "a currency stands before it"),
     (re.compile(rf"{_NUMBER}\s*[^\W\d_].{{0,9}}"), "a unit stands behind it"),
 )  # fmt: skip
 _TEXTS = (

@@ -1,10 +1,10 @@
 """Columns of dates and times, as seconds from their first.
 
 Read are dates with the year first (2020-01-31, also with "/" or "."), with the day or the month
-first (31.01.2020, 1/31/2020), with an English month (31-Jan-2020), times of day (12:30:05.25,
-1:30 PM), and a date with a time behind it, with "Z" or an offset such as +01:00 if wanted.  Which
-of the day and the month comes first, and whether 12:30 are hours and minutes or minutes and
-seconds, is told by the first value that has one reading only, else by the user.
+first (31.01.2020, 1/31/2020, 31.1.20), with an English month (31-Jan-2020), times of day
+(12:30:05.25, 1:30 PM), and a date with a time behind it, with "Z" or an offset such as +01:00 if
+wanted.  Which of the day and the month comes first, and whether 12:30 are hours and minutes or
+minutes and seconds, is told by the first value that has one reading only, else by the user.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _ZONE = r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 _DAYS = (
     r"(?P<y>\d{4})([-/.])(?P<mo>\d{1,2})\2(?P<d>\d{1,2})",
     r"(?P<p>\d{1,2})([-/.])(?P<q>\d{1,2})\2(?P<y>\d{4})",
+    r"(?P<p>\d{1,2})([/.])(?P<q>\d{1,2})\2(?P<y>\d{2})",  # no "-", as in names of samples
     r"(?P<d>\d{1,2})([- ])(?P<name>[A-Za-z]{3})[a-z]*\2(?P<y>\d{4})",
 )
 _PATTERNS = [re.compile(rf"{day}(?:[T ,]\s*{_TIME}{_ZONE})?") for day in _DAYS]
@@ -109,8 +110,9 @@ def _day_first(found: list[re.Match[str]], order: str | None, where: Callable[[i
     if order in ("dmy", "mdy"):
         return order == "dmy"
     pairs = [(int(m["p"]), int(m["q"]), m[2]) for m in found if _part(m, "p")]
-    if any(p > 12 for p, _, _ in pairs) or any(sign == "." for _, _, sign in pairs):
-        return True
+    years = any(len(m["y"]) == 2 and m[2] == "/" for m in found if _part(m, "p"))
+    if any(sign == "." for _, _, sign in pairs) or any(p > 12 and not years for p, _, _ in pairs):
+        return True  # 20/1/13 may begin with the year
     if pairs and not any(q > 12 for _, q, _ in pairs):
         raise ValueError(
             f"{where(0)}: of {shown(found[0][0])} the day or the month may come first; say "
@@ -145,7 +147,7 @@ def _moment(match: re.Match[str], day_first: bool, hours_first: bool) -> tuple[d
         day = date(2000, 1, 1)
     elif p is not None:
         day_and_month = (int(p), int(match["q"]))[:: 1 if day_first else -1]
-        day = date(int(y), day_and_month[1], day_and_month[0])
+        day = date(_year(y), day_and_month[1], day_and_month[0])
     else:
         month = _MONTHS.index(name.lower()) + 1 if name else int(match["mo"])
         day = date(int(y), month, int(match["d"]))
@@ -155,6 +157,11 @@ def _moment(match: re.Match[str], day_first: bool, hours_first: bool) -> tuple[d
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
         moment -= offset if zone[0] == "+" else -offset
     return moment + _time(match, hours_first or y is not None), float(f"0.{match['f'] or 0}")
+
+
+def _year(text: str) -> int:
+    """A year; of two digits one from 1969 to 2068, as POSIX and spreadsheets have it."""
+    return int(text) + (len(text) == 2) * (2000 if int(text) < 69 else 1900)
 
 
 def _time(match: re.Match[str], hours_first: bool) -> timedelta:

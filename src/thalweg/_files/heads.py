@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .cells import cause, is_number
+from .counts import without_counts
 from .dates import is_date
 from .rows import Rows, in_words, table_width
 
@@ -56,6 +57,7 @@ def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) ->
     ValueError
         The rows make no table, or there is no row of data.
     """
+    found, counted = without_counts(found)
     width = table_width(found.rows)
     rows = [_trimmed(row, width) for row in found.rows]
     begin = next(i for i, row in enumerate(rows) if len(row) == width)
@@ -80,7 +82,7 @@ def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) ->
     if top >= len(rows):
         raise ValueError(f"{name} holds no data")
     bare = [unit[1:-1] if unit[:1] in ("(", "[") else unit for unit in units]
-    return Head(names, bare, rows[top:], found.lines[top:], notes)
+    return Head(names, bare, rows[top:], found.lines[top:], [*counted, *notes])
 
 
 def _trimmed(row: list[str], width: int) -> list[str]:

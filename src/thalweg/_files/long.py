@@ -18,6 +18,7 @@ import numpy as np
 
 from .._arguments.pieces import Array
 from .._core.rows import read_rows
+from .counts import may_be_count
 from .heads import LOOKED_AT as ROWS_LOOKED_AT
 from .rows import LOOKED_AT, SEPARATORS, Format
 from .sheet import Sheet, make_sheet, mark_index
@@ -52,6 +53,8 @@ def _long_sheet(text: Text, form: Format) -> Sheet | None:
     first = io.StringIO(text.text[:begin], newline=None).readlines()
     try:
         sheet = make_sheet(sample, form)
+        if may_be_count([column[0] for column in sheet.columns], text.text.count("\n") + 1, _FIRST):
+            return None
         columns = _columns(sheet, form, text.text[begin:].rstrip("\r\n"), len(first))
     except ValueError:
         return None

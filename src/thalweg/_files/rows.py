@@ -176,7 +176,10 @@ def _score(lines: Sequence[str], separator: str | None) -> tuple[float, float]:
     if width < 2:
         return 0.0, 0.0
     counts = [sum(map(_is_value, row)) if len(row) == width else 0 for row in rows]
-    begin = next((i for i, count in enumerate(counts) if 2 * count >= width), len(rows))
+    begin = next(
+        (i for i, n in enumerate(counts) if 2 * n >= width and any(map(_is_there, rows[i]))),
+        len(rows),
+    )
     n = sum(len(row) == width for row in rows[begin:])
     good = sum(counts[begin:]) / (width * max(n, 1))
     share = n / max(len(rows) - begin, 1)
@@ -184,8 +187,12 @@ def _score(lines: Sequence[str], separator: str | None) -> tuple[float, float]:
     return share * good**2 * n / (n + 1), sum(len(row) == width for row in above)
 
 
+def _is_there(cell: str) -> bool:
+    return is_number(cell) or is_date(cell)
+
+
 def _is_value(cell: str) -> bool:
-    return cell.lower() in MISSING or is_number(cell) or is_date(cell)
+    return cell.lower() in MISSING or _is_there(cell)
 
 
 def table_width(rows: Sequence[Sequence[str]]) -> int:

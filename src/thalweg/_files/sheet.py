@@ -13,6 +13,7 @@ from .._arguments.pieces import Array
 from .._arguments.spelling import did_you_mean
 from .cells import MISSING, Signs, cause, is_number, number, refusal
 from .dates import is_date, is_time, read_dates
+from .gaps import notes_on_gaps
 from .heads import find_head
 from .rows import Format, split_rows
 from .signs import Evidence, find_signs
@@ -201,7 +202,9 @@ def make_sheet(text: Text, form: Format) -> Sheet:
     names = [" ".join(name.split()) for name in head.names]
     while len(columns) > 1 and not names[-1] and not any(columns[-1]):
         columns, names = columns[:-1], names[:-1]  # each line ends with a separator
-    notes = [text.note, *head.notes] if text.note else head.notes
+    notes = [*head.notes, *notes_on_gaps(text.text, head.lines)]
+    if text.note:
+        notes.insert(0, text.note)
     sheet = Sheet(
         text.name,
         text,
@@ -211,7 +214,7 @@ def make_sheet(text: Text, form: Format) -> Sheet:
         head.lines,
         found.separator,
         form,
-        list(notes),
+        notes,
         missing,
         n_empty=len(head.names) - len(names),
         unnamed=any(names) and not names[0],

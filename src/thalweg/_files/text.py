@@ -28,6 +28,7 @@ _KINDS = {
     b"\x89PNG": "a picture, not its numbers",
     b"\xff\xd8\xff": "a picture, not its numbers",
     b"%PDF": "a PDF, not its numbers",
+    b"{\\rtf": "a formatted text; save it as plain text",
     b"\x1f\x8b": "compressed by gzip; unpack it first",
     b"BZh": "compressed by bzip2; unpack it first",
     b"\xfd7zXZ": "compressed by xz; unpack it first",
