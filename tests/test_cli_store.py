@@ -144,7 +144,7 @@ def test_options_that_do_not_go_together(options, words, capsys, folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
 def test_a_signal_leaves_what_is_finished_and_says_how_to_go_on(folder):
-    y = decays(20_000)
+    y = decays(5_000)
     np.save("d.npy", y)
     command = ("fit", "d.npy", *GRID, *MODEL, "--out", "o.zarr", "--chunk", "50", "--quiet")
     child = subprocess.Popen([sys.executable, "-m", "thalweg", *command], stderr=subprocess.PIPE)
@@ -154,6 +154,6 @@ def test_a_signal_leaves_what_is_finished_and_says_how_to_go_on(folder):
     child.send_signal(signal.SIGTERM)
     said = child.communicate()[1].decode()
     assert child.returncode == 128 + signal.SIGTERM, said
-    assert "of 20000 fits had finished; they are in o.zarr, and the same command with" in said
+    assert "of 5000 fits had finished; they are in o.zarr, and the same command with" in said
     subprocess.run([sys.executable, "-m", "thalweg", *command, "--resume"], check=True)
     assert_same(tw.scale.open_result("o.zarr"), fit(y))

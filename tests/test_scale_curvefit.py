@@ -136,6 +136,40 @@ def test_sigma_and_attributes():
     assert robust["curvefit_coefficients"].shape == (6, 5, 2)
 
 
+def plane(xy, a, b):
+    x, y = xy
+    return a * x + b * y
+
+
+def plane_by_products(xy, a, b):
+    return np.array([a, b]) @ xy
+
+
+def plane_without_symbols(xy, a, b):
+    return float(a) * xy[0] + float(b) * xy[1:].sum(axis=0)
+
+
+@pytest.mark.parametrize("n_fits", [1, 2, 3])
+@pytest.mark.parametrize("func", [plane, plane_by_products, plane_without_symbols])
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+def test_as_many_fits_as_coordinates(n_fits, func):
+    """Two coordinates of two fits are not one coordinate that each fit has for itself."""
+    coords = {"x": np.arange(4.0), "y": np.arange(5.0)}
+    noise = np.random.default_rng(0).normal(0, 0.1, (n_fits, 4, 5))
+    array = xr.DataArray(noise, coords, ("fit", "x", "y"))
+    array = array + 2 * array["x"] + 3 * array["y"]
+    given = {"coords": ["x", "y"], "func": func, "param_names": ["a", "b"]}
+    expected = array.curvefit(**given)
+    for one in (array, array.chunk({"fit": 1})):
+        assert_close(expected, one.thalweg.curvefit(**given).compute())
+
+
+def test_none_is_no_bound():
+    box = {"a": (0, None), "tau": (None, 9.0)}
+    expected = A.curvefit("time", decay, bounds={"a": (0, np.inf), "tau": (-np.inf, 9.0)})
+    assert_close(expected, A.thalweg.curvefit("time", decay, bounds=box))
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_fits_that_fail(lazy):
     array = A.chunk({"y": 3}) if lazy else A

@@ -59,7 +59,7 @@ def curvefit(
     x = [_flat(named.of_points(c, f"the coordinate {c.name!r}"), named) for c in found]
     options = {"p0": start, "bounds": box or None, "axis": -1, **_options(kwargs, named)}
     model = _Function(info.function, info.label)
-    result = run(model, _together(x), _flat(y, named), **options)
+    result = run(model, x[0] if len(x) == 1 else tuple(x), _flat(y, named), **options)
     return _answer(result, named, list(names), errors)
 
 
@@ -76,17 +76,23 @@ def _reduced(array: Any, coords: Sequence[Any], more: Any) -> list[Any]:
 
 
 class _Function:
-    """A function of x and of parameters that have names only outside of it."""
+    """A function of x and of parameters that have names only outside of it.
+
+    It gets several coordinates as the rows of one array, as from xarray.  `thalweg.fit` gets them
+    as a tuple, for an array of two rows would be one coordinate of two fits, each with its own.
+    """
 
     def __init__(self, function: Callable[..., Any], label: str) -> None:
         self.function, self.__name__ = function, label
 
     def __call__(self, x: Any, *params: Any) -> Any:
-        return self.function(x, *params)
+        return self.function(np.stack(x) if type(x) is tuple else x, *params)
 
 
 def _sides(named: Named, name: str, pair: tuple[Any, Any]) -> list[Any]:
-    return [named.of_fits(side, f"bounds[{name!r}]") for side in pair]
+    lower, upper = pair
+    ends = (-np.inf if lower is None else lower, np.inf if upper is None else upper)
+    return [named.of_fits(end, f"bounds[{name!r}]") for end in ends]
 
 
 def _defaults(
@@ -121,13 +127,6 @@ def _flat(array: Any, named: Named) -> Any:
     if is_lazy(array):
         array = array.rechunk({k: -1 for k in range(array.ndim - n, array.ndim)})
     return array.reshape(*array.shape[:-n], prod(array.shape[-n:]))
-
-
-def _together(x: list[Any]) -> Any:
-    """One variable as it is, several as the rows of an array, or as a tuple where fits have own."""
-    if len(x) == 1:
-        return x[0]
-    return np.stack(x) if all(v.ndim == 1 for v in x) else tuple(x)
 
 
 def _infinite_for_nan(y: Any) -> Any:
