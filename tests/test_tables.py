@@ -242,6 +242,22 @@ def test_refusals(library, arguments, error, words):
         fit_table(frame(library, data), decay, *arguments, p0=START)
 
 
+def test_levels_of_an_index_are_columns():
+    table = frame("pandas", samples(3))
+    expected = fit_table(table, decay, "t", "signal", "sample", p0=START)
+    for levels in (["sample"], ["t"], ["sample", "t"], ["t", "sample"]):
+        fits = fit_table(table.set_index(levels), decay, "t", "signal", "sample", p0=START)
+        assert fits.table.equals(expected.table)
+
+
+@both
+@pytest.mark.parametrize("x", [np.arange(3.0), ["t", "signal"]])
+def test_the_x_of_wide_columns_is_a_name(library, x):
+    table = frame(library, {"t": [0.0, 1, 2], "signal": [1.0, 2, 3]})
+    with pytest.raises(TypeError, match="x must name a column of the table, or with rows=True"):
+        fit_wide(table, "b*t + d", x, p0=[1, 0])
+
+
 @both
 def test_further_refusals(library):
     data = {"t": [0.0, 1, 2], "signal": [1.0, 2, 3], "bad": [0, 2, 1]}

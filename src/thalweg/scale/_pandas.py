@@ -19,6 +19,9 @@ class PandasFrame:
     """A DataFrame of pandas."""
 
     def __init__(self, table: Any, needed: Sequence[str] | None) -> None:
+        # As in groupby of pandas, the name of a level of the index stands for a column.
+        levels = [n for n in needed or () if n not in table.columns and n in table.index.names]
+        table = table.reset_index(level=levels) if levels else table
         self.names = list(table.columns)
         refuse_unknown(self.names if needed is None else needed, self.names)
         self.table = table

@@ -86,7 +86,8 @@ def fit_table(
         The column of the measured values.  A row in which x or y is missing (None, NaN, NA) is left
         out.
     by : str or sequence of str, optional
-        The columns of the keys; without them all rows are one data set.
+        The columns of the keys; without them all rows are one data set.  In pandas a level of the
+        index is found by its name like a column, here and for the other columns.
     sigma : str, optional
         The column of standard deviations; where it is missing its row is left out.
     mask : str, optional
@@ -191,6 +192,8 @@ def fit_wide(
         raise ValueError("by names data sets that are rows: give rows=True, too")
     if x is None:
         at, name = frame.index(), frame.index_name() or "x"
+    elif type(x).__hash__ is None:
+        raise TypeError("x must name a column of the table, or with rows=True be values")
     else:
         at, name = frame.column(x), x
     chosen = _chosen(frame, y, [] if x is None else [x])
