@@ -81,6 +81,18 @@ def test_prefixes_sums_and_products():
     agree(other, params, other.eval(params, x=X) + NOISE)
 
 
+@pytest.mark.parametrize("text", ["a*exp(-x/b) + c", "a*gaussian(x, 1, b, 0.5) + c"])
+def test_models_that_are_written_as_formulas(text):
+    """They are computed by asteval, and their parameters are found in the text."""
+    true = {"a": 3, "b": 2, "c": 0.5}
+    model = models.ExpressionModel(text)
+    agree(model, model.make_params(a=2.5, b=2.2, c=0.4), model.eval(x=X, **true) + NOISE)
+    both = model + models.LinearModel(prefix="l_")
+    params = both.make_params(a=2.5, b=2.2, c=0.4, l_slope=0.1, l_intercept=0)
+    params["l_intercept"].set(vary=False)
+    agree(both, params, both.eval(x=X, **true, l_slope=0.2, l_intercept=0) + NOISE)
+
+
 def test_bounds_fixed_and_ties():
     model = models.GaussianModel(prefix="a_") + models.GaussianModel(prefix="b_")
     true = {"a_amplitude": 6, "a_center": 3, "a_sigma": 0.6}

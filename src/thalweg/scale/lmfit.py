@@ -84,7 +84,7 @@ def _names(model: Any, params: Any, lmfit: Any) -> list[str]:
 
 def _roots(model: Any, params: Any) -> list[str]:
     """The names without prefix: those of the model, and optional arguments that params gives."""
-    roots = list(model._param_root_names)
+    roots = list(model._param_root_names or model.param_names)  # an ExpressionModel has no roots
     others = {*roots, *model.independent_vars, *_further(model)}
     arguments = signature(model.func).parameters
     return roots + [a for a in arguments if a not in others and model.prefix + a in params]
