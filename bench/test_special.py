@@ -26,7 +26,7 @@ def bessel(x, a, k):
 
 
 def distribution(x, a, shape, scale):
-    """A gamma distribution, whose derivative by the shape is a difference."""
+    """A gamma distribution, whose derivative by the shape is a series or a continued fraction."""
     return a * special.gammainc(shape, x / scale)
 
 

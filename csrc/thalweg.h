@@ -25,5 +25,6 @@
 #include "quadratic/contract.h"
 #include "sweep/contract.h"
 #include "tape/contract.h"
+#include "tape/incomplete.h"
 
 #endif

@@ -137,18 +137,20 @@ def test_a_difference_holds_at_any_distance_from_zero(op, exact, least):
 def test_second_derivatives_are_differences_of_differences():
     g = Graph(0, 2)
     a, x = g.x(0), g.x(1)
-    value = g.add(operation("gammainc"), a, x)
+    value = g.add(operation("stdtr"), a, x)
     [slope] = gradient(g, value, [a])
     by_a, by_x = gradient(g, slope, [a, x])
     rows = np.random.default_rng(3).uniform(0.5, 3, (20, 2)).T
     crossed, twice = evaluate(g, [by_x, by_a], x=list(rows))
     h = 1e-4
-    density = lambda a: np.exp((a - 1) * np.log(rows[1]) - rows[1] - special.gammaln(a))  # noqa: E731
+    size = lambda a: np.exp(special.gammaln((a + 1) / 2) - special.gammaln(a / 2))  # noqa: E731
+    shape = lambda a: (1 + rows[1] ** 2 / a) ** (-(a + 1) / 2)  # noqa: E731
+    density = lambda a: size(a) * shape(a) / np.sqrt(a * np.pi)  # noqa: E731
     np.testing.assert_allclose(
         crossed, (density(rows[0] + h) - density(rows[0] - h)) / (2 * h), atol=1e-6
     )
     second = sum(
-        w * special.gammainc(rows[0] + k * 1e-3, rows[1]) for k, w in ((-1, 1), (0, -2), (1, 1))
+        w * special.stdtr(rows[0] + k * 1e-3, rows[1]) for k, w in ((-1, 1), (0, -2), (1, 1))
     )
     np.testing.assert_allclose(twice, second / 1e-6, atol=1e-5)
     with pytest.raises(ValueError, match="beyond the second"):

@@ -36,6 +36,14 @@ EDITS = {
         ("foreign: all lanes are one", "memcmp(a, before, sizeof a) != 0", "l == 0"),
         ("foreign: a derivative is a value", "foreign_value(f, order - 1, moved)", "f->arity"),
     ],
+    ("csrc/tape/incomplete.c", "test_incomplete.py"): [
+        ("incomplete: series ends early", "while (x >= k || share >", "while (share > 1e9 *"),
+        ("incomplete: term of the fraction", "c = n * (a - n)", "c = n * (a + n)"),
+        ("incomplete: slope of the fraction", "(1 - n * d - c", "(1 + n * d - c"),
+        ("incomplete: the other side", "x <= a + 1 ?", "x <= 1 ?"),
+        ("incomplete: expansion without its correction", "(1 + 1 / (6 * a))", "1"),
+        ("incomplete: nothing at 0", "    if (x == 0)\n        return 0;\n", ""),
+    ],
     ("src/thalweg/model/foreign.py", "test_foreign.py"): [
         (
             "foreign: any ufunc of the name",

@@ -8,6 +8,7 @@ import os
 
 from cpython.contextvars cimport PyContextVar_New, PyContextVar_Set, get_value
 from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport uintptr_t
 
 from thalweg._core cimport thalweg_h as c
 
@@ -22,6 +23,11 @@ def operations():
     while (arity := c.tw_operation(len(found), &name)):
         found.append((name.decode(), arity))
     return found
+
+
+def own_functions():
+    """Return the functions that a tape calls by address: ``{name: (address, arity)}``."""
+    return {"gammainc_slope": (<uintptr_t> &c.tw_gammainc_slope, 2)}
 
 
 # ---- instruction sets and threads ------------------------------------------------------------

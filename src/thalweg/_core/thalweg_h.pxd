@@ -14,6 +14,8 @@ cdef extern from "thalweg.h" nogil:
         int32_t arity, flag, order
         int32_t wrt[2]
 
+    double tw_gammainc_slope(double a, double x)
+
     enum:
         TW_TABLE_CURVE
         TW_TABLE_BAND

@@ -6,8 +6,8 @@ identity is known, as with respect to the order of a Bessel function, or where t
 its digits by cancellation, as that of the elliptic integral K(m) near m = 0.
 
 References: DLMF, https://dlmf.nist.gov: 5.2 and 5.12 (gamma, beta), 6.2 (exponential integrals),
-7.2 (error functions), 8.8 and 8.17 (incomplete gamma and beta), 10.6 and 10.29 (Bessel), 13.3
-(confluent hypergeometric), 19.4 (elliptic); Owen, Ann. Math. Statist. 27 (1956) 1075.
+7.2 (error functions), 8.7 to 8.9 and 8.17 (incomplete gamma and beta), 10.6 and 10.29 (Bessel),
+13.3 (confluent hypergeometric), 19.4 (elliptic); Owen, Ann. Math. Statist. 27 (1956) 1075.
 """
 
 import math
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .graph import NUMPY
 from .special import special
 
 Identity = Callable[..., Any]  # the operands as symbols -> the derivative as a symbol
@@ -33,9 +34,24 @@ hyp0f1, hyp1f1, hyperu, sindg, cosdg = map(
 )
 
 
+def _own(name: str, *operands: Any) -> Any:
+    """What an operation of a tape makes of symbols or arrays."""
+    for operand in operands:
+        record = getattr(type(operand), "_apply", None)
+        if record is not None:
+            return record(operand, name, *operands)
+    return NUMPY[name](*operands)
+
+
 def _gamma_density(a: Any, x: Any) -> Any:
     """x^(a - 1) exp(-x) / gamma(a)."""
     return np.exp(xlogy(a - 1, x) - x - gammaln(a))
+
+
+def _gamma_slope(a: Any, x: Any) -> Any:
+    """The derivative of the incomplete gamma function P(a, x) by a: csrc/tape/incomplete.c."""
+    inside = (x > 0) & (x < np.inf)
+    return np.where(inside, _gamma_density(a, x) * _own("gammainc_slope", a, x), 0.0)
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
@@ -83,8 +99,8 @@ IDENTITIES: dict[str, tuple[Identity | None, ...]] = {
         lambda z, m: poch(z, m) * (psi(z + m) - psi(z)),
         lambda z, m: poch(z, m) * psi(z + m),
     ),
-    "gammainc": (None, _gamma_density),
-    "gammaincc": (None, lambda a, x: -_gamma_density(a, x)),
+    "gammainc": (_gamma_slope, _gamma_density),
+    "gammaincc": (lambda a, x: -_gamma_slope(a, x), lambda a, x: -_gamma_density(a, x)),
     "betainc": (None, None, _beta_density),
     "betaincc": (None, None, lambda a, b, x: -_beta_density(a, b, x)),
     "stdtr": (None, _student_density),

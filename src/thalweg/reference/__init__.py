@@ -4,7 +4,7 @@ Functions have the names and arguments of the kernels.  They are made to be read
 falls back to them.
 """
 
-from . import differences, foreign, images, linear, loss, rows
+from . import differences, foreign, images, incomplete, linear, loss, rows
 from .adjoint import adjoint_sum, jvp, normal_equations, vjp
 from .damped import Outcome, add_block, levenberg_marquardt, merge_rows
 from .pivot import block_pivoting
@@ -20,6 +20,7 @@ __all__ = [
     "differences",
     "foreign",
     "images",
+    "incomplete",
     "jvp",
     "levenberg_marquardt",
     "line_minimum",
