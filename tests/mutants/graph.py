@@ -5,6 +5,19 @@ EDITS = {
         ("constants are one", "and memcmp(&node.value, &other.value, sizeof(double)) == 0", ""),
         ("hash without operands", "at[node.ids[k]].order % INTEGERS", "k"),
     ],
+    ("src/thalweg/_core/graph.pyx", "test_remembered_tables.py"): [
+        ("twin without its rules", "        other.exact = self.exact\n", ""),
+    ],
+    ("src/thalweg/model/remembered.py", "test_remembered.py"): [
+        ("names that have changed", "or not _same(kept.values, values)", ""),
+        ("an attribute of any module", "if value is not np and value is not math:", "if False:"),
+        ("arrays of the closure", "type(v) in _NUMBERS or", "hasattr(v, 'dtype') or"),
+        ("floating-point errors", 'np.errstate(all="raise")', 'np.errstate(all="ignore")'),
+        ("instructions of any kind", "elif what not in _PLAIN:", "elif False:"),
+    ],
+    ("src/thalweg/model/remembered.py", "test_remembered_tables.py"): [
+        ("one graph for all", "kept.graph.twin()", "kept.graph"),
+    ],
     ("src/thalweg/_core/simplify.pxi", "test_graph.py"): [
         ("operands as they come", "    if g.at[a].order <= g.at[b].order:", "    if a <= b:"),
         (

@@ -1,5 +1,5 @@
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, Self
 
 class Graph:
     size: int
@@ -8,6 +8,7 @@ class Graph:
     exact: bool
     tables: Any
     def __init__(self, n_theta: int, n_x: int) -> None: ...
+    def twin(self) -> Self: ...
     @property
     def nodes(self) -> list[tuple[Any, ...]]: ...
     @property

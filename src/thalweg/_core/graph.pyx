@@ -85,6 +85,17 @@ cdef class Graph:
         for _ in range(n_x):
             self.append_x()
 
+    @cython.critical_section
+    def twin(self):
+        """Return a graph of the same nodes and rules that grows by itself; it has no tables."""
+        cdef Graph other = type(self)(0, 0)
+        other.make_room(self.n_slots)
+        memcpy(other.at, self.at, self.size * sizeof(Node))
+        memcpy(other.slots, self.slots, self.n_slots * sizeof(int32_t))
+        other.size, other.n_theta, other.n_x = self.size, self.n_theta, self.n_x
+        other.exact = self.exact
+        return other
+
     def __dealloc__(self):
         PyMem_Free(self.at)
         PyMem_Free(self.slots)

@@ -5,8 +5,9 @@ The function is called once, not with numbers but with symbols, which note what 
 over the points) or mix points (`np.sum`, `np.convolve`).  They stop the recording with an error
 that names the operation, the line of the user's function, and what to write instead.
 
-Recording runs at every fit, so that a function always sees its current closure.  Per-point arrays
-of the closure become further inputs of the graph, numbers become constants.
+A function is recorded at every fit, so that it always sees its current closure, unless all that its
+recording could have depended on is known to be the same (`remembered`).  Per-point arrays of the
+closure become further inputs of the graph, numbers become constants.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .curves import length_of, refuse_arrays
 from .functions import voigt_im, voigt_re
 from .graph import Graph
 from .refusal import RecordingError, place_of, refuse
+from .remembered import remembered
 from .rows import as_curve, is_row
 from .several import Several, chosen, laid_out
 from .signature import code_of, parameter_names
@@ -144,11 +146,17 @@ def record(
         The function did something that cannot be recorded, or raised an error of its own.
     """
 
-    def recorded(f: Callable[..., Any]) -> tuple[Recorder, list[int]]:
+    def recorded(f: Callable[..., Any], data: Sequence[Any]) -> tuple[Recorder, list[int]]:
         recorder = Recorder(Graph(n_params, n_x), points, data)
         return recorder, _recorded(f, recorder, single, columns, several)
 
-    recorder, outputs = or_with_scipy(function, recorded)
+    if several is None and not columns:
+        known = remembered(
+            function, n_params, (n_x, points, single), lambda: recorded(function, ())
+        )
+        if known is not None:
+            return Recording(*known, [])
+    recorder, outputs = or_with_scipy(function, lambda f: recorded(f, data))
     return _recording(recorder, outputs, recorder.arrays, several)
 
 
