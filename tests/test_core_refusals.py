@@ -325,6 +325,10 @@ def test_sparse_sweeps_without_an_array_or_of_overflowing_sizes_are_refused():
             sparse_sweep(**missing)
     with pytest.raises(ValueError, match="there is no array of"):
         sparse_sweep(shape=(2, 2, 2**63 - 1), theta=np.zeros(0))
+    with pytest.raises(ValueError, match="need the mean, too"):
+        sparse_sweep(centered=True, intercept=np.zeros(1), curvature=np.ones(2))
+    with pytest.raises(ValueError, match="elements"):
+        sparse_sweep(curvature=np.ones(1))
 
 
 def matrix(method="_full", *arguments):

@@ -79,4 +79,4 @@ def test_the_drift_of_the_residual_is_told(is_sparse, dtype, monkeypatch):
         take(self, residual + np.eye(200)[7] * 1e-9)
 
     monkeypatch.setattr(State, "take", wrong)
-    assert 1e-9 <= tw.coordinate_descent(A, b, **how).drift / np.sqrt(w[7]) <= 1e-6
+    assert 0.99e-9 <= tw.coordinate_descent(A, b, **how).drift / np.sqrt(w[7]) <= 1e-6

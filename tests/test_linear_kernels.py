@@ -221,6 +221,10 @@ def test_a_certificate_is_what_the_specification_says(isa):
             got = core.certificate(each, reach, square, theta, q, 2.5, error)
             want = spec.certificate(each, reach, square, theta, q, 2.5, error)
             np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
+            some = rng.permutation(m)[: m // 2]
+            got = core.certificate(each, reach, square, theta, q, 2.5, error, which=some)
+            want = spec.certificate(each, reach, square, theta, q, 2.5, error, which=some)
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-14)
 
 
 def test_a_certificate_of_products_that_may_be_wrong_holds_for_the_right_ones(isa):

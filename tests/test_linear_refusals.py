@@ -61,7 +61,17 @@ def test_what_makes_no_sense_is_refused(a, b, how, words):
         (A, B, dict(alpha=1), "has no argument 'alpha'; did you mean l1"),
         (A, B, dict(maxiter=1), "has no argument 'maxiter'; did you mean max_iter"),
         (A, B, dict(sample_weight=1), "did you mean weights"),
-        (sp.coo_array(A), B, {}, "sparse in compressed columns"),
+        (A.astype(str), B, {}, "A must be real numbers, got an array of <U"),
+        (A, B.astype(str), {}, "b must be numbers, got an array of <U"),
+        (A, [0, 1, "2", 3], {}, "b must be numbers, got an array of <U"),
+        (A, np.array([0, 1, b"2", 3], object), {}, "b must be numbers, got b'2' in an object"),
+        (A, B, dict(l1="1"), "l1 must be numbers, got the text '1'"),
+        (A, B, dict(l2=np.str_("1")), "l2 must be numbers, got the text"),
+        (A, B, dict(weights=["1"] * 4), "weights must be numbers, got an array of <U1"),
+        (A, B, dict(bounds=("0", None)), "lower bounds must be numbers, got '0'"),
+        (A, B, dict(start=["1"] * 3), "start must be numbers"),
+        (A, B, dict(tol="1e-3"), "tol must be a number >= 0, got '1e-3'"),
+        (A, B, dict(time_limit=b"1"), "time_limit must be a number >= 0, got b'1'"),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_refused(a, b, how, words):
@@ -83,6 +93,36 @@ def test_an_alpha_over_no_weight_is_refused():
     for x, y, w in ((A[:0], B[:0], None), (A, B, np.zeros(4))):
         with pytest.raises(ValueError, match="the sum of the weights, which is 0"):
             tw.linear.lasso_path(x, y, sample_weight=w)
+
+
+def test_negative_factors_and_text_are_refused_by_estimators():
+    for factors, kind, words in (
+        ([1, -np.inf, 1], ValueError, "penalty_factors must not be negative, got -inf"),
+        ([1, np.nan, 1], ValueError, "penalty_factors must not be negative, got nan"),
+        (["1"] * 3, TypeError, "penalty_factors must be numbers, got an array of <U1"),
+    ):
+        with pytest.raises(kind, match=words):
+            tw.linear.Lasso(penalty_factors=factors).fit(A, B)
+    with pytest.raises(TypeError, match="weights must be numbers, got an array of <U1"):
+        tw.linear.enet_path(A, B, sample_weight=["1"] * 4)
+
+
+def stored_twice(a):
+    """Return columns with rows in falling order, half of each element stored twice."""
+    n, P = a.shape
+    rows = np.tile(np.r_[np.arange(n)[::-1], np.arange(n)[::-1]], P)
+    values = np.concatenate([np.r_[c[::-1], c[::-1]] / 2 for c in a.T])
+    return sp.csc_array((values, rows, np.arange(P + 1) * 2 * n), shape=a.shape)
+
+
+@pytest.mark.parametrize("form", [sp.coo_array, sp.lil_array, sp.dok_array, stored_twice])
+def test_every_sparse_format_is_taken(form):
+    a = form(A)
+    want = tw.coordinate_descent(A, B, l1=0.1, bounds=(0, None)).theta
+    kept = {k: np.array(getattr(a, k)) for k in ("data", "indices") if form is stored_twice}
+    np.testing.assert_allclose(tw.coordinate_descent(a, B, l1=0.1, bounds=(0, None)).theta, want)
+    for name, before in kept.items():
+        np.testing.assert_array_equal(getattr(a, name), before)
 
 
 def test_masked_weights_leave_rows_out():

@@ -5,9 +5,11 @@ import threading
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.sparse import csc_array
 from sweep_csc_cases import KINDS, Problem, assert_same, matrix, problems, small
 
 from thalweg import reference
+from thalweg._core import sweep as _core
 from thalweg.kernels import _sparse_sweep, coordinate_sweep
 
 sparse = pytest.importorskip("scipy.sparse")
@@ -169,6 +171,31 @@ def test_cutting_a_call_changes_no_bit(isa, monkeypatch, order):
     for ours, theirs in zip(problem.run()[1:], whole[1:], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(problem.run()[0].objectives, whole[0].objectives)
+
+
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("M", [1, 3])
+def test_columns_that_are_known_are_swept_as_those_that_are_looked_at(isa, centered, M):
+    rng = np.random.default_rng(3)
+    A = np.where(rng.random((30, 8)) < 0.4, rng.standard_normal((30, 8)), 0.0)
+    w, b = rng.random(30), rng.standard_normal((30, M))
+    columns = _sparse_sweep.columns_of(csc_array(A))
+    mean = w @ A / w.sum() if centered else np.zeros(8)
+    each = (np.full(8, 0.1), np.zeros(8), np.full(8, -1.0), np.ones(8), 1.0)
+    found = []
+    for known in ({}, {"curvature": w @ (A - mean) ** 2, "mean": mean if centered else None}):
+        theta, residual = np.zeros((8, M)), b.copy()
+        status, _ = _core.sparse_sweep(
+            (30, 8, M), columns.indptr, columns.indices, columns.values, weights=w, each=each,
+            order=np.array([7, 0, 3]), greedy=False, sweeps=4, centered=centered, theta=theta,
+            residual=residual, intercept=np.zeros(M), b=b, change=np.zeros(M),
+            fall=np.zeros((4, M)), drift=np.zeros(M), threads=1, **known,
+        )  # fmt: skip
+        assert status == 0
+        found.append((theta, residual))
+    for one, other in zip(*found, strict=True):
+        assert one.any()
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
 
 
 def test_weight_two_is_a_point_twice(isa):

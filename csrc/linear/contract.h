@@ -35,9 +35,14 @@ struct tw_columns {
 
 /* Some of the columns, in any order. */
 struct tw_chosen {
-    const ptrdiff_t *column; /* [m] */
+    const ptrdiff_t *column; /* [m], NULL = 0 ... m - 1 */
     ptrdiff_t m;
 };
+
+/* The number of the k-th of them. */
+static inline ptrdiff_t chosen_at(const struct tw_chosen *which, ptrdiff_t k) {
+    return which->column ? which->column[k] : k;
+}
 
 /* Whether the columns can be worked with. */
 typedef enum {
@@ -150,12 +155,12 @@ struct tw_linear {
     size_t (*solve_work)(const struct tw_gram_problem *p, int threads);
     void (*solve)(const struct tw_gram_problem *p, int threads, struct tw_watch *watch, void *work);
 
-    /* The certificate of m coordinates theta, given rr = r'Wr, the squares A_k'WA_k, and q_k that is within
-     * `error` times the root of square_k of A_k'Wr: gap and kkt hold for each such q.  A column whose square
-     * is 0 has q_k = 0.  Further coordinates must be 0 and have no term in the gap. */
-    struct tw_certificate (*certificate)(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
-                                         const double *square, const double *theta, const double *q,
-                                         double rr, double error);
+    /* The certificate of the chosen coordinates of theta, given rr = r'Wr, the squares A_k'WA_k, and q_k that
+     * is within `error` times the root of square_k of A_k'Wr: gap and kkt hold for each such q.  A column
+     * whose square is 0 has q_k = 0.  Further coordinates must be 0 and have no term in the gap. */
+    struct tw_certificate (*certificate)(const struct tw_chosen *which, const struct tw_coordinates *each,
+                                         const double *reach, const double *square, const double *theta,
+                                         const double *q, double rr, double error);
 
     size_t (*small_work)(const struct tw_small_problem *p);
     tw_linear_status (*small)(struct tw_small_problem *p, struct tw_watch *watch, void *work);

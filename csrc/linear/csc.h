@@ -73,10 +73,6 @@ typedef struct {
     _Atomic ptrdiff_t next;
 } sparse_pass;
 
-static ptrdiff_t chosen_at(const struct tw_chosen *which, ptrdiff_t k) {
-    return which->column ? which->column[k] : k;
-}
-
 static void sparse_products_part(void *context, ptrdiff_t part) {
     sparse_pass *p = context;
     (void)part;

@@ -43,7 +43,7 @@ static inline int rests_at_zero(const struct tw_coordinates *each, ptrdiff_t j, 
 
 /* The scale s that coordinate j allows, given the s of the coordinates before it. */
 static inline double dual_scale(const struct tw_coordinates *each, ptrdiff_t j, double q, double s) {
-    if (!(each->l1[j] > 0) || !is_free(each, j, q) || fabs(q) * s <= each->l1[j])
+    if (!(each->l1[j] > 0) || fabs(q) * s <= each->l1[j] || !is_free(each, j, q))
         return s;
     return each->l1[j] / fabs(q);
 }
@@ -51,16 +51,17 @@ static inline double dual_scale(const struct tw_coordinates *each, ptrdiff_t j, 
 /* Whether the data alone determine theta_j: it has no penalty, no bound on one side, and is not at the other.
  */
 static inline int is_unheld(const struct tw_coordinates *each, ptrdiff_t j, double theta) {
+    if (each->l1[j] > 0 || each->l2[j] > 0)
+        return 0;
     const int open = each->lower[j] <= -INFINITY || each->upper[j] >= INFINITY;
-    return open && !(each->l1[j] > 0) && !(each->l2[j] > 0) && theta != each->lower[j] &&
-           theta != each->upper[j];
+    return open && theta != each->lower[j] && theta != each->upper[j];
 }
 
 /* Whether the term of coordinate j, whose q_j may be wrong by `off`, takes `reach` for a bound of theta_j. */
 static inline int is_assumed(const struct tw_coordinates *each, ptrdiff_t j, double q, double off) {
-    const int open =
-        (q + off > 0 && each->upper[j] >= INFINITY) || (q - off < 0 && each->lower[j] <= -INFINITY);
-    return open && !(each->l1[j] > 0) && !(each->l2[j] > 0);
+    if (each->l1[j] > 0 || each->l2[j] > 0)
+        return 0;
+    return (q + off > 0 && each->upper[j] >= INFINITY) || (q - off < 0 && each->lower[j] <= -INFINITY);
 }
 
 /* The term of coordinate j, t = theta_j and z = s q_j. */
@@ -102,19 +103,23 @@ static inline double slope_error(double error, double square) {
     return error > 0 && square > 0 ? error * sqrt(square) : 0;
 }
 
-static struct tw_certificate certificate(ptrdiff_t m, const struct tw_coordinates *each, const double *reach,
-                                         const double *square, const double *theta, const double *q,
-                                         double rr, double error) {
+static struct tw_certificate certificate(const struct tw_chosen *which, const struct tw_coordinates *each,
+                                         const double *reach, const double *square, const double *theta,
+                                         const double *q, double rr, double error) {
     struct tw_certificate c = {.scale = 1};
-    for (ptrdiff_t j = 0; j < m; j++)
+    for (ptrdiff_t k = 0; k < which->m; k++) {
+        const ptrdiff_t j = chosen_at(which, k);
         if (square[j] > 0) {
             const double off = slope_error(error, square[j]);
             c.scale = dual_scale(each, j, q[j] - off, c.scale);
             c.scale = dual_scale(each, j, q[j] + off, c.scale);
         }
+    }
     c.gap = 0.5 * (1 - c.scale) * (1 - c.scale) * rr;
-    for (ptrdiff_t j = 0; j < m; j++) {
-        c.penalty += each->l1[j] * fabs(theta[j]) + 0.5 * each->l2[j] * theta[j] * theta[j];
+    for (ptrdiff_t k = 0; k < which->m; k++) {
+        const ptrdiff_t j = chosen_at(which, k);
+        if (theta[j] != 0)
+            c.penalty += each->l1[j] * fabs(theta[j]) + 0.5 * each->l2[j] * theta[j] * theta[j];
         const double slope = square[j] > 0 ? q[j] : 0;
         const double off = slope_error(error, square[j]);
         const int unheld = square[j] > 0 && is_unheld(each, j, theta[j]);

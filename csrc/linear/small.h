@@ -113,8 +113,7 @@ static void renew(const struct tw_small_problem *p, small *s, struct tw_watch *w
 
 static struct tw_small_state certified(const struct tw_small_problem *p, const small *s, ptrdiff_t working) {
     struct tw_small_state now = {.working = working};
-    now.found =
-        certificate(p->columns.P, &p->each, s->reach, s->square, p->theta, s->product, s->rr, s->error);
+    now.found = certificate(&s->all, &p->each, s->reach, s->square, p->theta, s->product, s->rr, s->error);
     now.objective = 0.5 * s->rr + now.found.penalty;
     return now;
 }

@@ -110,12 +110,14 @@ struct tw_sweep {
  */
 
 struct tw_sweep_csc_job {
-    ptrdiff_t n, P, M, nnz;     /* rows, columns, right-hand sides, stored values */
-    int is_long;                /* indptr and indices are int64_t, else int32_t */
-    const void *indptr;         /* [P + 1]     in */
-    const void *indices;        /* [nnz]       in  the rows of each column, ascending */
-    const void *values;         /* [nnz] real  in */
-    const double *weights;      /* [n], NULL = 1  in  >= 0 */
+    ptrdiff_t n, P, M, nnz; /* rows, columns, right-hand sides, stored values */
+    int is_long;            /* indptr and indices are int64_t, else int32_t */
+    const void *indptr;     /* [P + 1]     in */
+    const void *indices;    /* [nnz]       in  the rows of each column, ascending */
+    const void *values;     /* [nnz] real  in */
+    const double *weights;  /* [n], NULL = 1  in  >= 0 */
+    double *curvature; /* [P], NULL = unknown  in  sum_i w_i (A_ij - mean_j)^2; if given, A is not checked */
+    double *mean;      /* [P]  in  weighted means, if it is centered and the curvatures are given */
     struct tw_coordinates each; /* [P] */
     const ptrdiff_t *order;     /* [n_order], NULL = 0 ... n_order - 1 = P - 1  in */
     ptrdiff_t n_order,

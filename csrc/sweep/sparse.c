@@ -62,8 +62,8 @@ static sparse_run *sparse_run_on(arena *a, const struct tw_sweep_csc_job *job, i
     p->job = job;
     p->width = job->M > 1 && !job->greedy ? LINE : 1;
     p->slots = (int)least(blocks_of(p), threads);
-    p->curvature = TAKE(a, double, job->P);
-    p->mean = job->centered ? TAKE(a, double, job->P) : NULL;
+    p->curvature = job->curvature ? job->curvature : TAKE(a, double, job->P);
+    p->mean = !job->centered ? NULL : job->curvature ? job->mean : TAKE(a, double, job->P);
     p->rows = rows_on(a, job);
     line_of_sides *blocks = TAKE(a, line_of_sides, p->slots);
     for (int k = 0; k < p->slots; k++) {
@@ -124,7 +124,6 @@ TW_INLINE tw_sweep_status prepare(sparse_run *p, int is_long) {
     const struct tw_sweep_csc_job *job = p->job;
     ptrdiff_t *const j = job->where;
     patience looking = {.watch = p->watch};
-    p->total_weight = sum_of_weights(job);
     for (*j = 0; *j < job->P; ++*j) {
         if (indptr_is_bad(job, *j, is_long))
             return TW_SWEEP_BAD_INDPTR;
@@ -370,7 +369,9 @@ static void begin(void *context, ptrdiff_t part) {
     opening *o = context;
     patience storing = {.watch = o->p->watch};
     (void)part; /* the only one */
-    o->status = o->p->job->is_long ? prepare(o->p, 1) : prepare(o->p, 0);
+    o->p->total_weight = sum_of_weights(o->p->job);
+    if (!o->p->job->curvature)
+        o->status = o->p->job->is_long ? prepare(o->p, 1) : prepare(o->p, 0);
     if (!o->status && o->p->job->greedy)
         store_rows(o->p->job, &o->p->rows, &storing);
 }

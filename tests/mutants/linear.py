@@ -15,6 +15,11 @@ EDITS = {
         ("assumption not counted", "c.conditional += unheld ||", "c.conditional += 0 &&"),
         ("overflow is no gap", "return INFINITY;", "return 0;"),
         ("kkt without the norm", "* sqrt(square);", "* 1;"),
+        (
+            "coordinates that were not chosen",
+            "        const ptrdiff_t j = chosen_at(which, k);\n        if (theta[j] != 0)",
+            "        const ptrdiff_t j = k;\n        if (theta[j] != 0)",
+        ),
         ("penalty without l2", "0.5 * each->l2[j] * theta[j] * theta[j]", "0 * theta[j]"),
     ],
     ("csrc/linear/factor.h", _MINIMA): [

@@ -103,6 +103,12 @@ EDITS = {
             "centered",
         ),
         ("cyclic whatever the order", "order ? order[t] : t", "t % job->P"),
+        ("known means forgotten", "job->curvature ? job->mean :", "job->curvature ? NULL :"),
+        (
+            "known curvatures unused, and none computed",
+            "job->curvature ? job->curvature : TAKE",
+            "TAKE",
+        ),
         (
             "offset unweighted",
             "s->offset[l] * p->total_weight * p->mean[j]",

@@ -23,6 +23,7 @@ Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 
+_TEXT = (str, bytes, bytearray)
 _EXACT = 1 << 53  # every whole number below this one is a float
 
 
@@ -78,11 +79,21 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
         raise TypeError(f"{name} must be real, got complex numbers")
     if array.dtype.kind in "mM":
         raise TypeError(f"{name} must be numbers, got dates; subtract a start and divide by a unit")
+    refuse_text(array, name)
     try:
         with np.errstate(over="ignore"):
             return contiguous(array, dtype)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be numbers, got {_what(array)}") from None
+
+
+def refuse_text(array: Array, name: str) -> None:
+    """Raise TypeError for an array that is or holds text, whose digits NumPy would read."""
+    is_text = array.dtype.kind in "UST"
+    if is_text or (
+        array.dtype.kind == "O" and any(isinstance(item, _TEXT) for item in array.ravel())
+    ):
+        raise TypeError(f"{name} must be numbers, got {_what(array)}")
 
 
 def refuse_lazy(value: Any, name: str) -> None:
@@ -117,6 +128,8 @@ def _what(array: Array) -> str:
                 return "an integer that no float holds"
             if not isinstance(item, int | float):
                 return f"{item!r} in an object array"
+    if array.ndim == 0 and array.dtype.kind in "UST":
+        return f"the text {array.item()!r}"
     return f"an array of {array.dtype}"
 
 
@@ -187,6 +200,8 @@ _MOST_THREADS = 256  # TW_MAX_THREADS of csrc/base/pool.h
 def number_of(value: Any, name: str, wanted: str) -> float:
     """Return a number as a float, or raise TypeError; an integer beyond all floats is infinite."""
     try:
+        if isinstance(value, _TEXT):  # float() would read their digits
+            raise TypeError
         return float(value)
     except OverflowError:
         return np.inf

@@ -1,7 +1,7 @@
 from typing import Any
 
 class Columns:
-    def __init__(self, A: Any, weights: Any, threads: int) -> None: ...
+    def __init__(self, A: Any, weights: Any, threads: int, mean: Any = None) -> None: ...
     def moments(self, u: Any, mean: Any, square: Any, product: Any) -> tuple[int, int]: ...
     def products(self, which: Any, u: Any, out: Any) -> None: ...
     def move(self, which: Any, step: Any, r: Any) -> None: ...
@@ -11,7 +11,14 @@ class Columns:
 Each = tuple[Any, Any, Any, Any]
 
 def certificate(
-    each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: float, error: float = 0.0
+    each: Each,
+    reach: Any,
+    square: Any,
+    theta: Any,
+    q: Any,
+    rr: float,
+    error: float = 0.0,
+    which: Any = None,
 ) -> tuple[float, float, float, float, int]: ...
 def certificates(
     each: Each, reach: Any, square: Any, theta: Any, q: Any, rr: Any, out: Any

@@ -28,7 +28,8 @@ cdef class Columns:
     """A ``tw_columns`` with the arrays it points to; see csrc/linear/contract.h.
 
     ``A`` is an array (n, P) of double or float with strides of whole elements, or the tuple (shape,
-    indptr, indices, values) of a sparse matrix by columns that has been checked.
+    indptr, indices, values) of a sparse matrix by columns that has been checked.  ``mean`` (P,) is
+    subtracted from the columns; `moments` puts that which it computes in its place.
     """
 
     cdef c.tw_columns columns
@@ -38,7 +39,7 @@ cdef class Columns:
     cdef Workspace work
     cdef int threads
 
-    def __cinit__(self, A, weights, int threads):
+    def __cinit__(self, A, weights, int threads, mean=None):
         cdef c.tw_columns *columns = &self.columns
         memset(columns, 0, sizeof(c.tw_columns))
         self.views, self.work, self.threads = Views(USUAL_VIEWS), Workspace(), threads_of(threads)
@@ -47,6 +48,7 @@ cdef class Columns:
         else:
             self.kernel = take_dense(A, self.views, columns)
         columns.weights = self.views.doubles_if_given(weights, columns.n, False)
+        columns.mean = self.views.doubles_if_given(mean, columns.P, False)
 
     cdef int take_sparse(self, A) except -1:
         cdef c.tw_columns *columns = &self.columns
@@ -66,18 +68,7 @@ cdef class Columns:
         return 0
 
     cdef c.tw_chosen chosen(self, which, Views views) except *:
-        """Return the columns that an array of intp lists; None lists all."""
-        cdef c.tw_chosen chosen
-        cdef Py_ssize_t k
-        chosen.column, chosen.m = NULL, self.columns.P
-        if which is None:
-            return chosen
-        chosen.m = len(which)
-        chosen.column = <const Py_ssize_t *> views.take(which, INTP, chosen.m, False)
-        for k in range(chosen.m):
-            if not 0 <= chosen.column[k] < self.columns.P:
-                raise IndexError(f"there is no column {chosen.column[k]}")
-        return chosen
+        return chosen_of(which, views, self.columns.P)
 
     def moments(self, u, mean, square, product):
         """Write means (or None), squares and products (P,); return the status and the bad column.
@@ -184,16 +175,32 @@ cdef c.tw_coordinates coordinates(Views views, each, Py_ssize_t m) except *:
     )
 
 
-def certificate(each, reach, square, theta, q, double rr, double error=0.0):
-    """Return (penalty, scale, gap, kkt, conditional, unheld) of theta (m,).
+cdef c.tw_chosen chosen_of(which, Views views, Py_ssize_t P) except *:
+    """Return the columns, of P, that an array of intp lists; None lists all."""
+    cdef c.tw_chosen chosen
+    cdef Py_ssize_t k
+    chosen.column, chosen.m = NULL, P
+    if which is None:
+        return chosen
+    chosen.m = len(which)
+    chosen.column = <const Py_ssize_t *> views.take(which, INTP, chosen.m, False)
+    for k in range(chosen.m):
+        if not 0 <= chosen.column[k] < P:
+            raise IndexError(f"there is no column {chosen.column[k]}")
+    return chosen
 
-    They hold for every q' with |q'_k - q_k| <= error sqrt(square_k).
+
+def certificate(each, reach, square, theta, q, double rr, double error=0.0, which=None):
+    """Return (penalty, scale, gap, kkt, conditional, unheld) of the coordinates ``which`` of theta.
+
+    None lists all of theta (m,).  They hold for every q' with |q'_k - q_k| <= error sqrt(square_k).
     """
     cdef Views views = Views(USUAL_VIEWS)
     cdef Py_ssize_t m = len(theta)
     cdef c.tw_coordinates of = coordinates(views, each, m)
+    cdef c.tw_chosen chosen = chosen_of(which, views, m)
     cdef c.tw_certificate found = active(0).linear.certificate(
-        m, &of,
+        &chosen, &of,
         views.doubles(reach, m, False),
         views.doubles(square, m, False),
         views.doubles(theta, m, False),
@@ -220,10 +227,11 @@ def certificates(each, reach, square, theta, q, rr, out):
     cdef const double *rrs = views.doubles(rr, M, False)
     cdef double *to = views.doubles(out, times(M, 5), True)
     cdef const c.tw_linear *kernel = active(0).linear
+    cdef c.tw_chosen all_of_them = chosen_of(None, views, m)
     cdef c.tw_certificate found
     for k in range(M):
         found = kernel.certificate(
-            m, &of, reaches + k * m, squares, thetas + k * m, slopes + k * m, rrs[k], 0.0
+            &all_of_them, &of, reaches + k * m, squares, thetas + k * m, slopes + k * m, rrs[k], 0.0
         )
         to[5 * k], to[5 * k + 1], to[5 * k + 2] = found.penalty, found.scale, found.gap
         to[5 * k + 3], to[5 * k + 4] = found.kkt, <double> found.conditional

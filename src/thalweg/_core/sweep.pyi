@@ -60,4 +60,6 @@ def sparse_sweep(
     fall: Any,
     drift: Any,
     threads: int,
+    curvature: Any = None,
+    mean: Any = None,
 ) -> tuple[int, int]: ...

@@ -176,16 +176,19 @@ cdef int take_order(c.tw_sweep_csc_job *job, Views views, order) except -1:
 
 def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint greedy,
                  Py_ssize_t sweeps, bint centered, theta, residual, intercept, b, change, fall,
-                 drift, int threads):
+                 drift, int threads, curvature=None, mean=None):
     """Run a ``tw_sweep_csc_job``; return its status, one of `failures.Sweep`, and the column
     that is wrong, if any.
+
+    With the ``curvature`` of each column, and if the sweeps are centered its ``mean``, both (P,), A
+    is taken for one that has been checked before.
 
     Ctrl-C raises KeyboardInterrupt; theta, residual and intercept are then as the last update has
     left them.
     """
     cdef Watch watch = Watch()
     cdef c.tw_sweep_csc_job job
-    cdef Views views = Views(USUAL_VIEWS)
+    cdef Views views = Views(USUAL_VIEWS + 2)  # b and mean included
     cdef Py_ssize_t where = -1
     cdef int status
     memset(&job, 0, sizeof(job))
@@ -197,6 +200,10 @@ def sparse_sweep(shape, indptr, indices, values, *, weights, each, order, bint g
     cdef bint is_float = take_matrix(&job, views, indptr, indices, values)
     take_order(&job, views, order)
     job.weights = views.doubles_if_given(weights, job.n, False)
+    job.curvature = views.doubles_if_given(curvature, job.P, False)
+    job.mean = views.doubles_if_given(mean, job.P, False)
+    if centered and job.curvature != NULL and job.mean == NULL:
+        raise ValueError("centered sweeps with a curvature need the mean, too")
     job.each = coordinates(views, each, job.P)
     job.theta = views.doubles(theta, times(job.P, job.M), True)
     job.residual = views.doubles(residual, times(job.n, job.M), True)

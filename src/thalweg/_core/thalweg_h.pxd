@@ -348,6 +348,8 @@ cdef extern from "sweep/contract.h" nogil:
         const void *indices
         const void *values
         const double *weights
+        double *curvature
+        double *mean
         tw_coordinates each
         const Py_ssize_t *order
         Py_ssize_t n_order, order_step
@@ -458,7 +460,7 @@ cdef extern from "linear/contract.h" nogil:
         size_t (*solve_work)(const tw_gram_problem *p, int threads) noexcept nogil
         void (*solve)(const tw_gram_problem *p, int threads, tw_watch *watch,
                       void *work) noexcept nogil
-        tw_certificate (*certificate)(Py_ssize_t m, const tw_coordinates *each,
+        tw_certificate (*certificate)(const tw_chosen *which, const tw_coordinates *each,
                                       const double *reach, const double *square,
                                       const double *theta, const double *q, double rr,
                                       double error) noexcept nogil

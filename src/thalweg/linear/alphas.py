@@ -8,6 +8,7 @@ import numpy as np
 
 from .._arguments.check import Array, count, tolerance
 from .._arguments.spelling import spelled
+from .._arguments.values import row_weights
 from .paths import falling, walk_of
 from .problem import total_weight
 from .walk import LinearPath
@@ -121,7 +122,9 @@ def enet_path(
     array([1.5, 0.5, 0. ])
     """
     n, given = grid_of(alphas)
-    weight = total_weight(len(np.atleast_1d(y)), sample_weight)
+    rows = len(np.atleast_1d(y))
+    given_weights = None if sample_weight is None else row_weights(sample_weight, rows)
+    weight = total_weight(rows, given_weights)
     walk = walk_of(
         X, y, l1_ratio=l1_ratio, n=n, smallest=eps,
         penalties=None if given is None else given * weight, factors=None,

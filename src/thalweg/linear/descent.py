@@ -328,7 +328,6 @@ class Descent:
         while done < _ALL_SWEEPS and not rules.out_of_time:
             sweeps.run(at_once)
             done, self.sweeps = done + at_once, self.sweeps + at_once
-            state.renew(w)
             gap = state.certify(w).gap
             if gap <= target:
                 break
@@ -345,7 +344,7 @@ class Descent:
                 break
             if rules.order == "cyclic" and (size < _FEWER * now or (needed & ~swept).any()):
                 swept = needed
-                sweeps = Sweeps(state, w[swept], rules.order, rules.rng)
+                sweeps.keep_to(swept)
             more = min(max(2, _BEFORE_A_LOOK * need), _SWEEPS_AT_ONCE)
             sure = done > 2 and not ahead
             at_once = int(more if swept.all() else min(more, _PART_SWEEPS)) if sure else 2

@@ -13,7 +13,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .._arguments.bounds import bounds_of_one
-from .._arguments.check import Array
+from .._arguments.check import Array, numbers
 from .._arguments.warning import warn_user
 from .problem import Problem, problem_of
 from .result import LinearResult
@@ -112,7 +112,9 @@ def penalties_of(l1: float, l2: float, factors: Any) -> tuple[Any, Any]:
     """Return l1 f and l2 f; an infinite f makes l1 infinite, which keeps a coefficient at 0."""
     if factors is None:
         return l1, l2
-    factors = np.asarray(factors, np.float64)
+    factors = numbers(factors, "penalty_factors", np.float64)
+    if not (factors >= 0).all():  # NaN too
+        raise ValueError(f"penalty_factors must not be negative, got {factors.min()}")
     kept = np.isinf(factors)
     finite = np.where(kept, 0.0, factors)
     return np.where(kept, np.inf, l1 * finite), l2 * finite

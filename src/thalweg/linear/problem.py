@@ -75,11 +75,11 @@ def problem_of(
         that is not finite.
     """
     is_sparse = type(A) is not np.ndarray and hasattr(A, "tocsc")
-    matrix = columns_of(A) if is_sparse else _dense(A)
+    matrix = _sparse(A) if is_sparse else _dense(A)
     n, P = matrix.shape
     weights = None if weights is None else row_weights(weights, n)
     if isinstance(matrix, Columns):
-        _refuse_sparse(matrix, weights)
+        matrix = _checked(A, matrix, weights)
     b, batch = _right_sides(b, n, weights, right)
     penalties = penalty(l1, "l1", P, infinite=True), penalty(l2, "l2", P)
     lower, upper = bounds_of_one(bounds, P)
@@ -100,8 +100,30 @@ def _dense(A: Any) -> Array:
     return matrix
 
 
-def _refuse_sparse(matrix: Columns, weights: Array | None) -> None:
-    """Refuse wrong indices and values: the kernel checks them in 0 sweeps over 0 columns of b."""
+def _sparse(A: Any) -> Columns:
+    """Return the columns of A, which are copies unless it is stored by columns."""
+    return columns_of(A if getattr(A, "format", None) in ("csc", "csr") else A.tocsc())
+
+
+def _checked(A: Any, matrix: Columns, weights: Array | None) -> Columns:
+    """Return the columns of A, checked; a copy where rows of a column do not ascend.
+
+    SciPy takes rows in any order, and elements that are stored twice for their sum.
+    """
+    if _is_in_order(matrix, weights):
+        return matrix
+    ordered = A.tocsc(copy=True)
+    ordered.sum_duplicates()
+    matrix = columns_of(ordered)
+    _is_in_order(matrix, weights)
+    return matrix
+
+
+def _is_in_order(matrix: Columns, weights: Array | None) -> bool:
+    """Refuse wrong indices and values; return whether the rows of each column ascend.
+
+    The kernel checks this in 0 sweeps over 0 columns of b.
+    """
     n, P = matrix.shape
     values = matrix.values
     if weights is not None and not weights.all() and not all_finite(values):
@@ -117,7 +139,10 @@ def _refuse_sparse(matrix: Columns, weights: Array | None) -> None:
     )  # fmt: skip
     if status == failures.Sweep.NOT_FINITE:
         _refuse_value(matrix._replace(values=values), j)
+    if status == failures.Sweep.BAD_ORDER:
+        return False
     failures.refuse(failures.Sweep, status, where=j, n=n)
+    return True
 
 
 def _refuse_value(matrix: Columns, j: int) -> None:

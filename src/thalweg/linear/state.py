@@ -139,10 +139,10 @@ class State:
         |A_jᵗWr| grows by at most ‖A_j‖ times the way of the residual, so the product is not needed
         for a coordinate at 0 whose |q_j| cannot have reached l1_j.
         """
-        l1 = self.problem.l1[candidates]
-        way = (self.path - self.seen[candidates]) * (1 + _SLACK)
-        most = np.abs(self.q[candidates]) + self.look.norm[candidates] * way
-        stale = (most >= l1 * (1 - _SLACK)) | (self.theta[candidates] != 0)
+        c: Any = slice(None) if len(candidates) == len(self.q) else candidates
+        way = (self.path - self.seen[c]) * (1 + _SLACK)
+        most = np.abs(self.q[c]) + self.look.norm[c] * way
+        stale = (most >= self.problem.l1[c] * (1 - _SLACK)) | (self.theta[c] != 0)
         mark = np.zeros(len(self.theta), bool)
         mark[candidates[stale]] = True
         mark[working] = True
@@ -151,11 +151,14 @@ class State:
 
     def renew(self, which: Array) -> None:
         """Compute q of the columns ``which`` anew."""
-        if len(which) == len(self.q):
-            self.q[:] = self.look.products(self.residual)
+        if len(which) == len(self.q):  # in whatever order
+            self.know(slice(None), self.look.products(self.residual))
         else:
-            self.q[which] = self.look.products(self.residual, which)
-        self.seen[which] = self.path
+            self.know(which, self.look.products(self.residual, which))
+
+    def know(self, which: Array | slice, q: Array) -> None:
+        """Take over the products of the columns ``which`` with the residual."""
+        self.q[which], self.seen[which] = q, self.path
 
     def certify(
         self, which: Array | None = None, scaled: float = 1.0, rr: float | None = None
@@ -165,12 +168,9 @@ class State:
         l1 is taken ``scaled`` times.  ``rr`` is rᵗWr, where the caller knows it without r.
         """
         each: Any = self.problem.each
-        arrays: Any = (self.reach, self.look.square, self.theta, self.q)
-        if which is not None:
-            each, arrays = tuple(a[which] for a in each), tuple(a[which] for a in arrays)
         if scaled != 1.0:
             each = (each[0] * scaled, *each[1:])
         rr = self.rr if rr is None else rr
-        reach, square, theta, q = arrays
-        found: Any = _core.certificate(each, reach, square, theta, q, rr)
+        arrays = self.reach, self.look.square, self.theta, self.q
+        found: Any = _core.certificate(each, *arrays, rr, which=which)
         return Certificate(0.5 * rr + found[0], *found[1:])

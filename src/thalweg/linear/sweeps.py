@@ -8,6 +8,7 @@ import numpy as np
 
 from .._arguments.check import Array
 from .._core import failures
+from .._core import linear as _core_linear
 from .._core import sweep as _core
 from ..kernels._sparse_sweep import Columns
 from .state import State
@@ -19,22 +20,28 @@ class Sweeps:
     def __init__(
         self, state: State, which: Array, order: str, rng: np.random.Generator | None
     ) -> None:
-        self.state, self.which, self.order, self.rng = state, which, order, rng
+        self.state, self.order, self.rng = state, order, rng
+        self.places = np.arange(len(which))
         self.kernel: Any = (
             _DenseSweeps(state, which)
             if isinstance(state.look.matrix, np.ndarray)
             else _SparseSweeps(state, which)
         )
 
+    def keep_to(self, swept: Array) -> None:
+        """Sweep from now on over those columns of ``which`` alone that are marked."""
+        self.places = np.flatnonzero(swept)
+
     def run(self, sweeps: int) -> None:
-        """Make ``sweeps`` sweeps, and update theta and the residual of the state."""
-        m = len(self.which)
+        """Make ``sweeps`` sweeps; update theta, the residual and q of ``which`` in the state."""
+        places, m = self.places, len(self.places)
         if self.rng is None or self.order == "cyclic":
-            self.kernel.run(np.arange(m), sweeps)
+            self.kernel.run(places, sweeps)
         else:
             for _ in range(sweeps):
                 drawn = self.order == "random"
-                self.kernel.run(self.rng.integers(0, m, m) if drawn else self.rng.permutation(m), 1)
+                order = self.rng.integers(0, m, m) if drawn else self.rng.permutation(m)
+                self.kernel.run(places[order], 1)
         self.kernel.finish()
 
 
@@ -67,35 +74,46 @@ class _DenseSweeps:
         state = self.state
         state.theta[self.which] = self.theta[0, self.which]
         state.take(self.residual[0].copy())
+        state.renew(self.which)
 
 
 class _SparseSweeps:
+    """Sweeps over a copy of the columns, which lie one behind the other in it.
+
+    A short column elsewhere in A costs several times as much as its arithmetic: each is a few cache
+    lines, which nothing foresees.  A round reads its columns some twenty times.
+    """
+
     def __init__(self, state: State, which: Array) -> None:
-        p = state.problem
+        p, look = state.problem, state.look
         self.state, self.which = state, which
-        self.columns = some_columns(state.look.matrix, which)
+        self.columns = some_columns(look.matrix, which)
+        self.square = look.square[which]
+        self.mean = None if look.mean is None else look.mean[which]
+        self.passes = _core_linear.Columns(tuple(self.columns), p.weights, look.threads, self.mean)
         l1, l2, lower, upper = (a[which] for a in p.each)
         self.each = (l1, l2, lower, upper, 1.0)
-        self.theta = state.theta[which].reshape(-1, 1)
-        self.residual = state.residual.reshape(-1, 1).copy()
+        self.theta = state.theta[which]
+        self.residual = state.residual.copy()
         self.intercept = np.zeros(1) if p.intercept else None
 
     def run(self, order: Array, sweeps: int) -> None:
-        p = self.state.problem
+        p, columns = self.state.problem, self.columns
         status, j = _core.sparse_sweep(
-            (*self.columns.shape, 1), self.columns.indptr, self.columns.indices,
-            self.columns.values, weights=p.weights, each=self.each,
-            order=order.astype(np.intp), greedy=False, sweeps=sweeps,
+            (*columns.shape, 1), columns.indptr, columns.indices, columns.values,
+            weights=p.weights, each=self.each, order=order, greedy=False, sweeps=sweeps,
             centered=p.intercept, theta=self.theta, residual=self.residual,
             intercept=self.intercept, b=None, change=np.zeros(1), fall=np.zeros((sweeps, 1)),
-            drift=np.zeros(1), threads=1,
+            drift=np.zeros(1), threads=1, curvature=self.square, mean=self.mean,
         )  # fmt: skip
         failures.refuse(failures.Sweep, status, where=j, n=len(self.residual))
 
     def finish(self) -> None:
-        state = self.state
-        state.theta[self.which] = self.theta[:, 0]
-        state.take(self.residual[:, 0].copy())
+        state, q = self.state, np.empty(len(self.which))
+        state.theta[self.which] = self.theta
+        state.take(self.residual.copy())
+        self.passes.products(None, state.look.weighted(state.residual), q)
+        state.know(self.which, q)
 
 
 def some_columns(matrix: Columns, which: Array) -> Columns:
@@ -104,5 +122,5 @@ def some_columns(matrix: Columns, which: Array) -> Columns:
     starts = matrix.indptr[:-1][which]
     indptr = np.zeros(len(which) + 1, matrix.indptr.dtype)
     np.cumsum(lengths, out=indptr[1:])
-    at = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
+    at = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1], dtype=indptr.dtype)
     return Columns((matrix.shape[0], len(which)), indptr, matrix.indices[at], matrix.values[at])

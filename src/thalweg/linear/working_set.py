@@ -8,7 +8,7 @@ not hold.
 from __future__ import annotations
 
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,21 +66,28 @@ class WorkingSet:
         """
         if found.conditional:
             return
-        s, p, c = self.state, self.state.problem, self.candidates
+        s, p, c = self.state, self.state.problem, self._places()
         radius = sqrt(2 * found.gap)
         most = found.scale * np.abs(s.q[c]) + radius * np.sqrt(s.look.square[c] + p.l2[c])
-        zero = (s.theta[c] == 0) & (p.lower[c] <= 0) & (p.upper[c] >= 0) & ~self.inside[c]
-        self.candidates = c[~(zero & (most < p.l1[c]) & (s.seen[c] == s.path))]
+        zero = most < p.l1[c]
+        if zero.any():
+            zero &= (s.theta[c] == 0) & (p.lower[c] <= 0) & (p.upper[c] >= 0) & ~self.inside[c]
+            self.candidates = self.candidates[~(zero & (s.seen[c] == s.path))]
+
+    def _places(self) -> Any:
+        """Return the candidates as an index that picks all without a copy while all are in it."""
+        is_all = len(self.candidates) == len(self.state.theta)
+        return slice(None) if is_all else self.candidates
 
     def violators(self) -> tuple[Array, Array]:
         """Return the violators, candidates outside W that can move, and their |q_j| / l1_j."""
-        s, p, c = self.state, self.state.problem, self.candidates
-        c = c[~(self.inside[c] | self.held[c])]
+        s, p, c = self.state, self.state.problem, self._places()
+        may = np.abs(s.q[c]) > p.l1[c]
+        may |= (s.theta[c] != 0) | (p.lower[c] > 0) | (p.upper[c] < 0)
+        c = self.candidates[may & ~(self.inside[c] | self.held[c])]
         q, size = s.q[c], np.abs(s.q[c])
-        blocked = (s.theta[c] == 0) & np.where(q > 0, p.upper[c] <= 0, p.lower[c] >= 0)
-        off = (size > p.l1[c]) & ~blocked
-        off |= (s.theta[c] != 0) | (p.lower[c] > 0) | (p.upper[c] < 0)
-        c, size = c[off], size[off]
+        blocked = (s.theta[c] == 0) & np.where(q > 0, p.upper[c] == 0, p.lower[c] == 0)
+        c, size = c[~blocked], size[~blocked]
         l1 = p.l1[c]
         ratio = np.full(len(c), _FIRST)
         np.divide(size, l1, out=ratio, where=l1 > 0)

@@ -96,13 +96,21 @@ def gap_term(each: Any, j: int, t: float, z: float, reach: float) -> float:
 
 
 def certificate(
-    each: Any, reach: Array, square: Array, theta: Array, q: Array, rr: float, error: float = 0.0
+    each: Any,
+    reach: Array,
+    square: Array,
+    theta: Array,
+    q: Array,
+    rr: float,
+    error: float = 0.0,
+    which: Any = slice(None),
 ) -> Certificate:
-    """Return the duality gap of theta and the other fields.
+    """Return the duality gap of the coordinates ``which`` of theta and the other fields.
 
     rr is r'Wr, and q_j is within ``error`` times the length of column j of A_j'Wr.
     """
-    l1, l2, lower, upper = each
+    each = l1, l2, lower, upper = tuple(a[which] for a in each)
+    reach, square, theta, q = reach[which], square[which], theta[which], q[which]
     q, off, scale = np.where(square > 0, q, 0.0), error * np.sqrt(square), 1.0
     for end in (q - off, q + off):
         endless = (l2 == 0) & np.where(end > 0, upper == np.inf, lower == -np.inf)
