@@ -55,7 +55,8 @@ def coordinate_descent(
     ----------
     A : array_like or SciPy sparse matrix, shape (n, P)
         float64 or float32.  Arrays in either order, memory-mapped arrays and sparse columns are
-        read in place; sparse rows are copied into columns; other numbers become float64.
+        read in place; other sparse formats are copied into columns, and so are columns whose rows
+        do not ascend or are stored twice, which add up; other numbers become float64.
     b : array_like, shape (n,) or (n, M)
         The right-hand side, or M of them.
     l1, l2 : float or array_like of shape (P,)
