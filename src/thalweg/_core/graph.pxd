@@ -30,6 +30,8 @@ cdef class Graph:
     cdef readonly int n_theta
     cdef readonly int n_x
     cdef public object tables  # what operations with a table number mean; None if there are none
+    cdef readonly dict compiled  # what was made of the first nodes, which all twins share
+    cdef readonly int n_first  # how many these are
     cdef public bint exact  # whether 0 * x is kept, since it is NaN for an infinite x
 
     cdef int constant(self, double value) except -1

@@ -6,6 +6,8 @@ class Graph:
     n_theta: int
     n_x: int
     exact: bool
+    compiled: dict[Any, Any] | None
+    n_first: int
     tables: Any
     def __init__(self, n_theta: int, n_x: int) -> None: ...
     def twin(self) -> Self: ...

@@ -87,13 +87,19 @@ cdef class Graph:
 
     @cython.critical_section
     def twin(self):
-        """Return a graph of the same nodes and rules that grows by itself; it has no tables."""
+        """Return a graph of the same nodes and rules that grows by itself; it has no tables.
+
+        What is kept in ``compiled`` for nodes below ``n_first``, which all twins have, they share.
+        """
         cdef Graph other = type(self)(0, 0)
         other.make_room(self.n_slots)
         memcpy(other.at, self.at, self.size * sizeof(Node))
         memcpy(other.slots, self.slots, self.n_slots * sizeof(int32_t))
         other.size, other.n_theta, other.n_x = self.size, self.n_theta, self.n_x
         other.exact = self.exact
+        if self.compiled is None:
+            self.compiled, self.n_first = {}, self.size
+        other.compiled, other.n_first = self.compiled, self.n_first
         return other
 
     def __dealloc__(self):

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from functools import reduce
 from itertools import combinations
 from operator import or_
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from .._core.loss import Terms
 from .._core.lower import lower_slots
@@ -49,8 +49,13 @@ _ROWS: dict[Hashable, Tape] = {}
 def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
     """Return the tape of node ``output`` and its derivatives with respect to parameters ``free``.
 
-    Formulas that become the same graph share one tape, which is cached by the key of the graph.
+    Formulas that become the same graph share one tape, which is cached by the key of the graph; of
+    a recording that was known (`remembered`) it is found without the key.
     """
+    known = graph.compiled if output < graph.n_first else None
+    of = output, tuple(free), graph.n_x
+    if known is not None and of in known:
+        return cast(Compiled, known[of])
     key = _key_of(graph, output, free)
     compiled = _COMPILED.get(key)
     if compiled is None:
@@ -58,6 +63,8 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
         tape = lower(graph, [output, *derivatives], free)
         compiled = Compiled(tape, linear_together(graph, derivatives, free))
         _keep(_COMPILED, key, compiled)
+    if known is not None:
+        known[of] = compiled
     return compiled
 
 
