@@ -9,7 +9,7 @@ import pytest
 from remembered_tools import X, decay, kept, recorded, same_as_anew
 
 import thalweg as tw
-from thalweg.model import remembered, trace
+from thalweg.model import remembered, tape, trace
 from thalweg.model.graph import Graph
 
 
@@ -43,6 +43,20 @@ def test_a_twin_has_the_nodes_and_grows_by_itself():
     size = graph.size
     twin.add("sin", node)
     assert graph.size == size == twin.size - 1
+
+
+def test_twins_share_the_tapes_of_their_first_nodes_alone(monkeypatch):
+    one, other = (trace.record(decay, 1, 2, 20, single=True) for _ in range(2))
+    made = tape.compile_model(one.graph, one.output, (0, 1))
+    monkeypatch.setattr(tape, "_COMPILED", {})
+    assert tape.compile_model(other.graph, other.output, (0, 1)) is made
+    assert tape.compile_model(other.graph, other.output, (1,)) is not made
+    later = one.graph.add("sin", one.output), other.graph.add("cos", other.output)
+    tapes = [
+        tape.compile_model(r.graph, node, (0, 1)).tape
+        for r, node in zip((one, other), later, strict=True)
+    ]
+    assert later[0] == later[1] >= one.graph.n_first and tapes[0] is not tapes[1]
 
 
 def test_functions_are_not_held_and_tables_stay_small():

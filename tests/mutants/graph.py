@@ -18,6 +18,10 @@ EDITS = {
     ("src/thalweg/model/remembered.py", "test_remembered_tables.py"): [
         ("one graph for all", "kept.graph.twin()", "kept.graph"),
     ],
+    ("src/thalweg/model/tape.py", "test_remembered_tables.py"): [
+        ("nodes of one twin alone", "if output < graph.n_first else None", ""),
+        ("any free parameters", "of = output, tuple(free), graph.n_x", "of = output, graph.n_x"),
+    ],
     ("src/thalweg/_core/simplify.pxi", "test_graph.py"): [
         ("operands as they come", "    if g.at[a].order <= g.at[b].order:", "    if a <= b:"),
         (
