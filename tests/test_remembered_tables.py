@@ -51,6 +51,7 @@ def test_twins_share_the_tapes_of_their_first_nodes_alone(monkeypatch):
     monkeypatch.setattr(tape, "_COMPILED", {})
     assert tape.compile_model(other.graph, other.output, (0, 1)) is made
     assert tape.compile_model(other.graph, other.output, (1,)) is not made
+    one, other = (trace.record(decay, 1, 2, 20, single=True) for _ in range(2))
     later = one.graph.add("sin", one.output), other.graph.add("cos", other.output)
     tapes = [
         tape.compile_model(r.graph, node, (0, 1)).tape
