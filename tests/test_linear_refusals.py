@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from linear_cases import hole
 
 import thalweg as tw
+from thalweg import kernels
 
 A, B = np.arange(12.0).reshape(4, 3) ** 1.5, np.arange(4.0)
 
@@ -146,3 +147,10 @@ def test_nothing_of_the_caller_is_changed_or_kept():
     for array in (a, b, w, start, l1, l2):
         array[:] = 7
     np.testing.assert_array_equal(r.theta, theta)
+
+
+def test_kernels_and_convolutions_take_no_text_for_a_number():
+    with pytest.raises(TypeError, match="relaxation must be a number between 0 and 2, got '1'"):
+        kernels.coordinate_sweep(A, np.zeros(3), B.copy(), relaxation="1")
+    with pytest.raises(TypeError, match="shift must be a number of samples, got '1'"):
+        tw.convolve(B, [1.0, 2.0], shift="1")

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arguments.arrays import overlaps, unmasked
 from .._arguments.bounds import bounds_of_one
-from .._arguments.check import count, numbers, thread_limit
+from .._arguments.check import count, number_of, numbers, thread_limit
 from .._arguments.pieces import all_finite
 from .._arguments.values import kept_at_zero, penalty, refuse_nonfinite, row_weights
 
@@ -151,7 +151,7 @@ def settings(
         raise ValueError(
             f"theta must start within its bounds; coordinate {j} is not in [{lower[j]}, {upper[j]}]"
         )
-    omega = 0.0 if relaxation is None else float(relaxation)
+    omega = 0.0 if relaxation is None else number_of(relaxation, "relaxation", "between 0 and 2")
     if not 0 < omega < 2:
         raise ValueError(f"relaxation must be between 0 and 2, got {relaxation}")
     if weights is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.check import number_of
 from .._arguments.spelling import spelled
 from .curves import FIXED, convolved, curve_of, window
 from .refusal import refuse
@@ -111,6 +112,6 @@ def _computed(f: np.ndarray, response: np.ndarray, mode: str, shift: Any) -> np.
     whole = np.convolve(f, response)
     if shift is None:
         return whole[first : first + kept]
-    s = float(shift)
+    s = number_of(shift, "shift", "of samples")
     moved: np.ndarray = table("moved", len(whole), kept, offset=first)(whole, s)
     return moved.astype(whole.dtype)
