@@ -127,9 +127,16 @@ def columns_read(
     """
 
     def read(f: Callable[..., Any]) -> list[int]:
-        recorder = Recorder(Graph(n_params, len(names)), points, data)
+        seen: list[Any] = [None] * len(data)  # points that others alone lack are not missing
+
+        def noted(name: str) -> None:
+            if data:
+                place = names.index(name)
+                seen[place] = data[place]
+
+        recorder = Recorder(Graph(n_params, len(names)), points, seen)
         theta, x = leaves_of(recorder)
-        columns = Columns(dict(zip(names, x, strict=True)))
+        columns = Columns(dict(zip(names, x, strict=True)), noted)
         call(f, recorder, lambda: nodes_of(recorder, f(columns, *theta), several))
         return [k for k, name in enumerate(names) if name in columns.names_read]
 

@@ -1,6 +1,6 @@
 """Several independent variables, which a model finds by their places or by their names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -33,11 +33,14 @@ class Variables(tuple[Symbol, ...]):
 class Columns(Mapping[str, Symbol]):
     """Independent variables by name: ``x["t"]``, or ``x.t`` as for the columns of a table.
 
-    The set ``names_read`` notes which of them the model has asked for.
+    The set ``names_read`` notes which of them the model has asked for, and ``noted(name)`` is
+    called when it does.
     """
 
-    def __init__(self, symbols: dict[str, Symbol]) -> None:
-        self._symbols = symbols
+    def __init__(
+        self, symbols: dict[str, Symbol], noted: Callable[[str], Any] = lambda name: None
+    ) -> None:
+        self._symbols, self._noted = symbols, noted
         self.names_read: set[str] = set()
 
     def __getitem__(self, name: Any) -> Symbol:
@@ -45,6 +48,7 @@ class Columns(Mapping[str, Symbol]):
             refuse(f"x[{name!r}]", "take one column at a time, x[name]")
         symbol = self._symbols[name]
         self.names_read.add(name)
+        self._noted(name)
         return symbol
 
     def __getattr__(self, name: str) -> Symbol:
