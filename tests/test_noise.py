@@ -16,7 +16,7 @@ from thalweg.status import Status
 
 
 @given(st.one_of(counted(), with_outliers()))
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_a_fit_is_what_the_specification_says(isa, problem):
     want = problem.specified(**COARSE)
     assume(want.n_iter <= STEPS_COMPARED and np.abs(want.params).max() < RUN_AWAY)
