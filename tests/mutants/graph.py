@@ -121,8 +121,8 @@ EDITS = {
     ("src/thalweg/fitting/problem.py", "test_present.py"): [
         (
             "missing x: of another variable",
-            "if any(row.step and has_nan(row.array) for row in x):",
-            "if False:",
+            "any(row.step and has_nan(row.array) for row in x):",
+            "False:",
         ),
     ],
 }

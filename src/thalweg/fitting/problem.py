@@ -340,7 +340,7 @@ def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     f, (x, points), P = model.function, data.of_one_output(), n_params
     form: Any = {"single": data.single, "columns": data.names, "several": data.several}
     shared: Sequence[Array | None] = shared_values(x)
-    if any(row.step and has_nan(row.array) for row in x):
+    if data.use is not None and any(row.step and has_nan(row.array) for row in x):
         shared = Uneven()  # which points of any variable are read differs from fit to fit
     if data.asked is not None:
         known = data.asked.take(f, x, P, points, data.single, data.names)

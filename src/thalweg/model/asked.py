@@ -127,17 +127,19 @@ def columns_read(
     """
 
     def read(f: Callable[..., Any]) -> list[int]:
+        found: set[int] = set()
         seen: list[Any] = [None] * len(data)  # points that others alone lack are not missing
 
         def noted(name: str) -> None:
+            place = names.index(name)
+            found.add(place)
             if data:
-                place = names.index(name)
                 seen[place] = data[place]
 
         recorder = Recorder(Graph(n_params, len(names)), points, seen)
         theta, x = leaves_of(recorder)
         columns = Columns(dict(zip(names, x, strict=True)), noted)
         call(f, recorder, lambda: nodes_of(recorder, f(columns, *theta), several))
-        return [k for k, name in enumerate(names) if name in columns.names_read]
+        return sorted(found)
 
     return or_with_scipy(function, read)

@@ -9,7 +9,7 @@ from typing import Any
 from .._arguments.spelling import spelled
 from .._core.operations import of_capsule
 from .foreign import Code, add_operation
-from .graph import NUMPY
+from .graph import NUMPY, applied
 from .symbol import symbols_of
 
 _OF_CTYPES: Any = type(ctypes.CFUNCTYPE(None)()).__mro__[1]  # the base of functions of ctypes
@@ -45,11 +45,7 @@ class Function:
         """Return the values at these numbers or arrays, which are broadcast."""
         if len(operands) != self.arity:
             raise TypeError(f"{self.__name__} takes {self.arity} numbers, got {len(operands)}")
-        for operand in operands:
-            record = getattr(type(operand), "_apply", None)
-            if record is not None:
-                return record(operand, self._operation, *operands)
-        return NUMPY[self._operation](*operands)
+        return applied(self._operation, *operands)
 
     def __repr__(self) -> str:
         return f"<compiled function {self.__name__} of {self.arity} numbers>"

@@ -111,6 +111,15 @@ NUMPY: dict[str, Callable[..., Any]] = {
 LEAVES = ("const", "theta", "x")
 
 
+def applied(op: str, *operands: Any) -> Any:
+    """Return what an operation makes of numbers and arrays, or of symbols, which record it."""
+    for operand in operands:
+        record = getattr(type(operand), "_apply", None)
+        if record is not None:
+            return record(operand, op, *operands)
+    return NUMPY[op](*operands)
+
+
 class Graph(compiled.Graph):
     """A growing graph over ``n_theta`` parameters and ``n_x`` per-point arrays.
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import NUMPY
+from .graph import applied
 from .special import special
 
 Identity = Callable[..., Any]  # the operands as symbols -> the derivative as a symbol
@@ -34,15 +34,6 @@ hyp0f1, hyp1f1, hyperu, sindg, cosdg = map(
 )
 
 
-def _own(name: str, *operands: Any) -> Any:
-    """What an operation of a tape makes of symbols or arrays."""
-    for operand in operands:
-        record = getattr(type(operand), "_apply", None)
-        if record is not None:
-            return record(operand, name, *operands)
-    return NUMPY[name](*operands)
-
-
 def _gamma_density(a: Any, x: Any) -> Any:
     """x^(a - 1) exp(-x) / gamma(a)."""
     return np.exp(xlogy(a - 1, x) - x - gammaln(a))
@@ -51,7 +42,7 @@ def _gamma_density(a: Any, x: Any) -> Any:
 def _gamma_slope(a: Any, x: Any) -> Any:
     """The derivative of the incomplete gamma function P(a, x) by a: csrc/tape/incomplete.c."""
     inside = (x > 0) & (x < np.inf)
-    return np.where(inside, _gamma_density(a, x) * _own("gammainc_slope", a, x), 0.0)
+    return np.where(inside, _gamma_density(a, x) * applied("gammainc_slope", a, x), 0.0)
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:

@@ -24,15 +24,14 @@ import operator
 from collections.abc import Callable, Hashable
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import CodeType, FunctionType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from .._core.value import UFUNCS
 from .graph import Graph
+from .kept import keep
 from .symbol import Recorder
-
-_MOST: Final = 256  # a table of so many functions is emptied; it holds code and graphs, not data
 
 # Instructions that only move values of the function's own, combine them or call one of them.  They
 # are those of CPython 3.11 to 3.14; a function that has any other is not remembered.
@@ -46,7 +45,6 @@ _PLAIN: Final = frozenset(
 _CONSTANTS: Final = frozenset([float, int, bool, str, type(None)])
 _NUMBERS: Final = frozenset([float, int])
 _PURE: Final = frozenset(getattr(np, name) for name in UFUNCS if hasattr(np, name))
-_MODULES: Final = (np, math)
 _ABSENT: Final = object()
 
 _Name = tuple[str, str | None]  # a global variable, and which attribute of it the code reads
@@ -61,10 +59,9 @@ class _Kept(NamedTuple):
     output: int
 
 
-_NAMES: dict[int, tuple[CodeType, tuple[_Name, ...] | None]] = {}  # by the id of the code
+# By the id of the code, which each entry holds.  They hold code and graphs, not data.
+_NAMES: dict[int, tuple[CodeType, tuple[_Name, ...] | None]] = {}
 _KEPT: dict[Hashable, _Kept] = {}
-
-_T = TypeVar("_T")
 
 
 def remembered(
@@ -100,7 +97,7 @@ def remembered(
         again = _values(function, code, n_params)  # another thread may have changed a variable
         if kept is None or again is None or not _same(again, values):
             return None
-        _keep(_KEPT, key, kept)
+        keep(_KEPT, key, kept)
     return kept.graph.twin(), kept.output
 
 
@@ -131,7 +128,7 @@ def _values(function: FunctionType, code: CodeType, n_params: int) -> list[Any] 
     known = _NAMES.get(id(code))
     if known is None or known[0] is not code:
         known = code, _names_of(code)
-        _keep(_NAMES, id(code), known)
+        keep(_NAMES, id(code), known)
     names, variables = known[1], function.__globals__
     if names is None or code.co_argcount != 1 + n_params or type(variables) is not dict:
         return None
@@ -168,9 +165,3 @@ def _names_of(code: CodeType) -> tuple[_Name, ...] | None:
             return None
         before = what if what not in ("CACHE", "EXTENDED_ARG") else before
     return tuple(names)
-
-
-def _keep(table: dict[Any, _T], key: Hashable, value: _T) -> None:
-    if len(table) >= _MOST:
-        table.clear()
-    table[key] = value

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from functools import reduce
 from itertools import combinations
 from operator import or_
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
 from .._core.loss import Terms
 from .._core.lower import lower_slots
@@ -19,6 +19,7 @@ from .._core.operations import opcodes
 from .._core.tape import Tape
 from .autodiff import gradient, jvp
 from .graph import ON_THETA, ON_X, Graph, reachable
+from .kept import keep
 from .sections import lower
 from .tables import WITH_TABLES
 
@@ -30,7 +31,6 @@ OPCODE = {op: number for op, number in opcodes().items() if op not in {*WITH_TAB
 _LEAVES = ("const", "theta", "x")
 _MOST_SUBSETS = 12  # so many parameters have 2^12 subsets, which are tried in milliseconds
 
-_MOST_TAPES = 256  # a cache of tapes that has so many is emptied
 _MOST_NUMBERS = 1 << 14  # a tape whose tables have more numbers is not kept, for it holds them
 
 
@@ -62,7 +62,8 @@ def compile_model(graph: Graph, output: int, free: Sequence[int]) -> Compiled:
         derivatives = gradient(graph, output, [graph.theta(j) for j in free])
         tape = lower(graph, [output, *derivatives], free)
         compiled = Compiled(tape, linear_together(graph, derivatives, free))
-        _keep(_COMPILED, key, compiled)
+        if key is not None:
+            keep(_COMPILED, key, compiled)
     if known is not None:
         known[of] = compiled
     return compiled
@@ -86,7 +87,8 @@ def compile_curved(graph: Graph, output: int, free: Sequence[int]) -> Tape:
         slope = jvp(wide, [value], theta, direction)
         bend = jvp(wide, slope, theta, direction)
         tape = lower(wide, [value, *derivatives, *bend], (*free, P))
-        _keep(_CURVED, key, tape)
+        if key is not None:
+            keep(_CURVED, key, tape)
     return tape
 
 
@@ -109,11 +111,8 @@ def compile_rows(graph: Graph, output: int, free: Sequence[int]) -> Tape:
         value = place[output]
         slopes = gradient(of_rows, value, [of_rows.x(j) for j in free])
         tape = lower(of_rows, [value, *slopes], free)
-        _keep(_ROWS, key, tape)
+        keep(_ROWS, key, tape)
     return tape
-
-
-_T = TypeVar("_T")
 
 
 def _key_of(graph: Graph, output: int, free: Sequence[int]) -> Hashable:
@@ -121,14 +120,6 @@ def _key_of(graph: Graph, output: int, free: Sequence[int]) -> Hashable:
     if graph.tables is not None and graph.tables.size > _MOST_NUMBERS:
         return None
     return graph.key((output,)), tuple(free), graph.n_x
-
-
-def _keep(cache: dict[Hashable, _T], key: Hashable, value: _T) -> None:
-    if key is None:
-        return
-    if len(cache) >= _MOST_TAPES:
-        cache.clear()  # formulas with ever new constants fill it; the others are compiled again
-    cache[key] = value
 
 
 def _with_room(graph: Graph, output: int, room: int) -> tuple[Graph, int]:

@@ -33,21 +33,18 @@ class Variables(tuple[Symbol, ...]):
 class Columns(Mapping[str, Symbol]):
     """Independent variables by name: ``x["t"]``, or ``x.t`` as for the columns of a table.
 
-    The set ``names_read`` notes which of them the model has asked for, and ``noted(name)`` is
-    called when it does.
+    ``noted(name)`` is called when the model asks for one.
     """
 
     def __init__(
         self, symbols: dict[str, Symbol], noted: Callable[[str], Any] = lambda name: None
     ) -> None:
         self._symbols, self._noted = symbols, noted
-        self.names_read: set[str] = set()
 
     def __getitem__(self, name: Any) -> Symbol:
         if isinstance(name, list | slice | np.ndarray):
             refuse(f"x[{name!r}]", "take one column at a time, x[name]")
         symbol = self._symbols[name]
-        self.names_read.add(name)
         self._noted(name)
         return symbol
 

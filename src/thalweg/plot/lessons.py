@@ -14,15 +14,10 @@ from ..descent.minimize import minimize
 from ..descent.result import DescentResult
 from ..losses import Loss, QuadraticLoss
 from ..optimizers import GradientDescent
-from ._landscape import (
-    box_about,
-    row_of_axes,
-    way_of,
-)
+from ._landscape import box_about, row_of_axes, way_of
 from ._style import BLACK, CYCLE
 from .surfaces import contours, steps
 
-_DENSE = 400  # points of a curve
 _SLOW = 0.2  # a step size below this share of the best one is called too small
 
 

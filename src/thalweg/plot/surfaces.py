@@ -21,7 +21,6 @@ from ._landscape import (
 from ._style import BLACK, CYCLE, open_frame
 
 _DENSE = 400  # points of a curve
-_SLOW = 0.2  # a step size below this share of the best one is called too small
 
 
 @spelled

@@ -7,7 +7,7 @@ class EstimatorID:
     Examples
     --------
     >>> from thalweg.scale import gpufit
-    >>> int(gpufit.EstimatorID.LSE), int(gpufit.EstimatorID.MLE)
+    >>> gpufit.EstimatorID.LSE, gpufit.EstimatorID.MLE
     (0, 1)
     """
 
@@ -21,7 +21,7 @@ class ConstraintType:
     Examples
     --------
     >>> from thalweg.scale import gpufit
-    >>> int(gpufit.ConstraintType.LOWER_UPPER)
+    >>> gpufit.ConstraintType.LOWER_UPPER
     3
     """
 
