@@ -103,27 +103,79 @@ def test_float32():
     np.testing.assert_allclose(r.params, alone.params, rtol=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
-@pytest.mark.parametrize("given", [masked, with_nan])
-def test_a_model_that_python_calls(given):
-    def f(x, a, tau):
-        assert np.isfinite(x).all() or tau == 1  # it is tried with all points once
-        return float(a) * np.exp(-(x - x.mean()) / tau)
+# ---- models that Python calls ------------------------------------------------------------------
 
+
+called = pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+
+
+def called_mean(x, a, tau):
+    """A decay from the mean of x, which cannot be recorded and is raised by a missing x."""
+    assert np.isfinite(x).all()
+    return float(a) * np.exp(-(x - x.mean()) / tau)
+
+
+@called
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("given", [masked, with_nan])
+def test_a_model_that_python_calls(given, dtype):
     y = decay(X, 3, 2)
-    r = tw.fit(f, given(X, MISSING), y, [1, 1])
-    alone = tw.fit(f, X[~MISSING], y[~MISSING], [1, 1])
+    r = tw.fit(called_mean, given(X, MISSING), y, [1, 1], dtype=dtype)
+    alone = tw.fit(called_mean, X[~MISSING], y[~MISSING], [1, 1], dtype=dtype)
     assert r.success
-    np.testing.assert_allclose(r.params, alone.params, rtol=1e-7)
+    np.testing.assert_allclose(r.params, alone.params, rtol=1e-7 if dtype == np.float64 else 1e-4)
     assert np.isnan(r.fitted[MISSING]).all()
 
 
-@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+@called
+@pytest.mark.parametrize("lacking", range(B))
+def test_any_data_set_may_be_the_first_that_lacks_x(lacking):
+    x, y = np.tile(X, (B, 1)), decay(X, 3, 2) * np.arange(1, B + 1)[:, None]
+    x[lacking, MISSING] = np.nan
+    r = tw.fit(called_mean, x, y, [1, 1])
+    assert r.success.all()
+    for k in range(B):
+        known = ~np.isnan(x[k])
+        alone = tw.fit(called_mean, x[k, known], y[k, known], [1, 1])
+        np.testing.assert_allclose(r.params[k], alone.params, rtol=1e-7)
+
+
+@called
+@pytest.mark.parametrize("bad", [np.nan, -1e-300])
+def test_a_first_start_that_is_no_good_leaves_the_others(bad):
+    def f(x, a, tau):
+        return float(a) * np.exp(-(x - x.mean()) / tau)
+
+    y = decay(X, 3, 2) * np.arange(1, B + 1)[:, None]
+    start = np.array([[1, bad], [1, 1], [1, 1]])
+    r = tw.fit(f, with_nan(X, MISSING), y, start)
+    assert r.success[1:].all()
+
+
+@called
 def test_a_model_that_python_calls_and_that_holds_an_array_for_all_points():
     y = decay(X, 3, 2)
     r = tw.fit(lambda x, a: float(a) * y * np.exp(0 * x), with_nan(X, MISSING), y, [2])
     assert r.success and r.n_used == N - MISSING.sum()
     np.testing.assert_allclose(r.params, 1)
+    words = (
+        r"^x is missing at 5 of 30 points; with the others alone the model raises ValueError: .*"
+        r"and with all of them it is not finite where x is known: give x there, and leave the point"
+    )
+    with pytest.raises(ValueError, match=words):
+        tw.fit(lambda x, a: float(a) * y * (x - x.mean()), with_nan(X, MISSING), y, [2])
+    r = tw.fit(lambda x, a: y * np.log(float(a)) * np.exp(0 * x), with_nan(X, MISSING), y, [-1])
+    assert r.status == tw.Status.NOT_FINITE  # with every x known, too
+
+
+@called
+@pytest.mark.parametrize(
+    "value, error",
+    [(lambda x: x + 1j, TypeError), (lambda x: x[1:], ValueError), (lambda x: None, TypeError)],
+)
+def test_what_is_no_row_of_real_numbers_is_refused_as_ever(value, error):
+    with pytest.raises(error, match="the model must return"):
+        tw.fit(lambda x, a: value(float(a) * x), with_nan(X, MISSING), X, [2])
 
 
 def test_points_on_a_grid():

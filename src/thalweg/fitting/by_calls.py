@@ -95,6 +95,33 @@ def differences(
     return Differences(values, free, data, box, dtype)
 
 
+class OfPresent:
+    """A function that Python calls, with the points alone whose x is known.
+
+    Parameters
+    ----------
+    function : callable
+        f(x, *theta).
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, x: Any, *theta: Any) -> Array:
+        """Return f at the points whose x is known, and NaN at the others."""
+        columns = x if isinstance(x, dict) else None
+        rows = list(x.values()) if columns is not None else x if isinstance(x, tuple) else [x]
+        known = ~np.any([np.isnan(np.atleast_2d(row)).any(axis=0) for row in rows], axis=0)
+        parts = [row[..., known] for row in rows]
+        if columns is not None:
+            value = self._function(dict(zip(columns, parts, strict=True)), *theta)
+        else:
+            value = self._function(tuple(parts) if isinstance(x, tuple) else parts[0], *theta)
+        every = np.full(len(known), np.nan)
+        every[known] = as_row(value, (int(np.count_nonzero(known)),), every.dtype)
+        return every
+
+
 def _numbers(value: Any, array: Array) -> Array:
     try:
         if array.dtype.kind != "O" or value is None:

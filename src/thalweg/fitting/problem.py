@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from .._arguments.warning import warn_user
 from .._core.differences import Differences
 from ..model import ModelInfo
 from ..model.asked import columns_read
-from ..model.present import MISSING_IN_A_CURVE, MISSING_ON_A_GRID, OfPresent, Uneven
+from ..model.present import MISSING_IN_A_CURVE, MISSING_ON_A_GRID, Uneven
 from ..model.several import Stacked
 from ..model.signature import with_more
 from ..model.ties import TiedFunction, Ties, read_ties
@@ -216,38 +216,73 @@ def on_data(problem: Problem, data: Data) -> Problem:
 def _called_at_start(
     problem: Problem, refusal: RecordingError
 ) -> tuple[Problem, tuple[Array, Array] | None]:
-    """The problem, and its model at the start; one that is not finite for others' x is shown less.
+    """The problem as its model is called, and the model at the start of the first fit.
 
-    A model that reads x as a whole, such as its mean, is not finite at any point where x is missing
-    at one.  It is called with the other points alone, if it is finite then.
+    A model gets the points whose x is known, as if the others had been dropped: what it reads of x
+    as a whole, such as its mean, is a number then.  One that holds arrays for all points can be
+    called with all of them alone.
+
+    Raises
+    ------
+    ValueError
+        Such a model is not finite where x is known, and would be if no x were missing.
     """
     if refusal.operation in (MISSING_ON_A_GRID, MISSING_IN_A_CURVE):
         raise ValueError(str(refusal))
-    seen, x, data = _call_at_start(problem), problem.data.x, problem.data
+    data = problem.data
     special = data.source is not None or data.several is not None or len(data.points) > 1
-    if seen is None or special or not any(has_nan(row.array) for row in x):
-        return problem, seen
-    known = ~np.any([np.isnan(row.array[0] if row.step else row.array) for row in x], axis=0)
-    if np.isfinite(seen[1][known]).all():
-        return problem, seen
-    less = problem._replace(
-        model=problem.model._replace(function=OfPresent(problem.model.function))
-    )
+    gap = None if special else _first_gap(problem)
+    if gap is None:
+        return problem, _call_at_start(problem)
+    fit, known = gap
+    function = by_calls.OfPresent(problem.model.function)
+    less = problem._replace(model=problem.model._replace(function=function))
     try:
-        again = _call_at_start(less)
-    except Exception:  # it holds arrays for all points
-        return problem, seen
-    return (less, again) if again and np.isfinite(again[1][known]).all() else (problem, seen)
+        _call_at_start(less, fit)
+        return less, _call_at_start(less)
+    except Exception as error:
+        refused = error
+    seen = _call_at_start(problem, fit)
+    if seen is not None and not np.isfinite(seen[1][known]).all():
+        _refuse_missing(problem, fit, known, refused)
+    return problem, _call_at_start(problem)
 
 
-def _call_at_start(problem: Problem) -> tuple[Array, Array] | None:
-    """Return the start of the first fit and the model there, or raise what it raises there."""
+def _first_gap(problem: Problem) -> tuple[int, Array] | None:
+    """The first fit that lacks some x and begins at numbers, and at which points it has all of x.
+
+    None if there is no such fit.
+    """
+    data = problem.data
+    if not (data.n_fits and any(has_nan(row.array) for row in data.x)):
+        return None
+    missing = np.atleast_2d(reduce(np.logical_or, (np.isnan(row.array) for row in data.x)))
+    found = np.flatnonzero(missing.any(axis=1) & np.isfinite(problem.start.array).all(axis=-1))
+    return (int(found[0]), ~missing[found[0] % len(missing)]) if found.size else None
+
+
+def _refuse_missing(problem: Problem, fit: int, known: Array, refused: Exception) -> None:
+    """Refuse a model that is not finite at the start because x is missing at some points."""
+    rows = [PerFit(row.array[fit] if row.step else row.array, 0) for row in problem.data.x]
+    whole = [PerFit(np.where(known, row.array, row.array[known][:1]), 0) for row in rows]
+    seen = _call_at_start(problem._replace(data=problem.data._replace(x=tuple(whole))), fit)
+    if seen is not None and np.isfinite(seen[1][known]).all():
+        raise ValueError(
+            f"x is missing at {np.count_nonzero(~known)} of {known.size} points; with the others "
+            f"alone the model raises {type(refused).__name__}: {refused}, and with all of them it "
+            "is not finite where x is known: give x there, and leave the points out by mask= or by "
+            "NaN in y"
+        ) from refused
+
+
+def _call_at_start(problem: Problem, fit: int = 0) -> tuple[Array, Array] | None:
+    """Return the start of a fit and the model there, or raise what it raises there."""
     start, data = problem.start, problem.data
-    theta = start.array[0] if data.n_fits and start.step else start.array
+    theta = start.array[fit] if data.n_fits and start.step else start.array
     if not (data.n_fits and all(map(isfinite, theta.tolist()))):
         return None
     with np.errstate(all="ignore"):
-        f, x = problem.model.function, data.argument(0)
+        f, x = problem.model.function, data.argument(fit)
         return theta, np.array(by_calls.call(f, x, tuple(theta), data.points, data.y.dtype))
 
 

@@ -8,7 +8,6 @@ of them is put back in their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -67,30 +66,3 @@ def put_back(recorder: Any, numbers: np.ndarray) -> np.ndarray:
     every = np.full(len(known), np.nan)
     every[known] = numbers
     return every
-
-
-class OfPresent:
-    """A function that Python calls, with the points alone whose x is known.
-
-    Parameters
-    ----------
-    function : callable
-        f(x, *theta).
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-
-    def __call__(self, x: Any, *theta: Any) -> Any:
-        """Return f at the points whose x is known, and NaN at the others."""
-        columns = x if isinstance(x, dict) else None
-        rows = list(x.values()) if columns is not None else x if isinstance(x, tuple) else [x]
-        known = ~np.any([np.isnan(np.atleast_2d(row)).any(axis=0) for row in rows], axis=0)
-        parts = [row[..., known] for row in rows]
-        if columns is not None:
-            value = self._function(dict(zip(columns, parts, strict=True)), *theta)
-        else:
-            value = self._function(tuple(parts) if isinstance(x, tuple) else parts[0], *theta)
-        every = np.full(len(known), np.nan)
-        every[known] = value
-        return every
