@@ -119,8 +119,8 @@ def test_a_map_of_one_parameter_is_drawn(out, capsys, folder):
     command = ("fit", "d.npy", *GRID, *MODEL, "--out", out, "--plot", "m.png")
     call(capsys, *command, "--map", "tau")
     assert (folder / "m.png").stat().st_size > 1000
-    _, said = call(capsys, *command, "--force", "--map", "taus", code=2)
-    assert "map names 'taus'" in said
+    told, said = call(capsys, *command, "--force", "--map", "taus", code=2)
+    assert "--map names 'taus'" in said and not told  # no fit was made
     call(capsys, *command, "--force")
 
 
@@ -129,10 +129,14 @@ def test_a_map_of_one_parameter_is_drawn(out, capsys, folder):
     [
         (("--resume",), "--resume is for results in a store: --out result.zarr"),
         (("--chunk", "5", "--out", "o.npz"), "--chunk is for results in a store"),
+        (("--chunk", "0", "--out", "o.npz"), "--chunk is for results in a store"),
         (("--out", "o.zarr", "--resume", "--force"), "give one of them"),
         (("--map", "tau"), "--map says what --plot draws"),
         (("--out", "o.zarr", "--shared", "tau"), "shared parameters need all data sets in memory"),
-        (("--out", "o.zarr", "--chunk", "0"), "chunk must be a whole number"),
+        (("--out", "o.zarr", "--chunk", "0"), "--chunk must be a whole number"),
+        (("--out", "o.zarr", "--axis", "7"), "axis 7 is out of range"),
+        (("--tied", "tau=q*a"), "--tied tau: formula 'q*a': q is unknown"),
+        (("--tied", "tau=2"), "--tied tau depends on no parameter; --fixed tau=... holds"),
     ],
 )
 def test_options_that_do_not_go_together(options, words, capsys, folder):

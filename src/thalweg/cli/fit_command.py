@@ -77,6 +77,8 @@ def _fit_and_deliver(arguments: argparse.Namespace, work: _Work) -> int:
     p0 = data.p0 if arguments.p0 is None else arguments.p0
     fixed = _hold(arguments.fixed, p0)
     _require_start(model, p0, {*(fixed or ()), *(arguments.tied or ())})
+    if arguments.map is not None and model.names is not None:
+        _refuse_unknown_map(arguments.map, model.names)
     result: FitResult | None = None
     try:
         with _progress(arguments.quiet) as progress:
@@ -309,6 +311,12 @@ def _progress(quiet: bool) -> Any:
             bar.update(done - bar.n)
 
         yield update
+
+
+def _refuse_unknown_map(name: str, names: Sequence[str]) -> None:
+    from ..plot.maps import refuse_unknown_map
+
+    refuse_unknown_map(name, names)
 
 
 def _plot(

@@ -61,10 +61,20 @@ _ARGUMENT = re.compile(
 
 _ANEW = "out=thalweg.scale.Store(path, overwrite=True)"  # what --force stands for
 
+# How other sentences name an argument of `thalweg.fit`, and what stands for it here.
+_OTHERS = (
+    (re.compile(r"\bout= (?=is )"), "--out x.zarr "),
+    (re.compile(r"\bfixed=\{'(\w+)': \.\.\.\}"), r"--fixed \1=..."),
+    (re.compile(r"^(axis|bounds|chunk|fixed|map|shared|tied) (?=names |must )"), r"--\1 "),
+    (re.compile(r"^(tied|bounds|fixed)\['(\w+)'\]"), r"--\1 \2"),
+)
+
 
 def as_options(words: str) -> str:
     """Return a sentence of the library with its arguments written as options."""
     words = words.replace(_ANEW, "--force")
+    for argument, option in _OTHERS:
+        words = argument.sub(option, words)
     return _ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')} ", words)
 
 

@@ -29,9 +29,9 @@ def check(arguments: argparse.Namespace) -> None:
     """
     out = arguments.out
     if not is_store(out):
-        for option in ("resume", "chunk"):
-            if getattr(arguments, option):
-                raise ValueError(f"--{option} is for results in a store: --out result{SUFFIX}")
+        given = {"resume": arguments.resume, "chunk": arguments.chunk is not None}
+        for option in (name for name, is_given in given.items() if is_given):
+            raise ValueError(f"--{option} is for results in a store: --out result{SUFFIX}")
     elif arguments.resume and arguments.force:
         raise ValueError("--resume goes on with a store, and --force begins anew: give one of them")
     elif out.exists() and not (arguments.resume or arguments.force):

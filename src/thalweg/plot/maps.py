@@ -10,6 +10,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -137,9 +138,24 @@ def _quantity(result: FitResult, name: str) -> Array:
             squares = (_residual_rows(result) ** 2).reshape(*result.chi2.shape, -1)
             counts = np.count_nonzero(~np.isnan(squares), -1)
             return np.asarray(np.sqrt(np.nansum(squares, -1) / np.where(counts, counts, np.nan)))
-    parameter = name.removesuffix("_stderr")
-    errors: Array = result.stderr[..., name_index(parameter, result.names, "map")]
+    errors: Array = result.stderr[..., _error_of(name, result.names)]
     return errors
+
+
+def _error_of(name: str, names: Sequence[str]) -> int:
+    """The place of the parameter whose standard error has this name."""
+    return name_index(name.removesuffix("_stderr"), names, "map")
+
+
+def refuse_unknown_map(name: str, names: Sequence[str]) -> None:
+    """Refuse, before there is a result, what `map` cannot draw of parameters with these names.
+
+    Raises
+    ------
+    ValueError
+    """
+    if name not in (*names, *_LOOK_UPS, "residual"):
+        _error_of(name, names)
 
 
 def _residual_rows(result: FitResult) -> Array:
