@@ -171,6 +171,23 @@ def test_none_is_no_bound():
 
 
 @pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("kind", ["dates", "durations"])
+def test_dates_are_nanoseconds(kind, lazy):
+    steps = (np.arange(25) * 2 * 10**14).astype("m8[ns]")  # a little more than two days
+    first = np.datetime64("2024-02-27", "ns")
+    times = first + steps if kind == "dates" else steps
+    array = A.assign_coords(time=times).drop_vars("start")
+    begin = float(first.astype(np.int64)) if kind == "dates" else 0.0
+
+    def line(t, a, b):
+        return a * (t - begin) / 1e15 + b
+
+    expected = array.curvefit("time", line)
+    one = array.chunk({"y": 4}) if lazy else array
+    assert_close(expected, one.thalweg.curvefit("time", line).compute())
+
+
+@pytest.mark.parametrize("lazy", [False, True])
 def test_fits_that_fail(lazy):
     array = A.chunk({"y": 3}) if lazy else A
     kwargs = {"maxfev": 1}

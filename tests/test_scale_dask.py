@@ -61,6 +61,12 @@ def test_batches_without_axes_and_without_fits(shape):
     assert r.compute().status.shape == shape
 
 
+def test_fits_without_points():
+    y = np.empty((3, 2, 0))
+    r = fit(DECAY, np.empty(0), da.from_array(y, chunks=(2, 1, 1)), **OPTIONS).compute()
+    assert (r.status == tw.fit(DECAY, np.empty(0), y, **OPTIONS).status).all()
+
+
 def test_points_along_the_first_axis():
     y = np.moveaxis(decays(5, 4), -1, 0)
     r = fit(DECAY, T, da.from_array(y, chunks=(6, 2, 3)), axis=0, **OPTIONS)

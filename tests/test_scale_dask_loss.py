@@ -157,6 +157,7 @@ def test_refusals():
         ({"weights": W[:9]}, "weights must have shape (K=300,), got (9,)"),
         ({"targets": da.stack([x, x], axis=1)}, "the model returns 1 value per sample"),
         ({"targets": x[x > 0], "inputs": x[x > 0]}, "compute_chunk_sizes()"),
+        ({"targets": x[:0], "inputs": x[:0]}, "there must be a sample and a target"),
         ({"dtype": int}, "dtype must be float64 or float32"),
     ):
         with nothing_computed(), pytest.raises((ValueError, TypeError)) as caught:

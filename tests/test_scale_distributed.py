@@ -120,4 +120,3 @@ def test_a_worker_that_dies_loses_nothing(client):
     time.sleep(0.8)
     os.kill(client.run(os.getpid)[next(iter(client.nthreads()))], signal.SIGKILL)
     np.testing.assert_array_equal(kept.params.compute(), tw.fit(DECAY, T, y, **OPTIONS).params)
-    client.wait_for_workers(2, timeout=60)

@@ -113,6 +113,31 @@ def test_a_fit_is_the_start_of_the_next():
     assert int(again["n_iter"].max()) < int(first["n_iter"].max())
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_arrays_of_all_parameters(lazy):
+    """What belongs to all parameters lies in any order, and names tell which parameter it is."""
+    array = cube()
+    start = xr.concat([array["start"], array["start"] + 1, 0 * array["start"]], "param")
+    named = start.assign_coords(param=["a", "tau", "c"]).drop_vars("start")
+    box = named.isel(y=0, x=0, drop=True) * 0 - 1, named + 9
+    expected = tw.fit(
+        *(function, T, array.values, np.moveaxis(start.values, 0, -1)),
+        bounds=(np.full(3, -1.0), np.moveaxis(box[1].values, 0, -1)),
+    )
+    shuffled = named.sel(param=["tau", "c", "a"])
+    more = named.pad(param=(0, 1)).assign_coords(param=["a", "tau", "c", "other"])
+    array = array.chunk(LAZY) if lazy else array
+    for p0 in (start, named, shuffled, more, named.transpose("x", "param", "y")):
+        r = array.thalweg.fit(function, "time", p0.chunk() if lazy else p0, bounds=box)
+        np.testing.assert_array_equal(r["tau"], expected["tau"])
+    one = named.isel(y=0, x=0, drop=True)
+    held = array.thalweg.fit(function, "time", one, fixed=one > 1.5)
+    np.testing.assert_array_equal(held["tau"], np.full((6, 5), one.sel(param="tau")))
+    coefficients = array.thalweg.curvefit("time", function)["curvefit_coefficients"]
+    again = array.thalweg.fit(function, "time", coefficients)
+    np.testing.assert_allclose(again["tau"], expected["tau"], rtol=1e-5)
+
+
 def images():
     yy, xx = np.mgrid[:9, :11]
     clean = tw.models.gaussian2d((2.0 * xx, yy), 200, 10.6, 4.1, 1.9, 20)
@@ -204,6 +229,13 @@ REFUSALS = [
     ),
     ({"coords": xr.DataArray(T[:9], dims="time", name="t")}, "the coordinate 't' does not have"),
     ({"mask": ARRAY[:, :, :9] > 0}, "mask does not have the data's coordinates"),
+    ({"dim": ["time", "time"]}, "dim names a dimension twice: time, time"),
+    ({"p0": ARRAY["start"]}, "p0 needs one dimension for the parameters beside those of the fits"),
+    ({"bounds": (0, ARRAY["start"])}, "bounds needs one dimension for the parameters beside"),
+    (
+        {"p0": xr.DataArray([1, 2], coords={"param": ["a", "tau"]}, dims="param")},
+        "p0 has no 'c' along its dimension 'param'",
+    ),
 ]
 
 

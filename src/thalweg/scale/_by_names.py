@@ -7,7 +7,7 @@ from typing import Any
 
 from ..fitting.fit import fit
 from ..model import as_model
-from ._cut import is_lazy
+from ._cut import data_of, is_lazy
 from ._named import Named, coordinate_of, variables_of
 
 
@@ -64,7 +64,9 @@ def run(model: Any, x: Any, y: Any, **arguments: Any) -> Any:
 def _any_lazy(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(map(_any_lazy, value.values()))
-    return any(map(_any_lazy, value)) if isinstance(value, tuple | list) else is_lazy(value)
+    if isinstance(value, tuple | list):
+        return any(map(_any_lazy, value))
+    return is_lazy(data_of(value))
 
 
 def as_list(names: Any) -> list[Any]:

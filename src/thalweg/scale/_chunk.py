@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ class Call:
         batch = y.shape[: y.ndim - len(self.points)]
         try:
             arguments = filled(self.arguments, Place, partial(part, parts=parts, batch=batch))
-            result = self._fit(y.reshape(1, -1, *self.points), arguments)
+            result = self._fit(y.reshape(1, prod(batch), *self.points), arguments)
         except Exception as error:
             if self.errors == "raise":
                 raise ChunkError(f"the chunk of fits {place(where)}: {told(error)}") from error

@@ -56,7 +56,7 @@ def curvefit(
     start = _defaults(func, names, box)
     start |= {name: named.of_fits(value, f"p0[{name!r}]") for name, value in p0.items()}
     y = named.y.data if skipna else _infinite_for_nan(named.y.data)
-    x = [_flat(named.of_points(c, f"the coordinate {c.name!r}"), named) for c in found]
+    x = [_flat(_numbers(named.of_points(c, f"the coordinate {c.name!r}")), named) for c in found]
     options = {"p0": start, "bounds": box or None, "axis": -1, **_options(kwargs, named)}
     model = _Function(info.function, info.label)
     result = run(model, x[0] if len(x) == 1 else tuple(x), _flat(y, named), **options)
@@ -127,6 +127,18 @@ def _flat(array: Any, named: Named) -> Any:
     if is_lazy(array):
         array = array.rechunk({k: -1 for k in range(array.ndim - n, array.ndim)})
     return array.reshape(*array.shape[:-n], prod(array.shape[-n:]))
+
+
+def _numbers(coordinate: Any) -> Any:
+    """A coordinate as xarray's `curvefit` gives it to the function.
+
+    Dates are nanoseconds since 1970 and durations nanoseconds; what is missing is NaN.
+    """
+    kind = coordinate.dtype.kind
+    if kind not in "mM":
+        return coordinate
+    steps = coordinate.astype(f"{kind}8[ns]")
+    return np.where(np.isnat(steps), np.nan, steps.astype(np.int64).astype(np.float64))
 
 
 def _infinite_for_nan(y: Any) -> Any:

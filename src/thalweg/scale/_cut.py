@@ -89,7 +89,7 @@ class Cutter:
             return {k: self._points(v, f"x[{k!r}]", "x") for k, v in x.items()}
         if isinstance(x, tuple) or (isinstance(x, list) and x and np.ndim(x[0]) > 0):
             return tuple(self._points(v, f"x[{k}]", "x") for k, v in enumerate(x))
-        x = _data(x)
+        x = data_of(x)
         shape, points = self.of_one.shape, self.of_one.points
         rows = np.ndim(x) == 2 and np.shape(x) != shape and np.shape(x)[1:] == points[-1:]
         if rows or hasattr(x, "columns"):  # variables that are the rows of an array, or a table
@@ -107,7 +107,7 @@ class Cutter:
     # ---- arrays -----------------------------------------------------------------------------
 
     def _points(self, value: Any, name: str, meaning: str) -> Any:
-        value = _data(value)
+        value = data_of(value)
         if not is_lazy(value) and np.ndim(value) == 0:
             return value
         layout = self.of_one if meaning == "x" else self.layout
@@ -130,7 +130,7 @@ class Cutter:
 
     def _value(self, value: Any, own: int, name: str) -> Any:
         """Take a value that is one for each fit, or lazy; it has ``own`` axes behind the batch."""
-        value, meaning = _data(value), "parameters" if own else "values"
+        value, meaning = data_of(value), "parameters" if own else "values"
         if self._has_batch(value, own):
             return self._own(value, meaning)
         return self._whole(value, meaning) if is_lazy(value) else value
@@ -166,14 +166,15 @@ class Cutter:
 
 
 def is_lazy(value: Any) -> bool:
-    """Whether a value is an array of dask."""
-    return hasattr(value, "__dask_graph__") and hasattr(value, "chunks") and hasattr(value, "dtype")
+    """Whether a value is an array of dask; a DataArray is none, but may hold one."""
+    of_dask = hasattr(value, "__dask_graph__") and hasattr(value, "chunks")
+    return of_dask and hasattr(value, "dtype") and not hasattr(value, "dims")
 
 
-def _data(value: Any) -> Any:
+def data_of(value: Any) -> Any:
     """Return the array of dask inside a DataArray; other values unchanged."""
-    inner = getattr(value, "data", None)
-    return inner if hasattr(value, "dims") and is_lazy(inner) else value
+    inner = value.data if hasattr(value, "dims") and hasattr(value, "data") else None
+    return inner if is_lazy(inner) else value
 
 
 def _is_array(value: Any) -> bool:

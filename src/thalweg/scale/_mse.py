@@ -177,7 +177,9 @@ def _samples(inputs: Any, targets: Any, weights: Any) -> tuple[Any, list[Any], A
     if several and any(c.shape != points for c in columns):
         raise ValueError(f"all inputs must have one shape, got {[c.shape for c in columns]}")
     d = len(points)
-    if x.shape[:d] != points or x.ndim > d + 1 or not x.size:
+    if not x.size:
+        raise ValueError(f"there must be a sample and a target, got targets of shape {x.shape}")
+    if x.shape[:d] != points or x.ndim > d + 1:
         wanted = ", ".join(map(str, points))
         raise ValueError(f"targets must have shape ({wanted},) or ({wanted}, Nx), got {x.shape}")
     w = None if weights is None else _lazy(weights)

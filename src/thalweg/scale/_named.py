@@ -47,6 +47,8 @@ class Named:
         own = (*self.outputs, *self.dims)
         for name in own:
             refuse_unknown(name, array.dims, "dimension")
+        if len(set(self.dims)) < len(self.dims):
+            raise ValueError(f"dim names a dimension twice: {', '.join(map(str, self.dims))}")
         if outputs in self.dims:
             raise ValueError(f"{outputs!r} cannot be the dimension of points and of outputs")
         self.batch = tuple(d for d in array.dims if d not in own)
@@ -109,8 +111,10 @@ class Named:
             )
         return self._like(value, self.batch, name)
 
-    def _like(self, value: Any, dims: tuple[Hashable, ...], name: str) -> Any:
-        """The data of a DataArray as an array along these dimensions of y, in this order."""
+    def _like(
+        self, value: Any, dims: tuple[Hashable, ...], name: str, own: tuple[Hashable, ...] = ()
+    ) -> Any:
+        """The data of a DataArray along these dimensions of y, in this order, and then its own."""
         xr = optional("xarray", "this needs")
         shape = tuple(self.y.sizes[d] for d in dims)
         coords = {d: self.y[d].variable for d in dims if d in self.y.coords}
@@ -119,21 +123,47 @@ class Named:
             value, _ = xr.align(value, frame, join="exact", copy=False)
         except ValueError as error:
             raise ValueError(f"{name} does not have the data's coordinates: {error}") from None
-        if set(value.dims) != set(dims):
+        if set(value.dims) != {*dims, *own}:
             value = value.broadcast_like(frame)
-        return value.transpose(*dims).data
+        return value.transpose(*dims, *own).data
 
     # ---- the parameters -----------------------------------------------------------------------
 
     def by_name(self, value: Any, what: str, known: Iterable[str] | None = None) -> Any:
-        """Return a dict of numbers or DataArrays as one of numbers or arrays; others unchanged.
+        """Return numbers or DataArrays, in a dict or for all parameters, as numbers or arrays.
 
         In a Dataset, such as the result of another fit, the variables named in ``known`` count.
         """
+        if hasattr(value, "dims") and not isinstance(value, Mapping):
+            return self._of_parameters(value, what, known)
+        if isinstance(value, tuple | list):
+            return type(value)(
+                self._of_parameters(v, what, known) if hasattr(v, "dims") else v for v in value
+            )
         if not isinstance(value, Mapping):
             return value
         names = [n for n in known or value if n in value] if hasattr(value, "dims") else value
         return {n: self._entry(value[n], f"{what}[{n!r}]") for n in names}
+
+    def _of_parameters(self, value: Any, what: str, known: Iterable[str] | None) -> Any:
+        """A DataArray with a dimension for the parameters, which comes last, (..., P).
+
+        If that has texts for coordinates they are the names of the parameters.
+        """
+        own = tuple(d for d in value.dims if d not in self.batch)
+        if len(own) != 1:
+            given = ", ".join(map(str, value.dims)) or "none"
+            raise ValueError(
+                f"{what} needs one dimension for the parameters beside those of the fits, "
+                f"{', '.join(map(str, self.batch)) or 'none'}, and has {given}; or give it "
+                f"by name, {what}={{name: DataArray}}"
+            )
+        if known is not None and own[0] in value.coords and value[own[0]].dtype.kind in "OUT":
+            for name in known:
+                if name not in value[own[0]].values:
+                    raise ValueError(f"{what} has no {name!r} along its dimension {own[0]!r}")
+            value = value.sel({own[0]: list(known)})
+        return self._like(value, self.batch if len(value.dims) > 1 else (), what, own)
 
     def _entry(self, value: Any, name: str) -> Any:
         if isinstance(value, tuple | list):

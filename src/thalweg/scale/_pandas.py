@@ -90,6 +90,8 @@ def _read(series: Any, name: Any) -> Column:
         series = series.astype(series.cat.categories.dtype)
     if series.dtype == object:
         series = _of_objects(series, name)
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()  # where the period begins
     if types.is_datetime64_any_dtype(series.dtype):
         first = series.min()
         return Column(_seconds(series - first), None if pd.isna(first) else first)

@@ -66,8 +66,9 @@ class DataArrayFits:
             The dimensions that hold the points of a fit; the others are the batch.  Not needed if
             ``coords`` tells, or if there is only one dimension.
         p0, bounds, fixed, f_scale
-            As of `thalweg.fit`; values by name may be DataArrays that vary along the batch.  p0
-            may be the Dataset of another fit.
+            As of `thalweg.fit`; values by name may be DataArrays that vary along the batch.  For
+            all parameters a DataArray has one more dimension, whose coordinates, if it has any, are
+            their names, as `curvefit` returns them.  p0 may be the Dataset of another fit.
         coords : str, DataArray or sequence of them, optional
             The independent variables, in the order of the model's; they may vary along the batch.
         sigma, mask : DataArray or array_like, optional
