@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from linear_cases import model, proof
 
 import thalweg as tw
@@ -46,6 +47,10 @@ CASES = {
     "a weight of 1e8": model(A, B, MOST / 50, weights=HEAVY),
     "a weight of 1e8, intercept": model(A, B, MOST / 50, weights=HEAVY, intercept=True),
     "weights 0": model(gone(A), gone(B), MOST / 50, weights=HALF),
+    "weights 0, intercept": model(gone(A), gone(B), MOST / 50, weights=HALF, intercept=True),
+    "weights 0, sparse, intercept": model(
+        sp.csc_array(gone(A)), gone(B), MOST / 50, weights=HALF, intercept=True
+    ),
     "all weights 0": model(A, B, MOST / 50, weights=0 * HALF),
     "tiny l1, exact fit": model(A, A @ np.ones(P), 1e-9 * MOST),
     "tiny l2, exact fit": model(A, A @ np.ones(P), 0, 1e-9 * MOST),
@@ -168,3 +173,25 @@ def test_a_coordinate_without_a_penalty_costs_no_round(rows):
     every = tw.coordinate_descent(A, b, l1=penalty)
     some = tw.coordinate_descent(A, b, l1=np.r_[0, np.full(5, penalty)])
     assert some.conditional == 1 and some.success and some.n_iter == every.n_iter
+
+
+@pytest.mark.parametrize("strategy", ["auto", "residual"])
+def test_a_right_hand_side_does_not_depend_on_a_large_one_before_it(strategy):
+    """Nothing of 1e18 is left in the fit of 1, nor anything at all in the fit of 0."""
+    many = np.stack([B * 1e18, B, 0 * B, B * 1e-20], 1)
+    kinds = {"dense": A, "sparse": sp.csc_array(A), "one column": A[:, :1]}
+    for name, a in kinds.items():
+        r = tw.coordinate_descent(a, many, l2=1e-3, strategy=strategy)
+        assert r.success and not r.theta[:, 2].any() and r.objective[2] == 0, name
+        for m in (1, 3):
+            found = proof(model(a, many[:, m], l2=1e-3), r.theta[:, m])
+            assert found.gap <= 1.001e-6 * found.size, name
+            np.testing.assert_allclose(r.objective[m], found.objective, rtol=1e-12)
+
+
+def test_a_start_far_away_leaves_nothing_in_the_residual():
+    far = np.full(P, 1e15)
+    r = tw.coordinate_descent(A, B, l1=MOST / 50, start=far, strategy="residual")
+    found = proof(model(A, B, MOST / 50), r.theta)
+    assert r.success and found.gap <= 1.001e-6 * found.size
+    np.testing.assert_allclose(r.objective, found.objective, rtol=1e-12)

@@ -43,6 +43,8 @@ A, B = np.arange(12.0).reshape(4, 3) ** 1.5, np.arange(4.0)
         (A, B, dict(strategy="gpu"), "strategy must be 'auto', 'gram', 'residual', got 'gpu'"),
         (A, B, dict(strategy="gram", order="random"), "with the residual, not on a Gram matrix"),
         (A * 1e200, B, {}, "column 0 of A overflows"),
+        (sp.csc_array(A * 1e200), B, dict(intercept=True), "column 0 of A overflows"),
+        (A * 1e150 + 1e160, B, dict(intercept=True), "column 0 of A has a norm of .*: measure it"),
         (A * 1e-160, B, {}, "column 0 of A has a norm of .*: measure it in other units"),
     ],
 )

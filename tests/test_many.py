@@ -98,6 +98,28 @@ def test_corrections_find_what_the_gram_matrix_has_lost(monkeypatch):
     assert better.max() > 1e-8 * least and better.min() >= -1e-13 * least
 
 
+def test_a_correction_may_go_down_from_where_it_starts():
+    """θ ≥ 0 allows steps below 0; to allow none would leave what the Gram matrix has lost."""
+    rng = np.random.default_rng(1)
+    U, V = (np.linalg.qr(rng.standard_normal((k, 6)))[0] for k in (60, 6))
+    A = U * np.logspace(0, -7.5, 6) @ V.T
+    B = A @ rng.uniform(5, 6, (6, 20)) + 1e-9 * rng.standard_normal((60, 20))
+    r = bounded_least_squares(A, B, lower=np.zeros(6), upper=np.full(6, np.inf))
+    least = np.linalg.lstsq(A, B, rcond=None)[0]
+    rest, _ = exact(A, B, least, np.ones(60), np.zeros(6))
+    assert (least > 0).all() and r.corrections.all()
+    assert (r.objective <= 1.001 * 0.5 * (rest**2).sum(0)).all()
+
+
+def test_the_slope_of_an_exact_fit_is_that_of_its_penalty():
+    """Σ w r² is too small to be known from the Gram matrix; Aᵗr is no slope, but Aᵗr − l2 θ is."""
+    rng = np.random.default_rng(5)
+    A = rng.standard_normal((40, 6))
+    B = A @ rng.standard_normal((6, 12))
+    r = bounded_least_squares(A, B, l2=1e-7 * (A**2).sum(0), **FREE)
+    assert (r.kkt <= 1e-12 * r.target_norm).all() and (r.gap <= 1e-22 * r.target_norm**2).all()
+
+
 def test_is_scipys_nnls():
     rng = np.random.default_rng(2)
     A, B = np.abs(rng.standard_normal((28, 5))), rng.standard_normal((28, 100))

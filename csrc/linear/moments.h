@@ -65,7 +65,7 @@ static ptrdiff_t read_moments(const moments_pass *look, double weight, struct tw
         const double whole = square + 2 * pivot * first + weight * pivot * pivot;
         if (square > CANCELS * out->square[j])
             look->again[again++] = j;
-        else if (!(out->square[j] > CONSTANT * whole) && out->square[j] <= DBL_MAX)
+        else if (!varies(out->square[j], whole) && out->square[j] <= DBL_MAX)
             out->square[j] = 0;
     }
     return again;
@@ -94,7 +94,7 @@ static void dense_moments(const struct tw_columns *c, const double *u, int threa
         const ptrdiff_t j = look.again[k];
         const double square = pass_sum(look.p, k, 2), mean = out->mean[j];
         out->product[j] = pass_sum(look.p, k, 0);
-        out->square[j] = square > CONSTANT * weight * mean * mean ? square : 0;
+        out->square[j] = varies(square, weight * mean * mean) ? square : 0;
     }
 }
 

@@ -166,6 +166,9 @@ EDITS = {
         ),
         ("column stays scattered", "z[row_at(c, l)] = 0;", "z[row_at(c, l)] += 0;"),
     ],
+    ("csrc/linear/csc.h", "test_linear_refusals.py"): [
+        ("what overflows is constant", " || !(about_zero <= DBL_MAX);", ";"),
+    ],
     ("csrc/linear/moments.h", _KERNELS): [
         ("no second look", "if (square > CANCELS * out->square[j])", "if (0)"),
         (
@@ -173,7 +176,12 @@ EDITS = {
             "out->square[j] = square - first * off;",
             "out->square[j] = square;",
         ),
-        ("constant columns", "square > CONSTANT * weight * mean * mean ? square : 0", "square"),
+        (
+            "overflow is constant",
+            "!varies(out->square[j], whole)",
+            "!(out->square[j] > CONSTANT * whole)",
+        ),
+        ("constant columns", "varies(square, weight * mean * mean) ? square : 0", "square"),
     ],
     ("csrc/linear/small.h", "test_linear_small.py"): [
         ("rounding has a Gram matrix", "k < P && s->square[j] == 0;", "k < 0;"),

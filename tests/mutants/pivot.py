@@ -118,11 +118,6 @@ EDITS = {
         ),
         ("overflow is a minimum", "f->tie[l] <= DBL_MAX && sum[l] == 0", "f->tie[l] <= DBL_MAX"),
         (
-            "odd exponents rounded up",
-            "(exponent - (exponent & 1)) / 2",
-            "(exponent + (exponent & 1)) / 2",
-        ),
-        (
             "the upper triangle is read",
             "job->G[j * P + i] * r->scale[i]",
             "job->G[i * P + j] * r->scale[i]",

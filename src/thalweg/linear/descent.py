@@ -45,6 +45,9 @@ _PATIENCE = 4  # rounds in a row without a gain end the descent
 _GAIN = 0.5  # a round gains if its gap is at most this share of the smallest gap before it
 _ALL_SWEEPS = 20_000  # the largest number of sweeps in one round
 _MANY_SWEEPS = 100  # a round of more sweeps than this computes the residual anew, against rounding
+_FAR = (
+    10.0  # so does a round that begins with a residual of more than this many times the size of b
+)
 
 # How sweeps go on
 _SWEEPS_AT_ONCE = 256  # the largest number of sweeps without computing the gap of W
@@ -200,7 +203,8 @@ class Descent:
         else:
             work.add(growth.waiting)
             work.add(work.rest())
-            if self._sweep(self._target_of_sweeps(len(growth.added))) > _MANY_SWEEPS:
+            is_far = state.rr > _FAR**2 * state.size  # eps times such a residual is no longer small
+            if self._sweep(self._target_of_sweeps(len(growth.added))) > _MANY_SWEEPS or is_far:
                 state.refresh()
         state.update_products(work.which, work.candidates)
         return bool(len(growth.added))

@@ -98,11 +98,18 @@ class Run:
         self._close(status)
 
     def _begin(self, m: int) -> Array:
-        """Return the start of right-hand side m: the user's, or the θ of the one before it."""
+        """Return the start of right-hand side m: the user's, or the θ of the one before it.
+
+        That θ is nearer than 0 only where b has changed by less than its own size.  From farther
+        away, rounding of what b was before would be left in the residual.
+        """
         if self.start.shape[1] > 1:
             return self.start[:, m]
         if self.done and not self.start.any():
-            return self.done[-1].theta
+            b, before = self.problem.b[:, m], self.problem.b[:, m - 1]
+            with np.errstate(over="ignore"):
+                if np.linalg.norm(b - before) < np.linalg.norm(b):
+                    return self.done[-1].theta
         return self.start[:, 0]
 
     def _close(self, status: Status) -> None:

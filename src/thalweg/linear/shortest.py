@@ -106,7 +106,7 @@ def of_wide(X: Any, weights: Array | None, mean: Array, theta: Array) -> Array:
     seen = X[slice(None) if weights is None else weights > 0]
     if isinstance(X, np.ndarray):
         rows = seen - mean
-        shortest: Array = np.linalg.lstsq(rows, rows @ theta.T)[0].T
+        shortest: Array = np.linalg.lstsq(rows, rows @ theta.T, rcond=None)[0].T
         return shortest
     each = [_of_wide_sparse(seen, mean, row) for row in np.atleast_2d(theta)]
     return np.reshape(each, theta.shape)
