@@ -209,7 +209,7 @@ def test_there_is_no_gpu():
 @pytest.mark.parametrize(
     "change, error, words",
     [
-        ({"model_id": gf.ModelID.SPLINE_2D}, ValueError, "spline models of Gpufit are not here"),
+        ({"model_id": gf.ModelID.SPLINE_2D}, ValueError, "user_info must hold the intervals"),
         ({"model_id": 99}, ValueError, "model_id must be a number of ModelID, got 99"),
         ({"data": np.zeros(25)}, ValueError, r"data must have 2 axes, got shape \(25,\)"),
         ({"data": np.zeros((4, 24))}, ValueError, "takes the points for a square image, and 24"),

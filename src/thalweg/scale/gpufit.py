@@ -30,6 +30,7 @@ from ..fitting.result import FitResult
 from ..status import Status
 from ._gpufit_models import MODELS, GpufitModel, ModelID
 from ._gpufit_numbers import ConstraintType, EstimatorID, State
+from ._gpufit_splines import SPLINES, spline_model
 
 __all__ = [
     "ConstraintType",
@@ -43,8 +44,6 @@ __all__ = [
     "get_last_error",
 ]
 
-
-_SPLINES = range(ModelID.SPLINE_1D, ModelID.SPLINE_3D_PHASE_MULTICHANNEL + 1)
 
 _STATES = {
     Status.MAX_ITER: State.MAX_ITERATION,
@@ -123,7 +122,8 @@ def fit_constrained(
     weights : array_like, shape (n_fits, n_points), or None
         w = 1 / sigma^2; a weight of 0 leaves its point out.  Not used with ``EstimatorID.MLE``.
     model_id : int
-        A number of `ModelID`.  Models of images take n_points for a square, its points row by row.
+        A number of `ModelID`.  Models of images take n_points for a square, its points row by row;
+        splines have any number of points along their axes, of which the first varies fastest.
     initial_parameters : array_like, shape (n_fits, n_parameters)
         The starts, in the order of Gpufit.
     constraints : array_like, shape (n_fits, 2 n_parameters), optional
@@ -141,8 +141,9 @@ def fit_constrained(
         A number of `EstimatorID`; LSE.
     user_info : array_like, optional
         x of `ModelID.GAUSS_1D` and `ModelID.LINEAR_1D`: n_points numbers for all fits, or n_fits
-        times as many; bytes are taken for float32.  Without it x is the number of the point.  The
-        other models do not read it.
+        times as many; bytes are taken for float32.  Without it x is the number of the point.  For a
+        spline the numbers of channels, points and intervals, and the coefficients, as Gpufit wants
+        them.  The other models do not read it.
 
     Returns
     -------
@@ -177,9 +178,9 @@ def fit_constrained(
     array([[1., 2.],
            [3., 0.]], dtype=float32)
     """
-    model = _model(model_id)
     y = _array(data, "data", 2)
     B, N = y.shape
+    model, x = _model_and_x(model_id, user_info, B, N)
     start = _array(initial_parameters, "initial_parameters", 2, y.dtype)
     if start.shape != (B, model.n_params):
         raise ValueError(
@@ -192,7 +193,7 @@ def fit_constrained(
     begin = time.perf_counter()
     result = fit_rows(
         model.function,
-        _variables(model, user_info, B, N),
+        x,
         y,
         np.clip(start, *bounds) if bounds else start,
         sigma=None if likely else _sigma(weights, y.shape),
@@ -252,14 +253,27 @@ def _stops(tolerance: Any, max_number_iterations: Any) -> dict[str, Any]:
     }
 
 
-def _model(model_id: Any) -> GpufitModel:
-    if model_id in _SPLINES:
-        raise ValueError(
-            "the spline models of Gpufit are not here: thalweg.fit takes a function of your own"
-        )
+def _model_and_x(
+    model_id: Any, user_info: Any, n_fits: int, n_points: int
+) -> tuple[GpufitModel, Any]:
+    """The model of a number of `ModelID`, and its independent variables."""
+    info = None if user_info is None else _floats(user_info)
+    if model_id in SPLINES:
+        return spline_model(SPLINES[model_id], info, n_points)
     if model_id not in MODELS:
         raise ValueError(f"model_id must be a number of ModelID, got {model_id!r}")
-    return MODELS[model_id]
+    model = MODELS[model_id]
+    return model, _variables(model, info, n_fits, n_points)
+
+
+def _floats(user_info: Any) -> Array:
+    """user_info as numbers in one axis; bytes, as Gpufit gets them, hold float32."""
+    array = np.asarray(user_info)
+    if array.dtype.itemsize == 1:
+        if array.size % 4:
+            raise ValueError(f"user_info must hold float32, but has {array.size} bytes")
+        array = np.frombuffer(array.tobytes(), np.float32)
+    return _array(array.reshape(-1), "user_info", 1)
 
 
 def _one_of(value: Any, name: str, ids: type, default: int) -> int:
@@ -331,7 +345,7 @@ def _bounds(
     return np.where(low, pairs[:, ::2], -np.inf), np.where(high, pairs[:, 1::2], np.inf)
 
 
-def _variables(model: GpufitModel, user_info: Any, n_fits: int, n_points: int) -> Any:
+def _variables(model: GpufitModel, x: Array | None, n_fits: int, n_points: int) -> Any:
     """The independent variables: those of user_info, or the numbers of points or pixels."""
     if model.is_image:
         size = isqrt(n_points)
@@ -342,17 +356,14 @@ def _variables(model: GpufitModel, user_info: Any, n_fits: int, n_points: int) -
             )
         rows, columns = np.divmod(np.arange(n_points), size)
         return columns.astype(float), rows.astype(float)
-    if user_info is None or not model.takes_x:
+    if x is None or not model.takes_x:
         return np.arange(n_points, dtype=float)
-    x = np.asarray(user_info)
-    if x.dtype.itemsize == 1:  # bytes, as Gpufit gets them
-        x = np.frombuffer(x.tobytes(), np.float32)
     if x.size not in (n_points, n_fits * n_points):
         raise ValueError(
             f"user_info must hold x of one data set, {n_points} numbers, or of all, "
             f"{n_fits * n_points}; got {x.size}"
         )
-    return x.reshape(-1) if x.size == n_points else x.reshape(n_fits, n_points)
+    return x if x.size == n_points else x.reshape(n_fits, n_points)
 
 
 def _states(result: FitResult) -> Array:
