@@ -332,3 +332,29 @@ def test_the_cost_of_long_images(isa, P):
 
 def test_the_public_names_are_one():
     assert tw.linear.icd is icd
+
+
+@pytest.mark.parametrize(
+    ("shape", "sigma", "p", "T", "tol"),
+    [((5, 1), 0.1, 1.2, 1.0, 1e-9), ((1, 7), 10.0, 1.0, 0.1, 1e-6), ((6, 6), 0.1, 1.05, 1.0, 1e-6)],
+)
+@pytest.mark.parametrize("relaxation", [0.3, 1.5])
+def test_a_success_is_as_near_as_it_says_where_parabolas_are_steep(
+    shape, sigma, p, T, tol, relaxation
+):
+    """A parabola above F has its minimum nearer than F has, so the distance is that of F itself."""
+    for seed in range(4):
+        c = case(shape, seed, n=20)
+        prior = Field(shape, 8, sigma, p, T)
+        r = icd(
+            *c[:3], prior=QGGMRF(sigma, p=p, T=T), shape=shape, positive=False, tol=tol, seed=0,
+            relaxation=relaxation, max_iter=20_000,
+        )  # fmt: skip
+        assert r.success
+        x = r.x.reshape(-1)
+        slope = cost(c, prior, x)[1]
+        for j in range(len(x)):
+            beyond = x.copy()
+            beyond[j] -= 1.03 * r.wanted * np.sign(slope[j])
+            there = cost(c, prior, beyond)[1][j]
+            assert there * slope[j] <= 0 or abs(there) <= 1e-10 * abs(slope).max()

@@ -250,11 +250,12 @@ struct tw_icd_job {
     const double *curvature;    /* [P]      in  sum_i w_i A_ij^2 */
     struct tw_image_prior prior;
     double lower;           /*          in  -INFINITY: no bound */
-    double relaxation;      /*          in  omega in [0, 2); with 0 `way` is found and no pixel moves */
+    double relaxation;      /*          in  omega in [0, 2); with 0 no pixel moves */
     struct tw_chosen order; /*          in  pixels in the order of their updates */
     double *x;              /* [P]      in/out  not below `lower` */
     double *e;              /* [n]      in/out */
-    double *way;            /* [P]      out  |minimum - x_j| of each pixel of `order`, before its update */
+    double *way;            /* [P]      out  |minimum - x_j| of each pixel of `order`, before its update:
+                                         that of the parabola above F; with omega = 0 that of F itself */
 };
 
 /* The parts of F. */

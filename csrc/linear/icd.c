@@ -13,7 +13,9 @@ enum {
     PRIOR_VALUES =
         8, /* a neighbour takes as long as so many stored values; the watch is looked at by values */
     COST_CHUNK =
-        4096, /* terms of the cost that are summed up before their sum is added: it bounds rounding */
+        4096,     /* terms of the cost that are summed up before their sum is added: it bounds rounding */
+    SETTLED = 64, /* see distance_to_minimum */
+    MOST_PARABOLAS = 99, /* two or three are usual; a nearly straight potential takes tens */
 };
 
 TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
@@ -32,10 +34,37 @@ TW_INLINE ptrdiff_t next_from(const struct tw_icd_job *job, ptrdiff_t t, ptrdiff
     return index_at(indptr, is_long, job->order.column[t + 1]) - index_at(indptr, is_long, j);
 }
 
+/* How far pixel j is from its minimum, the others fixed.  The minimum of a parabola that touches F and lies
+ * above it is on the near side of that of F, so parabolas follow each other until one of them adds less than
+ * a part in SETTLED to the way; the steps that are left are those of a geometric series.
+ *
+ * misfit_slope  the slope of the misfit along the pixel */
+static double distance_to_minimum(const struct tw_icd_job *job, const grid *g, ptrdiff_t j,
+                                  double misfit_slope) {
+    const double start = job->x[j];
+    double step = 0, ratio = 0;
+    for (int k = 0; k < MOST_PARABOLAS; k++) {
+        const double x = job->x[j], before = step;
+        double slope = misfit_slope + job->curvature[j] * (x - start), curvature = job->curvature[j];
+        touch_prior(g, job->x, j, &slope, &curvature);
+        if (curvature <= 0)
+            break;
+        job->x[j] = clipped(x - slope / curvature, job->lower, INFINITY);
+        step = job->x[j] - x, ratio = k > 0 ? step / before : 0;
+        if (fabs(step) * SETTLED <= fabs(job->x[j] - start) || fabs(step) <= 4 * DBL_EPSILON * fabs(start))
+            break;
+    }
+    const double way = fabs(job->x[j] - start);
+    job->x[j] = start;
+    return way + (ratio > 0 && ratio < 1 ? fabs(step) * ratio / (1 - ratio) : 0);
+}
+
 /* Move pixel j, whose column is c; returns how far it was from its minimum.  The next column is `ahead`
  * stored values away. */
 TW_INLINE double update_pixel(const struct tw_icd_job *job, const grid *g, column c, ptrdiff_t j,
                               ptrdiff_t ahead, const double *w, int is_long) {
+    if (job->relaxation == 0)
+        return distance_to_minimum(job, g, j, -dot(c, job->e, w, ahead, is_long));
     double slope = 0, curvature = job->curvature[j];
     /* The prior comes first: while its divisions are under way, the processor begins with the column. */
     touch_prior(g, job->x, j, &slope, &curvature);

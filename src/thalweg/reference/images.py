@@ -17,6 +17,9 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 
 TINY = float(np.finfo(float).tiny)
+EPS = float(np.finfo(float).eps)
+# The distance of a pixel from its minimum is known when a step adds a part in SETTLED to it.
+SETTLED, MOST_PARABOLAS = 64, 99
 
 
 class Prior(NamedTuple):
@@ -68,21 +71,48 @@ def image_sweep(
     x, e, way = x.copy(), e.copy(), np.zeros(x.size)
     for j in order:
         pixel = tuple(int(i) for i in np.unravel_index(j, x.shape))
-        slope, curvature = -A[:, j] @ (w * e), w @ A[:, j] ** 2
-        for k, other in neighbours(x.shape, pixel, prior.offset):
-            difference = x[pixel] - x[other]
-            of = prior.weight[k] * bend(prior, difference)
-            slope, curvature = slope + of * difference, curvature + of
-        if prior.target is not None:
-            slope = slope + prior.pull * (x[pixel] - prior.target[pixel])
-            curvature = curvature + prior.pull
-        if not curvature > 0:
+        along, square = -A[:, j] @ (w * e), w @ A[:, j] ** 2
+        if omega == 0:
+            way[j] = _distance(prior, lower, x, pixel, along, square)
             continue
-        minimum = max(x[pixel] - slope / curvature, lower)
+        minimum = _touching(prior, lower, x, pixel, along, square)
         value = max(x[pixel] + omega * (minimum - x[pixel]), lower)
         way[j] = abs(minimum - x[pixel])
         e, x[pixel] = e - A[:, j] * (value - x[pixel]), value
     return x, e, way
+
+
+def _touching(
+    prior: Prior, lower: float, x: Array, pixel: tuple[int, ...], slope: Any, curvature: Any
+) -> Any:
+    """Return the minimum of the parabola that touches F at x, along one pixel, and lies above it.
+
+    ``slope`` and ``curvature`` are those of the misfit.
+    """
+    for k, other in neighbours(x.shape, pixel, prior.offset):
+        difference = x[pixel] - x[other]
+        of = prior.weight[k] * bend(prior, difference)
+        slope, curvature = slope + of * difference, curvature + of
+    if prior.target is not None:
+        slope = slope + prior.pull * (x[pixel] - prior.target[pixel])
+        curvature = curvature + prior.pull
+    return max(x[pixel] - slope / curvature, lower) if curvature > 0 else x[pixel]
+
+
+def _distance(
+    prior: Prior, lower: float, x: Array, pixel: tuple[int, ...], slope: Any, curvature: Any
+) -> float:
+    """Return how far a pixel is from its minimum: one parabola after another, until they stay."""
+    x, start, step, ratio = x.copy(), x[pixel], 0.0, 0.0
+    for k in range(MOST_PARABOLAS):
+        moved = slope + curvature * (x[pixel] - start)
+        minimum, before = _touching(prior, lower, x, pixel, moved, curvature), step
+        step, x[pixel] = minimum - x[pixel], minimum
+        ratio = step / before if k else 0.0
+        if abs(step) * SETTLED <= abs(minimum - start) or abs(step) <= 4 * EPS * abs(start):
+            break
+    rest = abs(step) * ratio / (1 - ratio) if 0 < ratio < 1 else 0.0
+    return float(abs(x[pixel] - start) + rest)
 
 
 def image_cost(w: Array, prior: Prior, x: Array, e: Array) -> tuple[float, float]:
