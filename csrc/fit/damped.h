@@ -54,6 +54,7 @@ enum { TRUST = 4 };
 #define SLOW_FALL ((real)1e-3)
 #define REGION_SLOW_FALL ((real)1e-4)
 #define LAST_SLOW_FALL PICK(1e-6, 1e-4)
+#define LEAST_DEFINITE ((real)1e-3) /* the least lambda of a matrix that was indefinite with less */
 
 /* The square of the size of the model before terms in it cancel: the largest of |theta_j J_j|^2 and
  * sum (y/sigma)^2. */
@@ -221,6 +222,12 @@ static void adapt_damping(fits *s, const verdict *v, int o) {
     STORE(s->lambda, 0, v_sel(v->kept, down, v_sel(v->rejected, up, lambda)));
 }
 
+/* Raise lambda, to LEAST_DEFINITE at least, in those lanes of the mask. */
+static void damp_more(fits *s, ivec where, int o) {
+    const vec lambda = LOAD(s->lambda, 0), more = v_max(10 * lambda, v_set(LEAST_DEFINITE));
+    STORE(s->lambda, 0, v_sel(where, more, lambda));
+}
+
 /* Stop the lanes that have been idle for too long or have used up their trials. */
 TW_INLINE void give_up(fits *s, const tolerances *t, int o) {
     stop(s, o, MASK(s->idle, 0) > MOST_IDLE, TW_NO_PROGRESS);
@@ -233,11 +240,11 @@ TW_INLINE vec slow_fall(const fits *s, const tolerances *t, vec chi2, int o) {
     return share * chi2 / LOAD(s->dof, 0);
 }
 
-/* Note chi2 as a mark after every F + 1 kept trials; a lane whose chi2 has hardly fallen since the earliest
- * of its last MARKS marks stops as SLOW. */
+/* Note chi2 as a mark after every F + 1 kept trials, or one later if the sums of that trial may not end a
+ * fit; a lane whose chi2 has hardly fallen since the earliest of its last MARKS marks stops as SLOW. */
 static void look_back(fits *s, const tolerances *t, ivec moved, vec now, int o) {
     MASK(s->until_mark, 0) += moved; /* counts down, for a mask that is set is -1 */
-    const ivec due = moved & (MASK(s->until_mark, 0) <= 0);
+    const ivec due = moved & (MASK(s->until_mark, 0) <= 0) & ~is_true(s, o);
     if (!v_any(due))
         return;
     stop(s, o, due & (LOAD(s->mark, MARKS - 1) - now < slow_fall(s, t, now, o)), SLOW);

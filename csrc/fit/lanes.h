@@ -130,8 +130,8 @@ static void add_points(group *g, ptrdiff_t start, ptrdiff_t n) {
     const real *y = g->y + start * LANES, *weight = g->partial ? g->weight + start * LANES : NULL;
     if (noise) {
         const noise_block b = {y, weight, g->scale, f, g->square, g->residual, NULL, g->more};
-        const int positive = add_noise(&b, noise, n, m->width);
-        add_block_of_squares(g->column, n_columns, n, g->square, positive, m->width, g->s.trial_sum);
+        const int whole = add_noise(&b, noise, n, m->width);
+        add_block_of_squares(g->column, n_columns, n, g->square, whole, m->width, g->s.trial_sum);
         return;
     }
     for (int o = 0; o < m->width; o += VL)

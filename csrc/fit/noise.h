@@ -5,7 +5,7 @@
  * downhill gradient.  For squares a = w^2 and h = w^2 e, with e = y - f and w = 1/sigma.  All that follows a
  * trial (step, region, bounds, tests of a minimum) needs only these, so another loss needs only to put
  *
- *     a  in place of the squares of the weights  and  h / a  in place of the residual
+ *     a  in place of the squares of the weights  and  h  in place of their product with the residual
  *
  * and to write the sum of the losses over e'We, the last element of the sums.
  *
@@ -23,8 +23,13 @@
  *            are much too long.  There it is 1, so that a is w^2 rho' at every point, the weight of iterated
  *            reweighted least squares: a parabola with these a lies nowhere below the sum of losses, and so
  *            its minimum is a step that goes down.  A trial counts as far where the step to it promised more
- *            than FAR of the sum of losses (least_curvature, state.h); of a fit that stops it never does
- *            (is_coarse).  This halves the trials of most robust fits.
+ *            than FAR of the sum of losses (least_share, state.h).  This halves the trials of most robust
+ * fits. Of Cauchy's loss, whose second derivative is negative beyond its scale, a is that derivative itself
+ * in trials that are near a minimum but not yet at it: the share is then -1.  Steps shrink by a factor of
+ * about ten with a of at least LEAST_CURVATURE, and as the squares of one another with the derivative itself,
+ * which saves a sixth of the trials.  Its matrix may be indefinite, and then more damping makes it positive
+ * definite (step.h).  A fit that stops has sums with LEAST_CURVATURE, from which its error bars come
+ * (is_coarse).
  *
  * References: McCullagh and Nelder, Generalized Linear Models, 2nd ed., 1989, sections 2.3 and 2.5; Huber,
  * Robust Statistics, 1981, sections 7.5 to 7.7.
@@ -39,6 +44,13 @@
  * longer where outliers lie, a larger one makes them converge more slowly. */
 #define LEAST_CURVATURE ((real)0.0625)
 #define FAR ((real)0.1) /* a trial is far from a minimum if the step to it promised more of the losses */
+/* With Cauchy's loss a trial is near a minimum if the step to it promised at most NEAR of the losses, and not
+ * yet at it if that was more than THERE and more than rounding.  With a smaller THERE fits need a trial more,
+ * for they may end only with LEAST_CURVATURE; NEAR may be three times as large or as small. */
+#define NEAR ((real)0.03)
+#define THERE ((real)1e-7)
+#define TRUE_CURVATURE                                                                                       \
+    ((real) - 1) /* the share with which a is the second derivative of Cauchy's loss itself */
 
 /* What is summed over the points of a fit beside A and g: the losses, and for robust ones what the covariance
  * needs: psi^2 = z rho'^2 s^2, the second derivative psi' = rho' + 2 z rho'', its square, and a / w^2. Behind
@@ -58,13 +70,13 @@ TW_INLINE ptrdiff_t further_sums(const tw_fit_job *job) { return job->noise ? FU
 typedef struct {
     vec y, f, weight;     /* weight is 0 where a point is left out */
     vec inverse;          /* 1/s */
-    vec least, most;      /* the least a / rho', and its inverse */
-    vec square, residual; /* a and h / a */
+    vec least;            /* the least a / rho' */
+    vec square, h;        /* a, 0 where a point is left out; and h */
     vec bend;             /* (a - a') / h with the true second derivative a', 0 where both are the same */
     vec sum[LEAST_SHARE]; /* all but that of psi^2 over s^2 */
     vec folded;           /* of Cauchy's loss: the product of the 1 + z whose logarithm waits, less 1 */
     ivec apart;           /* where the loss of some point has not been summed (losses_apart) */
-    ivec positive;        /* where every a so far is positive */
+    ivec whole;           /* where no point so far is left out */
     ivec every;           /* every lane, which only the running code knows: see add_robust */
 } noisy;
 
@@ -100,32 +112,31 @@ TW_INLINE void add_counts(noisy *n, int weighted) {
     const ivec used = weighted ? n->weight > 0 : ~(ivec){0}, means = used & mean;
     const vec deviance = v_sel(ratio >= REAL_MIN, deviance_of(y, f), 2 * f);
     n->square = v_and(means, inverse);
-    n->residual = y - f;
+    n->h = (y - f) * inverse;
+    n->whole &= means;
     n->bend = -n->square;
     n->sum[SUM_LOSS] += v_and(means, deviance);
     n->apart |= used & ~mean;
 }
 
-/* Set rho, rho', a / w^2, h / (a e) and rho' + 2 z rho'' of a robust loss where |w e / s| = r and z = r^2; of
- * Cauchy's loss, whose logarithm is taken later, not rho. */
-TW_INLINE void robust_at(const noisy *n, int noise, vec r, vec z, vec *rho, vec *first, vec *a, vec *ratio,
-                         vec *second) {
+/* Set rho, rho', a / w^2 and rho' + 2 z rho'' of a robust loss where |w e / s| = r and z = r^2; of Cauchy's
+ * loss, whose logarithm is taken later, not rho. */
+TW_INLINE void robust_at(const noisy *n, int noise, vec r, vec z, vec *rho, vec *first, vec *a, vec *second) {
     const vec one = v_set(1);
     if (noise == TW_HUBER) {
         const ivec near = r <= 1;
         const vec inverse = 1 / v_max(r, one);
         *rho = v_sel(near, z, 2 * r - 1), *first = inverse, *second = v_and(near, one);
-        *a = v_sel(near, one, n->least * inverse), *ratio = v_sel(near, one, n->most);
+        *a = v_sel(near, one, n->least * inverse);
     } else if (noise == TW_SOFT_L1) {
         const vec root = v_sqrt(1 + z), inverse = 1 / (root * (1 + root)), slope = (1 + root) * inverse;
         const vec share = slope * slope;
         *rho = 2 * z * root * inverse, *first = slope, *second = slope * share;
-        *a = slope * v_max(share, n->least), *ratio = v_min(1 + z, n->most);
+        *a = slope * v_max(share, n->least);
     } else {
-        const vec q = 1 + z, share = v_max(1 - z, n->least * q), inverse = 1 / (q * share);
-        const vec slope = share * inverse, square = slope * slope;
-        *rho = v_set(0), *first = slope, *second = (1 - z) * square;
-        *a = share * square, *ratio = q * q * inverse;
+        const vec slope = 1 / (1 + z), share = 2 * slope - 1; /* (1 - z) / (1 + z) */
+        *rho = v_set(0), *first = slope, *second = slope * share;
+        *a = slope * v_max(share, n->least);
     }
 }
 
@@ -143,13 +154,15 @@ TW_INLINE void add_robust(noisy *n, int noise, int weighted, int bends) {
     const ivec used = weighted ? n->weight > 0 : ~(ivec){0};
     const vec e = v_and(used, n->y - n->f), r = v_abs(weighted ? e * n->weight * n->inverse : e * n->inverse);
     const vec z = r * r;
-    vec rho, first, a, ratio, second;
-    robust_at(n, noise, r, z, &rho, &first, &a, &ratio, &second);
-    const vec psi = r * first;
-    n->square = weighted ? n->weight * n->weight * a : a;
-    n->residual = e * ratio;
+    vec rho, first, a, second;
+    robust_at(n, noise, r, z, &rho, &first, &a, &second);
+    const vec psi = r * first, pull = e * first;
+    const vec w2 = n->weight * n->weight, some = v_sel(a == 0, v_set(REAL_MIN), a);
+    n->square = weighted ? w2 * some : a; /* 0 would say that a point is left out */
+    n->h = weighted ? w2 * pull : pull;
+    n->whole &= used;
     if (bends)
-        n->bend = v_sel(e == 0, v_set(0), (a - second) / (first * e));
+        n->bend = v_sel(e == 0, v_set(0), (a - second) / pull);
     if (noise == TW_CAUCHY) {
         const ivec near = z <= UNFOLDED;
         const vec t = v_and(near, z);
@@ -170,14 +183,14 @@ TW_INLINE void add_robust(noisy *n, int noise, int weighted, int bends) {
  *   y, weight       [n][LANES]  in   weight is 1/sigma, 0 where a point is left out; NULL = 1
  *   f               operand     in   the model
  *   scale           [LANES]     in   s, for robust losses
- *   square, residual  [n][LANES]  out  a and h / a
+ *   square, h       [n][LANES]  out  a, and h
  *   bend            [n][LANES]  out  NULL = not wanted; only with weights
  *   sum             [NOISE_SUMS][LANES]  in/out
  */
 typedef struct {
     const real *y, *weight, *scale;
     operand f;
-    real *square, *residual, *bend, *sum;
+    real *square, *h, *bend, *sum;
 } noise_block;
 
 /* Load group p of the vectors at lane o. */
@@ -211,17 +224,16 @@ TW_SLOW vec losses_apart(const noise_block *b, int noise, ptrdiff_t n, int o) {
 TW_INLINE ivec noise_of_lanes(const noise_block *b, int noise, int weighted, int bends, ptrdiff_t n, int o) {
     const vec scale = v_load(b->scale + o), least = v_load(b->sum + LEAST_SHARE * LANES + o);
     const vec s2 = scale * scale;
-    noisy at = {.inverse = 1 / scale, .least = least, .most = 1 / least};
-    at.positive = ~(ivec){0}, at.every = scale == scale;
+    noisy at = {.inverse = 1 / scale, .least = least};
+    at.whole = ~(ivec){0}, at.every = scale == scale;
     for (ptrdiff_t p = 0; p < n; p++) {
         load_noisy(b, &at, weighted, p, o);
         if (noise == TW_POISSON)
             add_counts(&at, weighted);
         else
             add_robust(&at, noise, weighted, bends);
-        at.positive &= at.square > 0;
         v_store(b->square + p * LANES + o, at.square);
-        v_store(b->residual + p * LANES + o, at.residual);
+        v_store(b->h + p * LANES + o, at.h);
         if (bends)
             v_store(b->bend + p * LANES + o, at.bend);
         if (noise == TW_CAUCHY && (p % FOLD == FOLD - 1 || p == n - 1)) {
@@ -236,20 +248,20 @@ TW_INLINE ivec noise_of_lanes(const noise_block *b, int noise, int weighted, int
         const int in_s2 = noise != TW_POISSON && (k == SUM_LOSS || k == SUM_PSI2);
         v_store(sum, v_load(sum) + (in_s2 ? s2 * at.sum[k] : at.sum[k]));
     }
-    return at.positive;
+    return at.whole;
 }
 
-/* The same for all lanes; returns whether every a is positive. */
+/* The same for all lanes; returns whether no point is left out. */
 TW_INLINE int noise_of_block(const noise_block *b, int noise, int weighted, int bends, ptrdiff_t n,
                              int width) {
-    ivec positive = ~(ivec){0};
+    ivec whole = ~(ivec){0};
     for (int o = 0; o < width; o += VL)
-        positive &= noise_of_lanes(b, noise, weighted, bends, n, o);
-    return !v_any(~positive);
+        whole &= noise_of_lanes(b, noise, weighted, bends, n, o);
+    return !v_any(~whole);
 }
 
-/* Put what the loss of a job makes of a block into square, residual and bend, and add its sums to `sum`;
- * returns whether every square is positive. */
+/* Put what the loss of a job makes of a block into square, h and bend, and add its sums to `sum`; returns
+ * whether no point is left out. */
 static int add_noise(const noise_block *b, int noise, ptrdiff_t n, int width) {
 #define TW_NOISE(kind)                                                                                       \
     case kind:                                                                                               \
@@ -302,14 +314,14 @@ static real robust_factor(const real *further, ptrdiff_t step, real n, real F) {
     return n > F && mean > 0 ? correction * psi2 / (n - F) * matrix / (mean * mean) : (real)INFINITY;
 }
 
-/* As add_block (tape/normal.h), with the squares of the weights in their place, all of which may be
- * positive. */
+/* As add_block (tape/normal.h), with a in place of the squares of the weights, and h in the last column; no
+ * point may be left out. */
 static void add_block_of_squares(const operand *column, int n_columns, ptrdiff_t n, const real *square,
-                                 int positive, int width, real *sum) {
-    if (positive)
-        add_columns(column, n_columns, n, square, POSITIVE_SQUARES, width, sum);
+                                 int whole, int width, real *sum) {
+    if (whole)
+        add_columns(column, n_columns, n, square, ALL_SQUARES, width, sum);
     else
-        add_columns(column, n_columns, n, square, SQUARED_WEIGHTS, width, sum);
+        add_columns(column, n_columns, n, square, SOME_SQUARES, width, sum);
 }
 
 #endif

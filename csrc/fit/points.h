@@ -27,7 +27,7 @@ typedef struct {
     real *rows;                  /* [F + 1][rows of a block, or of a triangle] */
     real *scale, *more, *bend;   /* with noise: [LANES], [NOISE_SUMS][LANES], [block][LANES] (noise.h) */
     real *square;                /* what a point counts in the sums: its weight, with noise a or its root */
-    int positive;                /* with noise: every a of the block is positive */
+    int whole;                   /* with noise: no point of the block is left out */
 } chunk_worker;
 
 /* For a model that only its caller evaluates: the data set, the call's theta and what it returned, and [J |
@@ -187,9 +187,13 @@ static void apply_noise(const single_fit *one, chunk_worker *w, ptrdiff_t groups
     const noise_block b = {w->y, w->weight, w->scale, w->m.output[0], w->square, w->residual, bend, w->more};
     for (int l = 0; l < LANES; l++)
         w->scale[l] = f_scale_of(one->job, one->fit), w->more[LEAST_SHARE * LANES + l] = one->least_share;
-    w->positive = add_noise(&b, noise, groups, LANES);
-    for (ptrdiff_t i = 0; i < groups * LANES && one->s.triangle; i += VL)
-        v_store(w->square + i, v_sqrt(v_load(w->square + i)));
+    w->whole = add_noise(&b, noise, groups, LANES);
+    for (ptrdiff_t i = 0; i < groups * LANES && one->s.triangle;
+         i += VL) { /* rows are sqrt(a) J, h / sqrt(a) */
+        const vec a = v_load(w->square + i);
+        v_store(w->square + i, v_sqrt(a));
+        v_store(w->residual + i, v_and(a > 0, v_load(w->residual + i) / a));
+    }
     if (bend)
         bend_block(w->column, w->m.output[1 + F], F, one->s.free_theta, one->s.trial + one->s.P / 2 * LANES,
                    bend, groups);
@@ -252,7 +256,7 @@ static void sum_chunk(const single_fit *one, chunk_worker *w, ptrdiff_t chunk) {
             copy_rows(w, groups, n_columns + 1, n_rows);
             merge_rows(n_columns + 1, out, n_rows, w->rows);
         } else if (one->job->noise) {
-            add_block_of_squares(w->column, n_columns + 1, groups, w->square, w->positive, LANES, w->sum);
+            add_block_of_squares(w->column, n_columns + 1, groups, w->square, w->whole, LANES, w->sum);
         } else {
             add_block(w->column, n_columns + 1, groups, w->weight, LANES, w->sum);
         }

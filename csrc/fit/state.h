@@ -197,18 +197,38 @@ TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
 }
 
 /* The share of rho' that each a of the trial is at least (noise.h): 1 far from a minimum, 0 for counts.  The
- * orthogonal mode, which begins where another has ended, is never far. */
+ * orthogonal mode, which begins where another has ended and takes roots of a, is neither far nor near; nor is
+ * a trial near whose mark is overdue (look_back, damped.h), for a fit may end there as slow. */
 TW_INLINE vec least_share(const fits *s, int noise, int o) {
-    const vec promised = LOAD(s->promised, 0), most = FAR * LOAD(s->sum, tri(s->F, s->F));
-    const ivec far = s->triangle ? (ivec){0} : MASK(s->fresh, 0) | (promised > most);
-    return noise > TW_POISSON ? v_sel(far, v_set(1), v_set(LEAST_CURVATURE)) : v_set(0);
+    if (noise <= TW_POISSON)
+        return v_set(0);
+    const vec promised = LOAD(s->promised, 0), chi2 = LOAD(s->sum, tri(s->F, s->F));
+    const ivec first = MASK(s->fresh, 0), far = first | (promised > FAR * chi2);
+    const ivec near = (promised <= NEAR * chi2) & (promised > v_max(THERE * chi2, LOAD(s->noise, 0)));
+    vec share = v_sel(far, v_set(1), v_set(LEAST_CURVATURE));
+    if (noise == TW_CAUCHY)
+        share = v_sel(near & ~first & (MASK(s->until_mark, 0) > 0), v_set(TRUE_CURVATURE), share);
+    return s->triangle ? v_set(LEAST_CURVATURE) : share;
 }
 
-/* Are the sums at theta those of a trial far from a minimum?  The steps that they lead to are short, and say
- * nothing of how near a minimum is. */
+/* The share of rho' that each a in the sums at theta is at least; 0 where there is none. */
+TW_INLINE vec share_of_sums(const fits *s, int o) {
+    return s->n_sums > tri(s->F + 1, 0) ? LOAD(s->sum, s->n_sums - 1) : v_set(0);
+}
+
+/* May the matrix at theta be indefinite, because it holds the second derivatives of the losses? */
+TW_INLINE ivec is_true(const fits *s, int o) { return share_of_sums(s, o) < 0; }
+
+/* Are the sums at theta those of a trial far from a minimum, or not yet at it?  They may not end a fit: of
+ * the first the steps are short, and say nothing of how near a minimum is; neither give its error bars. */
 TW_INLINE ivec is_coarse(const fits *s, int o) {
-    const int has_noise = s->n_sums > tri(s->F + 1, 0);
-    return has_noise ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE : (ivec){0};
+    return (share_of_sums(s, o) > LEAST_CURVATURE) | is_true(s, o);
+}
+
+/* 1/D_j of lane 0; 1 for a column of J that was always 0 */
+static real inverse_scale(const fits *s, int j) {
+    const real D2 = s->scale2[j * LANES];
+    return D2 > 0 ? 1 / (real)sqrt(D2) : 1;
 }
 
 /* The lanes that need a next trial: running ones, and such as met a tolerance or are slow, for these may be

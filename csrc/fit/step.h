@@ -109,12 +109,6 @@ static void substitute(fits *s, int bounded, int o) {
     }
 }
 
-/* 1/D_j of lane 0; 1 for a column of J that was always 0 */
-static real inverse_scale(const fits *s, int j) {
-    const real D2 = s->scale2[j * LANES];
-    return D2 > 0 ? 1 / (real)sqrt(D2) : 1;
-}
-
 /* Copy to rows the columns of R (a triangle of lane 0) of the parameters that are not held, each over its
  * D_j, and behind them the first F elements of column `right_column`, which the steps of held parameters are
  * subtracted from if with_held.  Returns how many columns there are before the last. */
@@ -212,14 +206,26 @@ static void solve_orthogonally(fits *s) {
             s->step[j * LANES] = x[i++] * inverse_scale(s, j);
 }
 
+/* Factorise the damped normal matrix, of which lambda grows where second derivatives of the losses make it
+ * indefinite; returns the lanes in which it is singular. */
+static ivec factorise_damped(fits *s, int bounded, int o) {
+    ivec weak = {0}, indefinite = ~weak;
+    for (int round = 0; round < MOST_ROUNDS && v_any(indefinite); round++) {
+        damped_matrix(s, bounded, o);
+        weak = factorise(s, WEAK_PIVOT, o);
+        indefinite = weak & is_true(s, o) & may_go_on(s, o);
+        damp_more(s, indefinite, o);
+    }
+    return weak;
+}
+
 /* Solve for the steps of the parameters that are not held. */
 static void solve(fits *s, int bounded, int o) {
     if (s->triangle) {
         solve_orthogonally(s);
         return;
     }
-    damped_matrix(s, bounded, o);
-    stop(s, o, factorise(s, WEAK_PIVOT, o), ILL_CONDITIONED);
+    stop(s, o, factorise_damped(s, bounded, o), ILL_CONDITIONED);
     right_side(s, bounded, o);
     substitute(s, bounded, o);
 }

@@ -21,14 +21,16 @@ enum { TILE_COLUMNS = 3 }; /* 9 sums and 6 columns in 16 registers */
 #endif
 enum { TILE_ROWS = 3 };
 
-/* The value of a column at group p; 0 where the weight is not positive, for 0 times NaN would be NaN. */
+/* The value of a column at group p; 0 where the weight is 0, for 0 times NaN would be NaN. */
 TW_INLINE vec value_at(const operand *column, ptrdiff_t p, int o, const real *weight) {
     const vec value = v_load(column->base + p * column->step + o);
-    return weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value;
+    return weight ? v_and(v_load(weight + p * LANES + o) != 0, value) : value;
 }
 
-/* Weights are 1/sigma; or the squares of such; or squares that are all positive: no point is left out. */
-typedef enum { WEIGHTS, SQUARED_WEIGHTS, POSITIVE_SQUARES } weight_kind;
+/* Weights are 1/sigma; or what stands for their squares, which may be negative, and is 0 where a point is
+ * left out; or such where no point is.  With squares the last column holds the residuals times the squares.
+ */
+typedef enum { WEIGHTS, SOME_SQUARES, ALL_SQUARES } weight_kind;
 
 /* Add the products of columns i0 ... i0 + ni - 1 with columns j0 ... j0 + nj - 1, over n groups of points, to
  * the triangle `sum`; of a tile on the diagonal, i0 = j0, only the lower half.
@@ -36,13 +38,14 @@ typedef enum { WEIGHTS, SQUARED_WEIGHTS, POSITIVE_SQUARES } weight_kind;
  * Compiled for each value of
  *   ni      rows of the tile, 1 ... TILE_ROWS, or TILE_COLUMNS on the diagonal
  *   nj      columns of the tile, TILE_COLUMNS, or ni on the diagonal
+ *   last    whether its last row is the last column
  *   weight  whether it is NULL
  *   kind    what the weights are
  */
-TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, ptrdiff_t n,
+TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int nj, int last, ptrdiff_t n,
                              const real *weight, weight_kind kind, int width, real *sum) {
     const int diagonal = i0 == j0;
-    const real *mask = kind == POSITIVE_SQUARES ? NULL : weight;
+    const real *mask = kind == ALL_SQUARES ? NULL : weight;
     for (int o = 0; o < width; o += VL) {
         vec total[TILE_COLUMNS][TILE_COLUMNS] = {{{0}}};
         for (ptrdiff_t p = 0; p < n; p++) {
@@ -55,7 +58,7 @@ TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int 
                 w2 *= w2;
             for (int i = 0; i < ni; i++) {
                 vec a = diagonal ? b[i] : value_at(column + i0 + i, p, o, mask);
-                a = weight ? a * w2 : a;
+                a = weight && !(last && i == ni - 1) ? a * w2 : a;
                 for (int j = 0; j < (diagonal ? i + 1 : nj); j++)
                     total[i][j] += a * b[j];
             }
@@ -71,11 +74,17 @@ TW_INLINE void add_lane_tile(const operand *column, int i0, int j0, int ni, int 
 /* The compiler unrolls add_lane_tile for each constant shape. */
 #define TW_TRIANGLE(n_rows)                                                                                  \
     case n_rows:                                                                                             \
-        add_lane_tile(column, j, j, n_rows, n_rows, n, weight, kind, width, sum);                            \
+        if (kind != WEIGHTS && j + n_rows == n_columns)                                                      \
+            add_lane_tile(column, j, j, n_rows, n_rows, 1, n, weight, kind, width, sum);                     \
+        else                                                                                                 \
+            add_lane_tile(column, j, j, n_rows, n_rows, 0, n, weight, kind, width, sum);                     \
         break;
 #define TW_RECTANGLE(n_rows)                                                                                 \
     case n_rows:                                                                                             \
-        add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, n, weight, kind, width, sum);                      \
+        if (kind != WEIGHTS && i + n_rows == n_columns)                                                      \
+            add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, 1, n, weight, kind, width, sum);               \
+        else                                                                                                 \
+            add_lane_tile(column, i, j, n_rows, TILE_COLUMNS, 0, n, weight, kind, width, sum);               \
         break;
 
 TW_INLINE void add_columns(const operand *column, int n_columns, ptrdiff_t n, const real *weight,

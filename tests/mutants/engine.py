@@ -9,7 +9,7 @@ EDITS = {
         ),
         (
             "weightless NaN counted",
-            "weight ? v_and(v_load(weight + p * LANES + o) > 0, value) : value",
+            "weight ? v_and(v_load(weight + p * LANES + o) != 0, value) : value",
             "value",
         ),
         ("block not added", "v_load(s) + total[i][j]", "total[i][j]"),

@@ -20,7 +20,7 @@ EDITS = {
             "n->square = v_and(means, 1 + 0 * inverse);",
         ),
         ("Huber's root", "v_sel(near, z, 2 * r - 1)", "v_sel(near, z, 2 * r)"),
-        ("curvature may be negative", "v_max(1 - z, n->least * q)", "(1 - z)"),
+        ("curvature may be negative", ".least = least}", ".least = v_set(-1)}"),
         ("the scale forgotten", "e * n->weight * n->inverse : e", "e * n->weight : e"),
         ("covariance without psi", "correction * psi2 / (n - F)", "correction / (n - F)"),
         (
@@ -49,12 +49,24 @@ EDITS = {
             "v_sel(far, v_set(1), v_set(LEAST",
             "v_sel(far, v_set(LEAST_CURVATURE), v_set(LEAST",
         ),
-        ("always far", "MASK(s->fresh, 0) | (promised > most)", "~(ivec){0}"),
+        ("always far", "first | (promised > FAR * chi2)", "~(ivec){0}"),
+        ("never near", "near & ~first &", "near & first &"),
         (
             "coarse sums end a fit",
-            "has_noise ? LOAD(s->sum, s->n_sums - 1) > LEAST_CURVATURE :",
-            "0 * noisy ? (ivec){0} :",
+            "return (share_of_sums(s, o) > LEAST_CURVATURE) | is_true(s, o);",
+            "return is_true(s, o);",
         ),
+        (
+            "second derivatives end a fit",
+            "return (share_of_sums(s, o) > LEAST_CURVATURE) | is_true(s, o);",
+            "return share_of_sums(s, o) > LEAST_CURVATURE;",
+        ),
+    ],
+    ("csrc/fit/step.h", "test_noise_sums.py"): [
+        ("indefinite matrices stay", "damp_more(s, indefinite, o);", ""),
+    ],
+    ("csrc/tape/normal.h", "test_noise.py"): [
+        ("h has weights", "last && i == ni - 1", "0 * last"),
     ],
     ("csrc/fit/points.h", "test_noise_sums.py"): [
         ("far for second derivatives", "one->bends ? LEAST_CURVATURE :", "one->bends ? 1 :"),
@@ -62,7 +74,7 @@ EDITS = {
     ("csrc/fit/lanes.h", "test_noise.py"): [
         (
             "points left out taken for used",
-            "g->square, positive, m->width",
+            "g->square, whole, m->width",
             "g->square, 1, m->width",
         ),
     ],
@@ -70,7 +82,12 @@ EDITS = {
         ("an outlier sets the size of y", "data->magnitude > most &&", "0 &&"),
     ],
     ("csrc/fit/points.h", "test_noise.py"): [
-        ("weights of rows not rooted", "v_sqrt(v_load(w->square + i))", "v_load(w->square + i)"),
+        ("weights of rows not rooted", "v_store(w->square + i, v_sqrt(a));", ""),
+        (
+            "residuals of rows have weights",
+            "v_load(w->residual + i) / a)",
+            "v_load(w->residual + i))",
+        ),
     ],
     ("src/thalweg/fitting/f_scale.py", "test_noise.py"): [
         ("one round", "ROUNDS = 4", "ROUNDS = 1"),

@@ -36,6 +36,7 @@ SLOW_FALL = 1e-3  # a fit is slow if chi2 falls by less than SLOW_FALL chi2 / do
 REGION_SLOW_FALL = 1e-4  # the same in the second attempt
 LAST_SLOW_FALL = 1e-6  # the same in the last attempt
 FAR = 0.1  # a robust fit is far from its minimum if a step promises more of its losses
+NEAR, THERE = 0.03, 1e-7  # with Cauchy's loss it is near if a step promises a share between these
 
 
 def attempt(problem: Problem, start: Array, limit: int, **state: Any) -> Fit:
@@ -53,12 +54,9 @@ def run(fit: Fit) -> Fit:
     """Evaluate trials until the fit stops."""
     while not fit.status:
         rough = fit.leads  # until a fit would have ended for the first time
-        coarse = is_far(fit)
-        rows = fit.problem.lead if rough else fit.problem.far if coarse else fit.problem.evaluate
-        C = rows(fit.trial)  # type: ignore[misc]
-        R = merge_rows(np.zeros((0, C.shape[1])), C)
-        sums = fit.problem.sums_of(fit.trial, R if fit.orthogonal else C)
-        judge(fit, sums, R, coarse)
+        coarse, true = is_far(fit), is_near(fit)
+        sums, R = fit.problem.near(fit.trial) if true else evaluate(fit, coarse)  # type: ignore[misc]
+        judge(fit, sums, R, coarse, true)
         fit.rough = rough if fit.kept else fit.rough
         if fit.renews and not fit.kept:  # J is not finite, so the rough one is all there is
             fit.status, fit.rough = "NO_PROGRESS", False
@@ -75,6 +73,15 @@ def run(fit: Fit) -> Fit:
         else:
             settle(fit)
     return fit
+
+
+def evaluate(fit: Fit, coarse: bool) -> tuple[Array, Array]:
+    """The sums at the trial, and the triangle of its rows."""
+    far = fit.problem.far if coarse else fit.problem.evaluate
+    rows = fit.problem.lead if fit.leads else far
+    C = rows(fit.trial)  # type: ignore[misc]
+    R = merge_rows(np.zeros((0, C.shape[1])), C)
+    return fit.problem.sums_of(fit.trial, R if fit.orthogonal else C), R
 
 
 def renew(fit: Fit, judged: str) -> None:
@@ -108,11 +115,22 @@ def is_far(fit: Fit) -> bool:
     return fit.problem.far is not None and not fit.orthogonal and much
 
 
-def judge(fit: Fit, sums: Array, R: Array, coarse: bool = False) -> None:
+def is_near(fit: Fit) -> bool:
+    """Whether a fit with Cauchy's loss is near its minimum, but not yet at it.
+
+    A fit may end as slow where a mark is overdue, and so not with these sums.
+    """
+    if fit.problem.near is None or fit.orthogonal or fit.fresh or fit.until_mark <= 0:
+        return False
+    return max(THERE * fit.chi2, fit.noise) < fit.promised <= NEAR * fit.chi2
+
+
+def judge(fit: Fit, sums: Array, R: Array, coarse: bool = False, true: bool = False) -> None:
     """Keep or reject the trial, adapt lambda and delta, and stop where a tolerance is met.
 
-    ``coarse`` says that the sums are those far from a minimum: steps from them are short, and say
-    nothing of how near it is.
+    ``coarse`` says that the sums are those far from a minimum, ``true`` that they hold the second
+    derivatives of losses.  Neither may end a fit: steps from the first are short, and say nothing
+    of how near it is; and neither gives its error bars.
     """
     stops, before, trial = fit.problem.stops, fit.chi2, float(sums[-1, -1])
     fresh, promised, noise = fit.fresh, fit.promised, fit.noise
@@ -128,7 +146,7 @@ def judge(fit: Fit, sums: Array, R: Array, coarse: bool = False) -> None:
     fit.kept = moved or (fresh and finite)
     if fit.kept:
         keep_trial(fit, sums, R)
-        fit.coarse = coarse
+        fit.coarse, fit.true = coarse or true, true
     if not fresh:
         fit.idle = 0 if moved and actual > noise else fit.idle + int(in_noise)
     fit.fresh, fit.doubt = False, ""
@@ -222,9 +240,12 @@ def slow_fall(fit: Fit) -> float:
 
 
 def look_back(fit: Fit) -> None:
-    """Mark chi2 after every F + 1 kept trials; stop as SLOW if it hardly fell over the marks."""
+    """Mark chi2 after every F + 1 kept trials; stop as SLOW if it hardly fell over the marks.
+
+    The mark waits for the next trial if the sums of this one may not end a fit.
+    """
     fit.until_mark -= 1
-    if fit.until_mark > 0:
+    if fit.until_mark > 0 or fit.true:
         return
     fit.stop(fit.marks[-1] - fit.chi2 < slow_fall(fit), "SLOW")
     fit.marks = [fit.chi2, *fit.marks[:-1]]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .state import EPS, Array, Problem
+from .state import EPS, Array, Problem, triangle_of
 
 MIN = float(np.finfo(float).tiny)
 MAX = float(np.finfo(float).max)
@@ -125,6 +125,7 @@ class Noisy:
         return plain._replace(
             evaluate=self.rows,
             far=None if counts else lambda theta: self.rows(theta, 1.0),
+            near=self.true_sums if self.noise == "cauchy" else None,
             curvature=self.second and (lambda theta, d: self.bend(theta, d, False)),
             bent=self.second and (lambda theta, d: self.bend(theta, d, True)),
             loss=lambda theta: float(self.at(theta)[0].loss.sum()),
@@ -151,6 +152,13 @@ class Noisy:
         root = np.sqrt(found.a)
         e = np.divide(found.h, root, out=np.zeros_like(root), where=root > 0)
         return np.column_stack([J * root[:, None], e])
+
+    def true_sums(self, theta: Array) -> tuple[Array, Array]:
+        """The sums with second derivatives of the losses for a, and their triangle if it exists."""
+        found, J, _ = self.at(theta)
+        last, g = float(found.loss.sum()), J.T @ found.h
+        sums = np.block([[J.T @ (found.curvature[:, None] * J), g[:, None]], [g[None, :], last]])
+        return sums, triangle_of(sums)
 
     def bend(self, theta: Array, d: Array, exact: bool) -> Array:
         """sqrt(a) w, or what makes J'J less e times it the Hessian: w + (J d)^2 (a - a') / h."""

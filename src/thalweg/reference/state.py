@@ -60,6 +60,8 @@ class Problem(NamedTuple):
     eliminated: Any = ()  # places of the linear parameters that begin at their best, bounded or not
     loss: Callable[[Array], float] | None = None  # what is minimised, theta (F,) -> number; |e|^2
     far: Callable[[Array], Array] | None = None  # `evaluate` of a robust fit far from its minimum
+    # sums and triangle of a fit with Cauchy's loss near its minimum: true second derivatives
+    near: Callable[[Array], tuple[Array, Array]] | None = None
     # what makes J'J - sum e curvature the Hessian of another loss than squares
     bent: Callable[[Array, Array], Array] | None = None
     factor: Callable[[Array], float] | None = None  # the variance of a residual of a robust fit
@@ -106,7 +108,8 @@ class Fit:
     fresh: bool = True  # the trial is the start
     kept: bool = False  # the last trial was kept
     asked: bool = False  # `advance` has tested already whether the step is small
-    coarse: bool = False  # the sums at theta are those of `Problem.far`
+    coarse: bool = False  # the sums at theta are those of `Problem.far` or `Problem.near`
+    true: bool = False  # ... of `near`: they may be indefinite
     doubt: str = ""  # the status of a success that could not be shown
     lost: int = -1  # with the status DRIFT: the parameter that runs off
     until_mark: int = field(init=False)  # kept trials until the next mark
@@ -216,6 +219,14 @@ def merge_rows(R: Array, rows: Array) -> Array:
     else:
         triangle[:] = np.nan
     return triangle
+
+
+def triangle_of(sums: Array) -> Array:
+    """The triangle R of R'R = sums, or NaN where these are not positive definite."""
+    try:
+        return np.asarray(np.linalg.cholesky(sums).T)
+    except np.linalg.LinAlgError:
+        return np.full_like(sums, np.nan)
 
 
 def size2_of_model(fit: Fit) -> float:

@@ -16,6 +16,7 @@ from .state import (
 
 WEAK_PIVOT = 64 * EPS  # a pivot up to this share of its diagonal is rounding: J'J is singular
 FAST = 0.2  # a step up to FAST times as long as the last may end the fit without being tried
+LEAST_DEFINITE = 1e-3  # a lambda that begins to make an indefinite matrix positive definite
 MOST_ROUNDS = 60  # the most rounds of Newton's method for one step; one to three are usual
 LONGER = 1.1  # a step may be LONGER times the radius
 
@@ -125,6 +126,10 @@ def solve(fit: Fit) -> None:
         D, T = fit.scale[free], _triangle(fit)
         fit.step[free] = np.linalg.solve(T[:-1, :-1], T[:-1, -1]) / D
         return
+    for _ in range(MOST_ROUNDS):
+        if not fit.true or smallest_pivot(_matrix(fit)) > WEAK_PIVOT:
+            break
+        fit.lam = max(10 * fit.lam, LEAST_DEFINITE)
     if smallest_pivot(_matrix(fit)) <= WEAK_PIVOT:
         fit.stop(True, "ILL_CONDITIONED")
     else:
