@@ -1,13 +1,13 @@
 """Derivatives of functions of `scipy.special`, by the identities of the field.
 
 Each entry has the derivatives with respect to the operands in turn, written with NumPy and SciPy as
-on paper; they are recorded like a user's model.  None stands for a difference of values: where no
-identity is known, as with respect to the order of a Bessel function, or where the known one loses
-its digits by cancellation, as that of the elliptic integral K(m) near m = 0.
+on paper; they are recorded like a user's model.  None stands for a difference of values, where no
+identity is known, as with respect to the order of a Bessel function.  The derivatives of elliptic
+integrals by m are integrals of Carlson's kind: those in E and K lose their digits near m = 0.
 
 References: DLMF, https://dlmf.nist.gov: 5.2 and 5.12 (gamma, beta), 6.2 (exponential integrals),
 7.2 (error functions), 8.7 to 8.9 and 8.17 (incomplete gamma and beta), 10.6 and 10.29 (Bessel),
-13.3 (confluent hypergeometric), 19.4 (elliptic); Owen, Ann. Math. Statist. 27 (1956) 1075.
+13.3 (confluent hypergeometric), 19.25 (elliptic); Owen, Ann. Math. Statist. 27 (1956) 1075.
 """
 
 import math
@@ -28,6 +28,7 @@ j0, j1, jv, y0, y1, yn, yv = map(special, ("j0", "j1", "jv", "y0", "y1", "yn", "
 i0, i1, iv, i0e, i1e, ive = map(special, ("i0", "i1", "iv", "i0e", "i1e", "ive"))
 k0, k1, kn, kv, k0e, k1e, kve = map(special, ("k0", "k1", "kn", "kv", "k0e", "k1e", "kve"))
 expn, xlogy, xlog1py, poch = map(special, ("expn", "xlogy", "xlog1py", "poch"))
+erf, elliprd = special("erf"), special("elliprd")
 erfinv, erfcinv, ndtri, wrightomega = map(special, ("erfinv", "erfcinv", "ndtri", "wrightomega"))
 hyp0f1, hyp1f1, hyperu, sindg, cosdg = map(
     special, ("hyp0f1", "hyp1f1", "hyperu", "sindg", "cosdg")
@@ -52,8 +53,41 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
 
 def _student_density(df: Any, t: Any) -> Any:
     """The density of Student's t with df degrees of freedom."""
-    size = np.exp(gammaln((df + 1) / 2) - gammaln(df / 2)) / np.sqrt(df * math.pi)
+    size = poch(df / 2, 0.5) / np.sqrt(df * math.pi)
     return size * np.exp(-(df + 1) / 2 * np.log1p(t * t / df))
+
+
+def _over_m(phi: Any, m: Any, carlson: Identity) -> Any:
+    """The integral of sin^2 / Delta or sin^2 / Delta^3 from 0 to phi; Delta^2 is 1 - m sin^2.
+
+    Up to pi/2 it is sin^3 R / 3 with Carlson's R(cos^2, Delta^2), R_D with a 1 behind or before its
+    last operand.  Each further half period adds twice the integral up to pi/2.
+    """
+    turns = np.rint(phi / math.pi)
+    s, c = np.sin(phi - math.pi * turns), np.cos(phi - math.pi * turns)
+    whole = carlson(0.0, np.where(turns == 0, 0.5, 1 - m))  # of which none counts without turns
+    return (s**3 * carlson(c * c, 1 - m * s * s) + 2 * turns * whole) / 3
+
+
+def _of_e(cos2: Any, delta2: Any) -> Any:
+    return elliprd(cos2, delta2, 1.0)
+
+
+def _of_k(cos2: Any, delta2: Any) -> Any:
+    return elliprd(cos2, 1.0, delta2)
+
+
+def _owens_slope(h: Any, a: Any) -> Any:
+    """The derivative of Owen's T(h, a) by h."""
+    root = math.sqrt(0.5) * h
+    return -np.exp(-(root * root)) * erf(a * root) / math.sqrt(8 * math.pi)
+
+
+def _pseudo_huber_slope(delta: Any, r: Any) -> Any:
+    """The derivative of delta^2 (sqrt(1 + (r / delta)^2) - 1) by delta; |r| at delta = 0."""
+    v = r / np.where(delta == 0, 1.0, delta)
+    root = np.sqrt(1 + v * v)
+    return np.where(delta == 0, np.abs(r), delta * (v * v / (1 + root)) ** 2 / root)
 
 
 def _dilogarithm(z: Any) -> Any:
@@ -125,20 +159,32 @@ IDENTITIES: dict[str, tuple[Identity | None, ...]] = {
     "erfcinv": (lambda y: -_SQRT_PI / 2 * np.exp(erfcinv(y) ** 2),),
     "ndtri": (lambda p: math.sqrt(2 * math.pi) * np.exp(ndtri(p) ** 2 / 2),),
     "owens_t": (
-        None,
+        _owens_slope,
         lambda h, a: np.exp(-(h**2) * (1 + a**2) / 2) / (2 * math.pi * (1 + a**2)),
     ),
     # the rest
     "cosdg": (lambda x: -math.pi / 180 * sindg(x),),
     "cosm1": (lambda x: -np.sin(x),),
-    "ellipeinc": (lambda phi, m: np.sqrt(1 - m * np.sin(phi) ** 2), None),
-    "ellipkinc": (lambda phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2), None),
+    "ellipe": (lambda m: -_of_e(0.0, 1 - m) / 6,),
+    "ellipeinc": (
+        lambda phi, m: np.sqrt(1 - m * np.sin(phi) ** 2),
+        lambda phi, m: -_over_m(phi, m, _of_e) / 2,
+    ),
+    "ellipk": (lambda m: _of_k(0.0, 1 - m) / 6,),
+    "ellipkinc": (
+        lambda phi, m: 1 / np.sqrt(1 - m * np.sin(phi) ** 2),
+        lambda phi, m: _over_m(phi, m, _of_k) / 2,
+    ),
+    "ellipkm1": (lambda p: -_of_k(0.0, p) / 6,),
     "entr": (lambda x: -np.log(x) - 1,),
     "hyp0f1": (None, lambda b, x: hyp0f1(b + 1, x) / b),
     "hyp1f1": (None, None, lambda a, b, x: a / b * hyp1f1(a + 1, b + 1, x)),
     "hyperu": (None, None, lambda a, b, x: -a * hyperu(a + 1, b + 1, x)),
     "kl_div": (lambda x, y: np.log(x / y), lambda x, y: 1 - x / y),
-    "pseudo_huber": (None, lambda delta, r: r / np.sqrt(1 + (r / delta) ** 2)),
+    "pseudo_huber": (
+        _pseudo_huber_slope,
+        lambda delta, r: np.where(r == 0, 0.0, r / np.sqrt(1 + (r / delta) ** 2)),
+    ),
     "rel_entr": (lambda x, y: np.log(x / y) + 1, lambda x, y: -x / y),
     "sindg": (lambda x: math.pi / 180 * cosdg(x),),
     "spence": (_dilogarithm,),
