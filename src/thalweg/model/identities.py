@@ -65,7 +65,7 @@ def _over_m(phi: Any, m: Any, carlson: Identity) -> Any:
     """
     turns = np.rint(phi / math.pi)
     s, c = np.sin(phi - math.pi * turns), np.cos(phi - math.pi * turns)
-    whole = carlson(0.0, np.where(turns == 0, 0.5, 1 - m))  # of which none counts without turns
+    whole = carlson(0.0, np.where(turns == 0, 0.5, 1 - m))  # without turns: any number
     return (s**3 * carlson(c * c, 1 - m * s * s) + 2 * turns * whole) / 3
 
 

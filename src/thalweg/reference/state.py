@@ -109,7 +109,7 @@ class Fit:
     kept: bool = False  # the last trial was kept
     asked: bool = False  # `advance` has tested already whether the step is small
     coarse: bool = False  # the sums at theta are those of `Problem.far` or `Problem.near`
-    true: bool = False  # ... of `near`: they may be indefinite
+    true: bool = False  # the sums at theta are those of `Problem.near`: they may be indefinite
     doubt: str = ""  # the status of a success that could not be shown
     lost: int = -1  # with the status DRIFT: the parameter that runs off
     until_mark: int = field(init=False)  # kept trials until the next mark
