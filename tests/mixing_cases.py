@@ -53,6 +53,7 @@ def of_length(N, taps=5):
         "ends": lambda x, a, b, c: a * np.interp(b * x, knots[1:4], heights[1:4], 1, 2.0) + c,
         "first": lambda x, a, b, c: decay(x, a, b) / (1 + decay(x, 1, c)[0]),
         "steps": lambda x, a, b, c: a * x + np.diff(decay(further, b, c))[:N].sum(),
+        "whole": lambda x, a, b, c: decay(x, a, b) / np.sum(decay(x, 1, b) + c) + np.sum(a + 0 * x),
         "levels": lambda x, a, b, c: np.cumsum(decay(x, a, b) / np.sum(decay(x, c, b))) * np.sum(x),
     }
 

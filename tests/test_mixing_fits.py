@@ -130,6 +130,22 @@ def test_units_change_nothing(of_x, of_y, of_response):
     np.testing.assert_allclose(r.stderr / units, expected.stderr, rtol=1e-7)
 
 
+@pytest.mark.parametrize("of_x", [2.0**k for k in (-603, -601, -599, -597, -595, -593, 90, 600)])
+def test_a_shift_in_any_unit(of_x):
+    """A shift is a number of points: a time over a step of time, whatever these are measured in."""
+    x = abscissa(64)
+
+    def late(unit):
+        step = unit * (x[1] - x[0])
+        return lambda t, a, t0: tw.convolve(a * np.exp(-t / unit), RESPONSE, shift=t0 / step)
+
+    y = late(1.0)(x, 1.3, 0.3) + 0.01 * np.random.default_rng(3).standard_normal((2, 64))
+    expected = tw.fit(late(1.0), x, y, [1, 0.25])
+    r = tw.fit(late(of_x), x * of_x, y, [1, 0.25 * of_x])
+    assert expected.success.all() and r.success.all()
+    np.testing.assert_allclose(r.params / [1, of_x], expected.params, rtol=1e-8)
+
+
 def test_a_grid_in_any_unit():
     grid = np.linspace(0, 4, 80)
 
