@@ -32,6 +32,59 @@ def same_where_finished(result, whole):
     return int(done.sum())
 
 
+# ---- first attempts of which later ones were to follow -----------------------------------------
+
+FAR = (2.0, 1.0, 1.0, 5.0, 0.0)  # from here fits of one decay by two need more attempts
+
+
+def two_decays(x, a, tau, b, s, c):
+    return a * np.exp(-x / tau) + b * np.exp(-x / s) + c
+
+
+def hard(n):
+    tau = np.random.default_rng(0).uniform(0.5, 3, n)[:, None]
+    return decay(X, 3, tau, 0.3) + np.random.default_rng(1).normal(0, 0.05, (n, len(X)))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-12])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_result_of_a_first_attempt_is_none(threads, unit):
+    """Residuals far beyond f_scale make hard problems of easy ones."""
+    y, start = unit * hard(38), np.multiply(P0, [unit, 1, unit])
+    sigma = unit * np.random.default_rng(2).uniform(0.5, 2, y.shape)
+    options = {"sigma": sigma, "robust": "huber", "f_scale": 1e-13, "threads": threads}
+    whole = tw.fit(decay, X, y, start, **options)
+    assert np.count_nonzero(whole.attempts > 1) > 9
+    for last in (0, 20, 38):
+
+        def stop(done, total, last=last):
+            return done >= last
+
+        same_where_finished(tw.fit(decay, X, y, start, callback=stop, **options), whole)
+
+
+@pytest.mark.filterwarnings("ignore::thalweg.SlowModelWarning")
+def test_nor_is_that_of_a_called_model_that_raises_in_a_later_one():
+    y, calls, most, partly = hard(2), 0, [1 << 60], 0
+
+    def raising(x, a, tau, b, s, c):
+        nonlocal calls
+        calls += 1
+        if calls > most[0]:
+            raise RuntimeError
+        return two_decays(x, float(a), tau, b, s, c)
+
+    whole = tw.fit(raising, X, y, FAR)
+    assert (whole.attempts > 1).all()
+    for most[0] in np.linspace(1, calls - 1, 12).astype(int):
+        calls = 0
+        with pytest.raises(RuntimeError) as caught:
+            tw.fit(raising, X, y, FAR)
+        if hasattr(caught.value, "result"):
+            partly += same_where_finished(caught.value.result, whole)
+    assert partly
+
+
 # ---- exceptions of callbacks and models ------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ from .ragged_input import is_ragged
 from .rescale import run_again, take_back
 from .result import FitResult
 from .shared import share
-from .storage import attach_result, result_of, results_for
+from .storage import attach_result, result_of, results_for, take_back_unsettled
 
 
 @spelled
@@ -323,13 +323,17 @@ def _run_all(
     threads: int,
 ) -> None:
     """Fit all data sets, in the engine or by calling the model; what interrupts it is raised."""
-    if problem.sharing is not None:
-        fit_each = partial(_run_compiled, threads=threads)
-        run_groups(problem, out, Means(fit_each, compiled_job, options, threads), report)
-    elif problem.recording is None:
-        _run_slowly(problem, options, out, report)
-    else:
-        _run_compiled(problem, out, options, report, threads)
+    try:
+        if problem.sharing is not None:
+            fit_each = partial(_run_compiled, threads=threads)
+            run_groups(problem, out, Means(fit_each, compiled_job, options, threads), report)
+        elif problem.recording is None:
+            _run_slowly(problem, options, out, report)
+        else:
+            _run_compiled(problem, out, options, report, threads)
+    except BaseException:
+        take_back_unsettled(out)
+        raise
 
 
 def _run_compiled(
@@ -352,6 +356,8 @@ def _run_compiled(
         curved, done = compile_curved(graph, output, problem.free), problem.data.n_fits
         which = np.flatnonzero(out["next"])
         watch = job.again(which, curved, threads, report and (lambda _: report(done)))
+    if watch.stopped:
+        take_back_unsettled(out)
     if watch.error is not None:
         raise watch.error
 

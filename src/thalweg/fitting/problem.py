@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, reduce
-from math import isfinite
+from math import isfinite, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -384,9 +384,14 @@ def _recorded(model: ModelInfo, data: Data, n_params: int) -> Recording:
     try:
         return record(f, len(x), P, points, data=shared, **form)
     except RecordingError:
-        if data.n_fits and any(row.step for row in x):
+        if not any(row.step for row in x):
+            raise
+        if data.n_fits:
             return record_each(f, x, P, points, **form)
-        raise
+        # without fits an x stands in for those that others will have, for example chunks of dask
+        some = PerFit(np.linspace(1.0, 2.0, prod(points))[None], 1)
+        rows = [some if row.step else row for row in x]
+        return record_each(f, rows, P, points, **form).picked(np.empty(0, np.intp))
 
 
 def shared_values(x: Sequence[PerFit]) -> list[Array | None]:

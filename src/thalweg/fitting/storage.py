@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.check import Array
+from ..status import Status
 from .problem import Problem
 from .result import FitResult
 from .shared import groups_of, room_for_groups
@@ -39,6 +40,11 @@ def results_for(problem: Problem) -> dict[str, Array]:
     }
     room_for_groups(problem, out)
     return out
+
+
+def take_back_unsettled(out: dict[str, Array]) -> None:
+    """Give the status NOT_RUN to fits whose later attempts were cut off: theirs was not final."""
+    out["status"][out["next"] > 0] = Status.NOT_RUN
 
 
 def _fill_unfinished(out: dict[str, Array]) -> None:

@@ -69,9 +69,13 @@ def _array(array: Array) -> str:
 
 
 def hashed(*arrays: Array) -> bytes:
-    """Return a hash of the values, types and masks of arrays."""
+    """Return a hash of the values, types and masks of arrays, whatever their byte order.
+
+    A part of an array is in the order of the file, or in that of the machine if it was copied.
+    """
     digest = hashlib.sha256()
-    for array in arrays:
+    for given in arrays:
+        array = given.astype(given.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{array.dtype} {array.shape}".encode())
         if is_masked_array(array):
             digest.update(np.ma.getmaskarray(array).tobytes())

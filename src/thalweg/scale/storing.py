@@ -224,7 +224,7 @@ def run_pieces(
                 arguments, digests = reading.result()
                 coming = _next(call, store, places, reader)
                 result = _fit_one(arguments, watch, store.grid.region(place))
-                if not result.status.all():  # the callback has ended the run
+                if _was_cut_off(result, call, watch):
                     break
                 if writing is not None:
                     writing.result()
@@ -235,6 +235,16 @@ def run_pieces(
         finally:
             if writing is not None:
                 writing.result()
+
+
+def _was_cut_off(result: FitResult, call: Call, watch: _Watch | None) -> bool:
+    """Whether the callback has ended the run before all fits of a piece were final.
+
+    Of several starts a fit keeps the best so far, which does not tell that others were to follow.
+    """
+    several = call.arguments["starts"] is not None or call.arguments["retry"] is not None
+    stopped = watch is not None and watch.stopped
+    return (stopped and several) or not result.status.all()
 
 
 def _next(
