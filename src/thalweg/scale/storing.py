@@ -240,7 +240,7 @@ def run_pieces(
 def _was_cut_off(result: FitResult, call: Call, watch: _Watch | None) -> bool:
     """Whether the callback has ended the run before all fits of a piece were final.
 
-    Of several starts a fit keeps the best so far, which does not tell that others were to follow.
+    A fit of several starts keeps the best so far, which does not tell that others were to follow.
     """
     several = call.arguments["starts"] is not None or call.arguments["retry"] is not None
     stopped = watch is not None and watch.stopped
