@@ -49,11 +49,6 @@ EDITS = {
             "        stop_at(s, heap_pop(",
             "        breaks = 0, stop_at(s, heap_pop(",
         ),
-        (
-            "stop leaves the slopes",
-            "add_times(s->p->C, s->value[k] - stop,",
-            "add_times(s->p->C, 0,",
-        ),
         ("stop goes on", "s->value[k] = stop, s->d[k] = 0;", "s->value[k] = stop;"),
         ("kink passed", "return has_kink ? 0 : bound;", "return bound;"),
         (
