@@ -62,7 +62,11 @@ EDITS = {
             "subtract(c, 0 * (value - x), job->e, is_long);",
         ),
         ("the way that was made", "return fabs(minimum - x);", "return fabs(value - x);"),
-        ("the misfit does not bend", "curvature = job->curvature[j];", "curvature = 0;"),
+        (
+            "the misfit does not bend",
+            "slope = 0, curvature = job->curvature[j];",
+            "slope = 0, curvature = 0;",
+        ),
         ("weights left out", "c->weights ? update_all(run, c->weights, 0)", "0 ? (void)0"),
         ("the cost without weights", "0.5 * (w ? w[i] * e[i] : e[i])", "0.5 * e[i]"),
         ("pairs count twice", "p->neighbours / 2, &found", "0, &found"),
