@@ -29,7 +29,9 @@ python -m pip install --quiet ".[test]" --config-settings=cmake.build-type=None 
 # the tests fail; the interpreter itself is not built
 # for the sanitizers: their libraries must be loaded first, its leaks are not ours, and its own
 # allocator would hide an overrun of a small object; new memory up to 1 MiB is filled with a pattern,
-# so that no kernel works only where its workspace happens to be zero
+# so that no kernel works only where its workspace happens to be zero; reports show four frames of
+# where memory came from, and 64 MiB of freed memory are kept from being used again, less than is
+# usual, which saves an eighth of the time
 (($#)) || set -- tests
 LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
-    ASAN_OPTIONS=detect_leaks=0:max_malloc_fill_size=1048576 PYTHONMALLOC=malloc python -m pytest -n auto --capture=no "$@"
+    ASAN_OPTIONS=detect_leaks=0:max_malloc_fill_size=1048576:malloc_context_size=4:quarantine_size_mb=64 PYTHONMALLOC=malloc python -m pytest -n auto --capture=no "$@"
