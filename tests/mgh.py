@@ -6,6 +6,7 @@ written here so that complex numbers go through, because their Jacobian is taken
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,12 +160,16 @@ def _osborne2(x, m, y):
 
 
 def _watson(x, m):
-    i = np.arange(1, 32)
-    t = i / 29
-    value = sum(x[j] * t**j for j in range(len(x)))
-    slope = sum(j * x[j] * t ** (j - 1) for j in range(1, len(x)))
-    ends = np.where(i == 30, x[0], x[1] - x[0] ** 2 - 1)
-    return np.where(i <= 29, slope - value**2 - 1, ends)
+    powers, slopes = _watson_sums(x.size)
+    middle = slopes @ x - (powers @ x) ** 2 - 1
+    return np.append(middle, [x[0], x[1] - x[0] ** 2 - 1])
+
+
+@cache
+def _watson_sums(n):
+    """t**j and its derivatives, shape (29, n), made once: a fit takes thousands of steps."""
+    powers = (np.arange(1, 30) / 29)[:, None] ** np.arange(n)
+    return powers, np.hstack([np.zeros((29, 1)), np.arange(1, n) * powers[:, :-1]])
 
 
 def _penalty1(x, m):
