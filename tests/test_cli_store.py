@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,7 +154,7 @@ def test_a_signal_leaves_what_is_finished_and_says_how_to_go_on(folder):
     command = ("fit", "d.npy", *GRID, *MODEL, "--out", "o.zarr", "--chunk", "50", "--quiet")
     child = subprocess.Popen([sys.executable, "-m", "thalweg", *command], stderr=subprocess.PIPE)
     marks = folder / "o.zarr" / "finished" / "c"
-    while not marks.exists() and child.poll() is None:
+    while not any(map(Path.is_file, marks.rglob("[0-9]*"))) and child.poll() is None:
         time.sleep(0.01)
     child.send_signal(signal.SIGTERM)
     said = child.communicate()[1].decode()

@@ -86,7 +86,8 @@ def test_at_a_success_the_gradient_of_the_likelihood_vanishes(isa, problem):
     size = np.sqrt(((J**2).T / f)[:, ~edge].sum(axis=1)).astype(float)
     columns = np.column_stack([J[edge].T, np.zeros(len(theta))]).astype(float)
     left = scipy.optimize.nnls(columns / size[:, None], (-2 * g / size).astype(float))[1]
-    assert left <= 1e-5
+    # Beside an edge the steps are cut short, and a fit ends where they are shorter than xtol.
+    assert left <= (1e-4 if edge.any() else 1e-5)
 
 
 @pytest.mark.parametrize("loss", ROBUST)
@@ -325,3 +326,28 @@ def test_a_gigantic_outlier_is_no_exact_fit(isa):
         r = tw.fit(line, x, y, [0, 0], robust="cauchy", f_scale=0.2, dtype=dtype)
         assert r.success and r.status != Status.EXACT
         np.testing.assert_allclose(r.params, clean.params, rtol=1e-3)
+
+
+@pytest.mark.parametrize("n_points", [40, 600])
+@pytest.mark.parametrize("noise", ["poisson", *ROBUST])
+def test_columns_nearly_the_same_span_the_plane_of_columns_that_are_not(isa, noise, n_points):
+    """The orthogonal mode, which takes rows, ends where sums of other columns end."""
+    rng = np.random.default_rng(11)
+    x, apart = np.linspace(0, 3, n_points), 2.0**-26  # whose square is lost in the sums
+
+    def nearly(x, a, b):
+        return a * np.cos(x) + b * (np.cos(x) + apart * np.sin(x)) + 30
+
+    def well(x, c, d):
+        return c * np.cos(x) + d * np.sin(x) + 30
+
+    mean = well(x, 3.0, 20.0)
+    y = rng.poisson(mean) if noise == "poisson" else mean + rng.standard_t(2, n_points)
+    told = {"noise": noise} if noise == "poisson" else {"robust": noise, "f_scale": 1.0}
+    if noise != "poisson":
+        told["sigma"] = rng.uniform(0.5, 2, n_points)
+    r, want = tw.fit(nearly, x, y, [0, 0], **told), tw.fit(well, x, y, [0, 0], **told)
+    assert want.success and r.success
+    np.testing.assert_allclose(r.chi2, want.chi2, rtol=1e-7)
+    a, b = r.params
+    np.testing.assert_allclose([a + b, apart * b], want.params, rtol=1e-4)

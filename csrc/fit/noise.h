@@ -24,12 +24,12 @@
  *            reweighted least squares: a parabola with these a lies nowhere below the sum of losses, and so
  *            its minimum is a step that goes down.  A trial counts as far where the step to it promised more
  *            than FAR of the sum of losses (least_share, state.h).  This halves the trials of most robust
- * fits. Of Cauchy's loss, whose second derivative is negative beyond its scale, a is that derivative itself
- * in trials that are near a minimum but not yet at it: the share is then -1.  Steps shrink by a factor of
- * about ten with a of at least LEAST_CURVATURE, and as the squares of one another with the derivative itself,
- * which saves a sixth of the trials.  Its matrix may be indefinite, and then more damping makes it positive
- * definite (step.h).  A fit that stops has sums with LEAST_CURVATURE, from which its error bars come
- * (is_coarse).
+ *            fits.  Of Cauchy's loss, whose second derivative is negative beyond its scale, a is that
+ *            derivative itself in trials that are near a minimum but not yet at it: the share is then -1.
+ *            Steps shrink by a factor of about ten with a of at least LEAST_CURVATURE, and as the squares of
+ *            one another with the derivative itself, which saves a sixth of the trials.  Its matrix may be
+ *            indefinite, and then more damping makes it positive definite (step.h).  A fit that stops has
+ *            sums with LEAST_CURVATURE, from which its error bars come (is_coarse).
  *
  * References: McCullagh and Nelder, Generalized Linear Models, 2nd ed., 1989, sections 2.3 and 2.5; Huber,
  * Robust Statistics, 1981, sections 7.5 to 7.7.

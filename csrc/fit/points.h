@@ -188,8 +188,8 @@ static void apply_noise(const single_fit *one, chunk_worker *w, ptrdiff_t groups
     for (int l = 0; l < LANES; l++)
         w->scale[l] = f_scale_of(one->job, one->fit), w->more[LEAST_SHARE * LANES + l] = one->least_share;
     w->whole = add_noise(&b, noise, groups, LANES);
-    for (ptrdiff_t i = 0; i < groups * LANES && one->s.triangle;
-         i += VL) { /* rows are sqrt(a) J, h / sqrt(a) */
+    /* The orthogonal mode takes rows: sqrt(a) J and sqrt(a) times the residual h / a. */
+    for (ptrdiff_t i = 0; i < groups * LANES && one->s.triangle; i += VL) {
         const vec a = v_load(w->square + i);
         v_store(w->square + i, v_sqrt(a));
         v_store(w->residual + i, v_and(a > 0, v_load(w->residual + i) / a));

@@ -114,9 +114,11 @@ EDITS = {
             "every[known] = numbers",
             "every[: len(numbers)] = numbers",
         ),
-        ("missing x: called with all", "parts = [row[..., known] for row in rows]", "parts = rows"),
         ("missing x: the same for all fits", "isinstance(recorder.data, Uneven)", "False"),
         ("missing x: rows of an image", "if len(recorder.points) > 1:", "if False:"),
+    ],
+    ("src/thalweg/fitting/by_calls.py", "test_present.py"): [
+        ("missing x: called with all", "parts = [row[..., known] for row in rows]", "parts = rows"),
     ],
     ("src/thalweg/fitting/problem.py", "test_present.py"): [
         (

@@ -35,7 +35,8 @@ EDITS = {
             "        changed = _changed_data(call, store)\n",
             "        pass\n",
         ),
-        ("storing: pieces half done", "if not result.status.all():", "if False:"),
+        ("storing: pieces half done", "if _was_cut_off(result, call, watch):", "if False:"),
+        ("storing: pieces with fewer starts", "(stopped and several) or", ""),
         ("storing: numbers of points in 8 bytes", '.replace("i8", "i4")', ""),
         (
             "storing: warned for each piece",
