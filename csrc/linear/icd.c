@@ -13,10 +13,11 @@ enum {
     PRIOR_VALUES =
         8, /* a neighbour takes as long as so many stored values; the watch is looked at by values */
     COST_CHUNK =
-        4096,     /* terms of the cost that are summed up before their sum is added: it bounds rounding */
-    SETTLED = 64, /* see distance_to_minimum */
-    MOST_PARABOLAS = 99, /* two or three are usual; a nearly straight potential takes tens */
+        4096, /* terms of the cost that are summed up before their sum is added: it bounds rounding */
+    MOST_PARABOLAS =
+        99, /* see distance_to_minimum; two or three are usual; a nearly straight potential takes tens */
 };
+#define SETTLED 64.0 /* the way to a minimum is known to a part in SETTLED, see distance_to_minimum */
 
 TW_INLINE column pixel(const struct tw_columns *c, ptrdiff_t j, int is_long) {
     const ptrdiff_t start = index_at(c->indptr, is_long, j), end = index_at(c->indptr, is_long, j + 1);

@@ -73,7 +73,7 @@ EDITS = {
         ("the last pairs are lost", "return sum + take_potential(p, &found);", "return sum;"),
         ("the pull costs nothing", "sum += 0.5 * p->pull *", "sum += 0 * p->pull *"),
     ],
-    ("csrc/linear/icd.c", _RUNS): [("a parabola above F is F", "SETTLED = 64,", "SETTLED = 1,")],
+    ("csrc/linear/icd.c", _RUNS): [("a parabola above F is F", "SETTLED 64.0", "SETTLED 1.0")],
     ("csrc/linear/icd.c", f"{_RUNS} {_KERNEL}"): [
         ("what nothing is known of moves", "if (!(curvature > 0))", "if (curvature < 0)"),
         ("chunks of the cost overlap", "least(begin + COST_CHUNK, P)", "P"),
