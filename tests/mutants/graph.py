@@ -13,7 +13,7 @@ EDITS = {
         ("an attribute of any module", "if value is not np and value is not math:", "if False:"),
         ("arrays of the closure", "type(v) in _NUMBERS or", "hasattr(v, 'dtype') or"),
         ("floating-point errors", 'np.errstate(all="raise")', 'np.errstate(all="ignore")'),
-        ("instructions of any kind", "elif what not in _PLAIN:", "elif False:"),
+        ("instructions of any kind", "elif what not in _PLAIN and", "elif False and"),
     ],
     ("src/thalweg/model/remembered.py", "test_remembered_tables.py"): [
         ("one graph for all", "kept.graph.twin()", "kept.graph"),

@@ -42,6 +42,7 @@ _PLAIN: Final = frozenset(
     "LOAD_FAST_LOAD_FAST LOAD_FAST_BORROW_LOAD_FAST_BORROW STORE_FAST STORE_FAST_LOAD_FAST "
     "STORE_FAST_STORE_FAST LOAD_DEREF".split()
 )
+_UNARY_POSITIVE: Final = "INTRINSIC_UNARY_POSITIVE"  # from CPython 3.12 on one of many intrinsics
 _CONSTANTS: Final = frozenset([float, int, bool, str, type(None)])
 _NUMBERS: Final = frozenset([float, int])
 _PURE: Final = frozenset(getattr(np, name) for name in UFUNCS if hasattr(np, name))
@@ -161,7 +162,7 @@ def _names_of(code: CodeType) -> tuple[_Name, ...] | None:
             names.append((instruction.argval, None))
         elif what in ("LOAD_ATTR", "LOAD_METHOD") and before == "LOAD_GLOBAL":
             names[-1] = names[-1][0], instruction.argval
-        elif what not in _PLAIN:
+        elif what not in _PLAIN and instruction.argrepr != _UNARY_POSITIVE:
             return None
         before = what if what not in ("CACHE", "EXTENDED_ARG") else before
     return tuple(names)
