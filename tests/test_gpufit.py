@@ -124,6 +124,14 @@ def spots(n=17, dtype=F32):
     return rng.poisson(data).astype(dtype), start.astype(dtype)
 
 
+@pytest.mark.parametrize("user_info", ["nothing of ours", np.zeros(7, np.uint8), [np.nan]])
+def test_models_of_images_do_not_read_user_info(user_info):
+    data, start = spots(3)
+    expected, *_ = gf.fit(data, None, gf.ModelID.GAUSS_2D, start)
+    p, *_ = gf.fit(data, None, gf.ModelID.GAUSS_2D, start, user_info=user_info)
+    np.testing.assert_array_equal(p, expected)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("estimator", [gf.EstimatorID.LSE, gf.EstimatorID.MLE])
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 16, 17])

@@ -118,7 +118,7 @@ EDITS = {
         ("missing x: rows of an image", "if len(recorder.points) > 1:", "if False:"),
     ],
     ("src/thalweg/fitting/by_calls.py", "test_present.py"): [
-        ("missing x: called with all", "parts = [row[..., known] for row in rows]", "parts = rows"),
+        ("missing x: called with all", "_each(lambda row: row[..., known], x)", "x"),
     ],
     ("src/thalweg/fitting/problem.py", "test_present.py"): [
         (

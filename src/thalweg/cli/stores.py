@@ -29,8 +29,8 @@ def check(arguments: argparse.Namespace) -> None:
     """
     out = arguments.out
     if not is_store(out):
-        given = {"resume": arguments.resume, "chunk": arguments.chunk is not None}
-        for option in (name for name, is_given in given.items() if is_given):
+        if arguments.resume or arguments.chunk is not None:
+            option = "resume" if arguments.resume else "chunk"
             raise ValueError(f"--{option} is for results in a store: --out result{SUFFIX}")
     elif arguments.resume and arguments.force:
         raise ValueError("--resume goes on with a store, and --force begins anew: give one of them")

@@ -109,14 +109,9 @@ class OfPresent:
 
     def __call__(self, x: Any, *theta: Any) -> Array:
         """Return f at the points whose x is known, and NaN at the others."""
-        columns = x if isinstance(x, dict) else None
-        rows = list(x.values()) if columns is not None else x if isinstance(x, tuple) else [x]
+        rows = list(x.values()) if isinstance(x, dict) else x if isinstance(x, tuple) else [x]
         known = ~np.any([np.isnan(np.atleast_2d(row)).any(axis=0) for row in rows], axis=0)
-        parts = [row[..., known] for row in rows]
-        if columns is not None:
-            value = self._function(dict(zip(columns, parts, strict=True)), *theta)
-        else:
-            value = self._function(tuple(parts) if isinstance(x, tuple) else parts[0], *theta)
+        value = self._function(_each(lambda row: row[..., known], x), *theta)
         every = np.full(len(known), np.nan)
         every[known] = as_row(value, (int(np.count_nonzero(known)),), every.dtype)
         return every
@@ -137,11 +132,16 @@ def copied(x: Any) -> Any:
     """Return a copy of x, a table, or a tuple or dict of arrays, which may be written to."""
     if type(x) is np.ndarray:
         return x.copy()
+    return _each(lambda values: values.copy() if hasattr(values, "copy") else values, x)
+
+
+def _each(change: Callable[[Any], Any], x: Any) -> Any:
+    """Return what a function makes of x, or of each array in a tuple or dict, in the same form."""
     if isinstance(x, tuple):
-        return tuple(map(copied, x))
+        return tuple(_each(change, values) for values in x)
     if isinstance(x, dict):
-        return {name: copied(values) for name, values in x.items()}
-    return x.copy() if hasattr(x, "copy") else x
+        return {name: _each(change, values) for name, values in x.items()}
+    return change(x)
 
 
 def run(job: engine.Job, evaluate: Evaluate, n_params: int, dtype: Any) -> None:

@@ -174,8 +174,9 @@ def _somewhere(start: Start, names: Sequence[str]) -> list[float] | None:
     if isinstance(p0, Mapping):
         fixed = start.fixed if isinstance(start.fixed, Mapping) else {}
         known = {**dict.fromkeys(start.tied or (), 1.0), **p0, **fixed}
-        values = [known[name] for name in names] if known.keys() >= {*names} else [()]
-        return [_number(v) for v in values] if all(map(np.size, values)) else None
+        if not all(np.size(known.get(name, ())) for name in names):  # unknown, or of no fits
+            return None
+        return [_number(known[name]) for name in names]
     if p0 is None or isinstance(p0, str) or not np.size(p0):
         return None
     return [_number(v) for v in np.moveaxis(np.asarray(p0), -1, 0)] if np.ndim(p0) else None

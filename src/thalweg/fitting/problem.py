@@ -238,14 +238,14 @@ def _called_at_start(
     function = by_calls.OfPresent(problem.model.function)
     less = problem._replace(model=problem.model._replace(function=function))
     try:
-        _call_at_start(less, fit)
-        return less, _call_at_start(less)
+        seen = _call_at_start(less, fit)
+        return less, seen if fit == 0 else _call_at_start(less)
     except Exception as error:
         refused = error
     seen = _call_at_start(problem, fit)
     if seen is not None and not np.isfinite(seen[1][known]).all():
         _refuse_missing(problem, fit, known, refused)
-    return problem, _call_at_start(problem)
+    return problem, seen if fit == 0 else _call_at_start(problem)
 
 
 def _first_gap(problem: Problem) -> tuple[int, Array] | None:

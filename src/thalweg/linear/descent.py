@@ -45,9 +45,7 @@ _PATIENCE = 4  # rounds in a row without a gain end the descent
 _GAIN = 0.5  # a round gains if its gap is at most this share of the smallest gap before it
 _ALL_SWEEPS = 20_000  # the largest number of sweeps in one round
 _MANY_SWEEPS = 100  # a round of more sweeps than this computes the residual anew, against rounding
-_FAR = (
-    10.0  # so does a round that begins with a residual of more than this many times the size of b
-)
+_FAR = 10.0  # so does a round whose first residual is more than this many times as large as b
 
 # How sweeps go on
 _SWEEPS_AT_ONCE = 256  # the largest number of sweeps without computing the gap of W

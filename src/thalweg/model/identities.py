@@ -70,10 +70,12 @@ def _over_m(phi: Any, m: Any, carlson: Identity) -> Any:
 
 
 def _of_e(cos2: Any, delta2: Any) -> Any:
+    """Carlson's R in the derivative of E by m."""
     return elliprd(cos2, delta2, 1.0)
 
 
 def _of_k(cos2: Any, delta2: Any) -> Any:
+    """Carlson's R in the derivative of K by m."""
     return elliprd(cos2, 1.0, delta2)
 
 

@@ -257,17 +257,18 @@ def _model_and_x(
     model_id: Any, user_info: Any, n_fits: int, n_points: int
 ) -> tuple[GpufitModel, Any]:
     """The model of a number of `ModelID`, and its independent variables."""
-    info = None if user_info is None else _floats(user_info)
     if model_id in SPLINES:
-        return spline_model(SPLINES[model_id], info, n_points)
+        return spline_model(SPLINES[model_id], _floats(user_info), n_points)
     if model_id not in MODELS:
         raise ValueError(f"model_id must be a number of ModelID, got {model_id!r}")
     model = MODELS[model_id]
-    return model, _variables(model, info, n_fits, n_points)
+    return model, _variables(model, user_info, n_fits, n_points)
 
 
-def _floats(user_info: Any) -> Array:
+def _floats(user_info: Any) -> Array | None:
     """user_info as numbers in one axis; bytes, as Gpufit gets them, hold float32."""
+    if user_info is None:
+        return None
     array = np.asarray(user_info)
     if array.dtype.itemsize == 1:
         if array.size % 4:
@@ -345,7 +346,7 @@ def _bounds(
     return np.where(low, pairs[:, ::2], -np.inf), np.where(high, pairs[:, 1::2], np.inf)
 
 
-def _variables(model: GpufitModel, x: Array | None, n_fits: int, n_points: int) -> Any:
+def _variables(model: GpufitModel, user_info: Any, n_fits: int, n_points: int) -> Any:
     """The independent variables: those of user_info, or the numbers of points or pixels."""
     if model.is_image:
         size = isqrt(n_points)
@@ -356,7 +357,8 @@ def _variables(model: GpufitModel, x: Array | None, n_fits: int, n_points: int) 
             )
         rows, columns = np.divmod(np.arange(n_points), size)
         return columns.astype(float), rows.astype(float)
-    if x is None or not model.takes_x:
+    x = _floats(user_info) if model.takes_x else None
+    if x is None:
         return np.arange(n_points, dtype=float)
     if x.size not in (n_points, n_fits * n_points):
         raise ValueError(
