@@ -86,8 +86,7 @@ def test_at_a_success_the_gradient_of_the_likelihood_vanishes(isa, problem):
     size = np.sqrt(((J**2).T / f)[:, ~edge].sum(axis=1)).astype(float)
     columns = np.column_stack([J[edge].T, np.zeros(len(theta))]).astype(float)
     left = scipy.optimize.nnls(columns / size[:, None], (-2 * g / size).astype(float))[1]
-    # Beside an edge the steps are cut short, and a fit ends where they are shorter than xtol.
-    assert left <= (1e-4 if edge.any() else 1e-5)
+    assert left <= 1e-5
 
 
 @pytest.mark.parametrize("loss", ROBUST)
