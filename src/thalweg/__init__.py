@@ -7,7 +7,6 @@ from .fitting.curve_fit import CovarianceWarning, curve_fit
 from .fitting.fit import fit
 from .fitting.problem import SlowModelWarning
 from .fitting.result import FitResult
-from .fitting.saved import load
 from .machine import get_num_threads, info, set_num_threads
 from .model.catalogue import models
 from .model.registry import Model
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from .fitting.comparison import Comparison
     from .fitting.profile import Limit, Profile
     from .fitting.resampling import Resamples
+    from .fitting.saved import load
     from .linear import ConvergenceWarning, LinearHistory, LinearResult, coordinate_descent
     from .losses import (
         FunctionLoss,
@@ -150,6 +150,7 @@ _LATER = {
     "fitting.comparison": "Comparison",
     "fitting.profile": "Limit Profile",
     "fitting.resampling": "Resamples",
+    "fitting.saved": "load",
     "linear": "ConvergenceWarning LinearHistory LinearResult coordinate_descent",
     "losses": """FunctionLoss LeastSquares LinearLeastSquares Loss MSELoss QuadraticLoss
         check_adjoint check_gradient""",
