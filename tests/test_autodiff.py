@@ -74,6 +74,7 @@ MPMATH = {
     "erf": mpmath.erf,
     "erfc": mpmath.erfc,
     "erfcx": lambda a: mpmath.exp(a * a) * mpmath.erfc(a),
+    "exp1": mpmath.e1,
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -93,7 +94,7 @@ MPMATH = {
 }
 EVERYWHERE = (-2.5, -0.7, -0.01, 0.3, 1.1, 4.0)
 DOMAINS = {
-    **dict.fromkeys(("sqrt", "log"), (0.01, 0.5, 3.0)),
+    **dict.fromkeys(("sqrt", "log", "exp1"), (0.01, 0.5, 3.0)),
     "log1p": (-0.9, -0.1, 0.01, 3.0),
     **dict.fromkeys(("asin", "acos", "atanh"), (-0.99, -0.4, 0.01, 0.7, 0.999)),
     "acosh": (1.01, 1.5, 7.0),

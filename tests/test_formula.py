@@ -107,6 +107,7 @@ def test_a_function_of_scipy_is_one_where_it_is_called(name):
     [
         ("erf(x)", scipy.special.erf(X)),
         ("erfcx(x)", scipy.special.erfcx(X)),
+        ("exp1(x)", scipy.special.exp1(X)),
         ("expit(x)", scipy.special.expit(X)),
         ("voigt(x, 0.5, 0.2)", scipy.special.voigt_profile(X, 0.5, 0.2)),
         ("sinc(x)", np.sinc(X)),

@@ -62,6 +62,7 @@ UFUNCS = {
 SPECIAL = {
     "erf erfc erfcx expit log_expit exprel ndtr log_ndtr exp2 exp10 dawsn": X,
     "logit": POSITIVE[:3],
+    "exp1": POSITIVE,
 }
 
 

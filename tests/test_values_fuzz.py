@@ -35,7 +35,7 @@ UFUNCS = {
     "logical_xor",
 }
 SCIPY = {
-    1: "erf erfc erfcx expit logit log_expit exprel ndtr log_ndtr dawsn exp10",
+    1: "erf erfc erfcx exp1 expit logit log_expit exprel ndtr log_ndtr dawsn exp10",
     2: "xlogy xlog1py",
     3: "voigt_profile",
 }

@@ -41,6 +41,7 @@ MAX_ULP = {
     "erf": (2.1, 2.4),
     "erfc": (4.6, 4.75),
     "erfcx": (4.0, 4.25),
+    "exp1": (4.0, 3.5),
     "pow": (1.5, 1.5),
     "atan2": (1.75, 1.75),
     "hypot": (1.1, 1.1),
@@ -65,6 +66,7 @@ NUMPY: dict[str, Callable[..., np.ndarray]] = {
     "erf": special.erf,
     "erfc": special.erfc,
     "erfcx": special.erfcx,
+    "exp1": special.exp1,
     "pow": np.power,
     "atan2": np.arctan2,
     "hypot": np.hypot,
@@ -77,6 +79,7 @@ EXACT = {
     "recip": lambda a: 1 / a,
     "cbrt": lambda a: LONG.sign(a) * LONG.cbrt(abs(a)),
     "erfcx": lambda a: LONG.exp(a * a) * LONG.erfc(a),
+    "exp1": LONG.e1,
     "pow": LONG.power,
 }
 
@@ -114,6 +117,9 @@ def arguments(op: str, p: Points) -> list[np.ndarray]:
     if op in ("erfc", "erfcx"):
         end = 9.0 if p.info.bits == 32 else 26.0
         return [p.uniform(-3, 3), p.uniform(-end, end), p.magnitudes(0, 1)]
+    if op == "exp1":
+        near = [p.uniform(0.01, 3), 1 + p.magnitudes(1e-7, 0.1), abs(p.magnitudes(0, 1))]
+        return [*near, p.uniform(1, overflow), p.denormal()]
     return [p.uniform(-6, 6), everywhere]  # atan, tanh, asinh, erf
 
 
@@ -130,7 +136,7 @@ def pairs(op: str, p: Points) -> list[np.ndarray]:
 @cache
 def case(op: str, dtype: type) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
     """Arguments and the exact value as the sum of two doubles."""
-    p = Points(dtype, 200 if op in ("erf", "erfc", "erfcx") else 1000)
+    p = Points(dtype, 200 if op in ("erf", "erfc", "erfcx", "exp1") else 1000)
     operands = pairs(op, p) if op in PAIRS else [np.concatenate(arguments(op, p))]
     operands = [a.astype(dtype) for a in operands]
     f = exact(op)

@@ -36,6 +36,7 @@
 #define ERF_TOP 3.93f
 #define ERFC_TOP 11
 #define ERFCX_K 2.109375f
+#define EXP1_L 2.25f
 #define WOFZ_L 3.75f
 #define WOFZ_FAR 0x1p56f
 #define HYPER_FAR 0x1p30f
@@ -122,6 +123,13 @@ static const real ERFCX_C[] = {
     0x1.07bb26p0f,   -0x1.6f336ep-1f,  0x1.4893bep-2f,   -0x1.051c4p-4f,  -0x1.fffe12p-7f, 0x1.3a740ep-7f,
     0x1.a8c366p-10f, -0x1.7b562ap-10f, -0x1.6b7152p-12f, 0x1.cbf4bap-13f, 0x1.e52a8ap-15f, -0x1.9a148cp-16f,
 };
+/* E1(x) + ln x in x - 1, 0 <= x <= 1; this and the next by least squares on Chebyshev points */
+static const real EXP1_NEAR_C[] = {0x1.c14c5ep-3f,  0x1.43a554p-1f,  -0x1.0e94b8p-3f, 0x1.b68a6ep-6f,
+                                   -0x1.382f44p-8f, 0x1.69e676p-11f, -0x1.238adap-13f};
+/* (x - 1 + L) e^x E1(x) in (x - 1 - L) / (x - 1 + L), x >= 1 */
+static const real EXP1_FAR_C[] = {0x1.1abd6cp0f,   -0x1.400f02p-3f,  0x1.eb22bep-5f,  -0x1.b08cf8p-7f,
+                                  0x1.766e3p-8f,   -0x1.4ebac4p-10f, 0x1.5f08eap-11f, -0x1.1d097cp-13f,
+                                  0x1.354152p-14f, 0x1.1790e2p-20f,  0x1.d93714p-16f};
 /* Weideman's a_1 ... a_N for his L */
 static const real WOFZ_C[] = {
     0x1.fa9fbep0f,    0x1.9dc496p0f,   0x1.251926p0f,   0x1.6381a8p-1f,   0x1.6895d8p-2f,
@@ -154,6 +162,7 @@ static const real WOFZ_C[] = {
 #define ERF_TOP 5.93
 #define ERFC_TOP 28
 #define ERFCX_K 3.078125
+#define EXP1_L 3
 #define WOFZ_L 5.25
 #define WOFZ_FAR 0x1p500
 #define HYPER_FAR 0x1p60
@@ -251,6 +260,20 @@ static const real ERFCX_C[] = {
     -0x1.0643f7d116e3cp-26, -0x1.bb33b829070acp-28, 0x1.07009e00dd84bp-29, 0x1.7896419e7101cp-31,
     -0x1.4a6a0c6e52aa8p-33,
 };
+/* E1(x) + ln x in x - 1, 0 <= x <= 1; this and the next by least squares on Chebyshev points */
+static const real EXP1_NEAR_C[] = {0x1.c14c5d3bf8f94p-3,   0x1.43a54e4e98878p-1,   -0x1.0e95393a61399p-3,
+                                   0x1.b68d7d85bdf75p-6,   -0x1.371a1a1dc409bp-8,  0x1.7fc347da82a7p-11,
+                                   -0x1.9f5d0adbc63ddp-14, 0x1.8f0d780a2a683p-17,  -0x1.576a40008df7dp-20,
+                                   0x1.10bf3c4e7284cp-23,  -0x1.50b5f70be77f9p-27, 0x1.84eb410036e6cp-30};
+/* (x - 1 + L) e^x E1(x) in (x - 1 - L) / (x - 1 + L), x >= 1 */
+static const real EXP1_FAR_C[] = {
+    0x1.3cf2693bfb3d3p0,    -0x1.557c7d70854efp-2,  0x1.0ad5f21b63639p-3,  -0x1.99262ec0dbafbp-5,
+    0x1.5b842375de7c2p-6,   -0x1.240695a0ce806p-7,  0x1.02cce4a922555p-8,  -0x1.c5fdb90b83828p-10,
+    0x1.9cf1aa6df044ap-11,  -0x1.7334e4f93abefp-12, 0x1.57c5e9df68cccp-13, -0x1.39d2897738a3bp-14,
+    0x1.26987b222558bp-15,  -0x1.0fd1f9428bcabp-16, 0x1.02c99add08a5cp-17, -0x1.db349fd9a7262p-19,
+    0x1.bd315d3d81d38p-20,  -0x1.c39f59f7b3855p-21, 0x1.fc5e484f43eadp-22, -0x1.044d03f137b79p-23,
+    -0x1.5247191e8ecc8p-27, -0x1.80a2feda57175p-24, 0x1.9319fdf4284fbp-24, 0x1.1dce86aa365e3p-26,
+    -0x1.f22cb7e0838d2p-26, -0x1.3f323866742aep-27, 0x1.31e22a97b0145p-27};
 /* Weideman's a_1 ... a_N for his L */
 static const real WOFZ_C[] = {
     0x1.6e116c778a74dp1,    0x1.49670f9e77b3dp1,    0x1.13f969782e438p1,    0x1.add0d2a4e2744p0,

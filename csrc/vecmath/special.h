@@ -1,4 +1,4 @@
-/* special.h - error functions and the Faddeeva function.
+/* special.h - error functions, the exponential integral and the Faddeeva function.
  *
  * erf.  -log erfc(x) = x h(x) with a smooth h, so erf x = -expm1(-x h(x)) for x in [0, ERF_TOP],
  * from where on erf is 1 to the last bit.  The error of h counts by x erfc(x) / erf(x) only: a
@@ -9,6 +9,9 @@
  * 2 e^(x^2) - erfcx(-x).  erfc is e^(-x^2) erfcx(x), and 2 - erfc(-x).  In e^(x^2) the square is
  * the sum of an exact one of x's leading half and the rest, else its rounding would be multiplied
  * by x^2.
+ *
+ * E1(x) is the integral of e^-t / t from x to infinity (DLMF 6.2.1).  Up to 1, E1(x) + ln x is a polynomial
+ * in u = x - 1 (DLMF 6.6.2); from there on (u + L) e^x E1(x) is one in t = (u - L) / (u + L), as for erfcx.
  *
  * Faddeeva w(z) = e^(-z^2) erfc(-iz), Im z >= 0 (J. A. C. Weideman, SIAM J. Numer. Anal. 31, 1497,
  * 1994): with u = 1 / (L - iz) and Z = (L + iz) u,
@@ -29,12 +32,16 @@ TW_INLINE vec v_erf(vec x) {
     return v_copysign(expm1_fast(-a * h), x);
 }
 
+/* t = (a - k) / (a + k), a >= 0, from inverse = 1 / (a + k): computed from the end of [-1, 1] that is nearer,
+ * so that its error vanishes there */
+TW_INLINE vec half_line(vec a, real k, vec inverse) {
+    return v_sel(a < k, 2 * a * inverse - 1, 1 - 2 * k * inverse);
+}
+
 TW_INLINE vec erfcx_positive(vec a) /* a >= 0 */
 {
     const vec inverse = 1 / (a + ERFCX_K);
-    /* t is computed from the end of [-1, 1] that is nearer, so that its error vanishes there */
-    const vec t = v_sel(a < ERFCX_K, 2 * a * inverse - 1, 1 - 2 * ERFCX_K * inverse);
-    return inverse * POLY(t, ERFCX_C);
+    return inverse * POLY(half_line(a, ERFCX_K, inverse), ERFCX_C);
 }
 
 /* e^(sign a^2) for |a| <= ERFC_TOP */
@@ -56,6 +63,21 @@ TW_INLINE vec v_erfc(vec x) {
     const vec a = v_min(v_set(ERFC_TOP), v_abs(x));
     const vec y = exp_square(a, -1) * erfcx_positive(a);
     return v_sel(x < 0, 2 - y, y);
+}
+
+TW_INLINE vec exp1_far(vec x, vec u) /* x >= 1 */
+{
+    const vec inverse = 1 / (u + EXP1_L);
+    return v_exp(-x) * (inverse * POLY(half_line(u, EXP1_L, inverse), EXP1_FAR_C));
+}
+
+TW_INLINE vec v_exp1(vec x) /* NaN for x < 0 */
+{
+    const ivec near = x < 1;
+    const vec u = x - 1;
+    if (!v_any(near))
+        return exp1_far(x, u);
+    return v_sel(near, POLY(u, EXP1_NEAR_C) - v_log(x), exp1_far(x, u));
 }
 
 typedef struct {

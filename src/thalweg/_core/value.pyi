@@ -10,13 +10,16 @@ class Recorder:
     points: tuple[int, ...]
     data: Sequence[Any]
     arrays: list[Any]
-    numbers: list[float] | None
+    numbers: list[float]
     own: frozenset[int]
+    own_x: bool
+    reads: bool
     parameters: list[Any]
     _known: dict[int, tuple[Any, Any, Any]]
     def __init__(
         self, graph: Graph, points: int | tuple[int, ...], data: Sequence[Any] = ...
     ) -> None: ...
+    def number(self, value: float) -> int: ...
 
 class ComplexValue: ...
 

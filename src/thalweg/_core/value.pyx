@@ -4,8 +4,9 @@ This module says what the operators of Python, and the ufuncs that are one opera
 graph; thalweg.model.symbol says what other functions mean.
 """
 import operator
+from math import prod
 
-from numpy import bool_, complexfloating, ndarray
+from numpy import bool_, complexfloating, full, ndarray
 
 from thalweg._core.graph cimport Graph, simplified
 from thalweg._core.operations cimport OPCODE, arity_of
@@ -25,7 +26,7 @@ cdef dict OPERATION = {
     **{
         name: name
         for name in "sign floor square sqrt cbrt exp expm1 log log1p sin cos tan sinh cosh tanh "
-        "erf erfc erfcx hypot minimum maximum less less_equal equal not_equal floor_divide "
+        "erf erfc erfcx exp1 hypot minimum maximum less less_equal equal not_equal floor_divide "
         "remainder".split()
     },
     "arctan2": "atan2",
@@ -64,16 +65,17 @@ cdef class Recorder:
     ``points`` is the shape of the points; ``data`` holds the values (N,) of each variable, None for
     one that differs from fit to fit; ``arrays`` collects the per-point arrays that are met.
 
-    Where x differs from fit to fit, ``numbers`` notes every number that the function combines with
-    values, and those at the places ``own``, which differ too, become arrays.  Where ``numbers`` is
-    None every number is a constant of the graph.
+    ``numbers`` notes every number that the function combines with values.  Those at the places
+    ``own``, which are numbers of one data set, become arrays, the others constants of the graph.
     """
 
     cdef readonly Graph graph
     cdef readonly object points, data
     cdef readonly list arrays
-    cdef public list numbers
+    cdef readonly list numbers
     cdef public frozenset own
+    cdef public bint own_x  # whether these data are those of one data set, and others have others
+    cdef public bint reads  # whether the function has got numbers of the data
     cdef public list parameters  # not what is computed from them, such as 1.0 * a
     cdef readonly dict _known  # what has been lifted of each array, by the id of the array
 
@@ -81,8 +83,16 @@ cdef class Recorder:
         self.graph = graph
         self.points = (points,) if isinstance(points, int) else points
         self.data, self.arrays, self.own, self._known = data, [], NOTHING, {}
-        self.parameters = []
+        self.parameters, self.numbers = [], []
         graph.exact = True
+
+    cpdef int number(self, double value) except -1:
+        """Return the node of a number that the function combines with values."""
+        self.numbers.append(value)
+        if not self.own or len(self.numbers) - 1 not in self.own:
+            return self.graph.constant(value)
+        self.arrays.append(full(prod(self.points), value))
+        return self.graph.append_x()
 
 
 cdef class Value:
@@ -127,8 +137,7 @@ cdef class Value:
         if isinstance(other, Value) and (<Value> other)._recorder is self._recorder:
             return (<Value> other)._id
         if isinstance(other, (float, int)) and isinstance(self._recorder, Recorder):
-            if (<Recorder> self._recorder).numbers is None:
-                return self.own().constant(other)
+            return (<Recorder> self._recorder).number(other)
         return self.own().known(self._recorder.lift(other))
 
     cdef Value of(self, int node, int op=COPY):

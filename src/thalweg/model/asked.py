@@ -73,7 +73,7 @@ def outputs_of(
     """Call ``function(x, *params)`` once with symbols; return which outputs it has.
 
     The parameters are those of `record`.  One real output is told by what it was recorded as, or by
-    None if it is nothing that can be recorded.
+    None if it is nothing that can be recorded or reads x as a whole.
 
     Raises
     ------
@@ -94,6 +94,8 @@ def _outputs(recorder: Recorder, value: Any) -> Several | Recording | None:
     several = _several_of(recorder, value)
     if several is not None:
         return several
+    if recorder.reads:  # it is recorded once more for what it reads, see `numbers_of_x`
+        return None
     try:
         return Recording(recorder.graph, nodes_of(recorder, value, None)[0], recorder.arrays)
     except RecordingError:

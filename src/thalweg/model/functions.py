@@ -5,7 +5,7 @@ it records itself.  The forms are chosen so that neither the value nor any deriv
 where the function itself is finite, and so that the derivative is right where two branches meet:
 ``where(x < 0, x, -x)`` has derivative -1 at 0, ``-abs(x)`` would have 0.
 
-Only erf, erfc, erfcx, the two parts of the Faddeeva function and the Voigt profile are primitives,
+Only erf, erfc, erfcx, exp1, the two parts of the Faddeeva function and the Voigt profile are primitives,
 whose values for arrays come from the table `graph.NUMPY`.  References: DLMF 7.1 to 7.19 (error
 functions, Voigt profiles); Maechler, "Accurately computing log(1 - exp(-|a|))", 2012 (the forms of
 the log1p and expm1 formulas).
@@ -38,6 +38,7 @@ def _primitive(op: str) -> Callable[..., Value]:
 
 
 erf, erfc, erfcx = _primitive("erf"), _primitive("erfc"), _primitive("erfcx")
+exp1 = _primitive("exp1")
 voigt_re, voigt_im = _primitive("voigt_re"), _primitive("voigt_im")
 _voigt = _primitive("voigt")
 

@@ -81,6 +81,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "erf": np.vectorize(math.erf, otypes=[float]),
     "erfc": np.vectorize(math.erfc, otypes=[float]),
     "erfcx": special("erfcx"),
+    "exp1": special("exp1"),
     "not": _truth(lambda a: np.equal(a, 0)),
     "add": np.add,
     "sub": np.subtract,

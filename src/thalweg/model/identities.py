@@ -153,7 +153,6 @@ IDENTITIES: dict[str, tuple[Identity | None, ...]] = {
     "k1e": (lambda x: k1e(x) + _slope_of_k(k0e(x), 1, k1e(x), x),),
     "kve": (None, lambda v, x: kve(v, x) + _slope_of_k(kve(v - 1, x), v, kve(v, x), x)),
     # exponential integrals, error functions and their inverses
-    "exp1": (lambda x: -np.exp(-x) / x,),
     "expi": (lambda x: np.exp(x) / x,),
     "expn": (None, lambda n, x: -expn(n - 1, x)),
     "erfi": (lambda x: 2 / _SQRT_PI * np.exp(x * x),),

@@ -77,6 +77,11 @@ def _erfcx(g: Graph, v: int, a: int) -> Factors:
     return (g.add("add", g.const(-_TWO_OVER_SQRT_PI), product),)
 
 
+def _exp1(g: Graph, v: int, a: int) -> Factors:
+    """The derivative of the exponential integral, -exp(-a) / a."""
+    return g.const(-1.0), g.add("div", g.add("exp", g.add("neg", a)), a)
+
+
 def _unless_zero(g: Graph, a: int, at_zero: int, value: int) -> int:
     return g.add("where", g.add("equal", a, g.const(0.0)), at_zero, value)
 
@@ -156,6 +161,7 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     "erf": (_gauss(_TWO_OVER_SQRT_PI),),
     "erfc": (_gauss(-_TWO_OVER_SQRT_PI),),
     "erfcx": (_erfcx,),
+    "exp1": (_exp1,),
     "lookup": (_piece_slope,),
     "add": (_one, _one),
     "sub": (_one, _minus_one),

@@ -47,7 +47,7 @@ def shape_of(recorder: Any) -> tuple[int, ...]:
 
 def refuse_missing(recorder: Any) -> None:
     """Refuse to mix points of a curve that all fits share where one has no x, and so no value."""
-    if recorder.numbers is None and recorder.data and present(recorder) is not None:
+    if not recorder.own_x and recorder.data and present(recorder) is not None:
         refuse(MISSING_IN_A_CURVE, _CURE)
 
 

@@ -50,21 +50,12 @@ class Recorder(compiled.Recorder):
                 refuse("use of a value from another recording")
             return value._id
         if isinstance(value, _NUMBERS):
-            return self._lift_number(float(value))
+            return self.number(float(value))
         if compiled.is_complex(value):
             refuse("a complex value where a real one is needed", "take its real part or np.abs")
         if hasattr(value, "__array__"):
             return self._lift_array(value)
         refuse(f"an operand of type {type(value).__name__}", "use numbers and NumPy arrays")
-
-    def _lift_number(self, value: float) -> int:
-        if self.numbers is None:
-            return self.graph.const(value)
-        self.numbers.append(value)
-        if len(self.numbers) - 1 not in self.own:
-            return self.graph.const(value)
-        self.arrays.append(np.full(self.n_points, value))
-        return self.graph.append_x()
 
     def _lift_array(self, value: Any) -> int:
         array = np.asarray(value)
@@ -79,7 +70,7 @@ class Recorder(compiled.Recorder):
             node = self.graph.append_x()
             self.arrays.append(every.reshape(-1))
         elif array.size == 1:
-            node = self._lift_number(float(array.item()))
+            node = self.number(float(array.item()))
         elif array.ndim == 1 and array.size:  # a curve on a grid of its own
             tables = curves.tables_of(self)
             number = tables.add(table("curve", 0, len(numbers), values=numbers))
@@ -117,6 +108,7 @@ class Recorder(compiled.Recorder):
         graph, arrays = self.graph, [*self.data, *self.arrays]
         if not self.data or value._recorder is not self or graph.stage(value._id) != ON_X:
             return None
+        self.reads = True
         kind, *operands = graph.node(value._id)
         if kind == "x":
             numbers = arrays[operands[0]]

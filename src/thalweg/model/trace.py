@@ -12,7 +12,8 @@ closure become further inputs of the graph, numbers become constants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from .arrays import Symbols, is_array_of_symbols
 from .curves import length_of, refuse_arrays
 from .functions import voigt_im, voigt_re
 from .graph import Graph
+from .numbers_of_x import NONE, differing, places_of_x, with_arrays_of_x
 from .refusal import RecordingError, place_of, refuse
 from .remembered import remembered
 from .rows import as_curve, is_row
@@ -130,7 +132,8 @@ def record(
         The names by which the function finds its variables in x; if empty, it finds them by place.
     data : sequence of ndarray or None
         The values (N,) of each variable, None for those that differ from fit to fit.  Expressions
-        of given values alone, such as ``x.max()``, are then numbers; see also `record_each`.
+        of given values alone, such as ``x.max()``, are then numbers for the function, and arrays of
+        the recording (`numbers_of_x`); see also `record_each`.
     several : Several or None
         The outputs of the function, if it has several: its value is then recorded for R N points,
         in the order of `thalweg.model.several`.
@@ -146,17 +149,20 @@ def record(
         The function did something that cannot be recorded, or raised an error of its own.
     """
 
-    def recorded(f: Callable[..., Any], data: Sequence[Any]) -> tuple[Recorder, list[int]]:
+    def recorded(
+        f: Callable[..., Any], data: Sequence[Any] = (), own: frozenset[int] = NONE
+    ) -> tuple[Recorder, list[int]]:
         recorder = Recorder(Graph(n_params, n_x), points, data)
+        recorder.own = own
         return recorder, _recorded(f, recorder, single, columns, several)
 
     if several is None and not columns:
-        known = remembered(
-            function, n_params, (n_x, points, single), lambda: recorded(function, ())
-        )
+        known = remembered(function, n_params, (n_x, points, single), lambda: recorded(function))
         if known is not None:
             return Recording(*known, [])
-    recorder, outputs = or_with_scipy(function, lambda f: recorded(f, data))
+    recorder, outputs = or_with_scipy(
+        function, lambda f: with_arrays_of_x(partial(recorded, f), data)
+    )
     return _recording(recorder, outputs, recorder.arrays, several)
 
 
@@ -246,24 +252,39 @@ def record_each(
     n_fits = max(len(row.array) for row in x if row.step)
 
     def recorded(fit: int, own: frozenset[int]) -> tuple[Recorder, list[int]]:
-        data = [row.array[fit] if row.step else row.array for row in x]
+        return of_data([row.array[fit] if row.step else row.array for row in x], own)
 
+    def of_data(data: Sequence[Any], own: frozenset[int]) -> tuple[Recorder, list[int]]:
         def with_numbers(f: Callable[..., Any]) -> tuple[Recorder, list[int]]:
             recorder = Recorder(Graph(n_params, len(x)), points, data)
-            recorder.numbers, recorder.own = [], own
+            recorder.own, recorder.own_x = own, True
             return recorder, _recorded(f, recorder, single, columns, several)
 
         return or_with_scipy(function, with_numbers)
 
-    numbers = [recorded(fit, frozenset())[0].numbers for fit in range(n_fits)]
-    if len({len(n or ()) for n in numbers}) > 1:
+    first, _ = recorded(0, NONE)
+    numbers = [first.numbers, *(recorded(fit, NONE)[0].numbers for fit in range(1, n_fits))]
+    if len(set(map(len, numbers))) > 1:
         raise _other_course(function)
-    table = np.array(numbers, float).reshape(n_fits, -1)
-    own = frozenset(np.flatnonzero((table != table[:1]).any(axis=0)).tolist())  # NaN differs
-    recorder, outputs = recorded(0, own)
+    differ = differing(numbers)
+    own = differ | places_of_x(of_data, first.data, first)
+    try:
+        return _joined(function, several, (recorded(fit, own) for fit in range(n_fits)))
+    except RecordingError:  # see `with_arrays_of_x`
+        if own == differ:
+            raise
+        return _joined(function, several, (recorded(fit, differ) for fit in range(n_fits)))
+
+
+def _joined(
+    function: Callable[..., Any],
+    several: Several | None,
+    recordings: Iterator[tuple[Recorder, list[int]]],
+) -> Recording:
+    """One recording of the recordings of all data sets, whose arrays have a row for each."""
+    recorder, outputs = next(recordings)
     key, arrays = recorder.graph.key(tuple(outputs)), [recorder.arrays]
-    for fit in range(1, n_fits):
-        other, places = recorded(fit, own)
+    for other, places in recordings:
         if other.graph.key(tuple(places)) != key or len(other.arrays) != len(recorder.arrays):
             raise _other_course(function)
         arrays.append(other.arrays)

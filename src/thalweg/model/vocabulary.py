@@ -68,7 +68,9 @@ _FUNCTIONS_BY_ARITY: dict[int, dict[str, Callable[..., Any]]] = {
 
 
 # Functions of SciPy, which are functions only where they are called: gamma may be a parameter.
-SPECIAL = {name: (len(each), _of_scipy(name)) for name, each in IDENTITIES.items()}
+SPECIAL = {name: (len(each), _of_scipy(name)) for name, each in IDENTITIES.items()} | {
+    "exp1": (1, functions.exp1)
+}
 # The number of arguments of each function whose name is no parameter's, and what it computes.
 FUNCTIONS = {
     name: (arity, function)
