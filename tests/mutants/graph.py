@@ -98,7 +98,20 @@ EDITS = {
         ),
     ],
     ("src/thalweg/_core/value.pyx", "test_reductions.py"): [
-        ("numbers of each fit not noted", "(<Recorder> self._recorder).numbers is None", "True"),
+        ("numbers of each fit not noted", "if not self.own or len", "if True or len"),
+    ],
+    ("src/thalweg/model/numbers_of_x.py", "test_reductions.py"): [
+        ("own x: numbers of the first data set", "any(v != values[0] for v in values)", "False"),
+    ],
+    ("src/thalweg/model/numbers_of_x.py", "test_numbers_of_x.py"): [
+        ("numbers of x are constants", "if not recorder.reads:", "if True:"),
+        ("numbers of x: not moved", "low + _SHIFT * width", "low"),
+        ("numbers of x: steps of the same ratio", "+ (_BEND * width) * u", "+ 0 * u"),
+        ("numbers of x: of one width", "(high - low) or abs(low) or 1.0", "(high - low) or 0.0"),
+        ("numbers of x: of another course", "if len(others) == len(recorder.numbers) else NONE", ""),
+    ],
+    ("src/thalweg/model/asked.py", "test_numbers_of_x.py"): [
+        ("outputs of what reads x", "    if recorder.reads:", "    if False:"),
     ],
     ("src/thalweg/_core/value.pyx", "test_graph.py"): [
         (
