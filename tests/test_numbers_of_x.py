@@ -114,6 +114,25 @@ def test_numbers_of_x_are_arrays_and_those_of_the_formula_constants():
     assert arrays == [2.0, x.mean()]
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda t: t[0],
+        lambda t: t[0] / t[-1],
+        lambda t: t[1] - t[0],
+        lambda t: (t[1] - t[0]) / (t[-1] - t[-2]),
+        lambda t: np.median(t) / np.mean(t),
+        lambda t: np.std(t) / np.ptp(t),
+    ],
+)
+@pytest.mark.parametrize("x", [np.linspace(0, 1, N), np.geomspace(1, 9, N), 1e9 + np.arange(N)])
+def test_no_common_ratio_of_values_of_x_is_taken_for_a_constant(read, x):
+    def model(t, a, b):
+        return a * read(t) + b * t
+
+    assert constants_and_arrays(model, x)[1] == [read(x)]
+
+
 @pytest.mark.parametrize("x", [np.zeros(5), np.full(5, 3.0), np.array([7.0]), np.full(5, np.nan)])
 def test_an_x_of_one_value_is_moved_too(x):
     def model(t, a, b):
@@ -133,6 +152,15 @@ def test_a_model_that_fails_on_another_x_is_recorded_on_its_own():
         if t[-1] > 1:
             raise ValueError("t is a phase")
         return a * t[-1] + b * t
+
+    assert constants_and_arrays(model, x) == ({1.0}, [])
+
+
+def test_a_model_that_takes_another_course_on_another_x_is_recorded_on_its_own():
+    x = np.linspace(0, 1, N)
+
+    def model(t, a, b):
+        return a * t[-1] + b * t if t[-1] <= 1 else 2.0 * a + 3.0 * b
 
     assert constants_and_arrays(model, x) == ({1.0}, [])
 
