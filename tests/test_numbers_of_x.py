@@ -1,4 +1,4 @@
-"""A model that reads its x as a whole gives the same bits alone, in a batch and in a piece of it."""
+"""A model that reads its x as a whole gives the same bits alone, in a batch and in its pieces."""
 
 import numpy as np
 import pytest

@@ -108,7 +108,11 @@ EDITS = {
         ("numbers of x: not moved", "low + _SHIFT * width", "low"),
         ("numbers of x: steps of the same ratio", "+ (_BEND * width) * u", "+ 0 * u"),
         ("numbers of x: of one width", "(high - low) or abs(low) or 1.0", "(high - low) or 0.0"),
-        ("numbers of x: of another course", "if len(others) == len(recorder.numbers) else NONE", ""),
+        (
+            "numbers of x: of another course",
+            "if len(others) == len(recorder.numbers) else NONE",
+            "",
+        ),
     ],
     ("src/thalweg/model/asked.py", "test_numbers_of_x.py"): [
         ("outputs of what reads x", "    if recorder.reads:", "    if False:"),

@@ -5,10 +5,10 @@ it records itself.  The forms are chosen so that neither the value nor any deriv
 where the function itself is finite, and so that the derivative is right where two branches meet:
 ``where(x < 0, x, -x)`` has derivative -1 at 0, ``-abs(x)`` would have 0.
 
-Only erf, erfc, erfcx, exp1, the two parts of the Faddeeva function and the Voigt profile are primitives,
-whose values for arrays come from the table `graph.NUMPY`.  References: DLMF 7.1 to 7.19 (error
-functions, Voigt profiles); Maechler, "Accurately computing log(1 - exp(-|a|))", 2012 (the forms of
-the log1p and expm1 formulas).
+Only erf, erfc, erfcx, exp1, the two parts of the Faddeeva function and the Voigt profile are
+primitives, whose values for arrays come from the table `graph.NUMPY`.  References: DLMF 6.2
+(exponential integral), 7.1 to 7.19 (error functions, Voigt profiles); Maechler, "Accurately
+computing log(1 - exp(-|a|))", 2012 (the forms of the log1p and expm1 formulas).
 """
 
 import math

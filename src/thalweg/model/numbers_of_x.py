@@ -1,10 +1,10 @@
 """Which numbers of a recording are made of x.
 
-A model may read its x as a whole: ``t.mean()``, ``t[0]``, ``t[1] - t[0]``.  These are numbers of one
-data set; another data set, whose x differs, has others.  Constants of a graph take part in the rules
-that simplify it and that order its products.  If a number of x were a constant where its data set is
-fitted alone, and an array where the set is one of many, the last digits of the result would differ.
-Therefore such numbers are always arrays.
+A model may read its x as a whole: ``t.mean()``, ``t[0]``, ``t[1] - t[0]``.  These are numbers of
+one data set; another data set, whose x differs, has others.  Constants of a graph take part in the
+rules that simplify it and that order its products.  If a number of x were a constant where its data
+set is fitted alone, and an array where the set is one of many, the last digits of the result would
+differ.  Therefore such numbers are always arrays.
 
 The function gets plain numbers and may do anything with them, so which of them come from x is found
 by a second call: those that differ when x is somewhere else.
