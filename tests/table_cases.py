@@ -164,6 +164,11 @@ RIGHT = {
     ),
 }  # fmt: skip
 
+# What spreadsheets write in languages of their users; of formulas that fail it is told.
+NOT_AVAILABLE = ("#N/A", "#NV", "#N/D", "#N/DISP", "#I/T", "#Н/Д", "#n/d")
+FAILED = ("#WERT!", "#DIV/0!", "#VALEUR!", "#¡VALOR!", "#¿NOMBRE?", "#NOM?", "#VÄRDEFEL!", "#ЗНАЧ!")
+FAILED += ("#REF!", "#SPILL!", "Err:502", "#BRAK!")
+
 RIGHT |= {
     "a spectrometer's preamble": Right(
         "Data from Probe1.txt Node\n\nDate: Mon Mar 04 10:21:33 CET 2024\nUser: lab\n"
@@ -191,6 +196,43 @@ RIGHT |= {
         "t,s\n0,1.5\n1,2.5\n1,-999\n1,-999.0\n2,3.5\n", "2 cells of y empty", ("--missing=-999",)
     ),
     "half of the names": Right("t,,\n0,1.5,7\n1,2.5,7\n2,3.5,7\n", "y is 2", ("--y", "2")),
+    "a size above whole numbers": Right(
+        "3 2\n0 1\n1 2\n2 3\n", "line 1, 3 2, tells the size of the table and is left out", (), 1
+    ),
+    "serial dates, not said": Right(
+        "date,s\n44000,44001.5\n44001,44002.5\n44002,44003.5\n",
+        'date is read as numbers; if they are days that a spreadsheet counts say --dates "serial"',
+    ),
+    "serial dates": Right(
+        "date;s\n44197,5;1,5\n44198,5;86401,5\n44198,75;108001,5\n",
+        "date is read as seconds from its first, 2021-01-01 12:00:00",
+        ("--dates", "serial"),
+    ),
+    "serial dates without a name": Right(
+        "1.0,1.5\n2.0,86401.5\n2.25,108001.5\n",
+        "1 is read as seconds from its first, 1899-12-31 00:00:00",
+        ("--dates", "serial"),
+    ),
+    "data in rows": Right("t,0,1,2\ns,1.5,2.5,3.5\n", "x is t; y is s", ("--transpose",)),
+    "data in rows, with units": Right(
+        "Run 7\nt;s;0;1;2\ns;mV;1,5;2,5;3,5\n", "x is t (s); y is s (mV)", ("--transpose",)
+    ),
+    "data in rows without names": Right("0 1 2\n1.5 2.5 3.5\n", "x is 1; y is 2", ("--transpose",)),
+    "counts of photons": Right(
+        "#PicoHarp 300  Histogram Data\t\t\t2021-03-22 04:00:21 PM\n#channels per curve\n3\n"
+        "#display curve no.\n0\t3\t\n#memory block no.\n0\t3\t\n#ns/channel\n1.0\t0.5\t\n"
+        "#counts\n5\t1\t\n6\t2\t\n7\t3\t\n",
+        "column curve 3 has channels of 0.5 ns, not 1, and is left out",
+        (),
+        5,
+    ),
+    "counts of photons, another curve": Right(
+        "#HydraHarp 400\n#channels per curve\n4\n#ns/bin\n1,0\t0,5\n#counts\n5\t1\n6\t1\n7\t2\n",
+        "it tells 4 channels for each curve, but has 3",
+        ("--y", "curve 0"),
+        5,
+    ),
+    "an index that counts": Right(",s\n1,2.5\n2,3.5\n3,4.5\n", "x is 1; y is s"),
     "two columns of a name": Right("t,s,s\n0,1.5,7\n1,2.5,7\n2,3.5,7\n", "y is s", ("--y", "2")),
 }
 WRONG = {
@@ -245,7 +287,16 @@ WRONG = {
         "t,s\n0,1.5 ± 0.1\n1,2\n".encode(),
         "an error stands behind it, which wants a column",
     ),
-    "an error of a spreadsheet": (b"t,s\n0,1\n1,#VALUE!\n", "it is an error of a spreadsheet"),
+    "a cell that was too narrow": (b"t,s\n0,1\n1,####\n", "too long for its cell, as spreadsheets"),
+    "no serial date": (
+        b"date,s\n-1,1\n2,2\n3,4\n",
+        "column date: -1 is no date of a spreadsheet",
+        ("--dates", "serial"),
+    ),
+    "widths of other curves": (
+        b"#PicoHarp 300\n#ns/channel\n0.1\t0.1\n#counts\n5\n4\n3\n",
+        "line 5: 1 curve, but the head tells the widths of 2",
+    ),
     "overflow of an instrument": (b"t,s\n0,1\n1,OVER\n2,3\n", 'missing value say --missing "OVER"'),
     "overflow in the first row": (b"t,s\n0,OVER\n1,2\n2,3\n", "line 2, column s: 'OVER' is not"),
     "overflow and no names": (b"0,OVER\n1,2\n2,3\n", "line 1, column 2: 'OVER' is not a number"),

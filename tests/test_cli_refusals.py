@@ -185,7 +185,7 @@ def test_info_and_version():
         ("thalweg mod", ["models "]),
         ("thalweg models michael", ["michaelis_menten "]),
         ("thalweg fit d.csv --model gaussian2d_", ["gaussian2d_elliptic", "gaussian2d_rotated"]),
-        ("thalweg fit d.csv --dates ", ["dmy", "mdy", "hm", "ms"]),
+        ("thalweg fit d.csv --dates ", ["dmy", "mdy", "hm", "ms", "serial"]),
         ("thalweg fit d.csv --y ti", ["times "]),
         ("thalweg fit d.csv --y times,", ["times,times", "times,load"]),
         ("thalweg fit z.npz --x ", ["z", "t"]),

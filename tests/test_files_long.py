@@ -193,6 +193,8 @@ def drawn(rng):
         decimal=None if rng.random() < 0.9 else str(rng.choice([".", ","])),
         thousands=None if rng.random() < 0.95 else str(rng.choice(["'", ".", ","])),
         separator=None if rng.random() < 0.9 else separator,
+        dates=None if rng.random() < 0.9 else "serial",
+        transpose=None if rng.random() < 0.97 else True,
     )
     return text, form
 
@@ -241,3 +243,25 @@ def test_a_number_may_stand_for_a_missing_value(n):
     table = tw.read_table(io.StringIO("\n".join(lines)), missing=["-999", "void"])
     assert np.isnan(table["b"]).sum() == n - 1 and table["b"][1] == 2.5
     assert np.isnan(table["c"]).sum() == 1 and not np.isnan(table["a"]).any()
+
+
+@pytest.mark.parametrize("at", [0, 700, 1250, 2000, 2900, 2999])
+def test_a_failed_formula_of_a_long_file_is_named(at):
+    lines = ["a,b", *(f"{i},{i / 7}" for i in range(3000))]
+    lines[at + 1] = "5,#WERT!"
+    table = tw.read_table(io.StringIO("\n".join(lines)))
+    words = f"line {at + 2}, column b: '#WERT!' is an error of a spreadsheet and read as a missing"
+    assert np.isnan(table["b"]).nonzero()[0] == [at] and table.notes == (f"{words} value",)
+
+
+def test_long_files_hold_serial_dates_counts_of_photons_and_rows():
+    days = "\n".join(f"{44000 + i},{i}" for i in range(3000))
+    table = tw.read_table(io.StringIO(f"date,b\n{days}"), dates="serial")
+    np.testing.assert_array_equal(table["date"], 86400 * table["b"])
+    assert [note for note in table.notes if "seconds" in note] == [*table.notes]
+    head = "#PicoHarp 300\n#ns/channel\n0.25\n#counts\n"
+    table = tw.read_table(io.StringIO(head + "\n".join(map(str, range(3000)))))
+    np.testing.assert_array_equal(table["time"], table["curve 0"] / 4)
+    rows = "\n".join(f"A{i},0,1,2,3,4" for i in range(3000))
+    table = tw.read_table(io.StringIO(rows))
+    assert len(table) == 3000 and table["A2999"].tolist() == [0, 1, 2, 3, 4]

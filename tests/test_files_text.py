@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from file_cases import LINE, call, one_sentence
-from table_cases import PLAIN, RIGHT, WRONG
+from table_cases import FAILED, NOT_AVAILABLE, PLAIN, RIGHT, WRONG
 
 import thalweg as tw
 
@@ -35,9 +35,9 @@ def test_a_file_that_people_have_is_fitted_and_told(name, path, capsys):
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_file_is_one_sentence(name, path, capsys):
-    content, sentence = WRONG[name]
+    content, sentence, *options = WRONG[name]
     path.write_bytes(content)
-    status, printed, said = call(capsys, "fit", path, *LINE)
+    status, printed, said = call(capsys, "fit", path, *LINE, *(options[0] if options else ()))
     one_sentence(status, said)
     assert not printed and sentence in said and said.count("\n") == 1
     assert said.startswith(f"thalweg: {path}")
@@ -157,6 +157,23 @@ E, F = (0.1, 0.2, 0.1, 0.4), (0.3, 0.1, 0.2, 0.2)
         ("t,error", (T, A), "error", None),
         ("t,error,sigma", (T, A, B), "error, sigma", None),
         ("t,terra,mirror", (T, A, B), "terra, mirror", None),
+        ("t,a,Fehler", (T, A, E), "a", "Fehler"),
+        (
+            "t,a,a Unsicherheit,b,Messunsicherheit b",
+            (T, A, E, B, F),
+            "a, b",
+            "a Unsicherheit, Messunsicherheit b",
+        ),
+        ("t,a,b,erreur a,incertitude de b", (T, A, B, E, F), "a, b", "erreur a, incertitude de b"),
+        (
+            "t,a,écart-type,b,Standardabweichung",
+            (T, A, E, B, F),
+            "a, b",
+            "écart-type, Standardabweichung",
+        ),
+        ("t,a,b,σa,δb", (T, A, B, E, F), "a, b", "σa, δb"),
+        ("t,a,SE", (T, A, E), "a", "SE"),
+        ("t,Se,type", (T, A, B), "Se, type", None),
     ],
 )
 def test_columns_of_errors_are_no_data(header, columns, y, sigma, path, capsys):
@@ -178,6 +195,88 @@ def test_errors_are_taken_as_sigma_and_no_word_of_it_is_needed(path, capsys):
     assert "sigma is b_err" in alone[2] and "a_err" not in alone[2]
     asked = call(capsys, "fit", path, *LINE, "--y", "a,a_err")
     assert asked[0] == 0 and "y is a, a_err" in asked[2].splitlines()[0]
+
+
+@pytest.mark.parametrize("mark", [*NOT_AVAILABLE, *FAILED])
+@pytest.mark.parametrize("sign", [",", ";", "\t", " "])
+def test_what_spreadsheets_write_for_no_value_is_missing(mark, sign):
+    """Also where a row begins with it, which is then no comment."""
+    rows = ["t,s", "0,1.5", f"1,{mark}", f"{mark},7", "2,3.5", "3,4.5"]
+    table = tw.read_table(io.StringIO("\n".join(row.replace(",", sign) for row in rows)))
+    np.testing.assert_array_equal(table["t"], [0, 1, np.nan, 2, 3])
+    np.testing.assert_array_equal(table["s"], [1.5, np.nan, 7, 3.5, 4.5])
+    told = [f"line {line}, column {name}" for line, name in ((4, "t"), (3, "s"))]
+    words = f": {mark!r} is an error of a spreadsheet and read as a missing value"
+    assert table.notes == tuple(place + words for place in told if mark in FAILED)
+
+
+def test_a_comment_that_begins_like_such_a_mark_is_one():
+    text = "#Warning! lamp off\n#ND filter 2\n#NA lens, f 5\nt,s\n0,1.5\n1,2.5\n"
+    assert tw.read_table(io.StringIO(text))["s"].tolist() == [1.5, 2.5]
+
+
+# ---- data in rows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        ("t,0,1,2,3,4\ns,1,2,3,4,5\n", "t, s"),
+        ("t,5,3,2,1,0.5,0.1\ns,1,2,3,#NV,5,6\n", "t, s"),
+        ("Run 7,,,,,,\n\nt;s,0,1,2,3,4\n".replace(";", "") + "s,1,2,3,4,5\n", "ts, s"),
+        (",0,1,2,3,4\nA1,1,2,3,4,5\nA2,1,2,3,4,5\n", "1, A1, A2"),
+        ("t;s;0;1;2;3;4,5;9\nu;mV;1;2;3;4;5;6\n", "t, u"),
+    ],
+)
+def test_data_in_rows_are_read_across_if_nothing_else_is_meant(rows, names):
+    table = tw.read_table(io.StringIO(rows))
+    assert ", ".join(table.names) == names
+    assert (
+        "its data stand in rows and are read so; transpose=False reads it by columns"
+        in (table.notes[:2])
+    )
+    down = tw.read_table(io.StringIO(rows), transpose=False)
+    assert "column 1 holds texts and is left out" in down.notes or "Run" in rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            "A,0,1,2,3\nB,1,2,3,4\n",
+            "if each row holds the data of the name before it say transpose",
+        ),
+        ("A,0,1,2,4,5\nB,1,2,3,4,5\n", "if each row holds the data of the name before it say"),
+        ("A,0,1,2,3,4,5\nA,1,2,3,4,5,6\n", "if each row holds the data of the name before it say"),
+        ("1 2 3 4 5 6 7 8 9 10\n0 1 0 1 0 1 0 1 0 1\n", "it has 10 columns of 2 rows; if the data"),
+        ("A,5.1,3.5,1.4,0.2,7,9\nB,1,2,3,4,5,6\n", None),
+        ("name,a,b,c,d,e,f\nA,1,2,3,4,5,6\nB,2,3,4,5,6,7\n", None),
+        ("A,0,1.5\nB,1,2.5\n", None),
+    ],
+)
+def test_what_may_stand_in_rows_or_columns_is_read_by_columns_with_a_note(rows, words):
+    table = tw.read_table(io.StringIO(rows))
+    assert len(table.columns[0]) == 2
+    assert any("transpose" in note for note in table.notes) == (words is not None)
+    assert words is None or any(note.startswith(words) for note in table.notes)
+
+
+def test_a_place_in_rows_is_named():
+    with pytest.raises(ValueError, match="row s, cell 4: 'OVER' is not a number"):
+        tw.read_table(io.StringIO("t,0,1,2\ns,1,2,OVER\n"), transpose=True)
+    with pytest.raises(ValueError, match="line 2: 3 cells, but line 1 has 4"):
+        tw.read_table(io.StringIO("t,0,1,2\ns,1,2\n"), transpose=True)
+    with pytest.raises(ValueError, match="transpose must be True or False, got 'yes'"):
+        tw.read_table(io.StringIO(PLAIN), transpose="yes")
+
+
+def test_curves_of_other_widths_are_read_if_they_are_asked_for():
+    text = "#TimeHarp 200\n#display curve no.\n0 4 7\n#ns/channel\n1 .5 1\n#counts\n1 2 3\n4 5 6\n"
+    table = tw.read_table(io.StringIO(text))
+    assert table.names == ("time", "curve 0", "curve 7") and table.units == {"time": "ns"}
+    assert list(table.skipped) == ["time 4", "curve 4"]
+    table = tw.read_table(io.StringIO(text), columns=["time 4", "curve 4"])
+    assert [column.tolist() for column in table.columns] == [[0, 0.5], [2, 5]]
 
 
 # ---- read_table ----------------------------------------------------------------------------------

@@ -13,11 +13,22 @@ from functools import cache
 from math import nan
 from typing import NamedTuple
 
-# What spreadsheets, NumPy, pandas, R and C write for a missing value; compared in lower case.
-MISSING = frozenset(
-    {"", "nan", "-nan", "na", "n/a", "null", "none", "-", "--", "#n/a", "#na", "#n/a n/a", "<na>"}
-    | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "nan(ind)", "-nan(ind)"}
+# What spreadsheets write for "not available", in the languages that have a word of their own.
+_NOT_AVAILABLE = frozenset(
+    {"#n/a", "#na", "#n/a n/a", "#nv", "#n/d", "#nd", "#n.d.", "#n/disp", "#n/b", "#nb", "#i/t"}
+    | {"#н/д", "#yok", "#hiányzik", "#není_k_dispozici", "#nedostupný"}
 )
+# What spreadsheets, NumPy, pandas, R and C write for a missing value; compared in lower case.
+MISSING = _NOT_AVAILABLE | {
+    *("", "nan", "-nan", "na", "n/a", "null", "none", "-", "--", "<na>"),
+    *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "nan(ind)", "-nan(ind)"),
+}
+# What they write for a formula that has no value: "#DIV/0!", "#WERT!", "#¿NOMBRE?", "Err:502".
+_FAILED = r"#[¡¿]?[^\W\d_a-z][^\s#,;|a-z]{0,19}[!?]|(?:Err|Fehler|Erreur)\s?:\s?\d{3}"
+_FAILED_FORMULA = re.compile(_FAILED)
+_WORDS = [re.escape(form(word)) for word in sorted(_NOT_AVAILABLE) for form in (str, str.upper)]
+# A line that begins with such a mark and goes on as a row does is no comment.
+BEGINS_WITH_MARK = re.compile(rf"(?:{'|'.join(_WORDS)}|{_FAILED})(?:\s*(?:[\t;,|]|$)|\s+[-+.#\d])")
 _SHOWN = 40  # a sentence shows at most so many characters of a cell
 
 # Signs that typesetters and spreadsheets use in the place of a plain one.  The blanks are the
@@ -50,7 +61,10 @@ _CAUSES = (
 )  # fmt: skip
 _TEXTS = (
     (re.compile(r"\d{1,4}[-/.:]\d{1,2}([-/.:T ].*)?"), "it looks like a date or a time"),
-    (re.compile(r"#[A-Z/0]+[!?]"), "it is an error of a spreadsheet"),
+    (
+        re.compile(r"#{3,}"),
+        "it is a number that was too long for its cell, as spreadsheets mark them",
+    ),
     (re.compile(r"\*+"), "it is a number that was too long for its field, as Fortran marks them"),
 )
 
@@ -97,7 +111,7 @@ def number(cell: str, signs: Signs, missing: Set[str] = MISSING) -> float | None
             return float(cell.replace(",", "."))
     except ValueError:
         pass
-    if cell.lower() in missing:
+    if is_missing(cell, missing):
         return nan
     cell = plain(cell)
     if signs.thousands and grouped(signs).fullmatch(cell):
@@ -108,6 +122,16 @@ def number(cell: str, signs: Signs, missing: Set[str] = MISSING) -> float | None
         return float(_with_exponent(cell.replace(",", ".") if signs.decimal == "," else cell))
     except ValueError:
         return None
+
+
+def is_missing(cell: str, missing: Set[str] = MISSING) -> bool:
+    """Whether a cell holds no value: one of the words for that, or a formula that has none."""
+    return cell.lower() in missing or is_failed_formula(cell)
+
+
+def is_failed_formula(cell: str) -> bool:
+    """Whether a cell holds what spreadsheets write for a formula without a value."""
+    return cell[:1] in ("#", "E", "F") and _FAILED_FORMULA.fullmatch(cell) is not None
 
 
 def is_number(cell: str) -> bool:

@@ -2,7 +2,8 @@
 
 Such a line looks like a point.  It is left out where it can be nothing else: its numbers are those
 of the rows below it and of the columns, and it has fewer cells than the rows, or is written without
-decimals above numbers all of which have some.  Where it may be either it stays, and a note says so.
+decimals above numbers all of which have some, or interrupts the order or the even steps that the
+first column has below it.  Where it may be either it stays, and a note says so.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from .cells import is_number
 from .rows import Rows, table_width
 
 _WHOLE = re.compile(r"\d{1,15}")
+_SHOWING = 3  # so many numbers of a column show its order
 _MOST = 2  # a line for the number of rows and one for that of columns
 
 
@@ -32,7 +36,7 @@ def without_counts(found: Rows) -> tuple[Rows, list[str]]:
             continue
         with_decimals = not any(_WHOLE.fullmatch(cell) for row in below for cell in row)
         place = _place(found.lines[k : k + m])
-        if told and (len(some[0]) < width or with_decimals):
+        if told and (len(some[0]) < width or with_decimals or _interrupts(some[0][0], below)):
             note = f"{place}, {' '.join(cells)}, {'tells' if m == 1 else 'tell'} the size of the "
             note += "table and is left out" if m == 1 else "table and are left out"
             return found._replace(
@@ -44,6 +48,27 @@ def without_counts(found: Rows) -> tuple[Rows, list[str]]:
                 f"tells their number say skip_rows={found.lines[k]}"
             ]
     return found, []
+
+
+def _interrupts(cell: str, below: Sequence[Sequence[str]]) -> bool:
+    """Whether a number does not go on with those below it, which rise or fall or have even steps.
+
+    Three numbers at least must show this; the count itself is a whole number from 0.
+    """
+    try:
+        x = np.array([cell, *(row[0] for row in below)], float)
+    except ValueError:
+        return False
+    steps = np.diff(x)
+    if len(steps) < _SHOWING:
+        return False
+    rise = np.sign(steps[1])
+    ordered = bool(rise) and bool((np.sign(steps[1:]) == rise).all())
+    even = ordered and bool(np.isclose(steps[1:], steps[1], rtol=1e-6, atol=0).all())
+    continues = np.sign(steps[0]) == rise
+    if even:
+        continues = np.isclose(steps[0], steps[1], rtol=1e-6, atol=0)
+    return ordered and not continues
 
 
 def may_be_count(row: Sequence[str], n_lines: int, n_above: int) -> bool:

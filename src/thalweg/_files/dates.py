@@ -19,7 +19,7 @@ import numpy as np
 from .._arguments.pieces import Array
 from .cells import shown
 
-ORDERS = ("dmy", "mdy", "hm", "ms")
+ORDERS = ("dmy", "mdy", "hm", "ms", "serial")
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _TIME = (
     r"(?P<a>\d{1,2}):(?P<b>\d{2})(?::(?P<c>\d{2})(?:[.,](?P<f>\d+))?)?"
@@ -73,7 +73,7 @@ def read_dates(
         None is a missing one.
     where : callable
         From the number of a cell to its place in the file, in words.
-    order : {"dmy", "mdy", "hm", "ms", None}
+    order : {"dmy", "mdy", "hm", "ms", "serial", None}
         How doubtful ones are read.
 
     Raises

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .cells import cause, is_number
+from .cells import cause, is_missing, is_number
 from .counts import without_counts
 from .dates import is_date
 from .rows import Rows, in_words, table_width
@@ -58,10 +58,8 @@ def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) ->
         The rows make no table, or there is no row of data.
     """
     found, counted = without_counts(found)
-    width = table_width(found.rows)
-    rows = [_trimmed(row, width) for row in found.rows]
-    begin = next(i for i, row in enumerate(rows) if len(row) == width)
-    _check_widths(name, found, rows, begin, width)
+    rows, begin = _with_preamble(name, found)
+    width = len(rows[begin])
     places, notes = _names_and_units(
         found.lines, rows, begin, _columns(rows, begin, missing), missing
     )
@@ -78,11 +76,32 @@ def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) ->
             f"the names of the columns are those in the comment above line {found.lines[0]}"
         )
     if above:
-        notes.insert(0, _preamble(found.lines[:above]))
+        notes.insert(0, preamble(found.lines[:above]))
     if top >= len(rows):
         raise ValueError(f"{name} holds no data")
     bare = [unit[1:-1] if unit[:1] in ("(", "[") else unit for unit in units]
     return Head(names, bare, rows[top:], found.lines[top:], [*counted, *notes])
+
+
+def trimmed_rows(name: str, found: Rows) -> tuple[list[list[str]], int]:
+    """Return the rows of a table, and how many lines of a preamble stand above them.
+
+    Raises
+    ------
+    ValueError
+        Rows have different numbers of cells.
+    """
+    rows, begin = _with_preamble(name, found)
+    return rows[begin:], begin
+
+
+def _with_preamble(name: str, found: Rows) -> tuple[list[list[str]], int]:
+    """The rows of a file, and where those of its table begin."""
+    width = table_width(found.rows)
+    rows = [_trimmed(row, width) for row in found.rows]
+    begin = next(i for i, row in enumerate(rows) if len(row) == width)
+    _check_widths(name, found, rows, begin, width)
+    return rows, begin
 
 
 def _trimmed(row: list[str], width: int) -> list[str]:
@@ -96,7 +115,7 @@ def _columns(rows: Sequence[Sequence[str]], begin: int, missing: frozenset[str])
     balance = [0] * len(rows[begin])
     for row in some[len(some) // 2 :]:
         for j, cell in enumerate(row):
-            if cell.lower() not in missing:
+            if not is_missing(cell, missing):
                 balance[j] += 1 if _is_meant(cell) else -1
     seen = [any(_is_meant(row[j]) for row in some) for j in range(len(balance))]
     return [j for j, more in enumerate(balance) if more >= 0 and seen[j]]
@@ -118,7 +137,7 @@ def _names_and_units(
 
     def is_data(i: int) -> bool:
         texts = (rows[i][j] for j in numeric)
-        whole = bool(numeric) and all(c.lower() in missing or _is_meant(c) for c in texts)
+        whole = bool(numeric) and all(is_missing(c, missing) or _is_meant(c) for c in texts)
         return whole or is_number(rows[i][0]) or is_date(rows[i][0])
 
     top = next((i for i in range(begin, len(rows)) if is_data(i)), len(rows))
@@ -130,18 +149,19 @@ def _names_and_units(
     first = last = plain[-1]
     while first - 1 in plain:
         first -= 1
-    while first < last and _is_title(rows[first]) and not _are_units(rows[first + 1]):
+    while first < last and _is_title(rows[first]) and not are_units(rows[first + 1]):
         first += 1
-    if first == last > begin and _are_units(rows[last]):
+    if first == last > begin and are_units(rows[last]):
         first -= 1  # names that are numbers, such as "time,400,410" above "s,mV,mV"
-    notes = [_preamble(lines[begin:first])] if first > begin else []
+    notes = [preamble(lines[begin:first])] if first > begin else []
     if last > first:
         notes.append(f"line {lines[first + 1]} is taken for the units")
     notes += [f"line {n} holds no numbers and is left out" for n in lines[first + 2 : last + 1]]
     return list(range(first, last + 1)), notes
 
 
-def _are_units(row: Sequence[str]) -> bool:
+def are_units(row: Sequence[str]) -> bool:
+    """Whether a row holds the units of columns."""
     return all(_UNIT.fullmatch(cell) or not cell for cell in row) and any(row)
 
 
@@ -155,7 +175,8 @@ def _are_names(cells: Sequence[str], width: int) -> bool:
     return len(cells) == width and all(cells) and not any(map(_is_meant, cells))
 
 
-def _preamble(lines: Sequence[int]) -> str:
+def preamble(lines: Sequence[int]) -> str:
+    """Return the sentence on lines above a table."""
     which = f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
     return f"{which} above the table {'is' if len(lines) == 1 else 'are'} left out"
 

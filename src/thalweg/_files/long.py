@@ -20,6 +20,7 @@ from .._arguments.pieces import Array
 from .._core.rows import read_rows
 from .counts import may_be_count
 from .heads import LOOKED_AT as ROWS_LOOKED_AT
+from .histograms import find_histograms
 from .rows import LOOKED_AT, SEPARATORS, Format
 from .sheet import Sheet, make_sheet, mark_index
 from .text import Text, read_text, without_footer
@@ -47,7 +48,7 @@ def read_sheet(source: Any, form: Format) -> Sheet:
 def _long_sheet(text: Text, form: Format) -> Sheet | None:
     """The table of a long file whose body is plain; None of any other file."""
     begin, end = _cuts(text.text)
-    if begin >= end:
+    if begin >= end or form.transpose or find_histograms(text.text):
         return None
     sample = text._replace(text=text.text[:begin] + text.text[end:])
     first = io.StringIO(text.text[:begin], newline=None).readlines()
@@ -85,6 +86,7 @@ def _columns(sheet: Sheet, form: Format, body: str, n_lines: int) -> list[Array]
     sign = (form.comment or "#")[0]
     if (
         rows < ROWS_LOOKED_AT
+        or sheet.across
         or sheet.separator not in SEPARATORS
         or sheet.separator == sheet.signs.decimal
         or sign.isalnum()
@@ -95,7 +97,10 @@ def _columns(sheet: Sheet, form: Format, body: str, n_lines: int) -> list[Array]
     rest = read_rows(body, len(sheet.columns), sheet.n_empty, sheet.separator, sheet.signs.decimal)
     if rest is None:
         return None
-    return [np.concatenate((sheet.numbers(j)[:rows], rest[j])) for j in range(len(rest))]
+    first = [sheet.read(j) for j in range(len(rest))]
+    if any(sheet.failed_formulas(j, values) for j, values in enumerate(first)):
+        return None
+    return [np.concatenate((first[j][:rows], rest[j])) for j in range(len(rest))]
 
 
 def _rows_within(sheet: Sheet, n_lines: int) -> int:

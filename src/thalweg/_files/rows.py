@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from .cells import MISSING, is_number
+from .cells import BEGINS_WITH_MARK, is_missing, is_number
 from .dates import is_date
 
 # In the order in which they are preferred if they explain a file equally well.  None stands for
@@ -20,7 +20,6 @@ _BLANKS = re.compile(r"[ \t]+")
 _COMMENTS: tuple[str, ...] = ("#", "%", "//")
 _RULED = ("", "-", "=", ":")
 _RULE = re.compile(r":?(-{3,}|={3,}):?|")
-_NO_COMMENT = re.compile(r"#(N/A|NA\b|[A-Z/0]+[!?])", re.IGNORECASE)
 Line = TypeVar("Line")
 LOOKED_AT = 100  # so many lines of the beginning and of the end tell the separator
 
@@ -37,6 +36,7 @@ class Format(NamedTuple):
     missing: tuple[str, ...] = ()
     encoding: str | None = None
     dates: str | None = None
+    transpose: bool | None = None
 
 
 class Rows(NamedTuple):
@@ -110,7 +110,7 @@ def _without_sep_line(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str
 
 def _is_comment(line: str, signs: Sequence[str]) -> bool:
     text = line.lstrip()
-    return text.startswith(tuple(signs)) and not _NO_COMMENT.match(text)
+    return text.startswith(tuple(signs)) and not BEGINS_WITH_MARK.match(text)
 
 
 def _is_rule(cells: Sequence[str]) -> bool:
@@ -192,7 +192,7 @@ def _is_there(cell: str) -> bool:
 
 
 def _is_value(cell: str) -> bool:
-    return cell.lower() in MISSING or _is_there(cell)
+    return is_missing(cell) or _is_there(cell)
 
 
 def table_width(rows: Sequence[Sequence[str]]) -> int:

@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isnan
+from typing import NamedTuple
 
 import numpy as np
 
 from .._arguments.pieces import Array
 from .._arguments.spelling import did_you_mean
-from .cells import MISSING, Signs, cause, is_number, number, refusal
+from .across import head_across, note_on_rows
+from .cells import (
+    MISSING,
+    Signs,
+    cause,
+    is_failed_formula,
+    is_missing,
+    is_number,
+    number,
+    refusal,
+    shown,
+)
 from .dates import is_date, is_time, read_dates
 from .gaps import notes_on_gaps
-from .heads import find_head
+from .heads import Head, find_head
+from .histograms import find_histograms
 from .rows import Format, split_rows
+from .serial import from_serial, is_named_as_date, may_be_serial
 from .signs import Evidence, find_signs
 from .text import Text
 
@@ -51,6 +65,10 @@ class Sheet:
         Whether the first column alone has no name.
     index : bool
         Whether the first column numbers the rows.
+    aside : dict of int to str
+        Columns that are read only if they are asked for, and why.
+    across : bool
+        Whether each column stands in a line of the file; ``lines`` are then numbers of cells.
     """
 
     name: str
@@ -67,11 +85,16 @@ class Sheet:
     n_empty: int = 0
     unnamed: bool = False
     index: bool = False
+    aside: dict[int, str] = field(default_factory=dict)
+    across: bool = False
     _kinds: dict[int, str] = field(default_factory=dict)
+    _read: dict[int, Array] = field(default_factory=dict)
     _numbers: dict[int, Array] = field(default_factory=dict)
 
     def where(self, i: int, j: int) -> str:
         """Return the place of row i, column j, in words."""
+        if self.across:
+            return f"{self.name}, row {self.names[j]}, cell {self.lines[i]}"
         return f"{self.name}, line {self.lines[i]}, column {self.names[j]}"
 
     def place(self, column: str | int) -> int:
@@ -120,18 +143,33 @@ class Sheet:
             A cell holds no number; the sentence names the place and the likely cause.
         """
         if j not in self._numbers:
-            read = self._dates if self.kind(j) == "dates" else self._plain
-            self._numbers[j] = self._without_marks(read(j, self.columns[j]))
+            values = self.read(j)
+            self._tell_failed_formulas(j, values)
+            self._numbers[j] = self._days(j, self._without_marks(values))
         return self._numbers[j]
+
+    def read(self, j: int) -> Array:
+        """Return a column as its cells tell it: marks of missing values and days are numbers."""
+        if j not in self._read:
+            read = self._dates if self.kind(j) == "dates" else self._plain
+            self._read[j] = read(j, self.columns[j])
+        return self._read[j]
+
+    def failed_formulas(self, j: int, values: Array) -> list[int]:
+        """Return the rows whose value is missing because a formula of a spreadsheet had none."""
+        if len(values) > len(self.columns[j]):
+            return []  # the cells are a sample of a file that has none
+        cells = self.columns[j]
+        return [i for i in np.flatnonzero(np.isnan(values)).tolist() if is_failed_formula(cells[i])]
 
     def take_numbers(self, columns: Sequence[Array]) -> None:
         """Take the numbers of all columns of a file of which the cells are a sample."""
-        self._numbers = dict(enumerate(map(self._without_marks, columns)))
+        self._read = dict(enumerate(columns))
 
     def first_numbers(self) -> Array:
         """Return the numbers of the first column; NaN if one of its cells holds none."""
-        if 0 in self._numbers:
-            return self._numbers[0]
+        if 0 in self._read:
+            return self._without_marks(self._read[0])
         try:
             values = np.array(_plain_numbers(self.columns[0], self.signs.decimal))
         except ValueError:
@@ -155,15 +193,46 @@ class Sheet:
             values[i] = value
         return values
 
+    def _tell_failed_formulas(self, j: int, values: Array) -> None:
+        cells, failed = self.columns[j], self.failed_formulas(j, values)
+        if failed:
+            more = f", as are {len(failed) - 1} more," if len(failed) > 1 else ""
+            place = self.where(failed[0], j).removeprefix(f"{self.name}, ")
+            self.notes.append(
+                f"{place}: {shown(cells[failed[0]])} is an error of a spreadsheet{more} and read "
+                "as a missing value"
+            )
+
+    def _days(self, j: int, values: Array) -> Array:
+        """A column of numbers, as seconds if they are said to be dates of a spreadsheet."""
+        if self.kind(j) != "numbers":
+            return values
+        if self.form.dates != "serial":
+            if may_be_serial(self.names[j], self.units[j], values):
+                self.notes.append(
+                    f"{self.names[j]} is read as numbers; if they are days that a spreadsheet "
+                    'counts say dates="serial"'
+                )
+            return values
+        if not is_named_as_date(self.names[j]) and (j or any(map(is_named_as_date, self.names))):
+            return values
+        try:
+            seconds, first = from_serial(values)
+        except ValueError as error:
+            raise ValueError(f"{self.name}, column {self.names[j]}: {error}") from None
+        self.units[j] = "s"
+        self.notes.append(f"{self.names[j]} is read as seconds from its first, {first}")
+        return seconds
+
     def _or_footer(self, i: int, j: int) -> str:
         """What to do if row i may begin a footer, whose rows do not begin with a number."""
         n = len(self.columns[j]) - i
-        if i == 0 or n > _FOOTER or any(map(is_number, self.columns[0][i:])):
+        if i == 0 or n > _FOOTER or self.across or any(map(is_number, self.columns[0][i:])):
             return ""
         return f"; if the table ends above it, say skip_footer={n}"
 
     def _dates(self, j: int, column: tuple[str, ...]) -> Array:
-        cells = [None if cell.lower() in self.missing else cell for cell in column]
+        cells = [None if is_missing(cell, self.missing) else cell for cell in column]
         dates = read_dates(cells, lambda i: self.where(i, j), self.form.dates)
         self.units[j] = "s"
         self.notes.append(f"{self.names[j]} is read as seconds from its first, {dates.first}")
@@ -195,16 +264,16 @@ def make_sheet(text: Text, form: Format) -> Sheet:
     ValueError
         The text holds no table, or one that may be read in two ways.
     """
-    found = split_rows(text.name, text.text, form)
     missing = MISSING | {word.lower() for word in form.missing}
-    head = find_head(text.name, found, missing, form.separator is not None)
+    found = _read_head(text, form, missing)
+    head = found.head
     columns = list(zip(*head.rows, strict=True))
     names = [" ".join(name.split()) for name in head.names]
     while len(columns) > 1 and not names[-1] and not any(columns[-1]):
         columns, names = columns[:-1], names[:-1]  # each line ends with a separator
-    notes = [*head.notes, *notes_on_gaps(text.text, head.lines)]
-    if text.note:
-        notes.insert(0, text.note)
+    notes = [*([text.note] if text.note else []), *head.notes]
+    if not found.across:
+        notes += [*notes_on_gaps(text.text, head.lines), *note_on_rows(names, columns)]
     sheet = Sheet(
         text.name,
         text,
@@ -217,13 +286,42 @@ def make_sheet(text: Text, form: Format) -> Sheet:
         notes,
         missing,
         n_empty=len(head.names) - len(names),
-        unnamed=any(names) and not names[0],
+        unnamed=any(names) and not names[0] and not found.across,
+        aside=found.aside,
+        across=found.across,
     )
     _join_dates_and_times(sheet)
     sheet.signs = find_signs(
         _evidence(sheet), sheet.where, found.separator, form.decimal, form.thousands
     )
     return sheet
+
+
+class _Found(NamedTuple):
+    """The head of a table, what separates its cells, and the fields of a sheet of these names."""
+
+    head: Head
+    separator: str | None
+    aside: dict[int, str]
+    across: bool
+
+
+def _read_head(text: Text, form: Format, missing: frozenset[str]) -> _Found:
+    """The rows of a text below its head: as they stand, of histograms, or of data in rows."""
+    histograms = None if form.skip_rows else find_histograms(text.text)
+    if histograms is not None:
+        found = split_rows(text.name, text.text, histograms.form(form))
+        head = find_head(text.name, found, missing, True)
+        try:
+            head, aside = histograms.with_times(head, form.decimal or ".")
+        except ValueError as error:
+            raise ValueError(f"{text.name}, {error}") from None
+        return _Found(head, found.separator, aside, False)
+    found = split_rows(text.name, text.text, form)
+    across = head_across(text.name, found, missing, form.transpose)
+    told = form.separator is not None
+    head = find_head(text.name, found, missing, told) if across is None else across
+    return _Found(head, found.separator, {}, across is not None)
 
 
 def _evidence(sheet: Sheet) -> Evidence:
@@ -240,7 +338,7 @@ def _evidence(sheet: Sheet) -> Evidence:
             evidence.add_all(cells, range(len(cells)), j)
         else:
             good = [i for i, cell in enumerate(cells) if is_number(cell)]
-            texts = sum(cell.lower() not in sheet.missing for cell in cells) - len(good)
+            texts = sum(not is_missing(cell, sheet.missing) for cell in cells) - len(good)
             if len(good) >= texts:
                 evidence.add_all(cells, good, j)
     if "," in {**evidence.decimal, **evidence.doubtful} or sheet.form.decimal == ",":

@@ -128,6 +128,7 @@ def read_table(
     missing: str | Sequence[str] = (),
     encoding: str | None = None,
     dates: str | None = None,
+    transpose: bool | None = None,
 ) -> Table:
     """Read a text file with columns of numbers, as spreadsheets and instruments write it.
 
@@ -160,9 +161,13 @@ def read_table(
         Cells that hold no value, beside empty ones, "nan", "NA", "#N/A" and the like.
     encoding : str, optional
         Such as "latin-1".
-    dates : {"dmy", "mdy", "hm", "ms"}, optional
+    dates : {"dmy", "mdy", "hm", "ms", "serial"}, optional
         Whether 1/2/2020 begins with the day or the month; whether 12:30 are hours and minutes or
-        minutes and seconds.
+        minutes and seconds; "serial": the numbers of a column called "date" or the like, or else of
+        the first, are the days that spreadsheets count.
+    transpose : bool, optional
+        Whether the data stand in rows, each of which begins with its name; default: if they can
+        hardly stand in columns.
 
     Returns
     -------
@@ -201,6 +206,7 @@ def read_table(
         (missing,) if isinstance(missing, str) else tuple(missing),
         encoding,
         _one_of(dates, "dates", ORDERS),
+        transpose,
     )
     check_form(form)
     sheet = read_sheet(source, form)
@@ -223,8 +229,8 @@ def check_form(form: Format) -> None:
     Raises
     ------
     ValueError
-        The decimal sign is that of thousands; skip_rows or skip_footer is no whole number; comment
-        is empty.
+        The decimal sign is that of thousands; skip_rows or skip_footer is no whole number;
+        transpose is no truth value; comment is empty.
     """
     if form.decimal is not None and form.decimal == form.thousands:
         raise ValueError(f"decimal and thousands are both {form.decimal!r}")
@@ -232,6 +238,8 @@ def check_form(form: Format) -> None:
         n = getattr(form, name)
         if not isinstance(n, int | np.integer) or n < 0:
             raise ValueError(f"{name} must be a whole number from 0, got {n!r}")
+    if form.transpose not in (None, True, False):
+        raise ValueError(f"transpose must be True or False, got {form.transpose!r}")
     if form.comment == "":
         raise ValueError("comment must not be empty")
 
@@ -271,6 +279,8 @@ def make_table(sheet: Sheet, places: Sequence[int] | None = None) -> Table:
 
 def why_skipped(sheet: Sheet, j: int) -> str | None:
     """Return why a column is not read as numbers unless it is asked for; None if it is read."""
+    if j in sheet.aside:
+        return sheet.aside[j]
     if sheet.index and j == 0:
         return "numbers the rows and is left out"
     kind = sheet.kind(j)

@@ -206,6 +206,8 @@ def _add_format(add: Any) -> None:
     add("--decimal", choices=[".", ","], help="decimal sign; default: found out")
     add("--thousands", choices=[",", ".", "'", " "], help="what separates groups of three digits")
     add("--dates", choices=ORDERS, help="day or month first; hours and minutes, or minutes first")
+    either = argparse.BooleanOptionalAction
+    add("--transpose", action=either, help="data stand in rows, or in columns")
     add("--comment", metavar="SIGN", help="what begins a comment, instead of #, %%, // and ;")
     add("--encoding", metavar="NAME", help="encoding of a text file, such as latin-1")
     add("--skip-rows", type=_whole, default=0, metavar="N", help="first lines to leave out")

@@ -109,6 +109,7 @@ def _read(arguments: argparse.Namespace, n_x: int) -> tables.DataSets:
         _words(arguments.missing),
         arguments.encoding,
         arguments.dates,
+        arguments.transpose,
     )
     picked = {
         name: getattr(arguments, name) for name in ("x", "y", "sigma", "mask", "axis", "group")

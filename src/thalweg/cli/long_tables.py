@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .._files.cells import is_missing
 from .._files.sheet import Sheet
 
 # What the cells of a mask say, in lower case.
@@ -83,7 +84,7 @@ def _keys(sheet: Sheet, j: int) -> list[str]:
     numbers = _numbers(sheet, j)
     if numbers is not None:
         return ["" if v != v else f"{v:.0f}" if v % 1 == 0 else repr(v) for v in numbers.tolist()]
-    return ["" if cell.lower() in sheet.missing else cell for cell in sheet.columns[j]]
+    return ["" if is_missing(cell, sheet.missing) else cell for cell in sheet.columns[j]]
 
 
 def _numbers(sheet: Sheet, j: int) -> Array | None:

@@ -63,6 +63,8 @@ _ANEW = "out=thalweg.scale.Store(path, overwrite=True)"  # what --force stands f
 
 # How other sentences name an argument of `thalweg.fit`, and what stands for it here.
 _OTHERS = (
+    (re.compile(r"\btranspose=True\b"), "--transpose"),
+    (re.compile(r"\btranspose=False\b"), "--no-transpose"),
     (re.compile(r"\bout= (?=is )"), "--out x.zarr "),
     (re.compile(r"\bfixed=\{'(\w+)': \.\.\.\}"), r"--fixed \1=..."),
     (re.compile(r"^(axis|bounds|chunk|fixed|map|shared|tied) (?=names |must )"), r"--\1 "),

@@ -22,10 +22,24 @@ from .._files.table import why_skipped
 _STRONG = frozenset(
     {"err", "error", "errors", "sigma", "σ", "stdev", "stddev", "stderr", "unc", "uncert"}
     | {"uncertainty", "uncertainties", "±", "+-", "+/-"}
+    | {"fehler", "unsicherheit", "messunsicherheit", "standardabweichung", "stdabw", "stabw"}
+    | {"erreur", "erreurs", "incertitude", "incertitudes", "errore", "errori", "incertezza"}
+    | {"errores", "incertidumbre", "desvest", "erro", "erros", "incerteza", "fout", "onzekerheid"}
 )
-_WEAK = frozenset({"std", "sd", "sem", "deviation", "dev"})
-_FILLING = frozenset({"standard", "of", "the", "in", "mean"})
-_ENDINGS = ("stderr", "error", "err", "stdev", "stddev", "sigma", "unc")
+_WEAK = frozenset(
+    {"std", "sd", "sem", "deviation", "dev", "abweichung", "abw", "écart", "ecart"}
+    | {"desviación", "desviacion", "desvio", "deviazione", "standaardafwijking"}
+)
+_FILLING = frozenset(
+    {"standard", "of", "the", "in", "mean", "de", "des", "der", "del", "di", "du", "la", "type"}
+    | {"estándar", "estandar", "padrão"}
+)
+_ENDINGS = (
+    *("stderr", "error", "err", "stdev", "stddev", "sigma", "unc", "uncertainty", "±"),
+    *("fehler", "unsicherheit", "abweichung", "stdabw", "erreur", "incertitude"),
+)
+_BEGINNINGS = ("d", "d_", "δ", "delta", "u(", "u_", "σ", "s_", "e_", "±", "+/-")
+_STANDARD_ERROR = re.compile(r"\b(SE|[Ss]\.[Ee]\.)(?!\w)")  # but "Se" is selenium
 _PARTING = re.compile(r"[\s_.,;:()\[\]-]+")
 _NO_SIGMA = "none"
 
@@ -140,8 +154,9 @@ def _data(sheet: Sheet, taken: set[int]) -> tuple[list[int], list[str]]:
 
 def owner_of(name: str, others: Sequence[str]) -> str | None:
     """Return whose errors a column holds by its name, "" if it does not say; None if no errors."""
+    name = _STANDARD_ERROR.sub("sem", name)
     lower, known = name.lower(), {_flat(other): other for other in others}
-    for sign in ("d", "d_", "δ", "u(", "u_"):
+    for sign in _BEGINNINGS:
         owner = known.get(_flat(lower.removeprefix(sign))) if lower.startswith(sign) else None
         if owner is not None:
             return owner
