@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from descent_problems import Smooth, SumOfSquares, definite, saddle
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import thalweg as tw
@@ -304,7 +304,8 @@ def test_sizes_whose_squares_leave_the_range_say_so(size, words):
 
 
 @given(seed=seeds, P=st.integers(1, 6), kappa=st.floats(1, 50), singular=st.booleans())
-@settings(max_examples=40, deadline=None)
+@example(seed=6, P=6, kappa=35.0, singular=True)  # the best step of another momentum is near 2.6
+@settings(max_examples=12, deadline=None)
 def test_advised_steps_are_safe_to_the_last_digit(seed, P, kappa, singular):
     rng = np.random.default_rng(seed)
     B = definite(rng, P, kappa) * 10.0 ** rng.uniform(-5, 5)

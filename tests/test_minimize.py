@@ -98,12 +98,12 @@ def test_a_zero_gradient_at_the_start():
         (
             lambda a: HeavyBall(a, momentum=0.5),
             "3/sigma_max = 0.03",
-            "any < 0.03 converges, such as 0.027",
+            "best fixed 0.0294, any < 0.03 converges",
         ),
         (
             lambda a: Nesterov(a, momentum=0.5),
             "1.5/sigma_max = 0.015",
-            "best fixed 0.0132, any < 0.015 converges",
+            "best fixed 0.0146, any < 0.015 converges",
         ),
     ],
 )

@@ -26,6 +26,8 @@ from thalweg.optimizers import (
     Problem,
     SteepestDescent,
     StrongWolfe,
+    heavy_ball,
+    nesterov,
 )
 from thalweg.optimizers.precondition import incomplete_cholesky
 
@@ -134,6 +136,25 @@ def test_rates_of_fixed_steps(method, rate):
     assert r.success
     # a double root of the momentum methods shrinks as k rate^k: a little slower than rate
     assert contraction(r) == pytest.approx(rate(100), rel=0.02)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.8, 0.97])
+@pytest.mark.parametrize("low", [1.0, 0.5, 1e-3])
+@pytest.mark.parametrize("method", [heavy_ball, nesterov], ids=lambda m: m.__name__[-8:])
+def test_no_step_is_better_than_the_best_step_for_a_momentum(method, low, beta):
+    """The slowest component of errors shrinks by the larger root of x^2 - T x + q, a step."""
+
+    def slowest(alpha):
+        shrink = 1 - alpha * np.array([low, 1])
+        T, q = shrink + beta, np.full(2, beta)
+        if method is nesterov:
+            T, q = (1 + beta) * shrink, beta * shrink
+        root = np.sqrt(T * T / 4 - q + 0j)
+        return np.abs([T / 2 + root, T / 2 - root]).max()
+
+    best = slowest(method.best_step(beta, low, 1.0))
+    assert best < 1
+    assert best <= min(map(slowest, np.linspace(0.01, 4, 4001))) + 1e-7
 
 
 def test_conjugate_gradients_end_after_as_many_steps_as_eigenvalues():

@@ -29,15 +29,9 @@ from ..linalg.matrix import MOST_DENSE, Definiteness, ratio, signs, warn_unless
 from ..losses.base import Loss, refuse_no_loss
 from ..losses.curvature import curvature_matrix
 from ..machine import at_most
+from ..optimizers.gradient_descent import best_step
 from .advice import advise
-from .rates import (
-    METHODS,
-    Quadratic,
-    best_step,
-    coordinate_descent,
-    predict,
-    rates,
-)
+from .rates import METHODS, Quadratic, coordinate_descent, predict, rates
 from .target import Target
 
 # Coordinate descent is predicted up to so many parameters: it takes the eigenvalues of a matrix

@@ -43,6 +43,7 @@ import numpy as np
 from .._arguments.check import Array
 from ..linalg.krylov import EPS
 from ..optimizers import heavy_ball, nesterov
+from ..optimizers.gradient_descent import best_step
 
 Met = Callable[[Array], bool]
 
@@ -76,11 +77,6 @@ class Quadratic(NamedTuple):
 
     sigma: Array
     gamma: Array
-
-
-def best_step(low: float, high: float) -> float:
-    """Return 2 / (sigma_max + sigma_min), which shrinks both ends of the spectrum alike."""
-    return 2 / (high + low)
 
 
 def rates(low: float, high: float) -> dict[str, float]:

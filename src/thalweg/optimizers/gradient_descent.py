@@ -128,7 +128,7 @@ def stable_step(problem: Problem, point: Point, solve: Solve) -> float:
         raise ValueError(
             f"no step size can be derived: the largest curvature of the loss is {largest:.3g}"
         )
-    return 2.0 / (largest + curvatures.positive)
+    return best_step(curvatures.positive, largest)
 
 
 def largest_curvature(loss: Loss, theta: Array, solve: Solve) -> float:
@@ -148,17 +148,22 @@ def refuse_skewed_bounds(problem: Problem, method: Any) -> None:
         raise ValueError(f"{method.name} within bounds needs a diagonal preconditioner or none")
 
 
+def best_step(smallest: float, largest: float) -> float:
+    """Return 2 / (sigma_max + sigma_min), which shrinks both ends of the spectrum alike."""
+    return 2.0 / (largest + smallest)
+
+
 def blame_step_size(
     problem: Problem,
     point: Point,
     state: Any,
     factor: float = 2.0,
-    optimal: Callable[[float, float], tuple[float, float]] | None = None,
+    best: Callable[[float, float], float] = best_step,
 ) -> str:
     """Return the sentence that names the largest stable step, ``factor`` / sigma_max.
 
-    ``optimal`` gives the best step and momentum from the smallest and the largest curvature; by
-    default the best step is 2 / (sigma_max + sigma_min).
+    ``best`` gives the best step, with the momentum that there is, from the smallest and the largest
+    curvature.
     """
     loss, step_size = problem.loss, state.step_size
     wrong = contradiction(problem, point)
@@ -176,8 +181,8 @@ def blame_step_size(
     advice = f"step_size {step_size:.6g} exceeds {factor:.3g}/sigma_max = {below(limit)} {where}"
     if curvatures.indefinite:
         return f"{advice}; try {below(limit / 2)}"
-    fixed = optimal(positive, largest)[0] if optimal else 2.0 / (largest + positive)
-    if not fixed < limit:  # `fixed` is the best step with another momentum
+    fixed = best(positive, largest)
+    if not fixed < limit:  # as rounding makes of curvatures that differ very much
         return f"{advice}; any < {below(limit)} converges, such as {below(_INSIDE * limit)}"
     return f"{advice}; best fixed {below(fixed)}, any < {below(limit)} converges"
 

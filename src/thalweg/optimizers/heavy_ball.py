@@ -19,6 +19,7 @@ Reference: Polyak, USSR Comput. Math. Math. Phys. 4 (5) (1964) 1.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -101,13 +102,19 @@ class HeavyBall(Method):
         return MOMENTUM_PATIENCE
 
     def blame(self, problem: Problem, point: Point, state: State) -> str:
-        return blame_step_size(problem, point, state, 2.0 * (1.0 + state.momentum), optimal)
+        best = partial(best_step, state.momentum)
+        return blame_step_size(problem, point, state, 2.0 * (1.0 + state.momentum), best)
 
 
 def optimal(smallest: float, largest: float) -> tuple[float, float]:
     """Return alpha and beta that shrink the error of a quadratic loss fastest."""
     low, high = sqrt(smallest), sqrt(largest)
     return (2.0 / (high + low)) ** 2, ((high - low) / (high + low)) ** 2
+
+
+def best_step(momentum: float, smallest: float, largest: float) -> float:
+    """Return alpha for a given beta: parts with alpha sigma = 1 + beta +- t shrink alike."""
+    return 2.0 * (1.0 + momentum) / (largest + smallest)
 
 
 def best_momentum(step_size: float, smallest: float) -> float:

@@ -20,6 +20,7 @@ References: Nesterov, Soviet Math. Dokl. 27 (1983) 372; Lessard, Recht and Packa
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -31,6 +32,8 @@ from .base import Method, Point, Problem
 from .gradient_descent import blame_step_size, refuse_skewed_bounds
 from .momentum import MOMENTUM_PATIENCE, check, choose
 from .precondition import solver
+
+_BISECTIONS = 30  # more digits of a step than are printed
 
 
 @dataclass(slots=True)
@@ -120,13 +123,37 @@ class Nesterov(Method):
     def blame(self, problem: Problem, point: Point, state: State) -> str:
         beta = 1.0 if state.growing else state.momentum
         factor = (2.0 + 2.0 * beta) / (1.0 + 2.0 * beta)
-        return blame_step_size(problem, point, state, factor, optimal)
+        return blame_step_size(problem, point, state, factor, partial(best_step, beta))
 
 
 def optimal(smallest: float, largest: float) -> tuple[float, float]:
     """Return alpha and beta that shrink the error of a quadratic loss fastest."""
     root = sqrt(3.0 * largest / smallest + 1.0)
     return 4.0 / (3.0 * largest + smallest), (root - 2.0) / (root + 2.0)
+
+
+def best_step(momentum: float, smallest: float, largest: float) -> float:
+    """Return alpha for a given beta, which shrinks the flattest and the steepest part alike.
+
+    It lies between 1 / sigma_max and the largest stable step; the flattest part shrinks the faster
+    the larger alpha is, and the steepest part the slower.
+    """
+    low = 1.0 / largest
+    high = (2.0 + 2.0 * momentum) / (1.0 + 2.0 * momentum) / largest
+    for _ in range(_BISECTIONS):
+        alpha = 0.5 * (low + high)
+        if _shrink(momentum, 1.0 - alpha * smallest) > _shrink(momentum, 1.0 - alpha * largest):
+            low = alpha
+        else:
+            high = alpha
+    return low
+
+
+def _shrink(momentum: float, s: float) -> float:
+    """Return the larger size of the roots of x^2 - (1 + beta) s x + beta s, s = 1 - alpha sigma."""
+    half = 0.5 * (1.0 + momentum) * abs(s)
+    square = half**2 - momentum * s
+    return half + sqrt(square) if square >= 0 else sqrt(momentum * s)
 
 
 def best_momentum(step_size: float, smallest: float) -> float:
