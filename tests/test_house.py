@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tokenize
+from functools import cache
 from importlib import import_module
 from importlib.metadata import files
 from pathlib import Path
@@ -56,26 +57,34 @@ def modules():
         yield ".".join(file.relative_to(PACKAGE).with_suffix("").parts), file
 
 
+@cache
 def imports_of(name, file):
-    """Yield each module of the package that a module imports, and whether inside a function."""
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):  # what only annotations need is no import
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
+    """Return each module of the package that a module imports, and whether inside a function."""
+    return list(_imports_of(name, file))
+
+
+def _imports_of(name, file):
     package = name.split(".")[:-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level:
+    for node, inside in imports_in(ast.parse(file.read_text()), False):
+        if node.level:
             base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
             targets = [".".join(filter(None, base))]
             if not node.module:
                 targets = [".".join(filter(None, [*base, alias.name])) for alias in node.names]
-            yield from ((target, id(node) in inside) for target in targets)
+            yield from ((target, inside) for target in targets)
+
+
+def imports_in(node, inside):
+    """Yield the imports of names below a node of a module's tree, and whether in a function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ImportFrom):
+            yield child, inside
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            for other in child.orelse:  # what only annotations need is no import
+                yield from imports_in(other, inside)
+        elif isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            yield from imports_in(child, inside or function)
 
 
 def family(module):
@@ -323,6 +332,8 @@ def test_lines_of_functions_are_counted():
 def fragments(file):
     """Yield the comments and the lines of docstrings of a file that begin as half a sentence."""
     text, last = file.read_text(), 0
+    if not re.search(r"#+ *of |(^|\"\"\"|''') *of ", text, re.I | re.M):
+        return  # nothing looks like one; to cut a text into tokens takes long
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             alone, line = token.line.lstrip().startswith("#"), token.start[0]

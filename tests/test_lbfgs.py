@@ -111,7 +111,7 @@ def counted(loss):
 
 @pytest.mark.parametrize(("P", "bounded"), [(2, False), (2, True), (40, False), (40, True)])
 def test_no_more_evaluations_than_scipy(P, bounded):
-    """Over ten starts, at the same norm of the gradient; 1.3 leaves room for chance.
+    """Over ten starts, or three of 40 parameters, at the same norm of the gradient; 1.3 leaves room.
 
     The proof that it is a minimum costs up to 24 gradients, or one for each of few parameters, and
     may have to be tried again.
@@ -119,7 +119,8 @@ def test_no_more_evaluations_than_scipy(P, bounded):
     optimize = pytest.importorskip("scipy.optimize")
     rng = np.random.default_rng(P)
     ours = theirs = 0
-    for _ in range(10):
+    starts = 10 if P == 2 else 3
+    for _ in range(starts):
         loss = rosenbrock() if P == 2 else logistic(rng, 3 * P, P)
         start = rng.uniform(-1, 1, P)
         bounds = (-1.5, 0.6) if bounded else None
@@ -134,7 +135,7 @@ def test_no_more_evaluations_than_scipy(P, bounded):
         )
         theirs += s.nfev
         assert r.success and np.allclose(r.theta, s.x, rtol=1e-4, atol=1e-4), (r.summary(), s)
-    assert ours <= 1.3 * theirs + 10 * 3 * min(P, 24), (ours, theirs)
+    assert ours <= 1.3 * theirs + starts * 3 * min(P, 24), (ours, theirs)
 
 
 def test_many_parameters_take_little_memory():
