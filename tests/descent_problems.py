@@ -9,14 +9,19 @@ _CENTRAL = 6e-6  # cube root of eps, relative, for central differences
 
 
 class SumOfSquares(LeastSquares):
-    """L = sum r_i(theta)^2 of a residual function that takes complex numbers too."""
+    """L = sum r_i(theta)^2 of a residual function that takes complex numbers too.
 
-    def __init__(self, residual, n_params):
-        self.function, self.n_params = residual, n_params
+    ``rows`` says that it takes rows of parameters as well, (k, n_params), and returns rows.
+    """
+
+    def __init__(self, residual, n_params, rows=False):
+        self.function, self.n_params, self.rows = residual, n_params, rows
 
     def jacobian(self, theta):
         """dr_i / dtheta_j by complex steps, exact but for rounding."""
         steps = theta + 1j * _STEP * np.eye(self.n_params)
+        if self.rows:
+            return np.ascontiguousarray(self.function(steps).imag.T) / _STEP
         return np.stack([self.function(x).imag for x in steps], axis=1) / _STEP
 
     def residuals(self, theta):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from descent_problems import SumOfSquares
 
 _NAME = "mgh_problems.json"
 
@@ -23,6 +24,11 @@ class Problem(NamedTuple):
     residuals: object
     start: np.ndarray
     minima: list
+
+    @property
+    def loss(self):
+        """Its sum of squares."""
+        return SumOfSquares(self.residuals, len(self.start), rows=self.number == 35)
 
 
 def file():
@@ -243,13 +249,14 @@ def _linear_rank1_zeros(x, m):
 
 
 def _chebyquad(x, m):
-    T, y = np.ones((m + 1, x.size), x.dtype), 2 * x - 1
+    """Also of rows of parameters, (..., n): it is called more often than all others together."""
+    T, y = np.ones((m + 1, *x.shape), x.dtype), 2 * x - 1
     T[1] = y
     for i in range(1, m):
         T[i + 1] = 2 * y * T[i] - T[i - 1]
     i = np.arange(2, m + 1, 2)
-    means = np.add.reduce(T[1:], axis=1) / x.size
-    means[1::2] += 1 / (i**2 - 1)
+    means = np.moveaxis(np.add.reduce(T[1:], axis=-1), 0, -1) / x.shape[-1]
+    means[..., 1::2] += 1 / (i**2 - 1)
     return means
 
 

@@ -111,7 +111,7 @@ def counted(loss):
 
 @pytest.mark.parametrize(("P", "bounded"), [(2, False), (2, True), (40, False), (40, True)])
 def test_no_more_evaluations_than_scipy(P, bounded):
-    """Over ten starts, or three of 40 parameters, at the same norm of the gradient; 1.3 leaves room.
+    """Over ten starts, or three of 40 parameters, at the same gradient; 1.3 leaves room for chance.
 
     The proof that it is a minimum costs up to 24 gradients, or one for each of few parameters, and
     may have to be tried again.

@@ -3,7 +3,6 @@
 import mgh
 import numpy as np
 import pytest
-from descent_problems import SumOfSquares
 
 from thalweg.descent.minimize import minimize
 from thalweg.optimizers import ConjugateGradient, GaussNewton, Newton
@@ -24,7 +23,7 @@ def solved(method, instances, **options):
     """The numbers of the problems all of whose instances reached a known minimum."""
     numbers = {p.number for p in instances}
     for p in instances:
-        r = minimize(SumOfSquares(p.residuals, len(p.start)), p.start, method, **options)
+        r = minimize(p.loss, p.start, method, **options)
         if not reached(r.loss, p.minima):
             numbers.discard(p.number)
     return numbers
@@ -32,7 +31,7 @@ def solved(method, instances, **options):
 
 def far(p, factor):
     """A start scaled by a factor, where the loss is a number; other starts nobody can take."""
-    loss, start = SumOfSquares(p.residuals, len(p.start)), factor * p.start
+    loss, start = p.loss, factor * p.start
     with np.errstate(all="ignore"):
         return loss, start, bool(np.isfinite(loss.value(start)))
 
@@ -82,7 +81,7 @@ def test_same_answers_as_least_squares_of_scipy():
     optimize = pytest.importorskip("scipy.optimize")
     same = 0
     for p in INSTANCES:
-        loss = SumOfSquares(p.residuals, len(p.start))
+        loss = p.loss
         with np.errstate(all="ignore"):
             theirs = optimize.least_squares(
                 lambda x, loss=loss: -loss.residuals(x),
@@ -119,7 +118,7 @@ def test_same_minima_as_minimize_of_scipy(method):
     optimize = pytest.importorskip("scipy.optimize")
     differ = set()
     for p in INSTANCES:
-        loss = SumOfSquares(p.residuals, len(p.start))
+        loss = p.loss
         with np.errstate(all="ignore"):
             theirs = optimize.minimize(
                 loss.value, p.start, jac=loss.gradient, method="BFGS", options={"gtol": 1e-8}
@@ -137,5 +136,5 @@ def test_starts_are_those_of_the_file():
     import json
 
     for p, entry in zip(INSTANCES, json.loads(mgh.file().read_text()), strict=True):
-        loss = SumOfSquares(p.residuals, len(p.start)).value(p.start)
+        loss = p.loss.value(p.start)
         assert loss == pytest.approx(entry["check_ss_at_x0"], rel=1e-12, abs=1e-25)

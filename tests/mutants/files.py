@@ -27,7 +27,25 @@ EDITS = {
     ("src/thalweg/_files/rows.py", "test_files_text.py test_files_drawn.py"): [
         ("rows: any separator", "share * good**2 * n / (n + 1)", "n / (n + 1)"),
         ("rows: the preamble counts", "max(len(rows) - begin, 1)", "max(len(rows), 1)"),
-        ("rows: missing cells are comments", "and not _NO_COMMENT.match(text)", ""),
+        ("rows: missing cells are comments", "and not BEGINS_WITH_MARK.match(text)", ""),
+    ],
+    ("src/thalweg/_files/counts.py", "test_files_text.py"): [
+        ("counts: whole numbers", "or _interrupts(some[0][0], below)", ""),
+        ("counts: a point that goes on", "return ordered and not continues", "return ordered"),
+    ],
+    ("src/thalweg/_files/across.py", "test_files_text.py"): [
+        ("across: rows that share a name", "len(set(names)) < len(names) or", ""),
+        ("across: four in order", "(_EVEN if even else _IN_ORDER)", "_DOUBTFUL"),
+        ("across: five in order", "(_EVEN if even else _IN_ORDER)", "_EVEN"),
+        ("across: rows that are not asked for", "if wanted is False:", "if False:"),
+    ],
+    ("src/thalweg/_files/histograms.py", "test_files_text.py"): [
+        ("histograms: one width", "self.widths[j] != self.widths[0])", "False)"),
+        ("histograms: times", "repr(k * width)", "repr(k + width)"),
+    ],
+    ("src/thalweg/_files/serial.py", "test_files_text.py"): [
+        ("serial dates: days are seconds", "(values - known[0]) * _SECONDS", "values - known[0]"),
+        ("serial dates: any number", "if wrong.size:", "if False:"),
     ],
     ("src/thalweg/_files/heads.py", "test_files_text.py"): [
         ("heads: a row of data is a name", "or is_number(rows[i][0]) or is_date(rows[i][0])", ""),
@@ -52,6 +70,7 @@ EDITS = {
         ("dates: noon", "a = a % 12 + 12", "a = a + 12"),
     ],
     ("src/thalweg/_files/sheet.py", "test_files_text.py"): [
+        ("sheet: failed formulas are not told", "        if failed:\n", "        if False:\n"),
         ("sheet: an index is x", "values[0] in (0, 1) and len(numeric) > 1", "False"),
         (
             "sheet: one number among texts",
@@ -79,6 +98,9 @@ EDITS = {
             "        or any(False",
         ),
         ("long files: an empty column behind", "sheet.n_empty,", "0,"),
+        ("long files: a failed formula", "if any(sheet.failed_formulas(j, values)", "if any(()"),
+        ("long files: counts of photons", "or find_histograms(text.text):", "or False:"),
+        ("long files: data in rows", "        or sheet.across\n", ""),
         ("long files: lines", "range(n_lines + 1, n_lines + 1 + n_more)", "range(n_more)"),
     ],
     ("src/thalweg/_files/sheet.py", "test_files_long.py"): [
