@@ -136,9 +136,10 @@ def page(files):
     """Return docs/benchmarks.md: of each machine what misses its target, then all, folded."""
     parts = [INTRODUCTION]
     for content in files:
-        results = content["results"]
+        results, machine = content["results"], content["machine"]
         missed = [r for r in results if store.met(r) is False]
-        parts += [f"## {content['machine']['cpu']}", machine_line(content)]
+        title = f"## {machine['cpu']}, instruction set {machine['instruction_set']}"
+        parts += [title, machine_line(content)]
         if missed:
             parts += [f"### Missed: {len(missed)} of {len(results)}", results_table(missed)]
         parts += ["### Everything, by benchmark", *map(_folded, _families(results))]
