@@ -215,13 +215,28 @@ def test_a_comment_that_begins_like_such_a_mark_is_one():
     assert tw.read_table(io.StringIO(text))["s"].tolist() == [1.5, 2.5]
 
 
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("4 2\n400 1\n401 1\n402 3\n403 1\n", 4),
+        ("4 2\n3 1\n2 1\n1 3\n0 1\n", 5),
+        ("5 2\n10 3\n20 4\n30 4\n40 9\n50 7\n", 6),
+        ("3 2\n1 5\n0 4\n2 2\n", 4),
+    ],
+)
+def test_a_size_is_left_out_where_it_can_be_no_point(text, rows):
+    table = tw.read_table(io.StringIO(text))
+    assert len(table[0]) == rows
+    assert ("is left out" in table.notes[0]) == (rows == text.count("\n") - 1)
+
+
 # ---- data in rows --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("rows", "names"),
     [
-        ("t,0,1,2,3,4\ns,1,2,3,4,5\n", "t, s"),
+        ("t,0,1,2,3,4,\ns,1,2,3,4,5,\n", "t, s"),
         ("t,5,3,2,1,0.5,0.1\ns,1,2,3,#NV,5,6\n", "t, s"),
         ("Run 7,,,,,,\n\nt;s,0,1,2,3,4\n".replace(";", "") + "s,1,2,3,4,5\n", "ts, s"),
         (",0,1,2,3,4\nA1,1,2,3,4,5\nA2,1,2,3,4,5\n", "1, A1, A2"),

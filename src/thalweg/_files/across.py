@@ -52,6 +52,8 @@ def head_across(
     rows, begin = trimmed_rows(name, found) if wanted else _even_rows(found)
     if not rows:
         return None
+    while len(rows[0]) > 1 and not any(row[-1] for row in rows):
+        rows = [row[:-1] for row in rows]  # each line ends with a separator
     n_labels = _labels(rows, missing)
     if not wanted and not (n_labels and _is_across(rows, n_labels, missing)):
         return None

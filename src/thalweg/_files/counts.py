@@ -2,8 +2,8 @@
 
 Such a line looks like a point.  It is left out where it can be nothing else: its numbers are those
 of the rows below it and of the columns, and it has fewer cells than the rows, or is written without
-decimals above numbers all of which have some, or interrupts the order or the even steps that the
-first column has below it.  Where it may be either it stays, and a note says so.
+decimals above numbers all of which have some, or interrupts the order that the first column has
+below it, or stands far from its even steps.  Where it may be either it stays, and a note says so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .rows import Rows, table_width
 
 _WHOLE = re.compile(r"\d{1,15}")
 _SHOWING = 3  # so many numbers of a column show its order
+_NEAR = 3.0  # so many even steps may lie between a first point and the next
 _MOST = 2  # a line for the number of rows and one for that of columns
 
 
@@ -51,9 +52,9 @@ def without_counts(found: Rows) -> tuple[Rows, list[str]]:
 
 
 def _interrupts(cell: str, below: Sequence[Sequence[str]]) -> bool:
-    """Whether a number does not go on with those below it, which rise or fall or have even steps.
+    """Whether a number does not go on with those below it, three or more that rise or fall.
 
-    Three numbers at least must show this; the count itself is a whole number from 0.
+    From numbers with even steps it must not be farther than a few of these.
     """
     try:
         x = np.array([cell, *(row[0] for row in below)], float)
@@ -67,7 +68,7 @@ def _interrupts(cell: str, below: Sequence[Sequence[str]]) -> bool:
     even = ordered and bool(np.isclose(steps[1:], steps[1], rtol=1e-6, atol=0).all())
     continues = np.sign(steps[0]) == rise
     if even:
-        continues = np.isclose(steps[0], steps[1], rtol=1e-6, atol=0)
+        continues &= abs(steps[0]) <= _NEAR * abs(steps[1])
     return ordered and not continues
 
 
