@@ -44,12 +44,18 @@ static inline ptrdiff_t chosen_at(const struct tw_chosen *which, ptrdiff_t k) {
     return which->column ? which->column[k] : k;
 }
 
+/* The weighted sum of squares of a column, and of b, must be 0 or lie between these: this leaves a factor of
+ * 1e38 to the largest number, and to the least one that has all its digits, for products with other columns.
+ * A sum of 0 is that of zeros alone; one that is 0 because every square is below all numbers is too small. */
+#define TW_SMALLEST_SQUARE 1e-270
+#define TW_LARGEST_SQUARE 1e270
+
 /* Whether the columns can be worked with. */
 typedef enum {
     TW_LINEAR_OK = 0,
     TW_LINEAR_OVERFLOW, /* a column's weighted sum of squares overflows, or a value of it is not finite */
-    TW_LINEAR_SCALE,    /* a column's weighted sum of squares is beyond 1e270 or below 1e-270: its products
-                           with other columns could overflow or lose digits.  Other units would help. */
+    TW_LINEAR_SCALE,    /* the weighted sum of squares of a column, or of the b of `small`, is larger than
+                           TW_LARGEST_SQUARE or less than TW_SMALLEST_SQUARE.  Other units would help. */
 } tw_linear_status;
 
 /* What the first pass over all columns finds; [P] each, out. */

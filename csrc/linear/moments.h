@@ -13,10 +13,6 @@
 #include "linear/csc.h"
 #include "linear/passes.h"
 
-/* The sum of squares of a column must lie between these: this leaves a factor of 1e38 to the largest number,
- * and to the least one that has all its digits, for products and sums with other columns. */
-static const double SMALLEST = 1e-270, LARGEST = 1e270;
-
 /* Where the sum of squares about the pivot is more than CANCELS times that about the mean, the difference of
  * the two has lost three digits or more, and a second pass sums the column about its mean. */
 static const double CANCELS = 1e3;
@@ -98,14 +94,39 @@ static void dense_moments(const struct tw_columns *c, const double *u, int threa
     }
 }
 
+/* How much a number x of a row of weight w says about whether squares are lost: 2 if its square is not, 1 if
+ * the square is too small, 0 if x is 0. */
+static int says(double w, double x) {
+    if (!(w > 0) || x == 0)
+        return 0;
+    return sqrt(w) * fabs(x) < sqrt(TW_SMALLEST_SQUARE) ? 1 : 2;
+}
+
+/* Whether column j is not 0 and yet each of its squares is too small. */
+static int is_lost(const struct tw_columns *c, ptrdiff_t j) {
+    const ptrdiff_t first = c->indptr ? index_at(c->indptr, c->is_long, j) : 0;
+    const ptrdiff_t end = c->indptr ? index_at(c->indptr, c->is_long, j + 1) : c->n;
+    int most_said = 0;
+    for (ptrdiff_t k = first; k < end && most_said < 2; k++) {
+        const ptrdiff_t i = c->indptr ? row_at(c, k) : k;
+        const ptrdiff_t at = c->indptr ? k : i * c->row_step + j * c->column_step;
+        const int said = says(c->weights ? c->weights[i] : 1, (double)((const real *)c->A)[at]);
+        most_said = said > most_said ? said : most_said;
+    }
+    return most_said == 1;
+}
+
+static int is_beyond(double square) {
+    return !(square <= TW_LARGEST_SQUARE) || (square > 0 && square < TW_SMALLEST_SQUARE);
+}
+
 /* Whether the squares are within the range of numbers; products with columns of 0 become 0. */
-static tw_linear_status checked_squares(ptrdiff_t P, struct tw_moments *out) {
-    for (ptrdiff_t j = 0; j < P; j++) {
+static tw_linear_status checked_squares(const struct tw_columns *c, struct tw_moments *out) {
+    for (ptrdiff_t j = 0; j < c->P; j++) {
         const double square = out->square[j];
-        const int overflows = !(square <= DBL_MAX);
-        if (overflows || square > LARGEST || (square > 0 && square < SMALLEST)) {
+        if (is_beyond(square) || (square == 0 && is_lost(c, j))) {
             *out->where = j;
-            return overflows ? TW_LINEAR_OVERFLOW : TW_LINEAR_SCALE;
+            return square <= DBL_MAX ? TW_LINEAR_SCALE : TW_LINEAR_OVERFLOW;
         }
         if (square == 0)
             out->product[j] = 0;
@@ -119,7 +140,7 @@ static tw_linear_status moments(const struct tw_columns *c, const double *u, int
         sparse_moments(c, u, threads, watch, out);
     else
         dense_moments(c, u, threads, watch, work, out);
-    return checked_squares(c->P, out);
+    return checked_squares(c, out);
 }
 
 #endif

@@ -219,7 +219,17 @@ static tw_linear_status look_at_columns(struct tw_small_problem *p, small *s, st
     dense_gram(&p->columns, &s->all, 0, 0, s->u, s->product, p->threads, watch, s->gram_of, s->G, P);
     for (ptrdiff_t j = 0; j < P; j++)
         s->square[j] = s->G[j * P + j];
-    return checked_squares(P, &out);
+    return checked_squares(&p->columns, &out);
+}
+
+/* Whether the weighted sum of squares of x is out of range; it is 0, too, where all squares are too small. */
+static int is_out_of_range(const struct tw_small_problem *p, double square, const double *x) {
+    int most_said = 0;
+    for (ptrdiff_t i = 0; i < p->columns.n && square == 0 && most_said < 2; i++) {
+        const int said = says(p->columns.weights ? p->columns.weights[i] : 1, x[i]);
+        most_said = said > most_said ? said : most_said;
+    }
+    return is_beyond(square) || most_said == 1;
 }
 
 /* Compute means, squares and products of the columns, and certify the start. */
@@ -227,6 +237,8 @@ static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct
     centre(p, s);
     const double size = s->rr;
     s->size = size, s->error = 0;
+    if (is_out_of_range(p, size, s->target))
+        return TW_LINEAR_SCALE;
     const tw_linear_status status = look_at_columns(p, s, watch);
     if (status || tw_stopped(watch))
         return status;
@@ -236,6 +248,8 @@ static tw_linear_status look_at_all(struct tw_small_problem *p, small *s, struct
     const ptrdiff_t placed = place_start(p, s);
     if (placed)
         renew(p, s, watch);
+    if (size == 0 && is_out_of_range(p, s->rr, s->residual)) /* the gap is compared with this start's F */
+        return TW_LINEAR_SCALE;
     p->state[0] = certified(p, s, placed);
     p->wanted = p->tol * (size > 0 ? 0.5 * size : p->state[0].objective);
     return TW_LINEAR_OK;

@@ -78,8 +78,8 @@ def build():
     return output if failed else ""
 
 
-def first_failure(tests):
-    """Return the first of the tests that fails, or an empty string."""
+def first_failure(tests, limit):
+    """Return the first test that fails within so many seconds, or an empty string."""
     options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider")
     profile = ("--hypothesis-profile", "mutants")
     files = [f"tests/{name}" for name in tests]
@@ -87,7 +87,7 @@ def first_failure(tests):
     environment = os.environ | {"THALWEG_NUM_THREADS": "2", "MALLOC_PERTURB_": "85"}
     command = (sys.executable, "-c", BOOT, COPY, *options, *profile, *files)
     try:
-        failed, output = run(*command, timeout=TIME_LIMIT, env=environment)
+        failed, output = run(*command, timeout=limit, env=environment)
     except subprocess.TimeoutExpired:
         return "it never ends"
     if failed < 0:
@@ -106,7 +106,7 @@ def try_mutant(mutant: Mutant):
     try:
         if error := build():
             return "NO MUTANT", f"it does not compile: {error[-300:]}"
-        why = first_failure(mutant.tests)
+        why = first_failure(mutant.tests, TIME_LIMIT)
         return ("noticed", why) if why else ("SURVIVED", " ".join(mutant.tests))
     finally:
         file.write_text(original)
@@ -139,7 +139,8 @@ def main():
     """Try the mutants chosen; return how many were not noticed."""
     chosen, missed = chosen_mutants(), 0
     prepare()
-    if broken := build() or first_failure(sorted({test for m in chosen for test in m.tests})):
+    tests = sorted({test for m in chosen for test in m.tests})
+    if broken := build() or first_failure(tests, TIME_LIMIT * len(tests)):
         raise SystemExit(f"without any mutant: {broken}")
     for mutant in chosen:
         start = time.perf_counter()

@@ -1,6 +1,7 @@
 """Edits of linear models by coordinate descent, and the tests that must notice them."""
 
 _KERNELS, _MINIMA = "test_linear_kernels.py", "test_linear_minima.py"
+_UNITS = "test_linear_units.py"
 
 EDITS = {
     ("csrc/linear/gap.h", _KERNELS): [
@@ -228,13 +229,39 @@ EDITS = {
     ("src/thalweg/linear/small.py", "test_linear_small.py"): [
         ("any number of columns", "and 0 < problem.shape[1] <= FEW", ""),
         ("each right-hand side has its Gram matrix", "problem.b.shape[1] == 1 or ", "True or "),
-        ("what falls short is a success", "if status or not found.gap <= wanted:", "if status:"),
-        ("what falls short is plain", "if status or not gap <= wanted:", "if status:"),
+        (
+            "what falls short is a success",
+            "if status or not is_reached(found, wanted):",
+            "if status:",
+        ),
+        ("what falls short is plain", "if status or not is_reached(ended, wanted):", "if status:"),
         (
             "what is wrong with A is not seen",
-            "if status or not found.gap <= wanted:",
-            "if not found.gap <= wanted:",
+            "if status or not is_reached(found, wanted):",
+            "if not is_reached(found, wanted):",
         ),
+    ],
+    ("csrc/linear/moments.h", _UNITS): [
+        ("lost squares are zeros", "(square == 0 && is_lost(c, j))", "0"),
+        ("any value is lost", "return most_said == 1;", "return most_said > 0;"),
+        ("the last value of a sparse column", "k < end && most_said < 2;", "k < first + 1;"),
+    ],
+    ("csrc/linear/small.h", _UNITS): [
+        ("b of any size", "if (is_out_of_range(p, size, s->target))", "if (0)"),
+        ("a start of any size", "if (size == 0 && is_out_of_range", "if (0 && is_out_of_range"),
+    ],
+    ("src/thalweg/linear/ranges.py", _UNITS): [
+        ("lost squares are zeros", "0 < norm < sqrt(SMALLEST_SQUARE)", "False"),
+        ("zeros are too small", "if square != 0 or 0 < norm <", "if square != 0 or norm <"),
+        ("many b of any size", "np.flatnonzero(odd & b.any(0))", "np.flatnonzero(0 * odd)"),
+        ("plain columns of any size", "if not odd.any():\n        return True", "return True"),
+    ],
+    ("src/thalweg/linear/state.py", _UNITS): [
+        ("b of any size", "refuse_square(self.size, b, self", "(lambda *_: 0)(self.size, b, self"),
+        ("a start of any size", "if not self.size:  #", "if False:  #"),
+    ],
+    ("src/thalweg/linear/descent.py", _UNITS): [
+        ("a start of any F", "if not self.found.objective <= LARGEST_SQUARE:", "if False:"),
     ],
     ("src/thalweg/linear/descent.py", "test_linear.py"): [
         ("correlations make no sweep slower", "state.norm(moved) ** 2 / slope / 2", "0.5"),
@@ -243,7 +270,7 @@ EDITS = {
     ("src/thalweg/linear/side_by_side.py", "test_linear_side_by_side.py"): [
         ("columns keep their mean", "A = A - look.mean", "A = A + 0.0"),
         ("intercept of b alone", "means - look.mean @ fits.theta", "means"),
-        ("what falls short is a success", "reached = fits.gap <= wanted", "reached = wanted >= 0"),
+        ("what falls short is a success", "= (fits.gap <= wanted)", "= (wanted >= 0)"),
         ("constant columns are solved for", "A = np.where(empty, 0.0, A)", "A = A + 0.0"),
         ("l1 does not count", "if p.l1.any():", "if False:"),
         ("l2 does not count", "l2=p.l2, threads", "l2=0 * p.l2, threads"),
@@ -266,7 +293,11 @@ EDITS = {
         ("the intercept is forgotten", "*run(&p, kernel, intercept)", "*run(&p, kernel, False)"),
     ],
     ("src/thalweg/linear/small.py", "test_linear_plain.py"): [
-        ("A is not finite and plain", "if status or not gap <= wanted:", "if not gap <= wanted:"),
+        (
+            "A is not finite and plain",
+            "if status or not is_reached(ended, wanted):",
+            "if not is_reached(ended, wanted):",
+        ),
         ("any order", 'order != "cyclic" or ', ""),
     ],
     ("src/thalweg/linear/words.py", "test_linear_side_by_side.py"): [

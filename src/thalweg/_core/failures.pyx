@@ -52,8 +52,8 @@ SENTENCES = {
     },
     Linear: {
         Linear.OVERFLOW: "column {where} of A overflows: its weighted sum of squares is not finite",
-        Linear.SCALE: "column {where} of A has a norm of {norm:.3g}, whose square is at the end of "
-        "the range of numbers: measure it in other units",
+        Linear.SCALE: "{what} has a norm of {norm:.3g}, whose square is at the end of the range of "
+        "numbers: measure it in other units",
     },
     Quadratic: {
         Quadratic.BAD_ROW: "row {where} of the sparse B {has} columns {wrong}",

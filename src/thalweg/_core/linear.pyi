@@ -1,5 +1,8 @@
 from typing import Any
 
+SMALLEST_SQUARE: float
+LARGEST_SQUARE: float
+
 class Columns:
     def __init__(self, A: Any, weights: Any, threads: int, mean: Any = None) -> None: ...
     def moments(self, u: Any, mean: Any, square: Any, product: Any) -> tuple[int, int]: ...

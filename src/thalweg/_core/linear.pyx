@@ -9,6 +9,8 @@ from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport USUAL_VIEWS, Views, Workspace, times
 from thalweg._core.dispatch cimport Watch, active, threads_of
 
+SMALLEST_SQUARE, LARGEST_SQUARE = c.TW_SMALLEST_SQUARE, c.TW_LARGEST_SQUARE
+
 cdef bint IS_LONG = sizeof(Py_ssize_t) == sizeof(long)
 cdef char INTP = c"l" if IS_LONG else c"q"
 

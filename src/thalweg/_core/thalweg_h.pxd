@@ -385,6 +385,8 @@ cdef extern from "linear/contract.h" nogil:
         const Py_ssize_t *column
         Py_ssize_t m
 
+    double TW_SMALLEST_SQUARE, TW_LARGEST_SQUARE
+
     ctypedef enum tw_linear_status:
         TW_LINEAR_OK
         TW_LINEAR_OVERFLOW

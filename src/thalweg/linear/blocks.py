@@ -17,6 +17,7 @@ from .._core import linear as _core
 from .columns import Look
 from .descent import PART_IN_W
 from .gram import ROUNDS
+from .ranges import refuse_squares
 
 _AT_ONCE = 1 << 18  # so many numbers of b (2 MiB) at a time stay in the second-level cache
 _FEWEST = 64  # right-hand sides in a block: fewer would keep few threads busy
@@ -62,17 +63,21 @@ def penalised_least_squares(look: Look, A: Array, B: Array, tol: float) -> Penal
     fits = PenalisedFits(theta, norm, objective, gap, kkt, conditional, sweeps, steps)
     width = max(_FEWEST, _AT_ONCE // n)
     for i in range(0, M, width):
-        part = _block(look, (A, WA, G), np.asarray(B[:, i : i + width], np.float64), tol)
+        b = np.asarray(B[:, i : i + width], np.float64)
+        squares = look.squares(b)
+        refuse_squares(squares, b, w, i)
+        part = _block(look, (A, WA, G), b, np.sqrt(squares), tol)
         for whole, values in zip(fits, part, strict=True):
             whole[..., i : i + width] = values
     return fits
 
 
-def _block(look: Look, arrays: tuple[Array, Array, Array], b: Array, tol: float) -> PenalisedFits:
-    """Solve the right-hand sides b, (n, m), together."""
+def _block(
+    look: Look, arrays: tuple[Array, Array, Array], b: Array, norm: Array, tol: float
+) -> PenalisedFits:
+    """Solve the right-hand sides b, (n, m), of these norms together."""
     A, WA, G = arrays
     p, m = look.problem, b.shape[1]
-    norm = np.sqrt(look.squares(b))
     reach = norm[:, None] * np.divide(1, look.norm, where=look.norm > 0, out=np.zeros(len(G)))
     theta = np.tile(np.clip(0.0, p.lower, p.upper), (m, 1))
     r = b - A @ theta.T if theta.any() else b

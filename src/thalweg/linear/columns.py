@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from .._arguments.pieces import copied
 from .._core import failures
 from .._core import linear as _core
 from .problem import Problem, total_weight
+from .ranges import norm_of
 
 Columns = _core.Columns
 
@@ -55,7 +55,11 @@ class Look:
 
     def centred(self, b: Array) -> Array:
         """Return b less its weighted mean, where there is an intercept, as an array of its own."""
-        return b - self.mean_of(b) if self.problem.intercept else np.array(b)
+        if not self.problem.intercept:
+            return np.array(b)
+        with np.errstate(over="ignore", invalid="ignore"):  # b that overflows is refused by `State`
+            centred: Array = b - self.mean_of(b)
+        return centred
 
     def mean_of(self, b: Array) -> float:
         """Return the weighted mean of b."""
@@ -79,7 +83,8 @@ class Look:
     def squares(self, residuals: Array) -> Array:
         """Return rᵗWr of every column of ``residuals``, (n, m)."""
         w = self.problem.weights
-        weighted = residuals if w is None else residuals * w[:, None]
+        with np.errstate(over="ignore"):  # what overflows is refused
+            weighted = residuals if w is None else residuals * w[:, None]
         total: Array = np.einsum("nm,nm->m", weighted, residuals)
         return total
 
@@ -87,7 +92,8 @@ class Look:
         """Read A once: fill ``mean`` and ``square``, and return AᵗWr."""
         product = np.zeros(len(self.square))
         w = self.problem.weights
-        u = self.weighted(residual)
+        with np.errstate(over="ignore", invalid="ignore"):
+            u = self.weighted(residual)
         for last in (False, True):
             self.matrix = matrix
             self.columns = _core.Columns(_raw(matrix), w, self.threads)
@@ -96,7 +102,10 @@ class Look:
                 break
             if last or status != failures.Linear.OVERFLOW or w is None or w.all():
                 _refuse_not_finite(matrix, w, j)
-                failures.refuse(failures.Linear, status, where=j, norm=sqrt(self.square[j]))
+                norm = norm_of(_column(matrix, j), w)
+                failures.refuse(
+                    failures.Linear, status, where=j, what=f"column {j} of A", norm=norm
+                )
             else:
                 matrix = _cleared(matrix, np.equal(w, 0))
         return product
@@ -129,6 +138,15 @@ def _cleared(matrix: Any, left: Array) -> Any:
     clean: Array = matrix.copy(order="K")
     clean[left] = np.nan_to_num(clean[left], nan=0.0, posinf=0.0, neginf=0.0)
     return clean
+
+
+def _column(matrix: Any, j: int) -> Array:
+    """Return column j of A, (n,)."""
+    if isinstance(matrix, np.ndarray):
+        return np.asarray(matrix[:, j], np.float64)
+    column, stored = np.zeros(matrix.shape[0]), slice(matrix.indptr[j], matrix.indptr[j + 1])
+    column[matrix.indices[stored]] = matrix.values[stored]
+    return column
 
 
 def _refuse_not_finite(matrix: Any, weights: Array | None, j: int) -> None:

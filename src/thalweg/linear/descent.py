@@ -15,9 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .._core.linear import LARGEST_SQUARE
 from ..status import Status
 from .costs import costs_of, sweeps_to
 from .gram import MOST_COLUMNS, Gram
+from .ranges import is_reached
 from .rules import Rules
 from .state import State, wanted_of
 from .sweeps import Sweeps
@@ -121,6 +123,11 @@ class Descent:
         self.sweeps = self.gram_sweeps = self.steps = 0
         self.reasons: dict[str, str] = {}
         self.found = state.certify()
+        if not self.found.objective <= LARGEST_SQUARE:
+            raise ValueError(
+                "the objective of the start is beyond the range of numbers: measure theta, and "
+                "with it b, in other units"
+            )
         self.wanted = wanted_of(state, self.found, rules.tol)
         self.history: list[tuple[float, float, float, int]] = []
         self.tried, self.drift = 0, nan
@@ -163,7 +170,7 @@ class Descent:
         return Ran(self.sweeps, self.gram_sweeps, self.steps, self.reasons)
 
     def _verdict(self, idle: int) -> Status | None:
-        if self.found.gap <= self.wanted:
+        if is_reached(self.found, self.wanted):
             return Status.GAP
         if idle >= _PATIENCE:
             return Status.NO_PROGRESS

@@ -119,7 +119,8 @@ class LinearRegression(Linear):
         if not self.fit_intercept:
             return np.zeros(values.shape[1:])
         w = np.ones(values.shape[0]) if weights is None else weights
-        return (w @ values) / w.sum()
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused elsewhere
+            return (w @ values) / w.sum()
 
 
 @spelled

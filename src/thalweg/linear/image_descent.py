@@ -22,6 +22,7 @@ from .columns import Look
 from .image_result import ImageHistory, ImageResult
 from .priors import Terms
 from .problem import Problem
+from .ranges import refuse_square
 
 # Sizes that give no reason were not measured at other values.
 _RENEW = 64  # after so many sweeps e is computed anew from y, so that rounding does not add up
@@ -215,7 +216,7 @@ class ImageDescent:
         Raises
         ------
         ValueError
-            The cost overflows float64.
+            The cost overflows float64, or the squares of y are at the end of its range.
         """
         self._renew()
         misfit, penalty = self._cost()
@@ -224,6 +225,8 @@ class ImageDescent:
                 "the cost of the start is beyond the range of float64: measure y, and with it x, "
                 "in other units"
             )
+        y, weights = self.problem.b[:, 0], self.problem.weights
+        refuse_square(float(y @ self.look.weighted(y)), y, weights, "y")
         self.history = [(misfit + penalty, nan)]
         self.done = self.done._replace(misfit=misfit, penalty=penalty)
 

@@ -103,8 +103,9 @@ def icd(
     Raises
     ------
     ValueError
-        Shapes disagree, ω or a tolerance is out of range, a weight is negative, or a NaN or an
-        infinity is found, named by row and column.
+        Shapes disagree, ω or a tolerance is out of range, a weight is negative, a NaN or an
+        infinity is found, named by row and column, or the norm of y or of a column is above 1e135
+        or below 1e-135.
     TypeError
         An argument is of the wrong kind, or masked where nothing can be left out.
     KeyboardInterrupt

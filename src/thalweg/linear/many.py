@@ -34,6 +34,7 @@ from .._arguments.check import Array
 from ..kernels.pivot import Pivoted, pivoted
 from ..linalg.watch import watched
 from ..status import Status
+from .ranges import refuse_squares
 
 EPS = float(np.finfo(float).eps)
 _ENOUGH = 1e-12  # a gap below this share of ½‖b‖² needs no look at the residual
@@ -226,7 +227,8 @@ def _parts(t: _Task, columns: Array | None = None) -> list[slice | Array]:
 
 def _squares(t: _Task, R: Array) -> Array:
     """Return Σ w r² of every column of R (n, m)."""
-    weighted = R if t.w is None else R * t.w[:, None]
+    with np.errstate(over="ignore"):  # what overflows is refused
+        weighted = R if t.w is None else R * t.w[:, None]
     total: Array = np.einsum("nm,nm->m", weighted, R)
     return total
 
@@ -237,8 +239,10 @@ def _products(t: _Task) -> tuple[Array, Array]:
     C, squares = np.empty((M, P)), np.empty(M)
     for part in _parts(t):
         b = np.asarray(t.B[:, part], np.float64)
-        C[part] = (t.WA.T @ b).T  # BLAS takes half the time that it takes for b.T @ WA
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            C[part] = (t.WA.T @ b).T  # BLAS takes half the time that it takes for b.T @ WA
         squares[part] = _squares(t, b)
+    refuse_squares(squares, t.B, t.w)
     return C, np.sqrt(squares)
 
 

@@ -15,6 +15,7 @@ from .descent import Descent, Iteration
 from .gram import Gram
 from .outcome import Outcome, put_in, result_of_many, result_of_none, result_of_one
 from .problem import Problem
+from .ranges import name_of
 from .result import LinearResult
 from .rules import Rules
 from .side_by_side import go_side_by_side, solve_side_by_side
@@ -92,7 +93,8 @@ class Run:
         if self.look is None:
             self.look = Look(self.problem, self.threads)
             self.gram = Gram(self.look)
-        state = State(self.look, self.problem.b[:, m], begin, first=m == 0)
+        name = name_of(m) if self.problem.batch else "b"
+        state = State(self.look, self.problem.b[:, m], begin, first=m == 0, name=name)
         self.now = Descent(state, self.gram, self.rules)
         status = Status.CALLBACK if self.stopped else self.now.run(heard)
         self._close(status)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.check import Array
+from .ranges import are_usual
 
 # The shortest coefficients of a wide sparse X are found by LSQR, with
 _LSQR = 1e-14  # this relative tolerance; they replace the others if the norm of the predictions
@@ -59,7 +60,8 @@ def plain(X: Any, y: Array, weights: Array | None, mean: Array) -> Plain | None:
     Returns
     -------
     Plain or None
-        None if X is sparse and too large, or its columns are constant or overflow.
+        None if X is sparse and too large, its columns are constant, or one of them or of y has
+        squares beyond the range of numbers.
     """
     n, P = X.shape
     is_dense = isinstance(X, np.ndarray)
@@ -69,6 +71,8 @@ def plain(X: Any, y: Array, weights: Array | None, mean: Array) -> Plain | None:
     square, least = np.diagonal(gram), n * float(np.finfo(float).eps)
     varies = np.flatnonzero(square > least**2 * raw)  # the others are constant to rounding
     if not np.isfinite(gram).all() or not len(varies):
+        return None
+    if not (are_usual(raw, X, weights) and are_usual(*_columns_of(y, weights), weights)):
         return None
     length = np.sqrt(square[varies])
     unit = gram[np.ix_(varies, varies)] / length / length[:, None]
@@ -120,6 +124,13 @@ def _array(X: Any) -> Array:
 def _rooted(rows: Array, weights: Array | None) -> Array:
     """Return √w times each row."""
     return rows if weights is None else (rows.T * np.sqrt(weights)).T
+
+
+def _columns_of(y: Array, weights: Array | None) -> tuple[Array, Array]:
+    """Return Σ w y² of each column of y, and y as columns."""
+    columns = y.reshape(len(y), -1)
+    with np.errstate(over="ignore"):  # what overflows is refused elsewhere
+        return np.sum(np.square(_rooted(columns, weights)), axis=0), columns
 
 
 def _gram(X: Any, weights: Array | None, mean: Array) -> tuple[Array, Array]:

@@ -40,7 +40,7 @@ def solve_side_by_side(look: Look, rules: Rules) -> LinearResult:
     M = look.problem.b.shape[1]
     fits, means = _fits(look, rules.tol)
     wanted = rules.tol * 0.5 * fits.target_norm**2
-    reached = fits.gap <= wanted
+    reached = (fits.gap <= wanted) & np.isfinite(fits.gap) & np.isfinite(fits.objective)
     fields = {
         "objective": fits.objective,
         "gap": fits.gap,
@@ -79,8 +79,9 @@ def _fits(look: Look, tol: float) -> tuple[ManyFits | PenalisedFits, np.ndarray]
     means = np.zeros(B.shape[1])
     if look.mean is not None:
         A = A - look.mean
-        means = (B.sum(0) if p.weights is None else p.weights @ B) / (look.weight or 1.0)
-        B = B - means
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            means = (B.sum(0) if p.weights is None else p.weights @ B) / (look.weight or 1.0)
+            B = B - means
     if empty.any() and A.any(0)[empty].any():  # a constant column less its mean is rounding
         A = np.where(empty, 0.0, A)
     if p.l1.any():

@@ -22,6 +22,7 @@ from .descent import AGAIN, PART_IN_W
 from .gram import ROUNDS
 from .outcome import Outcome, result_of_none
 from .problem import Problem
+from .ranges import is_reached
 from .result import Course, LinearResult
 from .rules import Rules
 from .state import Certificate
@@ -69,7 +70,7 @@ def solve_in_one_call(
     )  # fmt: skip
     status, n_iter, wanted, intercept, sweeps, steps, states = done
     found = Certificate(*states[n_iter][:-1])
-    if status or not found.gap <= wanted:
+    if status or not is_reached(found, wanted):
         return None
     why = "the problem is small" if is_small else "there are few columns"
     ran = _ran(n_iter, sweeps, steps, "as asked" if rules.strategy == "gram" else why)
@@ -109,13 +110,13 @@ def solve_plain(
     if done is None:
         return None
     theta, status, n_iter, wanted, constant, sweeps, steps, states = done
-    objective, _, gap, kkt, conditional, *_ = states[n_iter]
-    if status or not gap <= wanted:
+    ended = Certificate(*states[n_iter][:-1])
+    if status or not is_reached(ended, wanted):
         return None
     why = "as asked" if strategy == "gram" else "the problem is small"
     return LinearResult(
-        theta, constant, objective, gap, wanted, kkt, conditional, 0.0, Status.GAP, n_iter,
-        _ran(n_iter, sweeps, steps, why), _course(states),
+        theta, constant, ended.objective, ended.gap, wanted, ended.kkt, ended.conditional, 0.0,
+        Status.GAP, n_iter, _ran(n_iter, sweeps, steps, why), _course(states),
     )  # fmt: skip
 
 

@@ -106,8 +106,9 @@ def coordinate_descent(
     Raises
     ------
     ValueError
-        Shapes disagree, bounds are crossed, a penalty or weight is negative, or a NaN or an
-        infinity is found, named by row and column.
+        Shapes disagree, bounds are crossed, a penalty or weight is negative, a NaN or an
+        infinity is found, named by row and column, or the norm of b or of a column is above 1e135
+        or below 1e-135, so that gaps might overflow or be 0.
     TypeError
         An argument is of the wrong kind, or masked where nothing can be left out.
     KeyboardInterrupt

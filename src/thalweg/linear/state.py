@@ -13,6 +13,7 @@ import numpy as np
 from .._arguments.check import Array
 from .._core import linear as _core
 from .columns import Look
+from .ranges import refuse_square
 
 _SLACK = 1e-9  # relative allowance for rounding in the bound on |q_j|
 
@@ -74,19 +75,25 @@ class State:
         ‖b‖²_W.
     """
 
-    def __init__(self, look: Look, b: Array, theta: Array, first: bool = False) -> None:
+    def __init__(
+        self, look: Look, b: Array, theta: Array, first: bool = False, name: str = "b"
+    ) -> None:
         self.look, self.problem = look, look.problem
         self.theta = np.clip(theta, self.problem.lower, self.problem.upper)
         empty = look.square == 0  # for a column of 0 the penalty alone decides
         self.theta[empty] = np.clip(0.0, self.problem.lower, self.problem.upper)[empty]
         self.target = look.centred(b)
         self.residual, self.path = self.target.copy(), 0.0
-        self.size = self.norm(self.residual) ** 2
+        self.size = self.rr
+        refuse_square(self.size, b, self.problem.weights, name)
         self.seen = np.zeros(len(self.theta))
         self.reach = np.zeros(len(self.theta))
         np.divide(sqrt(self.size), look.norm, out=self.reach, where=~empty)
         if self.theta.any():
             self.refresh()
+            if not self.size:  # the gap is compared with F of the start
+                what = f"{name} - A theta of the start"
+                refuse_square(self.rr, self.residual, self.problem.weights, what)
             self.q = look.products(self.residual)
         else:
             self.q = look.first[1].copy() if first else look.products(self.residual)
@@ -94,12 +101,16 @@ class State:
 
     def norm(self, r: Array) -> float:
         """Return the norm √(rᵗWr)."""
-        return sqrt(float(r @ self.look.weighted(r)))
+        return sqrt(self._square(r))
 
     @property
     def rr(self) -> float:
         """rᵗWr of the residual."""
-        return float(self.residual @ self.look.weighted(self.residual))
+        return self._square(self.residual)
+
+    def _square(self, r: Array) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+            return float(r @ self.look.weighted(r))
 
     def _made_anew(self) -> Array:
         """Return the residual computed from b and θ alone."""

@@ -23,6 +23,7 @@ from .columns import Look
 from .descent import Descent
 from .gram import Gram
 from .problem import Problem
+from .ranges import is_reached
 from .rules import Rules
 from .state import Certificate, State
 from .whole import WholeGram, is_worth_it
@@ -177,7 +178,18 @@ class Walk:
         self.state = State(self.look, self.problem.b[:, 0], start, first=True)
         if self.task.penalties is None:
             self._know(self._falling())
+        self._refuse_overflow()
         return self.penalties
+
+    def _refuse_overflow(self) -> None:
+        """Refuse penalties whose product with a factor is beyond the range of numbers."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            most = np.max(self.penalties, initial=0.0) * np.max(self.factors, initial=0.0)
+        if not np.isfinite(most):
+            raise ValueError(
+                "the largest penalty times the largest factor is beyond the range of numbers: "
+                "factors must be of more like size"
+            )
 
     def all(
         self, callback: Callable[[Step], Any] | None, tick: Callable[[], Any] | None = None
@@ -246,7 +258,7 @@ class Walk:
         if not self.rules.max_iter or self.rules.out_of_time:
             return None
         found, wanted, rounds = self.whole.solve(problem, self.rules.tol)
-        return Model(found, wanted, rounds, Status.GAP) if found.gap <= wanted else None
+        return Model(found, wanted, rounds, Status.GAP) if is_reached(found, wanted) else None
 
     def _told(self, k: int) -> Step:
         gap = float(self.figures[2, k])
@@ -276,4 +288,5 @@ def largest_penalty(state: State, factors: Array, descend: Callable[[Problem], S
         state.problem = p
     q = state.q
     pulled = penalised & np.where(q > 0, p.upper > 0, p.lower < 0)
-    return float(np.max(np.abs(q[pulled]) / factors[pulled], initial=0.0))
+    with np.errstate(over="ignore"):  # `Walk` refuses penalties that overflow
+        return float(np.max(np.abs(q[pulled]) / factors[pulled], initial=0.0))

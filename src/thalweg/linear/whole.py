@@ -45,10 +45,10 @@ class WholeGram:
         self.state.problem = problem
         found, rounds = self.state.certify(rr=self.rr), 0
         wanted = wanted_of(self.state, found, tol)
-        if found.gap > wanted:
+        if not found.gap <= wanted:
             found, rounds = self._descend(wanted), 1
         self.models += 1
-        if found.gap > wanted or self.models % _REFRESH == 0:
+        if not found.gap <= wanted or self.models % _REFRESH == 0:
             self.renew()
             found = self.state.certify(rr=self.rr)
         return found, wanted, rounds
