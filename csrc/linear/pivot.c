@@ -8,11 +8,12 @@
  *
  * A problem of a handful of coordinates does not fill a vector, so eight problems go side by side through the
  * same operations, each with its own F (pivot_group.h).  The factor is made anew in each round: its P^3 / 6
- * products cost less than an update for eight problems, each of which has changed other columns.
+ * products cost less than an update for eight problems, each of which has changed other columns.  The factor
+ * of all of G, with which many problems begin, is made once (pivot_start.h).
  * Threads take chunks of problems.
  */
 #include "base/table.h"
-#include "linear/pivot_exchange.h"
+#include "linear/pivot_start.h"
 
 static pivoting *pivoting_on(arena *a, const struct tw_pivot_job *job, int threads) {
     const ptrdiff_t P = job->P;
@@ -24,6 +25,8 @@ static pivoting *pivoting_on(arena *a, const struct tw_pivot_job *job, int threa
     r->inverse_scale = TAKE(a, double, P);
     r->length = TAKE(a, double, P);
     r->inverse_length = TAKE(a, double, P);
+    r->whole_L = TAKE(a, double, tri(P, 0)), r->whole_u = TAKE(a, double, tri(P, 0));
+    r->whole_inverse = TAKE(a, double, P);
     r->groups = TAKE(a, group, r->slots);
     for (int k = 0; k < r->slots; k++) {
         const group g = group_on(a, P);
@@ -55,6 +58,8 @@ static void prepare(void *context, ptrdiff_t part) {
     for (ptrdiff_t k = 0; k < rows * P; k++)
         r->shifted |= (isfinite(job->lower[k]) && job->lower[k] != 0) ||
                       (isfinite(job->upper[k]) && job->upper[k] != 0);
+    if (job->M > 0)
+        factor_whole(r, r->groups);
 }
 
 /* Let those problems leave the group whose solution has no wrong coordinate, and those that have made

@@ -64,6 +64,9 @@ typedef struct {
     double *scale, *inverse_scale;   /* [P]  theta = scale * the scaled one; powers of two */
     double *length, *inverse_length; /* [P]  s_j, 1 / s_j */
     int shifted;                     /* some bound is neither 0 nor infinite */
+    int has_whole;                   /* the next three are the factor of all of G; see pivot_start.h */
+    double *whole_L, *whole_u;       /* [tri(P, 0)]  L_kl, and L_kl d_l */
+    double *whole_inverse;           /* [P]  1 / d_k */
     ptrdiff_t chunks;
     int slots;
     group *groups; /* [slots] */
@@ -134,11 +137,13 @@ TW_INLINE void load(const pivoting *r, group *g, ptrdiff_t P, int l, ptrdiff_t m
 }
 
 /* Begin the problems that have just been loaded: x is at home, and free are the coordinates that are between
- * their bounds there, and those at a bound from which c points into the box. */
-TW_INLINE void begin(const pivoting *r, group *g, ptrdiff_t P) {
+ * their bounds there, and those at a bound from which c points into the box.  Returns the problems of these
+ * in which all coordinates are free. */
+TW_INLINE flags begin(const pivoting *r, group *g, ptrdiff_t P) {
     const flags fresh = flags_at(g->fresh);
     const line zero = line_of(0);
     line largest = zero;
+    flags whole = fresh;
     for (ptrdiff_t j = 0; j < P; j++) {
         const ptrdiff_t k = j * LINE;
         const line c = line_at(g->c + k), lower = line_at(g->lower + k), upper = line_at(g->upper + k);
@@ -149,9 +154,11 @@ TW_INLINE void begin(const pivoting *r, group *g, ptrdiff_t P) {
         put_flags(g->free + k, either(both(fresh, free), but_not(flags_at(g->free + k), fresh)));
         put_flags(g->dependent + k, but_not(flags_at(g->dependent + k), fresh));
         largest = larger_of(largest, times(size_of(c), line_of(r->inverse_length[j])));
+        whole = both(whole, free);
     }
     put_line(g->largest, where(fresh, largest, line_at(g->largest)));
     put_flags(g->fresh, none_of());
+    return whole;
 }
 
 /* Put zeros into place l, which has no problem: no coordinate of them is ever wrong. */
@@ -164,27 +171,6 @@ static void clear(group *g, ptrdiff_t P, int l) {
     }
     g->largest[l] = g->noise[l] = g->fewest[l] = g->tries[l] = g->rounds[l] = 0;
     g->again[l] = g->descends[l] = 0;
-}
-
-/* Load problems into the places that have none; returns whether any problem is under way.
- *
- * Which places these are nobody can predict.  A loop over the bits that are set meets one surprise, its end;
- * a loop over all places would meet one at every other place, each as long as some thirty products. */
-TW_INLINE int fill(pivoting *r, group *g, ptrdiff_t P) {
-    unsigned idle = 0;
-    for (unsigned left = g->idle; left; left &= left - 1) {
-        const int l = __builtin_ctz(left);
-        const ptrdiff_t m = next_problem(r, g);
-        g->active[l] = -(m != IDLE), g->problem[l] = m;
-        if (m != IDLE)
-            load(r, g, P, l, m);
-        else
-            clear(g, P, l), idle |= 1u << l;
-    }
-    if (g->idle != idle)
-        begin(r, g, P);
-    g->idle = idle;
-    return idle != ALL;
 }
 
 /* Set theta to x in the caller's units, within the bounds; returns 0 where it is finite, else NaN. */

@@ -110,6 +110,22 @@ EDITS = {
             "job->lower,",
         ),
     ],
+    ("csrc/linear/pivot_start.h", "test_pivot.py"): [
+        (
+            "what is outside stays free",
+            "but_not(free, both(moves, either(under, above)))",
+            "free",
+        ),
+        (
+            "the first exchange does not count",
+            "where(moves, line_of(1), line_at(g->rounds))",
+            "line_at(g->rounds)",
+        ),
+        ("an exchange that is none counts", "both(whole, below(zero, count))", "whole"),
+        ("an exchange beyond the limit", "r->job->max_iter < 1 || ", ""),
+        ("columns that depend are no matter", " || list_free(g, P) < P)", ")"),
+        ("u without d", "r->whole_L[tri(k, l)] * g->d[l * LINE]", "r->whole_L[tri(k, l)]"),
+    ],
     ("csrc/linear/pivot.c", "test_pivot.py"): [
         (
             "whatever is left is a minimum",
