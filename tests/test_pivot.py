@@ -73,6 +73,19 @@ def test_makes_the_exchanges_of_the_reference(isa, P, kind, bounds):
         np.testing.assert_allclose(getattr(r, name), want[name], rtol=1e4 * EPS, atol=1e4 * EPS)
 
 
+@pytest.mark.parametrize("bounds", [(0, None), (0.2, 0.6), (0, 0.1)])
+@pytest.mark.parametrize("P", [2, 3, 8])
+def test_makes_the_exchanges_of_the_reference_where_columns_depend(isa, P, bounds):
+    """All coordinates are free at the start, and every second column is twice the one before."""
+    rng = np.random.default_rng(P)
+    A = np.abs(rng.standard_normal((P + 20, P)))
+    A[:, 1::2] = 2 * A[:, : P - 1 : 2]
+    problem = Problem(A, np.abs(rng.standard_normal((40, P + 20))), bounds)
+    assert (problem.C > 0).all()
+    want = dict(zip(FIELDS, problem.run(reference.block_pivoting), strict=True))
+    np.testing.assert_array_equal(problem.run().n_iter, want["n_iter"])
+
+
 def test_descends_as_the_reference_where_full_exchanges_fail(isa):
     """Whole families of columns that are nearly alike; some problems take dozens of exchanges."""
     longest = 0
