@@ -148,6 +148,18 @@ def test_a_tiny_column_among_others_is_no_constant(callback):
                 tw.coordinate_descent(a, B, intercept=intercept, callback=callback)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_the_shortest_coefficients_are_refused_as_others_are(unit):
+    """These come from singular values, without a certificate."""
+    linear = pytest.importorskip("thalweg.linear.estimators")
+    twins = A[:, [0, 1, 2, 3, 3]]
+    assert linear.LinearRegression().fit(twins, B).coef_[3] != 0
+    for X, y in ((twins, B * unit), (twins, MANY * unit), (twins * [1, 1, unit, 1, 1], B)):
+        for sparse in (False, True):
+            with pytest.raises(ValueError, match=REFUSED):
+                linear.LinearRegression().fit(sp.csc_array(X) if sparse else X, y)
+
+
 @pytest.mark.parametrize("far", [1e-200, 1e200])
 @pytest.mark.parametrize("callback", [None, lambda iteration: None])
 def test_a_start_whose_gap_would_show_nothing_is_refused(far, callback):
