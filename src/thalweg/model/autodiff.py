@@ -13,11 +13,16 @@ The branch not taken may be infinite or NaN, and so may its derivative; a factor
 0.  The same holds for exp(u) in 1 / (1 + exp(u)), for instance at a dose of 0.  So an adjoint
 carries a *mask*, the conditions under which it is not 0, and only the finished product is masked.
 When the two branches of a `where` meet again, they make one `where` instead of two.
+
+At the end of its domain a special function often has a value but no finite derivative, as
+gammainc(k, u) has for k < 1 at u = 0.  There u = x / s does not depend on s: so each factor that is
+0 at a point masks an adjoint that comes from such a function, and a tangent of 0 does so forwards.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 
+from .._core.operations import opcodes
 from . import mixes
 from .graph import ON_X, Graph, reachable
 from .partials import PARTIALS, Factors
@@ -27,6 +32,7 @@ Mask = frozenset[tuple[int, bool]]  # pairs (condition, the truth it must have),
 
 _EVERYWHERE: Mask = frozenset()
 _LEAVES = frozenset({"const", "theta", "x", *MIXING})  # what an adjoint is not pulled through
+_OWN = frozenset(opcodes())  # the operations of the tape, whose derivatives are finite or masked
 _MOST = 4  # so many conditions of a mask are kept apart: models hardly nest more choices
 
 # Operations that return one of two operands: their condition, its operand, and the other operand.
@@ -40,6 +46,7 @@ _CHOICES: dict[str, Callable[..., tuple[int, int, int]]] = {
 _VANISHING = frozenset({"recip", "exp"})
 _OVERFLOWING = frozenset({"exp", "expm1", "sinh", "cosh", "pow"})
 _PASSING = frozenset({"add", "sub", "mul", "neg", "square"})
+_NEVER_0 = frozenset({"exp", "recip", "cosh"})
 
 
 def _may_vanish(g: Graph, op: str, operand: int) -> bool:
@@ -56,6 +63,19 @@ def _may_vanish(g: Graph, op: str, operand: int) -> bool:
                 stack.extend(set(operands) - seen)
                 seen.update(operands)
     return False
+
+
+def _is_foreign(op: str) -> bool:
+    """Whether the operation is a function that is called, whose derivative may not be finite."""
+    return op not in _OWN and op not in _LEAVES
+
+
+def _factors_not_0(g: Graph, mask: Mask, factors: Factors) -> Mask:
+    """The mask with the condition that no factor is 0, of those that may be 0 at some points."""
+    for factor in factors:
+        if g.stage(factor) & ON_X and g.node(factor)[0] not in _NEVER_0:
+            mask = _and_also(g, mask, factor, True)
+    return mask
 
 
 def _times(g: Graph, value: int, factors: Factors) -> int:
@@ -86,6 +106,7 @@ class _Adjoints:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.foreign: set[int] = set()  # nodes whose adjoints come from functions that are called
         self.terms: dict[int, tuple[Mask, int]] = {}
 
     def accumulate(self, node: int, mask: Mask, value: int) -> None:
@@ -169,13 +190,18 @@ def _pull_back(graph: Graph, adjoints: _Adjoints, i: int, needed: set[int]) -> N
             # with (condition, not holds) in the mask this branch is never taken here
             if branch in needed and (condition, not holds) not in mask:
                 adjoints.accumulate(branch, _and_also(graph, mask, condition, holds), value)
+                adjoints.foreign.update({branch} if i in adjoints.foreign else ())
         return
     if _may_vanish(graph, op, operands[0]):
         mask = _and_also(graph, mask, i, True)
+    inside = i in adjoints.foreign
     for operand, partial in zip(operands, PARTIALS.get(op, ()), strict=False):
         if operand in needed:
             factors = partial(graph, i, *operands)
-            adjoints.accumulate(operand, mask, _times(graph, value, factors))
+            some = _factors_not_0(graph, mask, factors) if inside else mask
+            adjoints.accumulate(operand, some, _times(graph, value, factors))
+            if inside or _is_foreign(op):
+                adjoints.foreign.add(operand)
 
 
 def gradient(graph: Graph, output: int, wrt: Sequence[int]) -> list[int]:
@@ -247,5 +273,7 @@ def _push_forward(graph: Graph, tangent: dict[int, int], i: int) -> int:
     for operand, partial in zip(operands, PARTIALS.get(op, ()), strict=False):
         if operand in tangent:
             term = _times(graph, tangent[operand], partial(graph, i, *operands))
+            if _is_foreign(op) and graph.stage(tangent[operand]) & ON_X:
+                term = graph.add("where", tangent[operand], term, zero)
             total = graph.add("add", total, term)
     return graph.add("where", i, total, zero) if _may_vanish(graph, op, operands[0]) else total

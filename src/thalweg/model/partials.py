@@ -7,11 +7,12 @@ one after the other, cheapest first: the constant of d(u**2) = 2 u du then meets
 Where a function has no derivative, one is chosen:
 
 - abs at 0: 0;  floor, floor_divide, sign, comparisons, logic: 0 everywhere;
-- hypot at 0: 0;  a % b: 1 and -(a // b), also at its jumps;
+- hypot and atan2 at 0: 0;  a % b: 1 and -(a // b), also at its jumps;
 - minimum(a, b) and maximum(a, b) at a = b: the derivative of a;
 - where(c, a, b): the derivative of the branch taken; c counts as constant;
-- sqrt and cbrt at 0: 0 instead of infinite, and likewise x**y at x = 0 for y < 1.  A fit meets them
-  in sqrt(x / tau) or (x / tau)**y at x = 0, where the value is 0 for every tau, and in radii;
+- sqrt and cbrt at 0: 0 instead of infinite, and likewise x**y at x = 0 for y < 1, asin and acos at
+  1 and -1, acosh at 1.  A fit meets them in sqrt(x / tau) or (x / tau)**y at x = 0, where the value
+  is 0 for every tau, and in radii;
 - x**y at x = 0 for other y (except small integers, which are products): 0 with respect to y, and
   y 0**(y - 1) with respect to x, which counts as constant in higher derivatives.
 """
@@ -57,9 +58,14 @@ def _rsqrt(g: Graph, a: int) -> int:
     return g.add("recip", g.add("sqrt", a))
 
 
+def _finite_rsqrt(g: Graph, a: int) -> int:
+    """The node of 1 / sqrt(a), or of 0 where a is 0."""
+    return _finite_recip(g, g.add("sqrt", a))
+
+
 def _acosh(g: Graph, v: int, a: int) -> Factors:
     below = g.add("add", g.const(-1.0), a)
-    return (_rsqrt(g, g.add("mul", below, _plus_one(g, a))),)
+    return (_finite_rsqrt(g, g.add("mul", below, _plus_one(g, a))),)
 
 
 def _gauss(factor: float) -> Partial:
@@ -104,9 +110,10 @@ def _pow_exponent(g: Graph, v: int, a: int, b: int) -> Factors:
     return (_unless_zero(g, a, g.const(0.0), g.add("mul", v, g.add("log", a))),)
 
 
-def _atan2(g: Graph, numerator: int, a: int, b: int) -> int:
-    squares = g.add("add", g.add("square", a), g.add("square", b))
-    return g.add("div", numerator, squares)
+def _atan2(g: Graph, numerator: int, a: int, b: int) -> Factors:
+    """numerator / (a**2 + b**2), or 0 where both are 0; no square leaves the range of numbers."""
+    inverse = _finite_recip(g, g.add("hypot", a, b))
+    return inverse, numerator, inverse
 
 
 def _piece_slope(g: Graph, v: int, a: int, number: int) -> Factors:
@@ -149,8 +156,8 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     "sin": (lambda g, v, a: (g.add("cos", a),),),
     "cos": (lambda g, v, a: (g.const(-1.0), g.add("sin", a)),),
     "tan": (lambda g, v, a: (_square_plus_one(g, v),),),
-    "asin": (lambda g, v, a: (_rsqrt(g, _one_minus_square(g, a)),),),
-    "acos": (lambda g, v, a: (g.const(-1.0), _rsqrt(g, _one_minus_square(g, a))),),
+    "asin": (lambda g, v, a: (_finite_rsqrt(g, _one_minus_square(g, a)),),),
+    "acos": (lambda g, v, a: (g.const(-1.0), _finite_rsqrt(g, _one_minus_square(g, a))),),
     "atan": (lambda g, v, a: (g.add("recip", _square_plus_one(g, a)),),),
     "sinh": (lambda g, v, a: (g.add("cosh", a),),),
     "cosh": (lambda g, v, a: (g.add("sinh", a),),),
@@ -172,8 +179,8 @@ PARTIALS: dict[str, tuple[Partial, ...]] = {
     ),
     "pow": (_pow_base, _pow_exponent),
     "atan2": (
-        lambda g, v, a, b: (_atan2(g, b, a, b),),
-        lambda g, v, a, b: (g.const(-1.0), _atan2(g, a, a, b)),
+        lambda g, v, a, b: _atan2(g, b, a, b),
+        lambda g, v, a, b: (g.const(-1.0), *_atan2(g, a, a, b)),
     ),
     "hypot": (
         lambda g, v, a, b: (a, _finite_recip(g, v)),
