@@ -38,7 +38,7 @@
 #define POOR_FIT ((real)10)
 /* u is taken as the last step if |D u| is at most SHORT |e|, or damping has taken at most PART of it. */
 #define PART ((real)0.1)
-#define SHORT ((real)1e-5)
+#define SHORT ((real)1e-6)
 /* A parameter has lost its effect where |J_j| is below RUN_OFF times its largest in the attempt and |theta_j
  * J_j| is at most NO_EFFECT |e|. */
 #define RUN_OFF PICK(1e-7, 1e-4)
@@ -284,7 +284,7 @@ typedef struct {
 
 /* Settle small and level, and take the lanes that are both off the list of those asked to go on. */
 static void ask(const fits *s, const tolerances *t, answer *a, int o) {
-    const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), size2 = size2_of_model(s, o);
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), size2 = size2_of_promise(s, o);
     const real share = LEVEL > t->xtol * t->xtol ? LEVEL : t->xtol * t->xtol;
     a->small = small_undamped_step(s, t->xtol, v_sqrt(chi2), o);
     a->level = (a->promised <= v_max(share * chi2, 10000 * REAL_EPS * REAL_EPS * size2)) & ~a->slope;
@@ -312,7 +312,7 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
         a.promised += promised_inwards(s, o);
     a.met = ((status == TW_FTOL) | (status == TW_XTOL) | (status == TW_GTOL)) & ~poor;
     a.slope = a.met & may_be_slope(s, a.promised, o);
-    a.asked = a.met & (a.slope | ~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0))));
+    a.asked = a.met & (a.slope | ~(a.promised <= v_max(some * chi2, noise_of_promise(s, o))));
     if (v_any(a.asked))
         ask(s, t, &a, o);
     a.done = a.met & ~a.asked & may_be_last(s, a.promised, o);
@@ -323,7 +323,7 @@ static answer answer_of(fits *s, const tolerances *t, ivec poor, int o) {
 /* Count how often in a row a lane was asked to go on without a fall of chi2; returns the lanes where that is
  * more than TRUST times. */
 static ivec in_vain(fits *s, ivec asked, int o) {
-    const ivec fell = LOAD(s->sum, tri(s->F, s->F)) < LOAD(s->resumed, 0) - LOAD(s->noise, 0);
+    const ivec fell = LOAD(s->sum, tri(s->F, s->F)) < LOAD(s->resumed, 0) - noise_of_promise(s, o);
     MASK(s->in_vain, 0) = ~(asked & fell) & (MASK(s->in_vain, 0) - asked); /* a mask that is set is -1 */
     return asked & (MASK(s->in_vain, 0) > TRUST);
 }

@@ -54,7 +54,8 @@ static ivec scaled_covariance(fits *s, const tolerances *t, int o) {
 
 /* A slow lane drifts if a variance inflation is beyond SLOW_INFLATION, for then some parameters run off
  * together, or if the norm of a column is below SLOW_RUN_OFF times its largest (as by RUN_OFF).  In the last
- * attempt, which is given more time, the limits are the two LAST_.  */
+ * attempt, which is given more time, the limits are the two LAST_; so is that of inflations for counts, for
+ * means near 0 inflate variances as if they were constraints. */
 #define SLOW_INFLATION PICK(1e6, 1e4)
 #define LAST_INFLATION PICK(1e16, 1e8)
 #define SLOW_RUN_OFF ((real)1e-3)
@@ -90,7 +91,8 @@ static void look_for_drift(fits *s, const tolerances *t, int lane, int poor) {
     if (status == SLOW) {
         j = lost_effect(s, lane, t->last ? LAST_RUN_OFF : SLOW_RUN_OFF);
         if (j < 0)
-            j = poor ? weakest(s, lane) : inflated(s, lane, t->last ? LAST_INFLATION : SLOW_INFLATION);
+            j = poor ? weakest(s, lane)
+                     : inflated(s, lane, t->last || s->counts ? LAST_INFLATION : SLOW_INFLATION);
     } else if (status > RUNNING || status == TW_NO_PROGRESS || status == TW_MAX_ITER) {
         j = status == ILL_CONDITIONED || poor ? -1 : lost_effect(s, lane, RUN_OFF);
     }

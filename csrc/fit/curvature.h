@@ -173,7 +173,8 @@ static int curvature_along(single_fit *one, int i, int j, real *curvature) {
 }
 
 /* Put H_ij = u_i u_j (J_i'J_j - sum e d^2 f/dtheta_i dtheta_j), u being `unit`, into factor, with 1 on the
- * diagonal of held parameters, and u_i J_i'e into work; returns 0 where a second derivative is not finite. */
+ * diagonal of held parameters, and u_i J_i'e into work; returns 0 where a second derivative is not finite, or
+ * where so little is left of J_i'J_i that half of its digits are lost. */
 static int exact_hessian(single_fit *one) {
     fits *s = &one->s;
     for (int i = 0; i < s->F; i++)
@@ -189,7 +190,10 @@ static int exact_hessian(single_fit *one) {
                 s->covariance[i * LANES] = bend;
             else
                 bend = (bend - own[i * LANES] - own[j * LANES]) / 2;
-            *H = held ? i == j : u2 * s->sum[tri(i, j) * LANES] - bend;
+            const real square = u2 * s->sum[tri(i, j) * LANES];
+            *H = held ? i == j : square - bend;
+            if (i == j && !held && !(*H > POOR_PIVOT * square))
+                return 0;
         }
     for (int i = 0; i < s->F; i++)
         s->work[i * LANES] = s->held[i * LANES] ? 0 : s->unit[i * LANES] * s->sum[tri(s->F, i) * LANES];
@@ -229,9 +233,10 @@ static int is_minimum(single_fit *one) {
     const size_t size = (size_t)(s->F * LANES) * sizeof(real);
     memcpy(one->curved->s.step, s->step, size);
     const real chi2 = s->sum[tri(s->F, s->F) * LANES], least = AT_MINIMUM * chi2;
+    const real noise = noise_of_promise(s, 0)[0];
     real promised = 0;
     release_inwards(s);
-    int good = newton_step(one, &promised) && promised <= (least > s->noise[0] ? least : s->noise[0]);
+    int good = newton_step(one, &promised) && promised <= (least > noise ? least : noise);
     for (int j = 0; j < s->F && good; j++) {
         const real u = s->unit[j * LANES], theta = (real)fabs(s->theta[s->free_theta[j] * LANES]);
         good = fabs(s->step[j * LANES] * u) <= NEWTON_STEP * (theta + (real)sqrt(chi2) * u);

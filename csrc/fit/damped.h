@@ -69,9 +69,22 @@ TW_INLINE vec size2_of_model(const fits *s, int o) {
 
 /* The rounding noise of chi2 = |e|^2: that of the sum, and 2 eps |e| times the size of the model, which is
  * what rounding of y and f changes e = y - f by. */
-TW_INLINE vec noise_of_chi2(const fits *s, int o) {
+TW_INLINE vec noise_by_size(const fits *s, vec size2, int o) {
     const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
-    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * size2_of_model(s, o));
+    return 16 * REAL_EPS * chi2 + 2 * REAL_EPS * v_sqrt(chi2 * size2);
+}
+
+TW_INLINE vec noise_of_chi2(const fits *s, int o) { return noise_by_size(s, size2_of_model(s, o), o); }
+
+/* The square of the size of the model by which a promise is judged.  For counts that is sum y: a point of a
+ * mean near 0 has a large a, but hardly any part in chi2. */
+TW_INLINE vec size2_of_promise(const fits *s, int o) {
+    return s->counts ? LOAD(s->magnitude, 0) : size2_of_model(s, o);
+}
+
+/* The noise of chi2 below which a promise says nothing. */
+TW_INLINE vec noise_of_promise(const fits *s, int o) {
+    return s->counts ? noise_by_size(s, size2_of_promise(s, o), o) : LOAD(s->noise, 0);
 }
 
 /* Is |d_j| <= xtol (|theta_j| + |e| / D_j) for each j?  To need neither roots nor quotients, the excess of

@@ -11,6 +11,12 @@
  *
  *   counts   y is Poisson's with the mean f.  The loss is the deviance 2 (f - y + y ln(y / f)), which is 2 f
  *            where y = 0; h = (y - f) / f, and a = 1 / f is its mean second derivative (Fisher scoring).
+ *            A point without counts has a second derivative of 0, so that any a leads to the same minimum.
+ *            Where its mean goes to 0, to the edge of the means that there are, other points often press it
+ *            further down, and with 1 / f every step would lead beyond 0.  So as soon as a trial has been
+ *            rejected such points have a = STEEP / f if their means are below EDGE.  Then these fall by a
+ *            factor per step, while all else converges faster, and the minimum is reached from within.  A
+ *            tail that merely fades is next to nothing in A with either.
  *            Where f is not positive there is no likelihood: the loss is infinite, so such a trial is
  *            rejected; only y = f = 0 is a perfect fit, of loss 0, and counts no further.
  *   robust   The loss is s^2 rho(z), z = (w e / s)^2, with the scale s (scipy.optimize.least_squares):
@@ -52,9 +58,16 @@
 #define TRUE_CURVATURE                                                                                       \
     ((real) - 1) /* the share with which a is the second derivative of Cauchy's loss itself */
 
+/* Points without counts and of a mean below EDGE may have STEEP times the curvature of Fisher scoring.  An
+ * EDGE ten times as large costs more trials where tails fade; with one ten times as small, or with half of
+ * STEEP, fewer of the fits whose minimum is at the edge reach it. */
+#define EDGE ((real)1e-4)
+#define STEEP ((real)8)
+
 /* What is summed over the points of a fit beside A and g: the losses, and for robust ones what the covariance
  * needs: psi^2 = z rho'^2 s^2, the second derivative psi' = rho' + 2 z rho'', its square, and a / w^2. Behind
- * them stands what is no sum: the share of rho' that each a of A is at least, 0 for counts. */
+ * them stands what is no sum: the share of rho' that each a of A is at least, or for counts the mean below
+ * which points without counts are steep, 0 or EDGE. */
 enum { SUM_LOSS, SUM_PSI2, SUM_SLOPE, SUM_SLOPE2, SUM_MATRIX, LEAST_SHARE, NOISE_SUMS };
 enum { FURTHER_SUMS = NOISE_SUMS - 1 }; /* those that follow the triangle of a fit's sums */
 
@@ -70,7 +83,7 @@ TW_INLINE ptrdiff_t further_sums(const tw_fit_job *job) { return job->noise ? FU
 typedef struct {
     vec y, f, weight;     /* weight is 0 where a point is left out */
     vec inverse;          /* 1/s */
-    vec least;            /* the least a / rho' */
+    vec least;            /* the least a / rho', or for counts the mean below which they are steep */
     vec square, h;        /* a, 0 where a point is left out; and h */
     vec bend;             /* (a - a') / h with the true second derivative a', 0 where both are the same */
     vec sum[LEAST_SHARE]; /* all but that of psi^2 over s^2 */
@@ -106,12 +119,15 @@ TW_INLINE ivec has_mean(vec y, vec f, vec inverse) {
     return (f >= REAL_MIN) & (f <= REAL_MAX) & (y * inverse <= REAL_MAX / 4);
 }
 
-TW_INLINE void add_counts(noisy *n, int weighted) {
+/* With `steep`, points without counts may have STEEP times the curvature. */
+TW_INLINE void add_counts(noisy *n, int weighted, int steep) {
     const vec y = n->y, f = n->f, inverse = 1 / f, ratio = y * inverse;
     const ivec mean = has_mean(y, f, inverse);
     const ivec used = weighted ? n->weight > 0 : ~(ivec){0}, means = used & mean;
     const vec deviance = v_sel(ratio >= REAL_MIN, deviance_of(y, f), 2 * f);
     n->square = v_and(means, inverse);
+    if (steep)
+        n->square = v_sel((y <= 0) & (f < n->least), STEEP * n->square, n->square);
     n->h = (y - f) * inverse;
     n->whole &= means;
     n->bend = -n->square;
@@ -226,10 +242,11 @@ TW_INLINE ivec noise_of_lanes(const noise_block *b, int noise, int weighted, int
     const vec s2 = scale * scale;
     noisy at = {.inverse = 1 / scale, .least = least};
     at.whole = ~(ivec){0}, at.every = scale == scale;
+    const int steep = noise == TW_POISSON && v_any(least > 0);
     for (ptrdiff_t p = 0; p < n; p++) {
         load_noisy(b, &at, weighted, p, o);
         if (noise == TW_POISSON)
-            add_counts(&at, weighted);
+            add_counts(&at, weighted, steep);
         else
             add_robust(&at, noise, weighted, bends);
         v_store(b->square + p * LANES + o, at.square);

@@ -368,7 +368,8 @@ static void evaluate_trial(single_fit *one) {
         return;
     }
     /* second derivatives suit a matrix near a minimum */
-    one->least_share = one->bends ? LEAST_CURVATURE : least_share(&one->s, one->job->noise, 0)[0];
+    const int noise = one->job->noise;
+    one->least_share = one->bends ? last_share(noise) : least_share(&one->s, noise, 0)[0];
     sum_all_chunks(one);
     if (one->s.triangle) {
         memcpy(one->trial_triangle, one->chunk_sum, (size_t)T * sizeof(real));

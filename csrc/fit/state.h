@@ -39,6 +39,7 @@ typedef struct {
  * lower triangle of a symmetric matrix of n rows, tri(n, 0) elements. */
 typedef struct {
     int P, F;
+    int counts;       /* is what is minimised the deviance of counts? */
     ptrdiff_t n_sums; /* elements of sum: the triangle, and behind it further sums of the noise (noise.h) */
     const int32_t *free_theta;                   /* [F] */
     real *start, *theta, *trial, *lower, *upper; /* [P] */
@@ -81,6 +82,7 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     const tw_tape *t = job->tape;
     const ptrdiff_t P = t->n_theta, F = t->n_free, L = LANES, T = tri(F + 1, 0);
     fits s = {.P = (int)P, .F = (int)F, .free_theta = t->free_theta};
+    s.counts = job->noise == TW_POISSON;
     const ptrdiff_t S = s.n_sums = T + further_sums(job);
     s.n_linear = job->n_linear, s.linear = job->linear;
     s.start = TAKE(a, real, P * L), s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);
@@ -196,19 +198,29 @@ TW_INLINE void stop(fits *s, int o, ivec where, mask_int why) {
     MASK(s->status, 0) = (where & why) | (~where & status);
 }
 
-/* The share of rho' that each a of the trial is at least (noise.h): 1 far from a minimum, 0 for counts.  The
- * orthogonal mode, which begins where another has ended and takes roots of a, is neither far nor near; nor is
+/* What stands at LEAST_SHARE (noise.h) in the sums that may end a fit. */
+TW_INLINE real last_share(int noise) { return noise == TW_POISSON ? EDGE : LEAST_CURVATURE; }
+
+/* The mean below which counts of 0 are steep in the trial: 0 until a trial has been rejected, which sets the
+ * region. */
+TW_INLINE vec steep_below(const fits *s, int o) {
+    const ivec steep = s->triangle ? ~(ivec){0} : LOAD(s->delta, 0) <= REAL_MAX;
+    return v_and(steep, v_set(EDGE));
+}
+
+/* The share of rho' that each a of the trial is at least (noise.h): 1 far from a minimum.  The orthogonal
+ * mode, which begins where another has ended and takes roots of a, is neither far nor near; nor is
  * a trial near whose mark is overdue (look_back, damped.h), for a fit may end there as slow. */
 TW_INLINE vec least_share(const fits *s, int noise, int o) {
     if (noise <= TW_POISSON)
-        return v_set(0);
+        return noise == TW_POISSON ? steep_below(s, o) : v_set(0);
     const vec promised = LOAD(s->promised, 0), chi2 = LOAD(s->sum, tri(s->F, s->F));
     const ivec first = MASK(s->fresh, 0), far = first | (promised > FAR * chi2);
     const ivec near = (promised <= NEAR * chi2) & (promised > v_max(THERE * chi2, LOAD(s->noise, 0)));
     vec share = v_sel(far, v_set(1), v_set(LEAST_CURVATURE));
     if (noise == TW_CAUCHY)
         share = v_sel(near & ~first & (MASK(s->until_mark, 0) > 0), v_set(TRUE_CURVATURE), share);
-    return s->triangle ? v_set(LEAST_CURVATURE) : share;
+    return s->triangle ? v_set(last_share(noise)) : share;
 }
 
 /* The share of rho' that each a in the sums at theta is at least; 0 where there is none. */

@@ -159,12 +159,12 @@ EDITS = {
     ("csrc/fit/confirm.h", "test_certificates.py"): [
         (
             "the undamped step is not asked",
-            "~(a.promised <= v_max(some * chi2, LOAD(s->noise, 0)))",
+            "~(a.promised <= v_max(some * chi2, noise_of_promise(s, o)))",
             "(a.promised < 0)",
         ),
         (
             "the undamped step has no noise",
-            "v_max(some * chi2, LOAD(s->noise, 0))",
+            "v_max(some * chi2, noise_of_promise(s, o))",
             "some * chi2",
         ),
         ("last step backwards", "1 / (1 - rate(s, o))", "-1 / (1 - rate(s, o))"),

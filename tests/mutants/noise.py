@@ -68,8 +68,24 @@ EDITS = {
     ("csrc/tape/normal.h", "test_noise.py"): [
         ("h has weights", "last && i == ni - 1", "0 * last"),
     ],
+    ("csrc/fit/noise.h", "test_noise_edge.py"): [
+        ("means at the edge not steep", "STEEP * n->square, n->square", "n->square, n->square"),
+    ],
+    ("csrc/fit/state.h", "test_noise_edge.py"): [
+        ("steep from the start", "v_and(steep, v_set(EDGE))", "v_set(1)"),
+    ],
+    ("csrc/fit/covariance.h", "test_noise_edge.py"): [
+        ("means at the edge drift", "t->last || s->counts ?", "t->last ?"),
+    ],
+    ("csrc/fit/confirm.h", "test_noise_edge.py"): [
+        (
+            "falls at the edge are noise",
+            "LOAD(s->resumed, 0) - noise_of_promise(s, o)",
+            "LOAD(s->resumed, 0) - LOAD(s->noise, 0)",
+        ),
+    ],
     ("csrc/fit/points.h", "test_noise_sums.py"): [
-        ("far for second derivatives", "one->bends ? LEAST_CURVATURE :", "one->bends ? 1 :"),
+        ("far for second derivatives", "one->bends ? last_share(noise) :", "one->bends ? 1 :"),
     ],
     ("csrc/fit/lanes.h", "test_noise.py"): [
         (

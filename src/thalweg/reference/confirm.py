@@ -23,8 +23,9 @@ from .state import (
     early_ftol,
     may_be_unseen,
     merge_rows,
-    noise_of_chi2,
+    noise_of_promise,
     size2_of_model,
+    size2_of_promise,
 )
 from .step import WEAK_PIVOT, without_lost
 
@@ -38,7 +39,7 @@ LEVEL = 4500 * EPS  # at a minimum u promises at most LEVEL chi2; 1e-12
 SLOWEST = 0.5  # steps that shrink by a factor up to SLOWEST are extrapolated to their sum ...
 DAMPED = 0.01  # ... if damping has taken at most DAMPED r u of u: see `rate`
 PART = 0.1  # damping may have taken at most PART of a last step u ...
-SHORT = 1e-5  # ... unless |D u| is at most SHORT |e|
+SHORT = 1e-6  # ... unless |D u| is at most SHORT |e|
 RUN_OFF = 1e-7  # a parameter has lost its effect if |J_j| is below RUN_OFF times its largest ...
 NO_EFFECT = 1e-3  # ... in the attempt, and |theta_j| |J_j| is at most NO_EFFECT |e|
 SLOW_INFLATION = 1e6  # a slow fit drifts if a variance inflation is beyond SLOW_INFLATION ...
@@ -129,7 +130,7 @@ def confirm(fit: Fit) -> None:
     scale = np.abs(fit.theta[free]) + np.sqrt(chi2) * unit
     small = bool((np.abs(u[free]) <= SLACK * stops.xtol * scale).all())
     some = max(SLACK * max(stops.ftol, stops.gtol**2), early_ftol(stops))
-    little = promised <= max(some * chi2, fit.noise)
+    little = promised <= max(some * chi2, noise_of_promise(fit))
     flat = bool((fit.g[free] ** 2 <= FLAT * fit.largest2[free] * chi2).all())
     fit.doubt = ""
     if not little:
@@ -159,14 +160,14 @@ def _may_be_last(fit: Fit, u: Array, promised: float) -> bool:
 def _is_level(fit: Fit, promised: float) -> bool:
     """Whether u promises little in units of chi2, or second derivatives show a minimum."""
     share = max(LEVEL, fit.problem.stops.xtol**2)
-    if promised <= max(share * fit.chi2, 1e4 * EPS**2 * size2_of_model(fit)):
+    if promised <= max(share * fit.chi2, 1e4 * EPS**2 * size2_of_promise(fit)):
         return True
     return fit.orthogonal and fit.problem.curvature is not None and is_minimum(fit)
 
 
 def _go_on(fit: Fit, u: Array, small: bool, flat: bool, level: bool) -> None:
     """Go on with less damping and a wider region, unless that has been in vain too often."""
-    fit.in_vain = 0 if fit.chi2 < fit.resumed - fit.noise else fit.in_vain + 1
+    fit.in_vain = 0 if fit.chi2 < fit.resumed - noise_of_promise(fit) else fit.in_vain + 1
     vain = fit.in_vain > TRUST
     fit.doubt = fit.status if small or (vain and flat) else ""
     if vain:
@@ -244,7 +245,10 @@ def newton_step(fit: Fit, beside: Any = ()) -> tuple[Array, float] | None:
     columns = columns_of(fit, beside)
     size = np.where(columns.size > 0, columns.size, 1.0)
     H = hessian(fit, columns.free, size)
-    if not np.isfinite(H).all() or not _is_convex(H):
+    squares = np.diag(fit.A)[columns.free] / size**2
+    if not np.isfinite(H).all() or not (np.diag(H) > POOR_PIVOT * squares).all():
+        return None  # half of the digits of J'J are lost in what is left of it
+    if not _is_convex(H):
         return None
     g = fit.g[columns.free] / size
     step = np.zeros(len(fit.theta))
@@ -265,7 +269,7 @@ def is_minimum(fit: Fit, beside: int = -1) -> bool:
     size = np.sqrt(np.diag(fit.A))
     scale = np.abs(fit.theta) + np.sqrt(fit.chi2) / np.where(size > 0, size, 1.0)
     short = (np.abs(step) <= NEWTON_STEP * scale).all()
-    return bool(short and gain <= max(AT_MINIMUM * fit.chi2, noise_of_chi2(fit)))
+    return bool(short and gain <= max(AT_MINIMUM * fit.chi2, noise_of_promise(fit)))
 
 
 def _is_convex(H: Array) -> bool:
@@ -341,12 +345,12 @@ def variance_of(fit: Fit) -> float:
 
 def look_for_drift(fit: Fit) -> None:
     """Look for a parameter that runs off, which is a DRIFT; a slow fit without one goes on."""
-    j = -1
+    j, counts = -1, fit.problem.counts  # means near 0 inflate variances as constraints do
     if fit.status == "SLOW":
         j = lost_effect(fit, LAST_RUN_OFF if fit.last else SLOW_RUN_OFF)
         if j < 0:
             c = columns_of(fit)
-            k = inflated(c.R, LAST_INFLATION if fit.last else SLOW_INFLATION)
+            k = inflated(c.R, LAST_INFLATION if fit.last or counts else SLOW_INFLATION)
             j = int(c.free[k]) if k >= 0 else -1
     elif fit.status in (*SUCCESSES, "EXACT", "NO_PROGRESS", "MAX_ITER"):
         j = lost_effect(fit, RUN_OFF)

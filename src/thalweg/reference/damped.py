@@ -212,7 +212,7 @@ def _best_of(problem: Problem, start: Array, attempts: int | None) -> Outcome:
 
 def _fault(problem: Problem, chi2: float) -> int:
     """The input (tw_input) that is not finite at a start of this chi2."""
-    if problem.loss is not None and problem.factor is None and chi2 == np.inf:
+    if problem.counts and chi2 == np.inf:
         return NO_MEAN
     return DERIVATIVE if np.isfinite(chi2) else MODEL
 

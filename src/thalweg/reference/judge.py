@@ -77,9 +77,10 @@ def run(fit: Fit) -> Fit:
 
 def evaluate(fit: Fit, coarse: bool) -> tuple[Array, Array]:
     """The sums at the trial, and the triangle of its rows."""
-    far = fit.problem.far if coarse else fit.problem.evaluate
-    rows = fit.problem.lead if fit.leads else far
-    C = rows(fit.trial)  # type: ignore[misc]
+    problem, steep = fit.problem, fit.orthogonal or fit.delta < np.inf
+    gentle = None if steep else problem.gentle
+    rows = problem.lead if fit.leads else problem.far if coarse else gentle
+    C = (rows or problem.evaluate)(fit.trial)
     R = merge_rows(np.zeros((0, C.shape[1])), C)
     return fit.problem.sums_of(fit.trial, R if fit.orthogonal else C), R
 

@@ -21,6 +21,7 @@ from .state import EPS, Array, Problem, triangle_of
 
 MIN = float(np.finfo(float).tiny)
 MAX = float(np.finfo(float).max)
+EDGE, STEEP = 1e-4, 8.0  # below the mean EDGE points without counts may have a = STEEP / f
 LEAST_CURVATURE = 0.0625  # a is at least this share of w^2 rho' near a minimum; 1 far from one
 ROBUST = "huber", "soft_l1", "cauchy"
 
@@ -40,15 +41,17 @@ def losses(
     f: Array,
     weight: Array,
     scale: float = 1.0,
-    least: float = LEAST_CURVATURE,
+    least: float | None = None,
 ) -> Losses:
     """Return the losses of points that are all used, of weight 1 / sigma.
 
     ``noise`` is "normal", "poisson" or the name of a robust loss with this scale, of which a is at
-    ``least`` this share of w^2 rho'.
+    ``least`` this share of w^2 rho' (default: LEAST_CURVATURE).  Of counts it is the mean below
+    which points without counts are steep (default: EDGE).
     """
     if noise == "poisson":
-        return counts(y, f)
+        return counts(y, f, EDGE if least is None else least)
+    least = LEAST_CURVATURE if least is None else least
     e, w2 = y - f, weight**2
     if noise == "normal":
         return Losses(w2 * e**2, w2 * e, w2, w2)
@@ -58,12 +61,13 @@ def losses(
     return Losses(scale**2 * rho, w2 * first * e, w2 * a, w2 * second)
 
 
-def counts(y: Array, f: Array) -> Losses:
+def counts(y: Array, f: Array, edge: float) -> Losses:
     """The deviance 2 (f - y + y ln(y / f)) of counts y with the means f.
 
     It is 2 f where y = 0, infinite where f is no mean, but 0 where both are 0.  With
     u = (y - f) / f it is 2 f ((1 + u) ln(1 + u) - u), of which rounding spoils no more than
-    eps (y - f).
+    eps (y - f).  a is 1 / f, or where y = 0 and f is below ``edge`` STEEP / f, with which f falls
+    towards 0 by a factor per step while all else converges faster.
     """
     means = (f >= MIN) & (f <= MAX)
     mean = np.where(means, f, 1.0)
@@ -74,9 +78,8 @@ def counts(y: Array, f: Array) -> Losses:
     refused = np.where(f <= MAX, np.inf, np.nan)
     refused = np.where((f >= 0) & (f < MIN) & (y <= 0), 0.0, refused)
     inverse = np.where(means, 1 / mean, 0.0)
-    return Losses(
-        np.where(means, deviance, refused), (y - f) * inverse, inverse, y * inverse * inverse
-    )
+    a = inverse * np.where((y <= 0) & (f < edge), STEEP, 1.0)
+    return Losses(np.where(means, deviance, refused), (y - f) * inverse, a, y * inverse * inverse)
 
 
 def robust(noise: str, z: Array) -> tuple[Array, Array, Array]:
@@ -125,6 +128,7 @@ class Noisy:
         return plain._replace(
             evaluate=self.rows,
             far=None if counts else lambda theta: self.rows(theta, 1.0),
+            gentle=(lambda theta: self.rows(theta, 0.0)) if counts else None,
             near=self.true_sums if self.noise == "cauchy" else None,
             curvature=self.second and (lambda theta, d: self.bend(theta, d, False)),
             bent=self.second and (lambda theta, d: self.bend(theta, d, True)),
@@ -135,7 +139,7 @@ class Noisy:
             absolute_sigma=counts or plain.absolute_sigma,
         )
 
-    def at(self, theta: Array, least: float = LEAST_CURVATURE) -> tuple[Losses, Array, Array]:
+    def at(self, theta: Array, least: float | None = None) -> tuple[Losses, Array, Array]:
         """The losses, J and h at theta, for the points in use."""
         use, (f, J) = self.weight > 0, self.model(self.whole(theta, self.start))
         found = losses(self.noise, self.y[use], f[use], self.weight[use], self.scale, least)
@@ -146,7 +150,7 @@ class Noisy:
         full[self.free] = theta
         return full
 
-    def rows(self, theta: Array, least: float = LEAST_CURVATURE) -> Array:
+    def rows(self, theta: Array, least: float | None = None) -> Array:
         """sqrt(a) J and h / sqrt(a)."""
         found, J, _ = self.at(theta, least)
         root = np.sqrt(found.a)

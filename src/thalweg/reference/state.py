@@ -65,6 +65,13 @@ class Problem(NamedTuple):
     # what makes J'J - sum e curvature the Hessian of another loss than squares
     bent: Callable[[Array, Array], Array] | None = None
     factor: Callable[[Array], float] | None = None  # the variance of a residual of a robust fit
+    # `evaluate` of counts until a trial has been rejected; they are steep from then on
+    gentle: Callable[[Array], Array] | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether what is minimised is the deviance of counts."""
+        return self.gentle is not None
 
     def chi2_of(self, theta: Array, C: Array) -> float:
         """What is minimised, from the rows C = [J | e] / sigma at theta."""
@@ -234,9 +241,28 @@ def size2_of_model(fit: Fit) -> float:
     return float(np.max(fit.theta**2 * np.diag(fit.A), initial=fit.problem.magnitude))
 
 
-def noise_of_chi2(fit: Fit) -> float:
+def noise_by_size(fit: Fit, size2: float) -> float:
     """The rounding noise of chi2: of its sum, of y, and of f before terms in it cancel."""
-    return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2_of_model(fit)))
+    return 16 * EPS * fit.chi2 + 2 * EPS * float(np.sqrt(fit.chi2 * size2))
+
+
+def noise_of_chi2(fit: Fit) -> float:
+    """The rounding noise of chi2."""
+    return noise_by_size(fit, size2_of_model(fit))
+
+
+def size2_of_promise(fit: Fit) -> float:
+    """The square of the size of the model by which a promise is judged.
+
+    For counts that is sum y: a point of a mean near 0 has a large a, but hardly any part in chi2.
+    """
+    return fit.problem.magnitude if fit.problem.counts else size2_of_model(fit)
+
+
+def noise_of_promise(fit: Fit) -> float:
+    """The noise of chi2 below which a promise says nothing."""
+    counts = fit.problem.counts
+    return noise_by_size(fit, size2_of_promise(fit)) if counts else noise_of_chi2(fit)
 
 
 def may_be_unseen(fit: Fit, promised: float, length: float) -> bool:
