@@ -254,6 +254,18 @@ def test_a_failed_formula_of_a_long_file_is_named(at):
     assert np.isnan(table["b"]).nonzero()[0] == [at] and table.notes == (f"{words} value",)
 
 
+def test_a_column_of_a_long_file_may_have_numbers_in_its_middle_alone():
+    lines = ["a,b", *(f"{i},{i / 7 if 1500 < i < 2000 else 'nan'}" for i in range(3000))]
+    table = tw.read_table(io.StringIO("\n".join(lines)))
+    assert table.names == ("a", "b") and np.isfinite(table["b"]).sum() == 499
+
+
+def test_an_empty_column_behind_the_others_does_not_slow_a_long_file():
+    text = "a,b,\n" + "".join(f"{i},{i / 7},\n" for i in range(3000))
+    sheet = long._long_sheet(read_text(io.StringIO(text)), long.Format())
+    assert sheet is not None and sheet.n_empty == 1
+
+
 def test_long_files_hold_serial_dates_counts_of_photons_and_rows():
     days = "\n".join(f"{44000 + i},{i}" for i in range(3000))
     table = tw.read_table(io.StringIO(f"date,b\n{days}"), dates="serial")

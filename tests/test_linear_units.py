@@ -176,3 +176,17 @@ def test_an_intercept_leaves_a_constant_b_to_be_zero():
     for b in (np.ones(30), np.full(30, 2.0**300)):
         r = tw.coordinate_descent(A, b, l1=1.0, intercept=True)
         assert r.success and not r.theta.any() and r.intercept == b[0]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csc_array])
+def test_a_constant_column_beside_an_intercept_has_lost_nothing(kind):
+    X = np.column_stack([A, np.full(len(A), 3.0)])
+    r = tw.coordinate_descent(kind(X), B, l1=1, intercept=True)
+    shown(r)
+    assert r.theta[-1] == 0
+
+
+def test_a_zero_that_is_stored_first_hides_no_lost_squares():
+    stored = sp.csc_array((np.array([0.0, 1e-200, 1e-200]), [0, 1, 2], [0, 3]), shape=(len(B), 1))
+    with pytest.raises(ValueError, match=REFUSED):
+        tw.coordinate_descent(stored, B, l1=0)

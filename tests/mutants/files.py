@@ -40,7 +40,7 @@ EDITS = {
         ("across: rows that are not asked for", "if wanted is False:", "if False:"),
     ],
     ("src/thalweg/_files/histograms.py", "test_files_text.py"): [
-        ("histograms: one width", "self.widths[j] != self.widths[0])", "False)"),
+        ("histograms: one width", "other = self.widths[j] != self.widths[0]", "other = False"),
         ("histograms: times", "repr(k * width)", "repr(k + width)"),
     ],
     ("src/thalweg/_files/serial.py", "test_files_text.py"): [
@@ -99,8 +99,6 @@ EDITS = {
         ),
         ("long files: an empty column behind", "sheet.n_empty,", "0,"),
         ("long files: a failed formula", "if any(sheet.failed_formulas(j, values)", "if any(()"),
-        ("long files: counts of photons", "or find_histograms(text.text):", "or False:"),
-        ("long files: data in rows", "        or sheet.across\n", ""),
         ("long files: lines", "range(n_lines + 1, n_lines + 1 + n_more)", "range(n_more)"),
     ],
     ("src/thalweg/_files/sheet.py", "test_files_long.py"): [

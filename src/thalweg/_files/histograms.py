@@ -77,14 +77,13 @@ class Histograms(NamedTuple):
                 f"of {len(self.widths)}"
             )
         names = self.curves if len(self.curves) == n else [str(j) for j in range(n)]
-        order = sorted(range(n), key=lambda j: self.widths[j] != self.widths[0])
         columns: list[Sequence[str]] = []
         titles: list[str] = []
         units: list[str] = []
         aside: dict[int, str] = {}
-        for place, j in enumerate(order):
+        for j in range(n):
             other = self.widths[j] != self.widths[0]
-            if place == 0 or other:
+            if j == 0 or other:
                 titles.append(f"time {names[j]}" if other else "time")
                 units.append("ns")
                 columns.append(_times(len(head.rows), self.widths[j], decimal or "."))
