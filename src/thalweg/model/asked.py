@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from .._arguments.check import PerFit
 from .graph import ON_X, Graph
+from .numbers_of_x import with_arrays_of_x
 from .refusal import RecordingError, refuse
 from .rows import is_row
 from .several import Several, several_of
@@ -70,10 +72,10 @@ def outputs_of(
     columns: Sequence[str] = (),
     data: Sequence[Any] = (),
 ) -> Several | Recording | None:
-    """Call ``function(x, *params)`` once with symbols; return which outputs it has.
+    """Call ``function(x, *params)`` with symbols; return which outputs it has.
 
     The parameters are those of `record`.  One real output is told by what it was recorded as, or by
-    None if it is nothing that can be recorded or reads x as a whole.
+    None if it is nothing that can be recorded.
 
     Raises
     ------
@@ -81,21 +83,22 @@ def outputs_of(
         See `record`.
     """
 
-    def recorded(f: Callable[..., Any]) -> Several | Recording | None:
+    def recorded(
+        f: Callable[..., Any], data: Sequence[Any], own: frozenset[int]
+    ) -> tuple[Recorder, Several | Recording | None]:
         recorder = Recorder(Graph(n_params, n_x), points, data)
+        recorder.own = own
         theta, x = leaves_of(recorder)
         argument = argument_of(x, single, columns)
-        return call(f, recorder, lambda: _outputs(recorder, f(argument, *theta)))
+        return recorder, call(f, recorder, lambda: _outputs(recorder, f(argument, *theta)))
 
-    return or_with_scipy(function, recorded)
+    return or_with_scipy(function, lambda f: with_arrays_of_x(partial(recorded, f), data))[1]
 
 
 def _outputs(recorder: Recorder, value: Any) -> Several | Recording | None:
     several = _several_of(recorder, value)
     if several is not None:
         return several
-    if recorder.reads:  # it is recorded once more for what it reads, see `numbers_of_x`
-        return None
     try:
         return Recording(recorder.graph, nodes_of(recorder, value, None)[0], recorder.arrays)
     except RecordingError:
