@@ -190,3 +190,14 @@ def test_a_zero_that_is_stored_first_hides_no_lost_squares():
     stored = sp.csc_array((np.array([0.0, 1e-200, 1e-200]), [0, 1, 2], [0, 3]), shape=(len(B), 1))
     with pytest.raises(ValueError, match=REFUSED):
         tw.coordinate_descent(stored, B, l1=0)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-250, 1e-300])
+@pytest.mark.parametrize("strategy", ["auto", "gram", "residual"])
+@pytest.mark.parametrize("b", [B, MANY], ids=["one", "many"])
+def test_weights_that_take_b_below_all_numbers_do_not_make_it_0(b, strategy, unit):
+    weights = np.full(len(A), 1e-260)  # sqrt(w) b is no number, and yet is not 0
+    with pytest.raises(ValueError, match=r"b has a norm of .*, whose square is at the end"):
+        tw.coordinate_descent(A, unit * b, weights=weights, l1=0, strategy=strategy)
+    with pytest.raises(ValueError, match="y has a norm of"):
+        icd(SPARSE, unit * B, weights, prior=GaussianPrior(1.0), shape=(1, 5))

@@ -16,10 +16,19 @@ from .._arguments.check import Array
 from .._core import failures
 from .._core.linear import LARGEST_SQUARE, SMALLEST_SQUARE
 
+_LEAST = float(np.finfo(float).smallest_subnormal)
+
 
 def norm_of(x: Array, weights: Array | None) -> float:
-    """Return √Σ w x² of x (n,), also where the squares are beyond the range of numbers."""
-    size = np.abs(x) if weights is None else np.sqrt(weights) * np.abs(x)
+    """Return √Σ w x² of x (n,), also where the squares are beyond the range of numbers.
+
+    Where √w |x| itself is below all numbers, the least of them stands for it: only zeros have the
+    norm 0.
+    """
+    size = np.abs(x)
+    if weights is not None:
+        counts = (weights > 0) & (x != 0)
+        size = np.where(counts, np.maximum(np.sqrt(weights) * size, _LEAST), 0.0)
     largest = float(np.max(size, initial=0.0))
     return largest * float(np.linalg.norm(size / largest)) if 0 < largest < inf else largest
 
