@@ -64,9 +64,12 @@ def test_the_engine_is_led_as_its_specification(options):
             r, _ = led(y, start, **options)
             chosen = options_for(y.dtype, 3, attempts=1, **options)._asdict()
             wanted = levenberg_marquardt(exact, y, start, lead=rough, **chosen)
-        assert tw.Status(int(r.status)).name == wanted.status
-        if wanted.n_iter < 20:  # more are decided by rounding
+        status = tw.Status(int(r.status))
+        if wanted.n_iter < 20:
+            assert status.name == wanted.status
             assert abs(int(r.n_iter) - wanted.n_iter) <= 2
+        else:  # rounding has decided how many trials there were, and which test was met first
+            assert status.success == tw.Status[wanted.status].success
         np.testing.assert_allclose(r.chi2, wanted.chi2, rtol=1e-6)
         if r.success:
             np.testing.assert_allclose(r.params, wanted.params, rtol=1e-5, atol=1e-6)

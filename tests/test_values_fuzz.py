@@ -248,8 +248,8 @@ def excused(expression, x, p, want):
     with np.errstate(all="ignore"):
         extreme = ((size > 1e100) & (size < np.inf)) | ((size < 1e-100) & (size > 0))
         excuse = extreme.any(axis=0) | ((size == 0).any(axis=0) & np.isinf(want))
-        if "copysign" in str(expression):  # a NaN has no sign that anything promises
-            excuse |= np.isnan(size).any(axis=0)
+        if "copysign" in str(expression):  # signs of NaN and of zeros are not kept
+            excuse |= (np.isnan(size) | (size == 0)).any(axis=0)
         if "arctan2" in str(expression):  # the sign of a zero turns it by pi
             excuse |= (size == 0).any(axis=0)
         for step in (1e-10, -1e-10, 3e-11):
