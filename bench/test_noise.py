@@ -41,20 +41,26 @@ def test_speed(size, how, record):
     record(name, ratio(other, plain, ROUNDS).median, "times", at_least=0.7)
 
 
-@pytest.mark.parametrize("peak", [30, 1000])
+@pytest.mark.parametrize("peak", [5, 30, 1000, 10_000])
 def test_decays_of_counts(peak, record):
-    """The scatter over the bound of Cramer and Rao, and how often an interval holds the truth."""
+    """The scatter over the bound of Cramer and Rao, and how often an interval holds the truth.
+
+    All fits that succeed count, and nothing is bounded: if those that a bound holds, which lie far
+    from the truth, were left out, the others would scatter less, and more of their intervals would
+    hold it.  Below some thirty counts the most likely parameters themselves are skewed and scatter
+    more than the bound, which is for many counts, and no interval that is symmetric about them has
+    its level.
+    """
     rng = np.random.default_rng(1)
     t, truth = np.linspace(0, 5, 60), np.array([peak, 1.2, peak / 20])
     clean = truth[0] * np.exp(-t / truth[1]) + truth[2]
     y = rng.poisson(clean, (TRIALS, 60)).astype(float)
-    bounds = {"c": (0, None)}
-    fit = partial(tw.fit, "a*exp(-t/tau) + c", t, independent="t", noise="poisson", bounds=bounds)
-    r, exact = fit(y, p0=truth), fit(clean, p0=truth)
+    fit = partial(tw.fit, "a*exp(-t/tau) + c", t, independent="t", noise="poisson", p0=truth)
+    r, exact = fit(y), fit(clean)
     assert r.success.mean() > 0.99
-    inside = r.success & ~r.at_bound.any(axis=-1)
-    scatter = r.params[inside].std(axis=0) / exact.stderr
-    bias = np.abs(r.params[inside].mean(axis=0) - truth) / exact.stderr
+    r = r[r.success]
+    scatter = r.params.std(axis=0) / exact.stderr
+    bias = np.abs(r.params.mean(axis=0) - truth) / exact.stderr
     name = f"counts, decays of {peak} at most"
     record(
         f"{name}, scatter over the bound of Cramer and Rao", scatter.max(), "times", at_most=1.03
@@ -62,5 +68,5 @@ def test_decays_of_counts(peak, record):
     record(f"{name}, bias in standard errors", bias.max(), "times", at_most=0.1)
     for level in (0.6827, 0.95):
         low, high = np.moveaxis(r.interval(level), -1, 0)
-        off = 100 * np.abs(((low <= truth) & (truth <= high))[inside].mean(axis=0) - level)
+        off = 100 * np.abs(((low <= truth) & (truth <= high)).mean(axis=0) - level)
         record(f"{name}, coverage of {100 * level:g} %, off", off.max(), "points", at_most=0.7)
