@@ -169,9 +169,10 @@ def _call(
     out: Array,
 ) -> None:
     """Write what the model's function returns for each row of parameters."""
-    for fit, theta in enumerate(rows):
-        at = _argument(problem, given, x, points, fit)
-        out[fit] = call(problem.model.function, at, theta, points, out.dtype)
+    with np.errstate(all="ignore"):  # as in the fit, what overflows is infinite without a warning
+        for fit, theta in enumerate(rows):
+            at = _argument(problem, given, x, points, fit)
+            out[fit] = call(problem.model.function, at, theta, points, out.dtype)
 
 
 def _argument(

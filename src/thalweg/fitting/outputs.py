@@ -160,7 +160,9 @@ def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Severa
         if theta is None or any(values is None for values in known):
             return _unknown(y)
         at = x if columns_of(x) else argument(rows, 0, points, form, columns)
-        return several_of_numbers(model.function(copied(at), *theta), points)
+        with np.errstate(all="ignore"):  # a start may be out of range, as any trial
+            value = model.function(copied(at), *theta)
+        return several_of_numbers(value, points)
 
 
 def _unknown(y: Any) -> Several | None:
