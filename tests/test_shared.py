@@ -101,7 +101,7 @@ def test_data_sets_leave_their_group_as_the_specification_says(seed):
     left = np.isnan(want.chi2)
     np.testing.assert_array_equal(got.status == Status.DRIFT, left)
     np.testing.assert_array_equal(got.groups.n_used, 40 * np.count_nonzero(~left))
-    assert (abs(got.n_iter - want.n_iter) <= 1).all()  # of thirty, the last rests on rounding
+    assert (abs(got.n_iter - want.n_iter) <= 1).all()  # rounding decides the last of thirty
     np.testing.assert_allclose(got.params[~left], want.params[~left], rtol=1e-6)
     np.testing.assert_array_equal(got["c"], got["c"][0])
     np.testing.assert_allclose(
