@@ -3,19 +3,8 @@
 Those of RIGHT hold the line y = x + 1.5 at x = 0, 1, 2, or with another intercept.
 """
 
-from typing import NamedTuple
+from instrument_cases import INSTRUMENTS, PLAIN, Right
 
-
-class Right(NamedTuple):
-    """A file that is fitted: its text, what must be told of it, options, and the intercept."""
-
-    text: str
-    told: str
-    options: tuple[str, ...] = ()
-    intercept: float = 1.5
-
-
-PLAIN = "t,s\n0,1.5\n1,2.5\n2,3.5\n"
 RIGHT = {
     "plain": Right(PLAIN, "3 rows, columns separated by commas; x is t; y is s"),
     "no names": Right("0;1,5\n1;2,5\n2;3,5\n", "decimal comma; x is 1; y is 2"),
@@ -169,72 +158,7 @@ NOT_AVAILABLE = ("#N/A", "#NV", "#N/D", "#N/DISP", "#I/T", "#Н/Д", "#n/d")
 FAILED = ("#WERT!", "#DIV/0!", "#VALEUR!", "#¡VALOR!", "#¿NOMBRE?", "#NOM?", "#VÄRDEFEL!", "#ЗНАЧ!")
 FAILED += ("#REF!", "#SPILL!", "Err:502", "#BRAK!")
 
-RIGHT |= {
-    "a spectrometer's preamble": Right(
-        "Data from Probe1.txt Node\n\nDate: Mon Mar 04 10:21:33 CET 2024\nUser: lab\n"
-        "Spectrometer: HR4C1234\nPixels in Spectrum: 3\n>>>Begin Spectral Data<<<\n"
-        "0.000\t1.5\n1.000\t2.5\n2.000\t3.5\n",
-        "separated by tabs",
-    ),
-    "a head of LabVIEW": Right(
-        "LabVIEW Measurement\t\nSeparator\tTab\nDecimal_Separator\t,\n***End_of_Header***\t\n\t\n"
-        "Channels\t1\t\nSamples\t3\t\n***End_of_Header***\t\t\nX_Value\tUntitled\tComment\n"
-        "0,0\t1,5\t\n1,0\t2,5\t\n2,0\t3,5\t\n",
-        "x is X_Value; y is Untitled",
-    ),
-    "a drawn table": Right(
-        "| t | s |\n|---|:---|\n| 0 | 1.5 |\n| 1 | 2.5 |\n| 2 | 3.5 |\n", "x is t; y is s"
-    ),
-    "a line below the names": Right(
-        "   t    s\n---- ----\n 0.0  1.5\n 1.0  2.5\n 2.0  3.5\n", "x is t; y is s"
-    ),
-    "separators behind the names alone": Right("t,s,,\n0,1.5\n1,2.5\n2,3.5\n", "x is t; y is s"),
-    "a footer, said": Right(
-        PLAIN + "\nMean,2.5\nEnd of run\n\n", "x is t; y is s", ("--skip-footer", "2")
-    ),
-    "a number for a missing value": Right(
-        "t,s\n0,1.5\n1,2.5\n1,-999\n1,-999.0\n2,3.5\n", "2 cells of y empty", ("--missing=-999",)
-    ),
-    "half of the names": Right("t,,\n0,1.5,7\n1,2.5,7\n2,3.5,7\n", "y is 2", ("--y", "2")),
-    "a size above whole numbers": Right(
-        "3 2\n0 1\n1 2\n2 3\n", "line 1, 3 2, tells the size of the table and is left out", (), 1
-    ),
-    "serial dates, not said": Right(
-        "date,s\n44000,44001.5\n44001,44002.5\n44002,44003.5\n",
-        'date is read as numbers; if they are days that a spreadsheet counts say --dates "serial"',
-    ),
-    "serial dates": Right(
-        "date;s\n44197,5;1,5\n44198,5;86401,5\n44198,75;108001,5\n",
-        "date is read as seconds from its first, 2021-01-01 12:00:00",
-        ("--dates", "serial"),
-    ),
-    "serial dates without a name": Right(
-        "1.0,1.5\n2.0,86401.5\n2.25,108001.5\n",
-        "1 is read as seconds from its first, 1899-12-31 00:00:00",
-        ("--dates", "serial"),
-    ),
-    "data in rows": Right("t,0,1,2\ns,1.5,2.5,3.5\n", "x is t; y is s", ("--transpose",)),
-    "data in rows, with units": Right(
-        "Run 7\nt;s;0;1;2\ns;mV;1,5;2,5;3,5\n", "x is t (s); y is s (mV)", ("--transpose",)
-    ),
-    "data in rows without names": Right("0 1 2\n1.5 2.5 3.5\n", "x is 1; y is 2", ("--transpose",)),
-    "counts of photons": Right(
-        "#PicoHarp 300  Histogram Data\t\t\t2021-03-22 04:00:21 PM\n#channels per curve\n3\n"
-        "#display curve no.\n0\t3\t\n#memory block no.\n0\t3\t\n#ns/channel\n1.0\t0.5\t\n"
-        "#counts\n5\t1\t\n6\t2\t\n7\t3\t\n",
-        "column curve 3 has channels of 0.5 ns, not 1, and is left out",
-        (),
-        5,
-    ),
-    "counts of photons, another curve": Right(
-        "#HydraHarp 400\n#channels per curve\n4\n#ns/bin\n1,0\t0,5\n#counts\n5\t1\n6\t1\n7\t2\n",
-        "it tells 4 channels for each curve, but has 3",
-        ("--y", "curve 0"),
-        5,
-    ),
-    "an index that counts": Right(",s\n1,2.5\n2,3.5\n3,4.5\n", "x is 1; y is s"),
-    "two columns of a name": Right("t,s,s\n0,1.5,7\n1,2.5,7\n2,3.5,7\n", "y is s", ("--y", "2")),
-}
+RIGHT |= INSTRUMENTS
 WRONG = {
     "a footer of fewer cells": (
         PLAIN.encode() + b"\nBaseline\nCollected: 3/4/2024\n",
@@ -243,6 +167,43 @@ WRONG = {
     "a footer of as many cells": (
         PLAIN.encode() + b"Mean,2.5\nSD,1\n",
         "if the table ends above it, say --skip-footer 2",
+    ),
+    "a word of the table's width below": (
+        b"a b c\n0 1 2\n1 2 3\nEnd of run\n",
+        "if the table ends above it, say --skip-footer 1",
+    ),
+    "a footer below a comment": (
+        PLAIN.encode() + b"# done\nMean,2.5\n",
+        "if the table ends above it, say --skip-footer 1",
+    ),
+    "a footer above a comment": (
+        PLAIN.encode() + b"Mean,2.5\n\n# done\n",
+        "if the table ends above it, say --skip-footer 2",
+    ),
+    "two blocks": (
+        b"*BLOCK 1\n0 1\n1 2\n*END\n*BLOCK 2\n0 3\n1 4\n*END\n",
+        "line 4: '*END' stands between rows of 2 cells; if a second table begins below it, "
+        "--skip-footer 5 reads the first and --skip-rows 4 the second",
+    ),
+    "a remark between rows": (
+        PLAIN.encode() + b"*** pump on ***\n3,4.5\n",
+        'if it is a remark, --comment "*** pump on ***" leaves it out',
+    ),
+    "keywords that may be samples": (
+        b"Labels,A\nType,Decay\nStart,1\nStop,2\n0,1\n1,2\n",
+        "line 3, column Labels: 'Start' is not a number",
+    ),
+    "a keyword above": (
+        b"X,CH1,Start\nSequence,VOLT,-6e-4\n0,1,\n1,2,\n2,3,\n",
+        "if the table begins below it, say --skip-rows 2",
+    ),
+    "Igor text of two blocks": (
+        b"IGOR\nWAVES\tt\nBEGIN\n0\n1\nEND\nWAVES\ts\nBEGIN\n2\n3\nEND\n",
+        "is Igor text of several blocks of waves, which Igor also saves as delimited text",
+    ),
+    "x in a row with two units": (
+        b"Well,0 min,30 min,1 h\nA,1,2,3\n",
+        "line 1, column 2: '0 min' is not a number; a unit stands behind it",
     ),
     "JSON": (b'{"t": [0, 1],\n "s": [2, 3]}\n', "is JSON, not a table of numbers"),
     "JSON of rows": (b"[[0, 1],\n[2, 3]]\n", "is JSON, not a table of numbers"),
@@ -262,6 +223,10 @@ WRONG = {
     "ragged, too long": (b"x,y\n0,1\n1,2,3\n", "line 3: 3 cells, but line 2 has 2"),
     "decimal comma between commas": (b"t,s\n0,9,5\n1,8,5\n", "a decimal comma needs another"),
     "decimal comma, one column": (b"y\n1,5\n2,5\n", "line 2: 2 cells, but line 1 has 1"),
+    "thousands and a decimal comma, one column": (
+        b"y\n1.234,5\n1.235,5\n",
+        "line 2: 2 cells, but line 1 has 1",
+    ),
     "a number above": (b"5\n0,1\n1,2\n2,3\n", "leave it out by --skip-rows 1"),
     "decimal comma and point": (
         b"t;s\n0,5;1.5\n1,5;2.5\n",
@@ -303,7 +268,10 @@ WRONG = {
     "overflow beside a text": (b"id,t,s\nA,0,OVER\nB,1,2\nC,2,3\n", "line 2, column s: 'OVER'"),
     "overflow of Fortran": (b"0 ****\n1 2\n2 3\n", "too long for its field, as Fortran marks"),
     "a sum below": (b"t,s\n0,1\n1,2\nTotal,3\n", "line 4, column t: 'Total' is not a number"),
-    "a second table below": (b"t,s\n0,1\n1,2\nt,s\n0,5\n", "line 4, column t: 't' is not a number"),
+    "a second table below": (
+        b"t,s\n0,1\n1,2\nt,s\n0,5\n",
+        "line 4, column t: 't' is the name of the column; if",
+    ),
     "times in two ways": (b"t,s\n12:30,1\n12:31,2\n", 'say --dates "hm" or --dates "ms"'),
     "dates in two ways": (b"1/2/2020,1\n1/3/2020,2\n", 'say --dates "dmy" or --dates "mdy"'),
     "no date": (b"t,s\n2020-02-30,1\n2020-03-01,2\n", "line 2, column t: '2020-02-30' is no date"),

@@ -8,7 +8,7 @@ import pytest
 import thalweg as tw
 from thalweg import reference
 from thalweg._core.rows import read_rows
-from thalweg._files import heads, long, rows
+from thalweg._files import extent, long, rows
 from thalweg._files.sheet import make_sheet, mark_index
 from thalweg._files.text import read_text, without_footer
 
@@ -102,7 +102,7 @@ def few_lines(monkeypatch):
     """Let files of a few lines be long ones."""
     for module, name, n in (
         (rows, "LOOKED_AT", 3),
-        (heads, "LOOKED_AT", 4),
+        (extent, "LOOKED_AT", 4),
         (long, "ROWS_LOOKED_AT", 4),
         (long, "_FIRST", 9),
         (long, "_LAST", 3),

@@ -173,6 +173,7 @@ E, F = (0.1, 0.2, 0.1, 0.4), (0.3, 0.1, 0.2, 0.2)
         ),
         ("t,a,b,σa,δb", (T, A, B, E, F), "a, b", "σa, δb"),
         ("t,a,SE", (T, A, E), "a", "SE"),
+        ("t,a1,err1,a2,err2", (T, A, E, B, F), "a1, a2", "err1, err2"),
         ("t,Se,type", (T, A, B), "Se, type", None),
     ],
 )

@@ -38,6 +38,13 @@ EDITS = {
         ("across: four in order", "(_EVEN if even else _IN_ORDER)", "_DOUBTFUL"),
         ("across: five in order", "(_EVEN if even else _IN_ORDER)", "_EVEN"),
         ("across: rows that are not asked for", "if wanted is False:", "if False:"),
+        ("across: any units", 'len({match["unit"] for match in found}) == 1', "True"),
+        ("across: dates are names", "all(map(is_date, cells)) or aside", "aside"),
+        (
+            "across: a name aside is none",
+            "all(map(is_date, cells)) or aside",
+            "all(map(is_date, cells))",
+        ),
     ],
     ("src/thalweg/_files/histograms.py", "test_files_text.py"): [
         ("histograms: one width", "other = self.widths[j] != self.widths[0]", "other = False"),
@@ -47,16 +54,29 @@ EDITS = {
         ("serial dates: days are seconds", "(values - known[0]) * _SECONDS", "values - known[0]"),
         ("serial dates: any number", "if wrong.size:", "if False:"),
     ],
-    ("src/thalweg/_files/heads.py", "test_files_text.py"): [
-        ("heads: a row of data is a name", "or is_number(rows[i][0]) or is_date(rows[i][0])", ""),
+    ("src/thalweg/_files/extent.py", "test_files_text.py"): [
+        ("extent: a row of data is a name", "or is_number(row[0]) or is_date(row[0])", ""),
+        ("extent: a footer", "if len(rows) - i < i - other and", "if False and"),
+        ("extent: ragged rows", "(i > begin or all(map(is_number, row)))", "False"),
+        ("extent: numbers end a table", "not any(map(str.isdigit, text))", "True"),
+        ("extent: rows end a table", "words = len(row) != width and", "words ="),
+        ("extent: a preamble of the table's width", "if len(rows[i]) != width)])", "if False)])"),
+    ],
+    ("src/thalweg/_files/heads.py", "test_files_text.py test_cli_long.py"): [
+        (
+            "heads: samples are keywords",
+            "if len(plain) > 2 and len(keys) > 1 and",
+            "if len(keys) > 1 and",
+        ),
+        ("heads: any corner", "or not is_missing(rows[0][0]):", "or False:"),
+        ("heads: groups are units", "if more <= last and _are_groups(", "if False and ("),
         (
             "heads: a title is a name",
             "while first < last and _is_title(rows[first])",
             "while False",
         ),
-        ("heads: a footer", "if footer < i - other and", "if False and"),
-        ("heads: ragged rows", "(i > begin or all(map(is_number, row)))", "False"),
-        ("heads: decimal commas are a preamble", 'or found.separator == ","):', "):"),
+        ("heads: decimal commas are a preamble", "and texts) or commas):", "and texts)):"),
+        ("heads: 1.234,5 has a decimal point", "d{1,2}|", "d{1,3}|"),
         ("heads: units are names", "        first -= 1  # names", "        pass  # names"),
     ],
     ("src/thalweg/_files/dates.py", "test_files_text.py"): [

@@ -4,21 +4,28 @@
     A1,0.11,0.15,0.22,0.31,0.40,0.48
     A2,0.12,0.14,0.20,0.30,0.41,0.52
 
-Such a table is read across if the user says so, or if it can hardly be anything else: no line of
-names stands above it, every row begins with a name of its own and holds numbers, and the numbers of
-the first row rise or fall from cell to cell: six or more of them, or five by even steps.
+Such a table is read across if the user says so, or if it can hardly be anything else: every row
+begins with a name of its own and holds numbers, no line of names stands above it, and the numbers
+of the first row rise or fall from cell to cell: six or more of them, or five by even steps.  Fewer
+will do, also below a line of names, if the first row holds dates, or numbers with one unit behind
+them, or it alone has its name in the second column, as plate readers write:
+
+    Well,Content,0 s,30 s,60 s
+    A1,Sample,0.11,0.15,0.22
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from .._arguments.pieces import Array
-from .cells import Signs, is_missing, is_number, number
+from .cells import QUANTITY, Signs, is_missing, is_number, number
 from .dates import is_date
-from .heads import Head, are_units, preamble, trimmed_rows
+from .extent import left_out, table_rows
+from .heads import Head, are_units
 from .rows import Rows
 
 # So many numbers in order tell that the first row is x, so many by even steps, and so many raise
@@ -49,33 +56,35 @@ def head_across(
     """
     if wanted is False:
         return None
-    rows, begin = trimmed_rows(name, found) if wanted else _even_rows(found)
+    rows, begin = _below_preamble(name, found, missing) if wanted else _even_rows(found)
     if not rows:
         return None
     while len(rows[0]) > 1 and not any(row[-1] for row in rows):
         rows = [row[:-1] for row in rows]  # each line ends with a separator
     n_labels = _labels(rows, missing)
-    if not wanted and not (n_labels and _is_across(rows, n_labels, missing)):
+    x = _find_x(rows, n_labels, missing)
+    if not (wanted or x.row is not None):
         return None
+    rows, begin = rows[x.row or 0 :], begin + (x.row or 0)
     labels = [list(column) for column in zip(*(row[:n_labels] for row in rows), strict=True)]
     has_units = n_labels > 1 and are_units(labels[1])
-    notes = [preamble(found.lines[:begin])] if begin else []
+    notes = [left_out(found.lines[:begin], "above")] if begin else []
     if wanted is None:
         notes.append("its data stand in rows and are read so; transpose=False reads it by columns")
     if has_units:
         notes.append("column 2 is taken for the units")
     for j in range(1 + has_units, n_labels):
         notes.append(f"column {j + 1} holds texts and is left out")
-    cells = list(map(list, zip(*(row[n_labels:] for row in rows), strict=True)))
+    numbers = [x.cells or rows[0][n_labels:], *(row[n_labels:] for row in rows[1:])]
+    cells = list(map(list, zip(*numbers, strict=True)))
     if not cells:
         raise ValueError(f"{name} holds no numbers in its rows")
-    return Head(
-        labels[0] if labels else [""] * len(rows),
-        labels[1] if has_units else [""] * len(rows),
-        cells,
-        list(range(n_labels + 1, n_labels + 1 + len(cells))),
-        notes,
-    )
+    names = labels[0] if labels else [""] * len(rows)
+    units = labels[1] if has_units else [""] * len(rows)
+    if not names[0]:
+        names[0] = next(filter(None, rows[0][1 + has_units : n_labels]), "")
+    lines = list(range(n_labels + 1, n_labels + 1 + len(cells)))
+    return Head(names, [x.unit or units[0], *units[1:]], cells, lines, notes)
 
 
 def note_on_rows(names: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
@@ -97,9 +106,15 @@ def _even_rows(found: Rows) -> tuple[list[list[str]], int]:
     width = len(found.rows[-1])
     begin = next(i for i, row in enumerate(found.rows) if len(row) == width)
     rows = found.rows[begin:]
-    if len(rows) < 2 or width <= _EVEN or any(len(row) != width for row in rows):
+    if len(rows) < 2 or width < 3 or any(len(row) != width for row in rows):
         return [], 0
     return rows, begin
+
+
+def _below_preamble(name: str, found: Rows, missing: frozenset[str]) -> tuple[list[list[str]], int]:
+    """The rows of a table that is said to stand in rows, and how many stand above it."""
+    rows, begin, _ = table_rows(name, found, missing)
+    return rows[begin:], begin
 
 
 def _labels(rows: Sequence[Sequence[str]], missing: frozenset[str]) -> int:
@@ -113,17 +128,46 @@ def _labels(rows: Sequence[Sequence[str]], missing: frozenset[str]) -> int:
     return next((j for j in range(width) if not holds_texts(j)), width)
 
 
-def _is_across(rows: Sequence[Sequence[str]], n_labels: int, missing: frozenset[str]) -> bool:
-    """Whether rows can hardly be anything but quantities, of which the first is x."""
-    names = [row[0] for row in rows]
-    if len(set(names)) < len(names) or not all(names[1:]):
+class _X(NamedTuple):
+    """The row of x, None if none is known; its cells and their unit, if they have one."""
+
+    row: int | None = None
+    cells: list[str] | None = None
+    unit: str = ""
+
+
+def _find_x(rows: Sequence[Sequence[str]], n_labels: int, missing: frozenset[str]) -> _X:
+    """The row of x of data that can hardly stand in columns, below at most two lines of names."""
+    for k in range(min(3, len(rows) - 1) if n_labels else 0):
+        cells = rows[k][n_labels:]
+        found = [match for match in map(QUANTITY.fullmatch, cells) if match]
+        if not (found or any(is_number(cell) or is_date(cell) for cell in cells)):
+            continue
+        if len(cells) < 2 or not _are_curves(rows[k + 1 :], n_labels, missing):
+            break
+        if len(found) == len(cells) and len({match["unit"] for match in found}) == 1:
+            return _X(k, [match["number"] for match in found], found[0]["unit"])
+        steps = _steps(cells)
+        aside = not rows[k][0] and any(rows[k][1:n_labels]) and steps.size > 0
+        even = steps.size > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0)
+        several = k == 0 and steps.size + 1 >= (_EVEN if even else _IN_ORDER)
+        if all(map(is_date, cells)) or aside or (several and rows[0][0] not in _names(rows[1:])):
+            return _X(k)
+        break
+    return _X()
+
+
+def _are_curves(rows: Sequence[Sequence[str]], n_labels: int, missing: frozenset[str]) -> bool:
+    """Whether each row has a name of its own and holds numbers."""
+    names = _names(rows)
+    if len(set(names)) < len(names) or not all(names):
         return False
     cells = (cell for row in rows for cell in row[n_labels:])
-    if not all(is_number(cell) or is_missing(cell, missing) for cell in cells):
-        return False
-    steps = _steps(rows[0][n_labels:])
-    even = steps.size > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0)
-    return steps.size + 1 >= (_EVEN if even else _IN_ORDER)
+    return all(is_number(cell) or is_missing(cell, missing) for cell in cells)
+
+
+def _names(rows: Sequence[Sequence[str]]) -> list[str]:
+    return [row[0] for row in rows]
 
 
 def _steps(cells: Sequence[str]) -> Array:

@@ -20,7 +20,7 @@ _NOT_AVAILABLE = frozenset(
 )
 # What spreadsheets, NumPy, pandas, R and C write for a missing value; compared in lower case.
 MISSING = _NOT_AVAILABLE | {
-    *("", "nan", "-nan", "na", "n/a", "null", "none", "-", "--", "<na>"),
+    *("", "nan", "-nan", "na", "n/a", "n.a.", "null", "none", "-", "--", "<na>"),
     *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "nan(ind)", "-nan(ind)"),
 }
 # What they write for a formula that has no value: "#DIV/0!", "#WERT!", "#¿NOMBRE?", "Err:502".
@@ -38,6 +38,7 @@ _FORTRAN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[dD]([+-]?\d+)|([+-]\d{3}))
 _EXPONENT = r"(?:[eEdD][+-]?\d+)?"
 _NUMBER = rf"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:{_EXPONENT}|[+-]\d{{3}})"
 _GROUPS = r"[+-]?[1-9]\d{0,2}(?:([,.' ])\d{3})(?:\1\d{3})*(?:[.,]\d*)?" + _EXPONENT
+QUANTITY = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<unit>[^\W\d_]+)")  # with a unit
 NUMBER_OF_ANY_KIND = re.compile(rf"{_NUMBER}|{_GROUPS}|[+-]?(?:inf|infinity)", re.IGNORECASE)
 
 # The first pattern that fits tells the cause: _CAUSES for texts that are meant as numbers, _TEXTS
@@ -57,7 +58,8 @@ _CAUSES = (
     (re.compile(rf"\(?{_NUMBER}\s*[+-]\s*{_NUMBER}\s*\*?[ij]\)?"), "it is complex; write its "
      "real and its imaginary part to columns of their own"),
     (re.compile(rf"[$€£¥]\s*{_NUMBER}"), "a currency stands before it"),
-    (re.compile(rf"{_NUMBER}\s*[^\W\d_].{{0,9}}"), "a unit stands behind it"),
+    (re.compile(rf"{_NUMBER}\s*[^\W\d_].{{0,9}}"), "a unit stands behind it, "
+     "which is to stand once, below the name of the column"),
 )  # fmt: skip
 _TEXTS = (
     (re.compile(r"\d{1,4}[-/.:]\d{1,2}([-/.:T ].*)?"), "it looks like a date or a time"),

@@ -2,9 +2,9 @@
 
 The head ends with the last row of texts alone before the first row of numbers, or with a first row
 that has a text above numbers and does not begin with one.  A row that begins with a number is never
-taken for names, for it may be a data point, which would be lost.  Rows above the names, and rows
-with another number of cells, are a preamble unless they may be data or say that a row should have
-another number of cells.
+taken for names, for it may be a data point, which would be lost; but a first row of numbers whose
+first cell is empty names the columns of a matrix.  Rows above the names, and keywords with values
+between them and the numbers, are a preamble.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .cells import cause, is_missing, is_number
+from .cells import is_missing, is_number
 from .counts import without_counts
-from .dates import is_date
-from .rows import Rows, in_words, table_width
+from .extent import is_data, is_meant, left_out, ragged, table_rows
+from .rows import Rows
 
 # A unit in brackets, or one of the usual ones, with a prefix and beside others ("mV", "1/s").
 _UNIT = re.compile(
@@ -24,7 +24,9 @@ _UNIT = re.compile(
     r"|([afpnuµμmckMGT]?(s|m|g|A|V|W|J|N|K|Pa|Hz|eV|l|L|M|mol|Ohm|Ω|F|T|C|rad|bar|B)|min|h|d|sec"
     r"|Å|1|u)([-^/*·.]?-?\d?[a-zA-Zµ]{0,3}[-^]?\d*){0,3}"
 )
-LOOKED_AT = 1000  # the lower half of so many first rows tells which columns hold numbers
+
+# A number whose decimal sign is a point, which separates no thousands.
+_HAS_POINT = re.compile(r"[+-]?\d*\.(?:\d{1,2}|\d{4,})")
 
 
 class Head(NamedTuple):
@@ -49,6 +51,16 @@ class Head(NamedTuple):
     notes: list[str]
 
 
+class _Titles(NamedTuple):
+    """What the rows above the data say: where the names and where the data begin, and notes."""
+
+    names: list[str]
+    units: list[str]
+    first: int
+    top: int
+    notes: list[str]
+
+
 def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) -> Head:
     """Tell the head of a table from its data; ``is_told`` if the user has named the separator.
 
@@ -58,106 +70,74 @@ def find_head(name: str, found: Rows, missing: frozenset[str], is_told: bool) ->
         The rows make no table, or there is no row of data.
     """
     found, counted = without_counts(found)
-    rows, begin = _with_preamble(name, found)
-    width = len(rows[begin])
-    places, notes = _names_and_units(
-        found.lines, rows, begin, _columns(rows, begin, missing), missing
-    )
-    top = max([begin, *(i + 1 for i in places)])
-    names, units, above = [""] * width, [""] * width, begin
-    if places:
-        names = rows[places[0]]
-        units = rows[places[1]] if len(places) > 1 else units
-    elif begin:
-        names, above = _of_the_line_above(name, found, rows, begin, is_told)
-    elif _are_names(found.remark, width):
+    rows, begin, numeric = table_rows(name, found, missing)
+    names, units, first, top, notes = _titles(found.lines, rows, begin, numeric, missing)
+    if top == begin and begin:
+        names, first = _of_the_line_above(name, found, rows, begin, is_told)
+    elif top == begin and _are_names(found.remark, len(names)):
         names = found.remark
         notes.append(
             f"the names of the columns are those in the comment above line {found.lines[0]}"
         )
-    if above:
-        notes.insert(0, preamble(found.lines[:above]))
+    if first:
+        notes.insert(0, left_out(found.lines[:first], "above"))
     if top >= len(rows):
         raise ValueError(f"{name} holds no data")
     bare = [unit[1:-1] if unit[:1] in ("(", "[") else unit for unit in units]
     return Head(names, bare, rows[top:], found.lines[top:], [*counted, *notes])
 
 
-def trimmed_rows(name: str, found: Rows) -> tuple[list[list[str]], int]:
-    """Return the rows of a table, and how many lines of a preamble stand above them.
-
-    Raises
-    ------
-    ValueError
-        Rows have different numbers of cells.
-    """
-    rows, begin = _with_preamble(name, found)
-    return rows[begin:], begin
-
-
-def _with_preamble(name: str, found: Rows) -> tuple[list[list[str]], int]:
-    """The rows of a file, and where those of its table begin."""
-    width = table_width(found.rows)
-    rows = [_trimmed(row, width) for row in found.rows]
-    begin = next(i for i, row in enumerate(rows) if len(row) == width)
-    _check_widths(name, found, rows, begin, width)
-    return rows, begin
-
-
-def _trimmed(row: list[str], width: int) -> list[str]:
-    """A row without empty cells beyond the width of the table, as spreadsheets leave them."""
-    return row[:width] if len(row) > width and not any(row[width:]) else row
-
-
-def _columns(rows: Sequence[Sequence[str]], begin: int, missing: frozenset[str]) -> list[int]:
-    """The columns most of whose cells are numbers or dates, or meant as such."""
-    some = rows[begin : begin + LOOKED_AT]
-    balance = [0] * len(rows[begin])
-    for row in some[len(some) // 2 :]:
-        for j, cell in enumerate(row):
-            if not is_missing(cell, missing):
-                balance[j] += 1 if _is_meant(cell) else -1
-    seen = [any(_is_meant(row[j]) for row in some) for j in range(len(balance))]
-    return [j for j, more in enumerate(balance) if more >= 0 and seen[j]]
-
-
-def _is_meant(cell: str) -> bool:
-    """Whether a cell is a number or a date, or a text that is meant as one."""
-    return is_number(cell) or is_date(cell) or cause(cell) is not None
-
-
-def _names_and_units(
+def _titles(
     lines: Sequence[int],
     rows: list[list[str]],
     begin: int,
     numeric: Sequence[int],
     missing: frozenset[str],
-) -> tuple[list[int], list[str]]:
-    """The rows of the names, of the units and of other texts, in this order, and notes."""
-
-    def is_data(i: int) -> bool:
-        texts = (rows[i][j] for j in numeric)
-        whole = bool(numeric) and all(is_missing(c, missing) or _is_meant(c) for c in texts)
-        return whole or is_number(rows[i][0]) or is_date(rows[i][0])
-
-    top = next((i for i in range(begin, len(rows)) if is_data(i)), len(rows))
+) -> _Titles:
+    """The names and units of the columns, which stand in the rows from ``begin`` on."""
+    end = len(rows)
+    top = next((i for i in range(begin, end) if is_data(rows[i], numeric, missing)), end)
     plain = [i for i in range(begin, top) if not any(map(is_number, rows[i]))]
+    none = [""] * len(rows[begin])
+    if all(_is_title(rows[i]) for i in range(begin, top)) and _is_corner(rows[top:]):
+        note = f"line {lines[top]}, whose first cell is empty, is taken for the names"
+        return _Titles(["", *rows[top][1:]], none, top, top + 1, [note])
     if not numeric:
         plain = plain[:1]
     if not plain:
-        return ([begin] if top > begin else []), []
+        has_names = top > begin
+        return _Titles(rows[begin] if has_names else none, none, begin, begin + has_names, [])
+    keys = {rows[i][0] for i in range(plain[-1] + 1, top)}
+    if len(plain) > 2 and len(keys) > 1 and all(is_number(row[0]) for row in rows[top:]):
+        return _Titles(none, none, top, top, [])  # keywords, each with its value
+    return _of_texts(lines, rows, begin, plain)
+
+
+def _of_texts(
+    lines: Sequence[int], rows: list[list[str]], begin: int, plain: Sequence[int]
+) -> _Titles:
+    """The names and units in the last of the rows that hold texts alone."""
     first = last = plain[-1]
     while first - 1 in plain:
         first -= 1
+    is_list = len(rows[last]) == 1 or (len(rows[last]) == 2 and first > begin)
+    if is_list and first < last:  # a list of texts, or of keywords and their values
+        first = last - are_units(rows[last])
+    if is_list and _is_title(rows[last]):
+        return _Titles([""] * 2, [""] * 2, last + 1, last + 1, [])
     while first < last and _is_title(rows[first]) and not are_units(rows[first + 1]):
         first += 1
-    if first == last > begin and are_units(rows[last]):
+    if first == last > begin and are_units(rows[last]) and lines[last] == lines[last - 1] + 1:
         first -= 1  # names that are numbers, such as "time,400,410" above "s,mV,mV"
-    notes = [preamble(lines[begin:first])] if first > begin else []
-    if last > first:
-        notes.append(f"line {lines[first + 1]} is taken for the units")
-    notes += [f"line {n} holds no numbers and is left out" for n in lines[first + 2 : last + 1]]
-    return list(range(first, last + 1)), notes
+    names, notes, more = rows[first], [], first + 1
+    if more <= last and _are_groups(names, rows[more]):
+        notes.append(f"the names are those of lines {lines[first]} and {lines[more]}")
+        names, more = _joined(names, rows[more]), more + 1
+    units = rows[more] if more <= last else [""] * len(names)
+    if more <= last:
+        notes.append(f"line {lines[more]} is taken for the units")
+    notes += [f"line {n} holds no numbers and is left out" for n in lines[more + 1 : last + 1]]
+    return _Titles(names, units, first, last + 1, notes)
 
 
 def are_units(row: Sequence[str]) -> bool:
@@ -170,22 +150,34 @@ def _is_title(row: Sequence[str]) -> bool:
     return len(row) > 1 and bool(row[0]) and not any(row[1:])
 
 
+def _is_corner(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows are a matrix below the coordinates of its columns, beside those of its rows.
+
+    Its corner is empty, and no other first cell is.
+    """
+    if len(rows) < 3 or len(rows[0]) < 3 or not is_missing(rows[0][0]):
+        return False
+    return all(map(is_number, rows[0][1:])) and all(is_number(row[0]) for row in rows[1:])
+
+
+def _are_groups(row: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether a row names groups of columns: the row below names columns that it leaves empty."""
+    some = any(not group and name for group, name in zip(row[1:], below[1:], strict=True))
+    return some and not are_units(below)
+
+
+def _joined(groups: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The names of columns with those of their groups before them."""
+    joined, group = [], ""
+    for own, name in zip(groups, names, strict=True):
+        group = own or group
+        joined.append(f"{group} {name}" if name else group)
+    return joined
+
+
 def _are_names(cells: Sequence[str], width: int) -> bool:
     """Whether there is a name for each column."""
-    return len(cells) == width and all(cells) and not any(map(_is_meant, cells))
-
-
-def preamble(lines: Sequence[int]) -> str:
-    """Return the sentence on lines above a table."""
-    which = f"line {lines[0]}" if len(lines) == 1 else f"lines {lines[0]} to {lines[-1]}"
-    return f"{which} above the table {'is' if len(lines) == 1 else 'are'} left out"
-
-
-def _check_widths(name: str, found: Rows, rows: list[list[str]], begin: int, width: int) -> None:
-    """Refuse rows with another number of cells, but for a preamble of texts."""
-    for i, row in enumerate(rows):
-        if len(row) != width and (i > begin or all(map(is_number, row))):
-            _ragged(name, found, rows, max(i, begin), min(i, begin))
+    return len(cells) == width and all(cells) and not any(map(is_meant, cells))
 
 
 def _of_the_line_above(
@@ -200,20 +192,7 @@ def _of_the_line_above(
     texts = not any(map(is_number, row))
     if len(row) == width - 1 and texts and width > 2 and found.separator != ",":
         return ["", *row], begin - 1
-    if not is_told and ((len(row) > 1 and texts) or found.separator == ","):
-        _ragged(name, found, rows, begin, begin - 1)
+    commas = found.separator == "," and not any(map(_HAS_POINT.fullmatch, rows[begin]))
+    if not is_told and ((len(row) > 1 and any(row[1:]) and texts) or commas):
+        raise ragged(name, found, rows, begin, begin - 1)
     return [""] * width, begin
-
-
-def _ragged(name: str, found: Rows, rows: list[list[str]], i: int, other: int) -> None:
-    n, line = len(rows[i]), found.lines[other]
-    words = "a decimal comma needs another separator; " if found.separator == "," else ""
-    cure = f"line {line} is no part of the table, leave it out by skip_rows={line}"
-    footer = len(rows) - i
-    if footer < i - other and not any(len(row) == len(rows[other]) for row in rows[i:]):
-        cure = f"the table ends above line {found.lines[i]}, say skip_footer={footer}"
-    raise ValueError(
-        f"{name}, line {found.lines[i]}: {n} cell{'s' * (n != 1)}, but line {line} has "
-        f"{len(rows[other])}, where {in_words(found.separator)} separate the columns; {words}if "
-        f"{cure}"
-    )

@@ -19,7 +19,7 @@ import numpy as np
 from .._arguments.pieces import Array
 from .._core.rows import read_rows
 from .counts import may_be_count
-from .heads import LOOKED_AT as ROWS_LOOKED_AT
+from .extent import LOOKED_AT as ROWS_LOOKED_AT
 from .histograms import find_histograms
 from .rows import LOOKED_AT, SEPARATORS, Format
 from .sheet import Sheet, make_sheet, mark_index

@@ -53,12 +53,23 @@ class Rows(NamedTuple):
     remark : list of str
         The comment that stands directly above the first row, cut into cells; empty if there is
         none.
+    text : str
+        The text of the rows.
+    form : Format
     """
 
     rows: list[list[str]]
     lines: list[int]
     separator: str | None
     remark: list[str]
+    text: str
+    form: Format
+
+
+def footer_from(line: int, text: str, form: Format) -> int:
+    """Return the ``skip_footer`` that leaves out what stands from a line on."""
+    below = io.StringIO(text, newline=None).readlines()[line - 1 :]
+    return sum(map(bool, map(str.strip, below))) + form.skip_footer
 
 
 def in_words(separator: str | None) -> str:
@@ -95,7 +106,7 @@ def split_rows(name: str, text: str, form: Format) -> Rows:
     above = next((line for i, line in lines if i == places[0] - 1), "")
     bare = [_bare(above, signs)] if _is_comment(above, signs) else []
     remark = [cell.strip() for row in split(bare, separator) for cell in row]
-    return Rows(rows, places, separator, remark)
+    return Rows(rows, places, separator, remark, text, form)
 
 
 def _without_sep_line(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], str | None]:
@@ -175,6 +186,8 @@ def _score(lines: Sequence[str], separator: str | None) -> tuple[float, float]:
     width = table_width(rows)
     if width < 2:
         return 0.0, 0.0
+    if separator is None:  # blanks behind commas separate nothing
+        rows = [["," if cell[-1:] == "," else cell for cell in row] for row in rows]
     counts = [sum(map(_is_value, row)) if len(row) == width else 0 for row in rows]
     begin = next(
         (i for i, n in enumerate(counts) if 2 * n >= width and any(map(_is_there, rows[i]))),

@@ -25,15 +25,16 @@ from .cells import (
     shown,
 )
 from .dates import is_date, is_time, read_dates
+from .extent import without_end
 from .gaps import notes_on_gaps
 from .heads import Head, find_head
 from .histograms import find_histograms
-from .rows import Format, split_rows
+from .rows import Format, footer_from, split_rows
 from .serial import from_serial, is_named_as_date, may_be_serial
 from .signs import Evidence, find_signs
 from .text import Text
 
-_FOOTER = 20  # a footer has at most so many rows
+_OUTSIDE = 20  # so many rows at most may stand beside the table, above or below it
 
 
 @dataclass
@@ -189,7 +190,7 @@ class Sheet:
         for i, cell in enumerate(cells):
             value = number(cell, self.signs, self.missing)
             if value is None:
-                raise ValueError(f"{self.where(i, j)}: {refusal(cell)}{self._or_footer(i, j)}")
+                raise ValueError(f"{self.where(i, j)}: {self._or_outside(i, j, cell)}")
             values[i] = value
         return values
 
@@ -224,12 +225,23 @@ class Sheet:
         self.notes.append(f"{self.names[j]} is read as seconds from its first, {first}")
         return seconds
 
-    def _or_footer(self, i: int, j: int) -> str:
-        """What to do if row i may begin a footer, whose rows do not begin with a number."""
-        n = len(self.columns[j]) - i
-        if i == 0 or n > _FOOTER or self.across or any(map(is_number, self.columns[0][i:])):
-            return ""
-        return f"; if the table ends above it, say skip_footer={n}"
+    def _or_outside(self, i: int, j: int, cell: str) -> str:
+        """Why a cell is no number, and what to do if its row is no part of the table."""
+        first, words = self.columns[0], refusal(cell)
+        if self.across:
+            return words
+        footer = footer_from(self.lines[i], self.text.text, self.form)
+        if cell == self.names[j]:
+            return (
+                f"{shown(cell)} is the name of the column; if a second table begins here, "
+                f"skip_footer={footer} reads the first and skip_rows={self.lines[i] - 1} the second"
+            )
+        if i and len(first) - i <= _OUTSIDE and not any(map(is_number, first[i:])):
+            return f"{words}; if the table ends above it, say skip_footer={footer}"
+        if j == 0 and i < _OUTSIDE and is_number(first[min(i + 1, len(first) - 1)]):
+            if not any(map(is_number, first[: i + 1])):
+                return f"{words}; if the table begins below it, say skip_rows={self.lines[i]}"
+        return words
 
     def _dates(self, j: int, column: tuple[str, ...]) -> Array:
         cells = [None if is_missing(cell, self.missing) else cell for cell in column]
@@ -317,10 +329,11 @@ def _read_head(text: Text, form: Format, missing: frozenset[str]) -> _Found:
         except ValueError as error:
             raise ValueError(f"{text.name}, {error}") from None
         return _Found(head, found.separator, aside, False)
-    found = split_rows(text.name, text.text, form)
+    found, ended = without_end(split_rows(text.name, text.text, form))
     across = head_across(text.name, found, missing, form.transpose)
     told = form.separator is not None
     head = find_head(text.name, found, missing, told) if across is None else across
+    head = head._replace(notes=[*head.notes, *ended])
     return _Found(head, found.separator, {}, across is not None)
 
 

@@ -40,6 +40,9 @@ _NO_CONTROLS = bytes(b for b in range(256) if not _CONTROLS.match(chr(b)))
 # How texts begin that are no tables of numbers.
 _FORMATS = {
     "a web page or XML": re.compile(r"\s*<(!doctype html|html|table|\?xml)", re.IGNORECASE),
+    "Igor text of several blocks of waves, which Igor also saves as delimited text": re.compile(
+        r"\s*IGOR\s(?s:.*?)\nEND\b(?s:.*?)\nWAVES\b"
+    ),
     "JSON": re.compile(r"\s*(\{\s*[\"}]|\[\s*[\[{\"])"),
     "JCAMP-DX with packed numbers, which other programs unpack": re.compile(
         r"\s*##TITLE=(?s:.*?)##XYDATA=\s*\(X\+\+", re.IGNORECASE

@@ -41,6 +41,7 @@ _ENDINGS = (
 _BEGINNINGS = ("d", "d_", "δ", "delta", "u(", "u_", "σ", "s_", "e_", "±", "+/-")
 _STANDARD_ERROR = re.compile(r"\b(SE|[Ss]\.[Ee]\.)(?!\w)")  # but "Se" is selenium
 _PARTING = re.compile(r"[\s_.,;:()\[\]-]+")
+_DIGITS = re.compile(r"\d+")
 _NO_SIGMA = "none"
 
 
@@ -50,6 +51,7 @@ class Roles(NamedTuple):
     Attributes
     ----------
     x, y, sigma, mask, group : list of int
+        Those of x are as many as the model takes, or one for each of y.
     notes : list of str
         What was decided without being asked.
     """
@@ -89,14 +91,12 @@ def find_roles(
     masks, groups = ([] if text is None else _places(sheet, text) for text in (mask, group))
     others = {*masks, *groups}
     values = [j for j in range(n_columns) if why_skipped(sheet, j) is None and j not in others]
+    known = n_x != 1 or x is not None or y is not None
+    period = 0 if known else _period([sheet.names[j] for j in values])
+    if period:
+        x, y = (",".join(str(j + 1) for j in values[k::period]) for k in (0, 1))
     xs = values[:n_x] if x is None else _places(sheet, x)
-    if not xs:
-        raise ValueError(f"{sheet.name} has no column of numbers")
-    if len(xs) != n_x:
-        raise ValueError(
-            f"the model takes {n_x} independent variable{'s' * (n_x != 1)}, "
-            f"and {len(xs)} {'column gives' if len(xs) == 1 else 'columns give'} them"
-        )
+    xs = _checked_x(sheet, xs, n_x, 0 if y is None else y.count(",") + 1)
     asked = None if sigma in (None, _NO_SIGMA) else sigma
     sigmas = [] if asked is None else _places(sheet, asked)
     ys, notes = _data(sheet, {*xs, *sigmas, *others}) if y is None else (_places(sheet, y), [])
@@ -122,7 +122,42 @@ def find_roles(
             f"a table with --group has one column of y, and {', '.join(sheet.names[j] for j in ys)}"
             " are left: say which by --y"
         )
+    notes += _told_of_groups(sheet, period, values, sigmas)
     return Roles(xs, ys, sigmas, masks, groups, notes)
+
+
+def _checked_x(sheet: Sheet, xs: list[int], n_x: int, n_y: int) -> list[int]:
+    """The places of x: as many as the model takes, or one for each of y."""
+    if not xs:
+        raise ValueError(f"{sheet.name} has no column of numbers")
+    if len(xs) != n_x and not (n_x == 1 and len(xs) == n_y):
+        raise ValueError(
+            f"the model takes {n_x} independent variable{'s' * (n_x != 1)}, "
+            f"and {len(xs)} {'column gives' if len(xs) == 1 else 'columns give'} them"
+        )
+    return xs
+
+
+def _period(names: Sequence[str]) -> int:
+    """After how many columns their names repeat, if each data set has an x of its own; else 0.
+
+    Numbers aside, the last words of the names are then as those of "x1, y1, x2, y2" or
+    "t, s, err, t, s, err".
+    """
+    words = ["".join(_DIGITS.sub("", name).split()[-1:]) for name in names]
+    for n in (2, 3):
+        group, times = words[:n], len(words) // n
+        if times > 1 and all(group) and len(set(group)) == n and group * times == words:
+            return n
+    return 0
+
+
+def _told_of_groups(sheet: Sheet, n: int, values: list[int], sigmas: list[int]) -> list[str]:
+    """A note on data sets with an x of their own, and on the columns that have no role in them."""
+    rest = [sheet.names[j] for j in values[2::n] if j not in sigmas] if n > 2 else []
+    left = f"{', '.join(rest)} are left out; " if rest else ""
+    said = "as the names of the columns repeat, each column of y has the x to its left; "
+    return [f"{said}{left}--x and --y name others"] if n else []
 
 
 def _alone(sheet: Sheet) -> str:
@@ -160,7 +195,7 @@ def owner_of(name: str, others: Sequence[str]) -> str | None:
         owner = known.get(_flat(lower.removeprefix(sign))) if lower.startswith(sign) else None
         if owner is not None:
             return owner
-    words = _flat(name).split()
+    words = [word.rstrip("0123456789") or word for word in _flat(name).split()]
     strong, weak = ({*words, lower.strip()} & some for some in (_STRONG, _WEAK))
     if strong or weak:
         rest = " ".join(word for word in words if word not in _STRONG | _WEAK | _FILLING)

@@ -110,18 +110,18 @@ def read(path: Path, choice: Choice, form: Format, whole: bool = True) -> DataSe
     roles = find_roles(
         sheet, choice.n_x, choice.x, choice.y, choice.sigma, choice.mask, choice.group
     )
-    return _from_columns(sheet, roles)
+    return _from_columns(sheet, roles, choice.n_x)
 
 
 # ---- columns ---------------------------------------------------------------------------------
 
 
-def _from_columns(sheet: Sheet, roles: Roles) -> DataSets:
-    x = tuple(sheet.numbers(j) for j in roles.x)
+def _from_columns(sheet: Sheet, roles: Roles, n_x: int) -> DataSets:
+    x = [sheet.numbers(j) for j in roles.x]
     y = _stacked([sheet.numbers(j) for j in roles.y])
     mask = _stacked([read_mask(sheet, j) for j in roles.mask]) if roles.mask else None
     data = DataSets(
-        x[0] if len(x) == 1 else x,
+        _stacked(x) if n_x == 1 else tuple(x),
         y,
         _told(sheet, roles, int(np.isnan(y).sum()), 0 if mask is None else int(mask.sum())),
         _stacked([sheet.numbers(j) for j in roles.sigma]) if roles.sigma else None,
