@@ -307,7 +307,11 @@ def test_names_of_models_with_operators_are_a_composed_model(text, model):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("gaussian + lin", "variable x does not occur"),
+        (
+            "gaussian + lin",
+            "gaussian is a built-in model, in a formula gaussian.x, amplitude, x0, ",
+        ),
+        ("gausian + 1", "; gaussian is a built-in model, in a formula gaussian.x, amplitude, x0, "),
         ("gaussian + log(2)", "variable x does not occur"),
         ("gaussian**2", "variable x does not occur"),
         ("1 + 2", "variable x does not occur"),

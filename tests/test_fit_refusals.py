@@ -195,3 +195,19 @@ def test_a_covariance_matrix_of_y_is_refused_with_the_way_out(fits, own):
     sigma = np.tile(np.eye(len(X)), (*fits, 1, 1)) if own else np.eye(len(X))
     with pytest.raises(ValueError, match=r"a covariance matrix of y: thalweg\.curve_fit takes one"):
         tw.fit(decay, X, y, P0, sigma=sigma)
+
+
+@pytest.mark.parametrize("p0", [{"b": 1.0}, [1.0, 1.0], None])
+@pytest.mark.parametrize("tied", ["a=b", [("a", "b")], ("a",), 3])
+def test_ties_that_are_no_dict_are_refused_whatever_p0_is(tied, p0):
+    with pytest.raises(TypeError, match=r'tied must be a dict .* such as {"s2": "s1"}, got'):
+        tw.fit("a*x + b", [0.0, 1.0, 2.0], [0.0, 1.0, 2.0], p0=p0, tied=tied)
+
+
+def test_a_ufunc_has_the_parameters_that_it_computes_with():
+    x = np.linspace(0.1, 1, 5)
+    with pytest.raises(ValueError, match="sin has no parameters to fit"):
+        tw.fit(np.sin, x, x, p0=[1.0])
+    assert tw.models.of(np.arctan2).names == ("x2",)
+    r = tw.fit(np.arctan2, x, np.arctan2(x, 0.7), p0=[1.0])
+    assert r.success and abs(r["x2"] - 0.7) < 1e-9

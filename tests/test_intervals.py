@@ -206,6 +206,18 @@ def test_failed_fits_have_none_and_no_dof_is_infinite():
     assert np.isnan(short.interval()).all() and np.isnan(short.band()).all()
     exact = tw.fit(decay, t[[0, 5, 15]], y[0, [0, 5, 15]], p0=[1, 1, 0.4])
     np.testing.assert_array_equal(exact.interval(), [[-np.inf, np.inf]] * 3)
+    for prediction in (False, True):  # also at t = 0, where tau has no effect
+        edges = exact.band([0.0, 1.0], prediction=prediction)
+        np.testing.assert_array_equal(edges, [[-np.inf, np.inf]] * 2)
+
+
+def test_a_band_of_fixed_parameters_has_no_width_but_that_of_the_noise():
+    t, y = data(2)
+    r = tw.fit(decay, t, y, fixed=dict(zip(("a", "tau", "c"), (1.0, 1.0, 0.4), strict=True)))
+    np.testing.assert_array_equal(r.band(t), np.stack([r.predict(t)] * 2, axis=-1))
+    half = stats.t.ppf(0.975, t.size) * np.sqrt(r.redchi)
+    edges = r.predict(t)[..., None] + np.multiply.outer(half, [-1, 1])[:, None]
+    np.testing.assert_allclose(r.band(t, 0.95, prediction=True), edges, rtol=1e-12)
 
 
 @pytest.mark.parametrize("level", [0, 1, -0.5, 95, np.nan])

@@ -73,6 +73,7 @@ def band(result: FitResult, x: Any, level: Any, prediction: bool, sigma: Any) ->
     with np.errstate(all="ignore"):
         if noise is not None:
             factor = variance_factor(result).reshape(-1, 1)
+            factor = np.where(np.isnan(factor), np.inf, factor)  # no point tells the variance
             spread = np.sqrt(np.square(spread) + factor * np.square(noise))
         q = quantile(result, level).reshape(-1, 1)
         reach = np.where(spread == 0, 0, q * spread)
@@ -106,7 +107,7 @@ def _spread(result: FitResult, x: Any) -> tuple[Array, Array]:
 def _standard_error(J: Array, errors: Array, correlation: Array) -> Array:
     """sqrt(g' C g) for every row g of J (B, N, F), with C in units of the standard errors."""
     with np.errstate(all="ignore"):
-        g = np.where(errors[:, None] == 0, 0, J * errors[:, None])
+        g = np.where((errors[:, None] == 0) | (J == 0), 0, J * errors[:, None])  # not 0 * inf
         largest = np.abs(g).max(-1, initial=0)  # so that no square leaves the range of numbers
         u = np.where(g == 0, 0, g / np.where(largest > 0, largest, 1)[..., None])
         variance = np.einsum("bnf,bnf->bn", u @ correlation, u)
@@ -120,7 +121,7 @@ def _units_of_free(result: FitResult) -> tuple[Array, Array]:
     errors = result.stderr.reshape(-1, len(result.names))[:, free].astype(np.float64)
     rows = result.covariance_rows.reshape(len(errors), F * (F + 1) // 2).astype(np.float64)
     _, packed = unpacking(F, tuple(range(F)))
-    C = rows[:, packed].reshape(-1, F, F)
+    C = rows[:, packed].reshape(-1, F, F) if F else np.empty((len(errors), 0, 0))
     with np.errstate(all="ignore"):
         R = C / errors[:, :, None] / errors[:, None, :]
     R = np.where(np.isfinite(R), R, 0)

@@ -23,6 +23,7 @@ from .._arguments.pieces import Array, contiguous
 from ..model import ModelInfo
 from ..model.asked import Asked, outputs_of
 from ..model.several import Several, several_of_numbers
+from ..model.ties import checked
 from ..model.trace import Recording, RecordingError
 from .by_calls import copied
 from .data import (
@@ -140,7 +141,7 @@ def _is_complex(y: Any) -> bool:
 
 def _asked(model: ModelInfo, start: Start, x: Any, y: Any, dtype: Any) -> Several | Asked | None:
     """The outputs of the model when it is called with symbols or, if it cannot be, with p0."""
-    p0, tied = start.p0, start.tied or {}
+    p0, tied = start.p0, checked(start.tied)
     if model.names is None and (p0 is None or isinstance(p0, str)):
         return _unknown(y)  # how many parameters a model with *args has is not known
     model, names = named(model, {**p0, **tied} if isinstance(p0, Mapping) else p0)

@@ -18,7 +18,7 @@ from ..model.asked import columns_read
 from ..model.present import MISSING_IN_A_CURVE, MISSING_ON_A_GRID, Uneven
 from ..model.several import Stacked
 from ..model.signature import with_more
-from ..model.ties import TiedFunction, Ties, read_ties
+from ..model.ties import TiedFunction, Ties, checked, read_ties
 from ..model.trace import Recording, RecordingError, record, record_each
 from . import by_calls
 from .data import Data
@@ -171,7 +171,7 @@ def prepare(
     ValueError
         Names or shapes do not fit, or the one start that all fits share is not inside its bounds.
     """
-    model, names = named(model, {**p0, **tied} if tied and isinstance(p0, Mapping) else p0)
+    model, names = named(model, {**p0, **checked(tied)} if isinstance(p0, Mapping) else p0)
     ties = read_ties(tied, names, model.independent or data.names or ("x",)) if tied else None
     if ties is not None:
         p0, bounds, fixed = of_open(ties, Given(p0, bounds, fixed))

@@ -7,6 +7,7 @@ A call gives the independent variables and then the parameters, by place or by n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from .._arguments.spelling import did_you_mean
@@ -30,6 +31,20 @@ def model_names() -> list[str]:
     from .library import MODELS
 
     return list(MODELS)
+
+
+def meant_model(names: Sequence[str]) -> str:
+    """Return the end of a sentence on a name that is that of a built-in model, or nearly so."""
+    known = model_names()
+    for name in names:
+        near = [name] if name in known else get_close_matches(name, known, n=1, cutoff=0.8)
+        if near:
+            model = model_named(near[0])
+            call = (
+                f"{near[0]}({', '.join((*model.independent, *model.names))})" if model else near[0]
+            )
+            return f"; {near[0]} is a built-in model, in a formula {call}"
+    return ""
 
 
 def arguments_of(model: Model, given: Sequence[T], named: Mapping[str, T], nothing: T) -> list[T]:

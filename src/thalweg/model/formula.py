@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .calls import arguments_of, by_place, model_named, model_names
+from .calls import arguments_of, by_place, meant_model, model_named, model_names
 from .symbol import Symbol
 from .syntax import attribute_hint, kind, refuse, syntax_tree
 from .vocabulary import BINARY, CALLED, COMPARE, CONSTANTS, FUNCTIONS, LOGICAL, UNARY
@@ -320,6 +320,7 @@ def _parsed(text: str, variables: tuple[str, ...], names: tuple[str, ...] | None
     if translator.used.isdisjoint(variables):
         found = [name for name in translator.position if name in translator.used]
         hint = f"name it with independent=; the names found are {', '.join(found) or 'none'}"
+        hint += meant_model(found)
         refuse(text, f"the independent variable {' or '.join(variables)} does not occur", hint)
     for name in [n for n in names or () if n not in translator.used]:
         refuse(text, f"the parameter {name} does not occur")

@@ -15,6 +15,8 @@ from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter, signature
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -93,6 +95,8 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
         simple = _by_place(code, 1 if type(function) is FunctionType else 2)
         if simple is not None:
             return simple
+    if isinstance(function, np.ufunc):  # its signature names outputs and settings, too
+        return Parameters(tuple(f"x{i}" for i in range(2, function.nin + 1)))
     try:
         parameters = list(signature(function).parameters.values())
     except (ValueError, TypeError):

@@ -161,6 +161,22 @@ class TiedFunction:
         return self.function(x, *self.ties.every(theta))
 
 
+def checked(tied: Any) -> Mapping[str, Any]:
+    """Return the ties that a user gives, or none for None.
+
+    Raises
+    ------
+    TypeError
+        They are no mapping.
+    """
+    if tied is None or isinstance(tied, Mapping):
+        return tied or {}
+    raise TypeError(
+        'tied must be a dict from a name to a formula or a function, such as {"s2": "s1"}, '
+        f"got {type(tied).__name__}"
+    )
+
+
 def read_ties(tied: Any, names: Sequence[str], variables: Sequence[str] = ()) -> Ties | None:
     """Return the ties that a user gives by the names of parameters; None if there are none.
 
@@ -180,13 +196,8 @@ def read_ties(tied: Any, names: Sequence[str], variables: Sequence[str] = ()) ->
     TypeError
         A tie is neither a formula nor a function.
     """
-    if tied is None or (isinstance(tied, Mapping) and not tied):
+    if not checked(tied):
         return None
-    if not isinstance(tied, Mapping):
-        raise TypeError(
-            'tied must be a dict from a name to a formula or a function, such as {"s2": "s1"}, '
-            f"got {type(tied).__name__}"
-        )
     given = {}
     for name, value in tied.items():
         place = name_index(name, names, "tied")
