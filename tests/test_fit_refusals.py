@@ -211,3 +211,17 @@ def test_a_ufunc_has_the_parameters_that_it_computes_with():
     assert tw.models.of(np.arctan2).names == ("x2",)
     r = tw.fit(np.arctan2, x, np.arctan2(x, 0.7), p0=[1.0])
     assert r.success and abs(r["x2"] - 0.7) < 1e-9
+
+
+@pytest.mark.parametrize("index", [3, -4, None, "a", 1.5, slice(1)])
+def test_what_picks_no_fit_is_refused_in_one_sentence(index):
+    r = tw.fit(decay, X, np.tile(Y, (3, 1)), P0)
+    for ask in (r.reason, r.plot, r.profile("a").reason):
+        with pytest.raises(IndexError, match=r"the index .* does not pick one fit of a batch of s"):
+            ask(index)
+
+
+@pytest.mark.parametrize("other", [None, 3, "a*x", []])
+def test_only_results_are_compared(other):
+    with pytest.raises(TypeError, match="compare takes the result of another fit, as"):
+        tw.fit(decay, X, Y, P0).compare(other)

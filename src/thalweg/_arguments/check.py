@@ -163,6 +163,22 @@ def name_index(name: str, names: Sequence[str], what: str) -> int:
     raise ValueError(f"{what} names {name!r}, but the parameters are {', '.join(names)}{hint}")
 
 
+def place_of(index: Sequence[Any], batch: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the place of one fit of a batch; negative numbers count from the end.
+
+    Raises
+    ------
+    IndexError
+        The index does not pick one fit.
+    """
+    whole = len(index) == len(batch) and all(
+        isinstance(i, int | np.integer) and -n <= i < n for i, n in zip(index, batch, strict=True)
+    )
+    if not whole:
+        raise IndexError(f"the index {index} does not pick one fit of a batch of shape {batch}")
+    return tuple(int(i) % n for i, n in zip(index, batch, strict=True))
+
+
 def by_name(
     values: Mapping[str, Any], names: Sequence[str], what: str, missing: Any = None
 ) -> list[Any]:

@@ -104,6 +104,11 @@ def corrected(result: FitResult) -> Array:
 
 def compare(one: FitResult, other: FitResult) -> Comparison:
     """Compare two results; see `FitResult.compare`."""
+    if not isinstance(other, type(one)):
+        raise TypeError(
+            f"compare takes the result of another fit, as thalweg.fit returns it, got "
+            f"{type(other).__name__}"
+        )
     _refuse_other_data(one, other)
     both = one, other = in_the_same_groups(one, other)
     k = np.stack([totals(r).n_free for r in both], axis=-1)

@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments.check import Array, Floats, Integers, PerFit, count, name_index, thread_limit
+from .._arguments.check import (
+    Array,
+    Floats,
+    Integers,
+    PerFit,
+    count,
+    name_index,
+    place_of,
+    thread_limit,
+)
 from .likelihood import for_refits, level_of, quantile, variance_factor
 from .problem import Problem
 from .refits import keeping, parts, repeated, run_again
@@ -148,11 +157,12 @@ class Profile:
 
     def reason(self, *index: int) -> tuple[str, str]:
         """Return in words what the lower and the upper limit of a fit are."""
-        statuses = self.lower_status[index], self.upper_status[index]
-        if np.ndim(statuses[0]):
+        if len(index) != self.lower.ndim:
             raise IndexError(
                 f"limits of shape {self.lower.shape} need an index of {self.lower.ndim} numbers"
             )
+        at = place_of(index, self.lower.shape)
+        statuses = self.lower_status[at], self.upper_status[at]
         return WORDS[Limit(int(statuses[0]))], WORDS[Limit(int(statuses[1]))]
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from .._arguments.check import Array, Booleans, Floats, Integers, name_index
+from .._arguments.check import Array, Booleans, Floats, Integers, name_index, place_of
 from ..status import Status, explain
 from . import goodness, tied
 from .batched import Batched
@@ -224,6 +224,7 @@ class FitResult(Batched, Inference, Written):
                 f"results of shape {self.status.shape} need an index of {self.status.ndim} numbers "
                 f"to pick a fit, got {len(at)}"
             )
+        at = place_of(at, self.status.shape)
         agree = "" if self.agreement is None else f" (starts that agree: {self.agreement[at]})"
         return explain(int(self.status[at]), int(self.detail[at]), self.names) + agree
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.check import Array
+from .._arguments.check import Array, place_of
 from ..fitting.evaluation import predict
 from ..fitting.ragged_result import RaggedResult
 from ._style import open_frame
@@ -79,7 +79,7 @@ def one_fit(result: FitResult, index: tuple[int, ...], level: float | None = Non
         There are several variables, and a band is wanted.
     """
     problem, data = result.problem, result.problem.data
-    index = whole_index(index, data.batch)
+    index = place_of(index, data.batch)
     if isinstance(result, RaggedResult):
         return one_fit(result[index], (), level)._replace(place=index)
     k = int(np.ravel_multi_index(index, data.batch)) if index else 0
@@ -117,13 +117,6 @@ def _band(one: FitResult, curve: tuple[Array, Array], bound: bool, level: float)
         x = one.problem.data.x[0].array.reshape(-1)
         return np.asarray(one.band(level=level).reshape(-1, 2)[np.argsort(x)])
     return one.band(curve[0] if one.problem.data.single else [curve[0]], level)
-
-
-def whole_index(index: tuple[int, ...], batch: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the index with negative numbers, which count from the end, replaced."""
-    if len(index) != len(batch) or not all(-n <= i < n for i, n in zip(index, batch, strict=True)):
-        raise IndexError(f"the index {index} does not pick one fit of a batch of shape {batch}")
-    return tuple(int(i) % n for i, n in zip(index, batch, strict=True))
 
 
 def _at_fitted_points(result: FitResult, k: int, theta: Array) -> Array:

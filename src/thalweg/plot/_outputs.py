@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._arguments.check import place_of
 from ..fitting.evaluation import predict
 from ..model.several import Several
 from ._one_fit import (
@@ -16,7 +17,6 @@ from ._one_fit import (
     draw_images,
     draw_residuals,
     variables_of,
-    whole_index,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def each_output(
     ValueError
         There are several variables, and a band is wanted.
     """
-    place = whole_index(index, result.problem.data.batch)
+    place = place_of(index, result.problem.data.batch)
     one = result[place] if place else result
     problem, data = one.problem, one.problem.data
     rows, points = data.of_one_output()

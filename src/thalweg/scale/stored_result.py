@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from .._arguments.check import Array, Booleans, Floats, Integers, name_index
+from .._arguments.check import Array, Booleans, Floats, Integers, name_index, place_of
 from ..fitting.labels import Labels
 from ..fitting.result import FitResult
 from ..fitting.saved import from_arrays
@@ -250,7 +250,7 @@ class StoredResult:
                 f"results of shape {self.shape} need an index of {len(self.shape)} numbers to pick "
                 f"a fit, got {len(at)}"
             )
-        at = _basic(at, self.shape)
+        at = place_of(at, self.shape)
         return explain(int(self.status[at]), int(self.detail[at]), self.names)
 
     def failed(self) -> Integers:
