@@ -1,5 +1,6 @@
 """What the documentation is made with: docstrings, the page of models, the check of the site."""
 
+import ast
 import importlib.util
 from pathlib import Path
 
@@ -68,3 +69,30 @@ def test_dead_links_and_lists_with_letters_are_found(tmp_path):
     (tmp_path / "b.html").write_text(f'<p id="end">{bad}</p>')
     found = faults(tmp_path)
     assert len(found) == 3 and all(fault.startswith("b.html: ") for fault in found)
+
+
+def subplots_of(block):
+    """The names that a block of a script gives to figures and axes, and those it only reads."""
+    nodes = list(ast.walk(ast.parse(block)))
+    made = {
+        name.id
+        for node in nodes
+        if isinstance(node, ast.Assign) and "subplots(" in ast.unparse(node.value)
+        for name in ast.walk(node.targets[0])
+        if isinstance(name, ast.Name)
+    }
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return made, {node.id for node in names} - stored
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("docs/gallery/*/plot_*.py")), ids=lambda p: p.stem
+)
+def test_nothing_is_drawn_on_a_picture_that_the_page_has_taken(path):
+    """A page takes the pictures of each block at its end and closes them."""
+    taken = set()
+    for block in path.read_text(encoding="utf-8").split("\n# %%"):
+        made, read = subplots_of("# " + block if taken else block)
+        assert not read & taken, block
+        taken |= made

@@ -47,6 +47,8 @@ axes[1].loglog(r["amplitude"], distance, ".", label="distance from the truth")
 error = np.hypot(r.stderr[:, 1], r.stderr[:, 2])
 axes[1].loglog(r["amplitude"], error, ".", label="standard error of the centre")
 axes[1].set(xlabel="amplitude, photons", ylabel="pixels", title="Bright spots are placed better")
+axes[1].set_xticks([60, 100, 200, 400], ["60", "100", "200", "400"])
+axes[1].tick_params(axis="x", which="minor", labelbottom=False)
 axes[1].legend()
 plt.show()
 

@@ -37,31 +37,33 @@ for n in photons:
     exact = tw.fit(spot, (xx, yy), clean, truth, noise="poisson")
     bound.append(exact.stderr[1])
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
 for name, marker in zip(errors, "os", strict=True):
-    left.loglog(photons, errors[name], marker, ms=5, label=name)
-left.loglog(photons, bound, "0.3", lw=1.2, label="bound of Cramér and Rao", zorder=0)
-left.set(xlabel="photons of a spot", ylabel="standard deviation of x0 (pixels)")
-left.set_title("Where a spot is")
-left.legend(fontsize="small")
+    ax.loglog(photons, errors[name], marker, ms=5, label=name)
+ax.loglog(photons, bound, "0.3", lw=1.2, label="bound of Cramér and Rao", zorder=0)
+ax.set(xlabel="photons of a spot", ylabel="standard deviation of x0 (pixels)")
+ax.set_title("Where a spot is")
+ax.legend(fontsize="small")
 ratio = np.array(errors["maximum likelihood"]) / bound
 print("scatter over the bound:", ratio.round(2))
 assert (ratio < 1.08).all()
+plt.show()
 
 # %%
-# On the right a line, a tenth of whose points are wrong.  The losses ``"huber"``, ``"soft_l1"`` and
+# A line, a tenth of whose points are wrong: the losses ``"huber"``, ``"soft_l1"`` and
 # ``"cauchy"`` grow less than the square of a residual; ``f_scale="estimate"`` finds from which
 # residual on.
 
 x = np.linspace(0, 10, 60)
 y = 1 + 0.5 * x + 0.2 * rng.standard_normal(60)
 y[rng.choice(60, 6, replace=False)] += rng.uniform(3, 6, 6)
-right.plot(x, y, ".", color="0.4", ms=5)
+fig, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+ax.plot(x, y, ".", color="0.4", ms=5)
 for robust, color in ((None, "C3"), ("huber", "C0"), ("cauchy", "C2")):
     how = {"robust": robust, "f_scale": "estimate"} if robust else {}
     r = tw.fit("a + b*x", x, y, {"a": 0, "b": 0}, **how)
-    right.plot(x, r.fitted, color=color, lw=1.5, label=robust or "least squares")
-right.plot(x, 1 + 0.5 * x, "k--", lw=0.8, label="truth")
-right.set(xlabel="x", ylabel="y", title="A line through outliers")
-right.legend(fontsize="small")
+    ax.plot(x, r.fitted, color=color, lw=1.5, label=robust or "least squares")
+ax.plot(x, 1 + 0.5 * x, "k--", lw=0.8, label="truth")
+ax.set(xlabel="x", ylabel="y", title="A line through outliers")
+ax.legend(fontsize="small")
 plt.show()
