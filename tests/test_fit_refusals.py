@@ -225,3 +225,47 @@ def test_what_picks_no_fit_is_refused_in_one_sentence(index):
 def test_only_results_are_compared(other):
     with pytest.raises(TypeError, match="compare takes the result of another fit, as"):
         tw.fit(decay, X, Y, P0).compare(other)
+
+
+async def later(x, a):
+    return a * x
+
+
+def one_by_one(x, a):
+    yield from a * x
+
+
+@pytest.mark.parametrize("model", [later, one_by_one])
+def test_functions_that_return_no_numbers_are_refused_before_they_are_called(model):
+    with pytest.raises(TypeError, match=r"is a generator or an async function; .* def and return"):
+        tw.fit(model, X, Y, [1.0])
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "sentence"),
+    [
+        (lambda x, a: (y for y in a * x), TypeError, "must return real numbers, got a generator"),
+        (lambda x, a: object(), TypeError, "must return real numbers, got a object"),
+        (lambda x, a: (a * x, a), ValueError, "got a tuple of parts of different shapes"),
+    ],
+)
+def test_what_a_model_returns_in_place_of_numbers_is_named(model, error, sentence):
+    with pytest.raises(error, match=sentence):
+        tw.fit(model, X, Y, [1.0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "sentence"),
+    [
+        (dict(y=np.tile(Y, (3, 1)).T), ValueError, "; axis= names the axis of y along which its"),
+        (dict(y=Y[:, None]), ValueError, "; axis= names the axis of y along which its points lie"),
+        (dict(x=X[:, None]), ValueError, r"; x\.ravel\(\) has it"),
+        (dict(x=None), TypeError, "x must be numbers, got None"),
+        (dict(y=None), TypeError, "y must be numbers, got None"),
+        (dict(callback=3), TypeError, "callback must be callable, got int"),
+    ],
+)
+def test_data_that_lie_otherwise_are_refused_with_the_cure(changes, error, sentence):
+    arguments = {"x": X, "y": Y, **changes}
+    with pytest.raises(error, match=sentence):
+        tw.fit(decay, p0=P0, **arguments)

@@ -75,6 +75,8 @@ def numbers(value: Any, name: str, dtype: Any) -> Array:
     array = np.asarray(value)
     if is_ready(array, dtype):
         return array
+    if value is None:
+        raise TypeError(f"{name} must be numbers, got None")
     if array.dtype.kind == "c":
         raise TypeError(f"{name} must be real, got complex numbers")
     if array.dtype.kind in "mM":
@@ -144,7 +146,13 @@ def per_fit(
         return PerFit(array, 0)
     if array.shape == (*batch, size):
         return PerFit(array.reshape(prod(batch), size), 1)
-    raise ValueError(f"{name} must have shape {shapes(letter, size, batch)}, got {array.shape}")
+    cure = ""
+    if letter == "N" and array.ndim == 1 and len(array) in batch:
+        cure = "; axis= names the axis of y along which its points lie"
+    elif letter == "N" and array.size == size:
+        cure = f"; {name}.ravel() has it"
+    wanted = shapes(letter, size, batch)
+    raise ValueError(f"{name} must have shape {wanted}, got {array.shape}{cure}")
 
 
 def shapes(letter: str, size: int, batch: tuple[int, ...]) -> str:

@@ -23,6 +23,8 @@ _ERRORS_IN_X: Final = (
     "least squares takes x as exact: add the effect of errors in x to sigma, "
     "np.hypot(sigma, slope * x_sigma) with the slope of a first fit, see the guide on noise"
 )
+_OF_SCIPY: Final = "thalweg.curve_fit has the arguments of SciPy's"
+_WEIGHTS: Final = "weights are given as sigma = 1 / sqrt(weights)"
 
 # Names that other libraries use, and the names here, of which a function has one or the other.
 _ELSEWHERE: Final = {
@@ -49,6 +51,8 @@ _ELSEWHERE: Final = {
     ("hessp",): ("hessian_vector",),
     ("xdata",): ("x", "inputs"),
     ("ydata",): ("y", "targets"),
+    ("yerr", "yerror", "ysigma", "sigmay", "sy", "dy", "err", "error", "errors"): ("sigma",),
+    ("loss",): ("robust",),
     ("verbose", "disp", "iprint"): ("progress",),
     ("lb", "ub", "lower", "upper"): ("bounds",),
     ("sampleweight",): ("weights",),
@@ -68,6 +72,9 @@ _OWNERS: Final = {
     "hessian_vector": _DERIVATIVES,
     "tied": "parameters are tied by thalweg.fit",
     "x_sigma": _ERRORS_IN_X,
+    "check_finite": _OF_SCIPY,
+    "full_output": _OF_SCIPY,
+    "nan_policy": _OF_SCIPY,
 }
 
 
@@ -130,6 +137,8 @@ def _hint(name: str, known: Collection[str]) -> str:
     same = [other for other in known if _bare(other) == bare]
     meant = _MEANT.get(bare, ())
     near = same or [other for other in meant if other in known]
+    if bare in ("weights", "weight", "w") and "sigma" in known:
+        return f"; {_WEIGHTS}"
     if not near:
         owned = [_OWNERS[other] for other in (name, *meant) if other in _OWNERS]
         if owned:

@@ -46,7 +46,13 @@ def as_row(value: Any, points: tuple[int, ...], dtype: Any) -> Array:
         return np.ascontiguousarray(value.reshape(-1))
     if isinstance(value, np.ma.MaskedArray):
         value = np.ma.filled(value.astype(float), np.nan)
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"the model must return one value per point, shape {points}, got a "
+            f"{type(value).__name__} of parts of different shapes"
+        ) from None
     if array.dtype.kind not in "fiub":
         array = _numbers(value, array)
     if array.shape == points:
@@ -123,7 +129,9 @@ def _numbers(value: Any, array: Array) -> Array:
             raise TypeError
         return array.astype(float)
     except (TypeError, ValueError):
-        kind = "None" if value is None else f"an array of {array.dtype}"
+        of_one = array.ndim == 0 and array.dtype.kind == "O"
+        name = "None" if value is None else f"a {type(value).__name__}"
+        kind = name if of_one else f"an array of {array.dtype}"
         cure = "; a complex model needs a complex y" * (array.dtype.kind == "c")
         raise TypeError(f"the model must return real numbers, got {kind}{cure}") from None
 

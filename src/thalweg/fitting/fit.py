@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from .._arguments.callback import refuse_callback
 from .._arguments.check import Array, thread_limit
 from .._arguments.spelling import spelled
 from .._progress import open_bar
@@ -278,6 +279,7 @@ def run(
 
     A progress bar is drawn and a callback is called, as far as these are wanted.
     """
+    refuse_callback(callback)
     if strategy is ONE_START and callback is None and not progress:  # a small fit takes no longer
         return _run_and_report(options, threads, problem, None)
     total = problem.data.n_fits * strategy.starts

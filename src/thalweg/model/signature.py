@@ -11,12 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter, signature
+from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_VARARGS,
+    CO_VARKEYWORDS,
+    Parameter,
+    signature,
+)
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+_YIELDS = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -88,8 +97,19 @@ def parameter_names(function: Callable[..., Any]) -> tuple[str, ...] | None:
 
 
 def parameters_of(function: Callable[..., Any]) -> Parameters:
-    """Return the parameters of a function after its first argument."""
+    """Return the parameters of a function after its first argument.
+
+    Raises
+    ------
+    TypeError
+        It is a generator function or an async function, which returns no numbers.
+    """
     code = None if isinstance(function, ByName) else code_of(function)
+    if code is not None and code.co_flags & _YIELDS:
+        raise TypeError(
+            f"{code.co_name} is a generator or an async function, and a model returns numbers: "
+            "write it with def and return"
+        )
     # most functions are simple, and need no call of the slow `signature`
     if code is not None and not hasattr(function, "__wrapped__"):
         simple = _by_place(code, 1 if type(function) is FunctionType else 2)
