@@ -237,7 +237,7 @@ def one_by_one(x, a):
 
 @pytest.mark.parametrize("model", [later, one_by_one])
 def test_functions_that_return_no_numbers_are_refused_before_they_are_called(model):
-    with pytest.raises(TypeError, match=r"is a generator or an async function; .* def and return"):
+    with pytest.raises(TypeError, match=r"is a generator or an async function, .* def and return"):
         tw.fit(model, X, Y, [1.0])
 
 
@@ -269,3 +269,11 @@ def test_data_that_lie_otherwise_are_refused_with_the_cure(changes, error, sente
     arguments = {"x": X, "y": Y, **changes}
     with pytest.raises(error, match=sentence):
         tw.fit(decay, p0=P0, **arguments)
+
+
+@pytest.mark.parametrize("jac", [3, True, "4-point", [1.0]])
+def test_a_jac_that_scipy_would_not_take_is_refused(jac):
+    with pytest.raises(
+        ValueError, match="jac must be a function, 2-point, 3-point, cs or None, got"
+    ):
+        tw.curve_fit(decay, X, Y, P0, jac=jac)

@@ -371,5 +371,5 @@ def test_unknown_names_are_refused():
         get_model("zzz")
     with pytest.raises(ValueError, match=r"^degree must not be negative, got -1$"):
         polynomial(-1)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^degree must be a whole number, got 2\.5$"):
         polynomial(2.5)

@@ -47,6 +47,8 @@ MEANT = [
     (fit, "x0", "did you mean p0?"),
     (fit, "bound", "did you mean bounds?"),
     (fit, "yerr", "did you mean sigma?"),
+    (partial(tw.coordinate_descent, A, b), "theta0", "did you mean start?"),
+    (partial(tw.coordinate_descent, A, b), "positive", "did you mean bounds?"),
     (fit, "weights", "weights are given as sigma = 1 / sqrt(weights)"),
     (fit, "loss", "did you mean robust?"),
     (fit, "full_output", "thalweg.curve_fit has the arguments of SciPy's"),

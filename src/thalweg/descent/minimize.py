@@ -168,7 +168,7 @@ def _descend(
     progress: bool,
 ) -> DescentResult:
     """Check the rest of the arguments, choose the method and run it."""
-    theta0 = [theta0] if np.ndim(theta0) == 0 else theta0
+    theta0 = [theta0] if np.ndim(theta0) == 0 and theta0 is not None else theta0
     loss.at(theta0, "theta0")  # tells a loss of plain functions how many parameters it has
     lower, upper = bounds_of_one(bounds, loss.n_params, getattr(loss, "names", None))
     chosen = method is None

@@ -26,6 +26,7 @@ from .options import options_for
 from .problem import prepare
 from .result import FitResult
 
+_DIFFERENCES = ("2-point", "3-point", "cs")  # what SciPy calls differences instead of jac
 _METHODS = (None, "lm", "trf", "dogbox")
 _FLOAT64 = np.dtype(np.float64)
 _NO_BOUNDS = (-np.inf, np.inf)
@@ -156,7 +157,7 @@ def curve_fit(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of lm, trf, dogbox or None, got {method!r}")
-    n_threads = thread_limit(threads)
+    jac, n_threads = _function_of(jac), thread_limit(threads)
     info = as_model(f)
     n_params = _count_params(info, p0)
     box = _box(bounds, n_params, info.names, method)
@@ -171,14 +172,24 @@ def curve_fit(
     problem = prepare(info, data, p0, box, None, _FLOAT64, bool(absolute_sigma))
     problem = with_loss(problem, loss, f_scale, whiten is not None)
     most = max_iter if max_iter is not None else maxfev if maxfev is not None else max_nfev
-    by_differences = problem.recording is None and not callable(jac)
+    by_differences = problem.recording is None and jac is None
     size = problem.data.y.dtype, n_params, by_differences
     options = options_for(*size, xtol=xtol, ftol=ftol, gtol=gtol, max_iter=most)
-    if whiten or (problem.recording is None and callable(jac)):
-        result = run_by_trials(problem, options, jac if callable(jac) else None, whiten)
+    if whiten or (problem.recording is None and jac is not None):
+        result = run_by_trials(problem, options, jac, whiten)
     else:
         result = run(problem, options, n_threads)
     return _answer(result, whiten, full_output)
+
+
+def _function_of(jac: Any) -> Callable[..., Any] | None:
+    """The function that computes derivatives; None for differences, as SciPy names them."""
+    if callable(jac):
+        function: Callable[..., Any] = jac
+        return function
+    if jac is None or (isinstance(jac, str) and jac in _DIFFERENCES):
+        return None
+    raise ValueError(f"jac must be a function, 2-point, 3-point, cs or None, got {jac!r}")
 
 
 def _clean(

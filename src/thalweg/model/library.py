@@ -12,7 +12,6 @@ the unit of the fitted data and "unit of x" that of the abscissa.
 # see the class `Model` instead.
 # mypy: disallow-untyped-defs=False
 
-import operator
 import re
 from difflib import get_close_matches
 from functools import partial
@@ -313,7 +312,9 @@ def polynomial(degree: int) -> Model:
     TypeError
         The degree is not a whole number.
     """
-    degree = operator.index(degree)
+    if not isinstance(degree, int | np.integer):
+        raise TypeError(f"degree must be a whole number, got {degree!r}")
+    degree = int(degree)
     if degree < 0:
         raise ValueError(f"degree must not be negative, got {degree}")
     names = tuple(f"c{k}" for k in range(degree + 1))
