@@ -104,3 +104,38 @@ def test_a_text_of_any_kind_raises_nothing_else(seed):
 
 def test_the_cases_are_more_than_25():
     assert len(RIGHT) > 50 and len(WRONG) > 40
+
+
+ABOVE = (
+    "[Data]",
+    "Name{0}mix",
+    "Start{0}1.5",
+    "Num{0}4",
+    "Type{0}a{0}b",
+    "Run 7",
+    "BEGIN",
+    "Gain{0}5{0}6",
+)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_point_is_lost_among_keywords_and_none_is_made_of_them(seed):
+    rng = np.random.default_rng(seed)
+    refused = 0
+    for _ in range(60):
+        separator = str(rng.choice([",", ";", "\t", "  "]))
+        n, width = int(rng.integers(3, 9)), int(rng.integers(2, 5))
+        numbers = rng.uniform(-5, 5, (n, width)).round(4)
+        rows = [separator.join(map(repr, row)) for row in numbers.tolist()]
+        above = [line.format(separator) for line in rng.choice(ABOVE, rng.integers(0, 6))]
+        if rng.random() < 0.6:
+            above.append(separator.join(f"c{j}" for j in range(width)))
+        below = list(rng.choice(["END", "*END", "End of run", ""], rng.integers(0, 3)))
+        text = "\n".join([*above, *rows, *below])
+        try:
+            table = tw.read_table(io.StringIO(text))
+        except ValueError:
+            refused += 1
+            continue
+        np.testing.assert_array_equal(np.transpose(table.columns), numbers, err_msg=text)
+    assert refused < 9
