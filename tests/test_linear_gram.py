@@ -80,3 +80,24 @@ def test_the_drift_of_the_residual_is_told(is_sparse, dtype, monkeypatch):
 
     monkeypatch.setattr(State, "take", wrong)
     assert 0.99e-9 <= tw.coordinate_descent(A, b, **how).drift / np.sqrt(w[7]) <= 1e-6
+
+
+@pytest.mark.parametrize("far", ["a heavy row", "two heavy rows", "means"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [6, 35, 60])
+def test_sparse_columns_whose_means_take_nearly_all_are_solved_as_dense_ones(n, dtype, far):
+    """More columns than rows, whose Gram matrix must have no negative curvature of its own."""
+    sp, rng = pytest.importorskip("scipy.sparse"), np.random.default_rng(n)
+    A = rng.standard_normal((n, 52)) * (rng.random((n, 52)) < 0.3) * rng.uniform(1, 30, 52)
+    b, w = A[:, :3].sum(1) + rng.standard_normal(n), rng.choice([0.0, 1.0, 2.5], n)
+    if far == "means":
+        A += 1e4 * rng.standard_normal(52)
+    else:
+        w[: 1 + (far == "two heavy rows")] = 1e8
+    A = A.astype(dtype)
+    how = {"weights": w, "intercept": True, "l1": 0.05}
+    dense = tw.coordinate_descent(A, b, **how)
+    for kind in (sp.csc_array, sp.csr_array):
+        r = tw.coordinate_descent(kind(A), b, **how)
+        assert r.success and dense.success
+        assert abs(r.objective - dense.objective) <= r.wanted + dense.wanted

@@ -123,6 +123,35 @@ def check_gram(m, mean, which, rough=False):
         assert (room[k:] == 7).all() and (room[:, k:] == 7).all()
 
 
+@pytest.mark.parametrize(
+    "far", ["one row has nearly all weight", "two have", "means are far from 0"]
+)
+@pytest.mark.parametrize("kind", ["F", "csc", "csc64"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_gram_matrix_whose_means_are_nearly_all_of_it(isa, dtype, kind, far):
+    """Sums about 0 would lose half of the digits, or all.
+
+    About an element of the column the relative error is some eps times a mean over a spread.
+    """
+    rng, n, P = np.random.default_rng(4), 40, 9
+    m = Matrix(n, P, kind, dtype, True, rng)
+    if far == "means are far from 0":
+        m.A[:] = 1e4 + rng.standard_normal((n, P))
+    else:
+        m.A[[3, 17]] = rng.standard_normal(P)
+        m.w[[3, 17]] = (1e12, 1.0) if far.startswith("one") else 1e12
+    m.exact = m.A.astype(float)
+    m.columns = core.Columns(m.raw(kind), m.w, 1)
+    m.look(np.zeros(n), True)
+    A, w = m.exact.astype(np.longdouble), m.w.astype(np.longdouble)
+    A -= w @ A / w.sum()
+    want, out = (A.T * w) @ A, np.zeros((P, P))
+    length = np.sqrt(np.diag(want))
+    for known in (0, P // 2):
+        m.columns.gram(np.arange(P), known, out)
+        assert (np.abs(out - want) <= 1e5 * EPS * np.outer(length, length)).all()
+
+
 @pytest.mark.parametrize("has_weights", [False, True])
 @pytest.mark.parametrize("kind", ["F", "C", "csc"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -13,10 +13,6 @@
 #include "linear/csc.h"
 #include "linear/passes.h"
 
-/* Where the sum of squares about the pivot is more than CANCELS times that about the mean, the difference of
- * the two has lost three digits or more, and a second pass sums the column about its mean. */
-static const double CANCELS = 1e3;
-
 typedef struct {
     pass *p;
     double *pivot;
@@ -36,14 +32,6 @@ static size_t moments_work(const struct tw_columns *c, int threads) {
     if (!c->indptr)
         dense_moments_on(&a, c, threads);
     return arena_size(&a);
-}
-
-/* The row of the largest weight, whose elements serve as pivots: no other row counts more for the means. */
-static ptrdiff_t pivot_row(const struct tw_columns *c) {
-    ptrdiff_t row = 0;
-    for (ptrdiff_t i = 1; c->weights && i < c->n; i++)
-        row = c->weights[i] > c->weights[row] ? i : row;
-    return row;
 }
 
 /* Read the sums of a pass over columns about their pivots; returns how many columns need a second pass. */

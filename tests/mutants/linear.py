@@ -157,10 +157,18 @@ EDITS = {
         ("means not given back", "r[i] += means;", "r[i] += 0 * means;"),
         (
             "Gram matrix of the columns as they are",
-            "c->mean ? p->total * c->mean[j] * c->mean[other] : 0",
+            "(c->mean ? c->mean[other] : 0)",
             "0",
         ),
         ("column stays scattered", "z[row_at(c, l)] = 0;", "z[row_at(c, l)] += 0;"),
+        ("means are rounding", "some_cancel(&p) ? pivot_row(c) : -1", "-1"),
+        ("rows that are not stored", "product - (sum - seen) * pivot", "product"),
+        ("about the pivot, not the mean", "(z[i] - off), sum += z[i]", "z[i], sum += z[i]"),
+        (
+            "centred column stays",
+            "    if (!about_zero)\n        memset",
+            "    if (0)\n        memset",
+        ),
     ],
     ("csrc/linear/csc.h", "test_linear_refusals.py"): [
         ("what overflows is constant", " || !(about_zero <= DBL_MAX);", ";"),

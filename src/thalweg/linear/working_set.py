@@ -90,7 +90,8 @@ class WorkingSet:
         c, size = c[~blocked], size[~blocked]
         l1 = p.l1[c]
         ratio = np.full(len(c), _FIRST)
-        np.divide(size, l1, out=ratio, where=l1 > 0)
+        with np.errstate(over="ignore"):  # beside a tiny l1 any slope is among the largest
+            np.divide(size, l1, out=ratio, where=l1 > 0)
         return c, ratio
 
     def grow(self, whole: bool) -> Growth:
