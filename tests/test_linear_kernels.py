@@ -14,10 +14,9 @@ PACK_ROWS, FOUR = (constant("linear/passes.h", k) for k in ("PACK_ROWS", "FOUR")
 POLL_COLUMNS = constant("linear/passes.h", "POLL_COLUMNS")
 TWICE_ROWS, TWICE_SIZE = (constant("linear/passes.h", k) for k in ("TWICE_ROWS", "TWICE_SIZE"))
 SPARSE_COLUMNS = constant("linear/csc.h", "SPARSE_COLUMNS")
-BLOCK_ROWS, AT_ONCE_SIZE = (
-    constant("linear/dense_gram.h", k) for k in ("BLOCK_ROWS", "AT_ONCE_SIZE")
+BLOCK_ROWS, AT_ONCE_SIZE, SIDE, MIRRORED = (
+    constant("linear/dense_gram.h", k) for k in ("BLOCK_ROWS", "AT_ONCE_SIZE", "SIDE", "MIRRORED")
 )
-SIDE = constant("linear/dense_gram.h", "SIDE")
 STRIPS = [SIDE * lanes for lanes in (2, 4, 8)]  # columns of a strip, of each instruction set
 ROUGH_STRIPS = [2 * strip for strip in STRIPS]  # a strip of floats is twice as long
 SHAPES = [
@@ -108,7 +107,7 @@ def test_passes_are_what_the_specification_says(isa, dtype, kind, has_weights, c
 
 
 def check_gram(m, mean, which, rough=False):
-    """What is known stays, what is beyond is not touched, and both halves are written."""
+    """What is known stays, what is beyond is not touched, and both halves are the same."""
     n, k = len(m.A), len(which)
     want = spec.gram(m.exact, mean, which, m.weights, rough)
     length = np.sqrt(np.diag(want))
@@ -119,6 +118,7 @@ def check_gram(m, mean, which, rough=False):
         room[:known, :known] = want[:known, :known]
         m.columns.gram(which, known, room, rough)
         assert (np.abs(room[:k, :k] - want) <= off).all()
+        np.testing.assert_array_equal(room[known:k, :k], room[:k, known:k].T)
         np.testing.assert_array_equal(room[:known, :known], want[:known, :known])
         assert (room[k:] == 7).all() and (room[:, k:] == 7).all()
 
@@ -157,7 +157,7 @@ def test_a_gram_matrix_whose_means_are_nearly_all_of_it(isa, dtype, kind, far):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_gram_matrix_at_the_sizes_of_its_tiles(isa, dtype, kind, has_weights):
     rng = np.random.default_rng(11)
-    shapes = [(9, P) for P in around(*STRIPS)]
+    shapes = [(9, P) for P in around(*STRIPS, MIRRORED, 2 * MIRRORED)]
     shapes += [(n, 5) for n in around(BLOCK_ROWS)] + [(n, 2 * STRIPS[-1] + 1) for n in (1, 300)]
     for n, P in shapes:
         m = Matrix(n, P, kind, dtype, has_weights, rng)
@@ -170,7 +170,7 @@ def test_a_gram_matrix_at_the_sizes_of_its_tiles(isa, dtype, kind, has_weights):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_rough_gram_matrix_at_the_sizes_of_its_tiles(isa, dtype, kind, has_weights):
     rng = np.random.default_rng(13)
-    shapes = [(9, P) for P in around(*STRIPS[:1], *ROUGH_STRIPS)]
+    shapes = [(9, P) for P in around(*STRIPS[:1], *ROUGH_STRIPS, MIRRORED, 2 * MIRRORED)]
     shapes += [(n, 5) for n in around(BLOCK_ROWS)] + [(n, 2 * STRIPS[-1] + 1) for n in (1, 300)]
     for n, P in shapes:
         m = Matrix(n, P, kind, dtype, has_weights, rng)
@@ -293,3 +293,34 @@ def test_a_tiny_l2_that_overflows_proves_nothing():
     each = tuple(np.array([x]) for x in (0.0, 1e-320, -np.inf, np.inf))
     one = np.ones(1)
     assert core.certificate(each, one, one, 0 * one, one, 1.0)[2] == np.inf
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.float32, np.float64])
+def test_runs_are_copied_one_behind_the_other(kind):
+    rng = np.random.default_rng(21)
+    source = rng.integers(0, 1000, 50).astype(kind)
+    starts = np.array([50, 3, 40, 0, 0, 20], np.intp)
+    lengths = np.array([0, 4, 10, 50, 0, 1], np.intp)
+    out = np.full(65, 7, kind)
+    core.copy_runs(source, starts, lengths, out)
+    want = [source[a : a + m] for a, m in zip(starts, lengths, strict=True)]
+    np.testing.assert_array_equal(out, np.concatenate(want))
+
+
+@pytest.mark.parametrize(
+    ("starts", "lengths", "room", "words"),
+    [
+        ([0, -1], [1, 1], 2, "run 1 is outside"),
+        ([51], [0], 0, "run 0 is outside"),
+        ([0], [-1], 0, "run 0 is outside"),
+        ([49], [2], 2, "run 0 is outside"),
+        ([0, 9], [3, 3], 5, "run 1 is outside"),
+        ([0, 9], [3, 3], 7, "7 elements, and the runs 6"),
+    ],
+)
+def test_runs_outside_the_arrays_are_refused(starts, lengths, room, words):
+    places = np.array(starts, np.intp), np.array(lengths, np.intp)
+    with pytest.raises((IndexError, ValueError), match=words):
+        core.copy_runs(np.zeros(50), *places, np.zeros(room))
+    with pytest.raises(TypeError):
+        core.copy_runs(np.zeros(50), *places, np.zeros(room, np.float32))

@@ -32,6 +32,7 @@ enum {
     BLOCK_ROWS = 128, /* rows that a tile sums up: so many rows of a strip stay in the first cache */
     /* numbers that are copied at once, at least two blocks of rows: 1 MiB of doubles */
     AT_ONCE_SIZE = 1 << 17,
+    MIRRORED = 16, /* with 1500 columns of few rows a matrix takes 0.47 times the time that it takes with 1 */
 };
 
 typedef float floats __attribute__((vector_size(TW_VECTOR_BYTES)));
@@ -138,6 +139,17 @@ static void add_rows(gram_job *g, int threads) {
     }
 }
 
+/* Copy what is below the diagonal in the new rows to the place above it, MIRRORED by MIRRORED elements at a
+ * time: the lines of memory that hold these stay in the first cache until all their elements are copied. */
+static void mirror(const gram_job *g) {
+    const ptrdiff_t m = g->which.m, step = g->row_step;
+    for (ptrdiff_t first = g->known; first < m; first += MIRRORED)
+        for (ptrdiff_t other = 0; other < least(first + MIRRORED, m); other += MIRRORED)
+            for (ptrdiff_t j = other; j < least(other + MIRRORED, m); j++)
+                for (ptrdiff_t i = most(first, j + 1); i < least(first + MIRRORED, m); i++)
+                    g->gram[j * step + i] = g->gram[i * step + j];
+}
+
 /* The columns' products with u, where it is given, are summed up from what is copied. */
 static void dense_gram(const struct tw_columns *c, const struct tw_chosen *which, ptrdiff_t known, int rough,
                        const double *u, double *product, int threads, struct tw_watch *watch, void *work,
@@ -152,9 +164,7 @@ static void dense_gram(const struct tw_columns *c, const struct tw_chosen *which
     for (ptrdiff_t k = 0; u && k < m; k++)
         product[k] = 0;
     add_rows(g, threads);
-    for (ptrdiff_t i = known; i < m; i++)
-        for (ptrdiff_t j = 0; j < i; j++)
-            gram[j * row_step + i] = gram[i * row_step + j];
+    mirror(g);
 }
 
 #endif

@@ -147,8 +147,16 @@ EDITS = {
         ),
     ],
     ("csrc/linear/dense_gram.h", _KERNELS): [
-        ("one half alone", "gram[j * row_step + i] = gram[i * row_step + j];", "gram[j] += 0;"),
+        ("one half alone", "g->gram[j * step + i] = g->gram[i * step + j];", ";"),
+        ("new rows are mirrored once", "other < least(first + MIRRORED, m);", "other < first;"),
+        ("known rows lack the new columns", "other = 0; other <", "other = g->known; other <"),
         ("rows that are copied at once, and no more", "g->begin = g->end) {", "g->begin = c->n) {"),
+    ],
+    ("src/thalweg/_core/linear.pyx", _KERNELS): [
+        ("runs before the array", "0 <= start[k] <= stored", "start[k] <= stored"),
+        ("runs behind the array", "<= min(stored - start[k], room - at)", "<= room - at"),
+        ("an end that is not filled", "if at != room:", "if at > room:"),
+        ("runs from the beginning", "data + start[k] * size", "data"),
     ],
     ("csrc/linear/csc.h", _KERNELS): [
         ("last value lost", "if (k < s.end)\n        even +=", "if (0)\n        even +="),

@@ -3,7 +3,7 @@
 Arrays are raw buffers, which are checked here as far as memory safety needs it; the callers have
 checked everything else.  Ctrl-C raises KeyboardInterrupt out of every call.
 """
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from thalweg._core cimport thalweg_h as c
 from thalweg._core.buffers cimport USUAL_VIEWS, Views, Workspace, times
@@ -163,6 +163,28 @@ cdef class Columns:
                 step,
             )
         watch.raise_caught()
+
+
+def copy_runs(source, starts, lengths, out):
+    """Fill ``out`` with the runs source[start : start + length], one behind the other.
+
+    ``source`` and ``out`` are contiguous arrays of one type, ``starts`` and ``lengths`` of intp.
+    """
+    cdef Views views = Views()
+    cdef Py_ssize_t k, at = 0, m = len(starts), size = source.itemsize
+    cdef char kind = source.dtype.char.encode()[0]
+    cdef const char *data = <const char *> views.take(source, kind, len(source), False)
+    cdef char *to = <char *> views.take(out, kind, len(out), True)
+    cdef const Py_ssize_t *start = <const Py_ssize_t *> views.take(starts, INTP, m, False)
+    cdef const Py_ssize_t *length = <const Py_ssize_t *> views.take(lengths, INTP, m, False)
+    cdef Py_ssize_t stored = len(source), room = len(out)
+    for k in range(m):
+        if not (0 <= start[k] <= stored and 0 <= length[k] <= min(stored - start[k], room - at)):
+            raise IndexError(f"run {k} is outside the arrays")
+        memcpy(to + at * size, data + start[k] * size, length[k] * size)
+        at += length[k]
+    if at != room:
+        raise ValueError(f"out has {room} elements, and the runs {at}")
 
 
 cdef c.tw_coordinates coordinates(Views views, each, Py_ssize_t m) except *:

@@ -118,9 +118,12 @@ class _SparseSweeps:
 
 def some_columns(matrix: Columns, which: Array) -> Columns:
     """Return a sparse matrix of some columns, copied."""
-    lengths = np.diff(matrix.indptr)[which]
-    starts = matrix.indptr[:-1][which]
+    starts = matrix.indptr[which].astype(np.intp)
+    lengths = matrix.indptr[which + 1] - starts
     indptr = np.zeros(len(which) + 1, matrix.indptr.dtype)
     np.cumsum(lengths, out=indptr[1:])
-    at = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1], dtype=indptr.dtype)
-    return Columns((matrix.shape[0], len(which)), indptr, matrix.indices[at], matrix.values[at])
+    indices = np.empty(indptr[-1], matrix.indices.dtype)
+    values = np.empty(indptr[-1], matrix.values.dtype)
+    _core_linear.copy_runs(matrix.indices, starts, lengths, indices)
+    _core_linear.copy_runs(matrix.values, starts, lengths, values)
+    return Columns((matrix.shape[0], len(which)), indptr, indices, values)
