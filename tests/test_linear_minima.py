@@ -8,7 +8,9 @@ from test_linear_kernels import coordinates
 from thalweg._core import linear as core
 from thalweg.reference import linear as spec
 
-PANEL, TILE_ROWS = (constant("linear/factor.h", k) for k in ("PANEL", "TILE_ROWS"))
+PANEL, TILE_VECTORS = (constant("linear/factor.h", k) for k in ("PANEL", "TILE_VECTORS"))
+TILE_ROWS = [4, 8]  # the larger one with AVX-512
+TILE_COLUMNS = [TILE_VECTORS * lanes for lanes in (2, 4, 8)]
 
 
 def problem(rng, C, n, bounds=True):
@@ -35,8 +37,7 @@ def solved(G, each, theta, q, square, target, rank, rounds=400, room=0, M=1, thr
     return theta, q, gap, counts
 
 
-TILE_COLUMNS = 16
-SIZES = [1, 2, 3, *around(TILE_ROWS, TILE_COLUMNS, PANEL, 2 * PANEL), 130]
+SIZES = [1, 2, 3, *around(*TILE_ROWS, *TILE_COLUMNS, PANEL, 2 * PANEL), 130]
 
 
 @pytest.mark.parametrize("C", sorted(set(SIZES)))
@@ -54,6 +55,19 @@ def test_a_minimum_is_that_of_the_specification(isa, C):
     )
     low, high = each[2:]
     assert ((low <= got[0][0]) & (got[0][0] <= high)).all()
+
+
+@pytest.mark.parametrize("C", sorted({*SIZES[3:], *range(PANEL, 2 * PANEL)}))
+def test_one_newton_step_leads_to_the_minimum_of_least_squares(isa, C):
+    """A wrong factor would take several steps.  Few columns need none: sweeps are enough."""
+    rng = np.random.default_rng(C)
+    X = rng.standard_normal((2 * C, C)) + 3 * rng.standard_normal((2 * C, 1))
+    G, want = X.T @ X, rng.standard_normal(C)
+    none, bounds = np.zeros(C), (np.full(C, -np.inf), np.full(C, np.inf))
+    q, square = G @ want, want @ G @ want
+    got = solved(G, (none, none, *bounds), none, q, square, 1e-11 * square, C, room=3)
+    assert got[3][1, 0] == 1 or (C < TILE_COLUMNS[-1] and got[3][1, 0] == 0)
+    np.testing.assert_allclose(got[0][0], want, rtol=0, atol=1e-9)
 
 
 def test_sweeps_and_steps_are_those_of_the_specification(isa):
@@ -125,7 +139,7 @@ def walked(rng, C, n):
         yield X, b, (np.full(C, share * np.abs(X.T @ b).max()), np.zeros(C), *bounds)
 
 
-@pytest.mark.parametrize("C", [1, 2, 3, *around(TILE_ROWS, PANEL), 70])
+@pytest.mark.parametrize("C", sorted({1, 2, 3, *around(*TILE_ROWS, PANEL), 70}))
 def test_a_factor_is_kept_from_one_penalty_to_the_next(isa, C):
     """As the specification does it; and each minimum is one, whatever the factor came from."""
     factor, of_spec, theta, same, steps = core.Factor(), spec.Factor(), np.zeros(C), 0, 0
@@ -147,7 +161,7 @@ def test_a_factor_is_kept_from_one_penalty_to_the_next(isa, C):
         steps += counts[1, 0]
         theta = found[0]
     assert same >= 10, "the paths part nearly everywhere"
-    assert steps >= 11 or C < TILE_ROWS, "each problem but the first begins with a Newton step"
+    assert steps >= 11 or C < TILE_ROWS[0], "each problem but the first begins with a Newton step"
 
 
 @pytest.mark.parametrize("other", ["l2", "matrix", "rank", "columns"])

@@ -114,6 +114,7 @@ static int make_factor(solver *s, ptrdiff_t m) {
         double *to = s->u.U + k * s->u.row_step;
         for (ptrdiff_t i = most(k, keep); i < m; i++)
             to[i] = row[s->order[i]];
+        memset(to + m, 0, BEYOND * sizeof *to);
         if (k >= keep)
             to[k] += s->p->each.l2[s->order[k]] + ridge * to[k];
     }

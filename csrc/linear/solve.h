@@ -162,7 +162,7 @@ typedef struct {
 
 static gram_team *gram_team_on(arena *a, const struct tw_gram_problem *p, int threads) {
     TAKE_ROOT(a, gram_team, t);
-    const ptrdiff_t C = p->C, row = pieces(C, DL) * DL + (pieces(C, DL) * DL % 512 == 0 ? DL : 0);
+    const ptrdiff_t C = p->C, wide = pieces(C + BEYOND, DL) * DL, row = wide % 512 ? wide : wide + DL;
     t->p = p, t->threads = most(least(threads, p->M), 1);
     t->each = TAKE(a, solver, t->threads);
     for (ptrdiff_t k = 0; k < t->threads; k++) {

@@ -24,16 +24,14 @@ EDITS = {
         ("penalty without l2", "0.5 * each->l2[j] * theta[j] * theta[j]", "0 * theta[j]"),
     ],
     ("csrc/linear/factor.h", _MINIMA): [
-        ("last columns not updated", "c < end_column; c++", "c + 1 < end_column; c++"),
+        ("last columns not updated", "else if (j < m)", "else if (0)"),
+        ("last two vectors are one", "if (j + DL < m)", "if (0)"),
+        ("row above forgotten", "-row[i], row + j, u->U", "-0 * row[i], row + j, u->U"),
+        ("rows of a panel alone", "        trailing_update(u, begin, next, end, from, m);\n", ""),
         (
-            "tile loses a row",
-            "k = first; k < end; k++) {\n        const double *row = u->U + k * s;",
-            "k = first + 1; k < end; k++) {\n        const double *row = u->U + k * s;",
-        ),
-        (
-            "row above forgotten",
-            "add_times(m - begin, -above[k]",
-            "add_times(m - begin, -0 * above[k]",
+            "old columns again",
+            "tiles_update(u, first, end, i, most(i, from), m);",
+            "tiles_update(u, first, end, i, i, m);",
         ),
         ("no root of the pivot", "row[k] = sqrt(row[k]);", "row[k] = row[k];"),
         ("back substitution", "x[k] - times(m - k - 1,", "x[k] - 0 * times(m - k - 1,"),
