@@ -7,7 +7,7 @@ their own, and the chi2 that is told must be that of the parameters that are tol
 import numpy as np
 import pytest
 from scipy.special import erf
-from sizes import constant
+from sizes import around, constant, lanes
 
 import thalweg as tw
 
@@ -65,6 +65,32 @@ def test_a_difficult_fit_is_the_same_alone_and_in_any_order(points, model, dtype
         alone = tw.fit(model, x, y[k], starts[k], **options)
         for name in FIELDS:
             np.testing.assert_array_equal(getattr(alone, name), getattr(r, name)[k])
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["shared x", "own x"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [1, 3, 5, 8])
+def test_a_fit_alone_is_the_same_in_blocks_of_any_size(n, dtype, own):
+    """Of n decays, so that a block has the fewer points the larger n is; alone, and beside others.
+
+    A fit that is alone, as the last one of a batch is in the end, has its points side by side.
+    """
+    formula = " + ".join(f"a{k}*exp(-x*t{k})" for k in range(n))
+    rates = np.geomspace(0.3, 3, n)
+    p0 = dict.fromkeys((f"a{k}" for k in range(n)), 0.9)
+    p0 |= {f"t{k}": 1.1 * rate for k, rate in enumerate(rates)}
+    for points in around(lanes(dtype), 100, SIDE_BY_SIDE, least=2 * n, most=SIDE_BY_SIDE):
+        rng = np.random.default_rng(points)
+        x = np.linspace(0, np.linspace(2, 3, 4) if own else 3, points, axis=-1).astype(dtype)
+        clean = np.exp(-x[..., None] * rates).sum(-1)
+        y = (clean + rng.normal(0, 0.01, (4, points))).astype(dtype)
+        for sigma in (None, np.linspace(0.01, 0.02, points)):
+            options = {"p0": p0, "sigma": sigma, "dtype": dtype, "max_iter": 40}
+            r = tw.fit(formula, x, y, **options)
+            for k in range(4):
+                alone = tw.fit(formula, x[k] if own else x, y[k], **options)
+                for name in (*FIELDS, "cov"):
+                    np.testing.assert_array_equal(getattr(alone, name), getattr(r, name)[k])
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

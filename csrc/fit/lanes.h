@@ -5,6 +5,10 @@
  * once, so no fit waits for another.  The stopped one waits in a second group until that is full: to
  * confirm eight fits and find their covariances costs as much as for one.  A fit that is not to stop yet
  * (confirm.h) goes on in the next lane that is free.
+ *
+ * A fit that is alone would leave most lanes idle.  So the tape computes its points side by side, in a
+ * fraction of the steps, and its values are then put where the tape would have put them: in an operation all
+ * lanes are alike, so that each value has the same bits, and the sums are taken in the same order.
  */
 #ifndef TW_LANES_H
 #define TW_LANES_H
@@ -12,10 +16,11 @@
 #include "fit/one.h"
 
 /* Fits side by side are faster where there are many of them; points side by side are faster for a fit alone,
- * which would leave most lanes idle.  SIDE_BY_SIDE weighs one against the other, by measurements on
- * AMD Zen 3 with AVX2, three parameters in float64: at half the value 64 fits of 300 to 500 points take 1.5
- * to 1.7 times as long, and a call with one fit of 300 points 0.84 times; at twice the value 64 fits of 700
- * to 900 points take 0.7 times as long, and a call with one fit of 700 points 1.4 times. */
+ * whose sums take as many steps in this layout as those of a whole group.  SIDE_BY_SIDE weighs one against
+ * the other, by measurements of three parameters in float64.  On AMD Zen 3 with AVX2 64 fits of 300 to 500
+ * points take 1.5 to 1.7 times as long at half the value, and 64 fits of 700 to 900 points 0.7 times as long
+ * at twice the value; on an Intel Xeon with AVX-512 one fit of 512 points takes twice as long as one of 513.
+ */
 enum { SIDE_BY_SIDE = 512 };
 
 /* One thread's fits. */
@@ -32,6 +37,7 @@ typedef struct {
     int64_t used[LANES], stopped_used[LANES];
     int n_stopped;
     int own_x, partial;  /* x differs between fits; some data set has weights, or points left out */
+    int alone;           /* the only fit under way is that of lane 0 (run_block_alone) */
     single_fit *one;     /* for x stages and the orthogonal mode */
     ptrdiff_t next, end; /* data sets taken from the queue and not begun */
 } group;
@@ -98,6 +104,15 @@ static void occupy_lane(group *g, int lane, ptrdiff_t fit, int64_t used) {
     g->scale[lane] = f_scale_of(job, fit);
 }
 
+/* Let a lane begin with a data set that has been loaded, as has its start. */
+static void begin_lane(group *g, int lane, ptrdiff_t fit, int64_t used, real magnitude) {
+    occupy_lane(g, lane, fit, used);
+    begin_fit(&g->s, lane);
+    g->s.eliminates[lane] = -(g->job->eliminate != 0);
+    g->s.magnitude[lane] = magnitude;
+    g->s.dof[lane] = dof_of(g->job, fit, used);
+}
+
 /* Load a data set into a lane; where it cannot run, write the refusal and return 0. */
 static int load_lane(group *g, int lane, ptrdiff_t fit) {
     const tw_fit_job *job = g->job;
@@ -114,11 +129,7 @@ static int load_lane(group *g, int lane, ptrdiff_t fit) {
         write_refusal(job, fit, status, detail, data.used);
         return 0;
     }
-    occupy_lane(g, lane, fit, data.used);
-    begin_fit(&g->s, lane);
-    g->s.eliminates[lane] = -(job->eliminate != 0);
-    g->s.magnitude[lane] = magnitude_of(job, fit, &data);
-    g->s.dof[lane] = dof_of(job, fit, data.used);
+    begin_lane(g, lane, fit, data.used, magnitude_of(job, fit, &data));
     return 1;
 }
 
@@ -147,6 +158,20 @@ static void clear_more(group *g) {
         STORE(g->more, LEAST_SHARE, least_share(&g->s, g->job->noise, o));
 }
 
+/* Compute the outputs of the fit in lane 0, which is alone, points side by side: n points from `start` on. */
+static void run_block_alone(const group *g, ptrdiff_t start, ptrdiff_t n) {
+    const machine *m = &g->m, *packed = &g->one->workers->m;
+    const ptrdiff_t first = start / LANES, before = start % LANES;
+    run_block_code(packed, first, groups_of(before + n));
+    for (int k = 0; k <= m->tape->n_free; k++) {
+        const operand to = m->output[k];
+        if (!to.step || to.advance) /* what depends on theta or on x alone is there already */
+            continue;
+        for (ptrdiff_t p = 0; p < n; p++)
+            v_store((real *)to.base + p * LANES, v_set(packed->output[k].base[before + p]));
+    }
+}
+
 /* Evaluate the trials of all lanes: put their sums into trial_sum. */
 static void evaluate_group(group *g) {
     const machine *m = &g->m;
@@ -155,6 +180,8 @@ static void evaluate_group(group *g) {
     memcpy(m->lane + (ptrdiff_t)m->tape->n_const * LANES, g->s.trial,
            (size_t)(m->tape->n_theta * LANES) * sizeof(real));
     run_lane_code(m, NULL);
+    if (g->alone)
+        set_theta(&g->one->workers->m, g->s.trial, LANES, NULL);
     memset(g->s.trial_sum, 0, (size_t)(tri(F + 1, 0) * LANES) * sizeof(real));
     if (g->job->noise)
         clear_more(g);
@@ -163,29 +190,49 @@ static void evaluate_group(group *g) {
     g->column[F] = (operand){g->residual, LANES, 0};
     for (ptrdiff_t start = 0; start < N; start += m->block) {
         const ptrdiff_t n = N - start < m->block ? N - start : m->block;
-        run_block_code(m, start, n);
+        if (g->alone)
+            run_block_alone(g, start, n);
+        else
+            run_block_code(m, start, n);
         add_points(g, start, n);
     }
     if (g->job->noise) /* the loss, over e'We, and what follows it */
         memcpy(g->s.trial_sum + tri(F, F) * LANES, g->more, (size_t)(NOISE_SUMS * LANES) * sizeof(real));
 }
 
-/* Compute one native vector of each group of lanes where all fits under way lie in it. */
+/* Compute one native vector of each group of lanes where all fits under way lie in it.  The points of a fit
+ * that is alone lie side by side, too, where all fits share x; but curves would be computed twice. */
 static void narrow(group *g) {
     int last = LANES - 1;
     while (last > 0 && g->fit[last] < 0)
         last--;
     g->m.width = last < VL ? VL : LANES;
+    g->alone = last == 0 && !g->own_x && !g->m.tape->n_sections;
 }
 
-/* Let lanes that have never had a fit repeat the first one, of which nothing is written: the numbers that
- * memory happens to hold would take long, being out of the range for which functions are fast. */
+/* Copy the first of `width` lanes to those from `begin` on, in n groups. */
+static void copy_first(real *rows, ptrdiff_t n, int begin, int width) {
+    for (ptrdiff_t p = 0; p < n; p++)
+        for (int lane = begin; lane < width; lane++)
+            rows[p * LANES + lane] = rows[p * LANES];
+}
+
+/* Let lanes that have never had a fit, which are the last ones, repeat the first one, of which nothing is
+ * written: the numbers that memory happens to hold would take long, being out of the range for which
+ * functions are fast. */
 static void repeat_first(group *g) {
-    for (int lane = 1; lane < g->m.width; lane++)
-        if (g->fit[lane] < 0) {
-            load_lane(g, lane, g->fit[0]);
-            g->fit[lane] = -1;
-        }
+    int idle = 1, width = g->m.width;
+    while (idle < width && g->fit[idle] >= 0)
+        idle++;
+    copy_first(g->y, g->job->n_points, idle, width);
+    if (g->partial)
+        copy_first(g->weight, g->job->n_points, idle, width);
+    for (int lane = idle; lane < width; lane++) {
+        int32_t detail;
+        load_start(g->job, g->fit[0], &g->s, lane, &detail); /* the fit was accepted before */
+        begin_lane(g, lane, g->fit[0], g->used[0], g->s.magnitude[0]);
+        g->fit[lane] = -1;
+    }
 }
 
 /* Make all lanes of a group idle. */

@@ -62,6 +62,16 @@ EDITS = {
         ),
         ("stale lane", "begin_fit(&g->s, lane);", "if (fit < LANES) begin_fit(&g->s, lane);"),
     ],
+    ("csrc/fit/lanes.h", "test_alone.py"): [
+        ("alone: block begins early", "base[before + p]", "base[p]"),
+        ("alone: last group lost", "groups_of(before + n)", "groups_of(n)"),
+        (
+            "alone: theta of the start",
+            "if (g->alone)\n        set_theta",
+            "if (0)\n        set_theta",
+        ),
+        ("alone: x of another fit", "last == 0 && !g->own_x &&", "last == 0 &&"),
+    ],
     ("csrc/fit/points.h", "test_engine.py"): [
         (
             "residual sign, points",
