@@ -350,3 +350,12 @@ def test_columns_nearly_the_same_span_the_plane_of_columns_that_are_not(isa, noi
     np.testing.assert_allclose(r.chi2, want.chi2, rtol=1e-7)
     a, b = r.params
     np.testing.assert_allclose([a + b, apart * b], want.params, rtol=1e-4)
+
+
+def test_a_robust_fit_takes_every_array_that_a_fit_can_have():
+    x = np.linspace(0, 1, 20)
+    y = np.stack([2 * x + 1, 3 * x + 1])
+    fixed = np.array([[False, False], [False, True]])
+    options = {"sigma": np.ones(20), "mask": x > 0.9, "bounds": {"a": (0, 10)}, "fixed": fixed}
+    r = tw.fit("a*x + b", x, y, [1.0, 1.0], robust="huber", f_scale=[1.0, 2.0], **options)
+    np.testing.assert_allclose(r.params, [[2, 1], [3, 1]], rtol=1e-12)

@@ -3,7 +3,7 @@ from libc.string cimport strchr
 
 cdef enum:
     FEW_VIEWS = 4  # of a small call: room that needs no allocation
-    USUAL_VIEWS = 16  # arrays of a job beside its x
+    USUAL_VIEWS = 17  # arrays of a job beside its x, if it has all of them
 
 cdef Py_ssize_t MOST
 
