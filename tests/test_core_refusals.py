@@ -54,7 +54,7 @@ def job(tape=None, is_float=False, n_fits=2, n_points=3, **changes):
     out |= dict(n_iter=np.empty(B, np.int32), n_used=np.empty(B, np.int64))
     out |= dict(status=np.zeros(B, np.int8), detail=np.empty(B, np.int32))
     fields = dict(x=[(np.arange(1.0, N + 1), 0)], y=np.ones((B, N)), start=(np.ones(1), 0))
-    fields |= dict(out=out | changes.pop("out", {}), options=(1e-9, 1e-9, 1e-9, 10, False))
+    fields |= dict(out=out | changes.pop("out", {}), options=(1e-9, 1e-9, 1e-9, 10, 1))
     return engine.Job(tape or line_tape(), is_float, n_fits, n_points, **fields | changes)
 
 
@@ -93,6 +93,13 @@ def test_a_list_of_x_that_lies_about_its_length_is_read_for_what_it_holds():
     arrays = [(np.ones(3), 0)] * 200
     with pytest.raises(ValueError, match="does not fit its tape"):
         job(x=Liar(arrays, 1))
+
+
+@pytest.mark.parametrize("name", ["x", "start", "sigma", "mask", "f_scale"])
+def test_rows_that_are_missing_are_refused(name):
+    for rows in [(None, 0), (None, 1)] + [None] * (name in ("x", "start")):
+        with pytest.raises(TypeError):
+            job(**{name: [rows] if name == "x" else rows})
 
 
 def test_trials_of_a_job_without_fits_are_refused():

@@ -28,7 +28,7 @@ def after_one_step(x, y, start, scaled):
     engine.Job(
         compile_model(graph, output, (0, 1)).tape, dtype is np.float32, B, 4, x=[(x, 4)], y=y,
         start=(start, 2), out=out, scaled=scaled,
-        options=(*options_for(np.dtype(dtype), 2, max_iter=1)[:4], False),
+        options=options_for(np.dtype(dtype), 2, max_iter=1, attempts=1),
     ).run(1)  # fmt: skip
     return out
 

@@ -213,7 +213,7 @@ def test_the_engine_refuses_what_its_specification_refuses(seed):
     engine.Job(
         compile_model(graph, output, (0, 1)).tape, False, 1, 5, x=[(x, 0)], y=y, start=(start, 0),
         sigma=(sigma, 0), out=out,
-        options=(*options_for(np.dtype(float), 2, max_iter=30)[:4], False),
+        options=options_for(np.dtype(float), 2, max_iter=30, attempts=1),
     ).run(1)  # fmt: skip
     refused = {"RANGE", "NOT_FINITE"}
     got = Status(int(out["status"][0])).name

@@ -21,11 +21,11 @@ cdef class Job:
 
     ``x`` and the per-point and per-parameter arrays come as ``(array, step)`` with step 0 for one
     row that all fits share; ``out`` is a dict of arrays to be written, named as in tw_fit_job;
-    ``options`` are xtol, ftol, gtol, max_iter and absolute_sigma; ``scaled`` is that of tw_fit_job.
-    ``noise`` is a tw_noise, and ``f_scale`` the scale of a robust loss, (1,) or (B,).
+    ``options`` are xtol, ftol, gtol, max_iter and the most attempts; ``scaled`` is that of
+    tw_fit_job.  ``noise`` is a tw_noise, and ``f_scale`` the scale of a robust loss, (1,) or (B,).
     ``linear`` holds places among the free parameters, ascending; with ``eliminate`` these need no
-    start.  If ``out`` has ``next`` and
-    ``attempts``, as it must for more than one attempt, `again` may be called after `run`.
+    start.  If ``out`` has ``next`` and ``attempts``, as it must for more than one attempt, `again`
+    may be called after `run`.
     """
 
     cdef c.tw_fit_job job
@@ -34,10 +34,10 @@ cdef class Job:
     cdef Memory memory  # the pointers and steps of x, and the places of the linear parameters
 
     def __cinit__(self, Tape tape not None, bint is_float, Py_ssize_t n_fits,
-                  Py_ssize_t n_points, *, x, y, start, dict out, sigma=(None, 0), mask=(None, 0),
+                  Py_ssize_t n_points, *, x, y, start, dict out, sigma=None, mask=None,
                   lower=None, upper=None, Py_ssize_t bound_step=0, fixed=None, options,
-                  bint scaled=False, linear=(), bint eliminate=False, int attempts=1, int noise=0,
-                  f_scale=(None, 0)):
+                  bint absolute_sigma=False, bint scaled=False, linear=(), bint eliminate=False,
+                  int noise=0, f_scale=None):
         x, linear = list(x), tuple(linear)
         cdef Py_ssize_t B = n_fits, N = n_points, k, n_x = len(x), BN = times(B, N)
         cdef Py_ssize_t P = tape.tape.n_theta, F = tape.tape.n_free, BP = times(B, P)
@@ -53,25 +53,25 @@ cdef class Job:
         cdef Py_ssize_t *steps = <Py_ssize_t *> (pointers + n_x)
         memset(job, 0, sizeof(c.tw_fit_job))
         job.tape, job.is_float, job.n_fits, job.n_points = &tape.tape, is_float, B, N
-        for k, (array, step) in enumerate(x):
-            pointers[k] = views.take(array, real, BN if step else N, False)
-            steps[k] = N if step else 0
+        for k in range(n_x):
+            pointers[k] = self.take_rows(x[k], real, N, &steps[k])
         job.x, job.x_step = pointers, steps
         job.y = views.take(y, real, BN, False)
-        job.sigma = views.take_if_given(sigma[0], real, BN if sigma[1] else N)
-        job.sigma_step = N if sigma[1] else 0
-        job.mask = <const uint8_t *> views.take_if_given(mask[0], c"B", BN if mask[1] else N)
-        job.mask_step = N if mask[1] else 0
-        job.start = views.take(start[0], real, BP if start[1] else P, False)
-        job.start_step = P if start[1] else 0
+        job.sigma = self.rows_if_given(sigma, real, N, &job.sigma_step)
+        job.mask = <const uint8_t *> self.rows_if_given(mask, c"B", N, &job.mask_step)
+        job.start = self.take_rows(start, real, P, &job.start_step)
         job.lower = views.take_if_given(lower, real, BP if bound_step else P)
         job.upper = views.take_if_given(upper, real, BP if bound_step else P)
         job.bound_step = P if bound_step else 0
         if (job.lower == NULL) != (job.upper == NULL):
             raise ValueError("lower and upper must both be given, or both be None")
         job.fixed = <const uint8_t *> views.take_if_given(fixed, c"B", BP)
-        job.xtol, job.ftol, job.gtol, job.max_iter, job.absolute_sigma = options
-        job.scaled, job.eliminate, job.noise = scaled, eliminate, noise
+        job.xtol, job.ftol, job.gtol, job.max_iter, job.most_attempts = options
+        job.absolute_sigma, job.scaled = absolute_sigma, scaled
+        job.eliminate, job.noise = eliminate, noise
+        if not 0 <= noise <= MOST_NOISE:
+            raise ValueError("the noise must be a tw_noise")
+        job.f_scale = self.rows_if_given(f_scale, real, 1, &job.f_scale_step)
         job.theta = views.take(out["theta"], real, BP, True)
         job.covariance = views.take(out["covariance"], real, times(B, F * (F + 1) // 2), True)
         job.chi2 = views.take(out["chi2"], real, B, True)
@@ -79,26 +79,25 @@ cdef class Job:
         job.n_used = <int64_t *> views.take(out["n_used"], INT64, B, True)
         job.status = <int8_t *> views.take(out["status"], c"b", B, True)
         job.detail = <int32_t *> views.take(out["detail"], c"i", B, True)
-        self.take_attempts(out, attempts)
+        self.take_later(out)
         self.take_linear(linear, <int32_t *> (steps + n_x))
-        self.take_f_scale(f_scale[0], real, f_scale[1])
 
-    cdef int take_attempts(self, dict out, int attempts) except -1:
-        """Take the number of attempts, and the arrays of later ones if there may be any."""
-        self.job.most_attempts = attempts
-        if attempts > 1 or "next" in out:
+    cdef void *take_rows(self, rows, char kind, Py_ssize_t n, Py_ssize_t *step) except? NULL:
+        """The address of rows of n elements, given as ``(array, step)``, and their distance."""
+        array, of_each = rows
+        step[0] = n if of_each else 0
+        return self.views.take(array, kind, times(self.job.n_fits, n) if of_each else n, False)
+
+    cdef void *rows_if_given(self, rows, char kind, Py_ssize_t n, Py_ssize_t *step) except? NULL:
+        """The same; NULL for None."""
+        return NULL if rows is None else self.take_rows(rows, kind, n, step)
+
+    cdef int take_later(self, dict out) except -1:
+        """Take the arrays of later attempts, if there may be any."""
+        if self.job.most_attempts > 1 or "next" in out:
             self.job.next = <int8_t *> self.views.take(out["next"], c"b", self.job.n_fits, True)
             self.job.attempts = <int8_t *> self.views.take(out["attempts"], c"b",
                                                            self.job.n_fits, True)
-        return 0
-
-    cdef int take_f_scale(self, scale, char real, Py_ssize_t step) except -1:
-        """Take the scale of a robust loss, one or one per fit; there is none if it is None."""
-        cdef Py_ssize_t n = self.job.n_fits if step else 1
-        self.job.f_scale = self.views.take_if_given(scale, real, n)
-        self.job.f_scale_step = 1 if step else 0
-        if not 0 <= self.job.noise <= MOST_NOISE:
-            raise ValueError("the noise must be a tw_noise")
         return 0
 
     cdef int take_linear(self, tuple linear, int32_t *places) except -1:

@@ -173,8 +173,8 @@ def curve_fit(
     problem = with_loss(problem, loss, f_scale, whiten is not None)
     most = max_iter if max_iter is not None else maxfev if maxfev is not None else max_nfev
     by_differences = problem.recording is None and jac is None
-    size = problem.data.y.dtype, n_params, by_differences
-    options = options_for(*size, xtol=xtol, ftol=ftol, gtol=gtol, max_iter=most)
+    dtype = problem.data.y.dtype
+    options = options_for(dtype, n_params, by_differences, xtol, ftol, gtol, max_iter=most)
     if whiten or (problem.recording is None and jac is not None):
         result = run_by_trials(problem, options, jac, whiten)
     else:

@@ -22,7 +22,7 @@ from .jobs import compiled_job, one_job
 from .multistart import ONE_START, Strategy, from_starts, strategy_of
 from .noise import read_noise
 from .options import Options, element_type, options_for
-from .outputs import Start, arranged
+from .outputs import arranged
 from .problem import Problem, prepare
 from .ragged import fit_ragged
 from .ragged_input import is_ragged
@@ -238,21 +238,23 @@ def fit(
     dtype, info = element_type(dtype), as_model(model, independent)
     if offsets is not None or is_ragged(info, x, y):
         return fit_ragged(fit, locals())
-    data = arranged(info, Start(p0, fixed, tied), x, y, sigma, mask, axis, dtype)
+    data = arranged(info, (p0, fixed, tied), x, y, sigma, mask, axis, dtype)
     info, p0, neighbours = with_guess(info, guess, p0, data, tied or ())
     assumed = read_noise(noise, robust, f_scale, data)
     problem = prepare(info, data, p0, bounds, fixed, dtype, bool(absolute_sigma), tied, linear)
     problem = share(problem, shared, groups)
-    options = _options(problem, (xtol, ftol, gtol), max_iter, attempts)
+    options = _options(problem, xtol, ftol, gtol, max_iter, attempts)
     n_threads, strategy = thread_limit(threads), strategy_of(starts, retry, neighbours, problem)
     problem = with_assumed(problem, assumed, partial(run, options=options, threads=n_threads))
     return run(problem, options, n_threads, callback, progress, strategy)
 
 
-def _options(problem: Problem, stops: Sequence[Any], max_iter: Any, attempts: Any) -> Options:
+def _options(
+    problem: Problem, xtol: Any, ftol: Any, gtol: Any, max_iter: Any, attempts: Any
+) -> Options:
     """The tolerances and numbers of trials that are given, else those of this problem."""
-    size = problem.data.y.dtype, len(problem.names), problem.recording is None
-    return options_for(*size, *stops, max_iter=max_iter, attempts=attempts)
+    dtype, P, by_calls = problem.data.y.dtype, len(problem.names), problem.recording is None
+    return options_for(dtype, P, by_calls, xtol, ftol, gtol, max_iter=max_iter, attempts=attempts)
 
 
 def _into_store(given: dict[str, Any]) -> FitResult:
@@ -301,11 +303,10 @@ def _run_and_report(
 ) -> FitResult:
     """Run a prepared problem; ``report`` is called with the number of fits that are done."""
     out, decided = results_for(problem), False
-    run_all = partial(_run_all, options=options, threads=threads)
     try:
-        run_all(problem, out, report)
+        _run_all(options, threads, problem, out, report)
         if problem.sharing is None:
-            run_again(problem, out, run_all, report)
+            run_again(problem, out, partial(_run_all, options, threads), report)
         decided = True
         if report is not None:
             report(int(np.count_nonzero(out["status"])))
@@ -317,12 +318,11 @@ def _run_and_report(
 
 
 def _run_all(
+    options: Options,
+    threads: int,
     problem: Problem,
     out: dict[str, Array],
     report: Callable[[int], Any] | None,
-    *,
-    options: Options,
-    threads: int,
 ) -> None:
     """Fit all data sets, in the engine or by calling the model; what interrupts it is raised."""
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -23,38 +23,33 @@ def compiled_job(problem: Problem, out: dict[str, Array], options: Options) -> e
     data, recording, dtype = problem.data, problem.recording, problem.data.y.dtype
     assert recording is not None
     compiled = compile_model(recording.graph, recording.output, problem.free)
-    x: list[tuple[Array, int]] = list(data.x)
+    x: Sequence[tuple[Array, int]] = data.x
     if recording.arrays:
-        x += [(np.ascontiguousarray(a, dtype), step) for a, step in recording.rows]
-    more: dict[str, Any] = {"linear": compiled.linear}  # and what few problems have
-    if data.sigma is not None:
-        more["sigma"] = data.sigma
-    if data.use is not None:
-        more["mask"] = data.use
-    if problem.bounded:
-        lower, upper = problem.lower, problem.upper
-        more |= {"lower": lower.array, "upper": upper.array, "bound_step": lower.step}
-    if problem.fixed is not None:
-        more["fixed"] = problem.fixed
-    if problem.scaled:
-        more["scaled"] = True
-    if problem.eliminate:
-        more["eliminate"] = True
-    if (noise := problem.noise) is not None:
-        more |= {"noise": noise.code, "linear": ()}  # a linear parameter has no best value at once
-        if noise.f_scale is not None:
-            more["f_scale"] = noise.f_scale
+        x = [*x, *((np.ascontiguousarray(a, dtype), step) for a, step in recording.rows)]
+    B, N = data.y.shape
+    lower, upper, noise = problem.lower, problem.upper, problem.noise
     return engine.Job(
         compiled.tape,
         dtype == _FLOAT32,
-        *data.y.shape,
+        B,
+        N,
         x=x,
         y=data.y,
+        sigma=data.sigma,
+        mask=data.use,
         start=problem.start,
+        lower=lower.array if problem.bounded else None,
+        upper=upper.array if problem.bounded else None,
+        bound_step=lower.step,
+        fixed=problem.fixed,
         out=out,
-        options=(*options[:4], problem.absolute_sigma),
-        attempts=options.attempts,
-        **more,
+        options=options,
+        absolute_sigma=problem.absolute_sigma,
+        scaled=problem.scaled,
+        linear=compiled.linear if noise is None else (),  # with noise none has its best at once
+        eliminate=problem.eliminate,
+        noise=0 if noise is None else noise.code,
+        f_scale=None if noise is None else noise.f_scale,
     )
 
 
@@ -69,8 +64,8 @@ def one_job(
 ) -> engine.Job:
     """Return the job of one data set whose model Python evaluates."""
 
-    def row(rows: PerFit | None) -> tuple[Array | None, int]:
-        return (None, 0) if rows is None else (rows.array[fit] if rows.step else rows.array, 0)
+    def row(rows: PerFit) -> PerFit:
+        return PerFit(rows.array[fit], 0) if rows.step else rows
 
     one = slice(fit, fit + 1)
     if data.n_fits > 1:
@@ -82,14 +77,14 @@ def one_job(
         data.n_points,
         x=[],
         y=data.y[one],
-        sigma=row(data.sigma),
-        mask=row(data.use),
+        sigma=None if data.sigma is None else row(data.sigma),
+        mask=None if data.use is None else row(data.use),
         start=row(problem.start),
-        lower=row(problem.lower)[0],
-        upper=row(problem.upper)[0],
+        lower=row(problem.lower).array,
+        upper=row(problem.upper).array,
         fixed=None if problem.fixed is None else problem.fixed[one],
         out=out,
-        options=(*options[:4], problem.absolute_sigma),
+        options=options,
+        absolute_sigma=problem.absolute_sigma,
         scaled=problem.scaled,
-        attempts=options.attempts,
     )

@@ -70,7 +70,7 @@ class Start(NamedTuple):
 
 def arranged(
     model: ModelInfo,
-    start: Start,
+    start: tuple[Any, Any, Any],
     x: Any,
     y: Any,
     sigma: Any,
@@ -81,7 +81,7 @@ def arranged(
     """Return the data as rows of points, like `thalweg.fitting.data.arrange`, for any model.
 
     Data of one axis of real numbers belong to a model of one real output; other data are looked at
-    with the model, which is called once with symbols.
+    with the model, which is called once with symbols.  ``start`` holds what `Start` does.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def arranged(
     """
     if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind != "c":
         return arrange(x, y, sigma, mask, axis, dtype, model.n_x, model.independent)
-    kind = _several(model, start, x, y, dtype)
+    kind = _several(model, Start(*start), x, y, dtype)
     if not isinstance(kind, Several):
         return arrange(x, y, sigma, mask, axis, dtype, model.n_x, model.independent, kind)
     return _arrange(model, kind, x, y, sigma, mask, axis, dtype)

@@ -21,7 +21,7 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from .signature import ByName, parameters_of
+from .signature import ByName, parameters_by_place, parameters_of
 
 
 class ModelInfo(NamedTuple):
@@ -77,7 +77,9 @@ def as_model(model: Any, independent: str | Sequence[str] | None = None) -> Mode
         The model is none of these.
     """
     if type(model) is FunctionType and not model.__dict__:  # the usual case
-        return _of_function(model)
+        found = parameters_by_place(model.__code__, 1)
+        if found is not None:
+            return ModelInfo(model, found.names, None, None, model.__name__)
     if isinstance(model, str):
         usual = independent is None or type(independent) is str
         model = _same_text(model, independent) if usual else of_text(model, independent)

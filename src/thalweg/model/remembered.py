@@ -65,10 +65,26 @@ _NAMES: dict[int, tuple[CodeType, tuple[_Name, ...] | None]] = {}
 _KEPT: dict[Hashable, _Kept] = {}
 
 
+def recalled(function: Any, n_params: int, form: Hashable) -> tuple[Graph, int] | None:
+    """Return what `remembered` returned at an earlier call, if it still holds."""
+    if type(function) is not FunctionType:
+        return None
+    code = function.__code__
+    kept = _KEPT.get((id(code), n_params, form))
+    if kept is None or kept.code is not code:
+        return None
+    values = _values(function, code, n_params)
+    if values is None or not _same(kept.values, values):
+        return None
+    return kept.graph.twin(), kept.output
+
+
 def remembered(
     function: Any, n_params: int, form: Hashable, record: Callable[[], tuple[Recorder, list[int]]]
 ) -> tuple[Graph, int] | None:
-    """Return the graph of a function and the node of its value, recorded now or at an earlier call.
+    """Record a function that is not `recalled`, and keep the recording if it may be used again.
+
+    Returns its graph and the node of its value.
 
     Parameters
     ----------
@@ -91,14 +107,11 @@ def remembered(
     values = _values(function, code, n_params)
     if values is None:
         return None
-    key = id(code), n_params, form
-    kept = _KEPT.get(key)
-    if kept is None or kept.code is not code or not _same(kept.values, values):
-        kept = _recorded(code, values, record)
-        again = _values(function, code, n_params)  # another thread may have changed a variable
-        if kept is None or again is None or not _same(again, values):
-            return None
-        keep(_KEPT, key, kept)
+    kept = _recorded(code, values, record)
+    again = _values(function, code, n_params)  # another thread may have changed a variable
+    if kept is None or again is None or not _same(again, values):
+        return None
+    keep(_KEPT, (id(code), n_params, form), kept)
     return kept.graph.twin(), kept.output
 
 

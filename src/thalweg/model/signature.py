@@ -84,8 +84,8 @@ def code_of(function: Any) -> CodeType | None:
 
 
 @lru_cache(maxsize=256)
-def _by_place(code: CodeType, first: int) -> Parameters | None:
-    """The parameters from argument ``first`` on of code whose arguments are all passed by place."""
+def parameters_by_place(code: CodeType, first: int) -> Parameters | None:
+    """Return the parameters from argument ``first`` on; None if any may not be passed by place."""
     if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS) or code.co_kwonlyargcount:
         return None
     return Parameters(code.co_varnames[first : code.co_argcount])
@@ -112,7 +112,7 @@ def parameters_of(function: Callable[..., Any]) -> Parameters:
         )
     # most functions are simple, and need no call of the slow `signature`
     if code is not None and not hasattr(function, "__wrapped__"):
-        simple = _by_place(code, 1 if type(function) is FunctionType else 2)
+        simple = parameters_by_place(code, 1 if type(function) is FunctionType else 2)
         if simple is not None:
             return simple
     if isinstance(function, np.ufunc):  # its signature names outputs and settings, too

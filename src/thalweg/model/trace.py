@@ -25,7 +25,7 @@ from .functions import voigt_im, voigt_re
 from .graph import Graph
 from .numbers_of_x import NONE, differing, places_of_x, with_arrays_of_x
 from .refusal import RecordingError, place_of, refuse
-from .remembered import remembered
+from .remembered import recalled, remembered
 from .rows import as_curve, is_row
 from .several import Several, chosen, laid_out
 from .signature import code_of, parameter_names
@@ -149,6 +149,11 @@ def record(
         The function did something that cannot be recorded, or raised an error of its own.
     """
 
+    keeps, form = several is None and not columns, (n_x, points, single)
+    known = recalled(function, n_params, form) if keeps else None
+    if known is not None:
+        return Recording(known[0], known[1], [])
+
     def recorded(
         f: Callable[..., Any], data: Sequence[Any] = (), own: frozenset[int] = NONE
     ) -> tuple[Recorder, list[int]]:
@@ -156,10 +161,9 @@ def record(
         recorder.own = own
         return recorder, _recorded(f, recorder, single, columns, several)
 
-    if several is None and not columns:
-        known = remembered(function, n_params, (n_x, points, single), lambda: recorded(function))
-        if known is not None:
-            return Recording(*known, [])
+    known = remembered(function, n_params, form, lambda: recorded(function)) if keeps else None
+    if known is not None:
+        return Recording(*known, [])
     recorder, outputs = or_with_scipy(
         function, lambda f: with_arrays_of_x(partial(recorded, f), data)
     )
