@@ -24,10 +24,9 @@
 enum { MOST_BENDS = 20 };      /* a step is shortened at most MOST_BENDS times for bending too much */
 #define MOST_BEND ((real)0.75) /* a step that is tried has 2 |D a| <= MOST_BEND |D d| */
 /* At a minimum Newton's step promises at most AT_MINIMUM chi2, and moves no parameter by more than
- * NEWTON_STEP
- * (|theta_j| + |e|/D_j). */
-#define AT_MINIMUM PICK(1e-10, 1e-3)
-#define NEWTON_STEP ((real)1e-4)
+ * NEWTON_STEP (|theta_j| + |e|/D_j). */
+#define AT_MINIMUM PICK(1e-10, 1e-5)
+#define NEWTON_STEP PICK(1e-4, 1e-3)
 
 /* ---- linear parameters ---------------------------------------------------------------------- */
 

@@ -40,6 +40,7 @@ typedef struct {
 typedef struct {
     int P, F;
     int counts;       /* is what is minimised the deviance of counts? */
+    int by_calls;     /* does the caller evaluate the model, and J perhaps by differences? */
     ptrdiff_t n_sums; /* elements of sum: the triangle, and behind it further sums of the noise (noise.h) */
     const int32_t *free_theta;                   /* [F] */
     real *start, *theta, *trial, *lower, *upper; /* [P] */
@@ -82,7 +83,7 @@ static fits fits_on(arena *a, const tw_fit_job *job, int orthogonal) {
     const tw_tape *t = job->tape;
     const ptrdiff_t P = t->n_theta, F = t->n_free, L = LANES, T = tri(F + 1, 0);
     fits s = {.P = (int)P, .F = (int)F, .free_theta = t->free_theta};
-    s.counts = job->noise == TW_POISSON;
+    s.counts = job->noise == TW_POISSON, s.by_calls = !t->output;
     const ptrdiff_t S = s.n_sums = T + further_sums(job);
     s.n_linear = job->n_linear, s.linear = job->linear;
     s.start = TAKE(a, real, P * L), s.theta = TAKE(a, real, P * L), s.trial = TAKE(a, real, P * L);

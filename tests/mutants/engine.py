@@ -301,6 +301,20 @@ EDITS = {
         ("a damped step is the last", "brief | (damped <=", "brief | (0 * damped <="),
         ("float rests on a slope", "a.slope = a.met &", "a.slope = a.met & ~a.met &"),
     ],
+    ("csrc/fit/confirm.h", "test_promises_float32.py"): [
+        ("rounding of chi2 hides a saddle", ": rounding));", ": v_max(COARSE * chi2, rounding)));"),
+        ("a saddle beside smaller residuals", "POOR_FIT ((real)30)", "POOR_FIT ((real)10)"),
+    ],
+    ("csrc/fit/confirm.h", "test_saddles.py"): [
+        (
+            "differences as exact as J",
+            "s->by_calls ? v_max(COARSE * chi2, rounding) :",
+            "0 ? chi2 :",
+        ),
+    ],
+    ("csrc/fit/curvature.h", "test_promises_float32.py"): [
+        ("far from a minimum in float", "PICK(1e-4, 1e-3)", "PICK(1e-4, 1)"),
+    ],
     ("csrc/fit/outcome.h", "test_false_minima.py"): [
         ("any error is determined", "? largest / factor :", "? most :"),
     ],
