@@ -32,9 +32,11 @@
  * has taken at most DAMPED r u of u: then r is a property of the problem, not of the damping (see rate). */
 #define SLOWEST ((real)0.5)
 #define DAMPED ((real)1e-2)
-/* In float a lane may be on a slope where chi2 is more than 1/POOR_FIT of sum (y/sigma)^2 (may_be_slope).
- * With a third of it one of 30,000 fits of noisy peaks and decays ends beside a saddle. */
-#define POOR_FIT ((real)30)
+/* In float a lane may be on a slope where chi2 is more than 1/POOR_FIT of sum (y/sigma)^2, or chi2 / dof more
+ * than 1/POOR_POINTS of it (may_be_slope): the more points, the less random residuals bend chi2.  With a
+ * third of POOR_POINTS one of 30,000 noisy fits ends beside a saddle. */
+#define POOR_FIT ((real)10)
+#define POOR_POINTS ((real)640)
 #define COARSE ((real)1e-7) /* a J of differences leaves u that promises up to COARSE chi2 at a minimum */
 /* u is taken as the last step if |D u| is at most SHORT |e|, or damping has taken at most PART of it. */
 #define PART ((real)0.1)
@@ -294,11 +296,10 @@ static void ask(const fits *s, const tolerances *t, answer *a, int o) {
 /* The lanes that may be on a slope, or beside a saddle or a maximum: u promises less than the noise of chi2,
  * but more than rounding of the gradient explains, beside residuals that are not small.  In float that noise
  * is about a millionth of chi2, and with such residuals the model bends so much that u, by J'J, is short even
- * where a minimum is far away.  Such a lane goes on until rounding is all that is left of u; where steps do
- * not shrink as far as that, second derivatives decide. */
+ * far from a minimum.  Such a lane goes on until u is rounding, or second derivatives decide. */
 static ivec may_be_slope(const fits *s, vec promised, int o) {
-    const vec chi2 = LOAD(s->sum, tri(s->F, s->F));
-    const ivec poor = POOR_FIT * chi2 > LOAD(s->magnitude, 0);
+    const vec chi2 = LOAD(s->sum, tri(s->F, s->F)), share = v_set(POOR_POINTS) / LOAD(s->dof, 0);
+    const ivec poor = v_max(v_set(POOR_FIT), share) * chi2 > LOAD(s->magnitude, 0);
     if (sizeof(real) == 8 || !v_any(poor))
         return (ivec){0};
     const vec rounding = 10000 * REAL_EPS * REAL_EPS * size2_of_model(s, o);
