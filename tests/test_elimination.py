@@ -39,7 +39,8 @@ def test_a_fit_is_what_the_specification_says(isa, problem):
     agrees(got.chi2, want.chi2, EPS * problem.magnitude)
     if want.chi2 > EXACT**2 * problem.magnitude:
         assert Status(got.status).name == want.status or got.success
-        assert abs(int(got.n_iter) - want.n_iter) <= 1  # rounding decides about the last one
+        # rounding decides about the last one, and about more where every point can be met
+        assert abs(int(got.n_iter) - want.n_iter) <= 1 or got.dof <= 0
     else:
         assert got.success
 

@@ -10,6 +10,7 @@ import graph
 import icd
 import intervals
 import linear
+import linear_solver
 import loss
 import noise
 import outputs
@@ -34,7 +35,7 @@ class Mutant(NamedTuple):
     new: str
 
 
-MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, icd, pivot]
+MODULES = [adjoint, quadratic, sweep, sweep_csc, linear, linear_solver, icd, pivot]
 MODULES += [loss, graph, scales, engine, curves, shared, noise, outputs]
 MODULES += [words, results, intervals, files, stores]
 FAMILIES = {

@@ -16,7 +16,11 @@ EDITS = {
         ("instructions of any kind", "elif what not in _PLAIN and", "elif False and"),
     ],
     ("src/thalweg/model/remembered.py", "test_remembered_tables.py"): [
-        ("one graph for all", "kept.graph.twin()", "kept.graph"),
+        (
+            "one graph for all",
+            "        return None\n    return kept.graph.twin(), kept.output\n\n\ndef remembered",
+            "        return None\n    return kept.graph, kept.output\n\n\ndef remembered",
+        ),
     ],
     ("src/thalweg/model/tape.py", "test_remembered_tables.py"): [
         ("nodes of one twin alone", "if output < graph.n_first else None", ""),

@@ -85,8 +85,11 @@ def code_of(function: Any) -> CodeType | None:
 
 @lru_cache(maxsize=256)
 def parameters_by_place(code: CodeType, first: int) -> Parameters | None:
-    """Return the parameters from argument ``first`` on; None if any may not be passed by place."""
-    if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS) or code.co_kwonlyargcount:
+    """Return the parameters from argument ``first`` on; None if any may not be passed by place.
+
+    None, too, of code that returns no numbers, which `parameters_of` refuses.
+    """
+    if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS | _YIELDS) or code.co_kwonlyargcount:
         return None
     return Parameters(code.co_varnames[first : code.co_argcount])
 
