@@ -70,6 +70,11 @@ static double sum_of(ptrdiff_t n, const double *x) {
     return sum;
 }
 
+/* sum_i w_i */
+static double total_weight(const struct tw_columns *c) {
+    return c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+}
+
 /* A pass over some columns, which threads share. */
 typedef struct {
     const struct tw_columns *c;
@@ -143,7 +148,7 @@ static void sparse_moments_part(void *context, ptrdiff_t part) {
 static void sparse_moments(const struct tw_columns *c, const double *u, int threads, struct tw_watch *watch,
                            struct tw_moments *out) {
     sparse_pass p = {.c = c, .u = u, .moments = out, .watch = watch};
-    p.total = c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+    p.total = total_weight(c);
     tw_parallel(sparse_moments_part, &p, least(threads, pieces(c->P, SPARSE_COLUMNS)), threads, watch);
     const double of_u = out->mean ? sum_of(c->n, u) : 0;
     for (ptrdiff_t j = 0; j < c->P && out->mean; j++)
@@ -283,7 +288,7 @@ static void sparse_gram(const struct tw_columns *c, const struct tw_chosen *whic
     sparse_pass p = {.c = c, .which = *which, .out = out, .row_step = row_step, .known = known};
     p.watch = watch;
     p.scattered = TAKE(&a, double, threads * c->n);
-    p.total = c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+    p.total = total_weight(c);
     p.pivot = some_cancel(&p) ? pivot_row(c) : -1;
     for (ptrdiff_t i = 0; i < c->n; i++)
         p.rows += weight_of(c, i) > 0;

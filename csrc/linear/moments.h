@@ -59,7 +59,7 @@ static void dense_moments(const struct tw_columns *c, const double *u, int threa
                           void *work, struct tw_moments *out) {
     arena a = arena_on(work);
     moments_pass look = dense_moments_on(&a, c, threads);
-    const double weight = c->weights ? sum_of(c->n, c->weights) : (double)c->n;
+    const double weight = total_weight(c);
     const ptrdiff_t row = pivot_row(c);
     for (ptrdiff_t j = 0; j < c->P && out->mean; j++)
         look.pivot[j] = c->n ? (double)((const real *)c->A)[row * c->row_step + j * c->column_step] : 0;
@@ -98,7 +98,7 @@ static int is_lost(const struct tw_columns *c, ptrdiff_t j) {
     for (ptrdiff_t k = first; k < end && most_said < 2; k++) {
         const ptrdiff_t i = c->indptr ? row_at(c, k) : k;
         const ptrdiff_t at = c->indptr ? k : i * c->row_step + j * c->column_step;
-        const int said = says(c->weights ? c->weights[i] : 1, (double)((const real *)c->A)[at]);
+        const int said = says(weight_of(c, i), (double)((const real *)c->A)[at]);
         most_said = said > most_said ? said : most_said;
     }
     return most_said == 1;

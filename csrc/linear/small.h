@@ -201,7 +201,7 @@ static int most_move(const struct tw_small_problem *p, const small *s) {
         double square = 0;
         for (ptrdiff_t i = 0; i < rows; i++) {
             const double a = (double)((const real *)c->A)[i * c->row_step + j * c->column_step];
-            square += (c->weights ? c->weights[i] : 1) * a * a;
+            square += weight_of(c, i) * a * a;
         }
         moving += p->each.l1[j] <= HALF * sqrt(square / (double)rows * s->size);
     }
@@ -226,7 +226,7 @@ static tw_linear_status look_at_columns(struct tw_small_problem *p, small *s, st
 static int is_out_of_range(const struct tw_small_problem *p, double square, const double *x) {
     int most_said = 0;
     for (ptrdiff_t i = 0; i < p->columns.n && square == 0 && most_said < 2; i++) {
-        const int said = says(p->columns.weights ? p->columns.weights[i] : 1, x[i]);
+        const int said = says(weight_of(&p->columns, i), x[i]);
         most_said = said > most_said ? said : most_said;
     }
     return is_beyond(square) || most_said == 1;
